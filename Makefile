@@ -1,0 +1,54 @@
+# Everything a developer does here is one of these. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+export PYTHONDONTWRITEBYTECODE = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test lint format e2e bench vectors clean
+
+help: ## this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+env: $(STAMP) ## build the virtual environment from the lock file
+
+$(STAMP): .requirements-dev.lock pyproject.toml
+	@echo "building $(VENV) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "stagegate needs Python 3.11 or newer; name one with PYTHON=..." >&2; exit 3; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --require-hashes -r .requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(STAMP) ## watch two rollouts on this machine, without a cluster (KEEP=1 stays up)
+	@$(BIN)/stagegate demo $(if $(KEEP),--keep)
+
+test: $(STAMP) ## unit, property, vector and integration tests
+	@$(BIN)/python -m pytest -n auto -m "not e2e"
+
+vectors: $(STAMP) ## the recorded behaviour of upstream, row by row (DIR=... for other rows)
+	@$(BIN)/python -m tests.vectors $(DIR)
+
+lint: $(STAMP) ## ruff, mypy --strict, import-linter
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(STAMP) ## let ruff write the layout
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+e2e: $(STAMP) ## the integration suite and more against a real kube-apiserver
+	@$(BIN)/python -m pytest -m "integration or e2e" tests/integration tests/e2e --control-plane real
+
+bench: $(STAMP) ## ratios, side by side in one run
+	@$(BIN)/python -m tests.bench
+
+lock: ## pin the dependencies anew (needs uv)
+	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 --extra dev -c requirements.lock --no-emit-package stagegate pyproject.toml -o .requirements-dev.lock
+
+clean: ## remove what the above made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .bench build dist *.egg-info

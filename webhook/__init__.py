@@ -1,0 +1,1 @@
+"""Stagegate: the admission webhook and companion loop for Knative progressive rollouts."""

@@ -1,0 +1,188 @@
+"""The condition set of an RO, by the rules of Knative's own."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from webhook.api import wire
+from webhook.api.errors import MalformedObject
+
+TRUE: Final = "True"
+FALSE: Final = "False"
+UNKNOWN: Final = "Unknown"
+
+READY: Final = "Ready"
+STAGE_READY: Final = "StageReady"
+LAST_STAGE_READY: Final = "LastStageReady"
+STAGE_SCALE_UP_READY: Final = "StageScaleUpReady"
+STAGE_SCALE_DOWN_READY: Final = "StageScaleDownReady"
+POD_AUTOSCALER_STAGE_READY: Final = "PodAutoscalerStageReady"
+
+_INFO: Final = "Info"
+_START_OF_TIME: Final = datetime.min.replace(tzinfo=UTC)
+_KNOWN: Final = frozenset({"type", "status", "severity", "reason", "message", "lastTransitionTime"})
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition; an absent string is the empty string, an unreadable or absent time None."""
+
+    type: str
+    status: str = UNKNOWN
+    severity: str = ""
+    reason: str = ""
+    message: str = ""
+    last_transition_time: datetime | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], path: str = "") -> "Condition":
+        """Read the wire form. Raises MalformedObject on a wrong type."""
+        if not isinstance(data, Mapping):
+            raise MalformedObject(path or "condition", f"must be an object, not {wire.kind_of(data)}")
+        return cls(
+            type=wire.text(data, "type", path),
+            status=wire.text(data, "status", path),
+            severity=wire.text(data, "severity", path),
+            reason=wire.text(data, "reason", path),
+            message=wire.text(data, "message", path),
+            last_transition_time=wire.parse_time(wire.text(data, "lastTransitionTime", path)),
+            extra={key: wire.copy_of(value) for key, value in data.items() if key not in _KNOWN},
+        )
+
+    def to_dict(self) -> wire.Wire:
+        """The wire form, absent members left out."""
+        data: wire.Wire = {key: wire.copy_of(value) for key, value in self.extra.items()}
+        data |= {"type": self.type, "status": self.status}
+        data |= {key: value for key in ("severity", "reason", "message") if (value := getattr(self, key))}
+        if self.last_transition_time is not None:
+            data["lastTransitionTime"] = wire.format_time(self.last_transition_time)
+        return data
+
+    def says_the_same_as(self, other: "Condition") -> bool:
+        """Equality apart from the transition time."""
+        return replace(self, last_transition_time=None) == replace(other, last_transition_time=None)
+
+
+class ConditionSet:
+    """Conditions sorted by type, with a happy one (Ready) that follows from those it depends on.
+
+    Conditions that Ready does not depend on only inform: they carry severity Info. A missing condition counts as
+    Unknown. Every mark takes the time; within one set later marks always get a later time than earlier ones, since
+    the latest unhappy condition is the one that Ready repeats.
+    """
+
+    def __init__(
+        self,
+        conditions: Iterable[Condition] = (),
+        *,
+        happy: str = READY,
+        dependents: tuple[str, ...] = (STAGE_READY, LAST_STAGE_READY),
+    ) -> None:
+        self._by_type = {condition.type: condition for condition in conditions}
+        self._happy = happy
+        self._dependents = dependents
+        self._last_mark = _START_OF_TIME
+
+    def __iter__(self) -> Iterator[Condition]:
+        return iter(sorted(self._by_type.values(), key=lambda condition: condition.type))
+
+    def __len__(self) -> int:
+        return len(self._by_type)
+
+    def get(self, type_: str) -> Condition | None:
+        return self._by_type.get(type_)
+
+    def status(self, type_: str) -> str:
+        """True, False or Unknown; Unknown also when the condition is missing."""
+        condition = self._by_type.get(type_)
+        return condition.status if condition is not None else UNKNOWN
+
+    def is_true(self, type_: str) -> bool:
+        return self.status(type_) == TRUE
+
+    def is_false(self, type_: str) -> bool:
+        return self.status(type_) == FALSE
+
+    def is_unknown(self, type_: str) -> bool:
+        return self.status(type_) not in (TRUE, FALSE)
+
+    def initialize(self, now: datetime) -> None:
+        """Add what is missing: Ready as Unknown, then those it depends on, as True if Ready is True."""
+        if self._happy not in self._by_type:
+            self._set(self._happy, UNKNOWN, "", "", now)
+        status = TRUE if self.is_true(self._happy) else UNKNOWN
+        for dependent in self._dependents:
+            if dependent not in self._by_type:
+                self._set(dependent, status, "", "", now)
+
+    def mark_true(self, type_: str, now: datetime) -> None:
+        """Set a condition to True without reason or message; Ready then follows from all that are terminal."""
+        self._set(type_, TRUE, "", "", now)
+        unhappy = self._unhappy()
+        if unhappy is not None:
+            self._set(self._happy, unhappy.status, unhappy.reason, unhappy.message, now)
+        elif type_ != self._happy:
+            self._set(self._happy, TRUE, "", "", now)
+
+    def mark_unknown(self, type_: str, reason: str, message: str, now: datetime) -> None:
+        """Set a condition to Unknown. A failed dependent trumps it: Ready is then False, with what was just given."""
+        self._set(type_, UNKNOWN, reason, message, now)
+        if any(self.is_false(dependent) for dependent in self._dependents):
+            if not self.is_false(self._happy):
+                self._set(self._happy, FALSE, reason, message, now)
+        elif type_ in self._dependents:
+            self._set(self._happy, UNKNOWN, reason, message, now)
+
+    def mark_false(self, type_: str, reason: str, message: str, now: datetime) -> None:
+        """Set a condition to False, and Ready with it if Ready depends on it."""
+        self._set(type_, FALSE, reason, message, now)
+        if type_ in self._dependents:
+            self._set(self._happy, FALSE, reason, message, now)
+
+    def keep_times_of(self, earlier: "ConditionSet") -> None:
+        """Give every condition that says what it said before its earlier transition time back."""
+        for type_, condition in self._by_type.items():
+            before = earlier.get(type_)
+            if before is not None and condition.says_the_same_as(before):
+                self._by_type[type_] = before
+
+    def says_the_same_as(self, other: "ConditionSet") -> bool:
+        """Equality apart from transition times."""
+        return self._by_type.keys() == other._by_type.keys() and all(
+            condition.says_the_same_as(other._by_type[type_]) for type_, condition in self._by_type.items()
+        )
+
+    def copy(self) -> "ConditionSet":
+        duplicate = ConditionSet(self._by_type.values(), happy=self._happy, dependents=self._dependents)
+        duplicate._last_mark = self._last_mark
+        return duplicate
+
+    def _set(self, type_: str, status: str, reason: str, message: str, now: datetime) -> None:
+        severity = "" if type_ == self._happy or type_ in self._dependents else _INFO
+        condition = Condition(type_, status, severity, reason, message)
+        before = self._by_type.get(type_)
+        if before is not None and condition.says_the_same_as(before):
+            return
+        self._last_mark = max(now, self._last_mark + timedelta(microseconds=1))
+        self._by_type[type_] = replace(condition, last_transition_time=self._last_mark)
+
+    def _unhappy(self) -> Condition | None:
+        terminal = [c for c in self if not c.severity and c.type != self._happy]
+        terminal.sort(key=lambda c: c.last_transition_time or _START_OF_TIME, reverse=True)
+        for status in (FALSE, UNKNOWN):
+            for condition in terminal:
+                if condition.status == status:
+                    return condition
+        if len(terminal) < len(self._dependents):
+            return Condition(self._happy, UNKNOWN)
+        return None
+
+
+def conditions_from(status: Mapping[str, Any], path: str) -> list[Condition]:
+    """The conditions of a status on the wire."""
+    return [
+        Condition.from_dict(entry, f"{wire.join(path, 'conditions')}[{index}]")
+        for index, entry in enumerate(wire.sequence(status, "conditions", path))
+    ]

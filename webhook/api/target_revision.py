@@ -1,0 +1,95 @@
+"""TargetRevision: one entry of an RO's lists of revisions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from webhook.api import wire
+from webhook.api.errors import MalformedObject
+
+DIRECTION_UP: Final = "up"
+DIRECTION_DOWN: Final = "down"
+DIRECTION_STAY: Final = "stay"
+
+_TEXTS: Final = {
+    "revisionName": "revision_name",
+    "configurationName": "configuration_name",
+    "tag": "tag",
+    "url": "url",
+    "direction": "direction",
+}
+_REPLICAS: Final = {"targetReplicas": "target_replicas", "minScale": "min_scale", "maxScale": "max_scale"}
+_KNOWN: Final = frozenset({*_TEXTS, *_REPLICAS, "percent", "latestRevision"})
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRevision:
+    """A revision with its share of traffic (percent), its bounds (replicas) and where it is going.
+
+    None means absent, which is never the same as 0. An absent string is the empty string, as upstream.
+    ``extra`` holds the members this view does not know.
+    """
+
+    revision_name: str = ""
+    percent: int | None = None
+    latest_revision: bool | None = None
+    configuration_name: str = ""
+    tag: str = ""
+    url: str = ""
+    direction: str = ""
+    target_replicas: int | None = None
+    min_scale: int | None = None
+    max_scale: int | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], path: str = "") -> "TargetRevision":
+        """Read the wire form; ``path`` is where it stands. Raises MalformedObject on a wrong type or range."""
+        if not isinstance(data, Mapping):
+            raise MalformedObject(path or "revision", f"must be an object, not {wire.kind_of(data)}")
+        return cls(
+            revision_name=wire.text(data, "revisionName", path),
+            percent=wire.integer(data, "percent", path, 64),
+            latest_revision=wire.flag(data, "latestRevision", path),
+            configuration_name=wire.text(data, "configurationName", path),
+            tag=wire.text(data, "tag", path),
+            url=wire.text(data, "url", path),
+            direction=wire.text(data, "direction", path),
+            target_replicas=wire.integer(data, "targetReplicas", path, 32),
+            min_scale=wire.integer(data, "minScale", path, 32),
+            max_scale=wire.integer(data, "maxScale", path, 32),
+            extra={key: wire.copy_of(value) for key, value in data.items() if key not in _KNOWN},
+        )
+
+    def to_dict(self) -> wire.Wire:
+        """The wire form, absent members left out."""
+        data: wire.Wire = {key: wire.copy_of(value) for key, value in self.extra.items()}
+        data |= {key: value for key, name in _TEXTS.items() if (value := getattr(self, name))}
+        data |= {key: value for key, name in _REPLICAS.items() if (value := getattr(self, name)) is not None}
+        if self.percent is not None:
+            data["percent"] = self.percent
+        if self.latest_revision is not None:
+            data["latestRevision"] = self.latest_revision
+        return data
+
+    @property
+    def normalised_direction(self) -> str:
+        """The direction with blanks cut and case ignored; none at all is up. Anything else stays what it says."""
+        return self.direction.strip().lower() or DIRECTION_UP
+
+    @property
+    def goes_up(self) -> bool:
+        return self.normalised_direction == DIRECTION_UP
+
+    @property
+    def goes_down(self) -> bool:
+        return self.normalised_direction == DIRECTION_DOWN
+
+
+def revisions_from(data: Mapping[str, Any], key: str, path: str) -> list[TargetRevision]:
+    """The list of revisions under ``key``; an absent list is an empty one."""
+    where = wire.join(path, key)
+    return [
+        TargetRevision.from_dict(entry, f"{where}[{index}]")
+        for index, entry in enumerate(wire.sequence(data, key, path))
+    ]

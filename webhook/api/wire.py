@@ -1,0 +1,101 @@
+"""Reading members of the wire form (JSON as Python dicts) with errors that name the field."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from webhook.api.errors import MalformedObject
+
+Wire = dict[str, Any]
+
+
+def copy_of(value: Any) -> Any:
+    """A deep copy of a JSON value; several times faster than ``copy.deepcopy``."""
+    if isinstance(value, dict):
+        return {key: copy_of(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [copy_of(member) for member in value]
+    return value
+
+
+def mapping(data: Mapping[str, Any], key: str, path: str) -> Wire:
+    """The object under ``key``; an absent one and null are empty."""
+    value = data.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise MalformedObject(join(path, key), f"must be an object, not {kind_of(value)}")
+    return value
+
+
+def sequence(data: Mapping[str, Any], key: str, path: str) -> list[Any]:
+    """The list under ``key``; an absent one and null are empty."""
+    value = data.get(key)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise MalformedObject(join(path, key), f"must be a list, not {kind_of(value)}")
+    return value
+
+
+def text(data: Mapping[str, Any], key: str, path: str) -> str:
+    """The string under ``key``; an absent one and null are the empty string."""
+    value = data.get(key)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise MalformedObject(join(path, key), f"must be a string, not {kind_of(value)}")
+    return value
+
+
+def flag(data: Mapping[str, Any], key: str, path: str) -> bool | None:
+    """The boolean under ``key``, or None when it is absent."""
+    value = data.get(key)
+    if value is None or isinstance(value, bool):
+        return value
+    raise MalformedObject(join(path, key), f"must be true or false, not {kind_of(value)}")
+
+
+def integer(data: Mapping[str, Any], key: str, path: str, bits: int) -> int | None:
+    """The whole number under ``key`` within a signed range of ``bits`` bits, or None when it is absent."""
+    value = data.get(key)
+    if value is None:
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise MalformedObject(join(path, key), f"must be a whole number, not {kind_of(value)}")
+    if not -(1 << (bits - 1)) <= value < 1 << (bits - 1):
+        raise MalformedObject(join(path, key), f"must fit into {bits} bits")
+    return value
+
+
+def join(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key
+
+
+def kind_of(value: Any) -> str:
+    """JSON's word for the type of a value."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, int | float):
+        return "a number"
+    if isinstance(value, str):
+        return "a string"
+    return "a list" if isinstance(value, list) else "an object"
+
+
+def parse_time(value: str) -> datetime | None:
+    """An RFC 3339 time with zone, or None when it cannot be read."""
+    try:
+        parsed = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return parsed if parsed.tzinfo is not None else None
+
+
+def format_time(value: datetime) -> str:
+    """Kubernetes' form: UTC, whole seconds, ``Z``."""
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
