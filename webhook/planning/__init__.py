@@ -1,0 +1,42 @@
+"""Which stage comes next. Pure arithmetic: no cluster, no clock; everything it needs is passed in."""
+
+from webhook.planning.bounds import scale_bounds
+from webhook.planning.config import RolloutConfig, rollout_config
+from webhook.planning.errors import PlanningError, UnreadableSettings
+from webhook.planning.plan import Note, StagePlan
+from webhook.planning.retarget import restart, targets_differ, update_initial_final_targets
+from webhook.planning.shift import TrafficShift, shift_traffic_next_stage
+from webhook.planning.stage import plan_stages
+from webhook.planning.strategy import strategy_in_force
+from webhook.planning.targets import (
+    RevisionRecord,
+    final_target_revisions,
+    initial_target_revisions,
+    newest_revision_name,
+    revision_records,
+)
+from webhook.planning.traffic import RouteTraffic, route_traffic
+
+__all__ = [
+    "Note",
+    "PlanningError",
+    "RevisionRecord",
+    "RolloutConfig",
+    "RouteTraffic",
+    "StagePlan",
+    "TrafficShift",
+    "UnreadableSettings",
+    "final_target_revisions",
+    "initial_target_revisions",
+    "newest_revision_name",
+    "plan_stages",
+    "restart",
+    "revision_records",
+    "rollout_config",
+    "route_traffic",
+    "scale_bounds",
+    "shift_traffic_next_stage",
+    "strategy_in_force",
+    "targets_differ",
+    "update_initial_final_targets",
+]

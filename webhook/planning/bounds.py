@@ -1,0 +1,12 @@
+"""Effective bounds: what the pod autoscaler makes of a revision's bounds and its SPA's."""
+
+
+def scale_bounds(
+    revision_min: int | None, revision_max: int | None, stage_min: int | None, stage_max: int | None
+) -> tuple[int, int]:
+    """Minimum and maximum in replicas; a maximum of 0 means no limit. None stands for an absent bound.
+
+    A stage bound can only lower a bound of the revision. So a stage maximum has no effect on a revision without a
+    limit, and a stage maximum of 0 takes the limit away. Mirrors ``GetScaleBounds``.
+    """
+    raise NotImplementedError
