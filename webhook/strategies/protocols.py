@@ -12,11 +12,11 @@ class SPAClient(Protocol):
     """Writes SPAs; every update is conditional on the resource version the SPA was read with."""
 
     def create(self, spa: StagePodAutoscaler) -> StagePodAutoscaler:
-        """Store a new SPA and return it as stored."""
+        """Store a new SPA and return it as stored. Raises the client's error, also when it exists already."""
         ...
 
     def update(self, spa: StagePodAutoscaler) -> StagePodAutoscaler:
-        """Store the bounds of an SPA that exists and return it as stored."""
+        """Store the bounds of an SPA that exists and return it as stored. Raises the client's error."""
         ...
 
 
@@ -29,6 +29,14 @@ class SPALister(Protocol):
 
     def list(self, namespace: str, labels: Mapping[str, str]) -> Sequence[StagePodAutoscaler]:
         """The SPAs of a namespace that carry all these labels, sorted by name."""
+        ...
+
+
+class RevisionLister(Protocol):
+    """Knows which Revisions exist."""
+
+    def names(self, namespace: str, service: str) -> frozenset[str] | None:
+        """The Revisions whose service and configuration labels are ``service``; None when none can be seen at all."""
         ...
 
 
@@ -47,12 +55,16 @@ class TerminatingPod:
 class PodClient(Protocol):
     """Looks at terminating pods and removes those that hang."""
 
-    def list_terminating(self, namespace: str, revision: str) -> Sequence[TerminatingPod]:
-        """The pods labelled with this revision that have a deletion time, read from the API."""
+    def list_terminating(self, namespace: str, revision: str) -> Sequence[TerminatingPod] | None:
+        """The pods labelled with this revision that have a deletion time, in the API's order (by name).
+
+        None when they cannot be listed: the step is then not ready and nothing is deleted, as upstream. A client that
+        watches pods need not ask the API while its cache shows none that terminates.
+        """
         ...
 
     def delete_now(self, pod: TerminatingPod) -> None:
-        """Delete with a grace period of 0, on condition that it is still that very pod."""
+        """Delete with a grace period of 0, on condition that it is still that very pod. Raises the client's error."""
         ...
 
 
