@@ -1,0 +1,131 @@
+"""The ROs of a cluster in memory, as admission looks them up."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, cast
+
+from webhook.admission.lookup import Entry, Rollout
+from webhook.admission.settings import Enforcement
+from webhook.api.kinds import ENFORCE_LABEL, MAX_INT32
+
+_LISTS_BY_PRECEDENCE: Final = ("stageTargetRevisions", "targetRevisions", "initialRevisions")
+
+
+class RolloutCache:
+    """A Lookup that is kept up to date object by object.
+
+    One thread may write while others read: what a reader gets is never changed, only replaced. ``clock`` gives
+    monotonic seconds. The view is current as of the last ``replace_all``, ``put``, ``remove`` or ``heard``.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._heard_at: float | None = None
+        self._rollouts: dict[tuple[str, str], Rollout] = {}
+        self._listing: dict[tuple[str, str], tuple[Rollout, ...]] = {}
+        self._enforcement: dict[str, Enforcement] = {}
+
+    def heard(self) -> None:
+        """The watch gave a sign of life (a bookmark, a new watch): what is here is current."""
+        self._heard_at = self._clock()
+
+    def replace_all(self, rollouts: Iterable[Mapping[str, Any]]) -> None:
+        """Hold exactly these ROs, given in wire form: the result of a list."""
+        fresh = {(rollout.namespace, rollout.name): rollout for rollout in map(rollout_from, rollouts) if rollout}
+        for key in self._rollouts.keys() - fresh.keys():
+            self._drop(key)
+        for key, rollout in fresh.items():
+            self._hold(key, rollout)
+        self.heard()
+
+    def put(self, ro: Mapping[str, Any]) -> None:
+        """Hold this RO, given in wire form, in place of the one of the same name; one being deleted is dropped."""
+        rollout = rollout_from(ro)
+        if rollout is None:
+            metadata = ro.get("metadata") or {}
+            self._drop((metadata.get("namespace", ""), metadata.get("name", "")))
+        else:
+            self._hold((rollout.namespace, rollout.name), rollout)
+        self.heard()
+
+    def remove(self, namespace: str, name: str) -> None:
+        """Forget an RO; one that is not here is no error."""
+        self._drop((namespace, name))
+        self.heard()
+
+    def put_namespace(self, name: str, labels: Mapping[str, str]) -> None:
+        """Note what a namespace's labels say about enforcement; a word that is not known says nothing."""
+        chosen = labels.get(ENFORCE_LABEL)
+        if chosen in ("deny", "warn"):
+            self._enforcement[name] = cast("Enforcement", chosen)
+        else:
+            self._enforcement.pop(name, None)
+
+    def remove_namespace(self, name: str) -> None:
+        self._enforcement.pop(name, None)
+
+    def age(self) -> float | None:
+        heard_at = self._heard_at
+        return None if heard_at is None else self._clock() - heard_at
+
+    def rollout(self, namespace: str, name: str) -> Rollout | None:
+        return self._rollouts.get((namespace, name))
+
+    def rollouts_listing(self, namespace: str, revision: str) -> Sequence[Rollout]:
+        return self._listing.get((namespace, revision), ())
+
+    def enforcement(self, namespace: str) -> Enforcement | None:
+        return self._enforcement.get(namespace)
+
+    def _hold(self, key: tuple[str, str], rollout: Rollout) -> None:
+        before = self._rollouts.get(key)
+        if before == rollout:
+            return
+        self._rollouts[key] = rollout
+        self._relist(key, before, rollout)
+
+    def _drop(self, key: tuple[str, str]) -> None:
+        self._relist(key, self._rollouts.pop(key, None), None)
+
+    def _relist(self, key: tuple[str, str], before: Rollout | None, after: Rollout | None) -> None:
+        namespace, name = key
+        revisions = {*(before.entries if before else ()), *(after.entries if after else ())}
+        for revision in revisions:
+            listing = [other for other in self._listing.get((namespace, revision), ()) if other.name != name]
+            if after is not None and revision in after.entries:
+                listing.append(after)
+            if listing:
+                self._listing[namespace, revision] = tuple(sorted(listing, key=lambda other: other.name))
+            else:
+                del self._listing[namespace, revision]
+
+
+def rollout_from(ro: Mapping[str, Any]) -> Rollout | None:
+    """What admission needs of an RO in wire form; None if it has no name or is being deleted.
+
+    Members of a wrong type count as absent: a cache must hold whatever the API server once stored.
+    """
+    metadata, spec = _mapping(ro.get("metadata")), _mapping(ro.get("spec"))
+    name, namespace, uid = metadata.get("name"), metadata.get("namespace", ""), metadata.get("uid", "")
+    if not isinstance(name, str) or not name or metadata.get("deletionTimestamp"):
+        return None
+    strategy = spec.get("rolloutStrategy")
+    entries: dict[str, Entry] = {}
+    for key in reversed(_LISTS_BY_PRECEDENCE):
+        revisions = spec.get(key)
+        for revision in revisions if isinstance(revisions, list) else ():
+            listed = _mapping(revision).get("revisionName")
+            if isinstance(listed, str) and listed:
+                entries[listed] = Entry(_bound(revision.get("minScale")), _bound(revision.get("maxScale")))
+    return Rollout(namespace, name, uid, strategy.strip().lower() if isinstance(strategy, str) else "", entries)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _bound(value: Any) -> int | None:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if abs(value) <= MAX_INT32 else None
