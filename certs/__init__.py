@@ -1,0 +1,1 @@
+"""Making, storing, rotating and serving certificates; knows nothing of what is served."""

@@ -1,0 +1,32 @@
+"""The bundle: the authorities that clients trust, as one PEM text."""
+
+from collections.abc import Iterable
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from certs.authority import is_authority
+
+_BEGIN = b"-----BEGIN CERTIFICATE-----"
+_END = b"-----END CERTIFICATE-----"
+
+
+def read_bundle(pem: bytes) -> tuple[x509.Certificate, ...]:
+    """The authorities in the PEM bytes, each once, in their order, without what does not read or is no authority."""
+    found: list[x509.Certificate] = []
+    for part in pem.split(_BEGIN)[1:]:
+        body, end, _ = part.partition(_END)
+        if not end:
+            continue
+        try:
+            certificate = x509.load_pem_x509_certificate(_BEGIN + body + _END + b"\n")
+        except ValueError:
+            continue
+        if is_authority(certificate) and certificate not in found:
+            found.append(certificate)
+    return tuple(found)
+
+
+def write_bundle(authorities: Iterable[x509.Certificate]) -> bytes:
+    """The same authorities give the same bytes; each once, in the order given."""
+    return b"".join(each.public_bytes(serialization.Encoding.PEM) for each in dict.fromkeys(authorities))

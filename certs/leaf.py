@@ -1,0 +1,76 @@
+"""The leaf: the certificate that a server shows."""
+
+import ipaddress
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from certs.authority import BACKDATE, signing_usage
+from certs.errors import CertificateError
+from certs.pair import Pair, new_key, prove, read_key, to_pair
+
+
+def make_leaf(authority: Pair, hosts: Iterable[str], now: datetime, lifetime: timedelta) -> Pair:
+    """A new ECDSA P-256 server certificate for the host names and addresses; it never outlives its authority.
+
+    Raises CertificateError when the authority's pair does not match, or when there is no host or a malformed one.
+    """
+    issuer = prove(authority)
+    names = sorted(set(hosts))
+    if not names:
+        raise CertificateError("a server certificate needs at least one host")
+    key = new_key()
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "stagegate")]))
+        .issuer_name(issuer.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(max(now - BACKDATE, issuer.not_valid_before_utc))
+        .not_valid_after(min(now + lifetime, issuer.not_valid_after_utc))
+        .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(signing_usage(authority=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
+                issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+            ),
+            critical=False,
+        )
+        .sign(read_key(authority.key), hashes.SHA256())
+    )
+    return to_pair(certificate, key)
+
+
+def hosts_of(certificate: x509.Certificate) -> frozenset[str]:
+    """The host names and addresses that the certificate is for; empty when it names none."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, ValueError):
+        return frozenset()
+    addresses = (str(address) for address in names.get_values_for_type(x509.IPAddress))
+    return frozenset([*names.get_values_for_type(x509.DNSName), *addresses])
+
+
+def normal_host(host: str) -> str:
+    """The one spelling of a host: an address in short form, a name in lower case without a final dot."""
+    try:
+        return str(ipaddress.ip_address(host.strip("[]")))
+    except ValueError:
+        return host.lower().rstrip(".")
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        pass
+    try:
+        return x509.DNSName(host)
+    except ValueError:
+        raise CertificateError(f"{host!r} is neither a host name nor an address") from None

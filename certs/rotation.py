@@ -1,0 +1,186 @@
+"""The decision: from what is stored, what the world shows, and now, to the next action. Nothing here acts.
+
+The order keeps every client able to verify every server at every moment: a new authority is made; the clients' bundle
+holds old and new; every server shows a leaf of the new one, seen by a TLS probe of each; the old one is dropped. The
+same order mends whatever was deleted, cut short, swapped or let expire.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cryptography import x509
+
+from certs.authority import is_issued_by
+from certs.bundle import read_bundle, write_bundle
+from certs.contents import Contents, signing_authority
+from certs.errors import CertificateError
+from certs.leaf import hosts_of, normal_host
+from certs.pair import prove, read_certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How long things live. ``settle`` is how long clients may take to read a new bundle after it was published."""
+
+    authority_lifetime: timedelta = timedelta(days=3 * 365)
+    leaf_lifetime: timedelta = timedelta(days=90)
+    settle: timedelta = timedelta(seconds=30)
+    probe_again: timedelta = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What was seen outside the store.
+
+    ``published``: the bundle found at each place that clients read it from (the webhook configurations' caBundle);
+    empty when the store itself is what they read. ``published_at``: when that last changed, None when not known.
+    ``served``: address of each server to the certificate (PEM) that a probe of it got, None for a probe that failed;
+    None altogether when it is not known who serves.
+    """
+
+    published: tuple[bytes, ...] = ()
+    published_at: datetime | None = None
+    served: Mapping[str, bytes | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MakeAuthority:
+    """Make a new authority, and keep the ``trusted`` ones beside it in the bundle."""
+
+    reason: str
+    trusted: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WriteBundle:
+    """Store this bundle; the key and the leaf stay."""
+
+    reason: str
+    bundle: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Make every place that clients read hold the stored bundle."""
+
+    reason: str
+    bundle: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MakeLeaf:
+    """Make a new leaf, signed by the stored authority."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do now; decide again at ``until``, or when something changes."""
+
+    reason: str
+    until: datetime
+
+
+Action = MakeAuthority | WriteBundle | Publish | MakeLeaf | Wait
+
+
+def next_action(contents: Contents, world: World, hosts: Iterable[str], now: datetime, terms: Terms) -> Action:
+    """What to do next; called again after each action until it says Wait. Carrying one out twice does no harm."""
+    wanted = frozenset(map(normal_host, hosts))
+    trusted = read_bundle(contents.ca_certificates)
+    signer = _signer(contents)
+    problem = _authority_problem(signer, now)
+    if signer is None or problem:
+        known = [*trusted, *(each for place in world.published for each in read_bundle(place))]
+        return MakeAuthority(problem, write_bundle(known))
+    bundle = write_bundle([signer, *trusted])
+    if bundle != contents.ca_certificates:
+        return WriteBundle("the bundle is not the trusted authorities, the signing one first", bundle)
+    if any(place != bundle for place in world.published):
+        return Publish("clients do not read the stored bundle", bundle)
+    settled = world.published_at + terms.settle if world.published_at else now
+    problem = _leaf_problem(contents, signer, wanted, now)
+    if problem and now < settled <= now + terms.settle:
+        return Wait(f"clients are reading the new bundle; then a new leaf: {problem}", settled)
+    if problem:
+        return MakeLeaf(problem)
+    leaf_due = renewal_time(read_certificate(contents.certificate))
+    if len(trusted) > 1:
+        return _retire(signer, trusted, leaf_due, world, now, terms)
+    authority_due = renewal_time(signer)
+    if leaf_due <= authority_due:
+        return Wait("then a new leaf, at two thirds of its life", leaf_due)
+    return Wait("then a new authority, at two thirds of its life", authority_due)
+
+
+def renewal_time(certificate: x509.Certificate) -> datetime:
+    """Two thirds of the certificate's life."""
+    start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    return start + (end - start) * 2 / 3
+
+
+def _signer(contents: Contents) -> x509.Certificate | None:
+    authority = signing_authority(contents)
+    return read_certificate(authority.certificate) if authority else None
+
+
+def _authority_problem(signer: x509.Certificate | None, now: datetime) -> str:
+    if signer is None:
+        return "there is no authority whose key is stored"
+    return _time_problem("authority", signer, now)
+
+
+def _leaf_problem(contents: Contents, signer: x509.Certificate, wanted: frozenset[str], now: datetime) -> str:
+    if not contents.certificate or not contents.key:
+        return "there is no leaf"
+    try:
+        leaf = prove(contents.leaf)
+    except CertificateError as problem:
+        return str(problem)
+    if not is_issued_by(leaf, signer):
+        return "the leaf is not of the signing authority"
+    if hosts_of(leaf) != wanted:
+        return f"the leaf is for {', '.join(sorted(hosts_of(leaf))) or 'no host'}"
+    return _time_problem("leaf", leaf, now)
+
+
+def _time_problem(what: str, certificate: x509.Certificate, now: datetime) -> str:
+    if now < certificate.not_valid_before_utc:
+        return f"the {what} is not valid yet: the clock went back"
+    if now >= certificate.not_valid_after_utc:
+        return f"the {what} has expired"
+    if now >= renewal_time(certificate):
+        return f"the {what} is past two thirds of its life"
+    return ""
+
+
+def _retire(
+    signer: x509.Certificate,
+    trusted: tuple[x509.Certificate, ...],
+    leaf_due: datetime,
+    world: World,
+    now: datetime,
+    terms: Terms,
+) -> Action:
+    if world.served is None:
+        ends = [each.not_valid_after_utc for each in trusted if each != signer]
+        if max(ends) <= now:
+            return WriteBundle("the old authority has expired", write_bundle([signer]))
+        if leaf_due <= max(ends):
+            return Wait("then a new leaf, at two thirds of its life", leaf_due)
+        return Wait("then the old authority has expired; who serves is not known", max(ends))
+    behind = sorted(address for address, shown in world.served.items() if not _shows_leaf_of(shown, signer))
+    if behind:
+        return Wait(f"no leaf of the new authority yet at {', '.join(behind)}", now + terms.probe_again)
+    return WriteBundle("every server shows a leaf of the new authority", write_bundle([signer]))
+
+
+def _shows_leaf_of(shown: bytes | None, signer: x509.Certificate) -> bool:
+    if shown is None:
+        return False
+    try:
+        return is_issued_by(read_certificate(shown), signer)
+    except CertificateError:
+        return False

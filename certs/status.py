@@ -1,0 +1,57 @@
+"""What there is to say about stored certificates, as lines for a person."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from certs.bundle import read_bundle
+from certs.contents import Contents, signing_authority
+from certs.errors import CertificateError
+from certs.leaf import hosts_of
+from certs.pair import prove, read_certificate
+from certs.rotation import Terms, Wait, World, next_action
+
+
+def describe(contents: Contents, world: World, hosts: Iterable[str], now: datetime, terms: Terms) -> list[str]:
+    """The chain, who serves what, and what happens next and when; one fact a line, no secret in it."""
+    signer = signing_authority(contents)
+    signing = read_certificate(signer.certificate) if signer else None
+    lines = [
+        f"authority  {describe_certificate(each)}{', signs' if each == signing else ', trusted only'}"
+        for each in read_bundle(contents.ca_certificates)
+    ] or ["authority  none"]
+    try:
+        leaf = prove(contents.leaf)
+        lines.append(f"leaf       {describe_certificate(leaf)}, for {', '.join(sorted(hosts_of(leaf)))}")
+    except CertificateError as problem:
+        lines.append(f"leaf       unusable: {problem}")
+    for address, shown in (world.served or {}).items():
+        lines.append(f"served     {address}: {_describe_shown(shown, contents)}")
+    action = next_action(contents, world, hosts, now, terms)
+    if isinstance(action, Wait):
+        lines.append(f"next       {action.until:%Y-%m-%d %H:%M:%SZ}: {action.reason}")
+    else:
+        lines.append(f"next       now: {type(action).__name__}: {action.reason}")
+    return lines
+
+
+def describe_certificate(certificate: x509.Certificate) -> str:
+    """Fingerprint and life of one certificate."""
+    fingerprint = certificate.fingerprint(hashes.SHA256()).hex()[:16]
+    return f"{fingerprint} {certificate.not_valid_before_utc:%Y-%m-%d} to {certificate.not_valid_after_utc:%Y-%m-%d}"
+
+
+def _describe_shown(shown: bytes | None, contents: Contents) -> str:
+    if shown is None:
+        return "no answer"
+    try:
+        certificate = read_certificate(shown)
+    except CertificateError as problem:
+        return str(problem)
+    try:
+        stored = read_certificate(contents.certificate) == certificate
+    except CertificateError:
+        stored = False
+    return f"{describe_certificate(certificate)}, {'the stored leaf' if stored else 'another leaf'}"
