@@ -1,0 +1,211 @@
+"""The client: verbs on resources, objects as dicts in their wire form, answers or typed errors."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from webhook.api.wire import Wire
+from webhook.cluster.errors import Call
+from webhook.cluster.resource import Resource
+from webhook.cluster.transport import Request, Stream, Transport
+
+MERGE_PATCH: Final = "application/merge-patch+json"
+APPLY_PATCH: Final = "application/apply-patch+yaml"
+MAX_FIELD_MANAGER: Final = 128
+
+
+def _always(_call: Call) -> None:
+    return None
+
+
+class Client:
+    """Reads and writes under one field manager. Every method raises ApiError.
+
+    ``before_write`` is called right before each write and may end the process or raise: that is where a lease
+    fences. With ``dry_run`` the server checks every write and stores none.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        field_manager: str,
+        dry_run: bool = False,
+        read_timeout: float = 60.0,
+        write_timeout: float = 15.0,
+        before_write: Callable[[Call], None] = _always,
+    ) -> None:
+        if not 0 < len(field_manager) <= MAX_FIELD_MANAGER:
+            raise ValueError(f"field manager: must have 1 to {MAX_FIELD_MANAGER} characters")
+        self._transport = transport
+        self._read_timeout = read_timeout
+        self._write_timeout = write_timeout
+        self._before_write = before_write
+        self._write_query = {"fieldManager": field_manager} | ({"dryRun": "All"} if dry_run else {})
+        self.field_manager = field_manager
+
+    def get(self, resource: Resource, namespace: str | None, name: str) -> Wire:
+        """One object, as the server has it now."""
+        return self._read(Call("get", resource.plural, namespace, name), resource.path(namespace, name), {})
+
+    def get_path(self, path: str) -> Wire:
+        """A document that is no object, such as ``/version`` or a group's list of resources."""
+        return self._read(Call("get", path), path, {})
+
+    def list(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        limit: int = 0,
+        continue_token: str = "",
+    ) -> Wire:
+        """One page: ``items`` and ``metadata`` with ``resourceVersion`` and, when there is more, ``continue``."""
+        query = {
+            "labelSelector": label_selector,
+            "fieldSelector": field_selector,
+            "limit": str(limit) if limit else "",
+            "continue": continue_token,
+        }
+        return self._read(Call("list", resource.plural, namespace), resource.path(namespace), query)
+
+    def watch(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        resource_version: str,
+        server_seconds: float,
+        silence_seconds: float,
+        label_selector: str = "",
+        field_selector: str = "",
+    ) -> Stream:
+        """The events after a version, with bookmarks: ``{"type", "object"}`` each.
+
+        The server ends it after ``server_seconds``; a connection that is silent for ``silence_seconds`` ends with
+        OutcomeUnknown.
+        """
+        query = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": resource_version,
+            "timeoutSeconds": str(max(1, int(server_seconds))),
+            "labelSelector": label_selector,
+            "fieldSelector": field_selector,
+        }
+        call = Call("watch", resource.plural, namespace)
+        return self._transport.stream(
+            Request(call, "GET", resource.path(namespace), _stated(query), timeout=silence_seconds)
+        )
+
+    def create(self, resource: Resource, namespace: str | None, body: Mapping[str, Any]) -> Wire:
+        """Store a new object; AlreadyExists if there is one of that name."""
+        name = body.get("metadata", {}).get("name")
+        return self._write("create", "POST", resource, namespace, name, body=body, path=resource.path(namespace))
+
+    def update(
+        self, resource: Resource, namespace: str | None, name: str, body: Mapping[str, Any], subresource: str = ""
+    ) -> Wire:
+        """Replace an object; with a resource version in the body, only if it is still at that version."""
+        return self._write("update", "PUT", resource, namespace, name, body=body, subresource=subresource)
+
+    def patch(
+        self, resource: Resource, namespace: str | None, name: str, patch: Mapping[str, Any], subresource: str = ""
+    ) -> Wire:
+        """Merge a patch (RFC 7386) into an object; null takes a member away. Conditional like ``update``."""
+        return self._write(
+            "patch", "PATCH", resource, namespace, name, body=patch, subresource=subresource, content_type=MERGE_PATCH
+        )
+
+    def apply(self, resource: Resource, namespace: str | None, name: str, body: Mapping[str, Any]) -> Wire:
+        """Server-side apply of exactly these fields, taking them over from other managers. Conditional as above."""
+        whole = {"apiVersion": resource.api_version, "kind": resource.kind, **body}
+        return self._write(
+            "patch",
+            "PATCH",
+            resource,
+            namespace,
+            name,
+            body=whole,
+            content_type=APPLY_PATCH,
+            query={"force": "true"},
+        )
+
+    def delete(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        name: str,
+        *,
+        uid: str,
+        resource_version: str = "",
+        grace_period_seconds: int | None = None,
+    ) -> Wire:
+        """Delete that very object: Conflict if the name now belongs to another, or to a later version if one is given.
+
+        Answers the object where finalizers or a grace period keep it, else a Status.
+        """
+        options: Wire = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"uid": uid} | ({"resourceVersion": resource_version} if resource_version else {}),
+        }
+        if grace_period_seconds is not None:
+            options["gracePeriodSeconds"] = grace_period_seconds
+        return self._write("delete", "DELETE", resource, namespace, name, body=options)
+
+    def _read(self, call: Call, path: str, query: Mapping[str, str]) -> Wire:
+        return _object(self._transport.send(Request(call, "GET", path, _stated(query), self._read_timeout)))
+
+    def _write(
+        self,
+        verb: str,
+        method: str,
+        resource: Resource,
+        namespace: str | None,
+        name: str | None,
+        *,
+        body: Mapping[str, Any],
+        path: str = "",
+        subresource: str = "",
+        content_type: str = "application/json",
+        query: Mapping[str, str] | None = None,
+    ) -> Wire:
+        plural = f"{resource.plural}/{subresource}" if subresource else resource.plural
+        call = Call(verb, plural, namespace, name)
+        parameters = {**self._write_query, **(query or {})}
+        if method == "DELETE":
+            parameters.pop("fieldManager")
+        request = Request(
+            call,
+            method,
+            path or resource.path(namespace, name, subresource or None),
+            parameters,
+            self._write_timeout,
+            body,
+            content_type,
+        )
+        self._before_write(call)
+        return _object(self._transport.send(request))
+
+
+def pages(
+    client: Client, resource: Resource, namespace: str | None = None, *, label_selector: str = "", limit: int = 500
+) -> Iterator[Wire]:
+    """All pages of a list, one after the other. Raises Gone when the list takes so long that its version expires."""
+    token = ""
+    while True:
+        page = client.list(resource, namespace, label_selector=label_selector, limit=limit, continue_token=token)
+        yield page
+        token = page.get("metadata", {}).get("continue") or ""
+        if not token:
+            return
+
+
+def _stated(query: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in query.items() if value}
+
+
+def _object(answer: Any) -> Wire:
+    return answer if isinstance(answer, dict) else {}

@@ -1,0 +1,58 @@
+"""Finding the API server: a kubeconfig and a context, or the account of the pod."""
+
+from pathlib import Path
+from typing import Any
+
+from webhook.cluster.transport import KubernetesTransport
+
+
+class NoCluster(Exception):
+    """There is no way to a cluster from here; one line that says what to do."""
+
+
+def connect(
+    kubeconfig: str | None = None, context: str | None = None, *, user_agent: str, pool_size: int = 32
+) -> KubernetesTransport:
+    """A transport to the cluster of a kubeconfig, or of the pod's own account when none is named.
+
+    Nothing is sent yet. ``pool_size`` is the number of connections kept open. Raises NoCluster.
+    """
+    from kubernetes import client, config
+
+    configuration = client.Configuration()
+    try:
+        if kubeconfig or context:
+            _read_kubeconfig(config, configuration, kubeconfig, context)
+        else:
+            _read_surroundings(config, configuration)
+    except config.ConfigException as problem:
+        raise NoCluster(_one_line(problem)) from problem
+    configuration.connection_pool_maxsize = pool_size
+    # Each request is sent once: a fence and a precondition hold for one attempt, not for a silent second one.
+    configuration.retries = False
+    api_client = client.ApiClient(configuration)
+    api_client.user_agent = user_agent
+    return KubernetesTransport(api_client)
+
+
+def _read_kubeconfig(config: Any, configuration: Any, kubeconfig: str | None, context: str | None) -> None:
+    if kubeconfig and not Path(kubeconfig).is_file():
+        raise NoCluster(f"kubeconfig {kubeconfig}: no such file")
+    config.load_kube_config(kubeconfig, context=context, client_configuration=configuration, persist_config=False)
+
+
+def _read_surroundings(config: Any, configuration: Any) -> None:
+    try:
+        config.load_incluster_config(configuration)
+    except config.ConfigException:
+        try:
+            config.load_kube_config(client_configuration=configuration, persist_config=False)
+        except config.ConfigException as problem:
+            raise NoCluster(
+                "no cluster: this is not a pod, and there is no kubeconfig at $KUBECONFIG or ~/.kube/config; "
+                "name one with --kubeconfig"
+            ) from problem
+
+
+def _one_line(problem: Exception) -> str:
+    return " ".join(str(problem).split())

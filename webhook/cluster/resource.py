@@ -1,0 +1,58 @@
+"""Resources of the API: where they live, and the ones that Stagegate reads or writes."""
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+from webhook.api import kinds
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One kind of object. ``group`` is empty for the core group."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    namespaced: bool = True
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def group_path(self) -> str:
+        """Where the server lists the resources of this group and version."""
+        return f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+
+    @property
+    def full_name(self) -> str:
+        """The name RBAC and error messages use: ``pods``, ``deployments.apps``."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    def path(self, namespace: str | None = None, name: str | None = None, subresource: str | None = None) -> str:
+        """The path of the collection, or of one object; a namespace of None means all of them."""
+        parts = [self.group_path]
+        if namespace and self.namespaced:
+            parts += ["namespaces", quote(namespace, safe="")]
+        parts.append(self.plural)
+        if name:
+            parts.append(quote(name, safe=""))
+        if subresource:
+            parts.append(subresource)
+        return "/".join(parts)
+
+
+ROLLOUT_ORCHESTRATORS: Final = Resource(kinds.GROUP, kinds.VERSION, kinds.RO_PLURAL, kinds.RO_KIND)
+STAGE_POD_AUTOSCALERS: Final = Resource(kinds.GROUP, kinds.VERSION, kinds.SPA_PLURAL, kinds.SPA_KIND)
+REVISIONS: Final = Resource(kinds.GROUP, kinds.VERSION, "revisions", "Revision")
+KNATIVE_SERVICES: Final = Resource(kinds.GROUP, kinds.VERSION, "services", "Service")
+ROUTES: Final = Resource(kinds.GROUP, kinds.VERSION, "routes", "Route")
+POD_AUTOSCALERS: Final = Resource("autoscaling.internal.knative.dev", "v1alpha1", "podautoscalers", "PodAutoscaler")
+DEPLOYMENTS: Final = Resource("apps", "v1", "deployments", "Deployment")
+PODS: Final = Resource("", "v1", "pods", "Pod")
+CONFIG_MAPS: Final = Resource("", "v1", "configmaps", "ConfigMap")
+NAMESPACES: Final = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+EVENTS: Final = Resource("", "v1", "events", "Event")
+LEASES: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease")

@@ -1,0 +1,218 @@
+"""The objects of one resource as last seen, with indexes, and with our own writes laid over what was seen."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from webhook.api.wire import Wire
+
+Key = tuple[str, str]
+"""Namespace (empty for cluster-wide objects) and name."""
+
+IndexFunction = Callable[[Wire], Iterable[str]]
+"""The values under which an object is found in one index."""
+
+_TRUST_SECONDS: Final = 30.0
+"""How long our own write outweighs a list that does not show it; after a restored etcd the list is right."""
+_MOST_DELETED: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happened to one object: added (no before), updated, or deleted (no after)."""
+
+    before: Wire | None
+    after: Wire | None
+
+    @property
+    def object(self) -> Wire:
+        """The object after the change, or the last one seen."""
+        found = self.after if self.after is not None else self.before
+        return found if found is not None else {}
+
+
+class Store:
+    """A table of objects; safe for many threads. What comes out is shared: never change it.
+
+    An object seen with an older resource version than the one stored is ignored, so that events may come twice, late
+    or out of order, and a reader never sees less than what this process has written.
+    """
+
+    def __init__(self, monotonic: Callable[[], float], indexes: Mapping[str, IndexFunction] | None = None) -> None:
+        self._monotonic = monotonic
+        self._lock = threading.RLock()
+        self._objects: dict[Key, Wire] = {}
+        self._functions = dict(indexes or {})
+        self._indexes: dict[str, dict[str, dict[Key, Wire]]] = {name: {} for name in self._functions}
+        self._assumed: dict[Key, float] = {}
+        self._deleted: OrderedDict[str, float] = OrderedDict()
+
+    def get(self, namespace: str, name: str) -> Wire | None:
+        with self._lock:
+            return self._objects.get((namespace, name))
+
+    def objects(self, namespace: str | None = None) -> list[Wire]:
+        """All objects, or those of a namespace, in order of namespace and name."""
+        with self._lock:
+            return [self._objects[key] for key in sorted(self._objects) if namespace is None or key[0] == namespace]
+
+    def by_index(self, index: str, value: str) -> list[Wire]:
+        """The objects under a value of an index, in order of namespace and name."""
+        with self._lock:
+            found = self._indexes[index].get(value, {})
+            return [found[key] for key in sorted(found)]
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    def replace(self, objects: Iterable[Wire], version: str) -> list[Change]:
+        """Take a whole list read at a version; objects that it lacks were deleted while nobody watched."""
+        with self._lock:
+            listed = {key_of(one): one for one in objects if not self._is_deleted(one)}
+            changes = []
+            for key in [key for key in self._objects if key not in listed]:
+                if not self._outlives(key, version):
+                    changes.append(Change(self._objects[key], None))
+                    self._remove(key)
+            for key, one in listed.items():
+                before = self._objects.get(key)
+                if before is not None and (
+                    version_of(before) == version_of(one) or (self._trusted(key) and is_newer(before, one))
+                ):
+                    continue
+                self._put(key, one)
+                changes.append(Change(before, one))
+            return changes
+
+    def see(self, event_type: str, one: Wire) -> Change | None:
+        """Take one watch event (ADDED, MODIFIED or DELETED); None when it tells nothing new."""
+        key = key_of(one)
+        with self._lock:
+            before = self._objects.get(key)
+            if event_type == "DELETED":
+                self._bury(one)
+                if before is None or uid_of(before) != uid_of(one):
+                    return None
+                self._remove(key)
+                return Change(before, None)
+            if self._is_deleted(one) or (before is not None and not is_newer(one, before)):
+                return None
+            self._put(key, one)
+            return Change(before, one)
+
+    def assume(self, one: Wire) -> None:
+        """Take the answer to our own write: readers see it at once, and an older event does not undo it."""
+        key = key_of(one)
+        with self._lock:
+            before = self._objects.get(key)
+            if self._is_deleted(one) or (before is not None and not is_newer(one, before)):
+                return
+            self._put(key, one)
+            self._assumed[key] = self._monotonic()
+
+    def assume_deleted(self, one: Wire) -> None:
+        """Take our own delete; a late event about that very object does not bring it back."""
+        key = key_of(one)
+        with self._lock:
+            self._bury(one)
+            before = self._objects.get(key)
+            if before is not None and uid_of(before) == uid_of(one):
+                self._remove(key)
+
+    def _put(self, key: Key, one: Wire) -> None:
+        self._unindex(key)
+        self._assumed.pop(key, None)
+        self._objects[key] = one
+        for name, function in self._functions.items():
+            for value in function(one):
+                self._indexes[name].setdefault(value, {})[key] = one
+
+    def _remove(self, key: Key) -> None:
+        self._unindex(key)
+        self._assumed.pop(key, None)
+        del self._objects[key]
+
+    def _unindex(self, key: Key) -> None:
+        before = self._objects.get(key)
+        if before is None:
+            return
+        for name, function in self._functions.items():
+            index = self._indexes[name]
+            for value in function(before):
+                members = index.get(value)
+                if members is not None:
+                    members.pop(key, None)
+                    if not members:
+                        del index[value]
+
+    def _outlives(self, key: Key, version: str) -> bool:
+        """Whether an object that a list lacks is one that we wrote after the list was read."""
+        return self._trusted(key) and _newer(version_of(self._objects[key]), version)
+
+    def _trusted(self, key: Key) -> bool:
+        since = self._assumed.get(key)
+        return since is not None and self._monotonic() - since < _TRUST_SECONDS
+
+    def _bury(self, one: Wire) -> None:
+        self._deleted[uid_of(one)] = self._monotonic()
+        while len(self._deleted) > _MOST_DELETED:
+            self._deleted.popitem(last=False)
+
+    def _is_deleted(self, one: Wire) -> bool:
+        since = self._deleted.get(uid_of(one))
+        return since is not None and self._monotonic() - since < _TRUST_SECONDS
+
+
+def key_of(one: Mapping[str, Any]) -> Key:
+    metadata = one.get("metadata") or {}
+    return metadata.get("namespace") or "", metadata.get("name") or ""
+
+
+def uid_of(one: Mapping[str, Any]) -> str:
+    return str((one.get("metadata") or {}).get("uid") or "")
+
+
+def version_of(one: Mapping[str, Any]) -> str:
+    return str((one.get("metadata") or {}).get("resourceVersion") or "")
+
+
+def is_newer(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether ``one`` is a later version than ``other``; another object of the same name counts as later."""
+    if uid_of(one) != uid_of(other):
+        return _newer(version_of(one), version_of(other))
+    return version_of(one) != version_of(other) and _newer(version_of(one), version_of(other))
+
+
+def _newer(version: str, than: str) -> bool:
+    # Resource versions of one resource are ordered decimals; a server with other ones is taken at its word.
+    if version.isdecimal() and than.isdecimal():
+        return int(version) > int(than)
+    return version != than
+
+
+def by_owner(one: Mapping[str, Any]) -> list[str]:
+    """Index: the uids of the owners."""
+    return [str(owner["uid"]) for owner in _owners(one) if owner.get("uid")]
+
+
+def by_namespace(one: Mapping[str, Any]) -> list[str]:
+    """Index: the namespace."""
+    return [key_of(one)[0]]
+
+
+def by_label(label: str) -> IndexFunction:
+    """Index: ``namespace/value`` of one label; objects without it are not in the index."""
+
+    def values(one: Mapping[str, Any]) -> list[str]:
+        metadata = one.get("metadata") or {}
+        value = (metadata.get("labels") or {}).get(label)
+        return [f"{metadata.get('namespace') or ''}/{value}"] if value is not None else []
+
+    return values
+
+
+def _owners(one: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    owners = (one.get("metadata") or {}).get("ownerReferences")
+    return owners if isinstance(owners, list) else []

@@ -1,0 +1,62 @@
+"""Cutting objects down to what is read, so that thousands of them fit into memory."""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from webhook.api.wire import Wire
+
+Trim = Callable[[Mapping[str, Any]], Wire]
+
+_LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+_SHARED_LENGTH: Final = 80
+
+
+def whole(one: Mapping[str, Any]) -> Wire:
+    """Everything but the bookkeeping of field managers and of kubectl, which nobody here reads."""
+    trimmed: Wire = {key: _shared(value) for key, value in one.items() if key != "metadata"}
+    metadata = {key: value for key, value in (one.get("metadata") or {}).items() if key != "managedFields"}
+    annotations = metadata.get("annotations")
+    if isinstance(annotations, dict) and _LAST_APPLIED in annotations:
+        metadata["annotations"] = {key: value for key, value in annotations.items() if key != _LAST_APPLIED}
+    trimmed["metadata"] = _shared(metadata)
+    return trimmed
+
+
+def only(*paths: str) -> Trim:
+    """Identity, version, labels and deletion time of an object, and the members at these paths (``status.phase``)."""
+    identity = ("name", "namespace", "uid", "resourceVersion", "labels", "deletionTimestamp")
+    wanted = [("metadata", member) for member in identity] + [tuple(path.split(".")) for path in paths]
+
+    def trim(one: Mapping[str, Any]) -> Wire:
+        trimmed: Wire = {"metadata": {}}
+        for path in wanted:
+            _copy(one, trimmed, path)
+        return trimmed
+
+    return trim
+
+
+def _copy(source: Mapping[str, Any], target: Wire, path: Iterable[str]) -> None:
+    *parents, last = path
+    value: Any = source
+    for parent in parents:
+        value = value.get(parent)
+        if not isinstance(value, Mapping):
+            return
+    if last not in value:
+        return
+    for parent in parents:
+        target = target.setdefault(sys.intern(parent), {})
+    target[sys.intern(last)] = _shared(value[last])
+
+
+def _shared(value: Any) -> Any:
+    """A copy in which equal short strings are one string."""
+    if isinstance(value, dict):
+        return {sys.intern(key): _shared(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_shared(member) for member in value]
+    if type(value) is str and len(value) <= _SHARED_LENGTH:
+        return sys.intern(value)
+    return value
