@@ -194,8 +194,8 @@ class RolloutOrchestrator:
         self.status.conditions.mark_false(STAGE_READY, "StageRevisionRolloutFailed", message, now)
         self.status.conditions.mark_false(LAST_STAGE_READY, "RevisionRolloutFailed", message, now)
 
-    def mark_new_generation(self, now: datetime) -> None:
+    def mark_new_generation(self, now: datetime, type_: str = READY) -> None:
         """The spec is newer than what the conditions speak of."""
         self.status.conditions.mark_unknown(
-            READY, "NewObservedGenFailure", "unsuccessfully observed a new generation", now
+            type_, "NewObservedGenFailure", "unsuccessfully observed a new generation", now
         )

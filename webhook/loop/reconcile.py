@@ -1,11 +1,17 @@
 """The pass: one look at a rollout, from its spec and its SPAs to the writes that differ and its new status."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from webhook.api import RolloutOrchestrator, StagePodAutoscaler
+from webhook.api import InvalidRollout, MissingObservation, RolloutOrchestrator, StagePodAutoscaler
+from webhook.api.conditions import LAST_STAGE_READY, STAGE_READY
+from webhook.api.kinds import SERVICE_LABEL
+from webhook.loop.draft import ComeBack, CreateSPA, DeletePod, Draft, Intent, Tell, UpdateSPA
+from webhook.loop.overlay import Overlay
+from webhook.loop.stage import NothingGoesUp, carry_stage
+from webhook.strategies import new_rollout_strategy
 from webhook.strategies.protocols import EventSink, PodClient, RevisionLister, SPAClient, SPALister
 
 
@@ -67,8 +73,34 @@ class RolloutReconciler:
         self._force_delete = force_delete
 
     def reconcile_kind(self, ro: RolloutOrchestrator) -> PassResult:
-        """The pass alone, as upstream's ReconcileKind: no preparation, no events of its own, no generation observed."""
-        raise NotImplementedError
+        """The pass alone, as upstream's ReconcileKind: no preparation, no event of its own, no generation observed.
+
+        A spec that can never be carried out marks the RO failed, and none of its writes is sent; a failed RO stays as
+        it is until its generation changes. SPAs without a Revision are deleted in any case.
+        """
+        before = ro.status.copy()
+        error: Exception | None = None
+        delays: list[float] = []
+        stored = Overlay(self._lister)
+        draft = Draft(ro, self._lister, self._pods)
+        if ro.spec.stage_target_revisions and not _has_failed(ro):
+            try:
+                self._decide(ro, draft)
+            except InvalidRollout as invalid:
+                draft.entries.clear()
+                ro.status = before.copy()
+                ro.mark_stage_revision_failed(str(invalid), self._clock())
+                error = invalid
+            except (MissingObservation, NothingGoesUp) as problem:
+                error = problem
+            error = self._send(ro, draft, stored, delays) or error
+        cleaned = self._clean_up(ro, stored)
+        return PassResult(
+            error=error,
+            retry=draft.pods_unseen or not cleaned or _is_worth_retrying(error),
+            enqueue_after=tuple(sorted(delays)),
+            status_changed=not ro.status.says_the_same_as(before),
+        )
 
     def reconcile(self, ro: RolloutOrchestrator) -> PassResult:
         """The pass as upstream's generated controller wraps it; an RO with a deletion time is not touched at all.
@@ -76,4 +108,87 @@ class RolloutReconciler:
         Before: missing conditions are added, and a new generation makes Ready Unknown. After, also after an error: the
         generation is observed, a condition that says what it said keeps its time, an error is told in an Event.
         """
-        raise NotImplementedError
+        if ro.metadata.deletion_timestamp:
+            return PassResult()
+        before = ro.status.copy()
+        observe_generation(ro, self._clock())
+        result = self.reconcile_kind(ro)
+        ro.status.observed_generation = ro.metadata.generation
+        ro.status.conditions.keep_times_of(before.conditions)
+        if result.error is not None:
+            reason = "InvalidRollout" if isinstance(result.error, InvalidRollout) else "InternalError"
+            self._events.emit(ro, "Warning", reason, str(result.error))
+        return replace(result, status_changed=not ro.status.says_the_same_as(before))
+
+    def _decide(self, ro: RolloutOrchestrator, draft: Draft) -> None:
+        strategies = new_rollout_strategy(
+            draft,
+            draft,
+            draft,
+            clock=self._clock,
+            events=draft,
+            revisions=self._revisions,
+            force_delete=self._force_delete,
+        )
+        carry_stage(ro, strategies, draft, draft, draft.enqueue_after, self._clock)
+
+    def _send(self, ro: RolloutOrchestrator, draft: Draft, stored: Overlay, delays: list[float]) -> Exception | None:
+        """Carry the draft out up to the first write that fails; the status is then the one before that write."""
+        for entry in draft.entries:
+            try:
+                self._carry_out(ro, entry.intent, stored, delays)
+            except Exception as problem:
+                ro.status = entry.status_before
+                return problem
+        return None
+
+    def _carry_out(self, ro: RolloutOrchestrator, intent: Intent, stored: Overlay, delays: list[float]) -> None:
+        match intent:
+            case CreateSPA(spa):
+                stored.put(self._spas.create(spa))
+            case UpdateSPA(spa):
+                # A second write to the same SPA goes on top of what the first one stored.
+                present = stored.written(spa) or spa
+                stored.put(self._spas.update(present.with_bounds(spa.stage_min_scale, spa.stage_max_scale)))
+            case DeletePod(pod):
+                self._pods.delete_now(pod)
+            case Tell(type_, reason, message):
+                self._events.emit(ro, type_, reason, message)
+            case ComeBack(seconds):
+                delays.append(seconds)
+
+    def _clean_up(self, ro: RolloutOrchestrator, stored: Overlay) -> bool:
+        """Delete the SPAs of this service whose Revision does not exist; False when one could not be."""
+        revisions = self._revisions.names(ro.namespace, ro.name)
+        if revisions is None:
+            return True
+        cleaned = True
+        for spa in stored.list(ro.namespace, {SERVICE_LABEL: ro.name}):
+            if spa.name not in revisions:
+                try:
+                    self._deleter.delete(spa)
+                except Exception:
+                    cleaned = False
+        return cleaned
+
+
+def observe_generation(ro: RolloutOrchestrator, now: datetime) -> None:
+    """Prepare the status of an RO for a pass: add missing conditions; a new generation makes Ready Unknown.
+
+    A new generation gives a failed rollout another chance: StageReady and LastStageReady become Unknown too.
+    """
+    conditions = ro.status.conditions
+    conditions.initialize(now)
+    if ro.status.observed_generation != ro.metadata.generation:
+        if conditions.is_false(STAGE_READY):
+            ro.mark_new_generation(now, STAGE_READY)
+            ro.mark_new_generation(now, LAST_STAGE_READY)
+        ro.mark_new_generation(now)
+
+
+def _has_failed(ro: RolloutOrchestrator) -> bool:
+    return ro.status.conditions.is_false(STAGE_READY) and ro.status.observed_generation == ro.metadata.generation
+
+
+def _is_worth_retrying(error: Exception | None) -> bool:
+    return error is not None and not isinstance(error, InvalidRollout | NothingGoesUp)

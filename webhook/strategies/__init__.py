@@ -1,0 +1,41 @@
+"""How a stage is executed and verified: upstream's public package, in Python's spelling."""
+
+from webhook.strategies.bounds import (
+    create_base_stage_pod_autoscaler,
+    update_spa_for_rev_down,
+    update_spa_for_rev_up,
+)
+from webhook.strategies.protocols import EventSink, PodClient, RevisionLister, SPAClient, SPALister, TerminatingPod
+from webhook.strategies.readiness import is_stage_scale_down_ready, is_stage_scale_up_ready
+from webhook.strategies.rollout import Rollout, new_rollout_strategy
+from webhook.strategies.scale_down import ScaleDownStep
+from webhook.strategies.scale_up import ScaleUpStep
+from webhook.strategies.stage import is_last_stage_complete, up_and_down, without_idle
+from webhook.strategies.step import BaseScaleStep, RolloutStep
+from webhook.strategies.strategy import AVAILABILITY_STRATEGY, RESOURCE_UTIL_STRATEGY, normalise_strategy
+
+__all__ = [
+    "AVAILABILITY_STRATEGY",
+    "RESOURCE_UTIL_STRATEGY",
+    "BaseScaleStep",
+    "EventSink",
+    "PodClient",
+    "RevisionLister",
+    "Rollout",
+    "RolloutStep",
+    "SPAClient",
+    "SPALister",
+    "ScaleDownStep",
+    "ScaleUpStep",
+    "TerminatingPod",
+    "create_base_stage_pod_autoscaler",
+    "is_last_stage_complete",
+    "is_stage_scale_down_ready",
+    "is_stage_scale_up_ready",
+    "new_rollout_strategy",
+    "normalise_strategy",
+    "up_and_down",
+    "update_spa_for_rev_down",
+    "update_spa_for_rev_up",
+    "without_idle",
+]

@@ -1,0 +1,53 @@
+"""The step in which revisions go up."""
+
+from webhook.api import MissingObservation, RolloutOrchestrator
+from webhook.api.conditions import STAGE_READY, STAGE_SCALE_UP_READY
+from webhook.strategies.bounds import update_spa_for_rev_down, update_spa_for_rev_up
+from webhook.strategies.readiness import is_stage_scale_up_ready
+from webhook.strategies.step import BaseScaleStep, Clock, EnqueueAfter, Revisions
+
+
+class ScaleUpStep:
+    """Raises the bounds of the revisions that go up, and waits until they run. Mirrors ScaleUpStep."""
+
+    def __init__(self, base: BaseScaleStep, *, clock: Clock) -> None:
+        self._base = base
+        self._clock = clock
+
+    def execute(self, ro: RolloutOrchestrator, rev_scaling_up: Revisions, rev_scaling_down: Revisions) -> None:
+        """Create or update the SPA of every revision that goes up."""
+        for revision in rev_scaling_up.values():
+            self._base.create_or_update_spa_rev(ro, revision, False, update_spa_for_rev_up)
+
+    def verify(
+        self,
+        ro: RolloutOrchestrator,
+        rev_scaling_up: Revisions,
+        rev_scaling_down: Revisions,
+        enqueue_after: EnqueueAfter,
+    ) -> bool:
+        """Whether every revision that goes up runs; until then those that go down keep the bounds they have.
+
+        Raises MissingObservation when an SPA cannot be found.
+        """
+        if all(self._is_up(ro, name, rev_scaling_up) for name in rev_scaling_up):
+            return True
+        for revision in rev_scaling_down.values():
+            self._base.create_or_update_spa_rev(ro, revision, False, update_spa_for_rev_down)
+        return False
+
+    def modify_status(self, ro: RolloutOrchestrator, ready: bool = True) -> None:
+        """StageScaleUpReady True, or the stage in progress."""
+        now = self._clock()
+        if ready:
+            ro.mark_stage_scale_up_ready(now)
+            return
+        ro.mark_stage_in_progress(STAGE_SCALE_UP_READY, now)
+        ro.mark_stage_in_progress(STAGE_READY, now)
+        ro.mark_last_stage_in_progress(now)
+
+    def _is_up(self, ro: RolloutOrchestrator, name: str, rev_scaling_up: Revisions) -> bool:
+        spa = self._base.spa_lister.get(ro.namespace, name)
+        if spa is None:
+            raise MissingObservation(f"StagePodAutoscaler {ro.namespace}/{name} is not there yet")
+        return spa.is_stage_ready and is_stage_scale_up_ready(spa, rev_scaling_up[name])

@@ -1,0 +1,78 @@
+"""A step of a stage: what both directions have in common."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from webhook.api import InvalidRollout, RolloutOrchestrator, StagePodAutoscaler, TargetRevision
+from webhook.strategies.bounds import create_base_stage_pod_autoscaler
+from webhook.strategies.protocols import SPAClient, SPALister
+
+Clock = Callable[[], datetime]
+EnqueueAfter = Callable[[RolloutOrchestrator, float], None]
+"""Asks to look at a rollout again after a number of seconds."""
+UpdateSPA = Callable[[StagePodAutoscaler, TargetRevision, bool], StagePodAutoscaler]
+Revisions = Mapping[str, TargetRevision]
+"""Entries of a stage by revision name."""
+
+
+class RolloutStep(Protocol):
+    """Scale up or scale down, for all revisions of a stage that go that way."""
+
+    def execute(self, ro: RolloutOrchestrator, rev_scaling_up: Revisions, rev_scaling_down: Revisions) -> None:
+        """Write the SPAs that differ. Raises InvalidRollout, or the client's error."""
+        ...
+
+    def verify(
+        self,
+        ro: RolloutOrchestrator,
+        rev_scaling_up: Revisions,
+        rev_scaling_down: Revisions,
+        enqueue_after: EnqueueAfter,
+    ) -> bool:
+        """Whether the revisions are where the stage wants them. Raises MissingObservation, or the client's error."""
+        ...
+
+    def modify_status(self, ro: RolloutOrchestrator, ready: bool = True) -> None:
+        """Record the outcome of ``verify`` in the RO's conditions."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BaseScaleStep:
+    """Reads and writes SPAs for a step."""
+
+    client: SPAClient
+    spa_lister: SPALister
+
+    def create_or_update_spa_rev(
+        self, ro: RolloutOrchestrator, target_rev: TargetRevision, scale_up_ready: bool, fn: UpdateSPA
+    ) -> StagePodAutoscaler:
+        """The SPA of a revision as stored, with the bounds that ``fn`` gives it; created where there is none.
+
+        Mirrors CreateOrUpdateSPARev, but an update that would change nothing is not sent. Raises InvalidRollout with
+        the path of the entry, or the client's error.
+        """
+        present = self.spa_lister.get(ro.namespace, target_rev.revision_name)
+        before = present or create_base_stage_pod_autoscaler(ro, target_rev)
+        try:
+            wanted = fn(before, target_rev, scale_up_ready)
+        except InvalidRollout as invalid:
+            raise InvalidRollout(f"{_path_of(ro, target_rev)}.{invalid.field}", invalid.problem) from None
+        if present is None:
+            return self.client.create(wanted)
+        if _bounds(wanted) == _bounds(present):
+            return present
+        return self.client.update(wanted)
+
+
+def _bounds(spa: StagePodAutoscaler) -> tuple[int | None, int | None]:
+    return spa.stage_min_scale, spa.stage_max_scale
+
+
+def _path_of(ro: RolloutOrchestrator, revision: TargetRevision) -> str:
+    stage = ro.spec.stage_target_revisions
+    if revision in stage:
+        return f"spec.stageTargetRevisions[{stage.index(revision)}]"
+    return f"spec.stageTargetRevisions ({revision.revision_name})"
