@@ -9,4 +9,9 @@ def scale_bounds(
     A stage bound can only lower a bound of the revision. So a stage maximum has no effect on a revision without a
     limit, and a stage maximum of 0 takes the limit away. Mirrors ``GetScaleBounds``.
     """
-    raise NotImplementedError
+    minimum, maximum = revision_min or 0, revision_max or 0
+    if stage_min is not None:
+        minimum = min(minimum, stage_min)
+    if stage_max is not None:
+        maximum = min(maximum, stage_max)
+    return minimum, maximum

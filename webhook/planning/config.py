@@ -1,7 +1,28 @@
 """RolloutConfig: the settings of one rollout, from ConfigMaps and annotations."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
+
+from webhook.planning.errors import UnreadableSettings
+
+ROLLOUT_ANNOTATIONS: Final = "rollout.knative.dev/"
+"""Prefix under which annotations carry the same keys as the ConfigMap."""
+
+OVER_CONSUMPTION_RATIO: Final = "over-consumption-ratio"
+PROGRESSIVE_ROLLOUT_ENABLED: Final = "progressive-rollout-enabled"
+STAGE_ROLLOUT_TIMEOUT_MINUTES: Final = "stage-rollout-timeout-minutes"
+PROGRESSIVE_ROLLOUT_STRATEGY: Final = "progressive-rollout-strategy"
+ROLLOUT_DURATION: Final = "rollout-duration"
+ROLLOUT_DURATION_ANNOTATION: Final = "serving.knative.dev/rollout-duration"
+
+_DIGITS_OF_64_BITS: Final = 19
+_INTEGER: Final = re.compile(r"[+-]?[0-9]+", re.ASCII)
+_BOOLEANS: Final = {
+    **dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True),
+    **dict.fromkeys(("0", "f", "F", "FALSE", "false", "False"), False),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,4 +50,52 @@ def rollout_config(
     An unreadable annotation is ignored. Raises UnreadableSettings for an unreadable value in a ConfigMap, since one
     bad value makes upstream refuse the whole configuration.
     """
-    raise NotImplementedError
+    default = RolloutConfig()
+    sources = config_map, template_annotations
+    strategy = config_map.get(PROGRESSIVE_ROLLOUT_STRATEGY, default.progressive_rollout_strategy).strip()
+    duration = network_config_map.get(ROLLOUT_DURATION, default.rollout_duration).strip()
+    return RolloutConfig(
+        over_consumption_ratio=_integer(OVER_CONSUMPTION_RATIO, *sources, default.over_consumption_ratio),
+        progressive_rollout_enabled=_boolean(
+            PROGRESSIVE_ROLLOUT_ENABLED, *sources, default.progressive_rollout_enabled
+        ),
+        stage_rollout_timeout_minutes=_integer(
+            STAGE_ROLLOUT_TIMEOUT_MINUTES, *sources, default.stage_rollout_timeout_minutes
+        ),
+        rollout_duration=service_annotations.get(ROLLOUT_DURATION_ANNOTATION, duration),
+        progressive_rollout_strategy=_strategy(strategy, template_annotations),
+    )
+
+
+def _strategy(configured: str, annotations: Mapping[str, str]) -> str:
+    """The annotation, except that nobody can annotate their way out of a configured resourceutil."""
+    annotated = annotations.get(ROLLOUT_ANNOTATIONS + PROGRESSIVE_ROLLOUT_STRATEGY)
+    if annotated is None or (configured.lower() == "resourceutil" and annotated.lower() != "resourceutil"):
+        return configured
+    return annotated
+
+
+def _integer(key: str, config_map: Mapping[str, str], annotations: Mapping[str, str], default: int) -> int:
+    if key in config_map:
+        configured = parse_integer(config_map[key])
+        if configured is None:
+            raise UnreadableSettings(key, config_map[key], "a whole number")
+        default = configured
+    annotated = parse_integer(annotations.get(ROLLOUT_ANNOTATIONS + key, ""))
+    return default if annotated is None else annotated
+
+
+def _boolean(key: str, config_map: Mapping[str, str], annotations: Mapping[str, str], default: bool) -> bool:
+    if key in config_map:
+        if config_map[key] not in _BOOLEANS:
+            raise UnreadableSettings(key, config_map[key], "true or false")
+        default = _BOOLEANS[config_map[key]]
+    return _BOOLEANS.get(annotations.get(ROLLOUT_ANNOTATIONS + key, ""), default)
+
+
+def parse_integer(text: str, bits: int = 64) -> int | None:
+    """An optional sign and ASCII digits within a signed range of ``bits`` bits, or None."""
+    if _INTEGER.fullmatch(text) is None or len(text.lstrip("+-0")) > _DIGITS_OF_64_BITS:
+        return None
+    value = int(text)
+    return value if -(1 << (bits - 1)) <= value < 1 << (bits - 1) else None

@@ -18,8 +18,8 @@ class Note:
 class StagePlan:
     """The spec after planning, a new object; the RO that was asked about is unchanged.
 
-    ``spec`` equals the RO's own where there is nothing to plan. ``planned`` says whether a new stage has begun, in which
-    case ``spec.target_finish_time`` has been set anew.
+    ``spec`` equals the RO's own where there is nothing to plan. ``planned`` says whether a stage was planned for which
+    ``spec.target_finish_time`` has been set anew.
 
     ``error`` is what stopped planning, or None. With one, the plan must not be stored: ``spec`` is then how upstream
     leaves its copy behind, kept only because that is recorded behaviour. InvalidRollout asks for the rollout to be

@@ -1,10 +1,17 @@
 """The shift of traffic in a stage that ran out of time."""
 
+import math
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from webhook.api import TargetRevision
+from webhook.api import InvalidRollout, MissingObservation, TargetRevision
+from webhook.api.target_revision import DIRECTION_DOWN, DIRECTION_UP
+from webhook.planning.errors import PlanningError
+from webhook.planning.gauge import read_gauge
 from webhook.planning.plan import Note
+from webhook.planning.ratio import held_ratio
+
+_FIELD = "spec.stageTargetRevisions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,4 +35,47 @@ def shift_traffic_next_stage(
     runs no replicas, InvalidRollout when a percent or the target of the entry going down is missing.
     Mirrors ``shiftTrafficNextStage``.
     """
-    raise NotImplementedError
+    limit, notes = held_ratio(ratio)
+    gauge = read_gauge(revisions, pod_autoscalers, spas)
+    up, down = _up_and_down(revisions)
+    from_percent, to_percent = _percent(revisions, down), _percent(revisions, up)
+    surplus = gauge.running.get(revisions[down].revision_name, 0) - _target(revisions, down)
+    if gauge.replicas == 0:
+        raise MissingObservation("the revisions run no replicas, so that nothing tells how much traffic to move")
+    wanted = min(math.ceil(gauge.traffic_of(surplus)), limit)
+    moved = max(0, min(wanted, from_percent, 100 - to_percent))
+    shifted = list(revisions)
+    shifted[up] = replace(revisions[up], percent=to_percent + moved)
+    shifted[down] = replace(revisions[down], percent=(from_percent - moved) or None)
+    return TrafficShift(shifted, notes)
+
+
+def _up_and_down(revisions: Sequence[TargetRevision]) -> tuple[int, int]:
+    """Where the entries going up and down stand, read literally; the last ones before both are known."""
+    up: int | None = None
+    down: int | None = None
+    for index, revision in enumerate(revisions):
+        if revision.direction in (DIRECTION_UP, ""):
+            up = index
+        elif revision.direction == DIRECTION_DOWN:
+            down = index
+        if up is not None and down is not None:
+            return up, down
+    raise PlanningError(f"nothing in {_FIELD} goes {'down' if down is None else 'up'}, so that no traffic can move")
+
+
+def _percent(revisions: Sequence[TargetRevision], index: int) -> int:
+    percent = revisions[index].percent
+    if percent is None:
+        raise InvalidRollout(
+            f"{_FIELD}[{index}].percent", f"missing, so that the share of {revisions[index].revision_name} cannot move"
+        )
+    return percent
+
+
+def _target(revisions: Sequence[TargetRevision], index: int) -> int:
+    target = revisions[index].target_replicas
+    if target is None:
+        name = revisions[index].revision_name
+        raise InvalidRollout(f"{_FIELD}[{index}].targetReplicas", f"missing, so that nothing tells how far {name} goes")
+    return target

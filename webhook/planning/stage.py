@@ -1,11 +1,22 @@
 """The next stage of a rollout, from the one it has reached."""
 
-from collections.abc import Container, Mapping
-from datetime import datetime
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
-from webhook.api import RolloutOrchestrator
+from webhook.api import InvalidRollout, MissingObservation, RolloutOrchestrator, RolloutSpec, TargetRevision
+from webhook.api.conditions import LAST_STAGE_READY, STAGE_READY
+from webhook.api.target_revision import DIRECTION_DOWN
+from webhook.api.wire import format_time
 from webhook.planning.config import RolloutConfig
+from webhook.planning.errors import PlanningError
+from webhook.planning.gauge import read_gauge
 from webhook.planning.plan import StagePlan
+from webhook.planning.ratio import MAX_RATIO, held_ratio
+from webhook.planning.step import StartEntry, take_step
+from webhook.planning.strategy import strategy_in_force
+
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 def plan_stages(
@@ -25,4 +36,110 @@ def plan_stages(
     StageReady is False and the generation is the observed one. Never raises: see StagePlan.error.
     Mirrors ``updateRolloutOrchestrator``.
     """
-    raise NotImplementedError
+    spec = ro.spec.copy()
+    if has_failed(ro):
+        return StagePlan(spec)
+    if not spec.rollout_strategy.strip():
+        spec.rollout_strategy = strategy_in_force(ro, config)
+    if len(spec.target_revisions) != 1 or not config.progressive_rollout_enabled:
+        spec.stage_target_revisions = list(spec.target_revisions)
+        return StagePlan(spec)
+    if not _is_due(ro):
+        return StagePlan(spec)
+    if _same_but_for_routes(spec.initial_revisions, spec.target_revisions):
+        return StagePlan(_begin(spec, spec.target_revisions, config, now), planned=True)
+    start = _start_of(ro)
+    if not start:
+        spec.stage_target_revisions = list(spec.target_revisions)
+        return StagePlan(spec)
+    return _plan_from(start, spec, config, pod_autoscalers, spas, now)
+
+
+def has_failed(ro: RolloutOrchestrator) -> bool:
+    """Whether the rollout was marked failed for the spec it has now; only a new generation takes it further."""
+    failed = ro.status.conditions.is_false(STAGE_READY)
+    return failed and ro.metadata.generation == ro.status.observed_generation
+
+
+def _is_due(ro: RolloutOrchestrator) -> bool:
+    conditions = ro.status.conditions
+    reached = conditions.is_true(STAGE_READY) and not conditions.is_true(LAST_STAGE_READY)
+    return reached or not ro.spec.stage_target_revisions
+
+
+def _same_but_for_routes(initial: Sequence[TargetRevision], target: Sequence[TargetRevision]) -> bool:
+    plain = [[replace(revision, tag="", url="") for revision in revisions] for revisions in (initial, target)]
+    return plain[0] == plain[1]
+
+
+def _start_of(ro: RolloutOrchestrator) -> list[StartEntry]:
+    """What the stage starts from: what was recorded, else the initial revisions; those without traffic left out.
+
+    Without a stage the list comes from an earlier rollout, so that its directions and targets mean nothing here:
+    a revision recorded as ``stay`` may be the one to go back to.
+    """
+    recorded, planned = ro.status.stage_revision_status, bool(ro.spec.stage_target_revisions)
+    path, revisions = "spec.initialRevisions", ro.spec.initial_revisions
+    if recorded and planned:
+        path, revisions = "status.stageRevisionStatus", recorded
+    entries = [StartEntry(revision, f"{path}[{i}]") for i, revision in enumerate(revisions) if revision.percent != 0]
+    if planned:
+        return entries
+    return [
+        StartEntry(replace(entry.revision, direction="", target_replicas=None), entry.field)
+        for entry in entries
+        if entry.revision.percent is not None
+    ]
+
+
+def _plan_from(
+    start: Sequence[StartEntry],
+    spec: RolloutSpec,
+    config: RolloutConfig,
+    pod_autoscalers: Mapping[str, int | None],
+    spas: Container[str],
+    now: datetime,
+) -> StagePlan:
+    ratio, notes = held_ratio(config.over_consumption_ratio)
+    try:
+        stage = _stage_after(start, spec.target_revisions[0], ratio, pod_autoscalers, spas)
+    except (InvalidRollout, MissingObservation, PlanningError) as error:
+        if ratio == MAX_RATIO:
+            spec.stage_target_revisions = [_without_traffic(e.revision) for e in start] + spec.target_revisions
+        return StagePlan(spec, notes=notes, error=error)
+    return StagePlan(_begin(spec, stage, config, now), planned=True, notes=notes)
+
+
+def _stage_after(
+    start: Sequence[StartEntry],
+    target: TargetRevision,
+    ratio: int,
+    pod_autoscalers: Mapping[str, int | None],
+    spas: Container[str],
+) -> list[TargetRevision]:
+    gauge = read_gauge([entry.revision for entry in start], pod_autoscalers, spas)
+    # Nothing to measure by, or nothing to take traffic from: the end is one step away.
+    if gauge.replicas == 0 or [entry.revision.revision_name for entry in start] == [target.revision_name]:
+        return [target]
+    return take_step(start, target, gauge, ratio, pod_autoscalers)
+
+
+def _without_traffic(revision: TargetRevision) -> TargetRevision:
+    return replace(revision, direction=DIRECTION_DOWN, latest_revision=False, percent=None)
+
+
+def _begin(spec: RolloutSpec, stage: Sequence[TargetRevision], config: RolloutConfig, now: datetime) -> RolloutSpec:
+    """The spec with this stage and the time by which it should be done."""
+    return replace(
+        spec,
+        stage_target_revisions=list(stage),
+        target_finish_time=format_time(_after(now, config.stage_rollout_timeout_minutes)),
+    )
+
+
+def _after(now: datetime, minutes: int) -> datetime:
+    """A time-out is not checked when it is read, so that it can lead out of the calendar."""
+    try:
+        return now + timedelta(minutes=minutes)
+    except OverflowError:
+        return _END_OF_TIME if minutes > 0 else now

@@ -1,10 +1,19 @@
 """The start and end lists of a rollout, from a Knative Service, its Route and its Revisions."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
-from webhook.api import TargetRevision
+from webhook.api import TargetRevision, wire
+from webhook.planning.config import parse_integer
+
+MIN_SCALE_ANNOTATION: Final = "autoscaling.knative.dev/min-scale"
+MAX_SCALE_ANNOTATION: Final = "autoscaling.knative.dev/max-scale"
+
+_LONGEST_NAME: Final = 63
+_DIGEST_LENGTH: Final = 32
+_ALL_TRAFFIC: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +27,16 @@ class RevisionRecord:
 
 def revision_records(revisions: Iterable[tuple[str, Mapping[str, str]]]) -> dict[str, RevisionRecord]:
     """Records by name, from pairs of a Revision's name and its annotations."""
-    raise NotImplementedError
+    return {name: _record(name, annotations) for name, annotations in revisions}
 
 
 def newest_revision_name(service: str, generation: int) -> str:
     """The name Knative gives the revision of this generation of a Configuration, at most 63 characters long."""
-    raise NotImplementedError
+    suffix = f"-{generation:05d}"
+    if len(service) + len(suffix) <= _LONGEST_NAME:
+        return service + suffix
+    digest = hashlib.md5(service.encode(), usedforsecurity=False).hexdigest()
+    return service[: _LONGEST_NAME - _DIGEST_LENGTH - len(suffix)] + digest + suffix
 
 
 def final_target_revisions(
@@ -31,9 +44,10 @@ def final_target_revisions(
 ) -> list[TargetRevision]:
     """The end list: ``service`` is the Knative Service on the wire, ``generation`` that of its Configuration.
 
-    Mirrors ``GetFinalTargetRevision``.
+    Without traffic it is the newest revision alone. Mirrors ``GetFinalTargetRevision``.
     """
-    raise NotImplementedError
+    traffic = wire.sequence(wire.mapping(service, "spec", ""), "traffic", "spec")
+    return _revisions_of(_entries(traffic, "spec") or [TargetRevision()], service, generation, records)
 
 
 def initial_target_revisions(
@@ -44,6 +58,67 @@ def initial_target_revisions(
 ) -> list[TargetRevision]:
     """The start list of a rollout that has none yet: the traffic in the Route's status, empty without one.
 
-    Mirrors ``GetInitialTargetRevision``.
+    Entries of one name (tags make them) are merged, and all are sorted by name. Mirrors ``GetInitialTargetRevision``.
     """
-    raise NotImplementedError
+    traffic = wire.sequence(wire.mapping(route or {}, "status", ""), "traffic", "status")
+    merged: dict[str, TargetRevision] = {}
+    for entry in _entries(traffic, "status"):
+        before = merged.get(entry.revision_name)
+        merged[entry.revision_name] = entry if before is None else _merged(before, entry)
+    return _revisions_of([merged[name] for name in sorted(merged)], service, generation, records)
+
+
+def _entries(traffic: Sequence[Any], path: str) -> list[TargetRevision]:
+    return [TargetRevision.from_dict(entry, f"{path}.traffic[{index}]") for index, entry in enumerate(traffic)]
+
+
+def _merged(first: TargetRevision, other: TargetRevision) -> TargetRevision:
+    percents = [entry.percent for entry in (first, other) if entry.percent is not None]
+    return replace(
+        first,
+        percent=sum(percents) if percents else None,
+        latest_revision=True if other.latest_revision else first.latest_revision,
+    )
+
+
+def _revisions_of(
+    entries: Sequence[TargetRevision],
+    service: Mapping[str, Any],
+    generation: int,
+    records: Mapping[str, RevisionRecord],
+) -> list[TargetRevision]:
+    newest = newest_revision_name(wire.text(wire.mapping(service, "metadata", ""), "name", "metadata"), generation)
+    template = _template_record(service, newest)
+    revisions = []
+    for entry in entries:
+        name = entry.revision_name or newest
+        record = records.get(name, template)
+        revisions.append(
+            TargetRevision(
+                revision_name=name,
+                percent=_ALL_TRAFFIC if entry.percent is None else entry.percent,
+                latest_revision=name == newest,
+                configuration_name=entry.configuration_name,
+                tag=entry.tag,
+                url=entry.url,
+                min_scale=record.min_scale,
+                max_scale=record.max_scale,
+            )
+        )
+    last = revisions[-1:]
+    if last and last[0].percent == 0 and entries[-1].latest_revision:
+        return last + revisions[:-1]
+    return revisions
+
+
+def _template_record(service: Mapping[str, Any], name: str) -> RevisionRecord:
+    template = wire.mapping(wire.mapping(service, "spec", ""), "template", "spec")
+    return _record(name, wire.mapping(wire.mapping(template, "metadata", "spec.template"), "annotations", "metadata"))
+
+
+def _record(name: str, annotations: Mapping[str, str]) -> RevisionRecord:
+    return RevisionRecord(
+        name,
+        parse_integer(annotations.get(MIN_SCALE_ANNOTATION, ""), bits=32),
+        parse_integer(annotations.get(MAX_SCALE_ANNOTATION, ""), bits=32),
+    )

@@ -1,11 +1,15 @@
 """The traffic list of a Knative Service while a rollout is on its way."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
-from webhook.api import RolloutOrchestrator, TargetRevision
+from webhook.api import InvalidRollout, RolloutOrchestrator, TargetRevision, wire
+from webhook.api.conditions import LAST_STAGE_READY
 from webhook.planning.config import RolloutConfig
+from webhook.planning.strategy import AVAILABILITY, strategy_in_force
+
+_NO_GRADUAL_SHIFT: Final = "0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,65 @@ def route_traffic(
     """Who gets how many percent of the traffic now.
 
     ``service`` is the Knative Service on the wire, ``spas`` the actual scale by SPA name, None where it has none yet.
-    Raises InvalidRollout without target revisions, or without a stage where its last entry is needed.
-    Mirrors ``TransformService``.
+    Several entries of the service's own are left alone. Raises InvalidRollout without target revisions, or without a
+    stage where its last entry is needed. Mirrors ``TransformService``.
     """
-    raise NotImplementedError
+    own = wire.sequence(wire.mapping(service, "spec", ""), "traffic", "spec")
+    recorded = list(ro.status.stage_revision_status)
+    if len(own) > 1:
+        return RouteTraffic(wire.copy_of(own), recorded)
+    if not ro.spec.target_revisions:
+        raise InvalidRollout("spec.targetRevisions", "missing; name the revision that the traffic is to reach")
+    target = ro.spec.target_revisions[-1].revision_name
+    entries = list(ro.spec.stage_target_revisions)
+    if recorded and _holds_back(ro, config) and not _has_arrived(ro, target, spas):
+        recorded = [
+            entry if entry.revision_name == target else replace(entry, latest_revision=False) for entry in recorded
+        ]
+        entries = list(recorded)
+        if all(entry.revision_name != target for entry in recorded):
+            entries.append(replace(_last_of_stage(ro), percent=0))
+    gradual = config.rollout_duration != _NO_GRADUAL_SHIFT
+    silent = gradual or ro.status.conditions.is_true(LAST_STAGE_READY)
+    name = wire.text(wire.mapping(service, "metadata", ""), "name", "metadata")
+    return RouteTraffic([_entry(e, name) for e in entries if e.percent is not None or not silent], recorded)
+
+
+def _holds_back(ro: RolloutOrchestrator, config: RolloutConfig) -> bool:
+    """Whether traffic waits for replicas in this rollout."""
+    return (
+        len(ro.spec.target_revisions) == 1
+        and config.progressive_rollout_enabled
+        and strategy_in_force(ro, config) == AVAILABILITY
+        and config.rollout_duration == _NO_GRADUAL_SHIFT
+    )
+
+
+def _last_of_stage(ro: RolloutOrchestrator) -> TargetRevision:
+    if not ro.spec.stage_target_revisions:
+        raise InvalidRollout("spec.stageTargetRevisions", "missing, although a stage has been recorded")
+    return ro.spec.stage_target_revisions[-1]
+
+
+def _has_arrived(ro: RolloutOrchestrator, target: str, spas: Mapping[str, int | None]) -> bool:
+    """Whether the target runs what this stage needs; only a need of up to its minScale holds traffic back."""
+    last = _last_of_stage(ro)
+    actual = spas.get(target)
+    if actual is None:
+        return False
+    minimum = last.min_scale
+    wanted = minimum if last.target_replicas is None else last.target_replicas
+    if minimum is None or wanted is None:
+        return True
+    return wanted > minimum or actual >= minimum
+
+
+def _entry(revision: TargetRevision, service: str) -> dict[str, Any]:
+    entry: dict[str, Any] = {"percent": revision.percent or 0}
+    if revision.latest_revision:
+        entry["configurationName"] = revision.configuration_name if revision.configuration_name.strip() else service
+    elif revision.revision_name:
+        entry["revisionName"] = revision.revision_name
+    if revision.latest_revision is not None:
+        entry["latestRevision"] = revision.latest_revision
+    return entry | {key: value for key in ("tag", "url") if (value := getattr(revision, key))}
