@@ -44,10 +44,15 @@ def final_target_revisions(
 ) -> list[TargetRevision]:
     """The end list: ``service`` is the Knative Service on the wire, ``generation`` that of its Configuration.
 
-    Without traffic it is the newest revision alone. Mirrors ``GetFinalTargetRevision``.
+    Without traffic it is the newest revision alone; a newest revision listed last without any traffic comes first,
+    since the last entry is the one that goes up. Mirrors ``GetFinalTargetRevision``.
     """
     traffic = wire.sequence(wire.mapping(service, "spec", ""), "traffic", "spec")
-    return _revisions_of(_entries(traffic, "spec") or [TargetRevision()], service, generation, records)
+    entries = _entries(traffic, "spec") or [TargetRevision()]
+    revisions = _revisions_of(entries, service, generation, records)
+    if entries[-1].latest_revision and revisions[-1].percent == 0:
+        return revisions[-1:] + revisions[:-1]
+    return revisions
 
 
 def initial_target_revisions(
@@ -105,9 +110,6 @@ def _revisions_of(
                 max_scale=record.max_scale,
             )
         )
-    last = revisions[-1:]
-    if last and last[0].percent == 0 and entries[-1].latest_revision:
-        return last + revisions[:-1]
     return revisions
 
 

@@ -35,14 +35,15 @@ def route_traffic(
         return RouteTraffic(wire.copy_of(own), recorded)
     if not ro.spec.target_revisions:
         raise InvalidRollout("spec.targetRevisions", "missing; name the revision that the traffic is to reach")
-    target = ro.spec.target_revisions[-1].revision_name
+    target = ro.spec.target_revisions[0]
     entries = list(ro.spec.stage_target_revisions)
     if recorded and _holds_back(ro, config) and not _has_arrived(ro, target, spas):
         recorded = [
-            entry if entry.revision_name == target else replace(entry, latest_revision=False) for entry in recorded
+            entry if entry.revision_name == target.revision_name else replace(entry, latest_revision=False)
+            for entry in recorded
         ]
         entries = list(recorded)
-        if all(entry.revision_name != target for entry in recorded):
+        if all(entry.revision_name != target.revision_name for entry in recorded):
             entries.append(replace(_last_of_stage(ro), percent=0))
     gradual = config.rollout_duration != _NO_GRADUAL_SHIFT
     silent = gradual or ro.status.conditions.is_true(LAST_STAGE_READY)
@@ -66,17 +67,16 @@ def _last_of_stage(ro: RolloutOrchestrator) -> TargetRevision:
     return ro.spec.stage_target_revisions[-1]
 
 
-def _has_arrived(ro: RolloutOrchestrator, target: str, spas: Mapping[str, int | None]) -> bool:
-    """Whether the target runs what this stage needs; only a need of up to its minScale holds traffic back."""
-    last = _last_of_stage(ro)
-    actual = spas.get(target)
+def _has_arrived(ro: RolloutOrchestrator, target: TargetRevision, spas: Mapping[str, int | None]) -> bool:
+    """Whether the target runs what this stage needs of it; only a need of up to its minScale holds traffic back."""
+    actual = spas.get(target.revision_name)
     if actual is None:
         return False
-    minimum = last.min_scale
-    wanted = minimum if last.target_replicas is None else last.target_replicas
-    if minimum is None or wanted is None:
-        return True
-    return wanted > minimum or actual >= minimum
+    planned = (r for r in ro.spec.stage_target_revisions if r.revision_name == target.revision_name)
+    wanted = next((revision.target_replicas for revision in planned), None)
+    if wanted is None:
+        wanted = target.min_scale
+    return wanted is None or target.min_scale is None or wanted > target.min_scale or actual >= wanted
 
 
 def _entry(revision: TargetRevision, service: str) -> dict[str, Any]:
