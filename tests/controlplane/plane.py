@@ -1,0 +1,201 @@
+"""ControlPlane: etcd and kube-apiserver on loopback, from start to finish."""
+
+import contextlib
+import http.client
+import itertools
+import json
+import shutil
+import socket
+import ssl
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import yaml
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.controlplane import kubeconfig, settings
+from tests.controlplane.access import groups_of, rights_of_people
+from tests.controlplane.binaries import Binaries
+from tests.controlplane.certificates import Authority, Pair, private_pem
+from tests.controlplane.process import Program
+
+ADMINS: Final = "system:masters"
+MANIFESTS: Final = Path(__file__).parents[2] / "manifests"
+KNATIVE_CRDS: Final = Path(__file__).parents[2] / "webhook" / "sandbox" / "crds"
+_CRDS: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+_START_WITHIN: Final = 60.0
+
+
+class StartFailed(RuntimeError):
+    """The control plane did not come up; the message holds the last words of the program that failed."""
+
+
+class ControlPlane:
+    """A running control plane. Use it in a ``with``, or call ``stop``; both leave no process and no file."""
+
+    def __init__(self, directory: Path, binaries: Binaries) -> None:
+        self.directory = directory
+        self.binaries = binaries
+        self.audit_log = directory / "audit.log"
+        self._authority = Authority()
+        self._programs: list[Program] = []
+        self._numbers = itertools.count()
+        # Held, never listened on: the API server shares it, and no other process of the machine is given it.
+        self._port = socket.socket()
+        self._port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        self._port.bind(("127.0.0.1", 0))
+        self.url = f"https://127.0.0.1:{self._port.getsockname()[1]}"
+        self.kubeconfig = directory / "admin.kubeconfig"
+        self._admin: Pair | None = None
+
+    @classmethod
+    def start(
+        cls,
+        directory: Path | None = None,
+        *,
+        manifests: bool = True,
+        knative: bool = True,
+        controller_manager: bool = False,
+        binaries: Binaries | None = None,
+    ) -> "ControlPlane":
+        """Start one and wait until it serves.
+
+        Everything lies in a new folder inside ``directory`` (the machine's temporary folder if None), which goes with
+        it. ``manifests`` registers the CRDs of ``manifests/crds``, ``knative`` the small ones of Knative's own kinds.
+        Raises Unavailable where the programs cannot be had, StartFailed where they do not come up.
+        """
+        found = binaries or Binaries.find_or_make(controller_manager=controller_manager)
+        # A socket's path must fit into about a hundred characters, which the folders of a test runner do not.
+        base = directory if directory is not None and len(str(directory)) < 60 else None
+        plane = cls(Path(tempfile.mkdtemp(prefix="stagegate-plane-", dir=base)), found)
+        try:
+            plane._start(controller_manager)
+            folders = [MANIFESTS / "crds"] * manifests + [KNATIVE_CRDS] * knative
+            plane.register_crds(path for folder in folders for path in sorted(folder.glob("*.yaml")))
+        except BaseException:
+            plane.stop()
+            raise
+        return plane
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def kubeconfig_for(self, user: str, groups: Sequence[str] = ()) -> Path:
+        """A kubeconfig with a client certificate of this user; a service account is ``system:serviceaccount:NS:NAME``.
+
+        A person may edit what is in namespaces (group ``people``); a service account may do what its roles say, and
+        has the groups that its token would give it.
+        """
+        path = self.directory / f"user-{next(self._numbers)}.kubeconfig"
+        pair = self._authority.client(user, dict.fromkeys([*groups, *groups_of(user)]))
+        return kubeconfig.write(path, self.url, self._authority.certificate, user, pair)
+
+    def register_crds(self, paths: Iterable[Path]) -> None:
+        """Create the CRDs of these files and wait until they are served. Raises StartFailed with what was refused."""
+        names = []
+        for path in paths:
+            for crd in yaml.safe_load_all(path.read_text()):
+                status, answer = self.request("POST", _CRDS, crd)
+                if status != http.HTTPStatus.CREATED:
+                    raise StartFailed(f"{path.name}: {answer['message']}")
+                names.append(crd["metadata"]["name"])
+        deadline = time.monotonic() + _START_WITHIN
+        while not all(self._established(name) for name in names):
+            if time.monotonic() > deadline:
+                raise StartFailed(f"not served after {_START_WITHIN:.0f} s: {', '.join(names)}")
+            time.sleep(0.05)
+
+    def _established(self, name: str) -> bool:
+        crd = self.request("GET", f"{_CRDS}/{name}")[1]
+        conditions = crd.get("status", {}).get("conditions", [])
+        return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
+
+    def audit_events(self) -> Iterator[dict[str, Any]]:
+        """Every request answered so far, as the API server logged it (level Metadata)."""
+        with self.audit_log.open() as lines:
+            for line in lines:
+                yield json.loads(line)
+
+    def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, Any]:
+        """One request as administrator; status and decoded answer."""
+        context = ssl.create_default_context(cadata=self._authority.certificate.decode())
+        context.load_cert_chain(self.directory / "admin.crt", self.directory / "admin.key")
+        host = self.url.removeprefix("https://")
+        connection = http.client.HTTPSConnection(host, context=context, timeout=10)
+        with contextlib.closing(connection):
+            payload = None if body is None else json.dumps(body)
+            connection.request(method, path, payload, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            content = answer.read()
+        is_json = answer.headers.get_content_type() == "application/json"
+        return answer.status, json.loads(content) if is_json else content.decode()
+
+    def stop(self) -> None:
+        """End every process at once and remove the folder; safe to call twice."""
+        for program in reversed(self._programs):
+            program.kill()
+        self._programs.clear()
+        self._port.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _start(self, controller_manager: bool) -> None:
+        self._write_certificates()
+        etcd = self._run(settings.etcd(self.binaries, self.directory))
+        self._wait(etcd, lambda: (self.directory / "etcd.sock").exists())
+        port = int(self.url.rpartition(":")[2])
+        server = self._run(settings.kube_apiserver(self.binaries, self.directory, port, self.audit_log))
+        self._wait(server, self._serves)
+        for path, body in rights_of_people():
+            self.request("POST", path, body)
+        if controller_manager:
+            self._run(settings.kube_controller_manager(self.binaries, self.directory, self.kubeconfig))
+
+    def _run(self, command: list[str | Path]) -> Program:
+        program = Program(command, self.directory / f"{Path(command[0]).name}.log")
+        self._programs.append(program)
+        return program
+
+    def _serves(self) -> bool:
+        try:
+            # The namespace comes a moment after the server calls itself ready.
+            paths = ("/readyz", "/api/v1/namespaces/default")
+            return all(self.request("GET", path)[0] == http.HTTPStatus.OK for path in paths)
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def _wait(self, program: Program, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + _START_WITHIN
+        while not condition():
+            if not program.running or time.monotonic() > deadline:
+                raise StartFailed(f"{program.name} did not come up:\n{program.last_words()}")
+            time.sleep(0.05)
+
+    def _write_certificates(self) -> None:
+        serving, admin = self._authority.serving(), self._authority.client("admin", [ADMINS])
+        account = ec.generate_private_key(ec.SECP256R1())
+        public = account.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        for name, content in {
+            "ca.crt": self._authority.certificate,
+            "serving.crt": serving.certificate,
+            "serving.key": serving.key,
+            "admin.crt": admin.certificate,
+            "admin.key": admin.key,
+            "service-account.key": private_pem(account),
+            "service-account.pub": public,
+        }.items():
+            path = self.directory / name
+            path.touch(mode=0o600)
+            path.write_bytes(content)
+        kubeconfig.write(self.kubeconfig, self.url, self._authority.certificate, "admin", admin)

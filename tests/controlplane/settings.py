@@ -1,0 +1,73 @@
+"""Command lines and files that the programs of the control plane start with."""
+
+from pathlib import Path
+
+import yaml
+
+from tests.controlplane.binaries import Binaries
+
+AUDIT_POLICY = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [{"level": "Metadata"}],
+}
+
+
+def etcd(binaries: Binaries, directory: Path) -> list[str | Path]:
+    """etcd without syncing to disk: it holds nothing that outlives a test. Both its ends are sockets in the folder."""
+    # What it advertises must have a host and a port; it takes both together as a file in its working directory.
+    peer = "unix://localhost:2380"
+    return [
+        binaries.etcd,
+        f"--data-dir={directory / 'etcd'}",
+        f"--listen-client-urls=unix://{directory / 'etcd.sock'}",
+        "--advertise-client-urls=unix://localhost:2379",
+        f"--listen-peer-urls={peer}",
+        f"--initial-advertise-peer-urls={peer}",
+        f"--initial-cluster=default={peer}",
+        "--unsafe-no-fsync",
+        "--log-level=warn",
+    ]
+
+
+def kube_apiserver(binaries: Binaries, directory: Path, port: int, audit_log: Path) -> list[str | Path]:
+    """An API server with RBAC and an audit log of every request."""
+    policy = directory / "audit-policy.yaml"
+    policy.write_text(yaml.safe_dump(AUDIT_POLICY))
+    return [
+        binaries.kube_apiserver,
+        f"--etcd-servers=unix://{directory / 'etcd.sock'}",
+        "--bind-address=127.0.0.1",
+        f"--secure-port={port}",
+        # The port is held by the test process, so that nobody else takes it meanwhile.
+        "--permit-port-sharing=true",
+        # Loopback is no address for other machines, and nobody here looks for one.
+        "--endpoint-reconciler-type=none",
+        "--service-cluster-ip-range=10.0.0.0/24",
+        f"--tls-cert-file={directory / 'serving.crt'}",
+        f"--tls-private-key-file={directory / 'serving.key'}",
+        f"--client-ca-file={directory / 'ca.crt'}",
+        f"--service-account-key-file={directory / 'service-account.pub'}",
+        f"--service-account-signing-key-file={directory / 'service-account.key'}",
+        "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+        "--authorization-mode=RBAC",
+        # Pods are created without the service account that a controller manager would make first.
+        "--disable-admission-plugins=ServiceAccount",
+        f"--audit-policy-file={policy}",
+        f"--audit-log-path={audit_log}",
+    ]
+
+
+def kube_controller_manager(binaries: Binaries, directory: Path, kubeconfig: Path) -> list[str | Path]:
+    """The controllers that clean up: garbage collection and the end of namespaces."""
+    return [
+        binaries.manager,
+        f"--kubeconfig={kubeconfig}",
+        "--bind-address=127.0.0.1",
+        "--secure-port=0",
+        "--leader-elect=false",
+        "--controllers=garbage-collector-controller,namespace-controller,serviceaccount-controller",
+        f"--service-account-private-key-file={directory / 'service-account.key'}",
+        "--use-service-account-credentials=false",
+    ]
