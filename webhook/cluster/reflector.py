@@ -42,8 +42,9 @@ class Reflector:
     """Runs in a thread of its own (``start``); its store may be read from any thread.
 
     ``on_change`` is called in that thread for every object added, updated or deleted, also for deletions that
-    happened while the connection was lost. ``tally`` counts what happens: list, watch, event, bookmark, gone, silence,
-    error. A resource that the server stops serving makes ``synced`` False, and the objects stay as they were.
+    happened while the connection was lost, and ``on_contact`` after every sign of life. ``tally`` counts what happens:
+    list, watch, event, bookmark, gone, silence, error. A resource that the server stops serving makes ``synced`` False,
+    and the objects stay as they were.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Reflector:
         field_selector: str = "",
         trim: Trim = whole,
         on_change: Callable[[Change], None] = lambda change: None,
+        on_contact: Callable[[], None] = lambda: None,
         tally: Callable[[str], None] = lambda what: None,
         pace: Pace = DEFAULT_PACE,
         random_number: Callable[[], float] = random.random,
@@ -71,6 +73,7 @@ class Reflector:
         self._selectors = {"label_selector": label_selector, "field_selector": field_selector}
         self._trim = trim
         self._on_change = on_change
+        self._on_contact = on_contact
         self._tally = tally
         self._pace = pace
         self._random = random_number
@@ -152,10 +155,10 @@ class Reflector:
         except Gone:
             # The pages took so long that their version expired: once in a single piece.
             objects, version = self._read_list(0)
-        self._contact = self._clock.monotonic()
         self._version = version
         for change in self.store.replace(objects, version):
             self._on_change(change)
+        self._heard()
         self._synced.set()
 
     def _read_list(self, limit: int) -> tuple[list[Any], str]:
@@ -185,13 +188,13 @@ class Reflector:
             **self._selectors,
         )
         self._stream = stream
-        opened = self._contact = self._clock.monotonic()
+        opened = self._heard()
         told = False
         try:
             for event in stream:
                 told = True
-                self._contact = self._clock.monotonic()
                 self._take(event)
+                self._heard()
                 if self._stopped.is_set():
                     break
         except OutcomeUnknown as problem:
@@ -210,6 +213,11 @@ class Reflector:
             self._tally("silence")
             self._version = None
         raise problem
+
+    def _heard(self) -> float:
+        now = self._contact = self._clock.monotonic()
+        self._on_contact()
+        return now
 
     def _take(self, event: Any) -> None:
         kind, one = event.get("type"), event.get("object") or {}

@@ -1,0 +1,136 @@
+"""Events: what is sent, what is counted instead, and what is dropped."""
+
+import itertools
+
+import pytest
+
+from tests.cluster.fake_api import FakeApi
+from tests.cluster.fake_clock import FakeClock
+from webhook.cluster.client import Client
+from webhook.cluster.errors import Forbidden
+from webhook.cluster.events import NORMAL, WARNING, Correlator, EventRecorder, Happening, reference_to
+from webhook.cluster.resource import EVENTS, ROLLOUT_ORCHESTRATORS
+
+HELLO = reference_to(
+    ROLLOUT_ORCHESTRATORS, {"namespace": "default", "name": "hello", "uid": "u1", "resourceVersion": "7"}
+)
+
+
+class World:
+    def __init__(self, burst: int = 25) -> None:
+        self.api, self.clock = FakeApi(), FakeClock()
+        self.api.serve(EVENTS)
+        self.tally: list[str] = []
+        numbers = itertools.count(1)
+
+        def suffix() -> str:
+            return str(next(numbers))
+
+        self.recorder = EventRecorder(
+            Client(self.api, field_manager="test"),
+            "loop",
+            self.clock,
+            suffix,
+            correlator=Correlator(suffix, quiet=300, burst=burst, refill=60),
+            tally=self.tally.append,
+        )
+
+    def tell(self, message: str = "m", reason: str = "Waiting", type_: str = NORMAL) -> None:
+        self.recorder.send(Happening(HELLO, type_, reason, message))
+
+
+def test_a_new_event_says_who_what_when_and_about_whom() -> None:
+    world = World()
+    world.tell("the stage has begun", "StageStarted")
+    assert world.api.get(EVENTS, "default", "hello.1") is not None
+    assert world.api.writes[0].body == {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": "hello.1", "namespace": "default"},
+        "involvedObject": {
+            "apiVersion": "serving.knative.dev/v1",
+            "kind": "RolloutOrchestrator",
+            "namespace": "default",
+            "name": "hello",
+            "uid": "u1",
+            "resourceVersion": "7",
+        },
+        "type": "Normal",
+        "reason": "StageStarted",
+        "message": "the stage has begun",
+        "source": {"component": "loop"},
+        "reportingComponent": "loop",
+        "reportingInstance": "loop",
+        "firstTimestamp": "2026-01-02T03:04:05Z",
+        "lastTimestamp": "2026-01-02T03:04:05Z",
+        "count": 1,
+    }
+
+
+def test_a_repetition_is_counted_and_told_once_in_a_while() -> None:
+    world = World()
+    for _ in range(4):
+        world.tell()
+        world.clock.advance(60)
+    assert world.api.written() == ["create events default/hello.1"]
+    world.clock.advance(60)
+    world.tell()
+    assert world.api.written() == ["create events default/hello.1", "patch events default/hello.1"]
+    assert world.api.writes[-1].body == {"count": 5, "lastTimestamp": "2026-01-02T03:09:05Z"}
+
+
+@pytest.mark.parametrize(
+    ("message", "reason", "type_"), [("other", "Waiting", NORMAL), ("m", "X", NORMAL), ("m", "Waiting", WARNING)]
+)
+def test_something_else_is_an_event_of_its_own(message: str, reason: str, type_: str) -> None:
+    world = World()
+    world.tell()
+    world.tell(message, reason, type_)
+    assert world.api.written() == ["create events default/hello.1", "create events default/hello.2"]
+
+
+def test_an_event_that_has_expired_is_stored_anew() -> None:
+    world = World()
+    world.tell()
+    world.api.remove(EVENTS, "default", "hello.1")
+    world.clock.advance(3600)
+    world.tell()
+    stored = world.api.get(EVENTS, "default", "hello.1")
+    assert stored is not None
+    assert stored["count"] == 2
+
+
+def test_an_object_that_talks_too_much_is_cut_short_and_may_speak_again_later() -> None:
+    world = World(burst=3)
+    for number in range(10):
+        world.tell(f"message {number}")
+    assert len(world.api.writes) == 3
+    world.clock.advance(60)
+    world.tell("later")
+    world.tell("too soon")
+    assert [write.body["message"] for write in world.api.writes[3:]] == ["later"]
+
+
+def test_a_failure_is_counted_and_the_next_time_is_the_first_time() -> None:
+    world = World()
+    world.api.fail = lambda request: Forbidden(request.call, "no", status=403)
+    world.tell()
+    world.api.fail = lambda request: None
+    world.tell()
+    assert world.tally == ["failed", "sent"]
+    assert world.api.written() == ["create events default/hello.2"]
+
+
+def test_telling_never_waits() -> None:
+    world = World()
+    for number in range(1500):
+        world.recorder.record(Happening(HELLO, NORMAL, "R", str(number)))
+    assert world.tally == ["dropped"] * 500
+
+
+def test_what_is_queued_is_sent_before_the_end() -> None:
+    world = World()
+    world.recorder.record(Happening(HELLO, NORMAL, "R", "m"))
+    world.recorder.start()
+    world.recorder.stop(5)
+    assert world.api.written() == ["create events default/hello.1"]

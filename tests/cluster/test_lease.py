@@ -1,0 +1,229 @@
+"""Leader election: who takes the lease and when, whatever the wall clocks say, and who may write."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.cluster.fake_api import FakeApi
+from tests.cluster.fake_clock import FakeClock
+from webhook.cluster.client import Client
+from webhook.cluster.errors import Call, OutcomeUnknown, Unreachable
+from webhook.cluster.lease import Fence, LeaderElector, LeaseTimes, observe
+from webhook.cluster.resource import LEASES, PODS
+from webhook.cluster.transport import Request
+
+TIMES = LeaseTimes(duration=15, renew_every=2, margin=5)
+
+
+class Ended(Exception):
+    """Stands for the end of the process."""
+
+
+def end(reason: str) -> None:
+    raise Ended(reason)
+
+
+class Candidate:
+    """One process: its own clock (all of which may run apart from the others'), fence and elector."""
+
+    def __init__(self, api: FakeApi, name: str, skew: float = 0.0) -> None:
+        self.clock = FakeClock(skew=skew)
+        self.fence = Fence(self.clock.boottime, TIMES.margin, end)
+        self.elector = LeaderElector(
+            Client(api, field_manager="test"), "ns", "loop", name, self.fence, self.clock, times=TIMES
+        )
+
+
+@pytest.fixture
+def api() -> FakeApi:
+    api = FakeApi()
+    api.serve(LEASES, PODS)
+    return api
+
+
+def spec_of(api: FakeApi) -> dict[str, Any]:
+    lease = api.get(LEASES, "ns", "loop")
+    assert lease is not None
+    return dict(lease["spec"])
+
+
+def pass_time(seconds: float, *candidates: Candidate) -> None:
+    for candidate in candidates:
+        candidate.clock.advance(seconds)
+
+
+def test_the_first_one_creates_the_lease_and_leads(api: FakeApi) -> None:
+    first = Candidate(api, "first")
+    assert first.elector.step()
+    assert first.elector.is_leader
+    spec = spec_of(api)
+    assert (spec["holderIdentity"], spec["leaseTransitions"], spec["leaseDurationSeconds"]) == ("first", 0, 15)
+    assert spec["acquireTime"] == spec["renewTime"] == "2026-01-02T03:04:05.000000Z"
+
+
+def test_renewing_moves_the_renewal_time_only(api: FakeApi) -> None:
+    first = Candidate(api, "first")
+    first.elector.step()
+    pass_time(2, first)
+    first.elector.step()
+    spec = spec_of(api)
+    assert (spec["leaseTransitions"], spec["acquireTime"]) == (0, "2026-01-02T03:04:05.000000Z")
+    assert spec["renewTime"] == "2026-01-02T03:04:07.000000Z"
+    assert [str(write) for write in api.writes] == ["create leases ns/loop", "update leases ns/loop"]
+
+
+@pytest.mark.parametrize("skew", [-86400.0, -10.0, 0.0, 10.0, 86400.0])
+def test_a_second_one_takes_over_after_it_has_itself_seen_no_renewal_for_the_duration(
+    api: FakeApi, skew: float
+) -> None:
+    first, second = Candidate(api, "first"), Candidate(api, "second", skew)
+    first.elector.step()
+    assert not second.elector.step()
+    pass_time(14.9, first, second)
+    assert not second.elector.step()
+    pass_time(0.1, first, second)
+    assert not first.elector.is_leader, "the first one stopped before the second may start"
+    assert second.elector.step()
+    assert second.elector.is_leader
+    assert (spec_of(api)["holderIdentity"], spec_of(api)["leaseTransitions"]) == ("second", 1)
+
+
+def test_a_lease_that_is_renewed_is_never_taken_over(api: FakeApi) -> None:
+    first, second = Candidate(api, "first"), Candidate(api, "second")
+    for _ in range(20):
+        assert first.elector.step()
+        assert not second.elector.step()
+        pass_time(2, first, second)
+
+
+def test_a_released_lease_is_free_at_once(api: FakeApi) -> None:
+    first, second = Candidate(api, "first"), Candidate(api, "second")
+    first.elector.step()
+    second.elector.step()
+    first.elector.release()
+    assert not first.elector.is_leader
+    assert second.elector.step()
+    assert spec_of(api)["leaseTransitions"] == 1
+
+
+def test_of_two_that_want_a_free_lease_one_gets_it(api: FakeApi) -> None:
+    first, second, third = (Candidate(api, name) for name in ("first", "second", "third"))
+    first.elector.step()
+    second.elector.step()
+    third.elector.step()
+    pass_time(15, first, second, third)
+    api.fail = lambda request: steal(request) if request.method == "PUT" and "first" not in str(request.body) else None
+
+    def steal(_request: Any) -> None:
+        api.fail = lambda request: None
+        assert third.elector.step()
+
+    assert not second.elector.step()
+    assert spec_of(api)["holderIdentity"] == "third"
+
+
+def test_a_leader_that_is_cut_off_ends_before_another_may_start(api: FakeApi) -> None:
+    first = Candidate(api, "first")
+    first.elector.step()
+    api.fail = refuse
+    pass_time(9.9, first)
+    assert not first.elector.step()
+    first.fence.check()
+    pass_time(0.1, first)
+    with pytest.raises(Ended, match="lost the lease"):
+        first.fence.check()
+
+
+def test_a_leader_that_was_stopped_ends_at_its_next_write(api: FakeApi) -> None:
+    first = Candidate(api, "first")
+    first.elector.step()
+    writer = Client(api, field_manager="test", before_write=first.fence.check)
+    writer.create(PODS, "ns", {"metadata": {"name": "before"}})
+    pass_time(3600, first)
+    with pytest.raises(Ended, match=r"lost the lease before: create pods ns/after"):
+        writer.create(PODS, "ns", {"metadata": {"name": "after"}})
+    assert api.get(PODS, "ns", "after") is None
+
+
+def test_a_leader_that_sees_another_holder_ends_at_once(api: FakeApi) -> None:
+    first = Candidate(api, "first")
+    first.elector.step()
+    lease = api.get(LEASES, "ns", "loop")
+    assert lease is not None
+    api.put(LEASES, {**lease, "spec": {**lease["spec"], "holderIdentity": "usurper", "renewTime": "x"}})
+    assert not first.elector.step(), "the write meets a conflict"
+    assert not first.elector.step(), "the fresh read shows another holder"
+    with pytest.raises(Ended):
+        first.fence.check()
+
+
+def test_a_renewal_whose_answer_was_lost_is_found_to_be_stored(api: FakeApi) -> None:
+    first = Candidate(api, "first")
+    first.elector.step()
+    pass_time(2, first)
+    api.after = lambda request: OutcomeUnknown(request.call, "timed out") if request.method == "PUT" else None
+    assert not first.elector.step()
+    api.after = lambda request: None
+    assert first.elector.step()
+    assert spec_of(api)["leaseTransitions"] == 0
+
+
+def test_nobody_writes_without_a_lease() -> None:
+    fence = Fence(FakeClock().boottime, 5, end)
+    with pytest.raises(Ended, match="lost the lease before: patch pods a/b"):
+        fence.check(Call("patch", "pods", "a", "b"))
+
+
+def test_acquire_waits_until_the_lease_is_free_and_keep_ends_when_it_is_lost(api: FakeApi) -> None:
+    first, second = Candidate(api, "first"), Candidate(api, "second")
+    first.elector.step()
+    waits: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        waits.append(seconds)
+        pass_time(seconds, first, second)
+        if len(waits) == 10:
+            api.fail = refuse
+        return False
+
+    second.elector._wait = wait
+    assert second.elector.acquire()
+    assert len(waits) == 8
+    with pytest.raises(Ended):
+        second.elector.keep()
+
+
+@pytest.mark.parametrize("times", [(15, 10, 5), (15, 0, 5), (15, 2, 0), (5, 2, 5)])
+def test_times_that_leave_no_room_are_refused(times: tuple[float, float, float]) -> None:
+    with pytest.raises(ValueError, match="lease times"):
+        LeaseTimes(*times)
+
+
+def refuse(request: Request) -> Unreachable:
+    return Unreachable(request.call, "refused")
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([0, 1]), st.floats(0.1, 6.0), st.sampled_from(["step", "cut", "sleep"]))),
+    st.floats(-1000, 1000),
+)
+def test_two_never_hold_the_lease_at_the_same_time(steps: list[tuple[int, float, str]], skew: float) -> None:
+    api = FakeApi()
+    api.serve(LEASES)
+    both = [Candidate(api, "first"), Candidate(api, "second", skew)]
+    for who, seconds, what in steps:
+        api.fail = refuse if what == "cut" else lambda request: None
+        if what != "sleep":
+            both[who].elector.step()
+        assert sum(candidate.elector.is_leader for candidate in both) <= 1
+        pass_time(seconds, *both)
+        assert sum(candidate.elector.is_leader for candidate in both) <= 1
+
+
+def test_an_observation_keeps_its_time_while_the_lease_says_the_same() -> None:
+    lease = {"spec": {"holderIdentity": "a", "renewTime": "t1", "leaseDurationSeconds": 15}}
+    first = observe(lease, None, 10.0)
+    assert observe(lease, first, 20.0).seen_at == 10.0
+    assert observe({"spec": {**lease["spec"], "renewTime": "t0"}}, first, 20.0).seen_at == 20.0

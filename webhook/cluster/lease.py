@@ -1,0 +1,235 @@
+"""Leader election on a Lease, and the fence that keeps a former leader from writing."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from webhook.api.wire import Wire, copy_of
+from webhook.cluster.client import Client
+from webhook.cluster.clock import Clock
+from webhook.cluster.errors import ApiError, Call, Conflict, NotFound
+from webhook.cluster.resource import LEASES
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseTimes:
+    """Seconds. Others may take a lease over ``duration`` after its last renewal; its holder stops ``margin`` earlier.
+
+    The margin has to cover one write that is on its way.
+    """
+
+    duration: float = 15.0
+    renew_every: float = 2.0
+    margin: float = 5.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.renew_every < self.duration - self.margin or self.margin <= 0:
+            raise ValueError("lease times: renew_every must be shorter than duration less margin, all above 0")
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a Lease said, and when this process first saw it say so, by its own clock."""
+
+    holder: str
+    renewed: str
+    transitions: int
+    duration: float
+    seen_at: float
+
+    def is_free(self, now: float, own_duration: float) -> bool:
+        """Whether the holder gave it up, or has not renewed it for its whole duration while we looked on."""
+        return not self.holder or now >= self.seen_at + max(self.duration, own_duration)
+
+
+def observe(lease: Mapping[str, Any], before: Observation | None, now: float) -> Observation:
+    """Read a Lease; one that says what it said before keeps the time at which that was first seen.
+
+    The times inside a Lease are another machine's clock and are compared with nothing but themselves.
+    """
+    spec = lease.get("spec") or {}
+    seen = Observation(
+        holder=str(spec.get("holderIdentity") or ""),
+        renewed=str(spec.get("renewTime") or ""),
+        transitions=int(spec.get("leaseTransitions") or 0),
+        duration=float(spec.get("leaseDurationSeconds") or 0),
+        seen_at=now,
+    )
+    if before is not None and (before.holder, before.renewed, before.transitions) == (
+        seen.holder,
+        seen.renewed,
+        seen.transitions,
+    ):
+        return Observation(seen.holder, seen.renewed, seen.transitions, seen.duration, before.seen_at)
+    return seen
+
+
+def held_by(lease: Mapping[str, Any], identity: str, times: LeaseTimes, now: datetime) -> Wire:
+    """The Lease as ``identity`` renews it or takes it over; a change of hands counts as a transition."""
+    renewed = copy_of(dict(lease))
+    spec = renewed.setdefault("spec", {})
+    moment = micro_time(now)
+    if spec.get("holderIdentity") != identity:
+        # The first holder of all is no transition.
+        had_one = bool(spec.get("renewTime"))
+        spec["leaseTransitions"] = int(spec.get("leaseTransitions") or 0) + (1 if had_one else 0)
+        spec["acquireTime"] = moment
+    spec |= {"holderIdentity": identity, "leaseDurationSeconds": round(times.duration), "renewTime": moment}
+    return dict(renewed)
+
+
+def given_up(lease: Mapping[str, Any], now: datetime) -> Wire:
+    """The Lease as its holder leaves it, free for anyone at once."""
+    left = copy_of(dict(lease))
+    left.setdefault("spec", {}).update(holderIdentity="", leaseDurationSeconds=1, renewTime=micro_time(now))
+    return dict(left)
+
+
+def micro_time(now: datetime) -> str:
+    return now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+class Fence:
+    """Knows until when this process may write, by a clock that also runs while the process is stopped.
+
+    ``end`` ends the process at once and does not come back; it gets the reason.
+    """
+
+    def __init__(self, boottime: Callable[[], float], margin: float, end: Callable[[str], None]) -> None:
+        self._boottime = boottime
+        self._margin = margin
+        self._end = end
+        self._valid_until: float | None = None
+
+    def renewed(self, until: float) -> None:
+        """The lease is ours until that time of the boot clock."""
+        self._valid_until = until
+
+    def lowered(self) -> None:
+        """The lease was given up."""
+        self._valid_until = None
+
+    def holds(self) -> bool:
+        return self._valid_until is not None and self._boottime() < self._valid_until - self._margin
+
+    def check(self, call: Call | None = None) -> None:
+        """Pass while the lease is surely ours, else end the process: another one may be writing already."""
+        if not self.holds():
+            self._end(f"lost the lease before: {call}" if call is not None else "lost the lease")
+
+
+class LeaderElector:
+    """Waits for a Lease, renews it, and gives it up at the end.
+
+    ``client`` must not be fenced itself. ``wait`` sleeps that many seconds and answers True when it is time to stop.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        namespace: str,
+        name: str,
+        identity: str,
+        fence: Fence,
+        clock: Clock,
+        *,
+        times: LeaseTimes | None = None,
+        wait: Callable[[float], bool] | None = None,
+    ) -> None:
+        self._client = client
+        self._namespace = namespace
+        self._name = name
+        self._identity = identity
+        self._fence = fence
+        self._clock = clock
+        self._times = times or LeaseTimes()
+        self._stopped = threading.Event()
+        self._wait = wait or self._stopped.wait
+        self._seen: Observation | None = None
+        self._lease: Wire | None = None
+        self._said = ""
+
+    @property
+    def is_leader(self) -> bool:
+        return self._fence.holds()
+
+    def acquire(self) -> bool:
+        """Wait until the lease is ours; False when stopped before."""
+        while not self.step():
+            if self._wait(self._times.renew_every):
+                return False
+        _LOG.info("%s leads (lease %s/%s)", self._identity, self._namespace, self._name)
+        return True
+
+    def keep(self) -> None:
+        """Renew the lease until stopped. Losing it ends the process through the fence."""
+        while not self._wait(self._times.renew_every):
+            if not self.step():
+                self._fence.check()
+
+    def stop(self) -> None:
+        """Make ``acquire`` and ``keep`` return."""
+        self._stopped.set()
+
+    def release(self) -> None:
+        """Give the lease up, so that another process need not wait for it to run out."""
+        if self._lease is None or not self._fence.holds():
+            return
+        self._fence.lowered()
+        try:
+            self._client.update(LEASES, self._namespace, self._name, given_up(self._lease, self._clock.now()))
+        except ApiError as problem:
+            _LOG.info("the lease runs out by itself: %s", problem)
+
+    def step(self) -> bool:
+        """One look at the lease, and one write where it is ours or free; answers whether it is ours for sure."""
+        # The lease counts from before the request: others start to count when they see it, which is later.
+        started = self._clock.boottime()
+        try:
+            lease = self._taken(started)
+        except Conflict:
+            self._lease = None
+            return False
+        except ApiError as problem:
+            self._say(str(problem))
+            self._lease = None
+            return False
+        if lease is None:
+            return False
+        self._lease = lease
+        self._seen = observe(lease, None, started)
+        self._fence.renewed(started + self._times.duration)
+        self._said = ""
+        return True
+
+    def _taken(self, now: float) -> Wire | None:
+        lease = self._lease
+        if lease is None:
+            try:
+                lease = self._client.get(LEASES, self._namespace, self._name)
+            except NotFound as problem:
+                if problem.reason != "NotFound":
+                    raise
+                return self._client.create(LEASES, self._namespace, self._first())
+            self._seen = observe(lease, self._seen, now)
+            if self._seen.holder != self._identity and not self._seen.is_free(now, self._times.duration):
+                self._fence.lowered()
+                self._say(f"{self._seen.holder} holds lease {self._namespace}/{self._name}; standing by")
+                return None
+        renewed = held_by(lease, self._identity, self._times, self._clock.now())
+        return self._client.update(LEASES, self._namespace, self._name, renewed)
+
+    def _first(self) -> Wire:
+        metadata = {"name": self._name, "namespace": self._namespace}
+        lease = {"apiVersion": LEASES.api_version, "kind": LEASES.kind, "metadata": metadata}
+        return held_by(lease, self._identity, self._times, self._clock.now())
+
+    def _say(self, what: str) -> None:
+        if what != self._said:
+            self._said = what
+            _LOG.info("%s", what)

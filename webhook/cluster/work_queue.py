@@ -1,0 +1,255 @@
+"""A work queue with the semantics of client-go's: what is due, and that no key is ever in two hands."""
+
+import heapq
+import threading
+from collections import deque
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+
+class QueueTally(Protocol):
+    """Hears what a queue does; seconds throughout. Called while the queue is locked, so it must be quick."""
+
+    def depth(self, keys: int) -> None: ...
+
+    def waited(self, seconds: float) -> None:
+        """From being due to being taken."""
+        ...
+
+    def worked(self, seconds: float) -> None:
+        """From being taken to being done."""
+        ...
+
+    def retried(self) -> None: ...
+
+
+class _Silent:
+    def depth(self, keys: int) -> None:
+        pass
+
+    def waited(self, seconds: float) -> None:
+        pass
+
+    def worked(self, seconds: float) -> None:
+        pass
+
+    def retried(self) -> None:
+        pass
+
+
+@dataclass(slots=True)
+class TokenBucket:
+    """At most ``burst`` at once and ``rate`` a second over time."""
+
+    rate: float
+    burst: int
+    _tokens: float = 0.0
+    _at: float | None = None
+
+    def reserve(self, now: float) -> float:
+        """Take a token in any case; answers the seconds until it is there."""
+        self._refill(now)
+        self._tokens -= 1.0
+        return max(0.0, -self._tokens / self.rate)
+
+    def take(self, now: float) -> bool:
+        """Take a token if there is one."""
+        self._refill(now)
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
+
+    def _refill(self, now: float) -> None:
+        if self._at is None:
+            self._tokens, self._at = float(self.burst), now
+        elif now > self._at:
+            self._tokens = min(float(self.burst), self._tokens + (now - self._at) * self.rate)
+            self._at = now
+
+
+class Schedule(Generic[K]):
+    """The queue without threads or clocks: every method is told the time.
+
+    A key is due (once, in order of arrival), in work (in one pair of hands), or waiting for its time. Adding a key that
+    is in work makes it due again when its work is done. Of several times for one key the earliest counts.
+    """
+
+    def __init__(self) -> None:
+        self._due: deque[K] = deque()
+        self._since: dict[K, float] = {}
+        self._again: dict[K, float] = {}
+        self._in_work: dict[K, float] = {}
+        self._waiting: dict[K, float] = {}
+        self._heap: list[tuple[float, int, K]] = []
+        self._sequence = 0
+
+    def add(self, key: K, now: float) -> None:
+        if key in self._in_work:
+            self._again.setdefault(key, now)
+        elif key not in self._since:
+            self._since[key] = now
+            self._due.append(key)
+
+    def add_at(self, key: K, when: float) -> None:
+        """Make a key due at a time; an earlier time already noted stays."""
+        noted = self._waiting.get(key)
+        if noted is not None and noted <= when:
+            return
+        self._waiting[key] = when
+        self._sequence += 1
+        heapq.heappush(self._heap, (when, self._sequence, key))
+
+    def take(self, now: float) -> tuple[K, float] | None:
+        """The next key and for how long it has been due, or None. It stays in work until ``done``."""
+        self._wake(now)
+        if not self._due:
+            return None
+        key = self._due.popleft()
+        self._in_work[key] = now
+        return key, max(0.0, now - self._since.pop(key))
+
+    def done(self, key: K, now: float) -> float:
+        """Give a key back; answers for how long it was in work."""
+        taken = self._in_work.pop(key)
+        again = self._again.pop(key, None)
+        if again is not None:
+            self.add(key, again)
+        return max(0.0, now - taken)
+
+    def forget_waiting(self) -> None:
+        self._waiting.clear()
+        self._heap.clear()
+
+    def next_time(self) -> float | None:
+        """When the next waiting key becomes due; None when none waits."""
+        while self._heap and self._waiting.get(self._heap[0][2]) != self._heap[0][0]:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
+    @property
+    def depth(self) -> int:
+        """Keys that are due and not in work."""
+        return len(self._due)
+
+    @property
+    def in_work(self) -> int:
+        return len(self._in_work)
+
+    def _wake(self, now: float) -> None:
+        while (when := self.next_time()) is not None and when <= now:
+            key = heapq.heappop(self._heap)[2]
+            del self._waiting[key]
+            self.add(key, when)
+
+
+class WorkQueue(Generic[K]):
+    """The queue that workers share: ``take`` a key, do the work, ``done``; on failure also ``add_rate_limited``.
+
+    The delay after the n-th failure of one key is ``base`` x 2^(n-1) seconds, at most ``cap``, and all retries together
+    go through one bucket (``rate`` a second, ``burst`` at once).
+    """
+
+    def __init__(
+        self,
+        monotonic: Callable[[], float],
+        *,
+        base: float = 0.1,
+        cap: float = 60.0,
+        rate: float = 20.0,
+        burst: int = 100,
+        tally: QueueTally | None = None,
+    ) -> None:
+        self._monotonic = monotonic
+        self._base = base
+        self._cap = cap
+        self._bucket = TokenBucket(rate, burst)
+        self._tally: QueueTally = tally or _Silent()
+        self._schedule: Schedule[K] = Schedule()
+        self._failures: dict[K, int] = {}
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def add(self, key: K) -> None:
+        """Make a key due now; nothing after ``close``."""
+        with self._changed:
+            if not self._closed:
+                self._schedule.add(key, self._monotonic())
+                self._tell()
+
+    def add_after(self, key: K, seconds: float) -> None:
+        """Make a key due in some seconds; the earliest time counts."""
+        if seconds <= 0:
+            self.add(key)
+            return
+        with self._changed:
+            if not self._closed:
+                self._schedule.add_at(key, self._monotonic() + seconds)
+                self._tell()
+
+    def add_rate_limited(self, key: K, at_least: float | None = None) -> float:
+        """Try a key again after its backoff, and not before the server's own wish; answers the delay in seconds."""
+        with self._changed:
+            failures = self._failures.get(key, 0)
+            self._failures[key] = failures + 1
+            own = min(self._base * 2.0 ** min(failures, 60), self._cap)
+            delay = max(own, self._bucket.reserve(self._monotonic()), at_least or 0.0)
+            self._tally.retried()
+            if not self._closed:
+                self._schedule.add_at(key, self._monotonic() + delay)
+                self._tell()
+            return delay
+
+    def forget(self, key: K) -> None:
+        """The key is well again: its next failure counts as the first."""
+        with self._changed:
+            self._failures.pop(key, None)
+
+    def failures(self, key: K) -> int:
+        return self._failures.get(key, 0)
+
+    def take(self, timeout: float | None = None) -> K | None:
+        """Wait for a key; None when the queue is closed and empty, or after ``timeout`` seconds without one."""
+        with self._changed:
+            deadline = None if timeout is None else self._monotonic() + timeout
+            while True:
+                now = self._monotonic()
+                taken = self._schedule.take(now)
+                if taken is not None:
+                    self._tally.waited(taken[1])
+                    self._tally.depth(self._schedule.depth)
+                    return taken[0]
+                if self._closed or (deadline is not None and now >= deadline):
+                    return None
+                times = [time for time in (self._schedule.next_time(), deadline) if time is not None]
+                self._changed.wait(max(0.0, min(times) - now) if times else None)
+
+    def done(self, key: K) -> None:
+        """Give a key back."""
+        with self._changed:
+            self._tally.worked(self._schedule.done(key, self._monotonic()))
+            self._tell()
+
+    def close(self) -> None:
+        """Take in nothing more; what is due is still handed out, what waits for a time is dropped."""
+        with self._changed:
+            self._closed = True
+            self._schedule.forget_waiting()
+            self._changed.notify_all()
+
+    def drain(self, seconds: float) -> bool:
+        """After ``close``: wait until everything due is done; False when that takes longer than ``seconds``."""
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: self._schedule.depth == 0 and self._schedule.in_work == 0, timeout=seconds
+            )
+
+    def __len__(self) -> int:
+        return self._schedule.depth
+
+    def _tell(self) -> None:
+        self._tally.depth(self._schedule.depth)
+        self._changed.notify_all()
