@@ -1,5 +1,8 @@
 """The simulated autoscaler decides: rows of a world, and the actions that follow."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +23,7 @@ from webhook.sandbox.autoscaler import (
 )
 
 NS, REV = "default", "hello-00001"
-PACE = Pace(starts_per_tick=2, startup_ticks=1, termination_ticks=2)
+PACE = Pace(starts_per_tick=2, startup_ticks=1, termination_ticks=2, stable_ticks=0)
 
 
 def pod(number: int, phase: Phase, ticks: int = 0) -> Pod:
@@ -47,20 +50,27 @@ def report(desired: int, actual: int) -> ReportScale:
     return ReportScale(NS, REV, desired, actual)
 
 
+def running(count: int, **more: Any) -> Workload:
+    return replace(Workload(NS, REV, pods=tuple(pod(n, Phase.READY) for n in range(count))), **more)
+
+
 @pytest.mark.parametrize(
-    ("demand", "percent", "minimum", "maximum", "wanted"),
+    ("workload", "wanted"),
     [
-        pytest.param(10, 100, 0, 0, 10, id="all traffic, no bounds"),
-        pytest.param(10, 34, 0, 0, 4, id="a share is rounded up"),
-        pytest.param(10, 0, 0, 0, 0, id="no traffic"),
-        pytest.param(10, 0, 3, 0, 3, id="not below the minimum"),
-        pytest.param(10, 100, 0, 4, 4, id="not above the maximum"),
-        pytest.param(10, 100, 0, 0, 10, id="a maximum of 0 is no limit"),
-        pytest.param(10, 50, 8, 2, 2, id="the maximum is looked at last"),
+        pytest.param(running(0, demand=10, percent=100), 10, id="all traffic, no bounds"),
+        pytest.param(running(0, demand=10, percent=34), 4, id="a share is rounded up"),
+        pytest.param(running(0, demand=10), 0, id="no traffic"),
+        pytest.param(running(0, demand=10, minimum=3), 3, id="not below the minimum"),
+        pytest.param(running(0, demand=10, percent=100, maximum=4), 4, id="not above the maximum"),
+        pytest.param(running(0, demand=10, percent=50, minimum=8, maximum=2), 2, id="the maximum is looked at last"),
+        pytest.param(running(10, demand=10, percent=90, calm_ticks=4), 10, id="less demand is not believed yet"),
+        pytest.param(running(10, demand=10, percent=90, calm_ticks=5), 9, id="less demand, after the stable window"),
+        pytest.param(running(10, demand=10, percent=90, maximum=8), 8, id="a lower maximum counts at once"),
+        pytest.param(running(10, demand=10, percent=0), 0, id="and so does the end of all traffic"),
     ],
 )
-def test_wanted_replicas(demand: int, percent: int, minimum: int, maximum: int, wanted: int) -> None:
-    assert wanted_replicas(demand, percent, minimum, maximum) == wanted
+def test_wanted_replicas(workload: Workload, wanted: int) -> None:
+    assert wanted_replicas(workload, stable_ticks=5) == wanted
 
 
 @pytest.mark.parametrize(
@@ -153,7 +163,11 @@ worlds = st.builds(
     pods=pods,
 )
 paces = st.builds(
-    Pace, starts_per_tick=st.integers(1, 5), startup_ticks=st.integers(0, 3), termination_ticks=st.integers(0, 3)
+    Pace,
+    starts_per_tick=st.integers(1, 5),
+    startup_ticks=st.integers(0, 3),
+    termination_ticks=st.integers(0, 3),
+    stable_ticks=st.integers(0, 5),
 )
 
 
@@ -175,17 +189,8 @@ def play(workload: Workload, pace: Pace) -> Workload:
                 del after[name]
             case ReportScale():
                 desired, actual = action.desired, action.actual
-    return Workload(
-        NS,
-        REV,
-        workload.minimum,
-        workload.maximum,
-        workload.percent,
-        workload.demand,
-        tuple(after.values()),
-        desired,
-        actual,
-    )
+    later = replace(workload, pods=tuple(after.values()), desired=desired, actual=actual)
+    return replace(later, calm_ticks=workload.calm_ticks + 1 if later.share < later.running else 0)
 
 
 @given(worlds, paces)
@@ -193,7 +198,8 @@ def test_every_world_settles_at_what_is_wanted(workload: Workload, pace: Pace) -
     for _ in range(60):
         workload = play(workload, pace)
 
-    wanted = wanted_replicas(workload.demand, workload.percent, workload.minimum, workload.maximum)
+    wanted = max(workload.share, workload.minimum)
+    wanted = min(wanted, workload.maximum) if workload.maximum else wanted
     assert [pod.phase for pod in workload.pods] == [Phase.READY] * wanted
     assert (workload.desired, workload.actual) == (wanted, wanted)
     assert decide([workload], pace) == []

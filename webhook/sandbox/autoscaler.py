@@ -28,8 +28,9 @@ class Workload:
     """One revision: its effective bounds (maximum 0 is no limit), its traffic and what runs of it.
 
     ``demand`` is the number of replicas that all traffic of the service needs, ``percent`` this revision's share of
-    it. ``desired`` and ``actual`` are what its PodAutoscaler reports, None where it reports nothing yet. Pods of a
-    revision that ``hangs`` never end by themselves.
+    it; ``calm_ticks`` says for how many ticks that has been less than what runs. ``desired`` and ``actual`` are what
+    its PodAutoscaler reports, None where it reports nothing yet. Pods of a revision that ``hangs`` never end by
+    themselves.
     """
 
     namespace: str
@@ -38,23 +39,36 @@ class Workload:
     maximum: int = 0
     percent: int = 0
     demand: int = 0
+    calm_ticks: int = 0
     pods: tuple[Pod, ...] = ()
     desired: int | None = None
     actual: int | None = None
     hangs: bool = False
+
+    @property
+    def running(self) -> int:
+        """The pods that run or are about to."""
+        return sum(pod.phase is not Phase.TERMINATING for pod in self.pods)
+
+    @property
+    def share(self) -> int:
+        """The replicas that this revision's traffic needs, rounded up."""
+        return -(-self.demand * self.percent // 100)
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How fast things move: pods started per tick and revision, ticks until a pod is ready, ticks until it is gone.
 
-    Pods are told to end all at once, and stop counting as running then; so a change of traffic that takes replicas
-    from one revision and gives them to another never runs more of them than before.
+    Less demand is believed after ``stable_ticks`` (Knative's stable window), no traffic and other bounds at once.
+    Pods are told to end all at once, and stop counting as running then; so replicas that go from one revision to
+    another at the same time never run twice.
     """
 
     starts_per_tick: int = 4
     startup_ticks: int = 1
-    termination_ticks: int = 1
+    termination_ticks: int = 2
+    stable_ticks: int = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +115,13 @@ class ReportScale:
 Action = StartPod | MarkPodReady | TerminatePod | RemovePod | ReportScale
 
 
-def wanted_replicas(demand: int, percent: int, minimum: int, maximum: int) -> int:
-    """The replicas that a share of the demand needs, rounded up, within the bounds (maximum 0 is no limit)."""
-    wanted = max(-(-demand * percent // 100), minimum)
-    return min(wanted, maximum) if maximum > 0 else wanted
+def wanted_replicas(workload: Workload, stable_ticks: int) -> int:
+    """What the traffic needs, or what runs while that is more and within the stable window; then within the bounds."""
+    wanted = workload.share
+    if workload.percent > 0 and workload.calm_ticks < stable_ticks:
+        wanted = max(wanted, workload.running)
+    wanted = max(wanted, workload.minimum)
+    return min(wanted, workload.maximum) if workload.maximum > 0 else wanted
 
 
 def decide(workloads: Iterable[Workload], pace: Pace) -> list[Action]:
@@ -122,7 +139,7 @@ class _Plan:
         for pod in sorted(workload.pods, key=lambda pod: _number(pod.name)):
             by_phase[pod.phase].append(pod)
         starting, ready, terminating = by_phase.values()
-        wanted = wanted_replicas(workload.demand, workload.percent, workload.minimum, workload.maximum)
+        wanted = wanted_replicas(workload, pace.stable_ticks)
 
         kept = [*ready, *starting][:wanted]
         ends = [*ready, *starting][wanted:]

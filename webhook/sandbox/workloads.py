@@ -1,0 +1,114 @@
+"""Workloads: what the autoscaler knows of every revision, read from the objects of the API."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from webhook.api.kinds import REVISION_LABEL, SERVICE_LABEL
+from webhook.planning import revision_records, scale_bounds
+from webhook.sandbox.autoscaler import Phase, Pod, Workload, age
+
+Wire = Mapping[str, Any]
+
+CLASS_ANNOTATION: Final = "autoscaling.knative.dev/class"
+CLASS: Final = "simulated.sandbox.stagegate.dev"
+"""The autoscaler leaves a PodAutoscaler alone that names another class; one that names none is taken."""
+
+DEMAND_ANNOTATION: Final = "sandbox.stagegate.dev/demand"
+"""On a PodAutoscaler: the replicas that all traffic of its service needs."""
+HANG_ANNOTATION: Final = "sandbox.stagegate.dev/hang"
+"""On a PodAutoscaler: ``true`` makes its pods hang when they are told to end."""
+GRACE_ANNOTATION: Final = "sandbox.stagegate.dev/grace-seconds"
+"""On a PodAutoscaler: the grace period of the pods it starts."""
+DEFAULT_GRACE_SECONDS: Final = 30
+
+
+def workloads(
+    pod_autoscalers: Iterable[Wire],
+    spas: Iterable[Wire],
+    rollouts: Iterable[Wire],
+    pods: Iterable[Wire],
+    before: Iterable[Workload],
+    default_demand: int,
+) -> list[Workload]:
+    """A workload for every PodAutoscaler of our class that is not going away, all objects in their wire form.
+
+    ``before`` is the answer at the last tick. Traffic is that of the stage of the service's RO; before the first stage
+    that of its initial revisions; without an RO, none.
+    """
+    earlier = {(workload.namespace, workload.revision): workload for workload in before}
+    seen = {pod.uid: pod for workload in earlier.values() for pod in workload.pods}
+    bounds = {_key(spa): spa.get("spec", {}) for spa in spas}
+    percents = {_key(ro): _percents(ro) for ro in rollouts}
+    pods_of: dict[tuple[str, str], list[Pod]] = {}
+    for pod in pods:
+        revision = _labels(pod).get(REVISION_LABEL, "")
+        pods_of.setdefault((pod["metadata"]["namespace"], revision), []).append(_pod(pod, seen))
+
+    found = []
+    for autoscaler in pod_autoscalers:
+        annotations, key = _annotations(autoscaler), _key(autoscaler)
+        if annotations.get(CLASS_ANNOTATION, CLASS) != CLASS or "deletionTimestamp" in autoscaler["metadata"]:
+            continue
+        namespace, name = key
+        record = revision_records([(name, annotations)])[name]
+        stage = bounds.get(key, {})
+        minimum, maximum = scale_bounds(
+            record.min_scale, record.max_scale, stage.get("stageMinScale"), stage.get("stageMaxScale")
+        )
+        status = autoscaler.get("status", {})
+        service = _labels(autoscaler).get(SERVICE_LABEL, "")
+        workload = Workload(
+            namespace=namespace,
+            revision=name,
+            minimum=minimum,
+            maximum=maximum,
+            percent=percents.get((namespace, service), {}).get(name, 0),
+            demand=_whole(annotations.get(DEMAND_ANNOTATION), default_demand),
+            pods=tuple(pods_of.get(key, ())),
+            desired=status.get("desiredScale"),
+            actual=status.get("actualScale"),
+            hangs=annotations.get(HANG_ANNOTATION) == "true",
+        )
+        calm = earlier[key].calm_ticks + 1 if key in earlier and workload.share < workload.running else 0
+        found.append(replace(workload, calm_ticks=calm))
+    return found
+
+
+def grace_seconds(pod_autoscaler: Wire) -> int:
+    """The grace period of the pods that this PodAutoscaler starts."""
+    return _whole(_annotations(pod_autoscaler).get(GRACE_ANNOTATION), DEFAULT_GRACE_SECONDS)
+
+
+def _percents(rollout: Wire) -> dict[str, int]:
+    spec = rollout.get("spec", {})
+    entries = spec.get("stageTargetRevisions") or spec.get("initialRevisions") or ()
+    return {entry.get("revisionName", ""): entry.get("percent") or 0 for entry in entries}
+
+
+def _pod(pod: Wire, seen: Mapping[str, Pod]) -> Pod:
+    metadata = pod["metadata"]
+    conditions = pod.get("status", {}).get("conditions") or ()
+    if "deletionTimestamp" in metadata:
+        phase = Phase.TERMINATING
+    elif any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions):
+        phase = Phase.READY
+    else:
+        phase = Phase.STARTING
+    return Pod(metadata["name"], metadata["uid"], phase, age(seen, metadata["uid"], phase))
+
+
+def _key(wire: Wire) -> tuple[str, str]:
+    return wire["metadata"]["namespace"], wire["metadata"]["name"]
+
+
+def _labels(wire: Wire) -> Mapping[str, str]:
+    return wire["metadata"].get("labels") or {}
+
+
+def _annotations(wire: Wire) -> Mapping[str, str]:
+    return wire["metadata"].get("annotations") or {}
+
+
+def _whole(text: str | None, otherwise: int) -> int:
+    return int(text) if text is not None and text.isascii() and text.isdecimal() else otherwise
