@@ -9,7 +9,7 @@ from webhook.strategies.protocols import EventSink, PodClient, RevisionLister
 from webhook.strategies.readiness import is_stage_scale_down_ready
 from webhook.strategies.step import BaseScaleStep, Clock, EnqueueAfter, Revisions
 from webhook.strategies.strategy import RESOURCE_UTIL_STRATEGY, normalise_strategy
-from webhook.strategies.termination import is_held, plan_terminations
+from webhook.strategies.termination import POD_REMOVED, is_held, plan_terminations
 
 
 class ScaleDownStep:
@@ -105,5 +105,5 @@ class ScaleDownStep:
                 self._pods.delete_now(pod)
                 why = f"{going_up.revision_name} waits for its room" if held else "it is past its deletion time"
                 self._events.emit(
-                    ro, "Normal", "TerminatingPodRemoved", f"Removed terminating pod {pod.namespace}/{pod.name}: {why}"
+                    ro, "Normal", POD_REMOVED, f"Removed terminating pod {pod.namespace}/{pod.name}: {why}"
                 )

@@ -7,6 +7,9 @@ from typing import Final
 from webhook.api import StagePodAutoscaler, TargetRevision
 from webhook.strategies.protocols import TerminatingPod
 
+POD_REMOVED: Final = "TerminatingPodRemoved"
+"""Reason of the Event for each pod that is removed."""
+
 _SOON: Final = 1.0
 
 

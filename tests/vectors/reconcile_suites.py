@@ -1,0 +1,148 @@
+"""The recorded rows of the pass: ReconcileKind called directly, and through the generated controller."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from datetime import timedelta
+from typing import Final
+
+from tests.vectors import upstream_pass
+from tests.vectors.suite import Difference, Json, Suite, Vector
+from tests.vectors.world import NOON, World, failing, pod_from
+from webhook.api import RolloutOrchestrator
+from webhook.api.kinds import SPA_PLURAL
+from webhook.loop.reconcile import PassResult, RolloutReconciler
+from webhook.strategies.termination import POD_REMOVED
+
+_HOUR: Final = timedelta(hours=1)
+_TIMES: Final = {"past": NOON - _HOUR, "future": NOON + _HOUR}
+_CREATED: Final = ("namespace", "labels", "ownerReferences")
+
+
+def world_of(given: dict[str, Json]) -> World:
+    """The cluster that a row describes."""
+    metadata = given["ro"]["metadata"]
+    world = World(
+        pods=[pod_from(pod, _TIMES) for pod in given.get("pods", [])],
+        revisions={(metadata["namespace"], metadata["name"]): frozenset(given.get("revisions", []))},
+        failing=failing(given.get("apiErrors", [])),
+    )
+    world.add(*given.get("spas", []))
+    return world
+
+
+def reconciler_in(world: World) -> RolloutReconciler:
+    return RolloutReconciler(world, world, world, world, world, world, clock=world.clock)
+
+
+def _pass(given: dict[str, Json]) -> Json:
+    ro, world = RolloutOrchestrator.from_dict(given["ro"]), world_of(given)
+    before = dict(world.spas)
+    result = reconciler_in(world).reconcile_kind(ro)
+    return _told(ro, world, before, result)
+
+
+def _wrapped_pass(given: dict[str, Json]) -> Json:
+    ro, world = RolloutOrchestrator.from_dict(given["ro"]), world_of(given)
+    before = dict(world.spas)
+    result = reconciler_in(world).reconcile(ro)
+    told = _told(ro, world, before, result)
+    told["status"]["observedGeneration"] = ro.status.observed_generation
+    told["statusWritten"] = result.status_changed
+    # Upstream removes pods in silence, so that the rows know nothing of the Event that we emit for each.
+    told["events"] = [f"{type_} {reason}" for type_, reason in world.events if reason != POD_REMOVED]
+    return told
+
+
+def _told(ro: RolloutOrchestrator, world: World, before: Json, result: PassResult) -> Json:
+    conditions = [condition.to_dict() for condition in ro.status.conditions]
+    told = {
+        "error": result.error is not None,
+        "status": {
+            "conditions": [{k: v for k, v in c.items() if k != "lastTransitionTime"} for c in conditions],
+            "stageRevisionStatus": [revision.to_dict() for revision in ro.status.stage_revision_status],
+        },
+        "spas": {name: spa.spec_dict() for (_, name), spa in world.spas.items()},
+        "createdSPAs": _requested(world, "create", SPA_PLURAL),
+        "updatedSPAs": _requested(world, "update", SPA_PLURAL),
+        "deletedSPAs": _requested(world, "delete", SPA_PLURAL),
+        "deletedPods": _requested(world, "delete", "pods"),
+        "changedSPAs": sorted(
+            spa.name for key, spa in world.spas.items() if key in before and before[key].spec_dict() != spa.spec_dict()
+        ),
+        "enqueueAfter": list(result.enqueue_after),
+        "actions": world.writes(),
+    }
+    created = {spa.name: spa.metadata.wire for key, spa in world.spas.items() if key not in before}
+    if created:
+        told["createdMeta"] = {name: {key: wire[key] for key in _CREATED} for name, wire in created.items()}
+    return told
+
+
+def _requested(world: World, verb: str, resource: str) -> list[str]:
+    return sorted({r.name for r in world.requests if (r.verb, r.resource) == (verb, resource)})
+
+
+def equal_but_for_needless_updates(expected: Json, answer: Json) -> bool:
+    """Equality of two results, where the second may leave out updates that changed nothing.
+
+    ``changedSPAs`` is compared instead of ``updatedSPAs``. The actions of the answer are those expected, in their
+    order, without some of the updates; what is left updates every SPA that changed, and none but those, new ones, ones
+    deleted afterwards, and the one whose update ended the pass with an error.
+    """
+    loose = {"updatedSPAs", "actions"}
+    if {k: v for k, v in expected.items() if k not in loose} != {k: v for k, v in answer.items() if k not in loose}:
+        return False
+    changed, updated = set(answer["changedSPAs"]), set(answer["updatedSPAs"])
+    needless = updated - changed - {*answer["createdSPAs"], *answer["deletedSPAs"]}
+    if not changed <= updated <= set(expected["updatedSPAs"]) or len(needless) > answer["error"]:
+        return False
+    return "actions" not in expected or _leaves_out_updates_only(expected["actions"], answer["actions"])
+
+
+def _leaves_out_updates_only(all_of_them: list[str], some: list[str]) -> bool:
+    rest: Iterator[str] = iter(all_of_them)
+    for action in some:
+        for candidate in rest:
+            if candidate == action:
+                break
+            if not candidate.startswith(f"update {SPA_PLURAL} "):
+                return False
+        else:
+            return False
+    return all(candidate.startswith(f"update {SPA_PLURAL} ") for candidate in rest)
+
+
+def _differences(wrapped: bool) -> tuple[Difference, ...]:
+    """Every difference of the pass: it holds where it decides something in the model of the pass, and the answer has
+    its property where it is the model's with all that hold applied."""
+
+    def met(name: str) -> Callable[[Vector], bool]:
+        return lambda vector: name in upstream_pass.differences_met(vector.input, wrapped)
+
+    def objection(vector: Vector, answer: Json) -> str | None:
+        wanted = upstream_pass.answer(vector.input, upstream_pass.OURS, wrapped)
+        got = _with_field_only(answer)
+        unlike = [key for key in sorted({*wanted, *got}) if wanted.get(key) != got.get(key)]
+        if not unlike:
+            return None
+        return "; ".join(f"{key} is {got.get(key)}, should be {wanted.get(key)}" for key in unlike)
+
+    names = [rule.name.replace("_", "-") for rule in fields(upstream_pass.Rules)]
+    return tuple(Difference(name, met(name), objection) for name in names)
+
+
+def _with_field_only(answer: Json) -> Json:
+    """The answer with the message of a failure cut after the field it names."""
+    pattern = re.compile(f"({re.escape(upstream_pass.FAILED)}[^:]+): .+\\.")
+    conditions = [
+        {**condition, "message": pattern.sub(r"\1", condition["message"])} if "message" in condition else condition
+        for condition in answer["status"]["conditions"]
+    ]
+    return {**answer, "status": {**answer["status"], "conditions": conditions}}
+
+
+SUITES: tuple[Suite, ...] = (
+    Suite("rollout_reconcile", _pass, _differences(wrapped=False), equal_but_for_needless_updates),
+    Suite("rollout_reconcile_wrapped", _wrapped_pass, _differences(wrapped=True), equal_but_for_needless_updates),
+)

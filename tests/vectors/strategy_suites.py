@@ -1,0 +1,125 @@
+"""The recorded rows of the strategies' pure functions: bounds, readiness and the questions about a stage."""
+
+from collections.abc import Callable
+
+from tests.vectors import upstream_strategies as upstream
+from tests.vectors.suite import Difference, Json, Suite, Vector
+from webhook.api import InvalidRollout, RolloutOrchestrator, StagePodAutoscaler, TargetRevision
+from webhook.strategies import (
+    create_base_stage_pod_autoscaler,
+    is_last_stage_complete,
+    is_stage_scale_down_ready,
+    is_stage_scale_up_ready,
+    up_and_down,
+    update_spa_for_rev_down,
+    update_spa_for_rev_up,
+    without_idle,
+)
+
+Model = Callable[[dict[str, Json]], Json]
+
+
+def _create(given: dict[str, Json]) -> Json:
+    ro, revision = RolloutOrchestrator.from_dict(given["ro"]), TargetRevision.from_dict(given["revision"])
+    return {"spa": create_base_stage_pod_autoscaler(ro, revision).to_dict()}
+
+
+def _update(
+    function: Callable[[StagePodAutoscaler, TargetRevision, bool], StagePodAutoscaler],
+) -> Callable[[dict[str, Json]], Json]:
+    def answer(given: dict[str, Json]) -> Json:
+        spa, revision = StagePodAutoscaler.from_dict(given["spa"]), TargetRevision.from_dict(given["revision"])
+        try:
+            return {"spec": function(spa, revision, given["scaleUpReady"]).spec_dict()}
+        except InvalidRollout as invalid:
+            return {"invalid": invalid.field}
+
+    return answer
+
+
+def _ready(function: Callable[[StagePodAutoscaler, TargetRevision], bool]) -> Callable[[dict[str, Json]], Json]:
+    def answer(given: dict[str, Json]) -> Json:
+        spa, revision = StagePodAutoscaler.from_dict(given["spa"]), TargetRevision.from_dict(given["revision"])
+        return {"ready": function(spa, revision)}
+
+    return answer
+
+
+def _stage(given: dict[str, Json]) -> Json:
+    if given["function"] == "lastStageComplete":
+        reached, final = _revisions(given, "stageRevisionStatus"), _revisions(given, "finalTargetRevisions")
+        try:
+            return {"complete": is_last_stage_complete(reached, final)}
+        except InvalidRollout as invalid:
+            return {"invalid": invalid.field}
+    revisions = _revisions(given, "revisions")
+    if given["function"] == "removeNonTraffic":
+        return {"revisions": [revision.to_dict() for revision in without_idle(revisions)]}
+    up, down = up_and_down(revisions)
+    return {
+        "up": {name: revision.to_dict() for name, revision in up.items()},
+        "down": {name: revision.to_dict() for name, revision in down.items()},
+        "error": not up,
+    }
+
+
+def _revisions(given: dict[str, Json], key: str) -> list[TargetRevision]:
+    return [TargetRevision.from_dict(entry) for entry in given.get(key, [])]
+
+
+def zero_max(mended: Model) -> Difference:
+    """A maximum of 0 is no limit; ``mended`` is what upstream's rules say with the maximum absent."""
+
+    def objection(vector: Vector, answer: Json) -> str | None:
+        wanted = mended(vector.input)
+        return None if answer == wanted else f"without a maximum the answer is {wanted}"
+
+    return Difference("zero-max", lambda vector: vector.input["revision"].get("maxScale") == 0, objection)
+
+
+def no_panic(model: Model) -> Difference:
+    """Where upstream panics the answer is an InvalidRollout that names what is missing."""
+
+    def missing(vector: Vector) -> str | None:
+        try:
+            model(vector.input)
+        except upstream.Panic as panic:
+            return panic.field
+        return None
+
+    def objection(vector: Vector, answer: Json) -> str | None:
+        wanted = {"invalid": missing(vector)}
+        return None if answer == wanted else f"the answer is {wanted}"
+
+    return Difference("no-panic", lambda vector: missing(vector) is not None, objection)
+
+
+def _model_complete(given: dict[str, Json]) -> Json:
+    if given["function"] != "lastStageComplete":
+        return None
+    return upstream.last_stage_complete(given.get("stageRevisionStatus", []), given.get("finalTargetRevisions", []))
+
+
+def _mended_down(given: dict[str, Json]) -> Json:
+    spec = given["spa"].get("spec", {})
+    return {"spec": upstream.unlimited_down_spec(spec, given["revision"], given["scaleUpReady"])}
+
+
+def _mended_ready(rule: Callable[[Json, Json], bool]) -> Model:
+    return lambda given: {"ready": rule(given["spa"].get("status", {}), upstream.unlimited(given["revision"]))}
+
+
+SUITES: tuple[Suite, ...] = (
+    Suite("create_base_spa", _create),
+    Suite(
+        "update_spa_for_rev_up",
+        _update(update_spa_for_rev_up),
+        (no_panic(lambda given: upstream.up_spec(given["revision"])),),
+    ),
+    Suite("update_spa_for_rev_down", _update(update_spa_for_rev_down), (zero_max(_mended_down),)),
+    Suite("is_stage_scale_up_ready", _ready(is_stage_scale_up_ready), (zero_max(_mended_ready(upstream.up_ready)),)),
+    Suite(
+        "is_stage_scale_down_ready", _ready(is_stage_scale_down_ready), (zero_max(_mended_ready(upstream.down_ready)),)
+    ),
+    Suite("stage_helpers", _stage, (no_panic(_model_complete),)),
+)
