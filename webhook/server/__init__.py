@@ -1,0 +1,1 @@
+"""The HTTPS server: admission calls on a short lane, pages through Flask, both on one event loop."""

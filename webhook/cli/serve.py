@@ -1,0 +1,189 @@
+"""``stagegate serve``: answer admission reviews over HTTPS."""
+
+import argparse
+import errno
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from webhook.cli.errors import MISSING, USAGE, CommandError
+
+if TYPE_CHECKING:
+    from webhook.server.pair_files import PairFiles
+    from webhook.server.tally import Tally
+
+EXAMPLES: Final = """\
+examples:
+  stagegate certs init ./certs-dir --host localhost
+  stagegate serve --standalone --cert-dir ./certs-dir --port 8443
+      no cluster: every rule is checked, nothing is filled in from a RolloutOrchestrator
+  stagegate serve --kubeconfig ./kubeconfig --cert-dir ./certs-dir --enforce warn
+      with the cluster's RolloutOrchestrators; findings warn and deny nothing
+  stagegate serve --cert-dir /certs --host 0.0.0.0
+      in a pod, with the account of the pod
+  curl --cacert ./certs-dir/ca.crt https://localhost:8443/readyz
+
+Prints its URL once it is ready. SIGTERM drains: calls under way are answered, then it exits with 0.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Where to listen, which certificate to show, which cluster to know, and what to do about findings."""
+    parser.epilog = EXAMPLES
+    parser.usage = (
+        "stagegate serve [--host H] [--port P] (--cert-dir DIR | --tls-cert F --tls-key F)\n"
+        "                       [--kubeconfig F | --standalone] [options]"
+    )
+    listen = parser.add_argument_group("listening")
+    listen.add_argument("--host", default="127.0.0.1", metavar="H", help="address to listen on (%(default)s)")
+    listen.add_argument("--port", type=int, default=8443, metavar="P", help="port, 0 for any free one (%(default)s)")
+    tls = parser.add_argument_group("certificate")
+    tls.add_argument("--cert-dir", type=Path, metavar="DIR", help="directory with tls.crt and tls.key")
+    tls.add_argument("--tls-cert", type=Path, metavar="F", help="the certificate, PEM")
+    tls.add_argument("--tls-key", type=Path, metavar="F", help="its private key, PEM")
+    tls.add_argument("--tls-min", choices=("1.2", "1.3"), default="1.3", help="oldest TLS version (%(default)s)")
+    cluster = parser.add_argument_group("cluster").add_mutually_exclusive_group()
+    cluster.add_argument("--kubeconfig", metavar="F", help="default: the pod's account, else $KUBECONFIG, else ~/.kube")
+    cluster.add_argument("--standalone", action="store_true", help="no cluster, and so no RolloutOrchestrators")
+    admission = parser.add_argument_group("admission")
+    admission.add_argument(
+        "--enforce", choices=("deny", "warn"), default="deny", help="what a finding does (%(default)s)"
+    )
+    admission.add_argument(
+        "--forbid-override", action="store_true", help="ignore the annotation stagegate.dev/override"
+    )
+    admission.add_argument(
+        "--controller",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a user whose writes are warned about, never denied; in place of Knative's and our own accounts",
+    )
+    bounds = parser.add_argument_group("bounds")
+    bounds.add_argument("--max-connections", type=int, default=1000, metavar="N", help="open at once (%(default)s)")
+    bounds.add_argument(
+        "--drain",
+        type=float,
+        default=2.0,
+        metavar="S",
+        help="seconds from SIGTERM to the last new connection (%(default)s)",
+    )
+    logs = parser.add_argument_group("logs, on standard error")
+    logs.add_argument("--log-format", choices=("auto", "json", "text"), default="auto", help="auto: text on a terminal")
+    logs.add_argument("--log-level", choices=("debug", "info", "warning"), default="info", help="(%(default)s)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until SIGTERM; the server is imported only here, so that help is quick."""
+    pair = _pair_paths(arguments)
+    if not 0 <= arguments.port <= 65535:
+        raise CommandError(f"--port {arguments.port}: must be from 0 to 65535", USAGE)
+    if arguments.max_connections < 1 or not 0 <= arguments.drain <= 600:
+        raise CommandError("--max-connections must be at least 1, --drain from 0 to 600 seconds", USAGE)
+
+    from webhook.server import logs
+    from webhook.server.application import Application
+    from webhook.server.limits import Limits
+    from webhook.server.service import Service
+    from webhook.server.tally import Tally
+
+    logs.set_up(arguments.log_format, arguments.log_level)
+    tally = Tally()
+    pair_files = _load(pair, arguments.tls_min, tally)
+    feed = None if arguments.standalone else _feed(arguments.kubeconfig, tally)
+    listener = _listen(arguments.host, arguments.port)
+    host, port = listener.getsockname()[:2]
+    url = f"https://{f'[{host}]' if ':' in host else host}:{port}"
+    service = Service(
+        _admission_settings(arguments),
+        Limits(connections=_most_connections(arguments.max_connections), drain_seconds=arguments.drain),
+        pair_files,
+        tally,
+        feed,
+        on_ready=lambda: print(f"serving {url}", flush=True),
+    )
+    Application(service, listener).run()
+    return 0
+
+
+def _pair_paths(arguments: argparse.Namespace) -> tuple[Path, Path]:
+    directory: Path | None = arguments.cert_dir
+    if directory is not None:
+        if arguments.tls_cert or arguments.tls_key:
+            raise CommandError("--cert-dir, or --tls-cert and --tls-key, not both", USAGE)
+        if not directory.is_dir():
+            raise CommandError(
+                f"{directory}: no such directory; make one with: stagegate certs init {directory} --host localhost",
+                MISSING,
+            )
+        return directory / "tls.crt", directory / "tls.key"
+    if not (arguments.tls_cert and arguments.tls_key):
+        raise CommandError("a certificate is needed: --cert-dir DIR, or --tls-cert F and --tls-key F", USAGE)
+    return arguments.tls_cert, arguments.tls_key
+
+
+def _load(paths: tuple[Path, Path], minimum: str, tally: "Tally") -> "PairFiles":
+    from certs.context import LiveContext
+    from certs.errors import CertificateError
+    from webhook.server.pair_files import PairFiles
+
+    files = PairFiles(*paths, LiveContext(minimum), tally, lambda: datetime.now(UTC))
+    try:
+        files.load(files.read())
+    except CertificateError as problem:
+        raise CommandError(f"{problem}; make a pair with: stagegate certs init DIR --host NAME") from problem
+    return files
+
+
+def _feed(kubeconfig: str | None, tally: "Tally") -> Any:
+    from webhook.cluster.client import Client
+    from webhook.cluster.clock import SystemClock
+    from webhook.cluster.connection import NoCluster, connect
+    from webhook.server.cluster_feed import ClusterFeed
+
+    try:
+        transport = connect(kubeconfig, user_agent="stagegate-serve", pool_size=4)
+    except NoCluster as problem:
+        raise CommandError(f"{problem}, or do without a cluster by --standalone", MISSING) from problem
+    return ClusterFeed(Client(transport, field_manager="stagegate-serve"), SystemClock(), tally)
+
+
+def _admission_settings(arguments: argparse.Namespace) -> Any:
+    from webhook.admission import DEFAULT_CONTROLLERS, Settings
+
+    return Settings(
+        enforce=arguments.enforce,
+        allow_override=not arguments.forbid_override,
+        controllers=frozenset(arguments.controller) or DEFAULT_CONTROLLERS,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    except OSError as problem:
+        raise CommandError(f"--host {host}: {problem.strerror}", USAGE) from problem
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError as problem:
+        listener.close()
+        if problem.errno == errno.EADDRINUSE:
+            raise CommandError(f"{host}:{port} is in use; choose another --port, or 0 for any free one") from problem
+        raise CommandError(f"cannot listen on {host}:{port}: {problem.strerror}") from problem
+    return listener
+
+
+def _most_connections(wanted: int) -> int:
+    """As many as wanted, but never more than the process may have files open."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + 128
+    if soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return max(1, min(wanted, soft - 128))

@@ -1,0 +1,56 @@
+"""Gunicorn, embedded: one worker on a socket that is already bound."""
+
+import os
+import socket
+from typing import Any, Final
+
+from gunicorn.app.base import BaseApplication
+
+from webhook.server.logs import Logs
+from webhook.server.service import Service
+from webhook.server.worker import StagegateWorker
+
+_MEMORY_FILES: Final = "/dev/shm"  # noqa: S108
+
+
+class Application(BaseApplication):  # type: ignore[misc]
+    """Serves a service on a socket until SIGTERM or SIGINT; ``run`` does not return but exits with 0."""
+
+    def __init__(self, service: Service, listener: socket.socket) -> None:
+        self.service = service
+        self._descriptor = listener.detach()
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in settings_for(self.service, self._descriptor).items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        return self.service.application()
+
+
+def settings_for(service: Service, descriptor: int) -> dict[str, Any]:
+    """Gunicorn's settings, by its own names."""
+    limits = service.limits
+    return {
+        "bind": f"fd://{descriptor}",
+        "workers": 1,
+        "worker_class": StagegateWorker,
+        "asgi_loop": "uvloop",
+        "asgi_lifespan": "off",
+        "http_parser": "fast",
+        "keepalive": int(limits.keep_alive_seconds),
+        "graceful_timeout": int(limits.drain_seconds + limits.finish_seconds + limits.close_seconds + 3),
+        "timeout": 30,
+        "limit_request_line": limits.request_line,
+        "limit_request_fields": limits.header_count,
+        "limit_request_field_size": limits.header_size,
+        # It wants a home folder; a pod with a read-only root has none.
+        "control_socket_disable": True,
+        # The worker's signs of life; a disk that stalls must not look like a dead worker.
+        "worker_tmp_dir": _MEMORY_FILES if os.access(_MEMORY_FILES, os.W_OK) else None,
+        "accesslog": None,
+        "logger_class": Logs,
+        "loglevel": "info",
+        "proc_name": "stagegate serve",
+    }

@@ -1,0 +1,34 @@
+"""Every bound of the server in one place; seconds and bytes."""
+
+from dataclasses import dataclass
+from typing import Final
+
+MIB: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one client may cost.
+
+    ``body``: an UPDATE carries two objects of at most 3 MiB each, and an envelope. ``discard``: how much of a refused
+    body is read and thrown away, so that the client sees the refusal instead of a broken connection. ``keep_alive``
+    outlasts the 90 seconds after which an API server drops an idle connection, so that it is never the server that
+    closes first. ``large`` bodies are read a few at a time, which bounds the memory they take together.
+    """
+
+    body: int = 7 * MIB
+    discard: int = 16 * MIB
+    large: int = 64 * 1024
+    large_at_once: int = 8
+    connections: int = 1000
+    request_line: int = 4094
+    header_count: int = 64
+    header_size: int = 8190
+    handshake_seconds: float = 5.0
+    header_seconds: float = 5.0
+    body_seconds: float = 10.0
+    answer_seconds: float = 30.0
+    keep_alive_seconds: float = 120.0
+    close_seconds: float = 2.0
+    drain_seconds: float = 2.0
+    finish_seconds: float = 15.0

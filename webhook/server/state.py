@@ -1,0 +1,38 @@
+"""The state of the server as a value, and what it means for readiness."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """``trouble`` says why the stored pair is not the served one; ``unsynced`` what the cache still waits for.
+
+    Both are empty when all is well. ``cache_age`` is in seconds, None where there is no cache or it never heard.
+    """
+
+    certificate_not_after: datetime | None = None
+    trouble: str = ""
+    unsynced: str = ""
+    cache_age: float | None = None
+    standalone: bool = False
+    draining: bool = False
+
+
+def readiness(state: State, now: datetime) -> tuple[bool, str]:
+    """Whether calls should come here, and a line for each thing that this depends on."""
+    not_after = state.certificate_not_after
+    certificate_good = not_after is not None and now < not_after
+    served = f"until {not_after:%Y-%m-%dT%H:%M:%SZ}" if not_after else "none"
+    if certificate_good is False and not_after is not None:
+        served = f"expired at {not_after:%Y-%m-%dT%H:%M:%SZ}"
+    if state.trouble:
+        served += f"; the stored pair is not served: {state.trouble}"
+    cache = "none (standalone)" if state.standalone else state.unsynced or "synced"
+    checks = [
+        (certificate_good, f"certificate: {served}"),
+        (not state.unsynced, f"cache: {cache}"),
+        (not state.draining, "draining: the server is about to stop" if state.draining else "draining: no"),
+    ]
+    lines = [f"[{'+' if good else '-'}] {text}\n" for good, text in checks]
+    return all(good for good, _ in checks), "".join(lines)

@@ -1,0 +1,156 @@
+"""The worker: gunicorn's asgi worker, with a bound on connections, deadlines, and an exit that cuts no call."""
+
+import asyncio
+import os
+import socket
+import ssl
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from gunicorn.workers.gasgi import ASGIWorker
+
+from webhook.server.connection import Connection
+
+if TYPE_CHECKING:
+    from webhook.server.service import Service
+
+_ACCEPTS_AT_ONCE: Final = 64
+_SWEEP_SECONDS: Final = 0.25
+_EVICTED_FIRST: Final = ("handshake", "header", "idle")
+
+
+class StagegateWorker(ASGIWorker):  # type: ignore[misc]
+    """Accepts by itself: gunicorn and asyncio count a connection only once its handshake is done."""
+
+    alive: bool
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.service: Service = self.app.service
+        self.limits = self.service.limits
+        self.tally = self.service.tally
+        self.open: dict[Connection, None] = {}
+        self._stopping = asyncio.Event()
+
+    def handle_exit_signal(self) -> None:
+        """SIGTERM: from now on every answer says that its connection closes, and readiness is off."""
+        super().handle_exit_signal()
+        self.service.draining = True
+        self._stopping.set()
+
+    def handle_quit_signal(self) -> None:
+        """SIGINT and SIGQUIT: at once."""
+        super().handle_quit_signal()
+        self._stopping.set()
+
+    def forget(self, connection: Connection) -> None:
+        """The connection is over, or never came to be."""
+        self.open.pop(connection, None)
+        self.tally.connections = len(self.open)
+
+    async def _serve(self) -> None:
+        for listener in self.sockets:
+            self.loop.add_reader(listener.sock.fileno(), self._accept, listener.sock)
+        tasks = [self.loop.create_task(self._sweep()), *map(self.loop.create_task, self.service.start())]
+        try:
+            await self._beat()
+            if not self._quick_shutdown:
+                await self._drain()
+        finally:
+            for task in tasks:
+                task.cancel()
+            self.service.stop()
+
+    async def _beat(self) -> None:
+        """Show the arbiter signs of life until it is time to stop, or until it is gone."""
+        while self.alive and self.ppid == os.getppid():
+            self.notify()
+            try:
+                await asyncio.wait_for(self._stopping.wait(), 1.0)
+            except TimeoutError:
+                continue
+        self.alive = False
+
+    async def _drain(self) -> None:
+        """Answer with `Connection: close` for a while, then accept no more, then let every call end."""
+        self.log.info("draining for %g seconds", self.limits.drain_seconds)
+        await self._until(self.limits.drain_seconds)
+        for listener in self.sockets:
+            self._accept(listener.sock)
+            self.loop.remove_reader(listener.sock.fileno())
+            listener.close()
+        await self._until(self.limits.finish_seconds)
+        for connection in list(self.open):
+            connection.abort()
+
+    async def _until(self, seconds: float) -> None:
+        """Until so many seconds are over; once the listeners are closed, until the last busy connection is."""
+        end = self.loop.time() + seconds
+        while self.loop.time() < end and not self._quick_shutdown:
+            self.notify()
+            if all(listener.sock is None for listener in self.sockets):
+                for connection in [each for each in self.open if each.stage == "idle"]:
+                    connection.close()
+                if not self.open:
+                    return
+            await asyncio.sleep(0.05)
+
+    async def _sweep(self) -> None:
+        """End the connections that are past their deadline."""
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            now = self.loop.time()
+            for connection in [each for each in self.open if each.deadline < now]:
+                connection.expire()
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(_ACCEPTS_AT_ONCE):
+            try:
+                peer, _ = listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as problem:
+                self.log.warning("cannot accept a connection: %s", problem)
+                return
+            if len(self.open) < self.limits.connections or self._evict():
+                self._admit(peer)
+            else:
+                self.tally.closed["full"] += 1
+                peer.close()
+
+    def _evict(self) -> bool:
+        """Make room: the longest waiting connection without a call under way gives way to a new one."""
+        for stage in _EVICTED_FIRST:
+            for connection in self.open:
+                if connection.stage == stage:
+                    self.tally.closed["crowded"] += 1
+                    self.forget(connection)
+                    connection.abort()
+                    return True
+        return False
+
+    def _admit(self, peer: socket.socket) -> None:
+        peer.setblocking(False)
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = Connection(self)
+        self.open[connection] = None
+        self.tally.connections = len(self.open)
+        connection.handshake = self.loop.create_task(self._shake_hands(peer, connection))
+
+    async def _shake_hands(self, peer: socket.socket, connection: Connection) -> None:
+        try:
+            await self.loop.connect_accepted_socket(
+                lambda: connection,
+                peer,
+                ssl=self.service.context,
+                ssl_handshake_timeout=self.limits.handshake_seconds * 2,
+                ssl_shutdown_timeout=self.limits.close_seconds,
+            )
+        except (OSError, ssl.SSLError, asyncio.CancelledError) as problem:
+            self.forget(connection)
+            peer.close()
+            self.log.debug("no handshake: %s", problem)
+
+    def _cleanup(self) -> None:
+        super()._cleanup()
+        sys.stdout.flush()
