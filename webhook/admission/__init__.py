@@ -5,12 +5,14 @@ from webhook.admission.errors import MalformedReview, UnknownPath
 from webhook.admission.judgement import judge
 from webhook.admission.lookup import EmptyLookup, Entry, Lookup, Rollout
 from webhook.admission.rollout_cache import RolloutCache
+from webhook.admission.rules import RULE_IDS
 from webhook.admission.settings import DEFAULT_CONTROLLERS, Enforcement, Settings
 from webhook.admission.verdict import EFFECTS, Effect, Fill, Finding, Judged, Verdict
 
 __all__ = [
     "DEFAULT_CONTROLLERS",
     "EFFECTS",
+    "RULE_IDS",
     "Answer",
     "Effect",
     "EmptyLookup",

@@ -3,14 +3,115 @@
 from collections.abc import Mapping
 from typing import Any
 
+from webhook.admission.association import associate, controlling_rollout
+from webhook.admission.defaults import Filling, fill_rollout, fill_spa
 from webhook.admission.lookup import Lookup
+from webhook.admission.metadata import Metadata, read_metadata
+from webhook.admission.request import MUTATE, Request, read_path, read_request
+from webhook.admission.rules.rollout_orchestrator import findings_of
+from webhook.admission.rules.stage_pod_autoscaler import (
+    SPAFacts,
+    advising_findings,
+    bounds_of,
+    denying_findings,
+    stating_findings,
+)
 from webhook.admission.settings import Settings
-from webhook.admission.verdict import Verdict
+from webhook.admission.stated import stated_bounds
+from webhook.admission.verdict import Finding, Judged, Verdict, Writer
+from webhook.admission.weighing import read_override, weigh
+from webhook.api.errors import MalformedObject
+from webhook.api.kinds import REVISION_LABEL, SPA_KIND
 
 
 def judge(review: Mapping[str, Any], path: str, lookup: Lookup, settings: Settings) -> Verdict:
     """Judge an AdmissionReview in wire form. ``path`` is ``/mutate`` or ``/validate``, with or without a query.
 
-    Raises UnknownPath for another path, and MalformedReview where there is nothing to answer to.
+    The mutating call fills in and judges the result; the validating one judges the object as it is. Both find the
+    same in the same object. Raises UnknownPath for another path, and MalformedReview where there is nothing to
+    answer to. Nothing given is changed.
     """
-    raise NotImplementedError
+    request = read_request(review, read_path(path))
+    path, uid, operation, kind, foreign, namespace, username, obj, old_obj = request
+    if not kind:
+        return Verdict(uid, True, path, operation, skipped=foreign)
+    try:
+        metadata = read_metadata(obj)
+        old = read_metadata(old_obj) if operation == "UPDATE" and old_obj is not None else None
+    except MalformedObject as malformed:
+        return Verdict(uid, False, path, operation, kind, namespace, malformed=str(malformed))
+    namespace, name = namespace or metadata.namespace, metadata.name
+    if metadata.is_deleting:
+        return Verdict(uid, True, path, operation, kind, namespace, name, skipped="the object is being deleted")
+    if old is not None and _is_unchanged(request, metadata, old):
+        skipped = "neither spec, labels nor owner references change"
+        return Verdict(uid, True, path, operation, kind, namespace, name, skipped=skipped)
+    is_person = username not in settings.controllers
+    if kind == SPA_KIND:
+        findings, filling = _judge_spa(request, metadata, old, namespace, is_person, lookup, settings)
+    else:
+        filling = fill_rollout(metadata, obj.get("spec")) if path == MUTATE else Filling(())
+        findings = findings_of(obj.get("spec"))
+    judged: tuple[Judged, ...] = ()
+    notices = filling.notices
+    if findings:
+        overridden, about_override = read_override(metadata.override, settings.allow_override)
+        judged = weigh(
+            findings,
+            overridden=overridden,
+            is_person=is_person,
+            enforcement=lookup.enforcement(namespace) or settings.enforce,
+            old_findings=lambda: _findings_of_old(request, old),
+        )
+        notices += about_override
+    allowed = not judged or all(effect != "denied" for _, effect in judged)
+    writer: Writer = "person" if is_person else "controller"
+    fills = filling.fills if allowed else ()
+    return Verdict(uid, allowed, path, operation, kind, namespace, name, writer, judged, notices, fills)
+
+
+def _is_unchanged(request: Request, metadata: Metadata, old: Metadata) -> bool:
+    """Absent, null and empty are the same here."""
+    return (
+        (request.object.get("spec") or None) == (request.old.get("spec") or None)
+        and (metadata.labels or None) == (old.labels or None)
+        and (metadata.owner_references or None) == (old.owner_references or None)
+    )
+
+
+def _judge_spa(
+    request: Request,
+    metadata: Metadata,
+    old: Metadata | None,
+    namespace: str,
+    is_person: bool,
+    lookup: Lookup,
+    settings: Settings,
+) -> tuple[list[Finding], Filling]:
+    spec = request.object.get("spec")
+    minimum, maximum = stated = bounds_of(spec)
+    association = associate(metadata, namespace, lookup, settings.max_cache_age)
+    filling = Filling((), (), minimum, maximum)
+    controller = controlling_rollout(metadata)
+    if request.path == MUTATE:
+        filling = fill_spa(metadata, spec, minimum, maximum, association)
+        minimum, maximum, controller = filling.minimum, filling.maximum, controller or filling.controller
+    facts = SPAFacts(metadata.name or None, metadata.label(REVISION_LABEL), minimum, maximum, spec)
+    findings = denying_findings(facts)
+    rollout, entry, _ = association
+    if rollout is not None and entry is not None:
+        findings += advising_findings(facts, rollout, entry)
+    if is_person and controller:
+        before = bounds_of(request.old.get("spec")) if old is not None else (None, None)
+        findings += stating_findings(stated_bounds(request.path, metadata, stated, before, entry, controller))
+    return findings, filling
+
+
+def _findings_of_old(request: Request, old: Metadata | None) -> list[Finding]:
+    """What the rules that can deny find in the object before an update."""
+    if old is None:
+        return []
+    spec = request.old.get("spec")
+    if request.kind != SPA_KIND:
+        return findings_of(spec)
+    return denying_findings(SPAFacts(old.name or None, old.label(REVISION_LABEL), *bounds_of(spec), spec))

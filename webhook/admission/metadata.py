@@ -1,0 +1,56 @@
+"""The members of an object's metadata that admission reads, checked for their types."""
+
+from typing import Any, NamedTuple
+
+from webhook.api import wire
+from webhook.api.errors import MalformedObject
+from webhook.api.kinds import OVERRIDE_ANNOTATION, REVISION_LABEL, SERVICE_LABEL
+
+
+class Metadata(NamedTuple):
+    """Names are empty, labels and owner references None where absent. ``managed_fields`` is whatever came."""
+
+    name: str
+    namespace: str
+    labels: dict[str, str] | None
+    owner_references: list[dict[str, Any]] | None
+    override: str
+    is_deleting: bool
+    managed_fields: Any
+
+    def label(self, key: str) -> str | None:
+        return None if self.labels is None else self.labels.get(key)
+
+
+def read_metadata(obj: Any) -> Metadata:
+    """Read the metadata of an object in wire form. Raises MalformedObject where an API server never lets it come so."""
+    if not isinstance(obj, dict):
+        raise MalformedObject("object", f"must be an object, not {wire.kind_of(obj)}")
+    metadata = obj.get("metadata")
+    if not isinstance(metadata, dict):
+        raise MalformedObject("metadata", f"must be an object, not {wire.kind_of(metadata)}")
+    labels = metadata.get("labels")
+    if labels is not None:
+        labels = wire.mapping(metadata, "labels", "metadata")
+        wire.text(labels, REVISION_LABEL, "metadata.labels")
+        wire.text(labels, SERVICE_LABEL, "metadata.labels")
+    owner_references = metadata.get("ownerReferences")
+    if owner_references is not None:
+        owner_references = wire.sequence(metadata, "ownerReferences", "metadata")
+        for index, reference in enumerate(owner_references):
+            if not isinstance(reference, dict):
+                problem = f"must be an object, not {wire.kind_of(reference)}"
+                raise MalformedObject(f"metadata.ownerReferences[{index}]", problem)
+    override = ""
+    if metadata.get("annotations"):
+        annotations = wire.mapping(metadata, "annotations", "metadata")
+        override = wire.text(annotations, OVERRIDE_ANNOTATION, "metadata.annotations")
+    return Metadata(
+        wire.text(metadata, "name", "metadata"),
+        wire.text(metadata, "namespace", "metadata"),
+        labels,
+        owner_references,
+        override,
+        metadata.get("deletionTimestamp") is not None,
+        metadata.get("managedFields"),
+    )

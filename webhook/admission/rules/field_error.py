@@ -1,0 +1,60 @@
+"""Field errors in the form users know, with values echoed short and printable."""
+
+from json.encoder import encode_basestring_ascii
+from typing import Any, Final
+
+from webhook.admission.verdict import DUPLICATE, INVALID, NOT_SUPPORTED, REQUIRED, Finding, Severity
+from webhook.api.kinds import MAX_INT32
+from webhook.api.wire import kind_of
+
+MAX_ECHO: Final = 64
+"""The longest echo of a value, in characters."""
+
+MAX_FINDINGS: Final = 1000
+"""Rules stop looking after about as many findings in one object; hostile lists could hold millions."""
+
+
+def echo(value: Any) -> str:
+    """A JSON value as a message shows it: ASCII, on one line, at most MAX_ECHO characters."""
+    if isinstance(value, str):
+        text = encode_basestring_ascii(value[:MAX_ECHO])
+        if len(value) <= MAX_ECHO and len(text) <= MAX_ECHO:
+            return text
+        return text[: MAX_ECHO - 4].rstrip('"') + '..."'
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        if value in (float("inf"), float("-inf")):
+            return "a number beyond all ranges"
+        text = str(value)
+        return text if len(text) <= MAX_ECHO else text[: MAX_ECHO - 3] + "..."
+    return kind_of(value)
+
+
+def invalid(id_: str, field: str, value: Any, problem: str, way_out: str = "", severity: Severity = "deny") -> Finding:
+    return Finding(id_, severity, field, INVALID, _body(f"Invalid value: {echo(value)}: {problem}", id_, way_out))
+
+
+def duplicate(id_: str, field: str, value: Any, problem: str, way_out: str, severity: Severity = "deny") -> Finding:
+    return Finding(id_, severity, field, DUPLICATE, _body(f"Duplicate value: {echo(value)}: {problem}", id_, way_out))
+
+
+def required(id_: str, field: str, problem: str, way_out: str = "", severity: Severity = "deny") -> Finding:
+    return Finding(id_, severity, field, REQUIRED, _body(f"Required value: {problem}", id_, way_out))
+
+
+def unsupported(id_: str, field: str, value: Any, supported: tuple[str, ...], way_out: str) -> Finding:
+    words = ", ".join(f'"{word}"' for word in supported)
+    body = f"Unsupported value: {echo(value)}: supported values: {words}"
+    return Finding(id_, "deny", field, NOT_SUPPORTED, _body(body, id_, way_out))
+
+
+def is_count(value: Any) -> bool:
+    """Whether a JSON value is a whole number of replicas that fits; 3.0 is one, as for an API server's schema."""
+    if type(value) is int:
+        return 0 <= value <= MAX_INT32
+    return type(value) is float and value.is_integer() and 0 <= value <= MAX_INT32
+
+
+def _body(problem: str, id_: str, way_out: str) -> str:
+    return f"{problem} [{id_}]; {way_out}" if way_out else f"{problem} [{id_}]"

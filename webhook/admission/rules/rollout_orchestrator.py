@@ -1,0 +1,175 @@
+"""The rules of an RO: RO001 to RO010."""
+
+import re
+from collections.abc import Mapping
+from operator import attrgetter
+from typing import Any, Final
+
+from webhook.admission.rules.field_error import MAX_FINDINGS, duplicate, echo, invalid, is_count, required, unsupported
+from webhook.admission.verdict import Finding, Severity
+from webhook.api.kinds import MAX_INT32
+
+INITIAL: Final = "initialRevisions"
+TARGET: Final = "targetRevisions"
+STAGE: Final = "stageTargetRevisions"
+STRATEGIES: Final = ("availability", "resourceutil")
+DIRECTIONS: Final = ("up", "down", "stay")
+
+_LISTS: Final = (INITIAL, TARGET, STAGE)
+_SPELLINGS: Final = ("", *DIRECTIONS)
+_SUBDOMAIN: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_MAX_SUBDOMAIN: Final = 253
+
+
+def findings_of(spec: Any) -> list[Finding]:
+    """Every finding of an RO's spec in wire form, in the order of the ids, then of the document."""
+    if spec is None:
+        return []
+    if not isinstance(spec, dict):
+        return [invalid("RO001", "spec", spec, "must be an object")]
+    findings: list[Finding] = []
+    for key in _LISTS:
+        revisions = spec.get(key)
+        if revisions:
+            _check_list(key, revisions, findings)
+        elif revisions is not None and not isinstance(revisions, list):
+            findings.append(invalid("RO001", f"spec.{key}", revisions, "must be a list"))
+    _check_stage(spec.get(STAGE), spec.get(TARGET), findings)
+    strategy = spec.get("rolloutStrategy")
+    if strategy is not None and strategy not in STRATEGIES and not _is_strategy(strategy):
+        findings.append(
+            unsupported("RO009", "spec.rolloutStrategy", strategy, STRATEGIES, 'leave it out for "availability"')
+        )
+    if len(findings) > 1:
+        findings.sort(key=attrgetter("id"))
+    return findings
+
+
+def direction_of(revision: Mapping[str, Any]) -> str:
+    """Where an entry is going, blanks cut and case ignored; absent is up, and what is no direction is empty."""
+    direction = revision.get("direction")
+    if direction is None:
+        return "up"
+    if not isinstance(direction, str):
+        return ""
+    word = direction.strip().lower() or "up"
+    return word if word in DIRECTIONS else ""
+
+
+def _check_list(key: str, revisions: Any, findings: list[Finding]) -> None:
+    if not isinstance(revisions, list):
+        findings.append(invalid("RO001", f"spec.{key}", revisions, "must be a list"))
+        return
+    directions_by_name: dict[str, list[str]] = {}
+    for index, revision in enumerate(revisions):
+        if len(findings) >= MAX_FINDINGS:
+            return
+        where = f"spec.{key}[{index}]"
+        if not isinstance(revision, dict):
+            findings.append(invalid("RO001", where, revision, "must be an object"))
+            continue
+        direction = direction_of(revision)
+        _check_name(where, revision.get("revisionName"), direction, directions_by_name, findings)
+        # The first target is the business of RO007.
+        _check_percent(where, revision, direction == "up" and (index > 0 or key != TARGET), findings)
+        _check_counts(where, revision, findings)
+        spelled = revision.get("direction")
+        if spelled is not None and spelled not in _SPELLINGS:
+            findings.append(_direction_finding(f"{where}.direction", spelled, direction))
+    _check_total(key, revisions, findings)
+
+
+def _check_name(
+    where: str, name: Any, direction: str, directions_by_name: dict[str, list[str]], findings: list[Finding]
+) -> None:
+    field = f"{where}.revisionName"
+    if name is None or name == "":
+        findings.append(required("RO001", field, "must be the name of a revision"))
+    elif not isinstance(name, str) or len(name) > _MAX_SUBDOMAIN or not _SUBDOMAIN.fullmatch(name):
+        problem = "must be a DNS subdomain: lower-case letters, digits, '-' and '.', at most 253 characters"
+        findings.append(invalid("RO001", field, name, problem))
+    elif name not in directions_by_name:
+        directions_by_name[name] = [direction]
+    else:
+        others = directions_by_name[name]
+        if {"up", "down"} <= {direction, *others} and direction in ("up", "down"):
+            problem, way_out = "goes both up and down in this list", "keep one of the two entries"
+            findings.append(duplicate("RO001", field, name, problem, way_out))
+        else:
+            problem, way_out = "is listed more than once", "only an entry with a tag of its own needs that"
+            findings.append(duplicate("RO001", field, name, problem, way_out, "warn"))
+        if direction not in others:
+            others.append(direction)
+
+
+def _check_percent(where: str, revision: Mapping[str, Any], needed: bool, findings: list[Finding]) -> None:
+    percent = revision.get("percent")
+    if percent is None:
+        if needed:
+            problem = "an entry that goes up needs its share of the traffic"
+            findings.append(required("RO006", f"{where}.percent", problem, "state percent, from 0 to 100"))
+    elif not is_count(percent) or percent > 100:
+        findings.append(invalid("RO002", f"{where}.percent", percent, "must be a whole number from 0 to 100"))
+
+
+def _check_counts(where: str, revision: Mapping[str, Any], findings: list[Finding]) -> None:
+    target, low, high = revision.get("targetReplicas"), revision.get("minScale"), revision.get("maxScale")
+    sound = True
+    for key, value in (("targetReplicas", target), ("minScale", low), ("maxScale", high)):
+        if value is not None and not is_count(value):
+            sound = False
+            problem = f"must be a whole number from 0 to {MAX_INT32}"
+            findings.append(invalid("RO002", f"{where}.{key}", value, problem))
+    if not sound or not high:
+        return
+    if low and low > high:
+        problem = f"must not exceed maxScale ({echo(high)})"
+        way_out = "lower it, or raise maxScale (0 stands for no limit)"
+        findings.append(invalid("RO003", f"{where}.minScale", low, problem, way_out))
+    if target and target > high:
+        problem = f"exceeds maxScale ({echo(high)}), so it cannot be reached"
+        findings.append(
+            invalid("RO010", f"{where}.targetReplicas", target, problem, "lower it, or raise maxScale", "warn")
+        )
+
+
+def _direction_finding(field: str, spelled: Any, direction: str) -> Finding:
+    if not direction:
+        return unsupported("RO004", field, spelled, DIRECTIONS, 'leave it out for "up"')
+    problem = f'is read as "{direction}" here, but Knative\'s planner knows the exact words only'
+    return invalid("RO004", field, spelled, problem, f'write "{direction}"', "warn")
+
+
+def _check_total(key: str, revisions: list[Any], findings: list[Finding]) -> None:
+    total, tagged = 0, False
+    for revision in revisions:
+        if isinstance(revision, dict):
+            percent = revision.get("percent")
+            if type(percent) is int or (type(percent) is float and percent.is_integer()):
+                total += int(percent)
+            elif percent is not None:
+                return
+            tagged = tagged or bool(revision.get("tag"))
+    if total != 100:
+        severity: Severity = "deny" if key == TARGET and not tagged else "warn"
+        problem, way_out = "percents must add up to 100", "an entry without percent counts as 0"
+        findings.append(invalid("RO008", f"spec.{key}", total, problem, way_out, severity))
+
+
+def _check_stage(stage: Any, targets: Any, findings: list[Finding]) -> None:
+    if isinstance(stage, list) and stage:
+        if not any(isinstance(revision, dict) and direction_of(revision) == "up" for revision in stage):
+            way_out = 'give one entry the direction "up", or remove the stage'
+            findings.append(required("RO005", f"spec.{STAGE}", "nothing goes up in this stage", way_out))
+        if not targets:
+            way_out = f"state {TARGET}, or remove {STAGE}"
+            findings.append(required("RO007", f"spec.{TARGET}", "a stage needs the targets that it leads to", way_out))
+    if isinstance(targets, list) and targets:
+        first = targets[0]
+        if isinstance(first, dict) and first.get("percent") is None:
+            problem = "the first target needs its share of the traffic"
+            findings.append(required("RO007", f"spec.{TARGET}[0].percent", problem, "state percent, from 0 to 100"))
+
+
+def _is_strategy(strategy: Any) -> bool:
+    return isinstance(strategy, str) and strategy.strip().lower() in ("", *STRATEGIES)

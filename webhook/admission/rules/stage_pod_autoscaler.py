@@ -1,0 +1,137 @@
+"""The rules of an SPA: SPA001 to SPA008."""
+
+from typing import Any, Final, NamedTuple
+
+from webhook.admission.lookup import Entry, Rollout
+from webhook.admission.rules.field_error import echo, invalid, is_count, required
+from webhook.admission.verdict import Finding
+from webhook.api.kinds import MAX_INT32, REVISION_LABEL
+from webhook.planning import scale_bounds
+
+MIN_FIELD: Final = "spec.stageMinScale"
+MAX_FIELD: Final = "spec.stageMaxScale"
+
+
+class SPAFacts(NamedTuple):
+    """What the rules read of an SPA, after filling in; JSON values as they came, None for absent ones.
+
+    ``spec`` is the whole of it before filling in. ``name`` is None while there is only a generateName.
+    """
+
+    name: str | None
+    revision_label: str | None
+    minimum: Any
+    maximum: Any
+    spec: Any = None
+
+
+class Stated(NamedTuple):
+    """The bounds that a person stated in this very write, None for others; ``controller`` names the RO."""
+
+    minimum: Any
+    maximum: Any
+    controller: str
+
+
+def bounds_of(spec: Any) -> tuple[Any, Any]:
+    """Minimum and maximum as they stand in the JSON value of a spec; None where absent or null."""
+    return (spec.get("stageMinScale"), spec.get("stageMaxScale")) if isinstance(spec, dict) else (None, None)
+
+
+def denying_findings(spa: SPAFacts) -> list[Finding]:
+    """SPA001 to SPA003: what stands without knowing any RO."""
+    name, label, minimum, maximum, spec = spa
+    findings: list[Finding] = []
+    if spec is not None and not isinstance(spec, dict):
+        findings.append(invalid("SPA001", "spec", spec, "must be an object"))
+    sound = True
+    for field, value in ((MIN_FIELD, minimum), (MAX_FIELD, maximum)):
+        if value is not None and not is_count(value):
+            sound = False
+            problem = f"must be a whole number from 0 to {MAX_INT32}"
+            findings.append(
+                invalid("SPA001", field, value, problem, "leave it out to inherit the revision's own bound")
+            )
+    if sound and minimum and maximum and minimum > maximum:
+        problem = f"must not exceed {MAX_FIELD} ({echo(maximum)})"
+        way_out = f"lower it, or raise {MAX_FIELD} (0 stands for no limit)"
+        findings.append(invalid("SPA002", MIN_FIELD, minimum, problem, way_out))
+    if label is not None and name is not None and label != name:
+        field = f"metadata.labels[{REVISION_LABEL}]"
+        problem = f"must be the object's own name, {echo(name)}"
+        findings.append(invalid("SPA003", field, label, problem, "leave the label out to have it filled in"))
+    return findings
+
+
+def advising_findings(spa: SPAFacts, rollout: Rollout, entry: Entry) -> list[Finding]:
+    """SPA004 to SPA007: what the bounds come to beside those that the rollout gives the revision."""
+    minimum, maximum = spa.minimum, spa.maximum
+    if not (minimum is None or is_count(minimum)) or not (maximum is None or is_count(maximum)):
+        return []
+    own_min, own_max = entry
+    findings: list[Finding] = []
+    if maximum == 0 and own_max and own_max > 0 and not (minimum == 0 and rollout.strategy == "resourceutil"):
+        problem = f"removes the cap of {own_max} that the rollout gives this revision, since 0 stands for no limit"
+        findings.append(_advice("SPA004", MAX_FIELD, maximum, problem, "leave it out to keep the cap"))
+    # Upstream writes 0/1 on every revision that gives up its traffic, whatever its own maximum.
+    if maximum and not own_max and (minimum, maximum) != (0, 1):
+        problem = f"has no effect, since the revision has no maximum of its own; in effect: {_effect(spa, entry)}"
+        way_out = "a limit needs autoscaling.knative.dev/max-scale on the revision"
+        findings.append(_advice("SPA005", MAX_FIELD, maximum, problem, way_out))
+    if minimum and minimum > (own_min or 0):
+        problem = f"has no effect, since the revision's own minimum is {own_min or 0}; in effect: {_effect(spa, entry)}"
+        findings.append(_advice("SPA006", MIN_FIELD, minimum, problem, "a stage can only lower it"))
+    for field, value, own in ((MIN_FIELD, minimum, own_min), (MAX_FIELD, maximum, own_max)):
+        if value is None and own is not None:
+            problem = f"the rollout gives this revision {own}{_misfit(field, spa, entry)}"
+            findings.append(
+                required("SPA007", field, problem, "until it is set, the revision's own bound holds", "warn")
+            )
+    return findings
+
+
+def stating_findings(stated: Stated) -> list[Finding]:
+    """SPA008: a person states what the loop sets."""
+    problem = f"stated by hand, but RolloutOrchestrator {echo(stated.controller)} controls this object"
+    way_out = "the loop sets it: leave it out, also in Git"
+    return [
+        _advice("SPA008", field, value, problem, way_out)
+        for field, value in ((MIN_FIELD, stated.minimum), (MAX_FIELD, stated.maximum))
+        if value is not None
+    ]
+
+
+def fitting_bounds(minimum: Any, maximum: Any, entry: Entry) -> tuple[int | None, int | None]:
+    """The bounds of the entry that can stand in for absent ones without causing a finding; None for all others."""
+    low = entry.min_scale if minimum is None and is_count(entry.min_scale) else None
+    high = entry.max_scale if maximum is None and is_count(entry.max_scale) else None
+    if _exceeds(minimum if low is None else low, maximum if high is None else high):
+        return None, None
+    return low, high
+
+
+def _exceeds(minimum: Any, maximum: Any) -> bool:
+    return is_count(minimum) and is_count(maximum) and minimum > maximum > 0
+
+
+def _misfit(field: str, spa: SPAFacts, entry: Entry) -> str:
+    """Why an absent bound was not filled in from the entry; empty if it could be."""
+    minimum, maximum = spa.minimum, spa.maximum
+    if not is_count(entry.min_scale if field == MIN_FIELD else entry.max_scale):
+        return ", which is not valid"
+    if minimum is None and maximum is None and _exceeds(*entry):
+        return f", but a minimum of {entry.min_scale} with a maximum of {entry.max_scale}"
+    if field == MIN_FIELD and _exceeds(entry.min_scale, maximum):
+        return f", which does not fit {MAX_FIELD} ({echo(maximum)})"
+    if field == MAX_FIELD and _exceeds(minimum, entry.max_scale):
+        return f", which does not fit {MIN_FIELD} ({echo(minimum)})"
+    return ""
+
+
+def _advice(id_: str, field: str, value: Any, problem: str, way_out: str) -> Finding:
+    return invalid(id_, field, value, problem, way_out, "warn")
+
+
+def _effect(spa: SPAFacts, entry: Entry) -> str:
+    low, high = scale_bounds(entry.min_scale, entry.max_scale, spa.minimum, spa.maximum)
+    return f"minimum {echo(low)}, maximum {echo(high)}" if high > 0 else f"minimum {echo(low)}, no maximum"

@@ -1,0 +1,70 @@
+"""What becomes of findings: denied, or a warning because something spares them."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from webhook.admission.rules import RULE_IDS
+from webhook.admission.rules.field_error import echo
+from webhook.admission.settings import Enforcement
+from webhook.admission.verdict import Effect, Finding, Judged
+from webhook.api.kinds import OVERRIDE_ANNOTATION
+
+_INDEX: Final = re.compile(r"\[\d+\]")
+_ANNOTATION: Final = f"metadata.annotations[{OVERRIDE_ANNOTATION}]"
+
+
+def weigh(
+    findings: Iterable[Finding],
+    *,
+    overridden: frozenset[str],
+    is_person: bool,
+    enforcement: Enforcement,
+    old_findings: Callable[[], Iterable[Finding]],
+) -> tuple[Judged, ...]:
+    """The effect of each finding, in order. What spares a denying one: override, controller, ratchet or mode.
+
+    ``overridden`` are ids. ``old_findings`` gives those of the object before an update; it is asked only if needed. A
+    finding was there before if one of the same id, field and text was, wherever in its list it stood then: stating
+    another wrong value is a new finding.
+    """
+    had: Counter[tuple[str, str, str]] | None = None
+    judged = []
+    for finding in findings:
+        effect: Effect = "denied"
+        if finding.severity == "warn":
+            effect = "warned"
+        elif finding.id in overridden:
+            effect = "overridden"
+        elif not is_person:
+            effect = "controller"
+        else:
+            if had is None:
+                had = Counter(map(_identity, old_findings()))
+            if had[_identity(finding)] > 0:
+                had[_identity(finding)] -= 1
+                effect = "ratcheted"
+            elif enforcement == "warn":
+                effect = "unenforced"
+        judged.append(Judged(finding, effect))
+    return tuple(judged)
+
+
+def read_override(annotation: str, allowed: bool) -> tuple[frozenset[str], tuple[str, ...]]:
+    """The ids that an override annotation names, and what its author should know about it.
+
+    Ids are separated by commas, blanks and case do not matter. Where overrides are not allowed it names none.
+    """
+    if not annotation:
+        return frozenset(), ()
+    ids = {word.strip().upper() for word in annotation.split(",")} - {""}
+    if not allowed:
+        return frozenset(), (f"{_ANNOTATION}: ignored, since overrides are not allowed here",)
+    unknown = sorted(ids.difference(RULE_IDS))
+    notices = (f"{_ANNOTATION}: {echo(unknown[0])} is no rule",) if unknown else ()
+    return frozenset(ids.intersection(RULE_IDS)), notices
+
+
+def _identity(finding: Finding) -> tuple[str, str, str]:
+    return finding.id, _INDEX.sub("[]", finding.field), finding.body
