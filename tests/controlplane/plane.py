@@ -117,7 +117,7 @@ class ControlPlane:
 
     def _established(self, name: str) -> bool:
         crd = self.request("GET", f"{_CRDS}/{name}")[1]
-        conditions = crd.get("status", {}).get("conditions", [])
+        conditions = crd.get("status", {}).get("conditions") or []
         return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
 
     def audit_events(self) -> Iterator[dict[str, Any]]:
