@@ -38,6 +38,8 @@ def read_gauge(
 ) -> Gauge:
     """Measure a list of revisions; those that are literally ``stay`` or have no percent are passed over.
 
+    One with a percent of 0 is counted but gives no measure.
+
     A revision without an SPA that runs no more than its minScale counts with its share of minScale, and is preferred
     when it has fewer replicas per percent; one with an SPA when it has more. Raises MissingObservation when a
     PodAutoscaler or its actual scale is missing, PlanningError when no revision can be measured.
@@ -50,6 +52,8 @@ def read_gauge(
         has_spa = revision.revision_name in spas
         replicas = _replicas_of(revision, revision.percent, pod_autoscalers, has_spa)
         running[revision.revision_name] = replicas
+        if revision.percent == 0:
+            continue
         if best is None or _is_better(replicas, revision.percent, best, has_spa):
             best = replicas, revision.percent
     if best is None:
@@ -72,11 +76,5 @@ def _replicas_of(
 
 
 def _is_better(replicas: int, percent: int, best: tuple[int, int], has_spa: bool) -> bool:
-    here, there = _per_percent(replicas, percent), _per_percent(*best)
+    here, there = replicas / percent, best[0] / best[1]
     return here > there if has_spa else here < there
-
-
-def _per_percent(replicas: int, percent: int) -> float:
-    if percent == 0:
-        return math.inf if replicas > 0 else math.nan
-    return replicas / percent

@@ -1,0 +1,58 @@
+"""``python -m tests.vectors [DIR]``: every recorded row of upstream's behaviour, judged.
+
+Exits 0 when nothing is wrong, 1 when a row is wrong or a difference counts more rows than its ceiling, 2 when the
+directory holds a file that cannot be judged or none at all, 3 when it is missing.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.vectors.catalogue import stem_of
+from tests.vectors.ceilings import committed_ceilings
+from tests.vectors.runner import Tally, UnreadableVectors, ceiling_breaches, tally_files
+
+DEFAULT_DIRECTORY = Path(__file__).parents[2] / ".." / "shared" / "vectors"
+
+EXIT_WRONG, EXIT_USAGE, EXIT_MISSING = 1, 2, 3
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.vectors", description=__doc__)
+    parser.add_argument("directory", nargs="?", type=Path, default=DEFAULT_DIRECTORY, metavar="DIR")
+    directory: Path = parser.parse_args(arguments).directory
+    if not directory.is_dir():
+        print(f"{directory}: no such directory; name the one that holds the vectors", file=sys.stderr)
+        return EXIT_MISSING
+    paths = sorted(directory.glob("*.jsonl"))
+    unknown = [path for path in paths if stem_of(path.stem) is None]
+    known = [path for path in paths if path not in unknown]
+    try:
+        tallies = run(known)
+    except UnreadableVectors as error:
+        print(error, file=sys.stderr)
+        return EXIT_USAGE
+    breaches = ceiling_breaches(tallies, committed_ceilings())
+    for line in breaches:
+        print(line)
+    for path in unknown:
+        print(f"{path}: no suite of that name", file=sys.stderr)
+    if not paths:
+        print(f"{directory}: no vectors (*.jsonl) in it", file=sys.stderr)
+    if breaches or any(tally.wrong for tally in tallies):
+        return EXIT_WRONG
+    return EXIT_USAGE if unknown or not paths else 0
+
+
+def run(paths: Sequence[Path]) -> list[Tally]:
+    """Judge files and print the report of each as soon as it is there."""
+    tallies = []
+    for tally in tally_files(paths):
+        print(tally.report(), flush=True)
+        tallies.append(tally)
+    return tallies
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,34 @@
+"""Which suite judges which file of vectors."""
+
+import importlib
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib.util import find_spec
+
+from tests.vectors.suite import Suite
+
+_MODULES = ("strategy_suites", "reconcile_suites", "planning_suites", "trace_suite")
+_NUMBERED = re.compile(r"(?P<stem>.+)_\d+")
+
+
+@cache
+def suites() -> Mapping[str, Suite]:
+    """All suites by stem. Raises ValueError when two claim one stem."""
+    found: dict[str, Suite] = {}
+    for module in _MODULES:
+        if find_spec(f"tests.vectors.{module}") is None:
+            continue
+        for suite in importlib.import_module(f"tests.vectors.{module}").SUITES:
+            if suite.stem in found:
+                raise ValueError(f"two suites for {suite.stem}.jsonl")
+            found[suite.stem] = suite
+    return found
+
+
+def stem_of(file_stem: str) -> str | None:
+    """The stem of the suite for a file: its own name, or that without a number at its end; None without a suite."""
+    if file_stem in suites():
+        return file_stem
+    numbered = _NUMBERED.fullmatch(file_stem)
+    return numbered["stem"] if numbered and numbered["stem"] in suites() else None

@@ -1,0 +1,127 @@
+"""Running whole files of vectors, on as many processes as there are processors."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.vectors.catalogue import stem_of, suites
+from tests.vectors.ceilings import Ceilings, breaches
+from tests.vectors.judgement import judge
+from tests.vectors.suite import Suite
+
+_ROWS_AT_A_TIME = 50
+_STORIES_SHOWN = 3
+
+
+class UnreadableVectors(ValueError):
+    """A file of vectors that cannot be read; the message names the file and the line."""
+
+
+@dataclass
+class Tally:
+    """The judgements on one file. ``by_difference`` counts a row once for each difference it shows."""
+
+    name: str
+    stem: str
+    same: int = 0
+    deliberate: int = 0
+    by_difference: Counter[str] = field(default_factory=Counter)
+    stories: list[str] = field(default_factory=list)
+
+    @property
+    def wrong(self) -> int:
+        return len(self.stories)
+
+    @property
+    def rows(self) -> int:
+        return self.same + self.deliberate + self.wrong
+
+    def add(self, other: "Tally") -> None:
+        self.same += other.same
+        self.deliberate += other.deliberate
+        self.by_difference += other.by_difference
+        self.stories += other.stories
+
+    def line(self) -> str:
+        reasons = ", ".join(f"{name} {count}" for name, count in sorted(self.by_difference.items())) or "none"
+        deliberate = f"{self.deliberate} deliberate (by difference: {reasons})"
+        return f"{self.name}: {self.same} same, {deliberate}, {self.wrong} wrong"
+
+    def report(self) -> str:
+        """The line of this file and the first three wrong rows."""
+        return "\n".join([self.line(), *self.stories[:_STORIES_SHOWN]])
+
+
+def tally(name: str, suite: Suite, rows: Iterable[Mapping[str, Any]]) -> Tally:
+    """Judge rows one after the other."""
+    result = Tally(name, suite.stem)
+    for row in rows:
+        judgement = judge(suite, row)
+        if judgement.wrong is not None:
+            result.stories.append(judgement.wrong)
+        elif judgement.is_same:
+            result.same += 1
+        else:
+            result.deliberate += 1
+            result.by_difference.update(judgement.deliberate)
+    return result
+
+
+def read_rows(path: Path) -> list[Mapping[str, Any]]:
+    """The rows of a file. Raises UnreadableVectors."""
+    rows: list[Mapping[str, Any]] = []
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise UnreadableVectors(f"{path}:{number}: not JSON: {error}") from None
+        if not isinstance(row, dict) or not {"id", "input", "expected"} <= row.keys():
+            raise UnreadableVectors(f"{path}:{number}: a row has an id, an input and an expected")
+        rows.append(row)
+    return rows
+
+
+def tally_file(path: Path) -> Tally:
+    """Judge a file in this process. Raises UnreadableVectors, also when no suite knows the file."""
+    stem = stem_of(path.stem)
+    if stem is None:
+        raise UnreadableVectors(f"{path.name}: no suite of that name")
+    return tally(path.stem, suites()[stem], read_rows(path))
+
+
+def tally_files(paths: Sequence[Path]) -> Iterator[Tally]:
+    """Judge files on all processors, in order. Raises UnreadableVectors."""
+    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
+        pending = []
+        for path in paths:
+            rows, stem = read_rows(path), stem_of(path.stem)
+            if stem is None:
+                raise UnreadableVectors(f"{path.name}: no suite of that name")
+            parts = [rows[i : i + _ROWS_AT_A_TIME] for i in range(0, len(rows), _ROWS_AT_A_TIME)]
+            pending.append((path.stem, stem, [pool.submit(_tally_part, path.stem, stem, part) for part in parts]))
+        for name, stem, futures in pending:
+            whole = Tally(name, stem)
+            for future in futures:
+                whole.add(future.result())
+            yield whole
+
+
+def _tally_part(name: str, stem: str, rows: Sequence[Mapping[str, Any]]) -> Tally:
+    return tally(name, suites()[stem], rows)
+
+
+def ceiling_breaches(tallies: Iterable[Tally], ceilings: Ceilings) -> list[str]:
+    """Breaches over all files of a suite together, since one set may come in several files."""
+    rows: Counter[str] = Counter()
+    counts: dict[str, Counter[str]] = {}
+    for each in tallies:
+        rows[each.stem] += each.rows
+        counts.setdefault(each.stem, Counter()).update(each.by_difference)
+    return [line for stem in counts for line in breaches(ceilings, stem, rows[stem], counts[stem])]

@@ -1,0 +1,59 @@
+"""A small model of how upstream restarts a rollout for new targets; imports nothing of planning."""
+
+from typing import Any
+
+from tests.vectors.upstream_planning import INVALID, UPSTREAM, Panic, Revision, Rules, put, status_of
+
+Json = Any
+
+
+def update(given: Json, final: list[Revision], rules: Rules = UPSTREAM) -> Json:
+    """``UpdateInitialFinalTargetRev``: from the input of an initial_final_targets row and the end list."""
+    spec = given["ro"].get("spec", {})
+    try:
+        if same_targets(spec.get("targetRevisions", []), final):
+            after = spec
+        else:
+            start = start_for(given)
+            after = put(
+                spec, targetRevisions=final, initialRevisions=start, stageTargetRevisions=None, targetFinishTime=None
+            )
+    except Panic as panic:
+        return {"raised": panic.becomes} if "no-panic" in rules else {"panic": True}
+    return {"spec": put(after, targetFinishTime=None), "targetFinishTimeSet": "targetFinishTime" in after}
+
+
+def same_targets(current: list[Revision], final: list[Revision]) -> bool:
+    if len(current) != len(final):
+        return False
+    for ours, theirs in zip(current, final, strict=True):
+        if ours.get("revisionName") != theirs.get("revisionName"):
+            return False
+        if "percent" not in ours:
+            raise Panic(INVALID)
+        if ours["percent"] != theirs["percent"]:
+            return False
+    return True
+
+
+def start_for(given: Json) -> list[Revision]:
+    ro = given["ro"]
+    recorded, stage = ro.get("status", {}).get("stageRevisionStatus", []), ro["spec"].get("stageTargetRevisions", [])
+    traffic = ((given["route"] or {}).get("status") or {}).get("traffic")
+    if not recorded:
+        return ro["spec"].get("initialRevisions", []) if traffic else []
+    if "True" in (status_of(ro, "StageReady"), status_of(ro, "Ready")):
+        return list(recorded)
+    if not traffic or not stage:
+        return []
+    rising = next((r for r in stage if r.get("direction", "").strip().lower() in ("", "up")), None)
+    if rising is None:
+        raise Panic(INVALID)
+    wanted = (ro["metadata"]["name"], rising.get("revisionName"))
+    for deployment in given["deployments"]:
+        labels = deployment["metadata"].get("labels", {})
+        if (labels.get("serving.knative.dev/service"), labels.get("serving.knative.dev/revision")) == wanted:
+            replicas = deployment.get("spec", {}).get("replicas")
+            available = deployment.get("status", {}).get("availableReplicas", 0)
+            return list(stage if replicas is not None and 1 <= available <= replicas else recorded)
+    return list(recorded)
