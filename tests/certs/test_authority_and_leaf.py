@@ -1,0 +1,104 @@
+"""What is made passes the path check of a strict client, and nothing else does."""
+
+import ipaddress
+from datetime import datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
+
+from certs.authority import is_authority, is_issued_by
+from certs.errors import CertificateError
+from certs.leaf import hosts_of, make_leaf, normal_host
+from certs.pair import Pair
+from tests.certs.world import DAY, START, TERMS, authority, certificate, leaf
+
+CA = authority()
+HOSTS = ("localhost", "127.0.0.1", "::1", "stagegate.stagegate-system.svc")
+LEAF = leaf(CA, hosts=HOSTS)
+
+
+def verify(shown: Pair, trusted: Pair, host: str, at: datetime) -> None:
+    try:
+        subject: x509.DNSName | x509.IPAddress = x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        subject = x509.DNSName(host)
+    policy = PolicyBuilder().store(Store([certificate(trusted)])).time(at)
+    policy.build_server_verifier(subject).verify(certificate(shown), [])
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_leaf_is_accepted_for_each_of_its_hosts(host: str) -> None:
+    verify(LEAF, CA, host, START)
+
+
+@pytest.mark.parametrize(
+    ("host", "at"),
+    [
+        ("example.com", START),
+        ("127.0.0.2", START),
+        ("localhost", START + 31 * DAY),
+        ("localhost", START - timedelta(hours=2)),
+    ],
+    ids=["another name", "another address", "expired", "not yet valid"],
+)
+def test_a_leaf_is_refused(host: str, at: datetime) -> None:
+    with pytest.raises(VerificationError):
+        verify(LEAF, CA, host, at)
+
+
+def test_a_leaf_of_another_authority_is_refused() -> None:
+    with pytest.raises(VerificationError):
+        verify(LEAF, authority(), "localhost", START)
+
+
+def test_a_leaf_signs_nothing() -> None:
+    assert not is_authority(certificate(LEAF))
+    with pytest.raises(VerificationError):
+        verify(make_leaf(LEAF, ["x"], START, DAY), LEAF, "x", START)
+
+
+def test_a_clock_that_is_behind_by_less_than_an_hour_accepts_it() -> None:
+    verify(LEAF, CA, "localhost", START - timedelta(minutes=59))
+
+
+def test_a_leaf_never_outlives_its_authority() -> None:
+    late = leaf(CA, START + 80 * DAY)
+    assert certificate(late).not_valid_after_utc == certificate(CA).not_valid_after_utc
+
+
+def test_shapes() -> None:
+    made = certificate(LEAF)
+    usage = made.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(usage) == [ExtendedKeyUsageOID.SERVER_AUTH]
+    assert isinstance(made.public_key(), ec.EllipticCurvePublicKey)
+    assert hosts_of(made) == frozenset(HOSTS)
+    assert made.not_valid_after_utc == START + TERMS.leaf_lifetime
+    assert is_authority(certificate(CA))
+    assert hosts_of(certificate(CA)) == frozenset()
+
+
+def test_no_two_authorities_share_a_subject() -> None:
+    assert certificate(CA).subject != certificate(authority()).subject
+
+
+def test_issued_by() -> None:
+    assert is_issued_by(certificate(LEAF), certificate(CA))
+    assert not is_issued_by(certificate(LEAF), certificate(authority()))
+    assert not is_issued_by(certificate(CA), certificate(LEAF))
+
+
+@pytest.mark.parametrize("hosts", [[], ["exämple"]], ids=["none", "not ASCII"])
+def test_hosts_that_cannot_be(hosts: list[str]) -> None:
+    with pytest.raises(CertificateError, match="host"):
+        make_leaf(CA, hosts, START, DAY)
+
+
+@pytest.mark.parametrize(
+    ("given", "normal"),
+    [("Example.COM.", "example.com"), ("[::1]", "::1"), ("0:0::1", "::1"), ("127.0.0.1", "127.0.0.1")],
+)
+def test_normal_host(given: str, normal: str) -> None:
+    assert normal_host(given) == normal

@@ -1,0 +1,57 @@
+"""A pair is proven, or refused with the reason; the key is never shown."""
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
+
+from certs.errors import CertificateError
+from certs.pair import Pair, new_key, prove, read_key
+from tests.certs.world import authority, certificate, leaf
+
+CA = authority()
+LEAF = leaf(CA)
+
+
+def pem(key: rsa.RSAPrivateKey | ed448.Ed448PrivateKey | ec.EllipticCurvePrivateKey, password: bytes = b"") -> bytes:
+    secret = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, secret)
+
+
+def test_a_matching_pair_gives_its_certificate() -> None:
+    assert prove(LEAF) == certificate(LEAF)
+
+
+def test_a_chain_is_proven_by_its_first_certificate() -> None:
+    assert prove(Pair(LEAF.certificate + CA.certificate, LEAF.key)) == certificate(LEAF)
+    with pytest.raises(CertificateError, match="does not belong"):
+        prove(Pair(CA.certificate + LEAF.certificate, LEAF.key))
+
+
+@pytest.mark.parametrize(
+    ("pair", "reason"),
+    [
+        (Pair(LEAF.certificate, CA.key), "the private key does not belong to the certificate"),
+        (Pair(b"", LEAF.key), "the certificate is not readable"),
+        (Pair(LEAF.key, LEAF.key), "the certificate is not readable"),
+        (Pair(LEAF.certificate[:200], LEAF.key), "the certificate is not readable"),
+        (Pair(LEAF.certificate, b""), "the private key is not readable"),
+        (Pair(LEAF.certificate, LEAF.certificate), "the private key is not readable"),
+        (Pair(LEAF.certificate, pem(new_key(), b"secret")), "the private key is not readable PEM without a password"),
+        (Pair(LEAF.certificate, pem(ed448.Ed448PrivateKey.generate())), "neither ECDSA, RSA nor Ed25519"),
+    ],
+)
+def test_what_does_not_match_or_read_is_refused(pair: Pair, reason: str) -> None:
+    with pytest.raises(CertificateError, match=reason):
+        prove(pair)
+
+
+def test_keys_made_elsewhere_are_read() -> None:
+    assert isinstance(read_key(pem(rsa.generate_private_key(65537, 2048))), rsa.RSAPrivateKey)
+
+
+def test_new_keys_are_on_p256() -> None:
+    assert isinstance(new_key().curve, ec.SECP256R1)
+
+
+def test_the_key_is_not_shown() -> None:
+    assert "PRIVATE" not in repr(LEAF)

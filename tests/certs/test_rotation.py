@@ -1,0 +1,232 @@
+"""The decision as a table: what is stored, what the world shows, the time, and the action that follows."""
+
+import dataclasses
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import pytest
+
+from certs.contents import Contents
+from certs.rotation import Action, MakeAuthority, MakeLeaf, Publish, Wait, World, WriteBundle, next_action, renewal_time
+from tests.certs.world import DAY, HOSTS, START, TERMS, authority, certificate, contents, leaf
+
+OLD = authority(START)
+NEW = authority(START + 60 * DAY)
+FOREIGN = authority(START)
+OLD_LEAF = leaf(OLD)
+GOOD = contents(OLD, OLD_LEAF)
+BOTH = NEW.certificate + OLD.certificate
+TURNED = START + 60 * DAY
+"""The day on which the old authority has lived two thirds of its life, and the new one is made."""
+NEW_LEAF = leaf(NEW, TURNED)
+LATE_OLD_LEAF = leaf(OLD, TURNED)
+OVERLAP = contents(NEW, LATE_OLD_LEAF, OLD)
+SETTLED = World(published=(BOTH,), published_at=TURNED - timedelta(minutes=5))
+
+
+class Row(NamedTuple):
+    name: str
+    stored: Contents
+    world: World
+    now: datetime
+    expected: type[Action]
+    reason: str
+
+
+ROWS = [
+    Row("an empty store", Contents(), World(), START, MakeAuthority, "no authority whose key is stored"),
+    Row("all is well", GOOD, World(), START, Wait, "then a new leaf"),
+    Row("all is well and published", GOOD, World(published=(OLD.certificate,)), START, Wait, "then a new leaf"),
+    # the leaf's life
+    Row("the leaf one day before two thirds", GOOD, World(), START + 19 * DAY, Wait, "then a new leaf"),
+    Row("the leaf at two thirds", GOOD, World(), START + 20 * DAY, MakeLeaf, "past two thirds"),
+    Row("the leaf expired", GOOD, World(), START + 31 * DAY, MakeLeaf, "expired"),
+    Row("the clock went back", GOOD, World(), START - DAY, MakeAuthority, "not valid yet"),
+    Row("the clock jumped ahead", GOOD, World(), START + 4000 * DAY, MakeAuthority, "expired"),
+    Row(
+        "the clock came back after a leaf was made ahead of it",
+        contents(OLD, leaf(OLD, START + 10 * DAY)),
+        World(),
+        START,
+        MakeLeaf,
+        "not valid yet",
+    ),
+    Row("another host", contents(OLD, leaf(OLD, hosts=("a",))), World(), START, MakeLeaf, "the leaf is for a"),
+    # rotating the authority: new one made, both published, every server on a new leaf, old one dropped
+    Row("the authority at two thirds", GOOD, World(), TURNED, MakeAuthority, "past two thirds"),
+    Row("clients know only the old", OVERLAP, World((OLD.certificate,)), TURNED, Publish, "do not read"),
+    Row("one of two places knows it", OVERLAP, World((BOTH, OLD.certificate)), TURNED, Publish, "do not read"),
+    Row("one place is empty", OVERLAP, World((BOTH, b"")), TURNED, Publish, "do not read"),
+    Row("clients just got both", OVERLAP, World((BOTH,), TURNED), TURNED, Wait, "reading the new bundle"),
+    Row("clients have read both", OVERLAP, SETTLED, TURNED, MakeLeaf, "not of the signing authority"),
+    Row("when they got both is not known", OVERLAP, World((BOTH,)), TURNED, MakeLeaf, "not of the signing authority"),
+    Row(
+        "they got both in the future, by a clock that went back",
+        OVERLAP,
+        World((BOTH,), TURNED + DAY),
+        TURNED,
+        MakeLeaf,
+        "not of the signing authority",
+    ),
+    Row(
+        "one server is behind",
+        contents(NEW, NEW_LEAF, OLD),
+        dataclasses.replace(SETTLED, served={"a:1": NEW_LEAF.certificate, "b:1": LATE_OLD_LEAF.certificate}),
+        TURNED,
+        Wait,
+        "no leaf of the new authority yet at b:1",
+    ),
+    Row(
+        "one server does not answer",
+        contents(NEW, NEW_LEAF, OLD),
+        dataclasses.replace(SETTLED, served={"a:1": NEW_LEAF.certificate, "b:1": None}),
+        TURNED,
+        Wait,
+        "no leaf of the new authority yet at b:1",
+    ),
+    Row(
+        "one server shows nonsense",
+        contents(NEW, NEW_LEAF, OLD),
+        dataclasses.replace(SETTLED, served={"a:1": b"nonsense"}),
+        TURNED,
+        Wait,
+        "no leaf of the new authority yet at a:1",
+    ),
+    Row(
+        "every server shows a new leaf",
+        contents(NEW, NEW_LEAF, OLD),
+        dataclasses.replace(SETTLED, served={"a:1": NEW_LEAF.certificate, "b:1": leaf(NEW, TURNED).certificate}),
+        TURNED,
+        WriteBundle,
+        "every server shows",
+    ),
+    Row(
+        "nobody serves",
+        contents(NEW, NEW_LEAF, OLD),
+        dataclasses.replace(SETTLED, served={}),
+        TURNED,
+        WriteBundle,
+        "every server shows",
+    ),
+    Row(
+        "who serves is not known",
+        contents(NEW, NEW_LEAF, OLD),
+        World(),
+        TURNED,
+        Wait,
+        "then a new leaf",
+    ),
+    Row(
+        "who serves is not known, and the old one has expired",
+        contents(NEW, leaf(NEW, START + 91 * DAY), OLD),
+        World(),
+        START + 91 * DAY,
+        WriteBundle,
+        "the old authority has expired",
+    ),
+    Row(
+        "clients still know the old one",
+        contents(NEW, NEW_LEAF),
+        World((BOTH,)),
+        TURNED,
+        Publish,
+        "do not read",
+    ),
+    Row("the leaf is renewed before the old is dropped", OVERLAP, SETTLED, TURNED + 25 * DAY, MakeLeaf, "not of the"),
+    # what may happen to a store
+    Row("ca.key deleted", dataclasses.replace(GOOD, ca_key=b""), World(), START, MakeAuthority, "no authority"),
+    Row("ca.crt deleted", dataclasses.replace(GOOD, ca_certificates=b""), World(), START, MakeAuthority, "no auth"),
+    Row("tls.crt deleted", dataclasses.replace(GOOD, certificate=b""), World(), START, MakeLeaf, "there is no leaf"),
+    Row("tls.key deleted", dataclasses.replace(GOOD, key=b""), World(), START, MakeLeaf, "there is no leaf"),
+    Row(
+        "ca.crt cut short",
+        dataclasses.replace(GOOD, ca_certificates=OLD.certificate[:-100]),
+        World(),
+        START,
+        MakeAuthority,
+        "no authority",
+    ),
+    Row("ca.key cut short", dataclasses.replace(GOOD, ca_key=OLD.key[:50]), World(), START, MakeAuthority, "no auth"),
+    Row("tls.crt cut short", dataclasses.replace(GOOD, certificate=b"-----BEGIN"), World(), START, MakeLeaf, "PEM"),
+    Row("tls.key cut short", dataclasses.replace(GOOD, key=OLD_LEAF.key[:50]), World(), START, MakeLeaf, "PEM"),
+    Row(
+        "keys swapped",
+        dataclasses.replace(GOOD, ca_key=OLD_LEAF.key, key=OLD.key),
+        World(),
+        START,
+        MakeAuthority,
+        "no authority",
+    ),
+    Row(
+        "certificates swapped",
+        dataclasses.replace(GOOD, ca_certificates=OLD_LEAF.certificate, certificate=OLD.certificate),
+        World(),
+        START,
+        MakeAuthority,
+        "no authority",
+    ),
+    Row("key of another leaf", dataclasses.replace(GOOD, key=leaf(OLD).key), World(), START, MakeLeaf, "not belong"),
+    Row("leaf of another authority", contents(OLD, leaf(FOREIGN)), World(), START, MakeLeaf, "not of the signing"),
+    Row(
+        "the signing authority is not the first",
+        dataclasses.replace(OVERLAP, ca_certificates=OLD.certificate + NEW.certificate),
+        World(),
+        TURNED,
+        WriteBundle,
+        "the signing one first",
+    ),
+    Row(
+        "words between the authorities",
+        dataclasses.replace(GOOD, ca_certificates=b"# mine\n" + OLD.certificate),
+        World(),
+        START,
+        WriteBundle,
+        "the signing one first",
+    ),
+]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_next_action(row: Row) -> None:
+    action = next_action(row.stored, row.world, HOSTS, row.now, TERMS)
+    assert type(action) is row.expected
+    assert row.reason in action.reason
+    if isinstance(action, Wait):
+        assert action.until > row.now
+
+
+def test_a_new_authority_keeps_every_trusted_one_beside_it() -> None:
+    lost = dataclasses.replace(GOOD, ca_key=b"")
+    world = World(published=(FOREIGN.certificate + OLD.certificate,))
+    action = next_action(lost, world, HOSTS, START, TERMS)
+    assert isinstance(action, MakeAuthority)
+    assert action.trusted == OLD.certificate + FOREIGN.certificate
+
+
+def test_a_deleted_store_keeps_what_clients_trust() -> None:
+    action = next_action(Contents(), World(published=(OLD.certificate,)), HOSTS, START, TERMS)
+    assert isinstance(action, MakeAuthority)
+    assert action.trusted == OLD.certificate
+
+
+def test_dropping_leaves_the_signing_authority_alone() -> None:
+    world = dataclasses.replace(SETTLED, served={"a:1": NEW_LEAF.certificate})
+    action = next_action(contents(NEW, NEW_LEAF, OLD), world, HOSTS, TURNED, TERMS)
+    assert isinstance(action, WriteBundle)
+    assert action.bundle == NEW.certificate
+
+
+def test_waits_for_the_earlier_of_leaf_and_authority() -> None:
+    early = next_action(GOOD, World(), HOSTS, START, TERMS)
+    assert isinstance(early, Wait)
+    assert early.until == renewal_time(certificate(OLD_LEAF))
+    last = contents(OLD, leaf(OLD, START + 50 * DAY))
+    late = next_action(last, World(), HOSTS, START + 50 * DAY, TERMS)
+    assert isinstance(late, Wait)
+    assert late.until == renewal_time(certificate(OLD))
+
+
+def test_hosts_are_compared_in_their_normal_spelling() -> None:
+    stored = contents(OLD, leaf(OLD, hosts=("::1", "example.com")))
+    action = next_action(stored, World(), ["Example.COM.", "[0:0:0:0:0:0:0:1]"], START, TERMS)
+    assert isinstance(action, Wait)

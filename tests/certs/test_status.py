@@ -1,0 +1,40 @@
+"""What a person is told about stored certificates."""
+
+import dataclasses
+
+from certs.contents import Contents
+from certs.rotation import World
+from certs.status import describe
+from tests.certs.world import HOSTS, START, TERMS, authority, contents, leaf
+
+OLD, NEW = authority(), authority()
+LEAF = leaf(NEW)
+STORED = contents(NEW, LEAF, OLD)
+
+
+def test_an_overlap() -> None:
+    world = World(served={"a:1": LEAF.certificate, "b:1": leaf(OLD).certificate, "c:1": None, "d:1": b"nonsense"})
+    lines = describe(STORED, world, HOSTS, START, TERMS)
+    shapes = [line.split(maxsplit=1) for line in lines]
+    assert [shape[0] for shape in shapes] == ["authority"] * 2 + ["leaf"] + ["served"] * 4 + ["next"]
+    assert lines[0].endswith("2029-12-31 to 2030-04-01, signs")
+    assert lines[1].endswith("trusted only")
+    assert lines[2].endswith("2029-12-31 to 2030-01-31, for stagegate.stagegate-system.svc")
+    assert lines[3].endswith("the stored leaf")
+    assert lines[4].endswith("another leaf")
+    assert lines[5].endswith("c:1: no answer")
+    assert lines[6].endswith("not readable PEM")
+    assert lines[7] == "next       2030-01-01 00:00:05Z: no leaf of the new authority yet at b:1, c:1, d:1"
+
+
+def test_nothing() -> None:
+    assert describe(Contents(), World(), HOSTS, START, TERMS) == [
+        "authority  none",
+        "leaf       unusable: the certificate is not readable PEM",
+        "next       now: MakeAuthority: there is no authority whose key is stored",
+    ]
+
+
+def test_no_secret_is_told() -> None:
+    stored = dataclasses.replace(STORED, ca_key=b"hidden", key=b"hidden")
+    assert "hidden" not in "".join(describe(stored, World(), HOSTS, START, TERMS))
