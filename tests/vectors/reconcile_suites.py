@@ -6,7 +6,7 @@ from dataclasses import fields
 from datetime import timedelta
 from typing import Final
 
-from tests.vectors import upstream_pass
+from tests.vectors import upstream_pass, upstream_run
 from tests.vectors.suite import Difference, Json, Suite, Vector
 from tests.vectors.world import NOON, World, failing, pod_from
 from webhook.api import RolloutOrchestrator
@@ -128,7 +128,7 @@ def _differences(wrapped: bool) -> tuple[Difference, ...]:
             return None
         return "; ".join(f"{key} is {got.get(key)}, should be {wanted.get(key)}" for key in unlike)
 
-    names = [rule.name.replace("_", "-") for rule in fields(upstream_pass.Rules)]
+    names = [rule.name.replace("_", "-") for rule in fields(upstream_run.Rules)]
     return tuple(Difference(name, met(name), objection) for name in names)
 
 

@@ -7,14 +7,12 @@ from tests.vectors.suite import Difference, Json, Suite, Vector
 from webhook.api import InvalidRollout, RolloutOrchestrator, StagePodAutoscaler, TargetRevision
 from webhook.strategies import (
     create_base_stage_pod_autoscaler,
-    is_last_stage_complete,
     is_stage_scale_down_ready,
     is_stage_scale_up_ready,
-    up_and_down,
     update_spa_for_rev_down,
     update_spa_for_rev_up,
-    without_idle,
 )
+from webhook.strategies.stage import is_last_stage_complete, up_and_down, without_idle
 
 Model = Callable[[dict[str, Json]], Json]
 

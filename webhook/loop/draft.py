@@ -62,6 +62,21 @@ class Draft:
         self._pods = pods
         self._spas = Overlay(lister)
 
+    def worth_sending(self, revisions: frozenset[str] | None) -> list[Entry]:
+        """The entries in order, without the writes to an SPA that this pass would create and delete again.
+
+        It would for want of a Revision (``revisions`` are those that exist, None if that cannot be seen). Upstream
+        does, and each such pass gives rise to the next.
+        """
+        intents = [entry.intent for entry in self.entries]
+        new = {intent.spa.name for intent in intents if isinstance(intent, CreateSPA)}
+        fleeting = new - revisions if revisions is not None else set()
+        return [
+            entry
+            for entry in self.entries
+            if not (isinstance(entry.intent, CreateSPA | UpdateSPA) and entry.intent.spa.name in fleeting)
+        ]
+
     def get(self, namespace: str, name: str) -> StagePodAutoscaler | None:
         return self._spas.get(namespace, name)
 

@@ -134,7 +134,7 @@ class RolloutReconciler:
 
     def _send(self, ro: RolloutOrchestrator, draft: Draft, stored: Overlay, delays: list[float]) -> Exception | None:
         """Carry the draft out up to the first write that fails; the status is then the one before that write."""
-        for entry in draft.entries:
+        for entry in draft.worth_sending(self._revisions.names(ro.namespace, ro.name)):
             try:
                 self._carry_out(ro, entry.intent, stored, delays)
             except Exception as problem:

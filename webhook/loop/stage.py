@@ -6,15 +6,8 @@ from datetime import datetime
 from webhook.api import RolloutOrchestrator, StagePodAutoscaler
 from webhook.api.conditions import READY, STAGE_READY, STAGE_SCALE_DOWN_READY, STAGE_SCALE_UP_READY
 from webhook.api.kinds import SERVICE_LABEL
-from webhook.strategies import (
-    Rollout,
-    SPAClient,
-    SPALister,
-    is_last_stage_complete,
-    normalise_strategy,
-    up_and_down,
-    without_idle,
-)
+from webhook.strategies import Rollout, SPAClient, SPALister, normalise_strategy
+from webhook.strategies.stage import is_last_stage_complete, up_and_down, without_idle
 from webhook.strategies.step import Clock, EnqueueAfter
 
 

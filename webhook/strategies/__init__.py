@@ -10,7 +10,6 @@ from webhook.strategies.readiness import is_stage_scale_down_ready, is_stage_sca
 from webhook.strategies.rollout import Rollout, new_rollout_strategy
 from webhook.strategies.scale_down import ScaleDownStep
 from webhook.strategies.scale_up import ScaleUpStep
-from webhook.strategies.stage import is_last_stage_complete, up_and_down, without_idle
 from webhook.strategies.step import BaseScaleStep, RolloutStep
 from webhook.strategies.strategy import AVAILABILITY_STRATEGY, RESOURCE_UTIL_STRATEGY, normalise_strategy
 
@@ -29,13 +28,10 @@ __all__ = [
     "ScaleUpStep",
     "TerminatingPod",
     "create_base_stage_pod_autoscaler",
-    "is_last_stage_complete",
     "is_stage_scale_down_ready",
     "is_stage_scale_up_ready",
     "new_rollout_strategy",
     "normalise_strategy",
-    "up_and_down",
     "update_spa_for_rev_down",
     "update_spa_for_rev_up",
-    "without_idle",
 ]
