@@ -20,27 +20,23 @@ def groups_of(user: str) -> list[str]:
 
 
 def rights_of_people() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Paths and objects to create: Kubernetes' own role edit, the objects of Knative, and namespaces."""
+    """Paths and objects to create: a role for what people keep in namespaces, and its binding.
+
+    Kubernetes' own role ``edit`` is empty without a controller manager.
+    """
+    groups = ["", "apps", "autoscaling.internal.knative.dev", "coordination.k8s.io", "serving.knative.dev"]
     role = {
         "apiVersion": f"{_RBAC}/v1",
         "kind": "ClusterRole",
         "metadata": {"name": "people"},
-        "rules": [
-            {
-                "apiGroups": ["serving.knative.dev", "autoscaling.internal.knative.dev"],
-                "resources": ["*"],
-                "verbs": ["*"],
-            },
-            {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["*"]},
-        ],
+        "rules": [{"apiGroups": groups, "resources": ["*"], "verbs": ["*"]}],
+    }
+    binding = {
+        "apiVersion": f"{_RBAC}/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": "people"},
+        "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": "people"},
+        "subjects": [{"apiGroup": _RBAC, "kind": "Group", "name": PEOPLE}],
     }
     yield f"/apis/{_RBAC}/v1/clusterroles", role
-    for name in ("edit", "people"):
-        binding = {
-            "apiVersion": f"{_RBAC}/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": f"people-{name}"},
-            "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": name},
-            "subjects": [{"apiGroup": _RBAC, "kind": "Group", "name": PEOPLE}],
-        }
-        yield f"/apis/{_RBAC}/v1/clusterrolebindings", binding
+    yield f"/apis/{_RBAC}/v1/clusterrolebindings", binding

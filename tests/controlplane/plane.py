@@ -1,15 +1,14 @@
 """ControlPlane: etcd and kube-apiserver on loopback, from start to finish."""
 
-import contextlib
-import http.client
 import itertools
 import json
 import shutil
 import socket
-import ssl
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from http import HTTPStatus
+from http.client import HTTPException
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -23,6 +22,7 @@ from tests.controlplane.access import groups_of, rights_of_people
 from tests.controlplane.binaries import Binaries
 from tests.controlplane.certificates import Authority, Pair, private_pem
 from tests.controlplane.process import Program
+from tests.controlplane.session import Session
 
 ADMINS: Final = "system:masters"
 MANIFESTS: Final = Path(__file__).parents[2] / "manifests"
@@ -36,7 +36,10 @@ class StartFailed(RuntimeError):
 
 
 class ControlPlane:
-    """A running control plane. Use it in a ``with``, or call ``stop``; both leave no process and no file."""
+    """A running control plane. Use it in a ``with``, or call ``stop``; both leave no process and no file.
+
+    ``admin`` is a connection of its administrator.
+    """
 
     def __init__(self, directory: Path, binaries: Binaries) -> None:
         self.directory = directory
@@ -51,7 +54,8 @@ class ControlPlane:
         self._port.bind(("127.0.0.1", 0))
         self.url = f"https://127.0.0.1:{self._port.getsockname()[1]}"
         self.kubeconfig = directory / "admin.kubeconfig"
-        self._admin: Pair | None = None
+        self._admin = self._authority.client("admin", [ADMINS])
+        self.admin = self._session(self._admin)
 
     @classmethod
     def start(
@@ -105,9 +109,9 @@ class ControlPlane:
         names = []
         for path in paths:
             for crd in yaml.safe_load_all(path.read_text()):
-                status, answer = self.request("POST", _CRDS, crd)
-                if status != http.HTTPStatus.CREATED:
-                    raise StartFailed(f"{path.name}: {answer['message']}")
+                answer = self.admin.create(_CRDS, crd)
+                if answer.status != HTTPStatus.CREATED:
+                    raise StartFailed(f"{path.name}: {answer.message}")
                 names.append(crd["metadata"]["name"])
         deadline = time.monotonic() + _START_WITHIN
         while not all(self._established(name) for name in names):
@@ -116,7 +120,7 @@ class ControlPlane:
             time.sleep(0.05)
 
     def _established(self, name: str) -> bool:
-        crd = self.request("GET", f"{_CRDS}/{name}")[1]
+        crd = self.admin.get(f"{_CRDS}/{name}").body
         conditions = crd.get("status", {}).get("conditions") or []
         return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
 
@@ -126,22 +130,13 @@ class ControlPlane:
             for line in lines:
                 yield json.loads(line)
 
-    def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, Any]:
-        """One request as administrator; status and decoded answer."""
-        context = ssl.create_default_context(cadata=self._authority.certificate.decode())
-        context.load_cert_chain(self.directory / "admin.crt", self.directory / "admin.key")
-        host = self.url.removeprefix("https://")
-        connection = http.client.HTTPSConnection(host, context=context, timeout=10)
-        with contextlib.closing(connection):
-            payload = None if body is None else json.dumps(body)
-            connection.request(method, path, payload, {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            content = answer.read()
-        is_json = answer.headers.get_content_type() == "application/json"
-        return answer.status, json.loads(content) if is_json else content.decode()
+    def session(self, user: str, groups: Sequence[str] = ()) -> Session:
+        """A connection of this user, who has the rights that ``kubeconfig_for`` describes."""
+        return self._session(self._authority.client(user, dict.fromkeys([*groups, *groups_of(user)])))
 
     def stop(self) -> None:
         """End every process at once and remove the folder; safe to call twice."""
+        self.admin.close()
         for program in reversed(self._programs):
             program.kill()
         self._programs.clear()
@@ -156,9 +151,15 @@ class ControlPlane:
         server = self._run(settings.kube_apiserver(self.binaries, self.directory, port, self.audit_log))
         self._wait(server, self._serves)
         for path, body in rights_of_people():
-            self.request("POST", path, body)
+            self.admin.create(path, body)
+        with self.session("somebody") as person:
+            # The authorizer hears of new rights a moment later.
+            self._wait(server, lambda: person.get("/api/v1/namespaces/default/pods").status == HTTPStatus.OK)
         if controller_manager:
             self._run(settings.kube_controller_manager(self.binaries, self.directory, self.kubeconfig))
+
+    def _session(self, pair: Pair) -> Session:
+        return Session(self.url, self._authority.certificate, pair, self.directory)
 
     def _run(self, command: list[str | Path]) -> Program:
         program = Program(command, self.directory / f"{Path(command[0]).name}.log")
@@ -168,9 +169,11 @@ class ControlPlane:
     def _serves(self) -> bool:
         try:
             # The namespace comes a moment after the server calls itself ready.
-            paths = ("/readyz", "/api/v1/namespaces/default")
-            return all(self.request("GET", path)[0] == http.HTTPStatus.OK for path in paths)
-        except (OSError, http.client.HTTPException):
+            return all(
+                self.admin.get(path).status == HTTPStatus.OK for path in ("/readyz", "/api/v1/namespaces/default")
+            )
+        except (OSError, HTTPException):
+            self.admin.close()
             return False
 
     def _wait(self, program: Program, condition: Callable[[], bool]) -> None:
@@ -181,7 +184,7 @@ class ControlPlane:
             time.sleep(0.05)
 
     def _write_certificates(self) -> None:
-        serving, admin = self._authority.serving(), self._authority.client("admin", [ADMINS])
+        serving = self._authority.serving()
         account = ec.generate_private_key(ec.SECP256R1())
         public = account.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -190,12 +193,10 @@ class ControlPlane:
             "ca.crt": self._authority.certificate,
             "serving.crt": serving.certificate,
             "serving.key": serving.key,
-            "admin.crt": admin.certificate,
-            "admin.key": admin.key,
             "service-account.key": private_pem(account),
             "service-account.pub": public,
         }.items():
             path = self.directory / name
             path.touch(mode=0o600)
             path.write_bytes(content)
-        kubeconfig.write(self.kubeconfig, self.url, self._authority.certificate, "admin", admin)
+        kubeconfig.write(self.kubeconfig, self.url, self._authority.certificate, "admin", self._admin)

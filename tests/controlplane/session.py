@@ -1,0 +1,95 @@
+"""A client of the API that hides nothing: status, body and warnings of each answer."""
+
+import contextlib
+import http.client
+import json
+import re
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Self
+from urllib.parse import urlencode
+
+from tests.controlplane.certificates import Pair
+
+_WARNING: Final = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
+
+
+class Answer(NamedTuple):
+    """What the server said: ``body`` decoded where it is JSON, else text; ``warnings`` without their codes."""
+
+    status: int
+    body: Any
+    warnings: list[str]
+
+    @property
+    def message(self) -> str:
+        """The message of a Status; empty for anything else."""
+        return str(self.body.get("message", "")) if isinstance(self.body, dict) else ""
+
+
+class Session:
+    """One user's connection, kept open; not for two threads at once."""
+
+    def __init__(self, url: str, authority: bytes, pair: Pair, folder: Path) -> None:
+        self._host = url.removeprefix("https://")
+        self._context = ssl.create_default_context(cadata=authority.decode())
+        bundle = folder / "session.pem"
+        bundle.touch(mode=0o600)
+        bundle.write_bytes(pair.certificate + pair.key)
+        self._context.load_cert_chain(bundle)
+        bundle.unlink()
+        self._connection: http.client.HTTPSConnection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def get(self, path: str, accept: str = "application/json") -> Answer:
+        return self._send("GET", path, None, {"Accept": accept})
+
+    def create(self, path: str, body: Mapping[str, Any], **query: str) -> Answer:
+        return self._send("POST", _with(path, query), body, {"Content-Type": "application/json"})
+
+    def update(self, path: str, body: Mapping[str, Any], **query: str) -> Answer:
+        return self._send("PUT", _with(path, query), body, {"Content-Type": "application/json"})
+
+    def patch(self, path: str, body: Any, kind: str = "merge-patch+json", **query: str) -> Answer:
+        return self._send("PATCH", _with(path, query), body, {"Content-Type": f"application/{kind}"})
+
+    def apply(self, path: str, body: Mapping[str, Any], manager: str) -> Answer:
+        """Server-side apply."""
+        return self.patch(path, body, "apply-patch+yaml", fieldManager=manager)
+
+    def delete(self, path: str) -> Answer:
+        return self._send("DELETE", path, None, {})
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _send(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Answer:
+        payload = None if body is None else json.dumps(body)
+        if self._connection is None:
+            self._connection = http.client.HTTPSConnection(self._host, context=self._context, timeout=30)
+        self._connection.request(method, path, payload, dict(headers))
+        with contextlib.closing(self._connection.getresponse()) as response:
+            return _answer(response)
+
+
+def _with(path: str, query: Mapping[str, str]) -> str:
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def _answer(response: http.client.HTTPResponse) -> Answer:
+    content = response.read()
+    warnings = [
+        re.sub(r"\\(.)", r"\1", text)
+        for header in response.headers.get_all("Warning", [])
+        for text in _WARNING.findall(header)
+    ]
+    is_json = response.headers.get_content_subtype().endswith("json")
+    return Answer(response.status, json.loads(content) if is_json else content.decode(), warnings)
