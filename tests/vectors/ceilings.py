@@ -20,10 +20,10 @@ def limit(share: float, rows: int) -> int:
     """The most rows that may count for a difference.
 
     The ceiling is a share, since sets of vectors come in all sizes. A set of rows drawn by chance scatters around it,
-    so four standard deviations and three rows are left on top.
+    so three standard deviations and three rows are left on top.
     """
     usual = share * rows
-    return math.floor(usual + 4 * math.sqrt(usual)) + 3
+    return math.floor(usual + 3 * math.sqrt(usual)) + 3
 
 
 def breaches(ceilings: Ceilings, stem: str, rows: int, counts: Mapping[str, int]) -> list[str]:
