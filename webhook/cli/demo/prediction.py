@@ -10,13 +10,12 @@ from webhook.planning import plan_stages, rollout_config, scale_bounds, strategy
 from webhook.strategies import (
     RESOURCE_UTIL_STRATEGY,
     create_base_stage_pod_autoscaler,
-    is_last_stage_complete,
     is_stage_scale_down_ready,
     is_stage_scale_up_ready,
     update_spa_for_rev_down,
     update_spa_for_rev_up,
-    without_idle,
 )
+from webhook.strategies.stage import is_last_stage_complete, without_idle
 
 Bounds = tuple[int | None, int | None]
 _MOST_STAGES = 100

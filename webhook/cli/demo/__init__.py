@@ -1,0 +1,168 @@
+"""``stagegate demo``: watch a whole rollout on this machine, without a cluster."""
+
+import argparse
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Final
+
+from webhook.cli.errors import USAGE, CommandError
+
+if TYPE_CHECKING:
+    from webhook.cli.demo.control_plane import ControlPlane
+    from webhook.cli.demo.stack import Stack
+    from webhook.cli.demo.story import Story
+
+EXAMPLES: Final = """\
+examples:
+  stagegate demo
+      API server, webhook, loop and autoscaler on this machine; both strategies, one after the other
+  stagegate demo --keep
+      the same, and it stays up afterwards for you to try things
+  stagegate demo --control-plane real
+      on a kube-apiserver and etcd of its own, from a clone of the repository
+  stagegate demo --kubeconfig ./kubeconfig --context kind-kind
+      on that cluster, whose API server must reach this machine at 127.0.0.1; everything is taken away again
+
+exit codes: 0 both rollouts went as predicted, 1 one did not, 2 wrong usage, 3 something this needs is not there
+"""
+
+_THINGS_TO_TRY: Final = """
+It stays up until Ctrl-C. In another terminal:
+
+  export KUBECONFIG={kubeconfig}
+  kubectl get rolloutorchestrators,stagepodautoscalers
+  kubectl get events
+  kubectl apply -f {samples}/stagepodautoscaler-bad.yaml
+  kubectl annotate podautoscalers --all --overwrite sandbox.stagegate.dev/demand=4
+  curl --cacert {certificates}/ca.crt {webhook}/metrics
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Where to run, and whether to stay."""
+    parser.epilog = EXAMPLES
+    parser.add_argument("--keep", action="store_true", help="stay up afterwards, until Ctrl-C")
+    parser.add_argument(
+        "--control-plane", choices=("sandbox", "real"), help="the API server to run on (sandbox); not with --kubeconfig"
+    )
+    parser.add_argument("--kubeconfig", type=Path, metavar="F", help="run on a cluster of this file; needs --context")
+    parser.add_argument("--context", metavar="C", help="the cluster's context; the current one is never assumed")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Tell the story; everything it started has ended when this returns."""
+    if bool(arguments.kubeconfig) != bool(arguments.context):
+        raise CommandError("--kubeconfig F and --context C belong together: no cluster is ever guessed", USAGE)
+    if arguments.kubeconfig and arguments.control_plane:
+        raise CommandError("--control-plane or --kubeconfig, not both", USAGE)
+
+    from webhook.cli.demo.process import ProcessFailed
+    from webhook.cli.demo.stack import Stack
+    from webhook.cli.demo.story import StoryFailed
+    from webhook.cluster.errors import ApiError
+
+    with (
+        _ends_in_order(),
+        tempfile.TemporaryDirectory(prefix="stagegate-demo-") as folder,
+        _control_plane(arguments, Path(folder)) as plane,
+        Stack(plane, Path(folder), remove=bool(arguments.kubeconfig)) as stack,
+    ):
+        try:
+            return _tell(stack, keep=arguments.keep)
+        except (StoryFailed, ProcessFailed, ApiError) as problem:
+            raise CommandError(str(problem)) from problem
+
+
+def _tell(stack: "Stack", *, keep: bool) -> int:
+    from webhook.cli.demo.progress import Screen
+    from webhook.cli.demo.story import PACE, SECONDS_PER_TICK, Story
+    from webhook.cli.demo.writer import writer_for
+
+    began = time.monotonic()
+    stack.install()
+    stack.start_webhook()
+    _say(f"api server  {stack.plane.url}")
+    _say(f"webhook     {stack.webhook_url}  ready after {time.monotonic() - began:.1f} s")
+    stack.start_autoscaler(PACE, SECONDS_PER_TICK, "default")
+    writer = writer_for(stack.plane.kubeconfig, stack.directory, stack.client)
+    story = Story(stack, writer, Screen(), _say)
+    try:
+        summaries = _chapters(story, stack)
+        _say("")
+        for summary in summaries:
+            _say(str(summary))
+        if keep:
+            _stay(stack)
+    finally:
+        story.end()
+    return 0
+
+
+def _chapters(story: "Story", stack: "Stack") -> list[object]:
+    story.begin()
+    _say("\n1. A rollout is written. The loop does not run yet, so nothing moves.")
+    story.apply_rollout("rollout-availability")
+    _say("\n2. What the webhook fills in.")
+    story.filled_in()
+    _say("\n3. What it refuses.")
+    story.refused()
+    _say("\n4. The loop starts. Strategy availability: up before down.")
+    first = story.follow("availability", stack.start_loop)
+    _say("\n5. Once more from the start. Strategy resourceutil: down before up.")
+    story.start_over()
+    second = story.follow("resourceutil", lambda: story.apply_rollout("rollout-resourceutil"))
+    return [first, second]
+
+
+def _stay(stack: "Stack") -> None:
+    from webhook.cli.demo.manifest import SAMPLES
+
+    _say(
+        _THINGS_TO_TRY.format(
+            kubeconfig=stack.plane.kubeconfig,
+            samples=SAMPLES,
+            certificates=stack.directory / "certs",
+            webhook=stack.webhook_url,
+        )
+    )
+    while not (trouble := stack.trouble()):
+        time.sleep(0.5)
+    raise CommandError(trouble)
+
+
+def _control_plane(arguments: argparse.Namespace, folder: Path) -> "AbstractContextManager[ControlPlane]":
+    from webhook.cli.demo import control_plane
+
+    if arguments.kubeconfig:
+        return control_plane.named(folder, arguments.kubeconfig, arguments.context)
+    if arguments.control_plane == control_plane.REAL:
+        return control_plane.real(folder)
+    return control_plane.sandbox(folder)
+
+
+@contextmanager
+def _ends_in_order() -> Iterator[None]:
+    """SIGTERM and SIGHUP end things like Ctrl-C does; while they end, another signal does not get between."""
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, _interrupt) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stdout, flush=True)
