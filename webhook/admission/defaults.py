@@ -11,8 +11,7 @@ from webhook.admission.rules.stage_pod_autoscaler import fitting_bounds
 from webhook.admission.verdict import Fill
 from webhook.api.kinds import REVISION_LABEL, SERVICE_LABEL
 from webhook.api.owner_reference import controller_of, rollout_owner_reference
-
-DEFAULT_STRATEGY: Final = "availability"
+from webhook.planning.strategy import AVAILABILITY
 
 # A name can be longer than a label's value may be; such a label would have the whole write refused.
 _MAX_LABEL_VALUE: Final = 63
@@ -59,7 +58,7 @@ def fill_rollout(metadata: Metadata, spec: Any) -> Filling:
     fills: list[Fill] = []
     _fill_labels(metadata.labels, {SERVICE_LABEL: metadata.name}, fills)
     if spec is None or isinstance(spec, dict):
-        _fill_spec(spec, {"rolloutStrategy": DEFAULT_STRATEGY}, fills)
+        _fill_spec(spec, {"rolloutStrategy": AVAILABILITY}, fills)
     return Filling(tuple(fills))
 
 

@@ -16,8 +16,8 @@ class Entry(NamedTuple):
 class Rollout(NamedTuple):
     """What admission needs of an RO.
 
-    ``strategy`` is trimmed and in lower case. ``entries`` are by revision name, from the stage, else the targets,
-    else the initial revisions.
+    ``strategy`` is ``availability`` or ``resourceutil``: the RO's annotation, else what it states. ``entries`` are by
+    revision name, from the stage, else the targets, else the initial revisions.
     """
 
     namespace: str

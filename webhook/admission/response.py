@@ -14,6 +14,8 @@ MAX_WARNINGS: Final = 15
 MAX_WARNING: Final = 256
 """An API server cuts warnings to 256 characters once all of them exceed 4,096; fifteen such stay below."""
 
+_MAX_NAME: Final = 253
+
 
 def status_of(verdict: Verdict) -> dict[str, Any]:
     """The Status of a denial: 422 with a cause for each finding, or 400 for an object that cannot be read."""
@@ -27,7 +29,7 @@ def status_of(verdict: Verdict) -> dict[str, Any]:
         texts.append(f"... and {more} more")
     name = echo(verdict.name)
     problems = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
-    details = {"name": verdict.name, "group": GROUP, "kind": verdict.kind, "causes": causes}
+    details = {"name": verdict.name[:_MAX_NAME], "group": GROUP, "kind": verdict.kind, "causes": causes}
     return {
         "status": "Failure",
         "message": f"{verdict.kind}.{GROUP} {name} is invalid: {problems}",

@@ -6,6 +6,7 @@ from typing import Any, Final, cast
 from webhook.admission.lookup import Entry, Rollout
 from webhook.admission.settings import Enforcement
 from webhook.api.kinds import ENFORCE_LABEL, MAX_INT32
+from webhook.planning.strategy import STRATEGY_ANNOTATION, normalised_strategy
 
 _LISTS_BY_PRECEDENCE: Final = ("stageTargetRevisions", "targetRevisions", "initialRevisions")
 
@@ -108,7 +109,8 @@ def rollout_from(ro: Mapping[str, Any]) -> Rollout | None:
     name, namespace, uid = metadata.get("name"), metadata.get("namespace", ""), metadata.get("uid", "")
     if not isinstance(name, str) or not name or metadata.get("deletionTimestamp"):
         return None
-    strategy = spec.get("rolloutStrategy")
+    words = (_mapping(metadata.get("annotations")).get(STRATEGY_ANNOTATION), spec.get("rolloutStrategy"))
+    strategy = next((word for word in words if isinstance(word, str) and word.strip()), "")
     entries: dict[str, Entry] = {}
     for key in reversed(_LISTS_BY_PRECEDENCE):
         revisions = spec.get(key)
@@ -116,7 +118,7 @@ def rollout_from(ro: Mapping[str, Any]) -> Rollout | None:
             listed = _mapping(revision).get("revisionName")
             if isinstance(listed, str) and listed:
                 entries[listed] = Entry(_bound(revision.get("minScale")), _bound(revision.get("maxScale")))
-    return Rollout(namespace, name, uid, strategy.strip().lower() if isinstance(strategy, str) else "", entries)
+    return Rollout(namespace, name, uid, normalised_strategy(strategy), entries)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -10,6 +10,9 @@ from webhook.api.wire import kind_of
 MAX_ECHO: Final = 64
 """The longest echo of a value, in characters."""
 
+# Longer ones tell nobody anything, and Python refuses to print those of more than some thousand digits.
+_MAX_NUMBER: Final = 10**32
+
 MAX_FINDINGS: Final = 1000
 """Rules stop looking after about as many findings in one object; hostile lists could hold millions."""
 
@@ -24,10 +27,7 @@ def echo(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
-        if value in (float("inf"), float("-inf")):
-            return "a number beyond all ranges"
-        text = str(value)
-        return text if len(text) <= MAX_ECHO else text[: MAX_ECHO - 3] + "..."
+        return str(value) if -_MAX_NUMBER <= value <= _MAX_NUMBER else "a number beyond all ranges"
     return kind_of(value)
 
 

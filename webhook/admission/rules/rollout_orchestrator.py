@@ -8,12 +8,14 @@ from typing import Any, Final
 from webhook.admission.rules.field_error import MAX_FINDINGS, duplicate, echo, invalid, is_count, required, unsupported
 from webhook.admission.verdict import Finding, Severity
 from webhook.api.kinds import MAX_INT32
+from webhook.api.target_revision import DIRECTION_DOWN, DIRECTION_STAY, DIRECTION_UP
+from webhook.planning.strategy import AVAILABILITY, RESOURCE_UTIL
 
 INITIAL: Final = "initialRevisions"
 TARGET: Final = "targetRevisions"
 STAGE: Final = "stageTargetRevisions"
-STRATEGIES: Final = ("availability", "resourceutil")
-DIRECTIONS: Final = ("up", "down", "stay")
+STRATEGIES: Final = (AVAILABILITY, RESOURCE_UTIL)
+DIRECTIONS: Final = (DIRECTION_UP, DIRECTION_DOWN, DIRECTION_STAY)
 
 _LISTS: Final = (INITIAL, TARGET, STAGE)
 _SPELLINGS: Final = ("", *DIRECTIONS)
@@ -62,7 +64,7 @@ def _check_list(key: str, revisions: Any, findings: list[Finding]) -> None:
         return
     directions_by_name: dict[str, list[str]] = {}
     for index, revision in enumerate(revisions):
-        if len(findings) >= MAX_FINDINGS:
+        if len(findings) >= MAX_FINDINGS and not _make_room(findings):
             return
         where = f"spec.{key}[{index}]"
         if not isinstance(revision, dict):
@@ -169,6 +171,14 @@ def _check_stage(stage: Any, targets: Any, findings: list[Finding]) -> None:
         if isinstance(first, dict) and first.get("percent") is None:
             problem = "the first target needs its share of the traffic"
             findings.append(required("RO007", f"spec.{TARGET}[0].percent", problem, "state percent, from 0 to 100"))
+
+
+def _make_room(findings: list[Finding]) -> bool:
+    """Forget warnings when there are too many findings; False if too many of them deny, so that no more are needed."""
+    denying = [finding for finding in findings if finding.severity == "deny"]
+    warning = [finding for finding in findings if finding.severity == "warn"]
+    findings[:] = denying + warning[: MAX_FINDINGS // 4]
+    return len(denying) < MAX_FINDINGS // 2
 
 
 def _is_strategy(strategy: Any) -> bool:

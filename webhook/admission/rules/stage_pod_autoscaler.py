@@ -7,6 +7,7 @@ from webhook.admission.rules.field_error import echo, invalid, is_count, require
 from webhook.admission.verdict import Finding
 from webhook.api.kinds import MAX_INT32, REVISION_LABEL
 from webhook.planning import scale_bounds
+from webhook.planning.strategy import RESOURCE_UTIL
 
 MIN_FIELD: Final = "spec.stageMinScale"
 MAX_FIELD: Final = "spec.stageMaxScale"
@@ -70,7 +71,7 @@ def advising_findings(spa: SPAFacts, rollout: Rollout, entry: Entry) -> list[Fin
         return []
     own_min, own_max = entry
     findings: list[Finding] = []
-    if maximum == 0 and own_max and own_max > 0 and not (minimum == 0 and rollout.strategy == "resourceutil"):
+    if maximum == 0 and own_max and own_max > 0 and not (minimum == 0 and rollout.strategy == RESOURCE_UTIL):
         problem = f"removes the cap of {own_max} that the rollout gives this revision, since 0 stands for no limit"
         findings.append(_advice("SPA004", MAX_FIELD, maximum, problem, "leave it out to keep the cap"))
     # Upstream writes 0/1 on every revision that gives up its traffic, whatever its own maximum.

@@ -1,0 +1,314 @@
+"""The rules of an RO, each with its whole text."""
+
+from typing import Any
+
+import pytest
+
+from tests.admission.reviews import entry
+from webhook.admission.rules.field_error import MAX_FINDINGS
+from webhook.admission.rules.rollout_orchestrator import findings_of
+
+Wire = dict[str, Any]
+
+OLD = entry("hello-00001", 100)
+NEW = entry("hello-00002", 100)
+DOWN = entry("hello-00001", 70, "down")
+UP = entry("hello-00002", 30, "up")
+
+
+def told(spec: Any) -> list[tuple[str, str]]:
+    """Severity and text of each finding."""
+    return [(finding.severity, finding.text) for finding in findings_of(spec)]
+
+
+def rollout(**members: Any) -> Wire:
+    """A spec in which only the given members are wrong."""
+    return {
+        "initialRevisions": [OLD],
+        "targetRevisions": [NEW],
+        "stageTargetRevisions": [DOWN, UP],
+        "rolloutStrategy": "availability",
+        **members,
+    }
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        None,
+        {},
+        {"targetRevisions": [NEW]},
+        {"targetRevisions": [], "stageTargetRevisions": [], "initialRevisions": []},
+        {"targetRevisions": None, "rolloutStrategy": None},
+        rollout(),
+        rollout(rolloutStrategy=""),
+        rollout(rolloutStrategy=" ResourceUtil\n"),
+        # Upstream's shapes: the last stage, and a revision at rest.
+        rollout(stageTargetRevisions=[NEW, entry("hello-00001", None, "down", targetReplicas=0)]),
+        rollout(stageTargetRevisions=[entry("hello-00000", 20, "stay"), {**DOWN, "percent": 50}, UP]),
+        rollout(targetRevisions=[NEW, entry("hello-00003", 0, tag="next")]),
+        rollout(stageTargetRevisions=[DOWN, {**UP, "minScale": 5, "maxScale": 0, "targetReplicas": 7}]),
+        rollout(stageTargetRevisions=[DOWN, {**UP, "percent": 30.0, "maxScale": 5.0}]),
+        rollout(stageTargetRevisions=[DOWN, {**UP, "direction": ""}]),
+    ],
+)
+def test_what_passes_without_a_word(spec: Any) -> None:
+    assert told(spec) == []
+
+
+NOT_A_NAME = "must be a DNS subdomain: lower-case letters, digits, '-' and '.', at most 253 characters [RO001]"
+
+
+@pytest.mark.parametrize(
+    ("spec", "severity", "text"),
+    [
+        ([], "deny", "spec: Invalid value: a list: must be an object [RO001]"),
+        (
+            rollout(initialRevisions={}),
+            "deny",
+            "spec.initialRevisions: Invalid value: an object: must be a list [RO001]",
+        ),
+        (
+            rollout(initialRevisions="hello-00001"),
+            "deny",
+            'spec.initialRevisions: Invalid value: "hello-00001": must be a list [RO001]',
+        ),
+        (
+            rollout(initialRevisions=[OLD, None]),
+            "deny",
+            "spec.initialRevisions[1]: Invalid value: null: must be an object [RO001]",
+        ),
+        (
+            rollout(initialRevisions=[{"percent": 100}]),
+            "deny",
+            "spec.initialRevisions[0].revisionName: Required value: must be the name of a revision [RO001]",
+        ),
+        (
+            rollout(targetRevisions=[entry("Hello_2", 100)]),
+            "deny",
+            f'spec.targetRevisions[0].revisionName: Invalid value: "Hello_2": {NOT_A_NAME}',
+        ),
+        (
+            rollout(targetRevisions=[entry("hello\n", 100)]),
+            "deny",
+            rf'spec.targetRevisions[0].revisionName: Invalid value: "hello\n": {NOT_A_NAME}',
+        ),
+        (
+            rollout(targetRevisions=[{**NEW, "revisionName": 2}]),
+            "deny",
+            f"spec.targetRevisions[0].revisionName: Invalid value: 2: {NOT_A_NAME}",
+        ),
+        (
+            rollout(stageTargetRevisions=[{**DOWN, "revisionName": "hello-00002"}, UP]),
+            "deny",
+            (
+                'spec.stageTargetRevisions[1].revisionName: Duplicate value: "hello-00002": goes both up and down in '
+                "this list [RO001]; keep one of the two entries"
+            ),
+        ),
+        (
+            rollout(targetRevisions=[NEW, entry("hello-00002", 0, tag="next")]),
+            "warn",
+            (
+                'spec.targetRevisions[1].revisionName: Duplicate value: "hello-00002": is listed more than once '
+                "[RO001]; only an entry with a tag of its own needs that"
+            ),
+        ),
+        (
+            rollout(stageTargetRevisions=[DOWN, {**UP, "percent": "30"}]),
+            "deny",
+            'spec.stageTargetRevisions[1].percent: Invalid value: "30": must be a whole number from 0 to 100 [RO002]',
+        ),
+        (
+            rollout(stageTargetRevisions=[DOWN, {**UP, "targetReplicas": -1}]),
+            "deny",
+            (
+                "spec.stageTargetRevisions[1].targetReplicas: Invalid value: -1: must be a whole number from 0 to "
+                "2147483647 [RO002]"
+            ),
+        ),
+        (
+            rollout(initialRevisions=[{**OLD, "maxScale": 2147483648}]),
+            "deny",
+            (
+                "spec.initialRevisions[0].maxScale: Invalid value: 2147483648: must be a whole number from 0 to "
+                "2147483647 [RO002]"
+            ),
+        ),
+        (
+            rollout(targetRevisions=[{**NEW, "minScale": 5, "maxScale": 3}]),
+            "deny",
+            (
+                "spec.targetRevisions[0].minScale: Invalid value: 5: must not exceed maxScale (3) [RO003]; "
+                "lower it, or raise maxScale (0 stands for no limit)"
+            ),
+        ),
+        (
+            rollout(stageTargetRevisions=[DOWN, UP, entry("hello-00003", 0, "sideways")]),
+            "deny",
+            (
+                'spec.stageTargetRevisions[2].direction: Unsupported value: "sideways": supported values: "up", '
+                '"down", "stay" [RO004]; leave it out for "up"'
+            ),
+        ),
+        (
+            rollout(stageTargetRevisions=[DOWN, UP, {**entry("hello-00003", 0), "direction": 1}]),
+            "deny",
+            (
+                'spec.stageTargetRevisions[2].direction: Unsupported value: 1: supported values: "up", "down", '
+                '"stay" [RO004]; leave it out for "up"'
+            ),
+        ),
+        (
+            rollout(stageTargetRevisions=[{**DOWN, "direction": " Down"}, UP]),
+            "warn",
+            (
+                'spec.stageTargetRevisions[0].direction: Invalid value: " Down": is read as "down" here, but '
+                'Knative\\'s planner knows the exact words only [RO004]; write "down"'
+            ),
+        ),
+        (
+            rollout(stageTargetRevisions=[entry("hello-00001", 100, "down")]),
+            "deny",
+            (
+                "spec.stageTargetRevisions: Required value: nothing goes up in this stage [RO005]; "
+                'give one entry the direction "up", or remove the stage'
+            ),
+        ),
+        (
+            rollout(stageTargetRevisions=[{**DOWN, "percent": 100}, entry("hello-00002", None, "up")]),
+            "deny",
+            (
+                "spec.stageTargetRevisions[1].percent: Required value: an entry that goes up needs its share of the "
+                "traffic [RO006]; state percent, from 0 to 100"
+            ),
+        ),
+        (
+            rollout(targetRevisions=[NEW, entry("hello-00003")]),
+            "deny",
+            (
+                "spec.targetRevisions[1].percent: Required value: an entry that goes up needs its share of the traffic "
+                "[RO006]; state percent, from 0 to 100"
+            ),
+        ),
+        (
+            rollout(targetRevisions=[]),
+            "deny",
+            (
+                "spec.targetRevisions: Required value: a stage needs the targets that it leads to [RO007]; "
+                "state targetRevisions, or remove stageTargetRevisions"
+            ),
+        ),
+        (
+            rollout(targetRevisions=[entry("hello-00002"), entry("hello-00003", 100)]),
+            "deny",
+            (
+                "spec.targetRevisions[0].percent: Required value: the first target needs its share of the traffic "
+                "[RO007]; state percent, from 0 to 100"
+            ),
+        ),
+        (
+            rollout(targetRevisions=[entry("hello-00002", 90)]),
+            "deny",
+            (
+                "spec.targetRevisions: Invalid value: 90: percents must add up to 100 [RO008]; "
+                "an entry without percent counts as 0"
+            ),
+        ),
+        (
+            rollout(targetRevisions=[NEW, entry("hello-00003", 100, tag="next")]),
+            "warn",
+            (
+                "spec.targetRevisions: Invalid value: 200: percents must add up to 100 [RO008]; "
+                "an entry without percent counts as 0"
+            ),
+        ),
+        (
+            rollout(stageTargetRevisions=[{**DOWN, "percent": 60}, UP]),
+            "warn",
+            (
+                "spec.stageTargetRevisions: Invalid value: 90: percents must add up to 100 [RO008]; "
+                "an entry without percent counts as 0"
+            ),
+        ),
+        (
+            rollout(initialRevisions=[entry("hello-00001", 1)]),
+            "warn",
+            (
+                "spec.initialRevisions: Invalid value: 1: percents must add up to 100 [RO008]; "
+                "an entry without percent counts as 0"
+            ),
+        ),
+        (
+            rollout(rolloutStrategy="fast"),
+            "deny",
+            (
+                'spec.rolloutStrategy: Unsupported value: "fast": supported values: "availability", "resourceutil" '
+                '[RO009]; leave it out for "availability"'
+            ),
+        ),
+        (
+            rollout(rolloutStrategy=["availability"]),
+            "deny",
+            (
+                'spec.rolloutStrategy: Unsupported value: a list: supported values: "availability", "resourceutil" '
+                '[RO009]; leave it out for "availability"'
+            ),
+        ),
+        (
+            rollout(stageTargetRevisions=[DOWN, {**UP, "targetReplicas": 6, "maxScale": 5}]),
+            "warn",
+            (
+                "spec.stageTargetRevisions[1].targetReplicas: Invalid value: 6: exceeds maxScale (5), so it cannot be "
+                "reached [RO010]; lower it, or raise maxScale"
+            ),
+        ),
+    ],
+)
+def test_what_is_found(spec: Any, severity: str, text: str) -> None:
+    assert told(spec) == [(severity, text)]
+
+
+def test_everything_is_found_at_once_in_the_order_of_the_ids() -> None:
+    spec = {
+        "rolloutStrategy": "fast",
+        "targetRevisions": [entry("Hello", None)],
+        "stageTargetRevisions": [entry("hello-00001", -1, "down", minScale=5, maxScale=3, targetReplicas=4)],
+    }
+    found = [(finding.id, finding.field) for finding in findings_of(spec)]
+    assert found == [
+        ("RO001", "spec.targetRevisions[0].revisionName"),
+        ("RO002", "spec.stageTargetRevisions[0].percent"),
+        ("RO003", "spec.stageTargetRevisions[0].minScale"),
+        ("RO005", "spec.stageTargetRevisions"),
+        ("RO007", "spec.targetRevisions[0].percent"),
+        ("RO008", "spec.targetRevisions"),
+        ("RO008", "spec.stageTargetRevisions"),
+        ("RO009", "spec.rolloutStrategy"),
+        ("RO010", "spec.stageTargetRevisions[0].targetReplicas"),
+    ]
+
+
+def test_percents_that_cannot_be_added_are_not() -> None:
+    spec = rollout(targetRevisions=[entry("hello-00002", 90), {**entry("hello-00003"), "percent": "10"}])
+    assert [finding.id for finding in findings_of(spec)] == ["RO002"]
+
+
+def test_a_sum_of_endless_numbers_is_still_one_line() -> None:
+    endless = {**NEW, "percent": 10**4299}
+    found = told(rollout(targetRevisions=[dict(endless, revisionName=f"h{n}") for n in range(20)]))
+    assert found[-1][1].startswith("spec.targetRevisions: Invalid value: a number beyond all ranges: percents must")
+
+
+def test_a_hostile_list_is_not_followed_to_its_end() -> None:
+    found = findings_of({"targetRevisions": [{"percent": -1}] * 100_000})
+    assert len(found) <= MAX_FINDINGS + 10
+
+
+def test_warnings_do_not_hide_what_is_denied_behind_them() -> None:
+    repeats = [{**entry("hello-00001", 0, "Stay"), "tag": "t"}] * (3 * MAX_FINDINGS)
+    found = findings_of(rollout(initialRevisions=[OLD, *repeats, entry("Hello", 0)]))
+    assert [finding.field for finding in found if finding.severity == "deny"] == [
+        "spec.initialRevisions[3001].revisionName"
+    ]
+    assert len(found) <= MAX_FINDINGS + 10
