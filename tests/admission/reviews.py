@@ -30,7 +30,7 @@ BOTH_LABELS: Final = {REVISION_LABEL: "hello-00002", SERVICE_LABEL: "hello"}
 SERVICE_LABEL_ONLY: Final = {SERVICE_LABEL: "hello"}
 
 
-def spa(spec: Wire | None = None, **metadata: Any) -> Wire:
+def spa(spec: Any = None, **metadata: Any) -> Wire:
     """An SPA named hello-00002; members given as None are left out."""
     return _object(SPA_KIND, "hello-00002", spec, metadata)
 
@@ -42,7 +42,7 @@ def complete_spa(minimum: int | None = 2, maximum: int | None = 10, **metadata: 
     return spa(spec, **{"labels": dict(BOTH_LABELS), "ownerReferences": [dict(OWNER)], **metadata})
 
 
-def ro(spec: Wire | None = None, **metadata: Any) -> Wire:
+def ro(spec: Any = None, **metadata: Any) -> Wire:
     """An RO named hello."""
     return _object(RO_KIND, "hello", spec, metadata)
 
@@ -159,7 +159,7 @@ def ids(findings: Iterable[Any]) -> list[str]:
     return [finding.id for finding in findings]
 
 
-def _object(kind: str, name: str, spec: Wire | None, metadata: Wire) -> Wire:
+def _object(kind: str, name: str, spec: Any, metadata: Wire) -> Wire:
     members = {"name": name, "namespace": "default", **metadata}
     present = {key: value for key, value in members.items() if value is not None}
     obj: Wire = {"apiVersion": API_VERSION, "kind": kind, "metadata": present}

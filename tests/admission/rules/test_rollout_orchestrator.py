@@ -164,7 +164,7 @@ NOT_A_NAME = "must be a DNS subdomain: lower-case letters, digits, '-' and '.', 
             "warn",
             (
                 'spec.stageTargetRevisions[0].direction: Invalid value: " Down": is read as "down" here, but '
-                'Knative\\'s planner knows the exact words only [RO004]; write "down"'
+                'Knative\'s planner knows the exact words only [RO004]; write "down"'
             ),
         ),
         (

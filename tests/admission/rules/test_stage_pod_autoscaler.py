@@ -188,7 +188,7 @@ def test_a_label_is_not_compared_with_a_name_that_is_not_there_yet() -> None:
 )
 @pytest.mark.parametrize("path", ["/mutate", "/validate"])
 def test_what_the_bounds_come_to_beside_the_rollout_s(
-    own: dict[str, int], bounds: tuple[int | None, int | None], warned: list[str], path: str
+    own: dict[str, Any], bounds: tuple[int | None, int | None], warned: list[str], path: str
 ) -> None:
     rollouts = cache(stored_ro(targetRevisions=[entry("hello-00002", 100, **own)]))
     obj = complete_spa(*bounds)
@@ -218,7 +218,7 @@ def test_an_absent_bound_is_missed_where_nothing_fills_it_in() -> None:
 @pytest.mark.parametrize("path", ["/mutate", "/validate"])
 @pytest.mark.parametrize("user", [UPSTREAM, LOOP])
 def test_what_upstream_writes_passes_without_a_warning(
-    bounds: tuple[int, int], strategy: str, own: dict[str, int], path: str, user: str
+    bounds: tuple[int, int], strategy: str, own: dict[str, Any], path: str, user: str
 ) -> None:
     rollouts = cache(stored_ro(strategy=strategy, targetRevisions=[entry("hello-00002", 100, **own)]))
     verdict = verdict_on(complete_spa(*bounds), path=path, lookup=rollouts, user=user)
