@@ -1,0 +1,72 @@
+"""A control plane for the whole run, with the CRDs and policies of the manifests, and a namespace for each test."""
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.controlplane import Binaries, ControlPlane, Unavailable
+from tests.controlplane.session import Session
+from tests.e2e.cluster import Namespace, create_namespace, install_policies
+
+NO_CONTROL_PLANE = 3
+
+LOOP = "system:serviceaccount:stagegate-system:stagegate-loop"
+UPSTREAM = "system:serviceaccount:knative-serving:controller"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(__file__.rpartition("/")[0]):
+            item.add_marker(pytest.mark.e2e)
+
+
+@pytest.fixture(scope="session")
+def binaries(request: pytest.FixtureRequest) -> Binaries:
+    """The programs. With ``--control-plane real`` they are made if need be; else tests skip where there are none."""
+    try:
+        if request.config.getoption("--control-plane") == "real":
+            return Binaries.find_or_make()
+        found = Binaries.find()
+    except Unavailable as reason:
+        pytest.exit(str(reason), returncode=NO_CONTROL_PLANE)
+    if found is None:
+        pytest.skip("no kube-apiserver here; --control-plane real gets one")
+    return found
+
+
+@pytest.fixture(scope="session")
+def plane(binaries: Binaries) -> Iterator[ControlPlane]:
+    with ControlPlane.start(binaries=binaries) as plane:
+        install_policies(plane.admin)
+        yield plane
+
+
+@pytest.fixture(scope="session")
+def person(plane: ControlPlane) -> Iterator[Session]:
+    """Somebody who edits objects in all namespaces."""
+    with plane.session("jane") as session:
+        yield session
+
+
+@pytest.fixture(scope="session")
+def controller(plane: ControlPlane) -> Iterator[Session]:
+    """Upstream's controllers, who own these objects. Their rights are Knative's business; here they are given all."""
+    with plane.session(UPSTREAM, ["system:masters"]) as session:
+        yield session
+
+
+@pytest.fixture(scope="session")
+def new_namespace(plane: ControlPlane) -> Callable[..., Namespace]:
+    """Make a namespace, with these labels."""
+    numbers = itertools.count()
+
+    def new(labels: dict[str, str] | None = None) -> Namespace:
+        return create_namespace(plane.admin, f"test-{next(numbers)}", labels or {})
+
+    return new
+
+
+@pytest.fixture
+def namespace(new_namespace: Callable[..., Namespace]) -> Namespace:
+    return new_namespace()
