@@ -1,0 +1,121 @@
+"""The step in which revisions go up: the world before, the writes and the answer after."""
+
+import pytest
+
+from tests.objects import ROLLING, STARTING, entry, revision, rollout, running, spa
+from tests.vectors.world import World
+from webhook.api import InvalidRollout, MissingObservation, RolloutOrchestrator
+from webhook.strategies import BaseScaleStep, ScaleUpStep
+from webhook.strategies.stage import up_and_down
+
+UP, DOWN = "hello-00002", "hello-00001"
+STAGE = [entry(UP, 40, "up", minScale=3, maxScale=9, targetReplicas=2), entry(DOWN, 60, "down", minScale=3)]
+
+
+def step(world: World) -> ScaleUpStep:
+    return ScaleUpStep(BaseScaleStep(world, world), clock=world.clock)
+
+
+def execute(world: World, ro: RolloutOrchestrator) -> None:
+    step(world).execute(ro, *up_and_down(ro.spec.stage_target_revisions))
+
+
+def verify(world: World, ro: RolloutOrchestrator) -> bool:
+    return step(world).verify(ro, *up_and_down(ro.spec.stage_target_revisions), lambda ro, seconds: None)
+
+
+def test_a_missing_spa_is_created_with_the_bounds_of_the_stage() -> None:
+    world = World()
+    execute(world, rollout(STAGE))
+    assert world.writes() == [f"create stagepodautoscalers {UP}"]
+    assert world.bounds() == {UP: (2, 9)}
+
+
+def test_an_spa_with_other_bounds_is_updated_and_what_goes_down_is_left_alone() -> None:
+    world = World()
+    world.add(spa(UP, 0, 0), spa(DOWN, 5, 5))
+    execute(world, rollout(STAGE))
+    assert world.writes() == [f"update stagepodautoscalers {UP}"]
+    assert world.bounds() == {UP: (2, 9), DOWN: (5, 5)}
+
+
+def test_quiet_writes_send_no_update_that_changes_nothing() -> None:
+    world = World()
+    world.add(spa(UP, 2, 9))
+    execute(world, rollout(STAGE))
+    assert world.requests == []
+
+
+def test_no_panic_names_the_entry_that_lacks_its_percent() -> None:
+    stage = [entry(DOWN, 60, "down"), entry(UP, None, "up", minScale=3, targetReplicas=2)]
+    with pytest.raises(InvalidRollout) as caught:
+        execute(World(), rollout(stage))
+    assert caught.value.field == "spec.stageTargetRevisions[1].percent"
+
+
+def test_a_revision_that_runs_and_is_reported_is_ready() -> None:
+    world = World()
+    world.add(running(UP, 2), running(DOWN, 3))
+    assert verify(world, rollout(STAGE))
+    assert world.requests == []
+
+
+@pytest.mark.parametrize(
+    "present",
+    [
+        pytest.param(running(UP, 1), id="too few replicas"),
+        pytest.param(spa(UP, desired=2, actual=2, reported=False), id="the autoscaler has not reported"),
+        pytest.param(spa(UP, actual=2), id="no desired scale"),
+    ],
+)
+def test_until_then_what_goes_down_is_there_with_the_bounds_of_its_entry(present: dict[str, object]) -> None:
+    world = World()
+    world.add(present)
+    assert not verify(world, rollout(STAGE))
+    assert world.writes() == [f"create stagepodautoscalers {DOWN}"]
+    assert world.bounds()[DOWN] == (3, None)
+
+
+def test_until_then_what_goes_down_keeps_the_bounds_it_has() -> None:
+    world = World()
+    world.add(running(UP, 1), running(DOWN, 3, 1, 7))
+    assert not verify(world, rollout(STAGE))
+    assert world.requests == []
+
+
+def test_every_revision_that_goes_up_has_to_be_ready() -> None:
+    world = World()
+    world.add(running(UP, 2), running("hello-00003", 0))
+    ro = rollout([*STAGE[:1], entry("hello-00003", 10, "up", minScale=1, targetReplicas=1)])
+    assert not verify(world, ro)
+
+
+def test_an_spa_that_cannot_be_found_is_to_be_looked_for_again() -> None:
+    with pytest.raises(MissingObservation, match=f"default/{UP}"):
+        verify(World(), rollout(STAGE))
+
+
+def test_the_status_says_ready_of_this_step_alone() -> None:
+    ro, world = rollout(STAGE), World()
+    step(world).modify_status(ro)
+    assert {c.type: c.status for c in ro.status.conditions} == {"StageScaleUpReady": "True", "Ready": "Unknown"}
+
+
+def test_the_status_says_what_is_waited_for() -> None:
+    ro, world = rollout(STAGE), World()
+    step(world).modify_status(ro, ready=False)
+    assert {c.type: (c.status, c.reason, c.message) for c in ro.status.conditions} == {
+        "StageScaleUpReady": ("Unknown", "StageRevisionStart", STARTING),
+        "StageReady": ("Unknown", "StageRevisionStart", STARTING),
+        "LastStageReady": ("Unknown", "RevisionRollingInProgress", ROLLING),
+        "Ready": ("Unknown", "RevisionRollingInProgress", ROLLING),
+    }
+
+
+def test_one_revision_alone_can_be_given_its_spa() -> None:
+    world = World()
+    base = BaseScaleStep(world, world)
+    stored = base.create_or_update_spa_rev(
+        rollout(STAGE), revision(UP, 40, minScale=1), True, lambda spa, rev, ready: spa.with_bounds(rev.min_scale, 8)
+    )
+    assert (stored, world.bounds()) == (world.spa(UP), {UP: (1, 8)})
