@@ -1,10 +1,11 @@
 """The client: verbs on resources, objects as dicts in their wire form, answers or typed errors."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 from webhook.api.wire import Wire
-from webhook.cluster.errors import Call
+from webhook.cluster.errors import ApiError, Call
 from webhook.cluster.resource import Resource
 from webhook.cluster.transport import Request, Stream, Transport
 
@@ -17,11 +18,16 @@ def _always(_call: Call) -> None:
     return None
 
 
+def _unheard(_call: Call, _status: int) -> None:
+    return None
+
+
 class Client:
     """Reads and writes under one field manager. Every method raises ApiError.
 
     ``before_write`` is called right before each write and may end the process or raise: that is where a lease
-    fences. With ``dry_run`` the server checks every write and stores none.
+    fences. ``on_answer`` hears of every request and the status of its answer: 200 for any success, 0 for none. With
+    ``dry_run`` the server checks every write and stores none.
     """
 
     def __init__(
@@ -33,6 +39,7 @@ class Client:
         read_timeout: float = 60.0,
         write_timeout: float = 15.0,
         before_write: Callable[[Call], None] = _always,
+        on_answer: Callable[[Call, int], None] = _unheard,
     ) -> None:
         if not 0 < len(field_manager) <= MAX_FIELD_MANAGER:
             raise ValueError(f"field manager: must have 1 to {MAX_FIELD_MANAGER} characters")
@@ -40,6 +47,7 @@ class Client:
         self._read_timeout = read_timeout
         self._write_timeout = write_timeout
         self._before_write = before_write
+        self._on_answer = on_answer
         self._write_query = {"fieldManager": field_manager} | ({"dryRun": "All"} if dry_run else {})
         self.field_manager = field_manager
 
@@ -95,9 +103,9 @@ class Client:
             "fieldSelector": field_selector,
         }
         call = Call("watch", resource.plural, namespace)
-        return self._transport.stream(
-            Request(call, "GET", resource.path(namespace), _stated(query), timeout=silence_seconds)
-        )
+        request = Request(call, "GET", resource.path(namespace), _stated(query), timeout=silence_seconds)
+        with self._heard(call):
+            return self._transport.stream(request)
 
     def create(self, resource: Resource, namespace: str | None, body: Mapping[str, Any]) -> Wire:
         """Store a new object; AlreadyExists if there is one of that name."""
@@ -156,7 +164,8 @@ class Client:
         return self._write("delete", "DELETE", resource, namespace, name, body=options)
 
     def _read(self, call: Call, path: str, query: Mapping[str, str]) -> Wire:
-        return _object(self._transport.send(Request(call, "GET", path, _stated(query), self._read_timeout)))
+        with self._heard(call):
+            return _object(self._transport.send(Request(call, "GET", path, _stated(query), self._read_timeout)))
 
     def _write(
         self,
@@ -187,7 +196,17 @@ class Client:
             content_type,
         )
         self._before_write(call)
-        return _object(self._transport.send(request))
+        with self._heard(call):
+            return _object(self._transport.send(request))
+
+    @contextmanager
+    def _heard(self, call: Call) -> Iterator[None]:
+        try:
+            yield
+        except ApiError as problem:
+            self._on_answer(call, problem.status)
+            raise
+        self._on_answer(call, 200)
 
 
 def pages(

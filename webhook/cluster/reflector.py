@@ -25,6 +25,8 @@ _LOG: Final = logging.getLogger(__name__)
 class Pace:
     """How a reflector spends its time, in seconds; ``page`` is the number of objects asked for at once.
 
+    A resource that the server does not serve is asked for again after ``absent`` seconds.
+
     A server sends a bookmark about once a minute, so a connection that is silent for much longer is dead. A reader that
     wants a small ``age`` asks for watches shorter than that: reopening one is a sign of life too.
     """
@@ -32,6 +34,7 @@ class Pace:
     shortest_watch: float = 300.0
     longest_watch: float = 600.0
     silence: float = 150.0
+    absent: float = 60.0
     page: int = 500
 
 
@@ -92,6 +95,11 @@ class Reflector:
         """Whether the store holds what the server had at some time, and the resource is still served."""
         return self._synced.is_set()
 
+    @property
+    def absent(self) -> bool:
+        """Whether the server said that it does not serve the resource."""
+        return isinstance(self.trouble, NotFound)
+
     def wait_until_synced(self, seconds: float) -> bool:
         """Wait for the first list; False when it has not come within ``seconds``."""
         return self._synced.wait(seconds)
@@ -135,11 +143,19 @@ class Reflector:
             if self._stopped.is_set():
                 return 0.0
             if isinstance(problem, NotFound):
-                self._synced.clear()
-                self._version = None
+                return self._missing(problem)
             return self._failed(problem)
         self.trouble = None
         return self._backoff.next() if quickly_over else 0.0
+
+    def _missing(self, problem: NotFound) -> float:
+        self._tally("error")
+        if not self.absent:
+            _LOG.info("the server does not serve %s", self.resource.full_name)
+        self.trouble = problem
+        self._synced.clear()
+        self._version = None
+        return self._pace.absent * (1.0 + 0.1 * self._random())
 
     def _failed(self, problem: ApiError) -> float:
         self._tally("error")
@@ -156,9 +172,10 @@ class Reflector:
             # The pages took so long that their version expired: once in a single piece.
             objects, version = self._read_list(0)
         self._version = version
-        for change in self.store.replace(objects, version):
+        for change in self.store.replace(objects, version, self.namespace):
             self._on_change(change)
         self._heard()
+        self.trouble = None
         self._synced.set()
 
     def _read_list(self, limit: int) -> tuple[list[Any], str]:

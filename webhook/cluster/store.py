@@ -67,13 +67,13 @@ class Store:
     def __len__(self) -> int:
         return len(self._objects)
 
-    def replace(self, objects: Iterable[Wire], version: str) -> list[Change]:
-        """Take a whole list read at a version; objects that it lacks were deleted while nobody watched."""
+    def replace(self, objects: Iterable[Wire], version: str, namespace: str | None = None) -> list[Change]:
+        """Take a whole list read at a version, of all namespaces or of one; what it lacks was deleted unseen."""
         with self._lock:
             listed = {key_of(one): one for one in objects if not self._is_deleted(one)}
             changes = []
             for key in [key for key in self._objects if key not in listed]:
-                if not self._outlives(key, version):
+                if namespace in (None, key[0]) and not self._outlives(key, version):
                     changes.append(Change(self._objects[key], None))
                     self._remove(key)
             for key, one in listed.items():

@@ -1,0 +1,225 @@
+"""The loop's picture of the cluster: one cache for each resource, and what is not there to be seen."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from webhook.api.kinds import REVISION_LABEL, SERVICE_LABEL
+from webhook.api.wire import Wire
+from webhook.cluster.client import Client
+from webhook.cluster.clock import Clock
+from webhook.cluster.reflector import Pace, Reflector
+from webhook.cluster.resource import (
+    CONFIG_MAPS,
+    DEPLOYMENTS,
+    KNATIVE_SERVICES,
+    POD_AUTOSCALERS,
+    PODS,
+    REVISIONS,
+    ROLLOUT_ORCHESTRATORS,
+    ROUTES,
+    STAGE_POD_AUTOSCALERS,
+    Resource,
+)
+from webhook.cluster.store import Change, IndexFunction, Store, by_label, by_owner
+from webhook.cluster.trim import Trim, only, whole
+
+SETTINGS_NAME: Final = "config-rolloutorchestrator"
+SETTINGS_NAMESPACE: Final = "knative-serving"
+
+BY_SERVICE: Final = "service"
+BY_REVISION: Final = "revision"
+BY_OWNER: Final = "owner"
+
+_TRIMS: Final[Mapping[Resource, Trim]] = {
+    ROLLOUT_ORCHESTRATORS: whole,
+    STAGE_POD_AUTOSCALERS: whole,
+    POD_AUTOSCALERS: only("status.desiredScale", "status.actualScale"),
+    REVISIONS: only(),
+    PODS: only("status.phase"),
+    DEPLOYMENTS: only("spec.replicas", "status.availableReplicas", "status.conditions"),
+    KNATIVE_SERVICES: only("metadata.annotations", "spec.template.metadata.annotations"),
+    ROUTES: only("status.traffic"),
+    CONFIG_MAPS: only("data"),
+}
+
+RESOURCES: Final = tuple(_TRIMS)
+"""Everything the loop looks at."""
+
+_REQUIRED_PACE: Final = Pace(absent=5.0)
+_PACE: Final = Pace()
+
+
+def revisions_named(ro: Mapping[str, Any]) -> list[str]:
+    """Index of ROs: ``namespace/revision`` for each revision that one of their lists names."""
+    namespace = (ro.get("metadata") or {}).get("namespace") or ""
+    spec = ro.get("spec") or {}
+    names = {
+        str(entry.get("revisionName"))
+        for key in ("initialRevisions", "targetRevisions", "stageTargetRevisions")
+        for entry in spec.get(key) or []
+        if isinstance(entry, dict)
+    }
+    return [f"{namespace}/{name}" for name in sorted(names)]
+
+
+_INDEXES: Final[Mapping[Resource, Mapping[str, IndexFunction]]] = {
+    ROLLOUT_ORCHESTRATORS: {BY_REVISION: revisions_named},
+    STAGE_POD_AUTOSCALERS: {BY_SERVICE: by_label(SERVICE_LABEL), BY_OWNER: by_owner},
+    REVISIONS: {BY_SERVICE: by_label(SERVICE_LABEL)},
+    PODS: {BY_REVISION: by_label(REVISION_LABEL)},
+    DEPLOYMENTS: {BY_SERVICE: by_label(SERVICE_LABEL)},
+}
+
+
+class Cache:
+    """The objects of one resource, in all namespaces or in some; a reflector for each keeps them."""
+
+    def __init__(self, resource: Resource, store: Store, reflectors: Sequence[Reflector]) -> None:
+        self.resource = resource
+        self.store = store
+        self.reflectors = tuple(reflectors)
+
+    @property
+    def synced(self) -> bool:
+        """Whether everything was seen; what is not seen, or not looked at, must never count as not there."""
+        return bool(self.reflectors) and all(reflector.synced for reflector in self.reflectors)
+
+    @property
+    def absent(self) -> bool:
+        """Whether the cluster does not serve the resource."""
+        return any(reflector.absent for reflector in self.reflectors)
+
+    @property
+    def known(self) -> bool:
+        """Whether there is nothing to wait for: it was seen, is not served, or nobody looks."""
+        return self.synced or self.absent or not self.reflectors
+
+    def get(self, namespace: str, name: str) -> Wire | None:
+        return self.store.get(namespace, name)
+
+
+class Caches:
+    """All caches. ``on_change`` hears of every change that somebody else made, with the resource."""
+
+    def __init__(
+        self,
+        client: Client,
+        clock: Clock,
+        on_change: Callable[[Resource, Change], None],
+        *,
+        namespaces: Sequence[str] = (),
+        settings_namespace: str = SETTINGS_NAMESPACE,
+        resources: Iterable[Resource] = RESOURCES,
+        tally: Callable[[Resource, str], None] = lambda resource, what: None,
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._on_change = on_change
+        self._tally = tally
+        self._by_resource: dict[Resource, Cache] = {}
+        self._resources = frozenset(resources)
+        for resource in RESOURCES:
+            where: Sequence[str | None] = namespaces or (None,)
+            if resource is CONFIG_MAPS:
+                where = (settings_namespace,)
+            self._by_resource[resource] = self._cache(resource, where)
+
+    @property
+    def rollouts(self) -> Cache:
+        return self._by_resource[ROLLOUT_ORCHESTRATORS]
+
+    @property
+    def spas(self) -> Cache:
+        return self._by_resource[STAGE_POD_AUTOSCALERS]
+
+    @property
+    def pod_autoscalers(self) -> Cache:
+        return self._by_resource[POD_AUTOSCALERS]
+
+    @property
+    def revisions(self) -> Cache:
+        return self._by_resource[REVISIONS]
+
+    @property
+    def pods(self) -> Cache:
+        return self._by_resource[PODS]
+
+    @property
+    def deployments(self) -> Cache:
+        return self._by_resource[DEPLOYMENTS]
+
+    @property
+    def services(self) -> Cache:
+        return self._by_resource[KNATIVE_SERVICES]
+
+    @property
+    def routes(self) -> Cache:
+        return self._by_resource[ROUTES]
+
+    @property
+    def settings(self) -> Cache:
+        return self._by_resource[CONFIG_MAPS]
+
+    def __iter__(self) -> Any:
+        return iter(self._by_resource.values())
+
+    def start(self) -> None:
+        for cache in self:
+            for reflector in cache.reflectors:
+                reflector.start()
+
+    def stop(self) -> None:
+        for cache in self:
+            for reflector in cache.reflectors:
+                reflector.stop()
+
+    def ready(self) -> bool:
+        """Whether the rollouts and their SPAs were seen, and of everything else it is known what is there."""
+        required = (self.rollouts, self.spas)
+        return all(cache.synced for cache in required) and all(cache.known for cache in self)
+
+    def unready(self) -> str:
+        """What has not been seen yet, and why as far as it is known; empty when ``ready``."""
+        waiting = []
+        for cache in self:
+            required = cache in (self.rollouts, self.spas)
+            if cache.synced or (cache.known and not required):
+                continue
+            trouble = next((reflector.trouble for reflector in cache.reflectors if reflector.trouble), None)
+            why = "the cluster does not serve it; apply the CRDs" if cache.absent else trouble or "not read yet"
+            waiting.append(f"{cache.resource.full_name}: {why}")
+        return "; ".join(waiting)
+
+    def _cache(self, resource: Resource, namespaces: Sequence[str | None]) -> Cache:
+        store = Store(self._clock.monotonic, _INDEXES.get(resource))
+
+        def changed(change: Change) -> None:
+            self._on_change(resource, change)
+
+        def counted(what: str) -> None:
+            self._tally(resource, what)
+
+        required = resource in (ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS)
+        reflectors = [
+            Reflector(
+                self._client,
+                resource,
+                store,
+                self._clock,
+                namespace=namespace,
+                label_selector=REVISION_LABEL if resource is PODS else "",
+                field_selector=f"metadata.name={SETTINGS_NAME}" if resource is CONFIG_MAPS else "",
+                trim=_TRIMS[resource],
+                on_change=changed,
+                tally=counted,
+                pace=_REQUIRED_PACE if required else _PACE,
+            )
+            for namespace in namespaces
+            if resource in self._resources
+        ]
+        return Cache(resource, store, reflectors)
+
+
+def trimmed(resource: Resource, one: Mapping[str, Any]) -> Wire:
+    """An object as the caches hold it."""
+    return _TRIMS[resource](one)

@@ -1,0 +1,119 @@
+"""The decision about an RO's spec: new targets, the next stage, a late stage; a function of what is seen."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from webhook.api import InvalidRollout, MissingObservation, RolloutOrchestrator, RolloutSpec
+from webhook.api.wire import Wire
+from webhook.loop.targets import has_new_targets
+from webhook.loop.timeout import Overdue, next_finish_time, overdue, seconds_left
+from webhook.planning import (
+    Note,
+    PlanningError,
+    RolloutConfig,
+    StagePlan,
+    UnreadableSettings,
+    plan_stages,
+    restart,
+    shift_traffic_next_stage,
+)
+from webhook.planning.stage import has_failed
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What the cluster shows of one rollout, apart from the RO itself.
+
+    ``config`` is the error where the settings cannot be read. ``pod_autoscalers`` holds actual scales by revision
+    name: None where the object has none yet, no entry where it does not exist. ``deployments`` are those of the
+    service, None where they cannot be seen; ``route_has_traffic`` is None where there is no Route.
+    """
+
+    config: RolloutConfig | UnreadableSettings
+    pod_autoscalers: Mapping[str, int | None]
+    spas: frozenset[str]
+    deployments: Sequence[Mapping[str, Any]] | None = None
+    route_has_traffic: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpecDecision:
+    """``spec`` is to be stored where it differs from the RO's own; with an error it never does.
+
+    ``late`` says that the stage is overdue and its traffic cannot be shifted.
+    """
+
+    spec: RolloutSpec
+    notes: tuple[Note, ...] = ()
+    error: Exception | None = None
+    late: Overdue | None = None
+
+
+def decide_spec(ro: RolloutOrchestrator, seen: Observed, now: datetime) -> SpecDecision:
+    """Where the rollout goes from here. A rollout that has failed for its present spec goes nowhere."""
+    if has_failed(ro):
+        return SpecDecision(ro.spec)
+    if isinstance(seen.config, UnreadableSettings):
+        return SpecDecision(ro.spec, error=seen.config)
+    try:
+        start = _start_of(ro, seen)
+        plan = plan_stages(start, seen.config, seen.pod_autoscalers, seen.spas, now)
+        if plan.error is not None:
+            return SpecDecision(ro.spec, plan.notes, plan.error)
+        spec = _settled(ro, plan)
+        if spec != ro.spec:
+            return SpecDecision(spec, plan.notes)
+        return _see_to_time(ro, seen, seen.config, now)
+    except InvalidRollout as error:
+        return SpecDecision(ro.spec, error=error)
+
+
+def spec_patch(before: RolloutSpec, after: RolloutSpec) -> Wire:
+    """The merge patch for the members of the spec that the loop owns; the targets and all else are its author's."""
+    patch: Wire = {}
+    lists = {"initialRevisions": "initial_revisions", "stageTargetRevisions": "stage_target_revisions"}
+    for key, name in lists.items():
+        revisions = getattr(after, name)
+        if revisions != getattr(before, name):
+            patch[key] = [revision.to_dict() for revision in revisions] or None
+    if after.target_finish_time != before.target_finish_time:
+        patch["targetFinishTime"] = after.target_finish_time
+    if after.rollout_strategy != before.rollout_strategy:
+        patch["rolloutStrategy"] = after.rollout_strategy
+    return patch
+
+
+def _start_of(ro: RolloutOrchestrator, seen: Observed) -> RolloutOrchestrator:
+    if not has_new_targets(ro):
+        return ro
+    spec = restart(ro, route_has_traffic=seen.route_has_traffic, deployments=seen.deployments or ())
+    return replace(ro, spec=spec)
+
+
+def _settled(ro: RolloutOrchestrator, plan: StagePlan) -> RolloutSpec:
+    """The planned spec; a stage that was stored before, but whose begin was not recorded, keeps its time."""
+    spec, stored = plan.spec, ro.spec
+    same_stage = plan.planned and spec.stage_target_revisions == stored.stage_target_revisions
+    if same_stage and stored.target_finish_time is not None:
+        return replace(spec, target_finish_time=stored.target_finish_time)
+    return spec
+
+
+def _see_to_time(ro: RolloutOrchestrator, seen: Observed, config: RolloutConfig, now: datetime) -> SpecDecision:
+    if seconds_left(ro, now) != 0.0:
+        return SpecDecision(ro.spec)
+    late = overdue(ro, seen.deployments)
+    if late.obstacle is not None:
+        return SpecDecision(ro.spec, late=late)
+    stage = ro.spec.stage_target_revisions
+    try:
+        shift = shift_traffic_next_stage(stage, config.over_consumption_ratio, seen.pod_autoscalers, seen.spas)
+    except (MissingObservation, PlanningError) as problem:
+        return SpecDecision(ro.spec, late=replace(late, obstacle=str(problem)))
+    if shift.revisions == stage:
+        return SpecDecision(ro.spec, shift.notes, late=replace(late, obstacle="no traffic is left to shift"))
+    finish = next_finish_time(now, config.stage_rollout_timeout_minutes)
+    spec = replace(ro.spec.copy(), stage_target_revisions=shift.revisions, target_finish_time=finish)
+    return SpecDecision(spec, shift.notes)

@@ -1,0 +1,135 @@
+"""The loop, wired: caches that feed a queue, workers that reconcile what it holds."""
+
+import logging
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from webhook.cluster.client import Client
+from webhook.cluster.clock import Clock
+from webhook.cluster.events import Happening
+from webhook.cluster.resource import CONFIG_MAPS, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS, Resource
+from webhook.cluster.store import Change
+from webhook.cluster.work_queue import WorkQueue
+from webhook.loop.caches import RESOURCES, SETTINGS_NAMESPACE, Caches
+from webhook.loop.event_sink import ClusterEvents
+from webhook.loop.metrics import Metrics
+from webhook.loop.pods import ClusterPods
+from webhook.loop.reconcile import RolloutReconciler
+from webhook.loop.revisions import ClusterRevisions
+from webhook.loop.rollouts import Outcome, RolloutController, Steps
+from webhook.loop.routing import ROLLOUT, Key, Router
+from webhook.loop.spas import ClusterSPAs
+from webhook.loop.workers import Workers
+from webhook.loop.writer import Writer
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LoopOptions:
+    """``namespaces`` empty means all; ``resync`` is in seconds, 0 for never; ``steps`` False only completes SPAs."""
+
+    namespaces: tuple[str, ...] = ()
+    concurrency: int = 4
+    resync: float = 600.0
+    steps: bool = True
+    force_delete: bool = True
+    settings_namespace: str = SETTINGS_NAMESPACE
+
+
+class Loop:
+    """Nothing runs until ``watch``; nothing is written until ``work``."""
+
+    def __init__(
+        self,
+        client: Client,
+        clock: Clock,
+        options: LoopOptions,
+        metrics: Metrics,
+        record: Callable[[Happening], None],
+    ) -> None:
+        self._options = options
+        self._working = False
+        self._stopped = threading.Event()
+        self.caches = caches = Caches(
+            client,
+            clock,
+            self._changed,
+            namespaces=options.namespaces,
+            settings_namespace=options.settings_namespace,
+            resources=RESOURCES if options.steps else (ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS),
+            tally=metrics.reflected,
+        )
+        for cache in caches:
+            metrics.ask_size(cache.resource, cache.store.__len__)
+        self.queue: WorkQueue[Key] = WorkQueue(clock.monotonic, tally=metrics)
+        self.controller = _controller(client, clock, caches, options, record)
+        self._router = Router(caches, self.controller.rollout_of)
+        self.workers = Workers(self.queue, self.reconcile, metrics, options.concurrency)
+
+    def watch(self) -> None:
+        """Begin to fill the caches."""
+        self.caches.start()
+
+    def work(self) -> None:
+        """Begin to reconcile; to be called when the caches are ready and this process may write."""
+        self.begin()
+        self.workers.start()
+        if self._options.resync > 0:
+            threading.Thread(target=self._resync, name="resync", daemon=True).start()
+
+    def begin(self) -> None:
+        """Take every change from now on, and look at everything once."""
+        self._working = True
+        self.look_at_everything()
+
+    def look_at_everything(self, within: float = 0.0) -> None:
+        """Make every rollout and every SPA without one due, at random times within so many seconds."""
+        keys = set(self._router.every_rollout())
+        for one in self.caches.spas.store.objects():
+            keys |= self._router.keys(STAGE_POD_AUTOSCALERS, Change(None, one))
+        for key in sorted(keys):
+            self.queue.add_after(key, within * random.random())  # noqa: S311
+
+    def stop(self, seconds: float) -> bool:
+        """Finish what is due and end; False when that took longer than ``seconds`` and was given up."""
+        self._stopped.set()
+        done = self.workers.stop(seconds)
+        self.caches.stop()
+        return done
+
+    def reconcile(self, key: Key) -> Outcome:
+        """The work on one key. Raises ApiError, MalformedObject."""
+        if key.kind == ROLLOUT:
+            return self.controller.reconcile(key.namespace, key.name)
+        return self.controller.reconcile_spa(key.namespace, key.name)
+
+    def _changed(self, resource: Resource, change: Change) -> None:
+        if not self._working:
+            return
+        if resource is CONFIG_MAPS:
+            _LOG.info("the settings have changed")
+        for key in self._router.keys(resource, change):
+            self.queue.add(key)
+
+    def _resync(self) -> None:
+        while not self._stopped.wait(self._options.resync):
+            self.look_at_everything(within=min(60.0, self._options.resync / 2))
+
+
+def _controller(
+    client: Client, clock: Clock, caches: Caches, options: LoopOptions, record: Callable[[Happening], None]
+) -> RolloutController:
+    spas = Writer(client, STAGE_POD_AUTOSCALERS, caches.spas.store)
+    rollouts = Writer(client, ROLLOUT_ORCHESTRATORS, caches.rollouts.store)
+    events = ClusterEvents(record)
+    pods = ClusterPods(client, caches.pods)
+    revisions = ClusterRevisions(client, caches.revisions)
+    lister = ClusterSPAs(caches.spas.store, spas, revisions.is_orphan)
+    passes = RolloutReconciler(
+        lister, lister, pods, revisions, lister, events, clock=clock.now, force_delete=options.force_delete
+    )
+    return RolloutController(caches, rollouts, spas, pods, passes, events, clock, Steps(options.steps))

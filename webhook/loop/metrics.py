@@ -1,0 +1,97 @@
+"""The loop's metrics, in a registry of their own."""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from webhook.cluster.errors import Call
+from webhook.cluster.resource import Resource
+from webhook.loop.routing import ROLLOUT, SPA
+from webhook.loop.workers import RESULTS
+
+_REFLECTED: Final = ("list", "watch", "event", "bookmark", "gone", "silence", "error")
+_EVENTS: Final = ("sent", "quiet", "dropped", "failed")
+_SECONDS: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+
+
+class Metrics:
+    """Counts what the loop does; every series that can be known beforehand starts at zero."""
+
+    def __init__(self, resources: Iterable[Resource]) -> None:
+        self.registry = registry = CollectorRegistry()
+        self._reconciles = Counter(
+            "stagegate_loop_reconciles", "Reconciles by kind of key and result", ["kind", "result"], registry=registry
+        )
+        self._seconds = Histogram(
+            "stagegate_loop_reconcile_seconds", "Duration of a reconcile", ["kind"], buckets=_SECONDS, registry=registry
+        )
+        self._requests = Counter(
+            "stagegate_loop_api_requests",
+            "Requests to the API server; code 0 is no answer",
+            ["verb", "resource", "code"],
+            registry=registry,
+        )
+        self._reflected = Counter(
+            "stagegate_loop_reflector", "What the reflectors hear and do", ["resource", "what"], registry=registry
+        )
+        self._events = Counter("stagegate_loop_events", "Events by what became of them", ["what"], registry=registry)
+        self._depth = Gauge("stagegate_loop_queue_depth", "Keys that are due", registry=registry)
+        self._waited = Histogram(
+            "stagegate_loop_queue_wait_seconds", "From being due to being taken", buckets=_SECONDS, registry=registry
+        )
+        self._retries = Counter("stagegate_loop_queue_retries", "Keys put back after a failure", registry=registry)
+        self._leader = Gauge("stagegate_loop_leader", "1 while this process may write", registry=registry)
+        self._objects = Gauge("stagegate_loop_cache_objects", "Objects in a cache", ["resource"], registry=registry)
+        for kind in (ROLLOUT, SPA):
+            self._seconds.labels(kind)
+            for result in RESULTS:
+                self._reconciles.labels(kind, result)
+        for resource in resources:
+            for what in _REFLECTED:
+                self._reflected.labels(resource.full_name, what)
+        for what in _EVENTS:
+            self._events.labels(what)
+
+    # Workers
+
+    def reconciled(self, kind: str, result: str, seconds: float) -> None:
+        self._reconciles.labels(kind, result).inc()
+        self._seconds.labels(kind).observe(seconds)
+
+    # Work queue
+
+    def depth(self, keys: int) -> None:
+        self._depth.set(keys)
+
+    def waited(self, seconds: float) -> None:
+        self._waited.observe(seconds)
+
+    def worked(self, seconds: float) -> None:
+        """The workers tell it by kind."""
+
+    def retried(self) -> None:
+        self._retries.inc()
+
+    # Client, reflectors, events
+
+    def answered(self, call: Call, status: int) -> None:
+        self._requests.labels(call.verb, call.resource if call.resource[:1] != "/" else "-", str(status)).inc()
+
+    def reflected(self, resource: Resource, what: str) -> None:
+        self._reflected.labels(resource.full_name, what).inc()
+
+    def told(self, what: str) -> None:
+        self._events.labels(what).inc()
+
+    # State, asked when it is scraped
+
+    def ask_leader(self, is_leader: Callable[[], bool]) -> None:
+        self._leader.set_function(lambda: float(is_leader()))
+
+    def ask_size(self, resource: Resource, size: Callable[[], int]) -> None:
+        self._objects.labels(resource.full_name).set_function(lambda: float(size()))
+
+    def page(self) -> bytes:
+        """The exposition format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,53 @@
+"""Looking at the caches for everything that bears on one rollout."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from webhook.api import RolloutOrchestrator, wire
+from webhook.loop.caches import BY_SERVICE, SETTINGS_NAME, Cache, Caches
+from webhook.loop.decision import Observed
+from webhook.loop.settings import settings_of
+from webhook.planning import RolloutConfig, UnreadableSettings
+
+
+def observe(ro: RolloutOrchestrator, caches: Caches) -> Observed:
+    """What the cluster shows of a rollout.
+
+    A cluster that serves no PodAutoscalers shows no scale but that in the SPAs' status, so that one counts there.
+    """
+    spas = {name: spa for name in _names(ro) if (spa := caches.spas.get(ro.namespace, name)) is not None}
+    sources = spas if caches.pod_autoscalers.absent else _found(caches.pod_autoscalers, ro)
+    scales = {name: wire.integer(wire.mapping(one, "status", ""), "actualScale", "status", 32)
+              for name, one in sources.items()}  # fmt: skip
+    deployments = None
+    if caches.deployments.synced:
+        deployments = caches.deployments.store.by_index(BY_SERVICE, f"{ro.namespace}/{ro.name}")
+    return Observed(_config(ro, caches), scales, frozenset(spas), deployments, _route_has_traffic(ro, caches.routes))
+
+
+def _config(ro: RolloutOrchestrator, caches: Caches) -> RolloutConfig | UnreadableSettings:
+    settings = caches.settings
+    config_map = next((one for one in settings.store.objects() if one["metadata"]["name"] == SETTINGS_NAME), None)
+    try:
+        return settings_of(ro, config_map, caches.services.get(ro.namespace, ro.name))
+    except UnreadableSettings as problem:
+        return problem
+
+
+def _route_has_traffic(ro: RolloutOrchestrator, routes: Cache) -> bool | None:
+    route = routes.get(ro.namespace, ro.name)
+    return None if route is None else bool((route.get("status") or {}).get("traffic"))
+
+
+def _found(cache: Cache, ro: RolloutOrchestrator) -> dict[str, Mapping[str, Any]]:
+    return {name: one for name in _names(ro) if (one := cache.get(ro.namespace, name)) is not None}
+
+
+def _names(ro: RolloutOrchestrator) -> set[str]:
+    lists = (
+        ro.spec.initial_revisions,
+        ro.spec.target_revisions,
+        ro.spec.stage_target_revisions,
+        ro.status.stage_revision_status,
+    )
+    return {entry.revision_name for entries in lists for entry in entries}

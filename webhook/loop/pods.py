@@ -1,0 +1,82 @@
+"""Pods in the cluster: which ones terminate, and the end of those that hang."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from webhook.api import wire
+from webhook.api.kinds import REVISION_LABEL
+from webhook.cluster.client import Client
+from webhook.cluster.errors import ApiError, NotFound
+from webhook.cluster.resource import PODS
+from webhook.loop.caches import BY_REVISION, Cache
+from webhook.strategies.protocols import TerminatingPod
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+class ClusterPods:
+    """Pod client of a pass. The API is asked only while the cache shows that something terminates."""
+
+    def __init__(self, client: Client, cache: Cache) -> None:
+        self._client = client
+        self._cache = cache
+
+    def list_terminating(self, namespace: str, revision: str) -> Sequence[TerminatingPod] | None:
+        if self._cache.synced and not any(map(is_terminating, self._seen(namespace, revision))):
+            return ()
+        try:
+            page = self._client.list(PODS, namespace, label_selector=f"{REVISION_LABEL}={revision}")
+        except ApiError as problem:
+            _LOG.warning("%s", problem)
+            return None
+        return [pod for one in page.get("items") or [] if (pod := terminating_pod(one)) is not None]
+
+    def delete_now(self, pod: TerminatingPod) -> None:
+        try:
+            self._client.delete(
+                PODS,
+                pod.namespace,
+                pod.name,
+                uid=pod.uid,
+                resource_version=pod.resource_version,
+                grace_period_seconds=0,
+            )
+        except NotFound:
+            return
+        _LOG.info("removed terminating pod %s/%s", pod.namespace, pod.name)
+
+    def count_running_out(self, namespace: str, revision: str) -> int | None:
+        """The pods of a revision that still run and have been told to end; None when pods cannot be seen."""
+        if not self._cache.synced:
+            return None
+        return sum(map(counts_as_terminating, self._seen(namespace, revision)))
+
+    def _seen(self, namespace: str, revision: str) -> list[wire.Wire]:
+        return self._cache.store.by_index(BY_REVISION, f"{namespace}/{revision}")
+
+
+def is_terminating(pod: Mapping[str, Any]) -> bool:
+    return bool((pod.get("metadata") or {}).get("deletionTimestamp"))
+
+
+def counts_as_terminating(pod: Mapping[str, Any]) -> bool:
+    """Knative's count: a pod that is still Running; one that has failed or ended holds no room."""
+    return is_terminating(pod) and (pod.get("status") or {}).get("phase") == "Running"
+
+
+def terminating_pod(pod: Mapping[str, Any]) -> TerminatingPod | None:
+    """A pod on the wire, or None for one that is not terminating or whose deletion time cannot be read."""
+    metadata = pod.get("metadata") or {}
+    deletion_time = wire.parse_time(metadata.get("deletionTimestamp") or "")
+    if deletion_time is None:
+        return None
+    grace = metadata.get("deletionGracePeriodSeconds")
+    return TerminatingPod(
+        namespace=metadata.get("namespace") or "",
+        name=metadata.get("name") or "",
+        uid=metadata.get("uid") or "",
+        resource_version=metadata.get("resourceVersion") or "",
+        deletion_time=deletion_time,
+        grace_period_seconds=grace if isinstance(grace, int) else None,
+    )

@@ -1,0 +1,220 @@
+"""The rollout controller: one reconcile of one RO and of the SPAs that belong to it."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from webhook.api import InvalidRollout, MalformedObject, RolloutOrchestrator, StagePodAutoscaler
+from webhook.api.conditions import STAGE_READY
+from webhook.api.kinds import SERVICE_LABEL
+from webhook.api.wire import Wire
+from webhook.cluster.clock import Clock
+from webhook.cluster.errors import ApiError
+from webhook.cluster.merge_patch import merge_patch
+from webhook.loop.caches import BY_OWNER, BY_REVISION, BY_SERVICE, Caches
+from webhook.loop.completion import completion_patch, rollout_name_of
+from webhook.loop.decision import SpecDecision, decide_spec, spec_patch
+from webhook.loop.feed import fed_status
+from webhook.loop.news import News, late_message, late_news, news_of_spec, news_of_status
+from webhook.loop.observation import observe
+from webhook.loop.pods import ClusterPods
+from webhook.loop.reconcile import RolloutReconciler
+from webhook.loop.targets import PLANNED_TARGETS, record_of
+from webhook.loop.timeout import TIMED_OUT, seconds_left
+from webhook.loop.writer import Writer
+from webhook.planning.stage import has_failed
+from webhook.strategies.protocols import EventSink
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a reconcile leaves to do: look again at once, after some seconds, or after a failure."""
+
+    again: bool = False
+    after: float | None = None
+    error: Exception | None = None
+
+    def come_back(self, seconds: float) -> None:
+        self.after = seconds if self.after is None else min(self.after, seconds)
+
+
+@dataclass(slots=True)
+class Steps:
+    """What the loop does of its own: all of it, or with ``carry`` False the completion of SPAs alone."""
+
+    carry: bool = True
+
+
+@dataclass(slots=True)
+class RolloutController:
+    """Brings one RO a step further. Called for one RO by one thread at a time."""
+
+    caches: Caches
+    rollouts: Writer
+    spas: Writer
+    pods: ClusterPods
+    passes: RolloutReconciler
+    events: EventSink
+    clock: Clock
+    steps: Steps = field(default_factory=Steps)
+
+    def reconcile(self, namespace: str, name: str) -> Outcome:
+        """Complete and feed the SPAs, decide the spec, carry out the pass, write what differs. Raises ApiError."""
+        seen = self.caches.rollouts.get(namespace, name)
+        if seen is None or (seen.get("metadata") or {}).get("deletionTimestamp"):
+            return Outcome()
+        ro = RolloutOrchestrator.from_dict(seen)
+        outcome = Outcome(error=self._see_to_spas(ro))
+        if self.steps.carry:
+            self._carry(seen, ro, outcome)
+        return outcome
+
+    def reconcile_spa(self, namespace: str, name: str) -> Outcome:
+        """Feed an SPA that belongs to no rollout. Raises ApiError."""
+        seen = self.caches.spas.get(namespace, name)
+        if seen is not None and self.steps.carry:
+            self._feed(seen)
+        return Outcome()
+
+    def rollout_of(self, spa: Wire) -> str | None:
+        """The name of the RO that an SPA belongs to."""
+        metadata = spa.get("metadata") or {}
+        namespace = metadata.get("namespace") or ""
+        listing = self.caches.rollouts.store.by_index(BY_REVISION, f"{namespace}/{metadata.get('name')}")
+        return rollout_name_of(spa, lambda name: self.caches.rollouts.get(namespace, name), listing)
+
+    # SPAs
+
+    def _see_to_spas(self, ro: RolloutOrchestrator) -> Exception | None:
+        """Complete and feed what belongs to the RO. One that fails does not hold up the others."""
+        problem: Exception | None = None
+        for spa in self._spas_of(ro):
+            try:
+                completed = self._complete(spa, ro)
+                if self.steps.carry:
+                    self._feed(completed)
+            except (ApiError, MalformedObject) as error:
+                problem = problem or error
+        return problem
+
+    def _spas_of(self, ro: RolloutOrchestrator) -> Iterable[Wire]:
+        store = self.caches.spas.store
+        found = {one["metadata"]["name"]: one for one in store.by_index(BY_SERVICE, f"{ro.namespace}/{ro.name}")}
+        found |= {one["metadata"]["name"]: one for one in store.by_index(BY_OWNER, ro.metadata.uid)}
+        lists = (ro.spec.stage_target_revisions, ro.spec.target_revisions, ro.spec.initial_revisions)
+        for revision in {entry.revision_name for entries in lists for entry in entries} - found.keys():
+            one = self.caches.spas.get(ro.namespace, revision)
+            if one is not None:
+                found[revision] = one
+        return [found[key] for key in sorted(found) if self.rollout_of(found[key]) == ro.name]
+
+    def _complete(self, seen: Wire, ro: RolloutOrchestrator) -> Wire:
+        if (seen.get("metadata") or {}).get("deletionTimestamp"):
+            return seen
+        patch = completion_patch(StagePodAutoscaler.from_dict(seen), ro)
+        if not patch:
+            return seen
+        completed = self.spas.patch(seen, patch)
+        _LOG.info("completed StagePodAutoscaler %s/%s: %s", ro.namespace, seen["metadata"]["name"], _members(patch))
+        return completed
+
+    def _feed(self, seen: Wire) -> None:
+        """Write the status of an SPA if it is not what is seen of its PodAutoscaler and pods; nothing if unseen."""
+        spa = StagePodAutoscaler.from_dict(seen)
+        if not self.caches.pod_autoscalers.synced:
+            return
+        terminating = self.pods.count_running_out(spa.namespace, spa.name)
+        if terminating is None:
+            return
+        pod_autoscaler = self.caches.pod_autoscalers.get(spa.namespace, spa.name)
+        status = fed_status(spa, pod_autoscaler, terminating, self.clock.now())
+        patch = merge_patch(spa.status_dict(), status)
+        if patch:
+            self.spas.patch(seen, {"status": patch}, "status")
+
+    # The RO
+
+    def _carry(self, seen: Wire, ro: RolloutOrchestrator, outcome: Outcome) -> None:
+        before = ro.copy()
+        decision = decide_spec(ro, observe(ro, self.caches), self.clock.now())
+        seen, ro = self._store_spec(seen, ro, decision)
+        was = ro.status.copy()
+        if isinstance(decision.error, InvalidRollout):
+            self._fail(ro, decision.error)
+        elif decision.error is None and ro.spec.stage_target_revisions and not has_failed(ro):
+            ro.status.annotations[PLANNED_TARGETS] = record_of(ro.spec.target_revisions)
+        result = self.passes.reconcile(ro)
+        self._overlay(ro, decision)
+        ro.status.conditions.keep_times_of(was.conditions)
+        if not ro.status.says_the_same_as(was):
+            patch = merge_patch(was.to_dict(), ro.status.to_dict())
+            self.rollouts.patch(seen, {"status": patch}, "status")
+            outcome.again = True
+        self._tell(ro, [*news_of_status(before, ro), *([late_news(decision.late)] if decision.late else [])])
+        self._say_problem(ro, decision)
+        for delay in result.enqueue_after:
+            outcome.come_back(delay)
+        left = seconds_left_of(ro, self.clock)
+        if left:
+            outcome.come_back(left + 1.0)
+        if result.error is not None and result.retry:
+            outcome.error = result.error
+        elif decision.error is not None and not isinstance(decision.error, InvalidRollout):
+            outcome.error = outcome.error or decision.error
+        elif result.retry:
+            outcome.error = outcome.error or RuntimeError("something could not be seen or cleaned up")
+
+    def _store_spec(
+        self, seen: Wire, ro: RolloutOrchestrator, decision: SpecDecision
+    ) -> tuple[Wire, RolloutOrchestrator]:
+        patch = spec_patch(ro.spec, decision.spec)
+        if not patch:
+            return seen, ro
+        stored = self.rollouts.patch(seen, {"spec": patch})
+        after = RolloutOrchestrator.from_dict(stored)
+        self._tell(after, news_of_spec(ro, after))
+        return stored, after
+
+    def _fail(self, ro: RolloutOrchestrator, error: InvalidRollout) -> None:
+        """Mark the RO failed for the spec it has; the pass then only cleans up."""
+        ro.status.conditions.initialize(self.clock.now())
+        ro.mark_stage_revision_failed(str(error), self.clock.now())
+        ro.status.observed_generation = ro.metadata.generation
+        self.events.emit(ro, "Warning", "InvalidRollout", str(error))
+
+    def _overlay(self, ro: RolloutOrchestrator, decision: SpecDecision) -> None:
+        """Say on the conditions why a late stage stands still."""
+        if decision.late is not None and ro.status.conditions.is_unknown(STAGE_READY):
+            ro.status.conditions.mark_unknown(STAGE_READY, TIMED_OUT, late_message(decision.late), self.clock.now())
+
+    def _tell(self, ro: RolloutOrchestrator, news: Iterable[News]) -> None:
+        for one in news:
+            _LOG.info("RolloutOrchestrator %s/%s: %s: %s", ro.namespace, ro.name, one.reason, one.message)
+            self.events.emit(ro, *one)
+
+    def _say_problem(self, ro: RolloutOrchestrator, decision: SpecDecision) -> None:
+        for note in decision.notes:
+            self.events.emit(ro, "Warning", note.reason, note.message)
+        if decision.error is not None and not isinstance(decision.error, InvalidRollout):
+            self.events.emit(ro, "Warning", "NotPlanned", f"the next stage is not planned: {decision.error}")
+
+
+def seconds_left_of(ro: RolloutOrchestrator, clock: Clock) -> float | None:
+    """``seconds_left`` for an RO that may be invalid."""
+    try:
+        return seconds_left(ro, clock.now())
+    except InvalidRollout:
+        return None
+
+
+def service_of(one: Wire) -> str | None:
+    """The service label of an object."""
+    label = ((one.get("metadata") or {}).get("labels") or {}).get(SERVICE_LABEL)
+    return str(label) if label else None
+
+
+def _members(patch: Wire) -> str:
+    return ", ".join(f"{parent}.{name}" for parent, members in patch.items() for name in members)

@@ -1,0 +1,107 @@
+"""Routing: which rollouts a change of some object concerns."""
+
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple
+
+from webhook.api.kinds import REVISION_LABEL
+from webhook.api.wire import Wire
+from webhook.cluster.resource import (
+    CONFIG_MAPS,
+    DEPLOYMENTS,
+    KNATIVE_SERVICES,
+    POD_AUTOSCALERS,
+    PODS,
+    REVISIONS,
+    ROLLOUT_ORCHESTRATORS,
+    ROUTES,
+    STAGE_POD_AUTOSCALERS,
+    Resource,
+)
+from webhook.cluster.store import Change, key_of
+from webhook.loop.caches import BY_REVISION, Caches
+from webhook.loop.pods import is_terminating
+from webhook.loop.rollouts import service_of
+
+ROLLOUT: Final = "rollout"
+SPA: Final = "spa"
+
+
+class Key(NamedTuple):
+    """What one worker works on: a rollout with its SPAs, or an SPA that belongs to none."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+class Router:
+    """``rollout_of`` tells the name of the RO that an SPA on the wire belongs to, None for none."""
+
+    def __init__(self, caches: Caches, rollout_of: Callable[[Wire], str | None]) -> None:
+        self._caches = caches
+        self._rollout_of = rollout_of
+
+    def keys(self, resource: Resource, change: Change) -> set[Key]:
+        """The keys to look at after a change; none where nothing that is read has changed."""
+        one = change.object
+        namespace, name = key_of(one)
+        if resource is ROLLOUT_ORCHESTRATORS:
+            return {Key(ROLLOUT, namespace, name)}
+        if resource is STAGE_POD_AUTOSCALERS:
+            return self._of_spa(one) | (self._of_spa(change.before) if change.before else set())
+        if _is_the_same(change):
+            return set()
+        if resource is PODS:
+            return self._of_pod(change)
+        if resource is POD_AUTOSCALERS:
+            return self._of_revision(namespace, name)
+        if resource is CONFIG_MAPS:
+            return set(self.every_rollout())
+        if resource in (KNATIVE_SERVICES, ROUTES):
+            return self._known(namespace, [name])
+        if resource in (REVISIONS, DEPLOYMENTS):
+            return self._known(namespace, [service_of(one)])
+        return set()
+
+    def every_rollout(self) -> Iterable[Key]:
+        for one in self._caches.rollouts.store.objects():
+            yield Key(ROLLOUT, *key_of(one))
+
+    def _of_spa(self, spa: Wire) -> set[Key]:
+        namespace, name = key_of(spa)
+        rollout = self._rollout_of(spa)
+        return {Key(SPA, namespace, name) if rollout is None else Key(ROLLOUT, namespace, rollout)}
+
+    def _of_revision(self, namespace: str, revision: str) -> set[Key]:
+        """The owner of the SPA of that name, and every RO that names the revision."""
+        listing = self._caches.rollouts.store.by_index(BY_REVISION, f"{namespace}/{revision}")
+        keys = {Key(ROLLOUT, *key_of(one)) for one in listing}
+        spa = self._caches.spas.get(namespace, revision)
+        return keys | (self._of_spa(spa) if spa is not None else set())
+
+    def _of_pod(self, change: Change) -> set[Key]:
+        """Only pods that terminate are counted, so that starting ones concern nobody."""
+        if not any(one is not None and is_terminating(one) for one in (change.before, change.after)):
+            return set()
+        namespace, _ = key_of(change.object)
+        labels = change.object["metadata"].get("labels") or {}
+        revision = labels.get(REVISION_LABEL)
+        return self._of_revision(namespace, revision) if revision else set()
+
+    def _known(self, namespace: str, names: Iterable[str | None]) -> set[Key]:
+        return {Key(ROLLOUT, namespace, name) for name in names if name and self._caches.rollouts.get(namespace, name)}
+
+
+def _is_the_same(change: Change) -> bool:
+    """Whether an update changed nothing but the resource version."""
+    if change.before is None or change.after is None:
+        return False
+    return _without_version(change.before) == _without_version(change.after)
+
+
+def _without_version(one: Wire) -> Wire:
+    metadata = {key: value for key, value in one["metadata"].items() if key != "resourceVersion"}
+    return {**one, "metadata": metadata}

@@ -1,0 +1,69 @@
+"""SPAs in the cluster: the lister and the client of a pass, over a cache that shows our own writes."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from webhook.api import StagePodAutoscaler
+from webhook.api.kinds import SERVICE_LABEL
+from webhook.cluster.store import Store
+from webhook.loop.caches import BY_SERVICE
+from webhook.loop.writer import Writer
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+class ClusterSPAs:
+    """SPA client, lister and deleter in one.
+
+    The loop owns the stage bounds: an update is a server-side apply of both under its field manager, on condition of
+    the version that was read. ``is_orphan`` is asked of the API before an SPA is deleted because its Revision cannot
+    be seen.
+    """
+
+    def __init__(self, store: Store, writer: Writer, is_orphan: Callable[[StagePodAutoscaler], bool]) -> None:
+        self._store = store
+        self._writer = writer
+        self._is_orphan = is_orphan
+
+    def get(self, namespace: str, name: str) -> StagePodAutoscaler | None:
+        found = self._store.get(namespace, name)
+        return StagePodAutoscaler.from_dict(found) if found is not None else None
+
+    def list(self, namespace: str, labels: Mapping[str, str]) -> Sequence[StagePodAutoscaler]:
+        service = labels.get(SERVICE_LABEL)
+        if service is not None:
+            candidates = self._store.by_index(BY_SERVICE, f"{namespace}/{service}")
+        else:
+            candidates = self._store.objects(namespace)
+        spas = (StagePodAutoscaler.from_dict(one) for one in candidates)
+        return [spa for spa in spas if labels.items() <= spa.metadata.labels.items()]
+
+    def create(self, spa: StagePodAutoscaler) -> StagePodAutoscaler:
+        created = StagePodAutoscaler.from_dict(self._writer.create(spa.to_dict()))
+        _LOG.info("created StagePodAutoscaler %s/%s with bounds %s", spa.namespace, spa.name, bounds_of(created))
+        return created
+
+    def update(self, spa: StagePodAutoscaler) -> StagePodAutoscaler:
+        wanted = {"stageMinScale": spa.stage_min_scale, "stageMaxScale": spa.stage_max_scale}
+        present = {key: value for key, value in wanted.items() if value is not None}
+        stored = self._writer.apply_spec({"metadata": spa.metadata.wire}, present)
+        # An apply leaves a bound in place that another manager, or an earlier create of ours, owns.
+        left = {key: None for key, value in wanted.items() if value is None and key in (stored.get("spec") or {})}
+        if left:
+            stored = self._writer.patch(stored, {"spec": left})
+        updated = StagePodAutoscaler.from_dict(stored)
+        _LOG.info("set StagePodAutoscaler %s/%s to bounds %s", spa.namespace, spa.name, bounds_of(updated))
+        return updated
+
+    def delete(self, spa: StagePodAutoscaler) -> None:
+        if not self._is_orphan(spa):
+            return
+        self._writer.delete({"metadata": spa.metadata.wire})
+        _LOG.info("deleted StagePodAutoscaler %s/%s: it has no Revision", spa.namespace, spa.name)
+
+
+def bounds_of(spa: StagePodAutoscaler) -> str:
+    """``0..3``, a dash for an absent bound."""
+    shown = ("-" if bound is None else str(bound) for bound in (spa.stage_min_scale, spa.stage_max_scale))
+    return "..".join(shown)

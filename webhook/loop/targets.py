@@ -1,0 +1,48 @@
+"""Targets: the record of those a stage was planned for, and whether the spec names others by now."""
+
+import json
+from typing import Final
+
+from webhook.api import RolloutOrchestrator, TargetRevision
+from webhook.planning import targets_differ
+
+PLANNED_TARGETS: Final = "stagegate.dev/planned-targets"
+"""Key in the RO's ``status.annotations``: revision names and percents, in order, as JSON."""
+
+
+def record_of(targets: list[TargetRevision]) -> str:
+    """The record of a list of targets; the same targets give the same bytes."""
+    entries = [[target.revision_name, target.percent] for target in targets]
+    return json.dumps(entries, separators=(",", ":"))
+
+
+def recorded_targets(ro: RolloutOrchestrator) -> list[TargetRevision] | None:
+    """The targets that the stage was planned for; None when there is no record that can be read."""
+    try:
+        entries = json.loads(ro.status.annotations[PLANNED_TARGETS])
+        return [TargetRevision(revision_name=str(name), percent=percent) for name, percent in entries]
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def has_new_targets(ro: RolloutOrchestrator) -> bool:
+    """Whether the stage was planned for other targets than the spec names now, so that the rollout starts anew.
+
+    A stage that leads to the present targets was planned for them, whatever the record says: it is stored before the
+    record is. Raises InvalidRollout when a target that has to be compared has no percent.
+    """
+    recorded = recorded_targets(ro)
+    stage = ro.spec.stage_target_revisions
+    if recorded is None and not stage:
+        return False
+    if recorded is not None and not targets_differ(ro.spec.target_revisions, recorded):
+        return False
+    return not stage or not _leads_to(stage, ro.spec.target_revisions)
+
+
+def _leads_to(stage: list[TargetRevision], targets: list[TargetRevision]) -> bool:
+    if not targets_differ(targets, stage):
+        return True
+    return len(targets) == 1 and any(
+        entry.goes_up and entry.revision_name == targets[0].revision_name for entry in stage
+    )

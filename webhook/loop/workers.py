@@ -1,0 +1,101 @@
+"""Workers: threads that take keys from the queue, and what becomes of a key whose work failed."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from webhook.api import MalformedObject
+from webhook.cluster.errors import ApiError, Conflict, Forbidden, Invalid, NotFound
+from webhook.cluster.work_queue import WorkQueue
+from webhook.loop.rollouts import Outcome
+from webhook.loop.routing import Key
+
+_LOG: Final = logging.getLogger(__name__)
+
+DONE: Final = "done"
+CONFLICT: Final = "conflict"
+REFUSED: Final = "refused"
+RETRY: Final = "retry"
+MALFORMED: Final = "malformed"
+CRASHED: Final = "crashed"
+RESULTS: Final = (DONE, CONFLICT, REFUSED, RETRY, MALFORMED, CRASHED)
+
+
+class Tally(Protocol):
+    def reconciled(self, kind: str, result: str, seconds: float) -> None: ...
+
+
+class Workers:
+    """``count`` threads that call ``work`` for one key at a time each, and put the key back as its outcome says."""
+
+    def __init__(self, queue: WorkQueue[Key], work: Callable[[Key], Outcome], tally: Tally, count: int) -> None:
+        self._queue = queue
+        self._work = work
+        self._tally = tally
+        self._threads = [
+            threading.Thread(target=self._run, name=f"worker {number}", daemon=True) for number in range(count)
+        ]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, seconds: float) -> bool:
+        """Take no more keys in, finish what is due; False when that takes longer."""
+        self._queue.close()
+        return self._queue.drain(seconds)
+
+    def step(self, timeout: float | None = 0.0) -> bool:
+        """Work on one key; False when there was none."""
+        key = self._queue.take(timeout)
+        if key is None:
+            return False
+        started = time.monotonic()
+        try:
+            result = self._carry_out(key)
+        finally:
+            self._queue.done(key)
+        self._tally.reconciled(key.kind, result, time.monotonic() - started)
+        return True
+
+    def _run(self) -> None:
+        while self.step(None):
+            pass
+
+    def _carry_out(self, key: Key) -> str:
+        try:
+            outcome = self._work(key)
+        except MalformedObject as problem:
+            # Another try would read the same; the next change of the object brings it back.
+            _LOG.warning("%s: not readable: %s", key, problem)
+            return MALFORMED
+        except ApiError as problem:
+            return self._failed(key, problem)
+        except Exception:
+            _LOG.exception("%s: a fault in the loop; it will be tried again", key)
+            self._queue.add_rate_limited(key)
+            return CRASHED
+        if outcome.after is not None:
+            self._queue.add_after(key, outcome.after)
+        if outcome.error is not None:
+            return self._failed(key, outcome.error)
+        self._queue.forget(key)
+        if outcome.again:
+            self._queue.add(key)
+        return DONE
+
+    def _failed(self, key: Key, problem: Exception) -> str:
+        wish = problem.retry_after if isinstance(problem, ApiError) else None
+        delay = self._queue.add_rate_limited(key, wish)
+        result = _result_of(problem)
+        level = logging.INFO if result in (CONFLICT, RETRY) else logging.WARNING
+        _LOG.log(level, "%s: %s; again in %.1f s", key, problem, delay)
+        return result
+
+
+def _result_of(problem: Exception) -> str:
+    if isinstance(problem, Conflict | NotFound):
+        return CONFLICT
+    return REFUSED if isinstance(problem, Forbidden | Invalid) else RETRY
