@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from webhook.cli.errors import MISSING, USAGE, CommandError
 
 if TYPE_CHECKING:
+    from webhook.server.limits import Limits
     from webhook.server.pair_files import PairFiles
     from webhook.server.tally import Tally
 
@@ -62,13 +63,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     bounds = parser.add_argument_group("bounds")
     bounds.add_argument("--max-connections", type=int, default=1000, metavar="N", help="open at once (%(default)s)")
-    bounds.add_argument(
-        "--drain",
-        type=float,
-        default=2.0,
-        metavar="S",
-        help="seconds from SIGTERM to the last new connection (%(default)s)",
-    )
+    for name, default, summary in (
+        ("handshake-timeout", 5.0, "seconds for a TLS handshake"),
+        ("header-timeout", 5.0, "seconds for the head of a request"),
+        ("body-timeout", 10.0, "seconds for the whole body of a request"),
+        ("drain", 2.0, "seconds from SIGTERM to the last new connection"),
+    ):
+        bounds.add_argument(f"--{name}", type=float, default=default, metavar="S", help=f"{summary} (%(default)s)")
     logs = parser.add_argument_group("logs, on standard error")
     logs.add_argument("--log-format", choices=("auto", "json", "text"), default="auto", help="auto: text on a terminal")
     logs.add_argument("--log-level", choices=("debug", "info", "warning"), default="info", help="(%(default)s)")
@@ -79,12 +80,10 @@ def run(arguments: argparse.Namespace) -> int:
     pair = _pair_paths(arguments)
     if not 0 <= arguments.port <= 65535:
         raise CommandError(f"--port {arguments.port}: must be from 0 to 65535", USAGE)
-    if arguments.max_connections < 1 or not 0 <= arguments.drain <= 600:
-        raise CommandError("--max-connections must be at least 1, --drain from 0 to 600 seconds", USAGE)
+    limits = _limits(arguments)
 
     from webhook.server import logs
     from webhook.server.application import Application
-    from webhook.server.limits import Limits
     from webhook.server.service import Service
     from webhook.server.tally import Tally
 
@@ -97,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     url = f"https://{f'[{host}]' if ':' in host else host}:{port}"
     service = Service(
         _admission_settings(arguments),
-        Limits(connections=_most_connections(arguments.max_connections), drain_seconds=arguments.drain),
+        limits,
         pair_files,
         tally,
         feed,
@@ -105,6 +104,24 @@ def run(arguments: argparse.Namespace) -> int:
     )
     Application(service, listener).run()
     return 0
+
+
+def _limits(arguments: argparse.Namespace) -> "Limits":
+    from webhook.server.limits import Limits
+
+    if arguments.max_connections < 1:
+        raise CommandError(f"--max-connections {arguments.max_connections}: must be at least 1", USAGE)
+    for name in ("handshake_timeout", "header_timeout", "body_timeout", "drain"):
+        seconds = getattr(arguments, name)
+        if not (0 if name == "drain" else 0.1) <= seconds <= 600:
+            raise CommandError(f"--{name.replace('_', '-')} {seconds:g}: must be from 0.1 to 600 seconds", USAGE)
+    return Limits(
+        connections=_most_connections(arguments.max_connections),
+        handshake_seconds=arguments.handshake_timeout,
+        header_seconds=arguments.header_timeout,
+        body_seconds=arguments.body_timeout,
+        drain_seconds=arguments.drain,
+    )
 
 
 def _pair_paths(arguments: argparse.Namespace) -> tuple[Path, Path]:

@@ -62,7 +62,6 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         if self.transport is None:
             self.handshake.cancel()
             return
-        self._enter("closing", self._limits.close_seconds)
         self._close_transport()
         if self._request_ready is not None:
             self._request_ready.set()
@@ -98,6 +97,16 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
     def _send_response_start(self, *arguments: Any, **options: Any) -> None:
         self.answered = True
         super()._send_response_start(*arguments, **options)
+
+    def _close_transport(self) -> None:
+        self._enter("closing", self._limits.close_seconds)
+        super()._close_transport()
+
+    def _will_close(self, request: Any, response_requires_close: Any) -> bool:
+        return self.worker.draining or bool(super()._will_close(request, response_requires_close))
+
+    def _is_websocket_upgrade(self, request: Any) -> bool:
+        return False
 
     def _arm_keepalive_timer(self) -> None:
         if self.stage != "header":

@@ -29,6 +29,6 @@ class Limits:
     body_seconds: float = 10.0
     answer_seconds: float = 30.0
     keep_alive_seconds: float = 120.0
-    close_seconds: float = 2.0
+    close_seconds: float = 1.0
     drain_seconds: float = 2.0
     finish_seconds: float = 15.0

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _ACCEPTS_AT_ONCE: Final = 64
 _SWEEP_SECONDS: Final = 0.25
-_EVICTED_FIRST: Final = ("handshake", "header", "idle")
+_EVICTED_FIRST: Final = ("handshake", "header", "closing", "idle")
 
 
 class StagegateWorker(ASGIWorker):  # type: ignore[misc]
@@ -32,9 +32,13 @@ class StagegateWorker(ASGIWorker):  # type: ignore[misc]
         self.open: dict[Connection, None] = {}
         self._stopping = asyncio.Event()
 
+    @property
+    def draining(self) -> bool:
+        """Whether every answer from now on says that its connection closes."""
+        return self.service.draining
+
     def handle_exit_signal(self) -> None:
-        """SIGTERM: from now on every answer says that its connection closes, and readiness is off."""
-        super().handle_exit_signal()
+        """SIGTERM. Gunicorn's ``alive`` stays: taking it away closes connections whose last answer did not say so."""
         self.service.draining = True
         self._stopping.set()
 
@@ -57,22 +61,23 @@ class StagegateWorker(ASGIWorker):  # type: ignore[misc]
             if not self._quick_shutdown:
                 await self._drain()
         finally:
+            self.alive = False
             for task in tasks:
                 task.cancel()
             self.service.stop()
 
     async def _beat(self) -> None:
         """Show the arbiter signs of life until it is time to stop, or until it is gone."""
-        while self.alive and self.ppid == os.getppid():
+        while not self._stopping.is_set() and self.ppid == os.getppid():
             self.notify()
             try:
                 await asyncio.wait_for(self._stopping.wait(), 1.0)
             except TimeoutError:
                 continue
-        self.alive = False
 
     async def _drain(self) -> None:
         """Answer with `Connection: close` for a while, then accept no more, then let every call end."""
+        self.service.draining = True
         self.log.info("draining for %g seconds", self.limits.drain_seconds)
         await self._until(self.limits.drain_seconds)
         for listener in self.sockets:
