@@ -1,7 +1,7 @@
 """A world for the loop: a fake API server, a clock, the real controllers, and no threads."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.cluster.fake_api import FakeApi
 from tests.cluster.fake_clock import FakeClock
@@ -9,7 +9,6 @@ from webhook.api.kinds import CONFIGURATION_LABEL, REVISION_LABEL, SERVICE_LABEL
 from webhook.api.owner_reference import rollout_owner_reference
 from webhook.api.wire import Wire
 from webhook.cluster.client import Client
-from webhook.cluster.events import Happening
 from webhook.cluster.resource import (
     CONFIG_MAPS,
     DEPLOYMENTS,
@@ -27,8 +26,10 @@ from webhook.loop.caches import RESOURCES
 from webhook.loop.loop import Loop, LoopOptions
 from webhook.loop.metrics import Metrics
 
+if TYPE_CHECKING:
+    from webhook.cluster.events import Happening
+
 KNATIVE = (REVISIONS, POD_AUTOSCALERS, KNATIVE_SERVICES, ROUTES)
-WRITTEN = ("create", "update", "patch", "delete")
 
 
 class World:

@@ -1,0 +1,156 @@
+"""``stagegate loop``: carry rollouts through their stages."""
+
+import argparse
+import os
+import signal
+from importlib import metadata
+from typing import TYPE_CHECKING, Final
+
+from webhook.cli.errors import MISSING, USAGE, CommandError
+
+if TYPE_CHECKING:
+    from webhook.loop.process import ProcessOptions
+
+EXAMPLES: Final = """\
+examples:
+  stagegate loop
+      in a pod, with the account of the pod; else with $KUBECONFIG or ~/.kube/config
+  stagegate loop --kubeconfig ./kubeconfig --no-leader-elect
+      on this machine, alone
+  stagegate loop --namespaces team-a,team-b --concurrency 8
+      two namespaces only
+  stagegate loop --steps=off
+      beside Knative's own rollout controllers: completes StagePodAutoscalers, and nothing else
+  stagegate loop --metrics-host 0.0.0.0 --metrics-port 9090 --log-format json
+      in a pod: probes ask /healthz and /readyz, scrapers /metrics
+
+SIGTERM ends it in good order: what is under way is finished, then the lease is given up.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Which cluster, what to do there, who leads, and what to tell."""
+    parser.epilog = EXAMPLES
+    cluster = parser.add_argument_group("cluster")
+    cluster.add_argument(
+        "--kubeconfig", metavar="F", help="default: the account of the pod, else $KUBECONFIG, else ~/.kube/config"
+    )
+    cluster.add_argument("--context", metavar="NAME", help="context of the kubeconfig; default: its current one")
+    cluster.add_argument(
+        "--namespaces", type=_names, default=(), metavar="A,B", help="look at these only; default: all of them"
+    )
+    work = parser.add_argument_group("work")
+    work.add_argument(
+        "--steps", choices=("on", "off"), default="on", help="off: only complete SPAs, carry nothing (%(default)s)"
+    )
+    work.add_argument(
+        "--force-delete",
+        choices=("on", "off"),
+        default="on",
+        help="off: never delete a pod that hangs in termination (%(default)s)",
+    )
+    work.add_argument("--concurrency", type=_count, default=4, metavar="N", help="rollouts at once (%(default)s)")
+    work.add_argument(
+        "--resync", type=_seconds, default=600.0, metavar="S", help="seconds to look at all again, 0: never (600)"
+    )
+    work.add_argument(
+        "--settings-namespace",
+        default="knative-serving",
+        metavar="NS",
+        help="namespace of the ConfigMap config-rolloutorchestrator (%(default)s)",
+    )
+    lead = parser.add_argument_group("leader election")
+    lead.add_argument("--no-leader-elect", action="store_true", help="work without a lease: for one process only")
+    lead.add_argument(
+        "--lease-namespace",
+        default=os.environ.get("POD_NAMESPACE", "stagegate-system"),
+        metavar="NS",
+        help="namespace of the lease stagegate-loop; default: $POD_NAMESPACE, else stagegate-system",
+    )
+    tell = parser.add_argument_group("pages and logs")
+    tell.add_argument("--metrics-port", type=_port, metavar="P", help="serve /healthz, /readyz and /metrics there")
+    tell.add_argument("--metrics-host", default="127.0.0.1", metavar="H", help="address for them (%(default)s)")
+    tell.add_argument("--log-format", choices=("text", "json"), default="text", help="(%(default)s)")
+    tell.add_argument("--log-level", choices=("debug", "info", "warning"), default="info", help="(%(default)s)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Work until SIGTERM or SIGINT; the client is imported only here, so that help is quick."""
+    from webhook.cluster.clock import SystemClock
+    from webhook.cluster.connection import NoCluster, connect
+    from webhook.cluster.errors import ApiError, Forbidden, Unauthorized
+    from webhook.loop.logs import set_up
+    from webhook.loop.process import LoopProcess
+
+    set_up(arguments.log_format, arguments.log_level)
+    options = options_from(arguments)
+    try:
+        transport = connect(
+            arguments.kubeconfig,
+            arguments.context,
+            user_agent=f"stagegate/{metadata.version('stagegate')} (loop)",
+            pool_size=16 + arguments.concurrency + 9 * max(1, len(arguments.namespaces)),
+        )
+    except NoCluster as problem:
+        raise CommandError(str(problem), MISSING) from problem
+    process = LoopProcess(transport, SystemClock(), options)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: process.stop())
+    try:
+        process.run()
+    except Forbidden as problem:
+        raise CommandError(f"forbidden: {problem}; bind the loop's roles to this account") from problem
+    except Unauthorized as problem:
+        raise CommandError(f"the credentials are not accepted: {problem}", MISSING) from problem
+    except ApiError as problem:
+        raise CommandError(f"the API server cannot be reached: {problem}", MISSING) from problem
+    except OSError as problem:
+        where = f"{arguments.metrics_host}:{arguments.metrics_port}"
+        raise CommandError(f"--metrics-port {where}: {problem.strerror or problem}", USAGE) from problem
+    return 0
+
+
+def options_from(arguments: argparse.Namespace) -> "ProcessOptions":
+    """What the command line asks for."""
+    from webhook.loop.loop import LoopOptions
+    from webhook.loop.process import ProcessOptions
+
+    return ProcessOptions(
+        loop=LoopOptions(
+            namespaces=arguments.namespaces,
+            concurrency=arguments.concurrency,
+            resync=arguments.resync,
+            steps=arguments.steps == "on",
+            force_delete=arguments.force_delete == "on",
+            settings_namespace=arguments.settings_namespace,
+        ),
+        leader_elect=not arguments.no_leader_elect,
+        lease_namespace=arguments.lease_namespace,
+        metrics_host=arguments.metrics_host,
+        metrics_port=arguments.metrics_port,
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if not 1 <= count <= 256:
+        raise argparse.ArgumentTypeError("must be from 1 to 256")
+    return count
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError("must be 0 or more seconds")
+    return seconds
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError("must be from 0 to 65535")
+    return port

@@ -1,0 +1,206 @@
+"""The loop as a process: find the cluster, see it, lead, work, and leave in good order."""
+
+import logging
+import os
+import socket
+import threading
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from webhook.cluster.client import Client
+from webhook.cluster.clock import Clock
+from webhook.cluster.discovery import served
+from webhook.cluster.events import EventRecorder
+from webhook.cluster.lease import Fence, LeaderElector, LeaseTimes
+from webhook.cluster.resource import ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS, Resource
+from webhook.cluster.transport import Transport
+from webhook.loop.caches import RESOURCES
+from webhook.loop.endpoints import Endpoints
+from webhook.loop.loop import Loop, LoopOptions
+from webhook.loop.metrics import Metrics
+
+_LOG: Final = logging.getLogger(__name__)
+
+FIELD_MANAGER: Final = "stagegate-loop"
+LEASE_NAME: Final = "stagegate-loop"
+REQUIRED: Final = (ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessOptions:
+    """``metrics_port`` None serves no pages; ``drain`` is in seconds. ``poll`` spaces the questions while it waits."""
+
+    loop: LoopOptions = field(default_factory=LoopOptions)
+    leader_elect: bool = True
+    lease_namespace: str = "stagegate-system"
+    lease_times: LeaseTimes = field(default_factory=LeaseTimes)
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = None
+    drain: float = 10.0
+    poll: float = 5.0
+
+
+class LoopProcess:
+    """One run of the loop. ``end`` ends the process at once, without a word to anybody, when the lease is lost."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        clock: Clock,
+        options: ProcessOptions,
+        end: Callable[[str], None] | None = None,
+        identity: str | None = None,
+    ) -> None:
+        self._options = options
+        self._stopped = threading.Event()
+        self._identity = identity or f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}"
+        times = options.lease_times
+        self._fence = Fence(clock.boottime, times.margin, end or end_at_once)
+        self.metrics = Metrics(RESOURCES)
+        self.client = Client(
+            transport,
+            field_manager=FIELD_MANAGER,
+            # A write on its way must be over, as far as we can tell, before another process may lead.
+            write_timeout=times.margin,
+            before_write=self._fence.check if options.leader_elect else lambda call: None,
+            on_answer=self.metrics.answered,
+        )
+        lease_client = Client(
+            transport,
+            field_manager=FIELD_MANAGER,
+            read_timeout=times.margin,
+            write_timeout=times.margin,
+            on_answer=self.metrics.answered,
+        )
+        self.recorder = EventRecorder(
+            self.client, FIELD_MANAGER, clock, lambda: uuid.uuid4().hex[:16], tally=self.metrics.told
+        )
+        self.loop = Loop(self.client, clock, options.loop, self.metrics, self.recorder.record)
+        self._elector = LeaderElector(
+            lease_client,
+            options.lease_namespace,
+            LEASE_NAME,
+            self._identity,
+            self._fence,
+            clock,
+            times=times,
+            wait=self._stopped.wait,
+        )
+        self._working = threading.Event()
+        self.metrics.ask_leader(self.is_leader)
+        self.endpoints: Endpoints | None = None
+
+    def run(self) -> None:
+        """Work until ``stop``. Raises ApiError when the cluster cannot be spoken to at first, OSError for a port."""
+        if self._options.metrics_port is not None:
+            pages = {"/healthz": self.health, "/readyz": self.readiness, "/metrics": self._metrics_page}
+            self.endpoints = Endpoints(self._options.metrics_host, self._options.metrics_port, pages)
+            self.endpoints.start()
+            _LOG.info("pages at http://%s:%d/metrics", self._options.metrics_host, self.endpoints.port)
+        try:
+            if self._await_resources() and self._await_caches() and self._lead():
+                self._work()
+                self._stopped.wait()
+        finally:
+            self._leave()
+
+    def stop(self) -> None:
+        """Make ``run`` come to its end; from any thread, and from a signal handler."""
+        self._stopped.set()
+
+    def is_leader(self) -> bool:
+        return self._working.is_set() and (not self._options.leader_elect or self._fence.holds())
+
+    def health(self) -> tuple[int, bytes]:
+        """Whether this process is of any use: one that worked and may no longer write is not."""
+        if self._working.is_set() and not self.is_leader():
+            return 500, b"the lease is lost\n"
+        return 200, b"ok\n"
+
+    def readiness(self) -> tuple[int, bytes]:
+        """Whether the cluster is seen; a process that stands by is ready too."""
+        unready = self.loop.caches.unready()
+        if unready:
+            return 503, f"{unready}\n".encode()
+        return 200, b"leading\n" if self.is_leader() else b"standing by\n"
+
+    def _metrics_page(self) -> tuple[int, bytes]:
+        return 200, self.metrics.page()
+
+    def _await_resources(self) -> bool:
+        """Wait until the CRDs are there, and say once what else is not; False when stopped before."""
+        said = False
+        while True:
+            found = served(self.client, RESOURCES)
+            missing = [resource.full_name for resource in REQUIRED if resource not in found]
+            if not missing:
+                break
+            if not said:
+                _LOG.warning("the cluster does not serve %s: waiting; apply the CRDs", " and ".join(missing))
+                said = True
+            if self._stopped.wait(self._options.poll):
+                return False
+        absent = [resource for resource in RESOURCES if resource not in found]
+        if absent and self._options.loop.steps:
+            _LOG.warning("%s", absence(absent))
+        return True
+
+    def _await_caches(self) -> bool:
+        self.loop.watch()
+        said = ""
+        waited = 0.0
+        while not self.loop.caches.ready():
+            if self._stopped.wait(0.05):
+                return False
+            waited += 0.05
+            unready = self.loop.caches.unready()
+            if waited >= self._options.poll and unready != said:
+                _LOG.warning("waiting for: %s", unready)
+                said = unready
+        _LOG.info("the cluster is seen: %d rollouts", len(self.loop.caches.rollouts.store))
+        return True
+
+    def _lead(self) -> bool:
+        return not self._options.leader_elect or self._elector.acquire()
+
+    def _work(self) -> None:
+        self.recorder.start()
+        if self._options.leader_elect:
+            threading.Thread(target=self._keep, name="lease", daemon=True).start()
+        self._working.set()
+        self.loop.work()
+        _LOG.info("working%s", "" if self._options.loop.steps else " (steps off: SPAs are completed, nothing else)")
+
+    def _keep(self) -> None:
+        try:
+            self._elector.keep()
+        except Exception:
+            # Nobody renews the lease from here on: the fence closes by itself, and this makes it known.
+            _LOG.exception("the lease is not renewed any more")
+            self._stopped.set()
+
+    def _leave(self) -> None:
+        if not self.loop.stop(self._options.drain):
+            _LOG.warning("not everything was finished within %.0f s; the next process takes it up", self._options.drain)
+        if self._working.is_set():
+            self.recorder.stop()
+        if self._options.leader_elect:
+            self._elector.release()
+        if self.endpoints is not None:
+            self.endpoints.stop()
+        _LOG.info("stopped")
+
+
+def absence(absent: list[Resource]) -> str:
+    """What it means that a cluster does not serve some resources."""
+    names = ", ".join(resource.full_name for resource in absent)
+    return f"the cluster does not serve {names}: what cannot be seen is taken neither for missing nor for empty"
+
+
+def end_at_once(reason: str) -> None:
+    """Leave no time for anything that is under way."""
+    _LOG.critical("%s; ending at once", reason)
+    logging.shutdown()
+    os._exit(1)
