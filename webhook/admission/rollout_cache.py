@@ -42,8 +42,8 @@ class RolloutCache:
         """Hold this RO, given in wire form, in place of the one of the same name; one being deleted is dropped."""
         rollout = rollout_from(ro)
         if rollout is None:
-            metadata = ro.get("metadata") or {}
-            self._drop((metadata.get("namespace", ""), metadata.get("name", "")))
+            metadata = _mapping(ro.get("metadata"))
+            self._drop((str(metadata.get("namespace", "")), str(metadata.get("name", ""))))
         else:
             self._hold((rollout.namespace, rollout.name), rollout)
         self.heard()

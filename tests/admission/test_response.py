@@ -1,0 +1,115 @@
+"""What a denial, a warning and the audit log say, and that none of it grows without bound."""
+
+from tests.admission.reviews import UID, entry, response_to, ro, spa
+from webhook.admission.response import MAX_WARNING, audit_annotations_of, status_of, warnings_of
+from webhook.admission.verdict import INVALID, Effect, Finding, Judged, Severity, Verdict
+
+
+def finding(number: int, effect: Effect = "denied", body: str = "Invalid value: 1: too much [RO002]") -> Judged:
+    severity: Severity = "warn" if effect == "warned" else "deny"
+    return Judged(Finding("RO002", severity, f"spec.targetRevisions[{number}].percent", INVALID, body), effect)
+
+
+def verdict(*findings: Judged, notices: tuple[str, ...] = (), name: str = "hello") -> Verdict:
+    allowed = all(judged.effect != "denied" for judged in findings)
+    kind = "RolloutOrchestrator"
+    return Verdict(UID, allowed, "validate", kind=kind, name=name, findings=findings, notices=notices)
+
+
+def test_a_denial_is_a_status_whose_causes_are_whole_by_themselves() -> None:
+    body = (
+        "Invalid value: 5: must not exceed spec.stageMaxScale (3) [SPA002]; "
+        "lower it, or raise spec.stageMaxScale (0 stands for no limit)"
+    )
+    assert response_to(spa({"stageMinScale": 5, "stageMaxScale": 3}), path="/validate") == {
+        "uid": UID,
+        "allowed": False,
+        "status": {
+            "status": "Failure",
+            "message": f'StagePodAutoscaler.serving.knative.dev "hello-00002" is invalid: spec.stageMinScale: {body}',
+            "reason": "Invalid",
+            "details": {
+                "name": "hello-00002",
+                "group": "serving.knative.dev",
+                "kind": "StagePodAutoscaler",
+                "causes": [{"reason": "FieldValueInvalid", "message": body, "field": "spec.stageMinScale"}],
+            },
+            "code": 422,
+        },
+        "auditAnnotations": {"denied": "SPA002"},
+    }
+
+
+def test_the_reasons_of_causes_are_those_of_field_errors() -> None:
+    obj = ro(
+        {
+            "rolloutStrategy": "fast",
+            "targetRevisions": [entry("a"), entry("b", 101), entry("b", 0, "down")],
+        }
+    )
+    causes = response_to(obj)["status"]["details"]["causes"]
+    assert [(cause["field"], cause["reason"]) for cause in causes] == [
+        ("spec.targetRevisions[2].revisionName", "FieldValueDuplicate"),
+        ("spec.targetRevisions[1].percent", "FieldValueInvalid"),
+        ("spec.targetRevisions[0].percent", "FieldValueRequired"),
+        ("spec.targetRevisions", "FieldValueInvalid"),
+        ("spec.rolloutStrategy", "FieldValueNotSupported"),
+    ]
+
+
+def test_several_findings_stand_in_brackets() -> None:
+    message = status_of(verdict(finding(0), finding(1)))["message"]
+    assert message == (
+        'RolloutOrchestrator.serving.knative.dev "hello" is invalid: '
+        "[spec.targetRevisions[0].percent: Invalid value: 1: too much [RO002], "
+        "spec.targetRevisions[1].percent: Invalid value: 1: too much [RO002]]"
+    )
+
+
+def test_many_findings_are_counted() -> None:
+    status = status_of(verdict(*(finding(number) for number in range(25))))
+    causes = status["details"]["causes"]
+    assert len(causes) == 21
+    assert causes[-1] == {"reason": "FieldValueInvalid", "message": "... and 5 more", "field": "spec"}
+    assert status["message"].endswith(
+        "spec.targetRevisions[19].percent: Invalid value: 1: too much [RO002], ... and 5 more]"
+    )
+
+
+def test_exactly_as_many_as_fit_are_not_counted() -> None:
+    assert len(status_of(verdict(*(finding(number) for number in range(20))))["details"]["causes"]) == 20
+
+
+def test_warnings_are_what_did_not_deny_and_then_the_notices() -> None:
+    told = warnings_of(verdict(finding(0), finding(1, "ratcheted"), finding(2, "warned"), notices=("by the way",)))
+    assert told == [
+        "spec.targetRevisions[1].percent: Invalid value: 1: too much [RO002]",
+        "spec.targetRevisions[2].percent: Invalid value: 1: too much [RO002]",
+        "by the way",
+    ]
+
+
+def test_warnings_fit_what_an_api_server_passes_on() -> None:
+    told = warnings_of(verdict(*(finding(number, "warned", "x" * 300) for number in range(40))))
+    assert len(told) == 15
+    assert told[-1] == "... and 26 more"
+    assert {len(text) for text in told[:-1]} == {MAX_WARNING}
+    assert told[0].endswith("x...")
+    assert sum(map(len, told)) <= 4096
+
+
+def test_fifteen_warnings_are_all_told() -> None:
+    assert len(set(warnings_of(verdict(*(finding(number, "warned") for number in range(15)))))) == 15
+
+
+def test_the_audit_log_gets_the_ids_by_effect() -> None:
+    judged = (finding(0), finding(1), finding(2, "overridden"), finding(3, "warned"))
+    assert audit_annotations_of(verdict(*judged)) == {"denied": "RO002", "overridden": "RO002", "warned": "RO002"}
+    assert audit_annotations_of(verdict()) == {}
+
+
+def test_a_hostile_name_is_cut() -> None:
+    status = status_of(verdict(finding(0), name="h\n" * 10_000))
+    assert len(status["details"]["name"]) == 253
+    assert status["message"].startswith(r'RolloutOrchestrator.serving.knative.dev "h\nh\n')
+    assert "\n" not in status["message"]
