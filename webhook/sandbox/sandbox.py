@@ -1,14 +1,23 @@
 """One running sandbox: its server, its certificates and the kubeconfig files that lead to it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from webhook.sandbox.identity import ADMIN, MASTERS, Authority
-from webhook.sandbox.requestlog import RequestLog
+import yaml
 
+from webhook.sandbox.front import Front
+from webhook.sandbox.identity import ADMIN, MASTERS, Authority, authenticated
+from webhook.sandbox.objects import Object
+from webhook.sandbox.requestlog import RequestLog
+from webhook.sandbox.server import ApiServer
+
+_INSTALLER: Final = authenticated("system:apiserver", (MASTERS,))
+_DEFINITION: Final = "CustomResourceDefinition"
+_NAMESPACES: Final = ("default", "kube-node-lease", "kube-public", "kube-system")
 _NAMES: Final = ("127.0.0.1", "localhost")
 
 
@@ -47,16 +56,49 @@ class Sandbox:
         self._history = history
         self._bookmark_seconds = bookmark_seconds
         self._authority: Authority | None = None
+        self._front: Front | None = None
+        self._api: ApiServer | None = None
         self._url = ""
         self.request_log = RequestLog()
 
     def start(self) -> "Sandbox":
         """Serve; returns when requests are answered. Raises OSError if the port is taken."""
-        raise NotImplementedError
+        if self._front is not None:
+            raise RuntimeError("the sandbox is running already")
+        self._authority = Authority(self._directory)
+        api = ApiServer(self._clock, self._history, self._bookmark_seconds, self.request_log)
+        context = self._authority.server_context(_NAMES)
+        front = Front(self._port, context, api)
+        self._front, self._api = front, api
+        self._url = f"https://127.0.0.1:{front.port}"
+        api.start()
+        for value in _first_objects(manifests=self._manifests, knative=self._knative):
+            api.install(value, _INSTALLER)
+        front.start()
+        return self
 
     def stop(self) -> None:
         """End every watch and connection, free the port, delete the files; harmless when not running."""
-        raise NotImplementedError
+        if self._front is None or self._api is None or self._authority is None:
+            return
+        self._api.stop()
+        self._front.stop()
+        self._authority.remove_files()
+        self._front = self._api = self._authority = None
+
+    def map_service(self, namespace: str, name: str, host: str, port: int) -> None:
+        """Send calls of webhooks that name this Service to an address; there is no cluster network.
+
+        The webhook's certificate is still checked for ``NAME.NAMESPACE.svc``.
+        """
+        if self._api is None:
+            raise RuntimeError("the sandbox is not running; call start() first")
+        self._api.transport.map_service(namespace, name, host, port)
+
+    def forget_history(self) -> None:
+        """Forget all changes, as a compaction does: watches and continued lists from before get 410."""
+        if self._api is not None:
+            self._api.store.forget_history()
 
     def __enter__(self) -> "Sandbox":
         return self.start()
@@ -90,3 +132,20 @@ class Sandbox:
         if self._authority is None:
             raise RuntimeError("the sandbox is not running; call start() first")
         return self._authority
+
+
+def _first_objects(*, manifests: bool, knative: bool) -> Iterator[Object]:
+    for name in _NAMESPACES:
+        yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    folders = [_manifests() / "crds"] if manifests else []
+    folders += [Path(__file__).parent / "crds"] if knative else []
+    for folder in folders:
+        for file in sorted(folder.glob("*.yaml")):
+            yield from (v for v in yaml.safe_load_all(file.read_text()) if v and v["kind"] == _DEFINITION)
+
+
+def _manifests() -> Path:
+    """The folder of the namespace package ``manifests``; an editable install lists places that are no folders too."""
+    spec = find_spec("manifests")
+    found = [Path(place) for place in (spec.submodule_search_locations or ())] if spec is not None else []
+    return next(place for place in found if (place / "crds").is_dir())

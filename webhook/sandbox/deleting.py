@@ -1,0 +1,164 @@
+"""Delete: at once, or by marking what has a grace period, finalizers or contents."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from webhook.sandbox.admission.attributes import DELETE, Attributes
+from webhook.sandbox.admission.chain import Chain
+from webhook.sandbox.calls import Call
+from webhook.sandbox.failures import bad_request, conflict, forbidden_field, invalid, not_found, success
+from webhook.sandbox.intake import parse
+from webhook.sandbox.objects import Object, format_time, metadata, name_of, uid_of
+from webhook.sandbox.resources import Resource
+from webhook.sandbox.store import Store, VersionConflict
+from webhook.sandbox.strategy import merged_metadata
+
+ORPHAN: Final = "orphan"
+FOREGROUND: Final = "foregroundDeletion"
+_POLICIES: Final = ("Orphan", "Background", "Foreground")
+
+
+class Deleter:
+    """Carries deletions through preconditions and admission into the store."""
+
+    def __init__(self, store: Store, chain: Chain, clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._chain = chain
+        self._clock = clock
+
+    def delete(self, call: Call) -> tuple[Object, bool]:
+        """Delete one object; returns the answer, and whether it is the object itself. Raises ApiError."""
+        options = _options(call)
+        for _ in range(10):
+            live = self._store.get(call.resource.place, call.key)
+            if live is None:
+                raise not_found(call.resource.plural, call.resource.group, call.name)
+            _check_preconditions(options.get("preconditions") or {}, live, call.resource)
+            self._admit(call, live, options)
+            try:
+                return self._end(call, live, options)
+            except VersionConflict:
+                continue
+        raise conflict(call.resource.plural, call.resource.group, call.name)
+
+    def _admit(self, call: Call, live: Object, options: Object) -> None:
+        attributes = Attributes(
+            DELETE,
+            call.resource,
+            "",
+            call.namespace or (call.name if call.resource.kind == "Namespace" and not call.resource.group else ""),
+            name_of(live),
+            None,
+            live,
+            call.options("DeleteOptions") | {k: v for k, v in options.items() if k not in ("kind", "apiVersion")},
+            call.dry_run,
+            call.user,
+            self._chain.namespace(call.namespace),
+            call.warnings,
+        )
+        self._chain.mutate(attributes, lambda changed: changed)
+        self._chain.validate(attributes)
+
+    def _end(self, call: Call, live: Object, options: Object) -> tuple[Object, bool]:
+        resource = call.resource
+        marked = self._marked(live, resource, options)
+        meta = metadata(marked)
+        waits = bool(meta.get("finalizers")) or bool(meta.get("deletionGracePeriodSeconds"))
+        if resource.kind == "Namespace" and not resource.group and (marked.get("spec") or {}).get("finalizers"):
+            waits = True
+        dry_run = call.dry_run or options.get("dryRun") == ["All"]
+        if waits:
+            if marked is live or dry_run:
+                return marked, True
+            return self._store.update(resource.place, marked, live), True
+        if not dry_run:
+            live = self._store.delete(resource.place, live)
+        if resource.returns_deleted:
+            return live, True
+        details = {"name": name_of(live), "group": resource.group, "kind": resource.plural, "uid": uid_of(live)}
+        return success({key: value for key, value in details.items() if value}), False
+
+    def _marked(self, live: Object, resource: Resource, options: Object) -> Object:
+        grace = _grace(live, resource, options)
+        meta = metadata(live)
+        finalizers = _finalizers(list(meta.get("finalizers") or []), options)
+        before = meta.get("deletionGracePeriodSeconds")
+        if "deletionTimestamp" in meta and finalizers == (meta.get("finalizers") or []):
+            if before is None or grace >= before:
+                return live
+            end = self._clock() + timedelta(seconds=grace - before)
+            return merged_metadata(live, deletionTimestamp=format_time(end), deletionGracePeriodSeconds=grace)
+        changed: dict[str, Any] = {"finalizers": finalizers or None}
+        if "deletionTimestamp" not in meta:
+            changed["deletionTimestamp"] = format_time(self._clock() + timedelta(seconds=grace))
+            changed["deletionGracePeriodSeconds"] = grace
+            if meta.get("generation"):
+                changed["generation"] = meta["generation"] + 1
+        marked = merged_metadata(live, **changed)
+        if resource.kind == "Namespace" and not resource.group:
+            marked = {**marked, "status": {**(marked.get("status") or {}), "phase": "Terminating"}}
+            marked = merged_metadata(marked, deletionGracePeriodSeconds=None)
+        return marked
+
+
+def _options(call: Call) -> Object:
+    value: Any = parse(call.body, call.content_type, []) if call.body.strip() else {}
+    if not isinstance(value, dict) or value.get("kind") not in (None, "DeleteOptions"):
+        raise bad_request("the body of a deletion must be DeleteOptions")
+    options: Object = dict(value)
+    for name in ("gracePeriodSeconds", "propagationPolicy", "orphanDependents"):
+        if name in call.query:
+            stated = call.query[name]
+            options[name] = int(stated) if name == "gracePeriodSeconds" and stated.lstrip("-").isdigit() else stated
+    policy, grace = options.get("propagationPolicy"), options.get("gracePeriodSeconds")
+    if options.get("orphanDependents") is not None:
+        problem = forbidden_field("orphanDependents", "the sandbox knows propagationPolicy alone")
+        raise invalid("DeleteOptions", "meta.k8s.io", "", [problem])
+    if policy not in (None, *_POLICIES):
+        problem = forbidden_field("propagationPolicy", f"must be one of {', '.join(_POLICIES)}")
+        raise invalid("DeleteOptions", "meta.k8s.io", "", [problem])
+    if grace is not None and (not isinstance(grace, int) or isinstance(grace, bool)):
+        raise bad_request("gracePeriodSeconds must be a whole number")
+    return options
+
+
+def _check_preconditions(stated: Object, live: Object, resource: Resource) -> None:
+    uid, version = stated.get("uid"), stated.get("resourceVersion")
+    if uid is not None and uid != uid_of(live):
+        raise conflict(
+            resource.plural,
+            resource.group,
+            name_of(live),
+            f"the UID in the precondition ({uid}) does not match the UID in record ({uid_of(live)}). "
+            "The object might have been deleted and then recreated",
+        )
+    if version is not None and version != metadata(live)["resourceVersion"]:
+        raise conflict(
+            resource.plural,
+            resource.group,
+            name_of(live),
+            f"the ResourceVersion in the precondition ({version}) does not match the ResourceVersion in record "
+            f"({metadata(live)['resourceVersion']}). The object might have been modified",
+        )
+
+
+def _grace(live: Object, resource: Resource, options: Object) -> int:
+    """Seconds a pod is given: as asked, else as its spec says; none before it is scheduled or after it has ended."""
+    if not resource.graceful:
+        return 0
+    spec, phase = live.get("spec") or {}, (live.get("status") or {}).get("phase")
+    if not spec.get("nodeName") or phase in ("Succeeded", "Failed"):
+        return 0
+    asked = options.get("gracePeriodSeconds")
+    seconds = asked if asked is not None else spec.get("terminationGracePeriodSeconds", 30)
+    return max(int(seconds), 0) if seconds >= 0 else 1
+
+
+def _finalizers(present: list[str], options: Object) -> list[str]:
+    policy = options.get("propagationPolicy")
+    wanted = {"Orphan": ORPHAN, "Foreground": FOREGROUND}.get(str(policy))
+    if policy is None:
+        return present
+    kept = [finalizer for finalizer in present if finalizer not in (ORPHAN, FOREGROUND)]
+    return [*kept, wanted] if wanted else kept

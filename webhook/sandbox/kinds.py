@@ -1,0 +1,71 @@
+"""What only some built-in kinds have: completion, rules and warnings of their own."""
+
+from collections.abc import Iterator
+
+from webhook.sandbox import definitions
+from webhook.sandbox.admission import policies, webhooks
+from webhook.sandbox.failures import FieldError, forbidden_field
+from webhook.sandbox.objects import Object, metadata, same
+from webhook.sandbox.resources import Resource
+from webhook.sandbox.strategy import merged_metadata
+
+
+def complete_kind(value: Object, resource: Resource, live: Object | None, now: str) -> Object:
+    """The object with what its kind's own controller or strategy adds."""
+    if resource.custom:
+        return value
+    if resource.kind == "CustomResourceDefinition":
+        value = definitions.complete(value)
+        finalizers = metadata(value).get("finalizers") or []
+        if live is None and definitions.CLEANUP not in finalizers:
+            value = merged_metadata(value, finalizers=[*finalizers, definitions.CLEANUP])
+        changed = live is None or not same(value["spec"].get("names"), live["spec"].get("names"))
+        return {**value, "status": definitions.accepted(value, now)} if changed else value
+    return value
+
+
+def kind_errors(value: Object, resource: Resource, live: Object | None) -> Iterator[FieldError]:
+    """What the kind's own rules find."""
+    if resource.custom:
+        return
+    if resource.kind == "CustomResourceDefinition":
+        yield from definitions.findings(value)
+    elif resource.kind == "ValidatingAdmissionPolicy":
+        yield from policies.findings(value)
+    elif resource.kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
+        yield from webhooks.findings(value)
+    elif resource.kind == "Pod" and live is not None:
+        yield from _pod_errors(value, live)
+
+
+def _pod_errors(value: Object, live: Object) -> Iterator[FieldError]:
+    before, after = _fixed(live["spec"]), _fixed(value["spec"])
+    if not same(before, after):
+        yield forbidden_field(
+            "spec",
+            "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
+            "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
+            "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)",
+        )
+
+
+def _fixed(spec: Object) -> Object:
+    kept = {name: member for name, member in spec.items() if name not in ("activeDeadlineSeconds", "tolerations")}
+    for name in ("containers", "initContainers"):
+        if name in kept:
+            kept[name] = [{k: v for k, v in container.items() if k != "image"} for container in kept[name]]
+    if not spec.get("nodeName"):
+        kept.pop("schedulingGates", None)
+    return kept
+
+
+def kind_warnings(value: Object, resource: Resource) -> list[str]:
+    """What the writer of such an object should know about the sandbox."""
+    if resource.kind not in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration") or resource.custom:
+        return []
+    return [
+        f"webhook {hook.get('name')}: the sandbox has no cluster network; unless service {service.get('namespace')}/"
+        f"{service.get('name')} is mapped to an address, calls of it fail"
+        for hook in value.get("webhooks") or ()
+        if (service := (hook.get("clientConfig") or {}).get("service"))
+    ]
