@@ -74,7 +74,10 @@ def findings(definition: Object) -> Iterator[FieldError]:
         yield forbidden_field(
             "spec.conversion.strategy", "the sandbox converts nothing; use None and one served version"
         )
-    versions = spec.get("versions") or []
+    yield from _versions(spec.get("versions") or [])
+
+
+def _versions(versions: list[Any]) -> Iterator[FieldError]:
     if sum(bool(version.get("storage")) for version in versions) != 1:
         yield invalid_value("spec.versions", [], "must have exactly one version marked as storage version")
     if sum(bool(version.get("served")) for version in versions) > 1:

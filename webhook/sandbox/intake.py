@@ -49,8 +49,8 @@ def typed(value: Any, resource: Resource) -> Object:
         return {**value, "kind": resource.kind, "apiVersion": resource.api_version}
     if (kind, api_version) != (resource.kind, resource.api_version):
         raise bad_request(
-            f'{kind} in version "{str(api_version).rpartition("/")[2]}" cannot be handled as a {resource.kind}: no kind '
-            f'"{kind}" is registered for version "{api_version}"'
+            f'{kind} in version "{str(api_version).rpartition("/")[2]}" cannot be handled as a {resource.kind}: '
+            f'no kind "{kind}" is registered for version "{api_version}"'
         )
     return value
 

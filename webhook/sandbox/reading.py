@@ -30,12 +30,7 @@ def get(store: Store, call: Call) -> Object:
 
 
 def _wanted(call: Call) -> Predicate:
-    chosen = selects(
-        call.query.get("labelSelector", ""),
-        call.query.get("fieldSelector", ""),
-        call.resource.place,
-        call.resource.kind,
-    )
+    chosen = selects(call.query.get("labelSelector", ""), call.query.get("fieldSelector", ""), call.resource.place)
     if not call.namespace:
         return chosen
     return lambda value: namespace_of(value) == call.namespace and chosen(value)

@@ -1,6 +1,5 @@
 """Unknown fields are removed and told, nulls that may not be are removed, defaults are filled in."""
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from webhook.sandbox.objects import Object, copy_of
@@ -24,7 +23,7 @@ def _pruned(value: Any, schema: Schema, path: str, unknown: list[str], *, root: 
     if not isinstance(value, dict):
         return value
     embedded = root or bool(schema.get("x-kubernetes-embedded-resource"))
-    properties: Mapping[str, Schema] = schema.get("properties") or {}
+    properties: dict[str, Schema] = schema.get("properties") or {}
     others = schema.get("additionalProperties")
     keep = bool(schema.get("x-kubernetes-preserve-unknown-fields")) or others is True
     result: Object = {}
@@ -45,24 +44,29 @@ def fill_defaults(value: Any, schema: Schema) -> None:
     """Remove nulls where null is not allowed, then add absent defaults, in place and all the way down."""
     if isinstance(value, list):
         items = schema.get("items")
-        if isinstance(items, dict):
-            for item in value:
-                fill_defaults(item, items)
-        return
-    if not isinstance(value, dict):
-        return
-    properties: Mapping[str, Schema] = schema.get("properties") or {}
-    others = schema.get("additionalProperties")
-    for name in [n for n, member in value.items() if member is None]:
-        known = properties.get(name, others if isinstance(others, dict) else None)
+        for item in value if isinstance(items, dict) else ():
+            fill_defaults(item, items)
+    elif isinstance(value, dict):
+        _drop_nulls(value, schema)
+        properties = schema.get("properties") or {}
+        for name, known in properties.items():
+            if "default" in known and name not in value:
+                value[name] = copy_of(known["default"])
+        for name, member in value.items():
+            inner = _known(name, schema)
+            if inner is not None:
+                fill_defaults(member, inner)
+
+
+def _drop_nulls(value: Object, schema: Schema) -> None:
+    for name in [name for name, member in value.items() if member is None]:
+        known = _known(name, schema)
         if known is not None and not known.get("nullable") and not known.get("x-kubernetes-preserve-unknown-fields"):
             del value[name]
-    for name, known in properties.items():
-        if "default" in known and name not in value:
-            value[name] = copy_of(known["default"])
-        if name in value:
-            fill_defaults(value[name], known)
-    if isinstance(others, dict):
-        for name, member in value.items():
-            if name not in properties:
-                fill_defaults(member, others)
+
+
+def _known(name: str, schema: Schema) -> Schema | None:
+    """The schema of a member; None where nothing is said about it."""
+    others = schema.get("additionalProperties")
+    found = (schema.get("properties") or {}).get(name, others)
+    return found if isinstance(found, dict) else None
