@@ -70,3 +70,9 @@ def new_namespace(plane: ControlPlane) -> Callable[..., Namespace]:
 @pytest.fixture
 def namespace(new_namespace: Callable[..., Namespace]) -> Namespace:
     return new_namespace()
+
+
+@pytest.fixture(scope="session")
+def plane_with_own_namespace(plane: ControlPlane) -> None:
+    """The namespace that Stagegate itself lives in."""
+    create_namespace(plane.admin, "stagegate-system", {})
