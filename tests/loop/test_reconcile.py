@@ -107,18 +107,30 @@ def test_a_new_generation_of_a_complete_rollout_begins_a_stage() -> None:
 
 
 def test_a_condition_that_says_what_it_said_keeps_its_time() -> None:
-    world = world_with(running(DOWN, 3, 3, 3), running(UP, 2, 2))
-    ro = rollout(STAGE, target=TARGET, conditions={**BEGUN, "StageReady": "True"})
-    before = ro.status.conditions.copy()
-    reconcile(world, ro)
+    """A new generation makes Ready Unknown; the pass finds all as it should be, and Ready is True since long ago."""
+    world = world_with(running(UP, 2, 2))
+    scales = {"StageScaleUpReady": "True", "StageScaleDownReady": "True"}
+    ro = rollout(TARGET, target=TARGET, conditions={**DONE, **scales}, recorded=TARGET, generation=2)
+    assert reconcile(world, ro) == PassResult(status_changed=True)
     times = {c.type: c.last_transition_time for c in ro.status.conditions}
-    assert times["Ready"] is not None
-    assert times["Ready"] > NOON - timedelta(seconds=1)
-    ro.status.conditions.keep_times_of(before)
-    again = ro.copy()
-    reconcile(world_with(running(DOWN, 5, 3, 3), running(UP, 2, 2)), again)
-    kept = {c.type: c.last_transition_time for c in again.status.conditions}
-    assert kept["StageReady"] == times["StageReady"]
+    assert {times["Ready"], times["StageReady"], times["LastStageReady"]} == {NOON - timedelta(hours=2)}
+
+
+def test_a_rollout_that_is_ready_begins_no_stage_of_itself() -> None:
+    world = world_with(running(UP, 2, 2), running(DOWN, 3))
+    ro = rollout(STAGE, target=TARGET, conditions=DONE, recorded=[entry(DOWN, 100)])
+    reconcile(world, ro)
+    assert {status for status, _ in conditions(ro).values()} == {"True"}
+    assert recorded(ro) == [entry(DOWN, 100)]
+
+
+def test_a_stage_no_longer_than_the_targets_is_recorded_as_it_is() -> None:
+    target = [entry(UP, 100), entry(DOWN, 0)]
+    world = world_with(running(UP, 2), running(DOWN, 0, 0, 1))
+    reached = [entry(UP, 100, "up"), entry(DOWN, None, "down", targetReplicas=0)]
+    ro = rollout(reached, target=target, conditions=BEGUN)
+    reconcile(world, ro)
+    assert recorded(ro) == reached
 
 
 def test_an_ro_that_is_being_deleted_is_not_touched() -> None:
@@ -204,7 +216,7 @@ def test_a_held_revision_is_released_in_the_pass_that_finds_the_room() -> None:
 
 def test_delays_come_back_sorted() -> None:
     later = NOON + timedelta(hours=1)
-    pods = [Pod("default", f"pod-{grace}", DOWN, later, grace) for grace in (30, 10, 45)]
+    pods = [Pod("default", f"pod-{99 - grace}", DOWN, later, grace) for grace in (30, 10, 45)]
     world = world_with(running(DOWN, 5, None, 3), running(UP, 2, 2), pods=pods)
     assert reconcile(world, rollout(STAGE, target=TARGET)).enqueue_after == (10, 30, 45)
 

@@ -76,6 +76,7 @@ def test_a_new_spa_without_revision_name_keeps_the_empty_label() -> None:
         pytest.param(entry(REV, 20, minScale=2, maxScale=5), (2, 5), id="no target: the bounds of the entry"),
         pytest.param(entry(REV, 20, minScale=4, targetReplicas=1), (1, None), id="target below the minimum"),
         pytest.param(entry(REV, 20, minScale=4, targetReplicas=4), (4, None), id="target at the minimum"),
+        pytest.param(entry(REV, None, minScale=4, targetReplicas=4), (4, None), id="and without percent"),
         pytest.param(entry(REV, 100, minScale=4, targetReplicas=1), (4, None), id="all the traffic: the minimum"),
         pytest.param(entry(REV, 99, targetReplicas=-1), (-1, None), id="a negative target is below an absent minimum"),
         pytest.param(entry(REV, None, minScale=4, targetReplicas=9), (4, None), id="no percent, where none is needed"),
