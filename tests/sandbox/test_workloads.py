@@ -84,7 +84,7 @@ def test_effective_bounds(annotations: dict[str, str], stage: tuple[int, ...], e
 @pytest.mark.parametrize(
     ("rollouts", "percent"),
     [
-        pytest.param((), 0, id="no RO: no traffic"),
+        pytest.param((), 100, id="no RO: all of it"),
         pytest.param((rollout(initial={"hello-00001": 100}),), 100, id="before the first stage: the start"),
         pytest.param((rollout(initial={"hello-00001": 100}, stage={"hello-00001": 70}),), 70, id="the stage"),
         pytest.param((rollout(initial={"hello-00001": 100}, stage={"hello-00001": None}),), 0, id="absent is none"),

@@ -34,7 +34,7 @@ def workloads(
     """A workload for every PodAutoscaler of our class that is not going away, all objects in their wire form.
 
     ``before`` is the answer at the last tick. Traffic is that of the stage of the service's RO; before the first stage
-    that of its initial revisions; without an RO, none.
+    that of its initial revisions; without an RO, all of it.
     """
     earlier = {(workload.namespace, workload.revision): workload for workload in before}
     seen = {pod.uid: pod for workload in earlier.values() for pod in workload.pods}
@@ -63,7 +63,7 @@ def workloads(
             revision=name,
             minimum=minimum,
             maximum=maximum,
-            percent=percents.get((namespace, service), {}).get(name, 0),
+            percent=percents.get((namespace, service), {name: 100}).get(name, 0),
             demand=_whole(annotations.get(DEMAND_ANNOTATION), default_demand),
             pods=tuple(pods_of.get(key, ())),
             desired=status.get("desiredScale"),

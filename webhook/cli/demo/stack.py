@@ -57,7 +57,7 @@ class Stack:
         """Make certificates, serve over HTTPS, and register. Raises ProcessFailed."""
         certificates = self.directory / "certs"
         renew(DirectoryStore(certificates), ["127.0.0.1", "localhost"], datetime.now(UTC), Terms())
-        kubeconfig = self.plane.kubeconfig_for(WEBHOOK, _groups(WEBHOOK))
+        kubeconfig = self.plane.kubeconfig_for(WEBHOOK, groups_of(WEBHOOK))
         self.webhook = self._start(
             ["serve", "--port", "0", "--cert-dir", str(certificates), "--kubeconfig", str(kubeconfig), *arguments]
         )
@@ -69,7 +69,7 @@ class Stack:
 
     def start_loop(self, arguments: Sequence[str] = ()) -> None:
         """Carry rollouts from now on."""
-        kubeconfig = self.plane.kubeconfig_for(LOOP, _groups(LOOP))
+        kubeconfig = self.plane.kubeconfig_for(LOOP, groups_of(LOOP))
         self.loop = self._start(["loop", "--kubeconfig", str(kubeconfig), *arguments])
 
     def start_autoscaler(self, pace: Pace, seconds_per_tick: float, namespace: str | None = None) -> Autoscaler:
@@ -91,6 +91,6 @@ class Stack:
         return process
 
 
-def _groups(account: str) -> tuple[str, ...]:
+def groups_of(account: str) -> tuple[str, ...]:
     """The groups that an API server gives a service account by itself, for those that trust a certificate instead."""
     return "system:serviceaccounts", f"system:serviceaccounts:{account.split(':')[2]}"

@@ -1,0 +1,155 @@
+"""One API server per worker, with webhook, loop and autoscaler on it; a namespace for each test."""
+
+import itertools
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.integration.place import ROS, Place, eventually
+from tests.integration.user import User
+from webhook.cli.demo.control_plane import ControlPlane
+from webhook.cli.demo.knative import Knative
+from webhook.cli.demo.stack import LOOP, Stack, groups_of
+from webhook.sandbox.autoscaler import Pace
+
+NO_CONTROL_PLANE = 3
+UPSTREAM = "system:serviceaccount:knative-serving:controller"
+PEOPLE = "people"
+MASTERS = "system:masters"
+HISTORY = 300
+"""How many changes of a resource the sandbox remembers for watches: few, so that a test can outlive them."""
+
+_numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.integration)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("integration")
+
+
+@pytest.fixture(scope="session")
+def plane(request: pytest.FixtureRequest, folder: Path) -> Iterator[ControlPlane]:
+    """The API server: the sandbox, or with ``--control-plane real`` a real one."""
+    if request.config.getoption("--control-plane") == "sandbox":
+        from webhook.sandbox import Sandbox
+
+        with Sandbox(folder / "sandbox", history=HISTORY, bookmark_seconds=1.0) as sandbox:
+            yield sandbox
+        return
+
+    from tests.controlplane import ControlPlane, Unavailable
+
+    try:
+        running = ControlPlane.start(controller_manager=True)
+    except Unavailable as reason:
+        pytest.exit(str(reason), returncode=NO_CONTROL_PLANE)
+    with running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stack(plane: ControlPlane, folder: Path) -> Iterator[Stack]:
+    """Manifests installed, the webhook registered and in force; the loop does not run."""
+    with Stack(plane, folder) as stack:
+        stack.install()
+        stack.start_webhook()
+        default = Place("default")
+        admin = User(plane.kubeconfig, None, folder)
+        rehearsal = default.rollout("rehearsal")
+        eventually(
+            lambda: "rolloutStrategy" in admin.create(default.path(ROS), rehearsal, dryRun="All").body.get("spec", {}),
+            "the webhook is called",
+        )
+        admin.close()
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def running(stack: Stack) -> Stack:
+    """The same, and the loop carries rollouts, and simulated replicas move ten times a second."""
+    Knative(stack.client, "default", "hello", 10).make_node()
+    stack.start_autoscaler(Pace(stable_ticks=1000), 0.1)
+    stack.start_loop()
+    return stack
+
+
+@pytest.fixture(scope="session")
+def kubectl(plane: ControlPlane) -> str | None:
+    """The program that belongs to the API server, else the one that is installed; None where there is none."""
+    binaries = getattr(plane, "binaries", None)
+    return str(binaries.kubectl) if binaries is not None else shutil.which("kubectl")
+
+
+@pytest.fixture
+def needs_kubectl(kubectl: str | None) -> None:
+    if kubectl is None:
+        pytest.skip("kubectl is not installed")
+
+
+@pytest.fixture(scope="session")
+def user(stack: Stack, kubectl: str | None, folder: Path) -> Iterator[Callable[..., User]]:
+    """Make a user of this name and these groups."""
+    with ExitStack() as ends:
+
+        def user(name: str, *groups: str) -> User:
+            made = User(stack.plane.kubeconfig_for(name, groups), kubectl, folder)
+            ends.callback(made.close)
+            return made
+
+        yield user
+
+
+@pytest.fixture(scope="session")
+def admin(user: Callable[..., User]) -> User:
+    """Somebody who may do everything."""
+    return user("admin", MASTERS)
+
+
+@pytest.fixture(scope="session")
+def person(user: Callable[..., User]) -> User:
+    """Somebody who edits objects in all namespaces."""
+    return user("jane", PEOPLE)
+
+
+@pytest.fixture(scope="session")
+def loop_account(user: Callable[..., User]) -> User:
+    """The companion loop's own account, with the roles of the manifests."""
+    return user(LOOP, *groups_of(LOOP))
+
+
+@pytest.fixture(scope="session")
+def upstream(user: Callable[..., User]) -> User:
+    """Upstream's controllers, who own these objects too. Their rights are Knative's business; here they have all."""
+    return user(UPSTREAM, MASTERS)
+
+
+@pytest.fixture(scope="session")
+def new_place(stack: Stack, admin: User) -> Iterator[Callable[..., Place]]:
+    """Make a namespace with these labels; all go at the end."""
+    made: list[str] = []
+
+    def new_place(**labels: str) -> Place:
+        name = f"test-{next(_numbers)}"
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+        answer = admin.create("/api/v1/namespaces", namespace)
+        assert answer.done, answer.message
+        made.append(name)
+        return Place(name)
+
+    yield new_place
+    for name in made:
+        admin.delete(f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture
+def place(new_place: Callable[..., Place]) -> Place:
+    return new_place()
