@@ -22,17 +22,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def binaries(request: pytest.FixtureRequest) -> Binaries:
+def binaries(pytestconfig: pytest.Config) -> Binaries:
     """The programs. With ``--control-plane real`` they are made if need be; else tests skip where there are none."""
-    try:
-        if request.config.getoption("--control-plane") == "real":
-            return Binaries.find_or_make()
-        found = Binaries.find()
-    except Unavailable as reason:
-        pytest.exit(str(reason), returncode=NO_CONTROL_PLANE)
+    found = programs(pytestconfig, controller_manager=False)
     if found is None:
         pytest.skip("no kube-apiserver here; --control-plane real gets one")
     return found
+
+
+@pytest.fixture(scope="session")
+def binaries_with_controller_manager(pytestconfig: pytest.Config) -> Binaries:
+    found = programs(pytestconfig, controller_manager=True)
+    if found is None or found.kube_controller_manager is None:
+        pytest.skip("no kube-controller-manager here; --control-plane real gets one")
+    return found
+
+
+def programs(config: pytest.Config, *, controller_manager: bool) -> Binaries | None:
+    try:
+        if config.getoption("--control-plane") == "real":
+            return Binaries.find_or_make(controller_manager=controller_manager)
+        return Binaries.find()
+    except Unavailable as reason:
+        pytest.exit(str(reason), returncode=NO_CONTROL_PLANE)
 
 
 @pytest.fixture(scope="session")
