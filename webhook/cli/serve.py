@@ -87,7 +87,6 @@ def run(arguments: argparse.Namespace) -> int:
     from webhook.server.service import Service
     from webhook.server.tally import Tally
 
-    logs.set_up(arguments.log_format, arguments.log_level)
     tally = Tally()
     pair_files = _load(pair, arguments.tls_min, tally)
     feed = None if arguments.standalone else _feed(arguments.kubeconfig, tally)
@@ -102,6 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
         feed,
         on_ready=lambda: print(f"serving {url}", flush=True),
     )
+    logs.set_up(arguments.log_format, arguments.log_level)
     Application(service, listener).run()
     return 0
 
@@ -113,8 +113,9 @@ def _limits(arguments: argparse.Namespace) -> "Limits":
         raise CommandError(f"--max-connections {arguments.max_connections}: must be at least 1", USAGE)
     for name in ("handshake_timeout", "header_timeout", "body_timeout", "drain"):
         seconds = getattr(arguments, name)
-        if not (0 if name == "drain" else 0.1) <= seconds <= 600:
-            raise CommandError(f"--{name.replace('_', '-')} {seconds:g}: must be from 0.1 to 600 seconds", USAGE)
+        least = 0 if name == "drain" else 0.1
+        if not least <= seconds <= 600:
+            raise CommandError(f"--{name.replace('_', '-')} {seconds:g}: must be from {least} to 600 seconds", USAGE)
     return Limits(
         connections=_most_connections(arguments.max_connections),
         handshake_seconds=arguments.handshake_timeout,

@@ -33,7 +33,7 @@ class ClusterFeed:
 
     def __init__(self, client: Client, clock: Clock, tally: Tally) -> None:
         self.rollouts = ReflectedRollouts(clock)
-        self._reflectors = (
+        self.reflectors = (
             Reflector(
                 client,
                 ROLLOUT_ORCHESTRATORS,
@@ -56,23 +56,23 @@ class ClusterFeed:
                 pace=PACE,
             ),
         )
-        self.rollouts.reflector = self._reflectors[0]
+        self.rollouts.reflector = self.reflectors[0]
 
     def start(self) -> None:
         """Begin to list and watch."""
-        for reflector in self._reflectors:
+        for reflector in self.reflectors:
             reflector.start()
 
     def stop(self) -> None:
         """Give the watches up."""
-        for reflector in self._reflectors:
+        for reflector in self.reflectors:
             reflector.stop()
 
     def unsynced(self) -> str:
         """What has not been read yet, and why as far as it is known; empty when all has."""
         return "; ".join(
             f"{reflector.resource.full_name} not read yet{f': {reflector.trouble}' if reflector.trouble else ''}"
-            for reflector in self._reflectors
+            for reflector in self.reflectors
             if not reflector.synced
         )
 

@@ -26,7 +26,12 @@ class TextLine(logging.Formatter):
         facts = facts_of(record)
         head = f"{facts.pop('time')} {facts.pop('level'):7} {facts.pop('message')}"
         facts.pop("logger")
-        return " ".join([head, *(f"{name}={value}" for name, value in facts.items())])
+        return " ".join([head, *(f"{name}={_word(value)}" for name, value in facts.items())])
+
+
+def _word(value: object) -> str:
+    text = str(value)
+    return text if text.isprintable() and " " not in text else json.dumps(text)
 
 
 def facts_of(record: logging.LogRecord) -> dict[str, Any]:

@@ -1,0 +1,156 @@
+"""ROs and namespaces from the API server to the lookup, one step of a reflector at a time."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from webhook.cluster.client import Client
+from webhook.cluster.errors import Call, Forbidden
+from webhook.cluster.transport import Request
+from webhook.server.cluster_feed import ClusterFeed
+from webhook.server.tally import Tally
+
+
+class Clock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.seconds, UTC)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def boottime(self) -> float:
+        return self.seconds
+
+
+class Events:
+    """A watch that tells these events and ends."""
+
+    def __init__(self, events: list[Any]) -> None:
+        self._events = events
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._events)
+
+    def close(self) -> None:
+        """As every stream."""
+
+
+class Server:
+    """An API server of lists and watches, by plural; what it was asked is kept."""
+
+    def __init__(self) -> None:
+        self.lists: dict[str, list[Any]] = {}
+        self.events: dict[str, list[Any]] = {}
+        self.asked: list[Request] = []
+
+    def send(self, request: Request) -> Any:
+        self.asked.append(request)
+        plural = request.path.rpartition("/")[2]
+        if plural not in self.lists:
+            raise Forbidden(Call("list", plural), "not allowed", status=403)
+        return {"items": self.lists[plural], "metadata": {"resourceVersion": "10"}}
+
+    def stream(self, request: Request) -> Events:
+        self.asked.append(request)
+        return Events(self.events.pop(request.path.rpartition("/")[2], []))
+
+
+def ro(name: str, version: str, **spec: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "namespace": "default", "uid": f"uid-{name}", "resourceVersion": version},
+        "spec": spec or {"targetRevisions": [{"revisionName": f"{name}-00001", "minScale": 2}]},
+    }
+
+
+def namespace(name: str, version: str, **labels: str) -> dict[str, Any]:
+    spelled = {f"stagegate.dev/{key}": value for key, value in labels.items()}
+    return {"metadata": {"name": name, "resourceVersion": version, "uid": name, "labels": spelled}}
+
+
+def make(server: Server) -> tuple[ClusterFeed, Clock, Tally]:
+    clock, tally = Clock(), Tally()
+    return ClusterFeed(Client(server, field_manager="test"), clock, tally), clock, tally
+
+
+def step(feed: ClusterFeed) -> None:
+    for reflector in feed.reflectors:
+        reflector.step()
+
+
+def test_listed_objects_are_found() -> None:
+    server = Server()
+    server.lists = {
+        "rolloutorchestrators": [ro("hello", "5")],
+        "namespaces": [namespace("default", "6", enforce="warn")],
+    }
+    feed, _, _ = make(server)
+    step(feed)
+    found = feed.rollouts.rollout("default", "hello")
+    assert found is not None
+    assert found.entries["hello-00001"].min_scale == 2
+    assert [each.name for each in feed.rollouts.rollouts_listing("default", "hello-00001")] == ["hello"]
+    assert feed.rollouts.enforcement("default") == "warn"
+    assert feed.unsynced() == ""
+
+
+def test_events_change_what_is_found() -> None:
+    server = Server()
+    server.lists = {
+        "rolloutorchestrators": [ro("a", "5"), ro("b", "6")],
+        "namespaces": [namespace("n", "6", enforce="warn")],
+    }
+    server.events = {
+        "rolloutorchestrators": [
+            {"type": "DELETED", "object": ro("a", "11")},
+            {"type": "ADDED", "object": ro("c", "12")},
+            {"type": "MODIFIED", "object": ro("b", "13", targetRevisions=[{"revisionName": "x", "minScale": 7}])},
+        ],
+        "namespaces": [{"type": "DELETED", "object": namespace("n", "14", enforce="warn")}],
+    }
+    feed, _, tally = make(server)
+    step(feed)
+    assert feed.rollouts.rollout("default", "a") is None
+    assert feed.rollouts.rollout("default", "c") is not None
+    changed = feed.rollouts.rollout("default", "b")
+    assert changed is not None
+    assert changed.entries["x"].min_scale == 7
+    assert feed.rollouts.enforcement("n") is None
+    assert tally.reflected["rolloutorchestrators", "event"] == 3
+
+
+def test_only_labelled_namespaces_are_asked_for() -> None:
+    server = Server()
+    server.lists = {"rolloutorchestrators": [], "namespaces": []}
+    feed, _, _ = make(server)
+    step(feed)
+    selectors = {each.query.get("labelSelector") for each in server.asked if each.path.endswith("/namespaces")}
+    assert selectors == {"stagegate.dev/enforce"}
+
+
+def test_the_lookup_is_as_old_as_the_last_word_of_the_server() -> None:
+    server = Server()
+    server.lists = {"rolloutorchestrators": [], "namespaces": []}
+    feed, clock, _ = make(server)
+    assert feed.rollouts.age() is None
+    step(feed)
+    assert feed.rollouts.age() == 0
+    clock.seconds += 40
+    assert feed.rollouts.age() == 40
+    step(feed)
+    assert feed.rollouts.age() == 0
+
+
+def test_what_is_not_read_yet_is_named_with_its_reason() -> None:
+    server = Server()
+    feed, _, _ = make(server)
+    assert feed.unsynced() == "rolloutorchestrators.serving.knative.dev not read yet; namespaces not read yet"
+    step(feed)
+    assert feed.unsynced().startswith(
+        "rolloutorchestrators.serving.knative.dev not read yet: list rolloutorchestrators: not allowed; namespaces"
+    )
+    assert feed.rollouts.age() is None
