@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.objects import ROLLING, STARTING, entry, revision, rollout, running, spa
+from tests.objects import ROLLING, STARTING, entry, rollout, running, spa
 from tests.vectors.world import World
-from webhook.api import InvalidRollout, MissingObservation, RolloutOrchestrator
+from webhook.api import MissingObservation, RolloutOrchestrator
 from webhook.strategies import BaseScaleStep, ScaleUpStep
 from webhook.strategies.stage import up_and_down
 
@@ -44,13 +44,6 @@ def test_quiet_writes_send_no_update_that_changes_nothing() -> None:
     world.add(spa(UP, 2, 9))
     execute(world, rollout(STAGE))
     assert world.requests == []
-
-
-def test_no_panic_names_the_entry_that_lacks_its_percent() -> None:
-    stage = [entry(DOWN, 60, "down"), entry(UP, None, "up", minScale=3, targetReplicas=2)]
-    with pytest.raises(InvalidRollout) as caught:
-        execute(World(), rollout(stage))
-    assert caught.value.field == "spec.stageTargetRevisions[1].percent"
 
 
 def test_a_revision_that_runs_and_is_reported_is_ready() -> None:
@@ -110,12 +103,3 @@ def test_the_status_says_what_is_waited_for() -> None:
         "LastStageReady": ("Unknown", "RevisionRollingInProgress", ROLLING),
         "Ready": ("Unknown", "RevisionRollingInProgress", ROLLING),
     }
-
-
-def test_one_revision_alone_can_be_given_its_spa() -> None:
-    world = World()
-    base = BaseScaleStep(world, world)
-    stored = base.create_or_update_spa_rev(
-        rollout(STAGE), revision(UP, 40, minScale=1), True, lambda spa, rev, ready: spa.with_bounds(rev.min_scale, 8)
-    )
-    assert (stored, world.bounds()) == (world.spa(UP), {UP: (1, 8)})

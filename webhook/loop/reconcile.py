@@ -19,7 +19,7 @@ class SPADeleter(Protocol):
     """Deletes SPAs, on condition that uid and resource version are still those it was read with."""
 
     def delete(self, spa: StagePodAutoscaler) -> None:
-        """Raises the client's error."""
+        """Raises the client's error; one that is gone already is none."""
         ...
 
 
