@@ -35,7 +35,7 @@ _TRIMS: Final[Mapping[Resource, Trim]] = {
     STAGE_POD_AUTOSCALERS: whole,
     POD_AUTOSCALERS: only("status.desiredScale", "status.actualScale"),
     REVISIONS: only(),
-    PODS: only("status.phase"),
+    PODS: only("metadata.deletionGracePeriodSeconds", "status.phase"),
     DEPLOYMENTS: only("spec.replicas", "status.availableReplicas", "status.conditions"),
     KNATIVE_SERVICES: only("metadata.annotations", "spec.template.metadata.annotations"),
     ROUTES: only("status.traffic"),

@@ -48,9 +48,9 @@ def news_of_status(before: RolloutOrchestrator, after: RolloutOrchestrator) -> l
         return was.get(type_) is not None and not was.is_true(type_) and now.is_true(type_)
 
     if became_true(STAGE_SCALE_UP_READY):
-        news.append(News("Normal", SCALED_UP, f"up: {_names(entry for entry in stage if entry.goes_up)}"))
+        news.append(News("Normal", SCALED_UP, f"up: {_goals(entry for entry in stage if entry.goes_up)}"))
     if became_true(STAGE_SCALE_DOWN_READY):
-        news.append(News("Normal", SCALED_DOWN, f"down: {_names(entry for entry in stage if entry.goes_down)}"))
+        news.append(News("Normal", SCALED_DOWN, f"down: {_goals(entry for entry in stage if entry.goes_down)}"))
     if became_true(STAGE_READY):
         news.append(News("Normal", STAGE_COMPLETE, described(after.status.stage_revision_status)))
     if became_true(LAST_STAGE_READY):
@@ -100,8 +100,8 @@ def _goal(entry: TargetRevision) -> str:
     return "1 replica" if entry.target_replicas == 1 else f"{entry.target_replicas} replicas"
 
 
-def _names(entries: Iterable[TargetRevision]) -> str:
-    return ", ".join(entry.revision_name for entry in entries) or "nothing to do"
+def _goals(entries: Iterable[TargetRevision]) -> str:
+    return ", ".join(f"{entry.revision_name} to {_goal(entry)}" for entry in entries) or "nothing to do"
 
 
 def _without_percent(entry: TargetRevision) -> tuple[str, str, int | None]:

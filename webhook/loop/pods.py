@@ -1,7 +1,7 @@
 """Pods in the cluster: which ones terminate, and the end of those that hang."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from webhook.api import wire
@@ -16,21 +16,24 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 class ClusterPods:
-    """Pod client of a pass. The API is asked only while the cache shows that something terminates."""
+    """Pod client of a pass. The API is asked only where the cache cannot see pods.
+
+    A cache that lags behind does no harm: a pod is deleted on condition of the very version that was seen.
+    """
 
     def __init__(self, client: Client, cache: Cache) -> None:
         self._client = client
         self._cache = cache
 
     def list_terminating(self, namespace: str, revision: str) -> Sequence[TerminatingPod] | None:
-        if self._cache.synced and not any(map(is_terminating, self._seen(namespace, revision))):
-            return ()
+        if self._cache.synced:
+            return _terminating(self._seen(namespace, revision))
         try:
             page = self._client.list(PODS, namespace, label_selector=f"{REVISION_LABEL}={revision}")
         except ApiError as problem:
             _LOG.warning("%s", problem)
             return None
-        return [pod for one in page.get("items") or [] if (pod := terminating_pod(one)) is not None]
+        return _terminating(page.get("items") or [])
 
     def delete_now(self, pod: TerminatingPod) -> None:
         try:
@@ -54,6 +57,10 @@ class ClusterPods:
 
     def _seen(self, namespace: str, revision: str) -> list[wire.Wire]:
         return self._cache.store.by_index(BY_REVISION, f"{namespace}/{revision}")
+
+
+def _terminating(pods: Iterable[Mapping[str, Any]]) -> list[TerminatingPod]:
+    return [pod for one in pods if (pod := terminating_pod(one)) is not None]
 
 
 def is_terminating(pod: Mapping[str, Any]) -> bool:

@@ -73,6 +73,8 @@ def _obstacle(entry: TargetRevision, deployment: Mapping[str, Any] | None) -> st
     status = deployment.get("status") or {}
     replicas = (deployment.get("spec") or {}).get("replicas")
     available = status.get("availableReplicas") or 0
+    if replicas is None:
+        return f"Deployment {name} of revision {entry.revision_name} does not say how many replicas it wants"
     if replicas == 0 and not entry.goes_up:
         return None
     says_available = any(

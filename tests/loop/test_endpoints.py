@@ -1,0 +1,52 @@
+"""The loop's own pages, over a real socket."""
+
+import socket
+import urllib.error
+import urllib.request
+
+import pytest
+
+from webhook.loop.endpoints import Endpoints, Page
+
+
+@pytest.fixture
+def pages() -> dict[str, Page]:
+    return {"/healthz": lambda: (200, b"ok\n"), "/readyz": lambda: (503, b"not yet\n")}
+
+
+def get(port: int, path: str) -> tuple[int, bytes]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as answer:
+        with answer:
+            return answer.code, answer.read()
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("/healthz", (200, b"ok\n")),
+        ("/readyz", (503, b"not yet\n")),
+        ("/readyz?verbose", (503, b"not yet\n")),
+        ("/etc/passwd", (404, b"not found\n")),
+        ("/", (404, b"not found\n")),
+    ],
+)
+def test_pages(pages: dict[str, Page], path: str, answer: tuple[int, bytes]) -> None:
+    endpoints = Endpoints("127.0.0.1", 0, pages)
+    endpoints.start()
+    try:
+        assert get(endpoints.port, path) == answer
+    finally:
+        endpoints.stop()
+
+
+def test_a_caller_that_says_nothing_holds_nobody_up() -> None:
+    endpoints = Endpoints("127.0.0.1", 0, {"/healthz": lambda: (200, b"ok\n")})
+    endpoints.start()
+    try:
+        with socket.create_connection(("127.0.0.1", endpoints.port)):
+            assert get(endpoints.port, "/healthz") == (200, b"ok\n")
+    finally:
+        endpoints.stop()

@@ -1,0 +1,107 @@
+"""SPAs in the cluster: what an update, a creation and a deletion are on the wire."""
+
+import pytest
+
+from tests.cluster.fake_api import FakeApi
+from tests.cluster.fake_clock import FakeClock
+from webhook.api import StagePodAutoscaler
+from webhook.api.kinds import SERVICE_LABEL
+from webhook.cluster.client import APPLY_PATCH, MERGE_PATCH, Client
+from webhook.cluster.errors import AlreadyExists, Conflict
+from webhook.cluster.resource import STAGE_POD_AUTOSCALERS
+from webhook.cluster.store import Store, by_label
+from webhook.loop.spas import ClusterSPAs
+from webhook.loop.writer import Writer
+
+
+class World:
+    def __init__(self, orphan: bool = True) -> None:
+        self.api = FakeApi()
+        self.api.serve(STAGE_POD_AUTOSCALERS)
+        self.store = Store(FakeClock().monotonic, {"service": by_label(SERVICE_LABEL)})
+        writer = Writer(Client(self.api, field_manager="loop"), STAGE_POD_AUTOSCALERS, self.store)
+        self.spas = ClusterSPAs(self.store, writer, lambda spa: orphan)
+
+    def stored(self, name: str = "a", **spec: int) -> StagePodAutoscaler:
+        metadata = {"name": name, "labels": {SERVICE_LABEL: "hello"}}
+        self.store.assume(self.api.put(STAGE_POD_AUTOSCALERS, {"metadata": metadata, "spec": spec}))
+        found = self.spas.get("default", name)
+        assert found is not None
+        return found
+
+
+def test_an_update_is_an_apply_of_the_bounds_alone_on_condition_of_uid_and_version() -> None:
+    world = World()
+    spa = world.stored(stageMinScale=1, stageMaxScale=5)
+    updated = world.spas.update(spa.with_bounds(2, 3))
+    assert (updated.stage_min_scale, updated.stage_max_scale) == (2, 3)
+    assert world.api.requests[-1].content_type == APPLY_PATCH
+    assert world.api.writes[0].body == {
+        "apiVersion": "serving.knative.dev/v1",
+        "kind": "StagePodAutoscaler",
+        "metadata": {
+            "name": "a",
+            "namespace": "default",
+            "uid": "uid-a",
+            "resourceVersion": spa.metadata.resource_version,
+        },
+        "spec": {"stageMinScale": 2, "stageMaxScale": 3},
+    }
+
+
+def test_a_bound_that_an_apply_leaves_in_place_is_taken_away() -> None:
+    world = World()
+    spa = world.stored(stageMinScale=1, stageMaxScale=5)
+    updated = world.spas.update(spa.with_bounds(2, None))
+    assert (updated.stage_min_scale, updated.stage_max_scale) == (2, None)
+    assert [request.content_type for request in world.api.requests] == [APPLY_PATCH, MERGE_PATCH]
+    assert world.api.writes[1].body["spec"] == {"stageMaxScale": None}
+
+
+def test_what_was_written_is_read_at_once() -> None:
+    world = World()
+    world.spas.update(world.stored(stageMinScale=1).with_bounds(0, 1))
+    read = world.spas.get("default", "a")
+    assert read is not None
+    assert (read.stage_min_scale, read.stage_max_scale) == (0, 1)
+    assert [spa.name for spa in world.spas.list("default", {SERVICE_LABEL: "hello"})] == ["a"]
+    assert world.spas.list("default", {SERVICE_LABEL: "other"}) == []
+    assert [spa.name for spa in world.spas.list("default", {})] == ["a"]
+
+
+def test_an_update_of_what_has_moved_on_is_a_conflict_and_shows_what_is_there_now() -> None:
+    world = World()
+    spa = world.stored(stageMinScale=1)
+    world.api.put(STAGE_POD_AUTOSCALERS, {**spa.to_dict(), "spec": {"stageMinScale": 9}})
+    with pytest.raises(Conflict):
+        world.spas.update(spa.with_bounds(2, 3))
+    read = world.spas.get("default", "a")
+    assert read is not None
+    assert read.stage_min_scale == 9
+
+
+def test_a_creation_of_what_exists_shows_what_is_there() -> None:
+    world = World()
+    world.api.put(STAGE_POD_AUTOSCALERS, {"metadata": {"name": "a"}, "spec": {"stageMinScale": 4}})
+    new = StagePodAutoscaler.from_dict({"metadata": {"namespace": "default", "name": "a"}, "spec": {}})
+    with pytest.raises(AlreadyExists):
+        world.spas.create(new)
+    read = world.spas.get("default", "a")
+    assert read is not None
+    assert read.stage_min_scale == 4
+
+
+@pytest.mark.parametrize("gone_already", [False, True])
+def test_a_deleted_spa_is_not_read_again(gone_already: bool) -> None:
+    world = World()
+    spa = world.stored()
+    if gone_already:
+        world.api.remove(STAGE_POD_AUTOSCALERS, "default", "a")
+    world.spas.delete(spa)
+    assert world.spas.get("default", "a") is None
+
+
+def test_an_spa_that_is_no_orphan_after_all_stays() -> None:
+    world = World(orphan=False)
+    world.spas.delete(world.stored())
+    assert world.api.writes == []

@@ -1,0 +1,97 @@
+"""Workers: what becomes of a key, by how its work ended."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.cluster.fake_clock import FakeClock
+from webhook.api import MalformedObject
+from webhook.cluster.errors import Call, Conflict, Forbidden, Invalid, NotFound, TooManyRequests, Unavailable
+from webhook.cluster.work_queue import WorkQueue
+from webhook.loop.rollouts import Outcome
+from webhook.loop.routing import ROLLOUT, Key
+from webhook.loop.workers import Workers
+
+HELLO = Key(ROLLOUT, "default", "hello")
+CALL = Call("patch", "rolloutorchestrators", "default", "hello")
+
+
+class World:
+    def __init__(self, work: Callable[[Key], Outcome]) -> None:
+        self.clock = FakeClock()
+        self.queue: WorkQueue[Key] = WorkQueue(self.clock.monotonic, base=1.0)
+        self.results: list[str] = []
+        self.workers = Workers(self.queue, work, self, 1)
+
+    def reconciled(self, kind: str, result: str, seconds: float) -> None:
+        self.results.append(result)
+
+    def due_in(self) -> float | None:
+        """Seconds until the key comes back, None when it does not."""
+        for seconds in (0.0, 1.0, 2.0, 5.0, 7.0, 60.0):
+            before = self.clock.elapsed
+            self.clock.elapsed = seconds
+            if self.queue.take(0.0) is not None:
+                return seconds
+            self.clock.elapsed = max(before, seconds)
+        return None
+
+
+def raises(problem: Exception) -> Callable[[Key], Outcome]:
+    def work(_key: Key) -> Outcome:
+        raise problem
+
+    return work
+
+
+@pytest.mark.parametrize(
+    ("work", "result", "due_in"),
+    [
+        (lambda key: Outcome(), "done", None),
+        (lambda key: Outcome(again=True), "done", 0.0),
+        (lambda key: Outcome(after=5.0), "done", 5.0),
+        (lambda key: Outcome(error=Conflict(CALL, "modified")), "conflict", 1.0),
+        (lambda key: Outcome(error=RuntimeError("later"), after=5.0), "retry", 1.0),
+        (raises(Conflict(CALL, "modified")), "conflict", 1.0),
+        (raises(NotFound(CALL, "gone")), "conflict", 1.0),
+        (raises(Forbidden(CALL, "no")), "refused", 1.0),
+        (raises(Invalid(CALL, "no")), "refused", 1.0),
+        (raises(Unavailable(CALL, "500")), "retry", 1.0),
+        (raises(TooManyRequests(CALL, "slow", retry_after=7.0)), "retry", 7.0),
+        (raises(MalformedObject("spec", "must be an object")), "malformed", None),
+        (raises(KeyError("a fault")), "crashed", 1.0),
+    ],
+)
+def test_rows(work: Any, result: str, due_in: float | None, caplog: pytest.LogCaptureFixture) -> None:
+    world = World(work)
+    world.queue.add(HELLO)
+    assert world.workers.step()
+    assert world.results == [result]
+    assert world.due_in() == due_in
+    if result in ("refused", "malformed", "crashed"):
+        assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_success_ends_the_backoff() -> None:
+    outcomes = [Outcome(error=RuntimeError()), Outcome(error=RuntimeError()), Outcome(), Outcome(error=RuntimeError())]
+    world = World(lambda key: outcomes.pop(0))
+    for expected in (1.0, 2.0, None, 1.0):
+        world.queue.add(HELLO)
+        world.workers.step()
+        assert world.queue.failures(HELLO) == {1.0: 1, 2.0: 2, None: 0}[expected]
+
+
+def test_stop_finishes_what_is_due() -> None:
+    seen: list[Key] = []
+
+    def work(key: Key) -> Outcome:
+        seen.append(key)
+        return Outcome(again=True)
+
+    world = World(work)
+    world.queue.add(HELLO)
+    world.workers.start()
+    assert world.workers.stop(5.0)
+    assert HELLO in seen
