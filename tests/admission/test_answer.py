@@ -123,6 +123,14 @@ def test_depths_about_the_limit_are_either_read_or_refused(depth: int) -> None:
         assert called(each)[0] in (200, 400)
 
 
+def test_what_was_read_and_is_too_deep_to_be_judged_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_deep(*_: object) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr("webhook.admission.answer.judge", too_deep)
+    assert called(json.dumps(GOOD).encode()) == (400, b"the body is nested too deeply\n")
+
+
 def response(obj: Any, **members: Any) -> dict[str, Any]:
     status, answer = called(with_request(object=obj, **members))
     assert status == 200

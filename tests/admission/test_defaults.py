@@ -227,11 +227,12 @@ def test_what_needs_a_name_waits_for_it() -> None:
     assert response["warnings"] == [f"not everything was filled in: generateName gives no name yet; {LATER}"]
 
 
-def test_a_revision_that_its_rollout_does_not_list_gets_no_bounds() -> None:
-    obj = spa(name="hello-00007", labels=SERVICE_LABEL_ONLY)
+@pytest.mark.parametrize("spec", [None, {}, {"stageMinScale": 1}, {"stageMaxScale": 1}])
+def test_a_revision_that_its_rollout_does_not_list_gets_no_bounds(spec: Wire | None) -> None:
+    obj = spa(spec, name="hello-00007", labels=SERVICE_LABEL_ONLY)
     response = response_to(obj, lookup=cache(stored_ro()))
-    assert "spec" not in patched(obj, response)
-    assert response["warnings"] == [
+    assert patched(obj, response).get("spec") == spec
+    assert response["warnings"][-1:] == [
         f'no bounds were filled in: RolloutOrchestrator "hello" does not list revision "hello-00007"; {LATER}'
     ]
 

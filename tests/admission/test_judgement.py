@@ -79,6 +79,11 @@ def test_who_the_controllers_are_is_a_setting() -> None:
             ro({"targetRevisions": [entry("Bad", 100), entry("Bad", 0)]}),
             {"ratcheted": ["RO001"], "denied": ["RO001"]},
         ),
+        (
+            ro({"targetRevisions": [entry("Bad", 100), entry("Bad", 0)]}),
+            ro({"targetRevisions": [entry("Bad", 0), entry("Bad", 100)]}),
+            {"ratcheted": ["RO001"]},
+        ),
     ],
 )
 @pytest.mark.parametrize("path", ["/mutate", "/validate"])
@@ -109,6 +114,7 @@ def test_an_object_that_is_being_deleted_passes(path: str, settings: Settings) -
         (BAD, {**BAD, "metadata": {**BAD["metadata"], "annotations": {"note": "1"}}}),
         (BAD, {**BAD, "status": {"desiredScale": 4}}),
         (spa({}), spa(labels={}, ownerReferences=[])),
+        (complete_spa(5, 3), complete_spa(5, 3, annotations={"note": "1"})),
         (ro({"rolloutStrategy": "fast"}), ro({"rolloutStrategy": "fast"}, finalizers=["a/b"])),
     ],
 )

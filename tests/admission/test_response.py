@@ -78,6 +78,8 @@ def test_many_findings_are_counted() -> None:
 
 def test_exactly_as_many_as_fit_are_not_counted() -> None:
     assert len(status_of(verdict(*(finding(number) for number in range(20))))["details"]["causes"]) == 20
+    one_more = status_of(verdict(*(finding(number) for number in range(21))))["details"]["causes"]
+    assert one_more[-1]["message"] == "... and 1 more"
 
 
 def test_warnings_are_what_did_not_deny_and_then_the_notices() -> None:
@@ -99,7 +101,9 @@ def test_warnings_fit_what_an_api_server_passes_on() -> None:
 
 
 def test_fifteen_warnings_are_all_told() -> None:
-    assert len(set(warnings_of(verdict(*(finding(number, "warned") for number in range(15)))))) == 15
+    told = warnings_of(verdict(*(finding(number, "warned") for number in range(15))))
+    assert len(told) == 15
+    assert all("RO002" in text for text in told)
 
 
 def test_the_audit_log_gets_the_ids_by_effect() -> None:
