@@ -1,0 +1,8 @@
+"""Measurements: ratios of contenders that run side by side on this machine, in one run."""
+
+from typing import Final
+
+BENCHES: Final = {
+    "admission": "answers to admission calls per core, beside other webhooks",
+}
+"""Name of a bench (and of its module here) to its one-line summary; each module has ``main(arguments) -> int``."""

@@ -63,6 +63,20 @@ def test_same_bytes(name: str, flask: FlaskClient, live: Live) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["allowed", "denied", "filled", "not ASCII", "no review", "no JSON"])
+def test_a_call_in_chunks_or_with_a_large_body_gets_the_same_bytes(name: str, live: Live) -> None:
+    """Such calls are read by other code than the usual ones."""
+    method, path, body, headers = CALLS[name]
+    assert body is not None
+    usual = live.send(method, path, body, headers)
+    chunked = live.send(method, path, iter([body[:1], body[1:]]), headers)
+    large = live.send(method, path, body + b" " * 100_000, headers)
+    one_zero = live.send(method, path, body, headers | {"Connection": "close"})
+    assert chunked[:1] + chunked[2:] == large[:1] + large[2:] == one_zero[:1] + one_zero[2:] == usual[:1] + usual[2:]
+    assert chunked.headers.keys() == usual.headers.keys()
+    assert chunked.headers["content-type"] == usual.headers["content-type"]
+
+
 def test_the_app_bounds_a_body_without_a_length(flask: FlaskClient) -> None:
     environ: dict[str, Any] = {"wsgi.input": Endless(), "wsgi.input_terminated": True, "CONTENT_LENGTH": ""}
     reply = flask.post("/mutate", headers=JSON, environ_overrides=environ)

@@ -91,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
     pair_files = _load(pair, arguments.tls_min, tally)
     feed = None if arguments.standalone else _feed(arguments.kubeconfig, tally)
     listener = _listen(arguments.host, arguments.port)
-    host, port = listener.getsockname()[:2]
+    host, port = arguments.host, listener.getsockname()[1]
     url = f"https://{f'[{host}]' if ':' in host else host}:{port}"
     service = Service(
         _admission_settings(arguments),

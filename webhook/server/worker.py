@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gunicorn.workers.gasgi import ASGIWorker
 
 from webhook.server.connection import Connection
+from webhook.server.usual_call import UsualCallConnection
 
 if TYPE_CHECKING:
     from webhook.server.service import Service
@@ -137,7 +138,7 @@ class StagegateWorker(ASGIWorker):  # type: ignore[misc]
     def _admit(self, peer: socket.socket) -> None:
         peer.setblocking(False)
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = Connection(self)
+        connection = UsualCallConnection(self)
         self.open[connection] = None
         self.tally.connections = len(self.open)
         connection.handshake = self.loop.create_task(self._shake_hands(peer, connection))

@@ -1,0 +1,102 @@
+"""Answers to admission calls per core: ours beside others, interleaved in one run, as ratios."""
+
+import argparse
+import os
+import statistics
+import tempfile
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from certs.directory import DirectoryStore
+from certs.renewal import renew
+from certs.rotation import Terms
+from tests.bench import bare_app, flask_app
+from tests.bench.contender import Contender, function, ours, started
+from tests.bench.load import Result, http_call, press
+from tests.server.reviews import review, spa
+from webhook.admission import EmptyLookup, Settings, examine
+
+SERVER_CORE: Final = 0
+CLIENT_CORE: Final = 1
+CALLS: Final = {
+    "/mutate": review({"apiVersion": "serving.knative.dev/v1", "kind": "StagePodAutoscaler",
+                       "metadata": {"name": "hello-00001", "namespace": "default",
+                                    "labels": {"serving.knative.dev/service": "hello"}},
+                       "spec": {"stageMinScale": 1, "stageMaxScale": 3}}),
+    "/validate": review(spa(stageMinScale=1, stageMaxScale=3)),
+}  # fmt: skip
+"""An object that is filled in, and a complete one that passes."""
+
+
+def main(arguments: list[str]) -> int:
+    """Print a table for each path, and whether the figures are reached; 1 when one is not."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench admission", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=8, metavar="N", help="times each contender has its turn")
+    parser.add_argument("--seconds", type=float, default=1.0, metavar="S", help="length of a turn")
+    parser.add_argument("--connections", type=int, default=8, metavar="N", help="kept open, one call each at a time")
+    options = parser.parse_args(arguments)
+    if (os.cpu_count() or 1) < 2:
+        print("two cores are needed: one for the server, one for the client")
+        return 2
+    os.sched_setaffinity(0, {CLIENT_CORE})
+    print(f"load before: {_load()}; server on core {SERVER_CORE}, client on core {CLIENT_CORE}")
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        certificates = Path(folder)
+        renew(DirectoryStore(certificates), ["localhost", "127.0.0.1"], datetime.now(UTC), Terms())
+        contenders = _contenders()
+        running = {each.name: stack.enter_context(started(each, certificates)) for each in contenders}
+        for path in CALLS:
+            results = _measure(path, contenders, running, options)
+            _print_table(path, results)
+    print(f"load after: {_load()}")
+    return 0
+
+
+def _contenders() -> list[Contender]:
+    paths = {path: path for path in CALLS}
+    answers = {path: examine(body, path, EmptyLookup(), Settings()).body for path, body in CALLS.items()}
+    return [
+        ours(SERVER_CORE),
+        Contender("bare asgi app", function(bare_app.serve, answers, core=SERVER_CORE), paths),
+        Contender("flask, gthread", function(flask_app.serve, core=SERVER_CORE), paths),
+    ]
+
+
+def _measure(
+    path: str, contenders: list[Contender], running: dict[str, tuple[int, int]], options: argparse.Namespace
+) -> dict[str, list[Result]]:
+    """Turn by turn, each round in another order, so that a slow minute of the machine is everybody's."""
+    taking_part = [each for each in contenders if path in each.paths]
+    calls = {each.name: http_call(each.paths[path], CALLS[path]) for each in taking_part}
+    results: dict[str, list[Result]] = {each.name: [] for each in taking_part}
+    for number in range(options.rounds + 1):
+        shift = number % len(taking_part)
+        for each in taking_part[shift:] + taking_part[:shift]:
+            result = press(*running[each.name], calls[each.name], options.connections, options.seconds)
+            if number:
+                results[each.name].append(result)
+    return results
+
+
+def _print_table(path: str, results: dict[str, list[Result]]) -> None:
+    turns_of_ours = results["stagegate"]
+    print(f"\n{path}: medians of {len(turns_of_ours)} turns; ratios are ours to theirs within a round")
+    print(f"  {'server':22} {'calls/s':>8} {'p50 ms':>7} {'p99 ms':>7} {'ratio':>6} {'per core':>9}  ratio per core")
+    for name, turns in results.items():
+        pairs = list(zip(turns_of_ours, turns, strict=True))
+        rate, per_core = (statistics.median(values) for values in zip(*map(_rates, turns), strict=True))
+        p50, p99 = (statistics.median(turn.percentile(share) for turn in turns) * 1000 for share in (0.5, 0.99))
+        by_wall = statistics.median(our.rate / their.rate for our, their in pairs)
+        by_core = [our.rate_per_core / their.rate_per_core for our, their in pairs]
+        spread = f"{statistics.median(by_core):.2f} ({min(by_core):.2f} to {max(by_core):.2f})"
+        print(f"  {name:22} {rate:8.0f} {p50:7.2f} {p99:7.2f} {by_wall:6.2f} {per_core:9.0f}  {spread}")
+
+
+def _rates(result: Result) -> tuple[float, float]:
+    return result.rate, result.rate_per_core
+
+
+def _load() -> str:
+    return " ".join(f"{value:.2f}" for value in os.getloadavg())

@@ -1,0 +1,104 @@
+"""The servers of the admission bench: each in a process of its own, pinned to one core."""
+
+import multiprocessing
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from certs.errors import CertificateError
+from certs.probe import probe
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """``name`` for the table; ``start`` gets port and certificates, and gives the process once it was started.
+
+    ``paths`` maps our two paths to its own; a path that it does not serve is not measured.
+    """
+
+    name: str
+    start: Callable[[int, Path], Any]
+    paths: dict[str, str]
+
+
+def command(*words: str, core: int) -> Callable[[int, Path], subprocess.Popen[bytes]]:
+    """Starts a program; ``{port}`` and ``{certs}`` in its words are filled in."""
+
+    def start(port: int, certificates: Path) -> subprocess.Popen[bytes]:
+        filled = [word.format(port=port, certs=certificates) for word in words]
+        return subprocess.Popen(
+            filled, cwd=ROOT, stdout=subprocess.DEVNULL, preexec_fn=lambda: os.sched_setaffinity(0, {core})
+        )
+
+    return start
+
+
+def function(target: Callable[..., None], *arguments: Any, core: int) -> Callable[[int, Path], Any]:
+    """Starts a function of this package in a fresh interpreter."""
+
+    def start(port: int, certificates: Path) -> Any:
+        process = multiprocessing.get_context("spawn").Process(
+            target=_pinned, args=(core, target, port, certificates, *arguments)
+        )
+        process.start()
+        return process
+
+    return start
+
+
+def ours(core: int) -> Contender:
+    """``stagegate serve --standalone``, as it is."""
+    words = ("-m", "webhook", "serve", "--standalone", "--port", "{port}", "--cert-dir", "{certs}")
+    start = command(sys.executable, *words, "--log-level", "warning", core=core)
+    return Contender("stagegate", start, {"/mutate": "/mutate", "/validate": "/validate"})
+
+
+@contextmanager
+def started(contender: Contender, certificates: Path, seconds: float = 60.0) -> Iterator[tuple[int, int]]:
+    """Port and process id of a contender that answers handshakes."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    process = contender.start(port, certificates)
+    try:
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                probe("localhost", port, 1.0)
+                break
+            except CertificateError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+        yield port, process.pid
+    finally:
+        os.kill(process.pid, signal.SIGINT)
+        _end(process)
+
+
+def _pinned(core: int, target: Callable[..., None], *arguments: Any) -> None:
+    os.sched_setaffinity(0, {core})
+    target(*arguments)
+
+
+def _end(process: Any) -> None:
+    if isinstance(process, subprocess.Popen):
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        return
+    process.join(10)
+    if process.is_alive():
+        process.kill()
+        process.join()
