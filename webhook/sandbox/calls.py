@@ -9,7 +9,7 @@ from webhook.sandbox.identity import User
 from webhook.sandbox.objects import Key, Object
 from webhook.sandbox.resources import Resource
 
-_VALIDATIONS: Final = ("", "Ignore", "Warn", "Strict")
+_VALIDATIONS: Final = ("", "Ignore", "Strict", "Warn")
 _LONGEST_MANAGER: Final = 128
 
 
@@ -68,7 +68,7 @@ class Call:
         problem: ApiError | None = None
         stated = self.query.get("dryRun")
         if stated not in (None, "", "All"):
-            problem = invalid(kind, "meta.k8s.io", "", [unsupported("dryRun", stated, ("All",))])
+            problem = invalid(kind, "meta.k8s.io", "", [unsupported("dryRun", [stated], ("All",))])
         validation = self.query.get("fieldValidation", "")
         if validation not in _VALIDATIONS:
             problem = invalid(kind, "meta.k8s.io", "", [unsupported("fieldValidation", validation, _VALIDATIONS)])

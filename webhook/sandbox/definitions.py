@@ -8,7 +8,7 @@ from webhook.sandbox.expressions import CompilationFailed
 from webhook.sandbox.failures import FieldError, forbidden_field, invalid_value, required, unsupported
 from webhook.sandbox.objects import Object, name_of
 from webhook.sandbox.resources import Column, Resource, Schema
-from webhook.sandbox.schema.rules import REASONS, rule_of
+from webhook.sandbox.schema.rules import REASONS, check_fields, rule_of
 
 CLEANUP: Final = "customresourcecleanup.apiextensions.k8s.io"
 """The finalizer that keeps a definition until its objects are gone."""
@@ -79,28 +79,31 @@ def findings(definition: Object) -> Iterator[FieldError]:
 
 def _versions(versions: list[Any]) -> Iterator[FieldError]:
     if sum(bool(version.get("storage")) for version in versions) != 1:
-        yield invalid_value("spec.versions", [], "must have exactly one version marked as storage version")
+        yield invalid_value("spec.versions", versions, "must have exactly one version marked as storage version")
     if sum(bool(version.get("served")) for version in versions) > 1:
         yield forbidden_field("spec.versions", "the sandbox serves one version of a definition")
     for index, version in enumerate(versions):
         where = f"spec.versions[{index}]"
+        # What all versions share is told as if it stood above them, as a real API server keeps it there.
+        path = "spec.validation.openAPIV3Schema" if len(versions) == 1 else f"{where}.schema.openAPIV3Schema"
         schema = (version.get("schema") or {}).get("openAPIV3Schema")
         if not isinstance(schema, dict):
             yield required(f"{where}.schema.openAPIV3Schema", "schemas are required")
             continue
         if (version.get("subresources") or {}).get("scale"):
             yield forbidden_field(f"{where}.subresources.scale", "the sandbox has no scale subresource")
-        path = f"{where}.schema.openAPIV3Schema"
-        if schema.get("type") != "object":
-            yield invalid_value(f"{path}.type", schema.get("type") or "", "must be object at the root")
-        yield from _structure(schema, path)
+        if not schema.get("type"):
+            yield required(f"{path}.type", "must not be empty at the root")
+        elif schema["type"] != "object":
+            yield invalid_value(f"{path}.type", schema["type"], "must be object at the root")
+        yield from _structure(schema, path, root=True)
 
 
-def _structure(schema: Schema, path: str, *, combined: bool = False) -> Iterator[FieldError]:
+def _structure(schema: Schema, path: str, *, combined: bool = False, root: bool = False) -> Iterator[FieldError]:
     for name in schema.keys() - _KNOWN:
         yield forbidden_field(f"{path}.{name}", "the sandbox does not know this part of a schema")
     free = schema.get("x-kubernetes-int-or-string") or schema.get("x-kubernetes-preserve-unknown-fields")
-    if not combined and not schema.get("type") and not free:
+    if not combined and not root and not schema.get("type") and not free:
         yield required(f"{path}.type", "must not be empty for specified object fields")
     if schema.get("type") and schema["type"] not in _TYPES:
         yield unsupported(f"{path}.type", schema["type"], _TYPES)
@@ -111,7 +114,7 @@ def _structure(schema: Schema, path: str, *, combined: bool = False) -> Iterator
             f"{path}.additionalProperties", "additionalProperties and properties are mutual exclusive"
         )
     yield from _list_type(schema, path)
-    yield from _rules(schema, path)
+    yield from _rules(schema, path, root=root)
     for name, member in (schema.get("properties") or {}).items():
         yield from _structure(member, f"{path}.properties[{name}]", combined=combined)
     for name in ("items", "additionalProperties"):
@@ -148,7 +151,7 @@ def _list_type(schema: Schema, path: str) -> Iterator[FieldError]:
             )
 
 
-def _rules(schema: Schema, path: str) -> Iterator[FieldError]:
+def _rules(schema: Schema, path: str, *, root: bool) -> Iterator[FieldError]:
     for index, rule in enumerate(schema.get("x-kubernetes-validations") or ()):
         where = f"{path}.x-kubernetes-validations[{index}]"
         if not str(rule.get("rule") or "").strip():
@@ -156,11 +159,20 @@ def _rules(schema: Schema, path: str) -> Iterator[FieldError]:
         if rule.get("reason") not in (None, *REASONS):
             yield unsupported(f"{where}.reason", rule["reason"], REASONS)
         for member in ("rule", "messageExpression"):
+            source = str(rule.get(member) or "").strip()
             try:
-                if str(rule.get(member) or "").strip():
-                    rule_of(rule[member])
+                if source:
+                    rule_of(source)
+                    check_fields(source, schema, root=root)
             except CompilationFailed as problem:
-                yield invalid_value(f"{where}.{member}", rule[member], f"compilation failed: {problem}")
+                yield invalid_value(f"{where}.{member}", _internal(rule), f"compilation failed: {problem}")
+
+
+def _internal(rule: Mapping[str, Any]) -> Object:
+    """A rule as a real API server shows it: by the names of its own fields."""
+    texts = {name: rule.get(name[0].lower() + name[1:]) or "" for name in ("Rule", "Message", "MessageExpression")}
+    rest = {"Reason": rule.get("reason"), "FieldPath": rule.get("fieldPath") or ""}
+    return {**texts, **rest, "OptionalOldSelf": rule.get("optionalOldSelf")}
 
 
 def resource_of(definition: Object) -> Resource | None:

@@ -7,7 +7,8 @@ from typing import Any, Final
 from webhook.sandbox.admission.attributes import DELETE, Attributes
 from webhook.sandbox.admission.chain import Chain
 from webhook.sandbox.calls import Call
-from webhook.sandbox.failures import bad_request, conflict, forbidden_field, invalid, not_found, success
+from webhook.sandbox.definitions import CLEANUP
+from webhook.sandbox.failures import bad_request, conflict, forbidden_field, invalid, not_found, success, unsupported
 from webhook.sandbox.intake import parse
 from webhook.sandbox.objects import Object, format_time, metadata, name_of, uid_of
 from webhook.sandbox.resources import Resource
@@ -16,7 +17,7 @@ from webhook.sandbox.strategy import merged_metadata
 
 ORPHAN: Final = "orphan"
 FOREGROUND: Final = "foregroundDeletion"
-_POLICIES: Final = ("Orphan", "Background", "Foreground")
+_POLICIES: Final = ("Foreground", "Background", "Orphan")
 
 
 class Deleter:
@@ -95,6 +96,10 @@ class Deleter:
             changed["deletionGracePeriodSeconds"] = grace
             if meta.get("generation"):
                 changed["generation"] = meta["generation"] + 1
+        if resource.kind == "CustomResourceDefinition" and not resource.custom:
+            changed["finalizers"] = list(dict.fromkeys([*finalizers, CLEANUP]))
+            changed.pop("generation", None)
+            changed.pop("deletionGracePeriodSeconds", None)
         marked = merged_metadata(live, **changed)
         if resource.kind == "Namespace" and not resource.group:
             marked = {**marked, "status": {**(marked.get("status") or {}), "phase": "Terminating"}}
@@ -103,9 +108,10 @@ class Deleter:
 
 
 def _options(call: Call) -> Object:
-    value: Any = parse(call.body, call.content_type, []) if call.body.strip() else {}
+    value: Any = parse(call.body, call.content_type, [], "DeleteOptions") if call.body.strip() else {}
     if not isinstance(value, dict) or value.get("kind") not in (None, "DeleteOptions"):
-        raise bad_request("the body of a deletion must be DeleteOptions")
+        kind, version = (value.get("kind"), value.get("apiVersion")) if isinstance(value, dict) else ("", "")
+        raise bad_request(f'no kind "{kind}" is registered for version "{version}" as options of a deletion')
     options: Object = dict(value)
     for name in ("gracePeriodSeconds", "propagationPolicy", "orphanDependents"):
         if name in call.query:
@@ -116,7 +122,7 @@ def _options(call: Call) -> Object:
         problem = forbidden_field("orphanDependents", "the sandbox knows propagationPolicy alone")
         raise invalid("DeleteOptions", "meta.k8s.io", "", [problem])
     if policy not in (None, *_POLICIES):
-        problem = forbidden_field("propagationPolicy", f"must be one of {', '.join(_POLICIES)}")
+        problem = unsupported("propagationPolicy", policy, (*_POLICIES, "nil"))
         raise invalid("DeleteOptions", "meta.k8s.io", "", [problem])
     if grace is not None and (not isinstance(grace, int) or isinstance(grace, bool)):
         raise bad_request("gracePeriodSeconds must be a whole number")
@@ -127,7 +133,7 @@ def _check_preconditions(stated: Object, live: Object, resource: Resource) -> No
     uid, version = stated.get("uid"), stated.get("resourceVersion")
     if uid is not None and uid != uid_of(live):
         raise conflict(
-            resource.plural,
+            resource.kind,
             resource.group,
             name_of(live),
             f"the UID in the precondition ({uid}) does not match the UID in record ({uid_of(live)}). "
@@ -135,7 +141,7 @@ def _check_preconditions(stated: Object, live: Object, resource: Resource) -> No
         )
     if version is not None and version != metadata(live)["resourceVersion"]:
         raise conflict(
-            resource.plural,
+            resource.kind,
             resource.group,
             name_of(live),
             f"the ResourceVersion in the precondition ({version}) does not match the ResourceVersion in record "

@@ -6,6 +6,9 @@ from typing import Any, Final
 
 from webhook.sandbox.objects import Object, go_value, listing
 
+_TYPE_INVALID: Final = "Type invalid"
+"""Told as ``Invalid value``, with a reason of its own."""
+
 _CAUSES: Final = {
     "Invalid value": "FieldValueInvalid",
     "Required value": "FieldValueRequired",
@@ -15,6 +18,7 @@ _CAUSES: Final = {
     "Too long": "FieldValueTooLong",
     "Too many": "FieldValueTooMany",
     "Not found": "FieldValueNotFound",
+    _TYPE_INVALID: "FieldValueTypeInvalid",
 }
 REASON_CODES: Final = {"Unauthorized": 401, "Forbidden": 403, "Invalid": 422, "RequestEntityTooLarge": 413}
 
@@ -35,7 +39,7 @@ class ApiError(Exception):
         status["message"] = self.message
         if self.reason:
             status["reason"] = self.reason
-        if self.details:
+        if self.details is not None:
             status["details"] = self.details
         return status | {"code": self.code}
 
@@ -63,7 +67,8 @@ class FieldError:
     @property
     def body(self) -> str:
         """The message without the field."""
-        text = f"{self.type}: {self.value}" if self.value else self.type
+        type_ = "Invalid value" if self.type == _TYPE_INVALID else self.type
+        text = f"{type_}: {self.value}" if self.value else type_
         return f"{text}: {self.detail}" if self.detail else text
 
     def cause(self) -> Object:
@@ -72,6 +77,22 @@ class FieldError:
 
 def invalid_value(field: str, value: Any, detail: str) -> FieldError:
     return FieldError("Invalid value", field, go_value(value), detail)
+
+
+def invalid_type(field: str, shown: str, detail: str) -> FieldError:
+    return FieldError(_TYPE_INVALID, field, shown, detail)
+
+
+UNCHECKED: Final = FieldError(
+    "Invalid value",
+    "<nil>",
+    "null",
+    "some validation rules were not checked because the object was invalid; correct the existing errors to complete "
+    "validation",
+)
+"""Told beside errors that keep the CEL rules from being evaluated."""
+
+BLOCKING: Final = frozenset({"Unsupported value", "Required value", "Too long", "Too many", _TYPE_INVALID})
 
 
 def required(field: str, detail: str = "") -> FieldError:
@@ -119,11 +140,10 @@ def forbidden(resource: str, group: str, name: str, why: str) -> ApiError:
 
 
 def invalid(kind: str, group: str, name: str, errors: Sequence[FieldError]) -> ApiError:
-    """422 with one cause per finding; equal findings are told once."""
-    distinct = list(dict.fromkeys(errors))
-    texts = list(dict.fromkeys(f"{error.field}: {error.body}" for error in distinct))
+    """422 with one cause per finding; the message tells equal ones once."""
+    texts = list(dict.fromkeys(f"{error.field}: {error.body}" for error in errors))
     told = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
-    details = _details(name, group, kind) | {"causes": [error.cause() for error in distinct]}
+    details = _details(name, group, kind) | {"causes": [error.cause() for error in errors]}
     return ApiError(422, "Invalid", f'{qualified(kind, group)} "{name}" is invalid: {told}', details)
 
 
@@ -157,6 +177,11 @@ def not_implemented(what: str) -> ApiError:
 def too_many_requests() -> ApiError:
     message = "Too many requests, please try again later."
     return ApiError(429, "TooManyRequests", message, {"retryAfterSeconds": 1})
+
+
+def unfit() -> ApiError:
+    """For a JSON patch that does not fit the object; a real API server says no more either."""
+    return ApiError(422, "Invalid", "the server rejected our request due to an error in our request", {})
 
 
 def success(details: Object | None = None) -> Object:

@@ -3,8 +3,17 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from webhook.sandbox.failures import FieldError, bad_request, unsupported_media
-from webhook.sandbox.objects import Object, Undecodable, decode
+from webhook.sandbox.failures import (
+    BLOCKING,
+    UNCHECKED,
+    ApiError,
+    FieldError,
+    bad_request,
+    invalid,
+    invalid_value,
+    unsupported_media,
+)
+from webhook.sandbox.objects import Object, Undecodable, decode, json_name, name_of
 from webhook.sandbox.resources import Resource
 from webhook.sandbox.schema.pruning import fill_defaults, prune
 from webhook.sandbox.schema.rules import check_rules
@@ -23,36 +32,61 @@ _GO_TYPES: Final = {
 }
 
 
-def parse(body: bytes, content_type: str, duplicates: list[str]) -> Any:
-    """The value of a body of JSON or YAML. Raises ApiError."""
+def parse(body: bytes, content_type: str, duplicates: list[str], kind: str) -> Any:
+    """The value of a body of JSON or YAML, which should be of this kind. Raises ApiError."""
     media = content_type.partition(";")[0].strip().lower() or JSON
     if media not in (JSON, YAML):
-        raise unsupported_media((JSON, YAML))
+        raise unsupported_media((JSON, YAML, "application/vnd.kubernetes.protobuf"))
     try:
         return decode(body, duplicates, as_yaml=media == YAML)
     except Undecodable as problem:
-        raise bad_request(f"couldn't get version/kind; json parse error: {problem}") from None
+        raise _unrecognized(body, kind, f"couldn't get version/kind; json parse error: {problem}") from None
 
 
-def typed(value: Any, resource: Resource) -> Object:
-    """The value as an object of this resource. Raises ApiError 400 if it is of another kind."""
-    if not isinstance(value, dict):
-        raise bad_request(
-            "couldn't get version/kind; json parse error: json: cannot unmarshal "
-            f"{_json_name(value)} into Go value of type struct {{ APIVersion string; Kind string }}"
+def _unrecognized(body: bytes, kind: str, why: str) -> ApiError:
+    shown = "<empty>"
+    if body:
+        readable = body.startswith(b"{")
+        shown = body[:30].decode(errors="replace") if readable else body[:30].hex()
+        shown += " ..." if len(body) > 30 else ""
+    return bad_request(f"the object provided is unrecognized (must be of type {kind}): {why} ({shown})")
+
+
+def typed(value: Any, resource: Resource, body: bytes) -> Object:
+    """The value as an object of this resource. Raises ApiError 400 or 422 if it is of another kind."""
+    if value is not None and not isinstance(value, dict):
+        why = (
+            f"couldn't get version/kind; json parse error: json: cannot unmarshal {json_name(value)} into Go value of type "
+            'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
         )
-    kind, api_version = value.get("kind"), value.get("apiVersion")
-    if not kind or not api_version:
-        missing = "Object 'Kind' is missing" if not kind else "Object 'apiVersion' is missing"
-        if resource.custom or kind or api_version:
-            raise bad_request(f"{missing} in the request body of {resource.plural}")
-        return {**value, "kind": resource.kind, "apiVersion": resource.api_version}
-    if (kind, api_version) != (resource.kind, resource.api_version):
+        raise _unrecognized(body, resource.kind, why)
+    kind, api_version = (value or {}).get("kind"), (value or {}).get("apiVersion")
+    if not resource.custom:
+        kind, api_version = kind or resource.kind, api_version or resource.api_version
+    if value is None or not kind:
+        told = body.decode(errors="replace")
+        raise _unrecognized(body, resource.kind, f"Object 'Kind' is missing in '{told}'")
+    if api_version != resource.api_version:
         raise bad_request(
-            f'{kind} in version "{str(api_version).rpartition("/")[2]}" cannot be handled as a {resource.kind}: '
-            f'no kind "{kind}" is registered for version "{api_version}"'
+            f"the API version in the data ({api_version or ''}) does not match the expected API version "
+            f"({resource.api_version})"
         )
-    return value
+    if kind != resource.kind:
+        if not resource.custom:
+            raise bad_request(
+                f'{kind} in version "{resource.version}" cannot be handled as a {resource.kind}: converting to '
+                f"{resource.kind}: unknown conversion"
+            )
+        problem = invalid_value("kind", kind, f"must be {resource.kind}")
+        raise invalid(str(kind), resource.group, name_of(value), [problem])
+    return {**value, "kind": kind, "apiVersion": api_version}
+
+
+def strict_problems(unknown: Sequence[str], duplicates: Sequence[str]) -> list[str]:
+    """What strict decoding finds, duplicates first."""
+    return [f'duplicate field "{path}"' for path in duplicates] + [
+        f'unknown field "{path}"' for path in sorted(unknown)
+    ]
 
 
 def clean(
@@ -60,7 +94,7 @@ def clean(
 ) -> Object:
     """A copy without unknown fields and with defaults. Raises ApiError 400 for wrong metadata and in strict mode."""
     pruned, unknown = prune(value, resource.schema)
-    told = [f'unknown field "{path}"' for path in unknown] + [f'duplicate field "{path}"' for path in duplicates]
+    told = strict_problems(unknown, duplicates)
     if told and field_validation == "Strict":
         raise bad_request(
             f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
@@ -88,22 +122,38 @@ def check_types(value: Object, resource: Resource) -> None:
     for problem in validate(value, schema):
         if "must be of type" in problem.detail:
             wanted = problem.detail.split("must be of type ")[1].partition(":")[0]
+            found = {"integer": "number", "boolean": "bool"}.get(problem.value.strip('"'), problem.value.strip('"'))
             raise bad_request(
                 f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: json: cannot '
-                f"unmarshal {problem.value.strip(chr(34))} into Go struct field {resource.kind}.{problem.field} "
-                f"of type {_GO_TYPES.get(wanted, wanted)}"
+                f"unmarshal {found} into Go struct field {_go_field(problem.field, resource)} of type "
+                f"{_go_type(problem.field, wanted)}"
             )
 
 
-def check_schema(value: Object, resource: Resource, old: Object | None) -> list[FieldError]:
-    """What the schema and, where it finds nothing, its rules say; ``old`` is the object before an update."""
+def _go_field(field: str, resource: Resource) -> str:
+    if field.startswith("metadata.") and resource.custom:
+        inner = field.removeprefix("metadata.")
+        for name in ("labels", "annotations"):
+            inner = name if inner.startswith(f"{name}.") else inner
+        return f"ObjectMeta.{inner}"
+    return f"{resource.kind}.{field}"
+
+
+def _go_type(field: str, wanted: str) -> str:
+    exact = {"metadata.labels": "map[string]string", "metadata.annotations": "map[string]string"}
+    return exact.get(field) or _GO_TYPES.get(wanted, wanted)
+
+
+def check_schema(value: Object, resource: Resource, old: Object | None, *, blocked: bool) -> list[FieldError]:
+    """What the schema and its rules say; ``old`` is the object before an update.
+
+    Errors of a kind that would make rules meaningless, found here or elsewhere (``blocked``), keep them from being asked.
+    """
     schema = {**resource.schema, "properties": {**resource.schema["properties"], "metadata": {}}}
-    if old is None:
-        return list(validate(value, schema)) or list(check_rules(value, resource.schema))
-    return list(validate(value, schema, "", old)) or list(check_rules(value, resource.schema, old))
-
-
-def _json_name(value: Any) -> str:
-    if isinstance(value, bool):
-        return "bool"
-    return {list: "array", str: "string", int: "number", float: "number"}.get(type(value), "null")
+    found = list(validate(value, schema)) if old is None else list(validate(value, schema, "", old))
+    if not resource.custom:
+        return found
+    if blocked or any(error.type in BLOCKING for error in found):
+        return [*found, UNCHECKED]
+    rules = check_rules(value, resource.schema) if old is None else check_rules(value, resource.schema, old)
+    return [*found, *rules]

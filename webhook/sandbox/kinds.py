@@ -7,7 +7,7 @@ from webhook.sandbox.admission import policies, webhooks
 from webhook.sandbox.failures import FieldError, forbidden_field
 from webhook.sandbox.objects import Object, metadata, same
 from webhook.sandbox.resources import Resource
-from webhook.sandbox.strategy import merged_metadata
+from webhook.sandbox.strategy import finalizer_warnings, merged_metadata
 
 
 def complete_kind(value: Object, resource: Resource, live: Object | None, now: str) -> Object:
@@ -15,10 +15,6 @@ def complete_kind(value: Object, resource: Resource, live: Object | None, now: s
     if resource.custom:
         return value
     if resource.kind == "CustomResourceDefinition":
-        value = definitions.complete(value)
-        finalizers = metadata(value).get("finalizers") or []
-        if live is None and definitions.CLEANUP not in finalizers:
-            value = merged_metadata(value, finalizers=[*finalizers, definitions.CLEANUP])
         changed = live is None or not same(value["spec"].get("names"), live["spec"].get("names"))
         return {**value, "status": definitions.accepted(value, now)} if changed else value
     return value
@@ -59,9 +55,11 @@ def _fixed(spec: Object) -> Object:
     return kept
 
 
-def kind_warnings(value: Object, resource: Resource) -> list[str]:
-    """What the writer of such an object should know about the sandbox."""
-    if resource.kind not in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration") or resource.custom:
+def kind_warnings(value: Object, resource: Resource, live: Object | None) -> list[str]:
+    """What the writer of such an object should know."""
+    if resource.custom:
+        return finalizer_warnings(value, live)
+    if resource.kind not in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
         return []
     return [
         f"webhook {hook.get('name')}: the sandbox has no cluster network; unless service {service.get('namespace')}/"

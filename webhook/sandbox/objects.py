@@ -24,18 +24,28 @@ class Undecodable(ValueError):
     """The bytes of a request are not what they are said to be."""
 
 
+class _Repeated(Object):
+    """An object in which members occur more than once; ``names`` says which."""
+
+    names: tuple[str, ...] = ()
+
+
 def decode(body: bytes, duplicates: list[str], *, as_yaml: bool = False) -> Any:
-    """JSON (or YAML) as an API server reads it; names of duplicate members are appended to ``duplicates``.
+    """JSON (or YAML) as an API server reads it; paths of duplicate members are appended to ``duplicates``.
 
     Whole numbers beyond 64 bits become floating, as in Go. Raises Undecodable.
     """
+    repeated = False
 
     def members(pairs: list[tuple[str, Any]]) -> Object:
+        nonlocal repeated
         result = dict(pairs)
-        if len(result) != len(pairs):
-            seen: set[str] = set()
-            duplicates.extend(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        return result
+        if len(result) == len(pairs):
+            return result
+        repeated = True
+        marked = _Repeated(result)
+        marked.names = tuple(name for position, (name, _) in enumerate(pairs) if name in dict(pairs[:position]))
+        return marked
 
     try:
         text = body.decode("utf-8")
@@ -46,11 +56,33 @@ def decode(body: bytes, duplicates: list[str], *, as_yaml: bool = False) -> Any:
         )
     except RecursionError:
         raise Undecodable("exceeded max depth") from None
+    except json.JSONDecodeError as problem:
+        raise Undecodable(_go_problem(problem)) from None
     except (UnicodeDecodeError, ValueError, TypeError, yaml.YAMLError) as problem:
         raise Undecodable(str(problem).replace("\n", " ")) from None
     if depth_exceeds(value, MAX_DEPTH):
         raise Undecodable("exceeded max depth")
-    return value
+    return _unmarked(value, "", duplicates) if repeated else value
+
+
+def _unmarked(value: Any, path: str, duplicates: list[str]) -> Any:
+    if isinstance(value, list):
+        return [_unmarked(item, f"{path}[{index}]", duplicates) for index, item in enumerate(value)]
+    if not isinstance(value, dict):
+        return value
+    prefix = f"{path}." if path else ""
+    if isinstance(value, _Repeated):
+        duplicates.extend(f"{prefix}{name}" for name in value.names)
+    return {name: _unmarked(member, f"{prefix}{name}", duplicates) for name, member in value.items()}
+
+
+def _go_problem(problem: json.JSONDecodeError) -> str:
+    rest = problem.doc[problem.pos :].strip()
+    if not rest:
+        return "unexpected end of JSON input"
+    if problem.msg.startswith("Extra data"):
+        return f"invalid character '{rest[0]}' after top-level value"
+    return f"invalid character '{rest[0]}' looking for beginning of value"
 
 
 def depth_exceeds(value: Any, limit: int) -> bool:
@@ -136,13 +168,25 @@ def generated_name(prefix: str) -> str:
     return prefix[:58] + "".join(random.choices("bcdfghjklmnpqrstvwxz2456789", k=5))  # noqa: S311
 
 
+def json_name(value: Any) -> str:
+    """The type of a value as Go's decoder calls it."""
+    if isinstance(value, bool):
+        return "bool"
+    return {list: "array", dict: "object", str: "string", int: "number", float: "number"}.get(type(value), "null")
+
+
 def go_value(value: Any) -> str:
     """A value as Go's error messages show it."""
     if isinstance(value, str):
         return go_quote(value)
     if value is None:
         return "null"
-    return encode(value).decode()
+    return html_safe(encode(value).decode())
+
+
+def html_safe(text: str) -> str:
+    """JSON as Go's encoder writes it."""
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def go_quote(text: str) -> str:
@@ -166,6 +210,9 @@ _YamlLoader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
 }
+for _first in "yYnN":
+    _YamlLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"[yYnN]\Z"), [_first])
+_YamlLoader.bool_values = {**_YamlLoader.bool_values, "y": True, "n": False}
 
 
 def _children(parent: Any) -> Iterable[Any]:

@@ -5,8 +5,8 @@ from typing import Any
 import jsonpatch
 import jsonpointer
 
-from webhook.sandbox.failures import ApiError, bad_request
-from webhook.sandbox.objects import Object, copy_of, encode
+from webhook.sandbox.failures import ApiError, bad_request, unfit
+from webhook.sandbox.objects import Object, copy_of, json_name
 
 MAX_OPERATIONS = 10_000
 """As many operations as a real API server takes in one JSON patch."""
@@ -15,7 +15,9 @@ MAX_OPERATIONS = 10_000
 def json_patch(value: Object, operations: Any) -> Object:
     """Apply an RFC 6902 patch. Raises ApiError: 400 for what is no patch, 422 for one that does not fit."""
     if not isinstance(operations, list) or not all(isinstance(operation, dict) for operation in operations):
-        raise bad_request("error decoding patch: json: cannot unmarshal into Go value of type jsonpatch.Patch")
+        raise bad_request(
+            f"error decoding patch: json: cannot unmarshal {json_name(operations)} into Go value of type []handlers.jsonPatchOp"
+        )
     if len(operations) > MAX_OPERATIONS:
         raise ApiError(
             413,
@@ -24,18 +26,11 @@ def json_patch(value: Object, operations: Any) -> Object:
         )
     try:
         result = jsonpatch.apply_patch(copy_of(value), operations)
-    except jsonpatch.JsonPatchTestFailed:
-        path = next((str(o.get("path")) for o in operations if o.get("op") == "test"), "")
-        raise _unfit(f"testing value {path} failed: test failed") from None
-    except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError, KeyError, IndexError) as problem:
-        raise _unfit(str(problem)) from None
+    except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError, KeyError, IndexError):
+        raise unfit() from None
     if not isinstance(result, dict):
-        raise _unfit("the patch leaves no object")
+        raise unfit()
     return result
-
-
-def _unfit(why: str) -> ApiError:
-    return ApiError(422, "Invalid", f"the server rejected our request due to an error in our request: {why}")
 
 
 def merge_patch(value: Any, change: Any) -> Any:
@@ -49,8 +44,3 @@ def merge_patch(value: Any, change: Any) -> Any:
         else:
             result[name] = merge_patch(result.get(name), member)
     return result
-
-
-def size_of(value: Any) -> int:
-    """Bytes of a value on the wire."""
-    return len(encode(value))

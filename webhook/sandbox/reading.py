@@ -58,7 +58,7 @@ def list_objects(store: Store, call: Call) -> tuple[list[Object], Object]:
             else "The resourceVersion for the provided list is too old."
         ) from None
     chosen = [view_of(value, call.view) for value in values if (not after or key_of(value) > after) and wanted(value)]
-    meta: Object = {"resourceVersion": str(version)}
+    meta: Object = {"resourceVersion": str(version)} | ({"continue": ""} if call.resource.custom else {})
     if limit and len(chosen) > limit:
         if call.query.get("labelSelector", "") == call.query.get("fieldSelector", "") == "":
             meta["remainingItemCount"] = len(chosen) - limit

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
-from webhook.sandbox.failures import ApiError, not_implemented
+from webhook.sandbox.failures import ApiError, bad_request, not_found, not_implemented
 from webhook.sandbox.resources import Registry, Resource
 
 VERBS: Final = {"POST": "create", "GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
@@ -53,6 +53,8 @@ def parse(path: str, registry: Registry) -> Route:
     if subresource and not (subresource == "status" and resource.status):
         if subresource in _KNOWN_ELSEWHERE and not resource.custom:
             raise not_implemented(f"the subresource {resource.plural}/{subresource}")
+        if resource.custom:
+            raise not_found(resource.plural, resource.group, name)
         raise NoRoute
     return Route(resource, namespace, name, subresource)
 
@@ -63,7 +65,11 @@ def verb_of(method: str, route: Route, *, watch: bool) -> str:
     if not route.name:
         verb = {"get": "watch" if watch else "list", "create": "create", "delete": "deletecollection"}.get(verb, "")
         if verb == "create" and route.resource.namespaced and not route.namespace:
+            if route.resource.custom:
+                raise NoRoute
             verb = ""
+        if method == "PUT" and route.resource.custom:
+            raise bad_request("name must be provided")
     elif verb == "create" or (verb == "delete" and route.subresource):
         verb = ""
     if route.resource.create_only and verb != "create":

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Any, Final
 
+from webhook.sandbox import definitions
 from webhook.sandbox.failures import FieldError, bad_request, forbidden_field, invalid_value, required
 from webhook.sandbox.objects import Object, generated_name, go_value, metadata, same
 from webhook.sandbox.resources import Resource
@@ -45,13 +46,18 @@ def prepare_create(value: Object, resource: Resource) -> Object:
     value = merged_metadata(value, generation=1 if resource.generation else None)
     if resource.status:
         value = {name: member for name, member in value.items() if name != "status"}
-    return _built_in(value, resource)
+    if resource.kind == "Namespace" and not resource.group:
+        value = {**value, "spec": {"finalizers": ["kubernetes"]}}
+    return decoded(value, resource)
 
 
-def _built_in(value: Object, resource: Resource) -> Object:
+def decoded(value: Object, resource: Resource) -> Object:
+    """A built-in object with what its decoding adds: a namespace's name as label, a secret's text as data."""
+    if resource.kind == "CustomResourceDefinition" and not resource.custom:
+        return definitions.complete(value)
     if resource.custom or resource.group:
         return value
-    if resource.kind == "Namespace":
+    if resource.kind == "Namespace" and metadata(value).get("name"):
         labels = {**(metadata(value).get("labels") or {}), "kubernetes.io/metadata.name": metadata(value).get("name")}
         value = merged_metadata(value, labels=labels)
     if resource.kind == "Secret" and value.get("stringData"):
@@ -79,7 +85,7 @@ def prepare_update(value: Object, live: Object, resource: Resource, subresource:
     if metadata(value).get("uid"):
         kept.pop("uid")
     value = merged_metadata(value, **kept, generation=metadata(live).get("generation"))
-    value = _built_in(value, resource)
+    value = decoded(value, resource)
     if resource.generation and _spec_differs(value, live, resource):
         value = merged_metadata(value, generation=int(metadata(live).get("generation") or 0) + 1)
     return value
@@ -109,16 +115,25 @@ def metadata_errors(value: Object, resource: Resource, live: Object | None = Non
     if live is None:
         yield from _name_errors(meta, resource)
     else:
-        yield from _update_errors(meta, metadata(live), resource)
+        found = list(_update_errors(meta, metadata(live)))
+        yield from found * 2 if resource.custom else found  # custom resources are checked twice, and say so
     yield from _label_errors(meta.get("labels") or {})
     yield from _annotation_errors(meta.get("annotations") or {})
     yield from _owner_errors(meta.get("ownerReferences") or [])
-    for index, finalizer in enumerate(meta.get("finalizers") or []):
+    for finalizer in meta.get("finalizers") or []:
         if not _is_qualified(str(finalizer)):
             yield invalid_value("metadata.finalizers", finalizer, _QUALIFIED_TEXT)
-        elif resource.custom and "/" not in finalizer and finalizer not in ("orphan", "foregroundDeletion"):
-            pass  # a real server warns here; see finalizer_warnings
-        del index
+
+
+def finalizer_warnings(value: Object, live: Object | None) -> list[str]:
+    """What a custom object's new finalizers deserve to be told."""
+    before = metadata(live).get("finalizers") or () if live is not None else ()
+    return [
+        f"metadata.finalizers: {go_value(finalizer)}: prefer a domain-qualified finalizer name to avoid accidental "
+        "conflicts with other finalizer writers"
+        for finalizer in metadata(value).get("finalizers") or ()
+        if "/" not in finalizer and finalizer not in (*before, "orphan", "foregroundDeletion")
+    ]
 
 
 def _name_errors(meta: Object, resource: Resource) -> Iterator[FieldError]:
@@ -134,8 +149,7 @@ def _name_errors(meta: Object, resource: Resource) -> Iterator[FieldError]:
         yield invalid_value("metadata.name", name, _SUBDOMAIN_TEXT)
 
 
-def _update_errors(meta: Object, live: Object, resource: Resource) -> Iterator[FieldError]:
-    del resource
+def _update_errors(meta: Object, live: Object) -> Iterator[FieldError]:
     if "deletionTimestamp" in live:
         new = [f for f in meta.get("finalizers") or [] if f not in (live.get("finalizers") or [])]
         if new:
@@ -145,7 +159,7 @@ def _update_errors(meta: Object, live: Object, resource: Resource) -> Iterator[F
                 "no new finalizers can be added if the object is being deleted, found new finalizers "
                 f"[]string{{{listed}}}",
             )
-    for member in ("name", "namespace", "uid"):
+    for member in ("namespace", "uid"):
         if meta.get(member) != live.get(member):
             yield invalid_value(f"metadata.{member}", meta.get(member) or "", "field is immutable")
 

@@ -1,5 +1,6 @@
 """Create, update, patch and apply: from a call to a stored object."""
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -9,22 +10,36 @@ from webhook.sandbox.admission.chain import Chain
 from webhook.sandbox.calls import Call
 from webhook.sandbox.events import stored_form, view_of
 from webhook.sandbox.failures import (
+    BLOCKING,
+    ApiError,
     FieldError,
     already_exists,
     bad_request,
     conflict,
     invalid,
-    invalid_value,
     not_found,
     not_implemented,
     unsupported_media,
 )
-from webhook.sandbox.intake import JSON, check_schema, check_types, clean, completed, parse, typed
+from webhook.sandbox.intake import check_schema, check_types, clean, completed, parse, strict_problems, typed
 from webhook.sandbox.kinds import complete_kind, kind_errors, kind_warnings
-from webhook.sandbox.objects import Object, format_time, metadata, name_of, same, uid_of
+from webhook.sandbox.objects import (
+    Object,
+    Undecodable,
+    decode,
+    format_time,
+    go_quote,
+    json_name,
+    metadata,
+    name_of,
+    namespace_of,
+    same,
+    uid_of,
+)
 from webhook.sandbox.ownership.managed import APPLY as APPLY_OPERATION
 from webhook.sandbox.ownership.managed import UPDATE as UPDATE_OPERATION
 from webhook.sandbox.ownership.managed import Manager, Scope, after_apply, after_update
+from webhook.sandbox.ownership.typing import type_problems
 from webhook.sandbox.patches import json_patch, merge_patch
 from webhook.sandbox.resources import Resource
 from webhook.sandbox.schema.pruning import prune
@@ -32,6 +47,7 @@ from webhook.sandbox.store import Existing, Store, VersionConflict
 from webhook.sandbox.strategic import strategic_merge_patch
 from webhook.sandbox.strategy import (
     begin,
+    decoded,
     merged_metadata,
     metadata_errors,
     place_in,
@@ -71,7 +87,8 @@ class Writer:
         value = place_in(value, call.resource, call.namespace)
         stated = metadata(value).get("resourceVersion")
         if stated:
-            raise bad_request("resourceVersion should not be set on objects to be created")
+            raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
+        value = decoded(value, call.resource)
         value = after_update(None, value, self._manager(call, UPDATE_OPERATION), _scope(call.resource, ""), self._now())
         return self._create(call, value)
 
@@ -108,8 +125,7 @@ class Writer:
         manager, scope = self._manager(call, UPDATE_OPERATION), _scope(call.resource, call.subresource)
 
         def patched(live: Object) -> Object:
-            wanted = change(view_of(live, call.view))
-            result = clean(wanted, call.view, duplicates, call.field_validation, call.warnings)
+            result = _patched(change(view_of(live, call.view)), call, duplicates)
             return after_update(live, stored_form(result, call.view), manager, scope, self._now())
 
         return self._update(call, patched), False
@@ -121,8 +137,7 @@ class Writer:
         if call.view is not call.resource:
             raise not_implemented("server-side apply of events.k8s.io; apply the core event instead")
         duplicates: list[str] = []
-        stated = _patch_body(call.body, duplicates, as_yaml=True)
-        value = typed(stated, call.resource)
+        value = self._stated(call, duplicates)
         if name_of(value) and name_of(value) != call.name:
             raise bad_request(
                 f"the name of the object ({name_of(value)}) does not match the name on the URL ({call.name})"
@@ -144,6 +159,28 @@ class Writer:
                 raise conflict(call.resource.plural, call.resource.group, call.name, why)
             return self._create(call, applied(empty)), True
         return self._update(call, applied), False
+
+    def _stated(self, call: Call, duplicates: list[str]) -> Object:
+        """The configuration that is applied. Raises ApiError."""
+        resource = call.resource
+        stated = _patch_body(call.body, duplicates, as_yaml=True)
+        if not isinstance(stated, dict):
+            raise bad_request(
+                f"error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal "
+                f"{json_name(stated)} into Go value of type map[string]interface {{}}"
+            )
+        kind, api_version = stated.get("kind") or "", stated.get("apiVersion") or ""
+        if (kind, api_version) != (resource.kind, resource.api_version):
+            told = api_version if "/" in str(api_version) else f"/{api_version}"
+            raise bad_request(f"invalid object type: {told}, Kind={kind}")
+        if metadata(stated).get("managedFields") is not None:
+            raise bad_request("metadata.managedFields must be nil")
+        problems = list(type_problems(stated, resource.schema))
+        if problems:
+            told = problems[0] if len(problems) == 1 else "errors:\n" + "\n".join(f"  {p}" for p in problems)
+            subject = f"{namespace_of(stated)}/{name_of(stated)}; {resource.api_version}, Kind={resource.kind}"
+            raise ApiError(500, "", f"failed to create typed patch object ({subject}): {told}")
+        return stated
 
     def _create(self, call: Call, value: Object) -> Object:
         resource = call.resource
@@ -168,9 +205,9 @@ class Writer:
         value = prepare_create(value, resource)
         value = complete_kind(completed(value, resource), resource, None, self._now())
         self._check(value, resource, None)
+        call.warnings.extend(kind_warnings(value, resource, None))
         attributes.object, attributes.name = value, name_of(value)
         self._chain.validate(attributes)
-        call.warnings.extend(kind_warnings(value, resource))
         if call.dry_run:
             if self._store.get(resource.place, (call.namespace, name_of(value))) is not None:
                 raise already_exists(resource.plural, resource.group, name_of(value))
@@ -216,14 +253,14 @@ class Writer:
         self._chain.mutate(attributes, lambda changed: completed(changed, resource))
         assert attributes.object is not None
         value = attributes.object
-        _check_version(value, live, resource)
+        _check_version(value, live, call)
         value = merged_metadata(value, resourceVersion=metadata(live)["resourceVersion"])
         value = prepare_update(value, live, resource, call.subresource)
         value = complete_kind(completed(value, resource), resource, live, self._now())
         self._check(value, resource, live)
+        call.warnings.extend(kind_warnings(value, resource, live))
         attributes.object = value
         self._chain.validate(attributes)
-        call.warnings.extend(kind_warnings(value, resource))
         if same(_without_times(value), _without_times(live)):
             return live
         if call.dry_run:
@@ -234,7 +271,7 @@ class Writer:
 
     def _read(self, call: Call) -> Object:
         duplicates: list[str] = []
-        value = typed(parse(call.body, call.content_type, duplicates), call.view)
+        value = typed(parse(call.body, call.content_type, duplicates, call.view.kind), call.view, call.body)
         return stored_form(clean(value, call.view, duplicates, call.field_validation, call.warnings), call.view)
 
     def _manager(self, call: Call, operation: str) -> Manager:
@@ -245,10 +282,9 @@ class Writer:
 
     @staticmethod
     def _check(value: Object, resource: Resource, live: Object | None) -> None:
-        found: Sequence[FieldError] = [
-            *metadata_errors(value, resource, live),
-            *check_schema(value, resource, live),
-        ]
+        found = list(metadata_errors(value, resource, live))
+        blocked = any(error.type in BLOCKING for error in found)
+        found += check_schema(value, resource, live, blocked=blocked)
         found = found or list(kind_errors(value, resource, live))
         if found:
             raise invalid(resource.kind, resource.group, name_of(value), found)
@@ -262,15 +298,31 @@ def clean_apply(value: Object, call: Call, duplicates: Sequence[str]) -> Object:
     return pruned
 
 
+def _patched(value: Object, call: Call, duplicates: Sequence[str]) -> Object:
+    """The result of a patch, cleaned. Raises ApiError, 422 in strict mode."""
+    _, unknown = prune(value, call.view.schema)
+    told = strict_problems(unknown, duplicates)
+    if told and call.field_validation == "Strict":
+        shown = go_quote(json.dumps(value, separators=(",", ":"), sort_keys=True))
+        raise invalid(
+            "", "", "", [FieldError("Invalid value", "patch", shown, f"strict decoding error: {', '.join(told)}")]
+        )
+    return clean(value, call.view, duplicates, call.field_validation, call.warnings)
+
+
 def _patch_body(body: bytes, duplicates: list[str], *, as_yaml: bool = False) -> Any:
-    return parse(body, "application/yaml" if as_yaml and not body.lstrip().startswith(b"{") else JSON, duplicates)
+    try:
+        return decode(body, duplicates, as_yaml=as_yaml and not body.lstrip().startswith(b"{"))
+    except Undecodable as problem:
+        raise bad_request(f"error decoding patch: {problem}") from None
 
 
 def _patch_of(media: str, change: Any, resource: Resource) -> Change:
     if media == JSON_PATCH:
         return lambda live: json_patch(live, change)
     if not isinstance(change, dict):
-        raise bad_request("error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}")
+        told = f"json: cannot unmarshal {json_name(change)} into Go value of type map[string]interface {{}}"
+        raise bad_request(f"error decoding patch: {told}")
     if media == MERGE_PATCH:
         return lambda live: _object(merge_patch(live, change))
     return lambda live: _object(strategic_merge_patch(live, change, resource.schema))
@@ -288,21 +340,30 @@ def _scope(resource: Resource, subresource: str) -> Scope:
     return Scope(resource.schema, frozenset({"status"}) if resource.status else frozenset())
 
 
-def _check_version(value: Object, live: Object, resource: Resource) -> None:
-    stated = metadata(value).get("resourceVersion")
-    if not stated:
+def _check_version(value: Object, live: Object, call: Call) -> None:
+    resource, meta, uid = call.resource, metadata(value), uid_of(value)
+    if meta.get("name") != call.name:
+        raise bad_request(
+            f"the name of the object ({meta.get('name') or ''}) does not match the name on the URL ({call.name})"
+        )
+    if call.verb == "update" and uid and uid != uid_of(live):
+        told = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {uid_of(live)}"
+        raise conflict(resource.plural, resource.group, name_of(value), _storage_error(call, told))
+    stated = meta.get("resourceVersion")
+    if not stated or stated == "0":
         if not resource.unconditional:
-            problem = FieldError("Invalid value", "metadata.resourceVersion", "0x0", "must be specified for an update")
-            raise invalid(resource.kind, resource.group, name_of(value), [problem])
+            problem = FieldError("Invalid value", "metadata.resourceVersion", "0", "must be specified for an update")
+            raise invalid(resource.plural, resource.group, name_of(value), [problem])
     elif not str(stated).isdigit():
-        problem = invalid_value("metadata.resourceVersion", stated, "must be a number that the server gave")
-        raise invalid(resource.kind, resource.group, name_of(value), [problem])
+        raise ApiError(500, "", f'strconv.ParseUint: parsing "{stated}": invalid syntax')
     elif stated != metadata(live)["resourceVersion"]:
         raise conflict(resource.plural, resource.group, name_of(value))
-    uid = uid_of(value)
-    if uid and uid != uid_of(live):
-        why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {uid_of(live)}"
-        raise conflict(resource.plural, resource.group, name_of(value), why)
+
+
+def _storage_error(call: Call, told: str) -> str:
+    parts = [part for part in (call.resource.group, call.resource.plural, call.namespace, call.name) if part]
+    key = "/registry/" + "/".join(parts)
+    return f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: {told}"
 
 
 def _is_finished(value: Object, resource: Resource) -> bool:

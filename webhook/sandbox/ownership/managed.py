@@ -150,7 +150,7 @@ def after_apply(live: Object, stated: Object, manager: Manager, scope: Scope, no
     others = {identity: entry for identity, entry in entries.items() if identity != manager.identity}
     if last is not None:
         claimed = mine.union(*(entry.paths for entry in others.values()))
-        merged = remove(merged, scope.schema, last.paths - claimed, claimed)
+        merged = remove(merged, scope.schema, last.paths, claimed)
     difference = compare(live_bare, merged, scope.schema)
     changed, removed = scope.owned(difference.added | difference.modified), scope.owned(difference.removed)
     if not force:

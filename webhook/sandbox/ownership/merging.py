@@ -23,33 +23,63 @@ def merge(value: Any, stated: Any, schema: Schema) -> Any:
 
 
 def _merged_items(value: list[Any], stated: list[Any], schema: Schema) -> list[Any]:
+    """Items in the order of the configuration; those that only the object has keep their place before the next shared."""
     items: Schema = schema.get("items") or {}
     present = {element_of(item, schema): item for item in value}
     wanted = {element_of(item, schema): item for item in stated}
+    held, asked = list(present), list(wanted)
+    shared = [element for element in asked if element in present]
     result: list[Any] = []
-    left = list(present)
-    for element, item in wanted.items():
-        if element in present:
-            while left:
-                earlier = left.pop(0)
-                if earlier == element:
-                    break
-                if earlier not in wanted:
-                    result.append(copy_of(present[earlier]))
-            result.append(merge(present[element], item, items))
+    done: set[str] = set()
+
+    def take(element: str) -> None:
+        done.add(element)
+        both = element in present
+        result.append(merge(present[element], wanted[element], items) if both else copy_of(wanted[element]))
+        if shared and shared[0] == element:
+            shared.pop(0)
+
+    while held or asked:
+        if held and held[0] not in wanted:
+            result.append(copy_of(present[held.pop(0)]))
+        elif held and (held[0] in done or (asked and held[0] != asked[0] and shared and held[0] != shared[0])):
+            held.pop(0)
         else:
-            result.append(copy_of(item))
-    return result + [copy_of(present[element]) for element in left if element not in wanted]
+            element = asked.pop(0)
+            take(element)
+            if held and held[0] == element:
+                held.pop(0)
+    return result
 
 
-def remove(value: Object, schema: Schema, gone: Paths, kept: Paths) -> Object:
-    """A copy without the fields in ``gone``; a field with parts in ``kept`` stays, as a container of these."""
+def remove(value: Object, schema: Schema, last: Paths, kept: Paths) -> Object:
+    """A copy without the fields in ``last`` that nobody keeps; a container goes with the last field kept in it."""
     holders = {path[:length] for path in kept for length in range(1, len(path) + 1)}
     result: Object = copy_of(value)
-    for path in sorted(gone, key=len):
-        if path not in holders:
-            _cut(result, schema, path)
+    for path in sorted(_with_containers(last, schema) - holders, key=len):
+        _cut(result, schema, path)
     return result
+
+
+def _with_containers(paths: Paths, schema: Schema) -> set[Path]:
+    """The paths, and the fields named in the schema that lead to them."""
+    found = set(paths)
+    for path in paths:
+        known: Schema = schema
+        for length, element in enumerate(path[:-1], start=1):
+            named = element.startswith("f:") and element[2:] in (known.get("properties") or {})
+            if named:
+                found.add(path[:length])
+            known = inner_schema(known, element)
+    return found
+
+
+def inner_schema(schema: Schema, element: str) -> Schema:
+    """The schema of what a path element leads to."""
+    if not element.startswith("f:"):
+        return schema.get("items") or {}
+    others = schema.get("additionalProperties")
+    return (schema.get("properties") or {}).get(element[2:]) or (others if isinstance(others, dict) else {})
 
 
 def _cut(value: Any, schema: Schema, path: Path) -> None:
@@ -69,15 +99,10 @@ def _cut(value: Any, schema: Schema, path: Path) -> None:
 
 
 def _find(value: Any, schema: Schema, element: str) -> tuple[Any, Schema]:
-    if isinstance(value, dict) and element.startswith("f:"):
-        name = element[2:]
-        if name not in value:
-            return None, {}
-        others = schema.get("additionalProperties")
-        known = (schema.get("properties") or {}).get(name) or (others if isinstance(others, dict) else {})
-        return name, known
+    if isinstance(value, dict) and element.startswith("f:") and element[2:] in value:
+        return element[2:], inner_schema(schema, element)
     if isinstance(value, list) and is_granular(value, schema):
         for index, item in enumerate(value):
             if element_of(item, schema) == element:
-                return index, schema.get("items") or {}
+                return index, inner_schema(schema, element)
     return None, {}

@@ -43,9 +43,8 @@ def _pruned(value: Any, schema: Schema, path: str, unknown: list[str], *, root: 
 def fill_defaults(value: Any, schema: Schema) -> None:
     """Remove nulls where null is not allowed, then add absent defaults, in place and all the way down."""
     if isinstance(value, list):
-        items = schema.get("items")
-        for item in value if isinstance(items, dict) else ():
-            fill_defaults(item, items)
+        for item in value:
+            fill_defaults(item, schema.get("items") or {})
     elif isinstance(value, dict):
         _drop_nulls(value, schema)
         properties = schema.get("properties") or {}

@@ -1,13 +1,22 @@
 """The CEL rules of a schema (``x-kubernetes-validations``), evaluated for an object."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from webhook.sandbox.expressions import EvaluationFailed, Expression, cel_value, compiled
+from webhook.sandbox.expressions import (
+    CompilationFailed,
+    EvaluationFailed,
+    Expression,
+    cel_value,
+    compiled,
+    escaped,
+    problem_at,
+)
 from webhook.sandbox.failures import FieldError
-from webhook.sandbox.objects import go_quote, same
+from webhook.sandbox.objects import go_value, same
 from webhook.sandbox.resources import Schema
-from webhook.sandbox.schema.validation import matched, type_name
+from webhook.sandbox.schema.validation import matched
 
 _ABSENT: Final = object()
 _DECLARED: Final = frozenset({"self", "oldSelf"})
@@ -17,12 +26,34 @@ _TYPES: Final = {
     "FieldValueRequired": "Required value",
     "FieldValueDuplicate": "Duplicate value",
 }
+_TEXT: Final = re.compile(r"'(?:[^'\\\\]|\\\\.)*'|\"(?:[^\"\\\\]|\\\\.)*\"")
+_CHAIN: Final = re.compile(r"\b(?:self|oldSelf)(?:\.[A-Za-z_]\w*(?!\w*\s*\())+")
+_NAME: Final = re.compile(r"\.(\w+)")
 REASONS: Final = tuple(sorted(_TYPES))
 
 
 def rule_of(source: str) -> Expression:
     """A rule or message expression, compiled. Raises CompilationFailed."""
     return compiled(source.strip(), _DECLARED)
+
+
+def check_fields(source: str, schema: Schema, *, root: bool) -> None:
+    """Whether the chains of names that begin with ``self`` lead to fields of the schema. Raises CompilationFailed."""
+    top = {**schema, "properties": {**(schema.get("properties") or {}), **_ROOT}} if root else schema
+    bare = _TEXT.sub(lambda text: " " * len(text[0]), source)
+    for chain in _CHAIN.finditer(bare):
+        known: Any = top
+        for step in _NAME.finditer(chain[0]):
+            if not isinstance(known, dict) or known.get("x-kubernetes-preserve-unknown-fields"):
+                break
+            fields = {escaped(name): member for name, member in (known.get("properties") or {}).items()}
+            if known.get("type") != "object" or isinstance(known.get("additionalProperties"), dict):
+                break
+            if step[1] not in fields:
+                raise CompilationFailed(
+                    problem_at(source, chain.start() + step.start(), f"undefined field '{step[1]}'")
+                )
+            known = fields[step[1]]
 
 
 def check_rules(value: Any, schema: Schema, old: Any = _ABSENT) -> Iterator[FieldError]:
@@ -79,7 +110,7 @@ def _apply(rule: Mapping[str, Any], value: Any, schema: Schema, path: str, old: 
     if transition:
         variables["oldSelf"] = cel_value(old, schema)
     where = f"{path}{rule['fieldPath']}" if rule.get("fieldPath") else path
-    shown = go_quote(schema.get("type") or type_name(value))
+    shown = "" if isinstance(value, dict | list) else go_value(value)
     try:
         verdict = expression.evaluate(variables)
     except EvaluationFailed as problem:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from webhook.sandbox.failures import FieldError, invalid_value, required, unsupported
+from webhook.sandbox.failures import FieldError, invalid_type, invalid_value, required, unsupported
 from webhook.sandbox.objects import encode, parse_time, same
 from webhook.sandbox.resources import Schema
 
@@ -25,6 +25,7 @@ def validate(value: Any, schema: Schema, path: str = "", old: Any = _NOTHING) ->
     wrong_type = _type_error(value, schema, path)
     if wrong_type is not None:
         yield wrong_type
+        yield from _format_of_number(value, schema, path)
         return
     yield from _combinations(value, schema, path)
     if "enum" in schema and not any(same(value, option) for option in schema["enum"]):
@@ -60,24 +61,32 @@ def _type_error(value: Any, schema: Schema, path: str) -> FieldError | None:
         fits = not wanted or found == wanted or (found == "integer" and wanted == "number")
     if fits:
         return None
-    shown = "null" if value is None else encode(found).decode()
-    return FieldError("Invalid value", path, shown, f"{path} in body must be of type {wanted}: {shown}")
+    if found == "number" and schema.get("format"):
+        found, wanted = "float64", schema["format"]
+    shown = f'"{found}"'
+    return invalid_type(path, shown, f"{_in_body(path)} in body must be of type {wanted}: {shown}")
+
+
+def _in_body(path: str) -> str:
+    """A status is checked for itself, and its messages name fields from there."""
+    return path.removeprefix("status.")
 
 
 def _combinations(value: Any, schema: Schema, path: str) -> Iterator[FieldError]:
     for option in schema.get("allOf") or ():
         yield from validate(value, option, path)
     if schema.get("anyOf") and not any(_fits(value, option) for option in schema["anyOf"]):
-        yield FieldError("Invalid value", path, '""', f'"{path}" must validate at least one schema (anyOf)')
+        yield FieldError("Invalid value", "<nil>", '""', f'"{path}" must validate at least one schema (anyOf)')
+        yield from validate(value, schema["anyOf"][0], path)
     if schema.get("oneOf"):
         fitting = sum(_fits(value, option) for option in schema["oneOf"])
         if fitting != 1:
             found = "none valid" if not fitting else f"{fitting} valid alternatives"
-            yield FieldError(
-                "Invalid value", path, '""', f'"{path}" must validate one and only one schema (oneOf). Found {found}'
-            )
+            told = f'"{path}" must validate one and only one schema (oneOf). Found {found}'
+            yield FieldError("Invalid value", "<nil>", '""', told)
+            yield from validate(value, schema["oneOf"][0], path) if not fitting else ()
     if schema.get("not") and _fits(value, schema["not"]):
-        yield FieldError("Invalid value", path, '""', f'"{path}" must not validate the schema (not)')
+        yield FieldError("Invalid value", "<nil>", '""', f'"{path}" must not validate the schema (not)')
 
 
 def _fits(value: Any, schema: Schema) -> bool:
@@ -88,31 +97,46 @@ def _text(value: str, schema: Schema, path: str) -> Iterator[FieldError]:
     if "maxLength" in schema and len(value) > schema["maxLength"]:
         yield FieldError("Too long", path, "", f"may not be more than {schema['maxLength']} bytes")
     if "minLength" in schema and len(value) < schema["minLength"]:
-        yield invalid_value(path, value, f"{path} in body should be at least {schema['minLength']} chars long")
+        yield invalid_value(
+            path, value, f"{_in_body(path)} in body should be at least {schema['minLength']} chars long"
+        )
     if "pattern" in schema and not re.search(schema["pattern"], value):
-        yield invalid_value(path, value, f"{path} in body should match '{schema['pattern']}'")
+        yield invalid_value(path, value, f"{_in_body(path)} in body should match '{schema['pattern']}'")
     check = _FORMATS.get(schema.get("format") or "")
     if check is not None and not check(value):
-        yield invalid_value(path, value, f'{path} in body must be of type {schema["format"]}: "{value}"')
+        shown = f'"{value}"'
+        yield invalid_type(path, shown, f"{_in_body(path)} in body must be of type {schema['format']}: {shown}")
+
+
+def _format_of_number(value: Any, schema: Schema, path: str) -> Iterator[FieldError]:
+    bits = {"int32": 31, "int64": 63}.get(schema.get("format") or "")
+    if bits is None or not isinstance(value, int | float) or isinstance(value, bool):
+        return
+    if value != int(value) or not -(2**bits) <= value < 2**bits:
+        detail = f"Checked value must be of type integer with format {schema['format']} in {path}"
+        yield FieldError("Invalid value", "<nil>", '""', detail)
 
 
 def _number(value: float, schema: Schema, path: str) -> Iterator[FieldError]:
+    yield from _format_of_number(value, schema, path)
     low, high, step = schema.get("minimum"), schema.get("maximum"), schema.get("multipleOf")
     if high is not None and (value >= high if schema.get("exclusiveMaximum") else value > high):
         than = "less than" if schema.get("exclusiveMaximum") else "less than or equal to"
-        yield invalid_value(path, value, f"{path} in body should be {than} {high}")
+        yield invalid_value(path, value, f"{_in_body(path)} in body should be {than} {high}")
     if low is not None and (value <= low if schema.get("exclusiveMinimum") else value < low):
         than = "greater than" if schema.get("exclusiveMinimum") else "greater than or equal to"
-        yield invalid_value(path, value, f"{path} in body should be {than} {low}")
+        yield invalid_value(path, value, f"{_in_body(path)} in body should be {than} {low}")
     if step and value % step:
-        yield invalid_value(path, value, f"{path} in body should be a multiple of {step}")
+        yield invalid_value(path, value, f"{_in_body(path)} in body should be a multiple of {step}")
 
 
 def _items(value: list[Any], schema: Schema, path: str, old: Any) -> Iterator[FieldError]:
     if "maxItems" in schema and len(value) > schema["maxItems"]:
         yield FieldError("Too many", path, str(len(value)), f"must have at most {schema['maxItems']} items")
     if "minItems" in schema and len(value) < schema["minItems"]:
-        yield invalid_value(path, len(value), f"{path} in body should have at least {schema['minItems']} items")
+        yield invalid_value(
+            path, len(value), f"{_in_body(path)} in body should have at least {schema['minItems']} items"
+        )
     items: Schema = schema.get("items") or {}
     before = matched(old, schema)
     for index, item in enumerate(value):
@@ -156,7 +180,7 @@ def _members(value: Mapping[str, Any], schema: Schema, path: str, old: Any) -> I
         yield FieldError("Too many", path, str(len(value)), f"must have at most {schema['maxProperties']} items")
     if "minProperties" in schema and len(value) < schema["minProperties"]:
         least = schema["minProperties"]
-        yield invalid_value(path, len(value), f"{path} in body should have at least {least} properties")
+        yield invalid_value(path, len(value), f"{_in_body(path)} in body should have at least {least} properties")
     properties: Mapping[str, Schema] = schema.get("properties") or {}
     others = schema.get("additionalProperties")
     for name in schema.get("required") or ():
