@@ -537,6 +537,17 @@ def test_a_stage_that_cannot_be_planned_yet_is_tried_again_and_says_why() -> Non
     assert world.stage() != {}
 
 
+def test_a_write_that_is_refused_is_told_on_the_rollout() -> None:
+    world = two_revisions(World())
+    world.api.fail = lambda request: (
+        status_error(request, 422, "Invalid", "denied by a policy")
+        if (request.method, request.call.resource) == ("PATCH", "rolloutorchestrators")
+        else None
+    )
+    world.settle()
+    assert world.told() == ["Warning WriteRefused: patch rolloutorchestrators default/hello: denied by a policy"]
+
+
 # Settings
 
 

@@ -67,6 +67,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="NS",
         help="namespace of the lease stagegate-loop; default: $POD_NAMESPACE, else stagegate-system",
     )
+    lead.add_argument(
+        "--lease-duration",
+        type=_lease,
+        default=15.0,
+        metavar="S",
+        help="seconds without a renewal after which another process takes over (15); at least 3",
+    )
     tell = parser.add_argument_group("pages and logs")
     tell.add_argument("--metrics-port", type=_port, metavar="P", help="serve /healthz, /readyz and /metrics there")
     tell.add_argument("--metrics-host", default="127.0.0.1", metavar="H", help="address for them (%(default)s)")
@@ -112,6 +119,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def options_from(arguments: argparse.Namespace) -> "ProcessOptions":
     """What the command line asks for."""
+    from webhook.cluster.lease import LeaseTimes
     from webhook.loop.loop import LoopOptions
     from webhook.loop.process import ProcessOptions
 
@@ -126,6 +134,7 @@ def options_from(arguments: argparse.Namespace) -> "ProcessOptions":
         ),
         leader_elect=not arguments.no_leader_elect,
         lease_namespace=arguments.lease_namespace,
+        lease_times=LeaseTimes.of(arguments.lease_duration),
         metrics_host=arguments.metrics_host,
         metrics_port=arguments.metrics_port,
     )
@@ -146,6 +155,13 @@ def _seconds(text: str) -> float:
     seconds = float(text)
     if not 0 <= seconds < float("inf"):
         raise argparse.ArgumentTypeError("must be 0 or more seconds")
+    return seconds
+
+
+def _lease(text: str) -> float:
+    seconds = float(text)
+    if not 3 <= seconds <= 600:
+        raise argparse.ArgumentTypeError("must be from 3 to 600 seconds")
     return seconds
 
 

@@ -70,7 +70,7 @@ class Correlator:
     """
 
     def __init__(
-        self, suffix: Callable[[], str], *, quiet: float = 300.0, burst: int = 25, refill: float = 60.0
+        self, suffix: Callable[[], str], *, quiet: float = 300.0, burst: int = 100, refill: float = 10.0
     ) -> None:
         self._suffix = suffix
         self._quiet = quiet

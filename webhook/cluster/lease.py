@@ -1,6 +1,7 @@
 """Leader election on a Lease, and the fence that keeps a former leader from writing."""
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,11 @@ class LeaseTimes:
     duration: float = 15.0
     renew_every: float = 2.0
     margin: float = 5.0
+
+    @classmethod
+    def of(cls, duration: float) -> "LeaseTimes":
+        """Times in the same proportion for another duration."""
+        return cls(duration, duration * 2.0 / 15.0, duration / 3.0)
 
     def __post_init__(self) -> None:
         if not 0 < self.renew_every < self.duration - self.margin or self.margin <= 0:
@@ -79,7 +85,7 @@ def held_by(lease: Mapping[str, Any], identity: str, times: LeaseTimes, now: dat
         had_one = bool(spec.get("renewTime"))
         spec["leaseTransitions"] = int(spec.get("leaseTransitions") or 0) + (1 if had_one else 0)
         spec["acquireTime"] = moment
-    spec |= {"holderIdentity": identity, "leaseDurationSeconds": round(times.duration), "renewTime": moment}
+    spec |= {"holderIdentity": identity, "leaseDurationSeconds": max(1, math.ceil(times.duration)), "renewTime": moment}
     return dict(renewed)
 
 

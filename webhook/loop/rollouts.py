@@ -10,7 +10,7 @@ from webhook.api.conditions import STAGE_READY
 from webhook.api.kinds import SERVICE_LABEL
 from webhook.api.wire import Wire
 from webhook.cluster.clock import Clock
-from webhook.cluster.errors import ApiError
+from webhook.cluster.errors import ApiError, Forbidden, Invalid
 from webhook.cluster.merge_patch import merge_patch
 from webhook.loop.caches import BY_OWNER, BY_REVISION, BY_SERVICE, Caches
 from webhook.loop.completion import completion_patch, rollout_name_of
@@ -27,6 +27,9 @@ from webhook.planning.stage import has_failed
 from webhook.strategies.protocols import EventSink
 
 _LOG: Final = logging.getLogger(__name__)
+
+WRITE_REFUSED: Final = "WriteRefused"
+"""Reason of the Event when the API server, or an admission webhook, refuses what the loop wants to store."""
 
 
 @dataclass(slots=True)
@@ -69,7 +72,11 @@ class RolloutController:
         ro = RolloutOrchestrator.from_dict(seen)
         outcome = Outcome(error=self._see_to_spas(ro))
         if self.steps.carry:
-            self._carry(seen, ro, outcome)
+            try:
+                self._carry(seen, ro, outcome)
+            except (Forbidden, Invalid) as refusal:
+                self.events.emit(ro, "Warning", WRITE_REFUSED, str(refusal))
+                raise
         return outcome
 
     def reconcile_spa(self, namespace: str, name: str) -> Outcome:

@@ -1,0 +1,139 @@
+"""Rollouts under fire: faults at random points of random rollouts, and what holds all the same."""
+
+import os
+import random
+from typing import Any
+
+import pytest
+
+from tests.cluster.fake_api import status_error
+from tests.loop.world import World, autoscale, entry
+from webhook.api import RolloutOrchestrator, StagePodAutoscaler
+from webhook.cluster.errors import ApiError, OutcomeUnknown, TooManyRequests, Unavailable, Unreachable
+from webhook.cluster.resource import POD_AUTOSCALERS, PODS, STAGE_POD_AUTOSCALERS
+from webhook.cluster.transport import Request
+from webhook.planning import scale_bounds
+from webhook.strategies import is_stage_scale_up_ready
+
+FAULTS = 0.12
+TURNS = 400
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class Fire:
+    """A seeded source of faults between the loop and the API server, which also watches what gets stored."""
+
+    def __init__(self, seed: int, **options: Any) -> None:
+        self.random = random.Random(seed)
+        self.world = World(**options)
+        self.burning = True
+        self.broken: list[str] = []
+        self.world.api.fail = self.before
+        self.world.api.after = self.afterwards
+
+    def before(self, request: Request) -> ApiError | None:
+        self.judge(request)
+        if not self.burning or self.random.random() > FAULTS / 2:
+            return None
+        if self.random.random() < 0.2:
+            raise Killed
+        kinds: list[ApiError] = [
+            Unavailable(request.call, "500", status=500),
+            TooManyRequests(request.call, "slow", status=429, retry_after=1.0),
+            Unreachable(request.call, "refused"),
+            status_error(request, 409, "Conflict", "modified"),
+        ]
+        return self.random.choice(kinds if request.method != "GET" else kinds[:3])
+
+    def afterwards(self, request: Request) -> ApiError | None:
+        if not self.burning or self.random.random() > FAULTS / 2:
+            return None
+        if self.random.random() < 0.2:
+            raise Killed
+        return OutcomeUnknown(request.call, "timed out")
+
+    def judge(self, request: Request) -> None:
+        """Look at a write that is on its way to the server."""
+        if request.method == "GET" or request.call.resource == "events":
+            return
+        body = dict(request.body or {})
+        spec = body.get("spec") or {}
+        low, high = spec.get("stageMinScale"), spec.get("stageMaxScale")
+        if low is not None and high is not None and 0 < high < low:
+            self.broken.append(f"{request.call}: minimum {low} above maximum {high}")
+        if request.call.resource == "rolloutorchestrators" and spec.get("stageTargetRevisions"):
+            total = sum(one.get("percent") or 0 for one in spec["stageTargetRevisions"])
+            if total != 100:
+                self.broken.append(f"{request.call}: {total} percent")
+        if request.call.resource == "stagepodautoscalers" and request.call.name == "hello-00001" and high is not None:
+            self.judge_old(high)
+
+    def judge_old(self, high: int) -> None:
+        """Availability: the old one is lowered for a stage only when the new one is up."""
+        ro = RolloutOrchestrator.from_dict(self.world.ro())
+        old, new = self.world.api.get(STAGE_POD_AUTOSCALERS, "default", "hello-00001"), None
+        before = ((old or {}).get("spec") or {}).get("stageMaxScale")
+        if before is None or high >= before:
+            return
+        for one in ro.spec.stage_target_revisions:
+            if one.goes_up:
+                new = self.world.api.get(STAGE_POD_AUTOSCALERS, "default", one.revision_name)
+                ready = new is not None and is_stage_scale_up_ready(StagePodAutoscaler.from_dict(new), one)
+                if not ready and (ro.spec.rollout_strategy or "availability") == "availability":
+                    self.broken.append(f"hello-00001 lowered to {high} before {one.revision_name} was up")
+
+    def turn(self) -> None:
+        """Let the loop do what it can, with one process after the other."""
+        try:
+            self.world.observe()
+            while self.world.loop.workers.step():
+                pass
+        except Killed:
+            self.world.start()
+        if self.random.random() < 0.1:
+            self.world.api.compact()
+
+    def carry(self, demand: int) -> None:
+        for turn in range(TURNS):
+            self.burning = turn < TURNS * 3 // 4
+            self.turn()
+            if not self.burning and self.world.condition("Ready")[0] == "True":
+                return
+            if self.world.condition("LastStageReady")[0] == "True" and turn > 50:
+                self.burning = False
+            autoscale(self.world, demand)
+            self.world.clock.advance(self.random.choice([0.1, 1.0, 5.0]))
+        raise AssertionError(f"not complete: {self.world.ro()}")
+
+
+@pytest.mark.parametrize("seed", range(int(os.environ.get("FIRE_SEEDS", "12"))))
+def test_a_rollout_under_fire_ends_and_never_breaks_its_rules(seed: int) -> None:
+    choose = random.Random(1000 + seed)
+    demand = choose.randint(1, 12)
+    low, high = choose.choice([(1, 20), (demand, demand), (0, 15)])
+    strategy = choose.choice(["availability", "availability", "resourceutil"])
+    fire = Fire(seed)
+    world = fire.world
+    world.settings(over_consumption_ratio=str(choose.choice([5, 10, 25, 50, 100])), stage_rollout_timeout_minutes="60")
+    for name, actual in (("hello-00001", demand), ("hello-00002", 0)):
+        world.revision(name)
+        world.scale(name, actual)
+    world.rollout(
+        rolloutStrategy=strategy,
+        initialRevisions=[entry("hello-00001", 100, low, high)],
+        targetRevisions=[entry("hello-00002", 100, low, high, latestRevision=True)],
+    )
+    fire.carry(demand)
+    world.clock.advance(120)
+    world.settle()
+    assert fire.broken == []
+    assert world.condition("LastStageReady")[0] == "True"
+    assert world.bounds("hello-00001") == (0, 1)
+    assert world.bounds("hello-00002") == (low, high)
+    assert world.forget().settle().written() == [], "nothing is written twice without need"
+    assert scale_bounds(low, high, *world.bounds("hello-00002")) == (low, high)
+    assert not [key for key in world.api.objects if key[0] in (PODS.path(),)]
+    assert world.api.get(POD_AUTOSCALERS, "default", "hello-00002") is not None
