@@ -54,6 +54,8 @@ def kube_apiserver(binaries: Binaries, directory: Path, port: int, audit_log: Pa
         "--authorization-mode=RBAC",
         # Pods are created without the service account that a controller manager would make first.
         "--disable-admission-plugins=ServiceAccount",
+        # On in some distributions: an owner that blocks its deletion takes a right of its own.
+        "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
         f"--audit-policy-file={policy}",
         f"--audit-log-path={audit_log}",
     ]
