@@ -77,7 +77,7 @@ def stack(plane: ControlPlane, folder: Path) -> Iterator[Stack]:
 def running(stack: Stack) -> Stack:
     """The same, and the loop carries rollouts, and simulated replicas move ten times a second."""
     Knative(stack.client, "default", "hello", 10).make_node()
-    stack.start_autoscaler(Pace(stable_ticks=1000), 0.1)
+    stack.start_autoscaler(Pace(starts_per_tick=10, stable_ticks=1000), 0.1)
     stack.start_loop()
     return stack
 

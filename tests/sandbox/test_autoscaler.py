@@ -98,8 +98,8 @@ def test_wanted_replicas(workload: Workload, wanted: int) -> None:
         ),
         pytest.param(
             Workload(NS, REV, pods=(pod(0, Phase.READY), pod(1, Phase.READY)), percent=50, demand=2, actual=2),
-            [end(1), report(1, 1)],
-            id="the pod with the highest number ends, and no longer counts",
+            [end(1), report(1, 2)],
+            id="the pod with the highest number ends, and counts for this tick",
         ),
         pytest.param(
             Workload(NS, REV, minimum=1, pods=(pod(0, Phase.STARTING, 5), pod(1, Phase.READY)), desired=1, actual=1),
@@ -108,8 +108,13 @@ def test_wanted_replicas(workload: Workload, wanted: int) -> None:
         ),
         pytest.param(
             Workload(NS, REV, pods=tuple(pod(n, Phase.READY) for n in range(4)), desired=4, actual=4),
-            [end(0), end(1), end(2), end(3), report(0, 0)],
+            [end(0), end(1), end(2), end(3), report(0, 4)],
             id="pods are told to end all at once",
+        ),
+        pytest.param(
+            Workload(NS, REV, pods=(pod(0, Phase.TERMINATING),), desired=0, actual=1),
+            [report(0, 0)],
+            id="a pod that ends counts no longer",
         ),
         pytest.param(
             Workload(NS, REV, pods=(pod(0, Phase.TERMINATING, 1),), desired=0, actual=0),
@@ -139,10 +144,10 @@ def test_one_revision(workload: Workload, actions: list[Action]) -> None:
 
 def test_revisions_that_shrink_come_before_those_that_grow() -> None:
     grows = Workload(NS, "new", minimum=1, pods=(Pod("new-0", "a", Phase.STARTING, 1),), desired=1, actual=0)
-    shrinks = Workload(NS, "old", pods=(Pod("old-0", "b", Phase.READY),), desired=1, actual=1)
+    shrinks = Workload(NS, "old", pods=(Pod("old-0", "b", Phase.TERMINATING, 2),), desired=0, actual=1)
 
     assert decide([grows, shrinks], PACE) == [
-        TerminatePod(NS, "old-0", "b"),
+        RemovePod(NS, "old-0", "b"),
         ReportScale(NS, "old", 0, 0),
         MarkPodReady(NS, "new-0"),
         ReportScale(NS, "new", 1, 1),
@@ -206,7 +211,9 @@ def test_every_world_settles_at_what_is_wanted(workload: Workload, pace: Pace) -
 
 
 @given(worlds, paces)
-def test_what_is_reported_is_what_runs_after_the_tick(workload: Workload, pace: Pace) -> None:
+def test_what_is_reported_is_what_runs_at_this_tick(workload: Workload, pace: Pace) -> None:
+    ready_before = {pod.name for pod in workload.pods if pod.phase is Phase.READY}
+
     after = play(workload, pace)
 
-    assert after.actual == sum(pod.phase is Phase.READY for pod in after.pods)
+    assert after.actual == len(ready_before | {pod.name for pod in after.pods if pod.phase is Phase.READY})

@@ -44,8 +44,11 @@ def rollout(*, initial: dict[str, int], stage: dict[str, int | None] | None = No
     return {"metadata": metadata("hello"), "spec": spec}
 
 
-def pod(name: str, revision: str = "hello-00001", *, ready: bool = False, ending: bool = False) -> Wire:
-    wire: Wire = {"metadata": metadata(name, uid=f"uid-{name}", labels={"serving.knative.dev/revision": revision})}
+def pod(
+    name: str, revision: str = "hello-00001", *, ready: bool = False, ending: bool = False, node: str = "sandbox-node"
+) -> Wire:
+    labels = {"serving.knative.dev/revision": revision}
+    wire: Wire = {"metadata": metadata(name, uid=f"uid-{name}", labels=labels), "spec": {"nodeName": node}}
     if ending:
         wire["metadata"]["deletionTimestamp"] = "2030-01-01T00:00:00Z"
     if ready:
@@ -124,8 +127,17 @@ def test_ticks_of_less_demand(percent: int, before: Workload, calm: int) -> None
     assert only(pod_autoscaler(), rollouts=(ro,), pods=(pod("p"), pod("q")), before=(before,)).calm_ticks == calm
 
 
-def test_a_pod_of_another_revision_does_not_count() -> None:
-    assert only(pod_autoscaler(), pods=(pod("p", revision="hello-00002"),)).pods == ()
+def test_pods_of_another_revision_or_another_node_do_not_count() -> None:
+    found = workloads([pod_autoscaler()], [], [], [pod("p", revision="hello-00002"), pod("q", node="real")], [], 10)
+
+    assert found[0].pods == ()
+
+
+def test_a_pod_that_ends_outlives_its_pod_autoscaler_and_is_seen_to_its_end() -> None:
+    found = workloads([], [], [], [pod("p", ending=True), pod("q", ready=True)], [], 10)
+
+    ending = Pod("p", "uid-p", Phase.TERMINATING)
+    assert found == [Workload("default", "hello-00001", pods=(ending,), desired=0, actual=0)]
 
 
 def test_what_the_pod_autoscaler_says_of_itself() -> None:

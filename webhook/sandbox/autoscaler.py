@@ -61,8 +61,8 @@ class Pace:
     """How fast things move: pods started per tick and revision, ticks until a pod is ready, ticks until it is gone.
 
     Less demand is believed after ``stable_ticks`` (Knative's stable window), no traffic and other bounds at once.
-    Pods are told to end all at once, and stop counting as running then; so replicas that go from one revision to
-    another at the same time never run twice.
+    Pods are told to end all at once, and stop counting as running at the next tick; a start-up of a tick or more makes
+    that replicas which go from one revision to another at the same time never run twice.
     """
 
     starts_per_tick: int = 4
@@ -146,7 +146,8 @@ class _Plan:
         begins = min(wanted - len(kept), pace.starts_per_tick)
         ripe = [pod for pod in starting if pod in kept and pod.ticks >= pace.startup_ticks]
         gone = [pod for pod in terminating if pod.ticks >= pace.termination_ticks and not workload.hangs]
-        actual = sum(pod in kept for pod in ready) + len(ripe)
+        # What was told to end just now still runs: who reads of fewer replicas has heard of the ending pods before.
+        actual = len(ready) + len(ripe)
 
         where = workload.namespace
         self.growth = actual - (workload.actual or 0)

@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 from webhook.api.kinds import REVISION_LABEL, SERVICE_LABEL
 from webhook.api.wire import Wire
 from webhook.cluster.client import Client
-from webhook.cluster.errors import ApiError, Conflict, Invalid, NotFound
+from webhook.cluster.errors import ApiError, Conflict, Forbidden, Invalid, NotFound
 from webhook.cluster.resource import (
     POD_AUTOSCALERS,
     PODS,
@@ -29,10 +29,7 @@ from webhook.sandbox.autoscaler import (
     Workload,
     decide,
 )
-from webhook.sandbox.workloads import grace_seconds, workloads
-
-NODE: Final = "sandbox-node"
-"""The node that every simulated pod says it runs on. Without one, an API server would drop the pod at once."""
+from webhook.sandbox.workloads import NODE, grace_seconds, workloads
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -60,6 +57,7 @@ class Autoscaler:
         self._default_demand = default_demand
         self._seconds_per_tick = seconds_per_tick
         self._last: list[Workload] = []
+        self._told = ""
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -106,7 +104,12 @@ class Autoscaler:
                 self.tick()
             except ApiError as problem:
                 if not self._stopped.is_set():
-                    _LOG.warning("autoscaler: %s; trying again at the next tick", problem)
+                    self._warn(problem)
+
+    def _warn(self, problem: ApiError) -> None:
+        if problem.message != self._told:
+            self._told = problem.message
+            _LOG.warning("autoscaler: %s; trying again at the next tick", problem)
 
     def _list(self, resource: Resource, label_selector: str = "") -> list[Wire]:
         """All objects of a resource; none where the API server does not serve it."""
@@ -117,7 +120,7 @@ class Autoscaler:
         return items
 
     def _carry_out(self, action: Action, autoscalers: Mapping[Key, Wire]) -> None:
-        """One write. What another writer made pointless meanwhile is dropped: the next tick sees how things stand."""
+        """One write. One that is refused is dropped: the world has moved on, and the next tick sees how it stands."""
         client = self._client
         try:
             match action:
@@ -136,7 +139,10 @@ class Autoscaler:
                     status = {"status": {"desiredScale": desired, "actualScale": actual}}
                     client.patch(POD_AUTOSCALERS, namespace, revision, status, "status")
         except (NotFound, Conflict, Invalid) as problem:
-            _LOG.debug("autoscaler: overtaken: %s", problem)
+            _LOG.debug("autoscaler: %s", problem)
+        except Forbidden as problem:
+            # The account may lack a right, or the namespace is on its way out; other namespaces go on.
+            self._warn(problem)
 
 
 def pod_manifest(name: str, pod_autoscaler: Mapping[str, Any]) -> Wire:

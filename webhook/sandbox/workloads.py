@@ -10,6 +10,9 @@ from webhook.sandbox.autoscaler import Phase, Pod, Workload, age
 
 Wire = Mapping[str, Any]
 
+NODE: Final = "sandbox-node"
+"""The node that every simulated pod says it runs on. Without one, an API server would drop the pod at once."""
+
 CLASS_ANNOTATION: Final = "autoscaling.knative.dev/class"
 CLASS: Final = "simulated.sandbox.stagegate.dev"
 """The autoscaler leaves a PodAutoscaler alone that names another class; one that names none is taken."""
@@ -31,8 +34,9 @@ def workloads(
     before: Iterable[Workload],
     default_demand: int,
 ) -> list[Workload]:
-    """A workload for every PodAutoscaler of our class that is not going away, all objects in their wire form.
+    """A workload for every PodAutoscaler of our class that is not going away, and one for pods that outlived theirs.
 
+    All objects are in their wire form; of the pods, those on our node count.
     ``before`` is the answer at the last tick. Traffic is that of the stage of the service's RO; before the first stage
     that of its initial revisions; without an RO, all of it.
     """
@@ -42,8 +46,9 @@ def workloads(
     percents = {_key(ro): _percents(ro) for ro in rollouts}
     pods_of: dict[tuple[str, str], list[Pod]] = {}
     for pod in pods:
-        revision = _labels(pod).get(REVISION_LABEL, "")
-        pods_of.setdefault((pod["metadata"]["namespace"], revision), []).append(_pod(pod, seen))
+        if pod.get("spec", {}).get("nodeName") == NODE:
+            revision = _labels(pod).get(REVISION_LABEL, "")
+            pods_of.setdefault((pod["metadata"]["namespace"], revision), []).append(_pod(pod, seen))
 
     found = []
     for autoscaler in pod_autoscalers:
@@ -65,19 +70,25 @@ def workloads(
             maximum=maximum,
             percent=percents.get((namespace, service), {name: 100}).get(name, 0),
             demand=_whole(annotations.get(DEMAND_ANNOTATION), default_demand),
-            pods=tuple(pods_of.get(key, ())),
+            pods=tuple(pods_of.pop(key, ())),
             desired=status.get("desiredScale"),
             actual=status.get("actualScale"),
             hangs=annotations.get(HANG_ANNOTATION) == "true",
         )
         calm = earlier[key].calm_ticks + 1 if key in earlier and workload.share < workload.running else 0
         found.append(replace(workload, calm_ticks=calm))
-    return found
+    return found + [_orphans(*key, rest) for key, rest in pods_of.items()]
 
 
 def grace_seconds(pod_autoscaler: Wire) -> int:
     """The grace period of the pods that this PodAutoscaler starts."""
     return _whole(_annotations(pod_autoscaler).get(GRACE_ANNOTATION), DEFAULT_GRACE_SECONDS)
+
+
+def _orphans(namespace: str, revision: str, pods: Iterable[Pod]) -> Workload:
+    """Pods whose PodAutoscaler is gone: those that end must still end, and there is nobody to report to."""
+    ending = tuple(pod for pod in pods if pod.phase is Phase.TERMINATING)
+    return Workload(namespace, revision, pods=ending, desired=0, actual=0)
 
 
 def _percents(rollout: Wire) -> dict[str, int]:

@@ -16,8 +16,7 @@ from webhook.cluster.resource import (
     STAGE_POD_AUTOSCALERS,
     Resource,
 )
-from webhook.sandbox.simulation import NODE
-from webhook.sandbox.workloads import CLASS, CLASS_ANNOTATION, DEMAND_ANNOTATION
+from webhook.sandbox.workloads import CLASS, CLASS_ANNOTATION, DEMAND_ANNOTATION, NODE
 
 _NODES: Final = Resource("", "v1", "nodes", "Node", namespaced=False)
 _CONTAINER: Final = {"name": "user-container", "image": "sandbox.invalid/simulated"}
