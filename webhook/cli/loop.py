@@ -89,7 +89,6 @@ def run(arguments: argparse.Namespace) -> int:
     from webhook.loop.logs import set_up
     from webhook.loop.process import LoopProcess
 
-    set_up(arguments.log_format, arguments.log_level)
     options = options_from(arguments)
     try:
         transport = connect(
@@ -100,6 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     except NoCluster as problem:
         raise CommandError(str(problem), MISSING) from problem
+    set_up(arguments.log_format, arguments.log_level)
     process = LoopProcess(transport, SystemClock(), options)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: process.stop())

@@ -1,0 +1,72 @@
+"""``stagegate loop``: options, and the lines for what a person has to mend."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from webhook.cli import loop, main
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--concurrency", "0"], "must be from 1 to 256"),
+        (["--resync", "-1"], "must be 0 or more seconds"),
+        (["--metrics-port", "70000"], "must be from 0 to 65535"),
+        (["--lease-duration", "1"], "must be from 3 to 600 seconds"),
+        (["--steps", "maybe"], "invalid choice: 'maybe'"),
+    ],
+)
+def test_options_that_make_no_sense_are_wrong_usage(
+    options: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as problem:
+        main(["loop", *options])
+    assert problem.value.code == 2
+    assert expected in capsys.readouterr().err
+
+
+def test_help_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as done:
+        main(["loop", "--help"])
+    assert done.value.code == 0
+    assert "stagegate loop --steps=off" in capsys.readouterr().out
+
+
+def test_no_kubeconfig_is_one_line_with_the_way_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["loop", "--kubeconfig", str(tmp_path / "none")]) == 3
+    assert capsys.readouterr().err == f"stagegate loop: kubeconfig {tmp_path / 'none'}: no such file\n"
+
+
+def options_of(*arguments: str) -> Any:
+    import argparse
+
+    parser = argparse.ArgumentParser()
+    loop.configure(parser)
+    return loop.options_from(parser.parse_args(arguments))
+
+
+def test_defaults() -> None:
+    options = options_of()
+    assert options.leader_elect
+    assert options.metrics_port is None
+    assert (options.lease_times.duration, options.lease_times.renew_every, options.lease_times.margin) == (15, 2, 5)
+    assert (options.loop.namespaces, options.loop.concurrency, options.loop.resync) == ((), 4, 600.0)
+    assert options.loop.steps
+    assert options.loop.force_delete
+
+
+def test_every_option_arrives() -> None:
+    options = options_of(
+        "--namespaces=a, b,a", "--concurrency=8", "--resync=0", "--steps=off", "--force-delete=off",
+        "--no-leader-elect", "--lease-namespace=ops", "--metrics-port=9090", "--metrics-host=0.0.0.0",
+        "--settings-namespace=kn",
+    )  # fmt: skip
+    assert options.loop.namespaces == ("a", "b")
+    assert (options.loop.concurrency, options.loop.resync) == (8, 0.0)
+    assert not options.loop.steps
+    assert not options.loop.force_delete
+    assert options.loop.settings_namespace == "kn"
+    assert (options.leader_elect, options.lease_namespace) == (False, "ops")
+    assert (options.metrics_host, options.metrics_port) == ("0.0.0.0", 9090)

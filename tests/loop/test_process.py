@@ -1,0 +1,232 @@
+"""The loop as a process against the sandbox: how it starts, leads, is stopped, and what it says when it cannot."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.loop.world import entry
+from webhook.api.kinds import CONFIGURATION_LABEL, REVISION_LABEL, SERVICE_LABEL
+from webhook.api.wire import Wire
+from webhook.cluster.client import Client
+from webhook.cluster.connection import connect
+from webhook.cluster.errors import NotFound
+from webhook.cluster.resource import (
+    LEASES,
+    NAMESPACES,
+    POD_AUTOSCALERS,
+    REVISIONS,
+    ROLLOUT_ORCHESTRATORS,
+    STAGE_POD_AUTOSCALERS,
+    Resource,
+)
+from webhook.sandbox import Sandbox
+
+pytestmark = pytest.mark.integration
+WITHIN = 30.0
+
+
+class Cluster:
+    """A sandbox and an administrator's client."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.client = Client(connect(str(sandbox.kubeconfig), user_agent="test"), field_manager="test")
+
+    def create(self, resource: Resource, name: str, namespace: str | None = "default", **members: Any) -> Wire:
+        metadata = {"name": name, **members.pop("metadata", {})}
+        body = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata, **members}
+        return self.client.create(resource, namespace, body)
+
+    def service(self) -> None:
+        """Two revisions, four replicas of the first, and a rollout to the second."""
+        for name, actual in (("hello-00001", 4), ("hello-00002", 0)):
+            labels = {SERVICE_LABEL: "hello", CONFIGURATION_LABEL: "hello", REVISION_LABEL: name}
+            self.create(REVISIONS, name, metadata={"labels": labels}, spec={})
+            self.create(POD_AUTOSCALERS, name, metadata={"labels": labels}, spec={})
+            self.scale(name, actual)
+        self.create(
+            ROLLOUT_ORCHESTRATORS,
+            "hello",
+            spec={
+                "initialRevisions": [entry("hello-00001", 100, 1, 10)],
+                "targetRevisions": [entry("hello-00002", 100, 1, 10, latestRevision=True)],
+            },
+        )
+
+    def scale(self, name: str, actual: int) -> None:
+        status = {"status": {"desiredScale": actual, "actualScale": actual}}
+        self.client.patch(POD_AUTOSCALERS, "default", name, status, "status")
+
+    def bounds(self, name: str) -> tuple[int | None, int | None]:
+        try:
+            spec = self.client.get(STAGE_POD_AUTOSCALERS, "default", name).get("spec") or {}
+        except NotFound:
+            return None, None
+        return spec.get("stageMinScale"), spec.get("stageMaxScale")
+
+    def holder(self) -> str:
+        try:
+            lease = self.client.get(LEASES, "stagegate-system", "stagegate-loop")
+        except NotFound:
+            return ""
+        return str(lease["spec"].get("holderIdentity") or "")
+
+
+class Process:
+    """``stagegate loop`` with a kubeconfig; its log is its standard error."""
+
+    def __init__(self, folder: Path, kubeconfig: Path | str, *options: str) -> None:
+        self.log = folder / f"loop-{time.monotonic_ns()}.log"
+        with self.log.open("wb") as log:
+            command = [sys.executable, "-m", "webhook", "loop", "--kubeconfig", str(kubeconfig), *options]
+            self.popen = subprocess.Popen(command, stderr=log, stdout=log)
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def port(self) -> int:
+        found = re.search(r"pages at http://127\.0\.0\.1:(\d+)/", self.said())
+        return int(found.group(1)) if found else 0
+
+    def signal(self, number: signal.Signals) -> None:
+        self.popen.send_signal(number)
+
+    def end(self) -> int:
+        """Its exit code, once it has ended by itself."""
+        return self.popen.wait(WITHIN)
+
+    def kill(self) -> None:
+        self.popen.kill()
+        self.popen.wait()
+
+
+def eventually(condition: Callable[[], Any], what: str) -> None:
+    deadline = time.monotonic() + WITHIN
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {WITHIN:.0f} s: {what}"
+        time.sleep(0.05)
+
+
+@contextmanager
+def running(folder: Path, kubeconfig: Path | str, *options: str) -> Iterator[Process]:
+    process = Process(folder, kubeconfig, *options)
+    try:
+        yield process
+    finally:
+        process.kill()
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    with Sandbox(tmp_path / "sandbox") as sandbox:
+        cluster = Cluster(sandbox)
+        cluster.create(NAMESPACES, "stagegate-system", None)
+        yield cluster
+
+
+def get(port: int, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as answer:
+        with answer:
+            return answer.code, answer.read().decode()
+
+
+def test_it_leads_works_tells_and_leaves_in_good_order(cluster: Cluster, tmp_path: Path) -> None:
+    cluster.service()
+    options = ("--metrics-port", "0", "--log-format", "json", "--lease-duration", "6")
+    with running(tmp_path, cluster.sandbox.kubeconfig, *options) as loop:
+        eventually(lambda: cluster.bounds("hello-00002") == (1, 10), "the first stage begins")
+        assert cluster.holder()
+        assert get(loop.port(), "/healthz") == (200, "ok\n")
+        assert get(loop.port(), "/readyz") == (200, "leading\n")
+        metrics = get(loop.port(), "/metrics")[1]
+        assert 'stagegate_loop_reconciles_total{kind="rollout",result="done"}' in metrics
+        assert "stagegate_loop_leader 1.0" in metrics
+        loop.signal(signal.SIGTERM)
+        assert loop.end() == 0
+        assert cluster.holder() == "", "the next one need not wait"
+        lines = [json.loads(line) for line in loop.said().splitlines()]
+        assert lines[-1]["message"] == "stopped"
+        assert any("RolloutOrchestrator default/hello: StageStarted" in line["message"] for line in lines)
+
+
+def test_a_leader_that_was_stopped_stores_nothing_when_it_wakes(cluster: Cluster, tmp_path: Path) -> None:
+    cluster.service()
+    options = ("--lease-duration", "3")
+    with running(tmp_path, cluster.sandbox.kubeconfig, *options) as first:
+        eventually(lambda: cluster.bounds("hello-00002") == (1, 10), "the first one leads")
+        leader = cluster.holder()
+        with running(tmp_path, cluster.sandbox.kubeconfig, *options) as second:
+            eventually(lambda: "standing by" in second.said(), "the second one stands by")
+            first.signal(signal.SIGSTOP)
+            eventually(lambda: cluster.holder() not in ("", leader), "the second one takes over")
+            cluster.scale("hello-00002", 1)
+            eventually(lambda: cluster.bounds("hello-00001") == (1, 3), "the second one goes on")
+            second.signal(signal.SIGSTOP)
+            # Something for the first one to do as soon as it wakes.
+            cluster.scale("hello-00001", 3)
+            before = cluster.client.get(ROLLOUT_ORCHESTRATORS, "default", "hello")["metadata"]["resourceVersion"]
+            first.signal(signal.SIGCONT)
+            assert first.end() == 1
+            assert "ending at once" in first.said()
+            after = cluster.client.get(ROLLOUT_ORCHESTRATORS, "default", "hello")["metadata"]["resourceVersion"]
+            assert after == before
+            second.signal(signal.SIGCONT)
+
+
+def test_without_crds_it_waits_and_says_so(tmp_path: Path) -> None:
+    with Sandbox(tmp_path / "sandbox", manifests=False, knative=False) as sandbox:
+        options = ("--metrics-port", "0", "--no-leader-elect")
+        with running(tmp_path, sandbox.kubeconfig, *options) as loop:
+            eventually(lambda: "waiting; apply the CRDs" in loop.said(), "it says what is missing")
+            assert get(loop.port(), "/readyz")[0] == 503
+            loop.signal(signal.SIGTERM)
+            assert loop.end() == 0
+
+
+def test_without_knative_it_says_once_what_it_cannot_see(tmp_path: Path) -> None:
+    with (
+        Sandbox(tmp_path / "sandbox", knative=False) as sandbox,
+        running(tmp_path, sandbox.kubeconfig, "--no-leader-elect") as loop,
+    ):
+        eventually(lambda: "working" in loop.said(), "it works")
+        loop.signal(signal.SIGTERM)
+        assert loop.end() == 0
+        assert loop.said().count("the cluster does not serve") == 1
+        assert "revisions.serving.knative.dev" in loop.said()
+
+
+def test_a_server_that_is_not_there_is_one_clear_line(cluster: Cluster, tmp_path: Path) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"https://127.0.0.1:{closed.getsockname()[1]}"
+        lost = tmp_path / "lost.kubeconfig"
+        lost.write_text(Path(cluster.sandbox.kubeconfig).read_text().replace(cluster.sandbox.url, url))
+        with running(tmp_path, lost) as loop:
+            assert loop.end() == 3
+            assert loop.said().splitlines()[-1].startswith("stagegate loop: the API server cannot be reached: ")
+
+
+def test_a_port_that_is_taken_is_one_clear_line(cluster: Cluster, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        with running(tmp_path, cluster.sandbox.kubeconfig, "--metrics-port", port) as loop:
+            assert loop.end() == 2
+            assert loop.said().splitlines() == [f"stagegate loop: --metrics-port 127.0.0.1:{port}: {os.strerror(98)}"]
