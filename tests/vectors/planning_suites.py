@@ -92,7 +92,7 @@ def answer_targets(given: Row) -> Json:
         "initialTargetRevision": entries(
             initial_target_revisions(given["service"], generation, given["route"], records)
         ),
-        "update": _updated(given, final),
+        "update": answer_update(given, final),
     }
 
 
@@ -101,7 +101,7 @@ def _record(record: Any) -> Row:
     return {key: value for key, value in members.items() if value is not None}
 
 
-def _updated(given: Row, final: list[TargetRevision]) -> Row:
+def answer_update(given: Row, final: list[TargetRevision]) -> Row:
     has_traffic = bool(((given["route"] or {}).get("status") or {}).get("traffic"))
     ro = RolloutOrchestrator.from_dict(given["ro"])
     try:
@@ -215,36 +215,44 @@ class Rule:
 
 @dataclass(frozen=True)
 class Judged:
-    """What the rules of one suite are judged by: the model, its input, the part of an answer, and the RO."""
+    """What one suite is judged by: the model, our differences from it, its input, the part of an answer, the RO."""
 
     model: Model
+    rules: tuple[Rule, ...]
     given: Callable[[Vector], Row] = lambda vector: vector.input
     part: Callable[[Json], Json] = lambda answer: answer
     ro: Callable[[Row], Json] = lambda given: given["ro"]
 
-    def differences(self, *rules: Rule) -> tuple[Difference, ...]:
-        everything = frozenset(rule.name for rule in rules)
-        return tuple(
-            Difference(rule.name, self._holds(rule, everything), self._objection(rule, everything)) for rule in rules
-        )
+    @property
+    def everything(self) -> Rules:
+        return frozenset(rule.name for rule in self.rules)
 
-    def _holds(self, rule: Rule, everything: Rules) -> Callable[[Vector], bool]:
-        own, others = frozenset({rule.name}), everything - {rule.name}
+    def differences(self) -> tuple[Difference, ...]:
+        return tuple(Difference(rule.name, self._holds(rule), self._property(rule)) for rule in self.rules)
 
-        def holds(vector: Vector) -> bool:
-            given, model = self.given(vector), self.model
-            return rule.condition(given) and (
-                model(given, own) != model(given, UPSTREAM) or model(given, everything) != model(given, others)
-            )
+    def objection(self, given: Row, answer: Json) -> str | None:
+        """Where an answer is unlike the model with every difference applied."""
+        return _objection(self.model(given, self.everything), answer, self.ro(given))
 
-        return holds
+    def met(self, given: Row) -> frozenset[str]:
+        """The differences that decide something on this input: without one of them the answer would be another.
 
-    def _objection(self, rule: Rule, everything: Rules) -> Callable[[Vector, Json], str | None]:
+        Where two would each be enough, so that neither decides, those count that change upstream's answer alone.
+        """
+        model, everything = self.model, self.everything
+        ours, usual = model(given, everything), model(given, UPSTREAM)
+        names = [rule.name for rule in self.rules if rule.condition(given)]
+        decisive = frozenset(name for name in names if model(given, everything - {name}) != ours)
+        return decisive or frozenset(name for name in names if model(given, frozenset({name})) != usual)
+
+    def _holds(self, rule: Rule) -> Callable[[Vector], bool]:
+        return lambda vector: rule.name in self.met(self.given(vector))
+
+    def _property(self, rule: Rule) -> Callable[[Vector, Json], str | None]:
         def objection(vector: Vector, answer: Json) -> str | None:
-            given = self.given(vector)
             if rule.name == "ratio-range" and "raised" not in answer and "RatioHeld" not in answer["notes"]:
                 return "nobody is told that the ratio was held"
-            return _objection(self.model(given, everything), self.part(answer), self.ro(given))
+            return self.objection(self.given(vector), self.part(answer))
 
         return objection
 
@@ -268,33 +276,37 @@ _SPELLING = Rule("strategy-spelling")
 _NO_PANIC = Rule("no-panic")
 _RATIO = Rule("ratio-range", _ratio_is_out_of_range)
 
-PLAN = Judged(plan)
-SHIFT = Judged(shift, ro=lambda given: {"spec": {"stageTargetRevisions": given["revisionTarget"]}})
+PLAN = Judged(
+    plan,
+    (
+        _NO_PANIC,
+        Rule("failed-stays", lambda given: has_failed(given["ro"])),
+        _SPELLING,
+        _STATED,
+        _RATIO,
+        Rule("down-never-up"),
+        Rule("same-revision"),
+        Rule("rollback-found", _has_no_stage),
+    ),
+)
+SHIFT = Judged(
+    shift,
+    (_NO_PANIC, _RATIO, Rule("shift-range")),
+    ro=lambda given: {"spec": {"stageTargetRevisions": given["revisionTarget"]}},
+)
 TARGETS = Judged(
     targets_model,
+    (_NO_PANIC,),
     given=lambda vector: {**vector.input, "finalTargetRevision": vector.expected["finalTargetRevision"]},
     part=lambda answer: answer["update"],
 )
-TRAFFIC = Judged(traffic)
-
-PLAN_RULES = (
-    _NO_PANIC,
-    Rule("failed-stays", lambda given: has_failed(given["ro"])),
-    _SPELLING,
-    _STATED,
-    _RATIO,
-    Rule("down-never-up"),
-    Rule("same-revision"),
-    Rule("rollback-found", _has_no_stage),
-)
-SHIFT_RULES = (_NO_PANIC, _RATIO, Rule("shift-range"))
-TRAFFIC_RULES = (_NO_PANIC, _SPELLING, _STATED)
+TRAFFIC = Judged(traffic, (_NO_PANIC, _SPELLING, _STATED))
 
 SUITES = (
-    Suite("plan_stages", answer_plan, PLAN.differences(*PLAN_RULES), same_outcome),
-    Suite("shift_traffic_next_stage", answer_shift, SHIFT.differences(*SHIFT_RULES), same_outcome),
-    Suite("initial_final_targets", answer_targets, TARGETS.differences(_NO_PANIC)),
-    Suite("route_traffic", answer_traffic, TRAFFIC.differences(*TRAFFIC_RULES)),
+    Suite("plan_stages", answer_plan, PLAN.differences(), same_outcome),
+    Suite("shift_traffic_next_stage", answer_shift, SHIFT.differences(), same_outcome),
+    Suite("initial_final_targets", answer_targets, TARGETS.differences()),
+    Suite("route_traffic", answer_traffic, TRAFFIC.differences()),
     Suite("rollout_config", answer_config),
     Suite("scale_bounds", answer_bounds),
 )

@@ -1,8 +1,8 @@
 """The suite of whole rollouts: our planning and our pass in the simulation, against upstream's trace.
 
 A trace equals upstream's until the first tick at which the condition of a difference holds on it. After that it
-finishes if upstream's did (verify-initial excepted), its peak is not higher, and the last recorded status is the same
-but for targetReplicas.
+finishes if upstream's did (verify-initial excepted), its peak is not higher, and where both finish the last recorded
+status is the same but for targetReplicas.
 """
 
 import json
@@ -90,12 +90,15 @@ def objection(vector: Vector, answer: Json) -> str | None:
         return "the rollout must finish"
     if answer["peakReplicas"] > expected["peakReplicas"]:
         return f"the peak must not be above {expected['peakReplicas']}, it is {answer['peakReplicas']}"
-    wanted, got = (_without_targets(side["stageRevisionStatus"]) for side in (expected, answer))
-    return first_difference(wanted, got) if answer["finished"] == expected["finished"] else None
+    if not (expected["finished"] and answer["finished"]):
+        return None
+    wanted, got = (_reached(side["stageRevisionStatus"]) for side in (expected, answer))
+    return first_difference(wanted, got)
 
 
-def _without_targets(revisions: list[Row]) -> list[Row]:
-    return [put(revision, targetReplicas=None) for revision in revisions]
+def _reached(revisions: list[Row]) -> list[Row]:
+    """A recorded status without targets; no direction is up, and the last stage is written both ways."""
+    return [put(revision, targetReplicas=None, direction=revision.get("direction", "up")) for revision in revisions]
 
 
 SUITES = (

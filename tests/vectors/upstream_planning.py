@@ -169,9 +169,11 @@ def start_of(ro: Json, absent: bool, rules: Rules) -> list[Revision]:
     if not start or absent:
         start = ro.get("spec", {}).get("initialRevisions", [])
     start = [r for r in start if r.get("percent") != 0]
-    if "rollback-found" in rules and absent:
-        start = [put(r, direction=None, targetReplicas=None) for r in start if r.get("percent") is not None]
-    return start
+    if "rollback-found" not in rules or not absent:
+        return start
+    if ro["spec"]["targetRevisions"][0].get("revisionName", "") in [r.get("revisionName", "") for r in start]:
+        start = [put(r, direction=None, targetReplicas=None) for r in start]
+    return [r for r in start if r.get("percent") is not None]
 
 
 def stage_after(start: list[Revision], target: Revision, given: Json, rules: Rules) -> list[Revision] | None:

@@ -57,7 +57,7 @@ def _timed(condition: Row, before: Row | None, tick: int) -> Row:
 
 
 class UpstreamTrace:
-    """The trace that upstream gives, and the first tick at which the condition of a difference holds on it."""
+    """The trace that upstream gives, the differences that hold on it, and the first tick at which one does."""
 
     def __init__(self, given: Row) -> None:
         self.first_met: int | None = None
@@ -65,11 +65,10 @@ class UpstreamTrace:
         self.trace = Trace(given, upstream_planner(), self._look).run()
 
     def _look(self, tick: int, call: str, row: Row) -> None:
-        if self.first_met not in (None, tick):
-            return
         met = _LOOKS[call](row)
-        if met:
-            self.first_met, self.met = tick, self.met | met
+        if met and self.first_met is None:
+            self.first_met = tick
+        self.met |= met
 
 
 def _met_by_plan(row: Row) -> frozenset[str]:

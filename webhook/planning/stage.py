@@ -75,8 +75,9 @@ def _same_but_for_routes(initial: Sequence[TargetRevision], target: Sequence[Tar
 def _start_of(ro: RolloutOrchestrator) -> list[StartEntry]:
     """What the stage starts from: what was recorded, else the initial revisions; those without traffic left out.
 
-    Without a stage the list comes from an earlier rollout, so that its directions and targets mean nothing here:
-    a revision recorded as ``stay`` may be the one to go back to.
+    Without a stage the list was recorded by an earlier rollout, and an entry may have no percent because it had just
+    given away the last of its traffic: it is left out too. If the target is in the list, the way leads back, and the
+    directions and targets of the way there mean nothing any more; the target itself may be recorded as ``stay``.
     """
     recorded, planned = ro.status.stage_revision_status, bool(ro.spec.stage_target_revisions)
     path, revisions = "spec.initialRevisions", ro.spec.initial_revisions
@@ -85,11 +86,10 @@ def _start_of(ro: RolloutOrchestrator) -> list[StartEntry]:
     entries = [StartEntry(revision, f"{path}[{i}]") for i, revision in enumerate(revisions) if revision.percent != 0]
     if planned:
         return entries
-    return [
-        StartEntry(replace(entry.revision, direction="", target_replicas=None), entry.field)
-        for entry in entries
-        if entry.revision.percent is not None
-    ]
+    target = ro.spec.target_revisions[0].revision_name
+    if any(entry.revision.revision_name == target for entry in entries):
+        entries = [replace(e, revision=replace(e.revision, direction="", target_replicas=None)) for e in entries]
+    return [entry for entry in entries if entry.revision.percent is not None]
 
 
 def _plan_from(
