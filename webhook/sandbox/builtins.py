@@ -49,6 +49,8 @@ def model_schema(model: type[BaseModel]) -> Schema:
         if extras.get("required"):
             needed.append(name)
     schema: Schema = {"type": "object", "properties": properties}
+    if overlay.get("all", {}).get("atomic"):
+        schema["x-kubernetes-map-type"] = "atomic"
     return schema | {"required": needed} if needed else schema
 
 
@@ -121,7 +123,16 @@ def builtin_resources() -> list[Resource]:
             columns=(phase, _AGE),
         ),
         make(
-            "", models.V1Pod, "Pod", "pods", "po", categories=("all",), status=True, graceful=True, returns_deleted=True
+            "",
+            models.V1Pod,
+            "Pod",
+            "pods",
+            "po",
+            categories=("all",),
+            status=True,
+            graceful=True,
+            generation=True,
+            returns_deleted=True,
         ),
         make("", models.CoreV1Event, "Event", "events", "ev"),
         make("events.k8s.io", models.EventsV1Event, "Event", "events", "ev", stored_in=("", "events")),
@@ -138,7 +149,15 @@ def builtin_resources() -> list[Resource]:
             status=True,
             generation=True,
         ),
-        make("coordination.k8s.io", models.V1Lease, "Lease", "leases", unconditional=False, columns=(owner, _AGE)),
+        make(
+            "coordination.k8s.io",
+            models.V1Lease,
+            "Lease",
+            "leases",
+            unconditional=False,
+            create_on_update=True,
+            columns=(owner, _AGE),
+        ),
         make(
             admission,
             models.V1MutatingWebhookConfiguration,

@@ -76,7 +76,7 @@ class Deleter:
         if not dry_run:
             live = self._store.delete(resource.place, live)
         if resource.returns_deleted:
-            return live, True
+            return (marked if resource.graceful else live), True
         details = {"name": name_of(live), "group": resource.group, "kind": resource.plural, "uid": uid_of(live)}
         return success({key: value for key, value in details.items() if value}), False
 
@@ -85,10 +85,12 @@ class Deleter:
         meta = metadata(live)
         finalizers = _finalizers(list(meta.get("finalizers") or []), options)
         before = meta.get("deletionGracePeriodSeconds")
+        if grace == 0 and before and not finalizers:
+            return merged_metadata(live, deletionGracePeriodSeconds=0)
         if "deletionTimestamp" in meta and finalizers == (meta.get("finalizers") or []):
             if before is None or grace >= before:
                 return live
-            end = self._clock() + timedelta(seconds=grace - before)
+            end = self._clock() + timedelta(seconds=grace - before) if grace else self._clock()
             return merged_metadata(live, deletionTimestamp=format_time(end), deletionGracePeriodSeconds=grace)
         changed: dict[str, Any] = {"finalizers": finalizers or None}
         if "deletionTimestamp" not in meta:

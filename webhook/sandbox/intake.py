@@ -1,5 +1,7 @@
 """From the bytes of a request to an object that the schema knows."""
 
+import base64
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -13,7 +15,7 @@ from webhook.sandbox.failures import (
     invalid_value,
     unsupported_media,
 )
-from webhook.sandbox.objects import Object, Undecodable, decode, json_name, name_of
+from webhook.sandbox.objects import Object, Undecodable, decode, json_name, metadata, name_of
 from webhook.sandbox.resources import Resource
 from webhook.sandbox.schema.pruning import fill_defaults, prune
 from webhook.sandbox.schema.rules import check_rules
@@ -56,7 +58,8 @@ def typed(value: Any, resource: Resource, body: bytes) -> Object:
     """The value as an object of this resource. Raises ApiError 400 or 422 if it is of another kind."""
     if value is not None and not isinstance(value, dict):
         why = (
-            f"couldn't get version/kind; json parse error: json: cannot unmarshal {json_name(value)} into Go value of type "
+            "couldn't get version/kind; json parse error: json: cannot unmarshal "
+            f"{json_name(value)} into Go value of type "
             'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
         )
         raise _unrecognized(body, resource.kind, why)
@@ -66,6 +69,11 @@ def typed(value: Any, resource: Resource, body: bytes) -> Object:
     if value is None or not kind:
         told = body.decode(errors="replace")
         raise _unrecognized(body, resource.kind, f"Object 'Kind' is missing in '{told}'")
+    if api_version != resource.api_version and not resource.custom:
+        raise bad_request(
+            f'{kind} in version "{str(api_version).rpartition("/")[2]}" cannot be handled as a {resource.kind}: '
+            f'no kind "{kind}" is registered for version "{api_version}" in the sandbox'
+        )
     if api_version != resource.api_version:
         raise bad_request(
             f"the API version in the data ({api_version or ''}) does not match the expected API version "
@@ -74,8 +82,8 @@ def typed(value: Any, resource: Resource, body: bytes) -> Object:
     if kind != resource.kind:
         if not resource.custom:
             raise bad_request(
-                f'{kind} in version "{resource.version}" cannot be handled as a {resource.kind}: converting to '
-                f"{resource.kind}: unknown conversion"
+                f'{kind} in version "{resource.version}" cannot be handled as a {resource.kind}: converting '
+                f"({resource.version}.{kind}) to (core.{resource.kind}): unknown conversion"
             )
         problem = invalid_value("kind", kind, f"must be {resource.kind}")
         raise invalid(str(kind), resource.group, name_of(value), [problem])
@@ -104,7 +112,7 @@ def clean(
         warnings.extend(told)
     fill_defaults(pruned, resource.schema)
     check_types(pruned, resource)
-    return pruned
+    return _tidied(pruned)
 
 
 def completed(value: Object, resource: Resource) -> Object:
@@ -112,7 +120,13 @@ def completed(value: Object, resource: Resource) -> Object:
     pruned, _ = prune(value, resource.schema)
     fill_defaults(pruned, resource.schema)
     check_types(pruned, resource)
-    return pruned
+    return _tidied(pruned)
+
+
+def _tidied(value: Object) -> Object:
+    """Without the empty lists and maps of metadata, which Go leaves out."""
+    meta = {name: m for name, m in metadata(value).items() if m not in ({}, []) or name == "managedFields"}
+    return {**value, "metadata": meta}
 
 
 def check_types(value: Object, resource: Resource) -> None:
@@ -128,15 +142,28 @@ def check_types(value: Object, resource: Resource) -> None:
                 f"unmarshal {found} into Go struct field {_go_field(problem.field, resource)} of type "
                 f"{_go_type(problem.field, wanted)}"
             )
+    if resource.kind == "Secret" and not resource.custom:
+        _check_base64(value, resource)
+
+
+def _check_base64(value: Object, resource: Resource) -> None:
+    for text in (value.get("data") or {}).values():
+        try:
+            base64.b64decode(text, validate=True)
+        except ValueError:
+            valid = re.match(r"[A-Za-z0-9+/]*", text)
+            raise bad_request(
+                f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: illegal '
+                f"base64 data at input byte {valid.end() if valid else 0}"
+            ) from None
 
 
 def _go_field(field: str, resource: Resource) -> str:
+    for name in ("metadata.labels", "metadata.annotations", "data", "stringData"):
+        field = name if field.startswith(f"{name}.") else field
     if field.startswith("metadata.") and resource.custom:
-        inner = field.removeprefix("metadata.")
-        for name in ("labels", "annotations"):
-            inner = name if inner.startswith(f"{name}.") else inner
-        return f"ObjectMeta.{inner}"
-    return f"{resource.kind}.{field}"
+        return f"ObjectMeta.{field.removeprefix('metadata.')}"
+    return f"{resource.kind}{field[:4].capitalize() if field.startswith('spec.') else ''}.{field}"
 
 
 def _go_type(field: str, wanted: str) -> str:
@@ -147,7 +174,7 @@ def _go_type(field: str, wanted: str) -> str:
 def check_schema(value: Object, resource: Resource, old: Object | None, *, blocked: bool) -> list[FieldError]:
     """What the schema and its rules say; ``old`` is the object before an update.
 
-    Errors of a kind that would make rules meaningless, found here or elsewhere (``blocked``), keep them from being asked.
+    Errors that would make rules meaningless, found here or elsewhere (``blocked``), keep them from being asked.
     """
     schema = {**resource.schema, "properties": {**resource.schema["properties"], "metadata": {}}}
     found = list(validate(value, schema)) if old is None else list(validate(value, schema, "", old))

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from webhook.sandbox import definitions
 from webhook.sandbox.admission import policies, webhooks
 from webhook.sandbox.failures import FieldError, forbidden_field
-from webhook.sandbox.objects import Object, metadata, same
+from webhook.sandbox.objects import Object, same
 from webhook.sandbox.resources import Resource
-from webhook.sandbox.strategy import finalizer_warnings, merged_metadata
+from webhook.sandbox.strategy import finalizer_warnings
 
 
 def complete_kind(value: Object, resource: Resource, live: Object | None, now: str) -> Object:

@@ -15,9 +15,8 @@ MAX_OPERATIONS = 10_000
 def json_patch(value: Object, operations: Any) -> Object:
     """Apply an RFC 6902 patch. Raises ApiError: 400 for what is no patch, 422 for one that does not fit."""
     if not isinstance(operations, list) or not all(isinstance(operation, dict) for operation in operations):
-        raise bad_request(
-            f"error decoding patch: json: cannot unmarshal {json_name(operations)} into Go value of type []handlers.jsonPatchOp"
-        )
+        told = f"json: cannot unmarshal {json_name(operations)} into Go value of type []handlers.jsonPatchOp"
+        raise bad_request(f"error decoding patch: {told}")
     if len(operations) > MAX_OPERATIONS:
         raise ApiError(
             413,

@@ -30,7 +30,12 @@ def get(store: Store, call: Call) -> Object:
 
 
 def _wanted(call: Call) -> Predicate:
-    chosen = selects(call.query.get("labelSelector", ""), call.query.get("fieldSelector", ""), call.resource.place)
+    chosen = selects(
+        call.query.get("labelSelector", ""),
+        call.query.get("fieldSelector", ""),
+        call.resource.place,
+        custom=call.resource.custom,
+    )
     if not call.namespace:
         return chosen
     return lambda value: namespace_of(value) == call.namespace and chosen(value)
@@ -80,7 +85,7 @@ def _continued(call: Call) -> tuple[int | None, tuple[str, str] | None]:
         namespace, name = read["start"]
         return int(read["rv"]), (str(namespace), str(name))
     except (ValueError, KeyError, TypeError):
-        raise bad_request(f"continue key is not valid: {token[:60]}") from None
+        raise bad_request(f"invalid continue token: continue key is not valid: {token[:60]}") from None
 
 
 def _number(call: Call, name: str) -> int:
@@ -97,9 +102,10 @@ def _version(store: Store, call: Call) -> int | None:
     if stated in ("", "0"):
         return None
     if not stated.isdigit():
-        detail = f'strconv.ParseUint: parsing "{stated}": invalid syntax'
-        problem = invalid_value("resourceVersion", stated, detail)
-        raise invalid(call.resource.kind, call.resource.group, "", [problem])
+        raise bad_request(
+            f'invalid resource version: resourceVersion: Invalid value: "{stated}": strconv.ParseUint: '
+            f'parsing "{stated}": invalid syntax'
+        )
     if int(stated) > store.version:
         details = {"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]}
         message = f"Timeout: Too large resource version: {stated}, current: {store.version}"

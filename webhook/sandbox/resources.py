@@ -54,6 +54,8 @@ class Resource:
     """Whether a deletion waits for a grace period, as that of a pod does."""
     returns_deleted: bool = False
     """Whether a deletion answers with the object instead of a Status."""
+    create_on_update: bool = False
+    """Whether an update of what is not there creates it."""
     create_only: bool = False
     """Whether objects are answered and never stored."""
     stored_in: Place | None = None

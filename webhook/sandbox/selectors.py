@@ -60,10 +60,16 @@ def parse_labels(text: str) -> LabelTest:
     while position < len(text):
         match = _TERM.match(text, position)
         if match is None or match.end() == position:
-            raise bad_request(f"unable to parse requirement: couldn't parse the selector string {text!r}")
+            raise bad_request(f"unable to parse requirement: {_expected(text[position:])}")
         tests.append(_label_test(match))
         position = match.end()
     return lambda labels: all(test(labels) for test in tests)
+
+
+def _expected(rest: str) -> str:
+    words = re.findall(r"[\w./-]+|\S", rest)
+    found = words[1] if len(words) > 1 and re.fullmatch(r"[\w./-]+", words[0]) else (words or [""])[0]
+    return f"found '{found}', expected: in, notin, =, ==, !=, gt, lt"
 
 
 def _label_test(match: re.Match[str]) -> LabelTest:
@@ -111,7 +117,7 @@ def from_object(selector: Mapping[str, Any] | None) -> LabelTest:
     return lambda labels: all(test(labels) for test in tests)
 
 
-def parse_fields(text: str, place: tuple[str, str]) -> Predicate:
+def parse_fields(text: str, place: tuple[str, str], *, custom: bool) -> Predicate:
     """A field selector over the fields a real API server knows for the resource. Raises ApiError 400."""
     tests: list[Predicate] = []
     for term in filter(None, (part.strip() for part in text.split(","))):
@@ -120,9 +126,15 @@ def parse_fields(text: str, place: tuple[str, str]) -> Predicate:
             raise bad_request(f"invalid selector: '{text}'; can't understand '{term}'")
         path, operator, wanted = match.groups()
         if path not in ("metadata.name", "metadata.namespace", *_FIELDS.get(place, ())):
-            raise bad_request(f"field label not supported: {path}")
+            raise bad_request(_unsupported(path, place, custom=custom))
         tests.append(_field_test(path, wanted, equal=operator != "!="))
     return lambda value: all(test(value) for test in tests)
+
+
+def _unsupported(path: str, place: tuple[str, str], *, custom: bool) -> str:
+    if custom or place in _FIELDS:
+        return f"field label not supported: {path}"
+    return f'"{path}" is not a known field selector: only "metadata.name", "metadata.namespace"'
 
 
 def _field_test(path: str, wanted: str, *, equal: bool) -> Predicate:
@@ -142,7 +154,7 @@ def _field(value: Mapping[str, Any], path: str) -> str:
     return "" if found is None else str(found)
 
 
-def selects(labels: str, fields: str, place: tuple[str, str]) -> Predicate:
+def selects(labels: str, fields: str, place: tuple[str, str], *, custom: bool) -> Predicate:
     """Both selectors of a request as one predicate over objects."""
-    by_label, by_field = parse_labels(labels), parse_fields(fields, place)
+    by_label, by_field = parse_labels(labels), parse_fields(fields, place, custom=custom)
     return lambda value: by_label(labels_of(value)) and by_field(value)

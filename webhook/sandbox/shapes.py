@@ -38,7 +38,9 @@ class Whole:
 
     def many(self, values: list[Object], meta: Object) -> Object:
         resource = self._resource
-        return {"apiVersion": resource.api_version, "kind": resource.list_name, "metadata": meta, "items": values}
+        if not resource.custom:
+            values = [{k: v for k, v in value.items() if k not in ("kind", "apiVersion")} for value in values]
+        return {"kind": resource.list_name, "apiVersion": resource.api_version, "metadata": meta, "items": values}
 
     def events(self, stream: Iterator[WatchEvent | None]) -> Iterator[Object | None]:
         for event in stream:

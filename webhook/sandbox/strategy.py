@@ -55,14 +55,49 @@ def decoded(value: Object, resource: Resource) -> Object:
     """A built-in object with what its decoding adds: a namespace's name as label, a secret's text as data."""
     if resource.kind == "CustomResourceDefinition" and not resource.custom:
         return definitions.complete(value)
+    if resource.kind == "Deployment" and resource.group == "apps":
+        spec = value.get("spec") or {}
+        template = spec.get("template") or {}
+        inner = {**template, "spec": _pulled(template.get("spec") or {})}
+        return {**value, "spec": {**spec, "template": inner}}
     if resource.custom or resource.group:
         return value
+    if resource.kind == "Pod":
+        value = {**value, "spec": {"enableServiceLinks": True, **_pulled(value.get("spec") or {})}}
     if resource.kind == "Namespace" and metadata(value).get("name"):
         labels = {**(metadata(value).get("labels") or {}), "kubernetes.io/metadata.name": metadata(value).get("name")}
         value = merged_metadata(value, labels=labels)
     if resource.kind == "Secret" and value.get("stringData"):
         value = _with_text(value)
     return value
+
+
+def _pulled(spec: Object) -> Object:
+    """A pod's spec in which every container says when its image is pulled: always, unless a tag pins it."""
+    changed = dict(spec)
+    for name in ("initContainers", "containers"):
+        if isinstance(spec.get(name), list):
+            changed[name] = [_with_policy(container) for container in spec[name]]
+    return changed
+
+
+def _with_policy(container: Object) -> Object:
+    tag = str(container.get("image") or "").rpartition("/")[2].partition(":")[2] or "latest"
+    pinned = tag != "latest" or "@" in str(container.get("image"))
+    return {"imagePullPolicy": "IfNotPresent" if pinned else "Always", **container}
+
+
+def admitted(value: Object, resource: Resource) -> Object:
+    """A new pod with what a real API server's own admission adds: priority and two tolerations."""
+    if resource.kind != "Pod" or resource.custom:
+        return value
+    spec = {"priority": 0, "preemptionPolicy": "PreemptLowerPriority", **(value.get("spec") or {})}
+    spec["tolerations"] = list(spec.get("tolerations") or ())
+    for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"):
+        if not any(toleration.get("key") in (None, key) for toleration in spec["tolerations"]):
+            added = {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
+            spec["tolerations"].append(added)
+    return {**value, "spec": spec}
 
 
 def _with_text(secret: Object) -> Object:

@@ -46,6 +46,7 @@ from webhook.sandbox.schema.pruning import prune
 from webhook.sandbox.store import Existing, Store, VersionConflict
 from webhook.sandbox.strategic import strategic_merge_patch
 from webhook.sandbox.strategy import (
+    admitted,
     begin,
     decoded,
     merged_metadata,
@@ -103,6 +104,8 @@ class Writer:
             )
         value = merged_metadata(value, name=call.name)
         manager, scope = self._manager(call, UPDATE_OPERATION), _scope(call.resource, call.subresource)
+        if call.resource.create_on_update and self._store.get(call.resource.place, call.key) is None:
+            return self._create(call, after_update(None, value, manager, scope, self._now()))
 
         def change(live: Object) -> Object:
             return after_update(live, value, manager, scope, self._now())
@@ -201,7 +204,7 @@ class Writer:
         )
         self._chain.mutate(attributes, lambda changed: completed(changed, resource))
         assert attributes.object is not None
-        value = begin(attributes.object, self._now())
+        value = begin(admitted(attributes.object, resource), self._now())
         value = prepare_create(value, resource)
         value = complete_kind(completed(value, resource), resource, None, self._now())
         self._check(value, resource, None)

@@ -23,7 +23,7 @@ def merge(value: Any, stated: Any, schema: Schema) -> Any:
 
 
 def _merged_items(value: list[Any], stated: list[Any], schema: Schema) -> list[Any]:
-    """Items in the order of the configuration; those that only the object has keep their place before the next shared."""
+    """Items in the order of the configuration; those that only the object has stay before the next shared one."""
     items: Schema = schema.get("items") or {}
     present = {element_of(item, schema): item for item in value}
     wanted = {element_of(item, schema): item for item in stated}

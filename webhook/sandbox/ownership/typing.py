@@ -22,12 +22,12 @@ def type_problems(value: Any, schema: Schema, path: str = "") -> Iterator[str]:
     elif wanted in _SCALARS or wanted == "boolean":
         fits = {"string": str, "boolean": bool}.get(wanted, int | float)
         if not isinstance(value, fits) or (isinstance(value, bool) and wanted != "boolean"):
-            yield f"{path}: expected {_SCALARS.get(wanted, wanted)}, got &value.valueUnstructured{{Value:{_go_syntax(value)}}}"
+            yield _expected(path, _SCALARS.get(wanted, wanted), value)
 
 
 def _object_problems(value: Any, schema: Schema, path: str) -> Iterator[str]:
     if not isinstance(value, dict):
-        yield f"{path}: expected map, got &value.valueUnstructured{{Value:{_go_syntax(value)}}}"
+        yield _expected(path, "map", value)
         return
     properties: Mapping[str, Schema] = schema.get("properties") or {}
     others = schema.get("additionalProperties")
@@ -43,7 +43,7 @@ def _object_problems(value: Any, schema: Schema, path: str) -> Iterator[str]:
 
 def _list_problems(value: Any, schema: Schema, path: str) -> Iterator[str]:
     if not isinstance(value, list):
-        yield f"{path}: expected list, got &value.valueUnstructured{{Value:{_go_syntax(value)}}}"
+        yield _expected(path, "list", value)
         return
     items: Schema = schema.get("items") or {}
     seen: set[str] = set()
@@ -55,8 +55,8 @@ def _list_problems(value: Any, schema: Schema, path: str) -> Iterator[str]:
             if element == "k:{}":
                 keys = encode(schema["x-kubernetes-list-map-keys"]).decode().replace(",", " ")
                 yield (
-                    f"{path}: element {index}: associative list with keys has an element that omits all key fields {keys} "
-                    "(and doesn't have default values for any key fields)"
+                    f"{path}: element {index}: associative list with keys has an element that omits all key fields "
+                    f"{keys} (and doesn't have default values for any key fields)"
                 )
                 continue
             if element in seen:
@@ -64,6 +64,10 @@ def _list_problems(value: Any, schema: Schema, path: str) -> Iterator[str]:
                 continue
             seen.add(element)
         yield from type_problems(item, items, where)
+
+
+def _expected(path: str, wanted: str, value: Any) -> str:
+    return f"{path}: expected {wanted}, got &value.valueUnstructured{{Value:{_go_syntax(value)}}}"
 
 
 def _go_syntax(value: Any) -> str:

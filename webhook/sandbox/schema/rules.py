@@ -109,7 +109,7 @@ def _apply(rule: Mapping[str, Any], value: Any, schema: Schema, path: str, old: 
     variables = {"self": cel_value(value, schema)}
     if transition:
         variables["oldSelf"] = cel_value(old, schema)
-    where = f"{path}{rule['fieldPath']}" if rule.get("fieldPath") else path
+    where = _place(path, rule.get("fieldPath") or "", schema)
     shown = "" if isinstance(value, dict | list) else go_value(value)
     try:
         verdict = expression.evaluate(variables)
@@ -125,6 +125,13 @@ def _apply(rule: Mapping[str, Any], value: Any, schema: Schema, path: str, old: 
         type_ = _TYPES[rule.get("reason") or "FieldValueInvalid"]
         text = _message(rule, variables)
         yield FieldError(type_, where.lstrip("."), "" if type_ in ("Forbidden", "Required value") else shown, text)
+
+
+def _place(path: str, field: str, schema: Schema) -> str:
+    """Where a rule's finding is told; a key of a map stands in brackets."""
+    if isinstance(schema.get("additionalProperties"), dict) and field.startswith("."):
+        return f"{path}.[{field[1:]}]"
+    return f"{path}{field}"
 
 
 def _message(rule: Mapping[str, Any], variables: Mapping[str, Any]) -> str:
