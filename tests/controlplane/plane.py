@@ -65,20 +65,22 @@ class ControlPlane:
         manifests: bool = True,
         knative: bool = True,
         controller_manager: bool = False,
+        plugins: Sequence[str] = (),
         binaries: Binaries | None = None,
     ) -> "ControlPlane":
         """Start one and wait until it serves.
 
         Everything lies in a new folder inside ``directory`` (the machine's temporary folder if None), which goes with
         it. ``manifests`` registers the CRDs of ``manifests/crds``, ``knative`` the small ones of Knative's own kinds.
-        Raises Unavailable where the programs cannot be had, StartFailed where they do not come up.
+        ``plugins`` are admission plugins beside those that are on by default. Raises Unavailable where the programs
+        cannot be had, StartFailed where they do not come up.
         """
         found = binaries or Binaries.find_or_make(controller_manager=controller_manager)
         # A socket's path must fit into about a hundred characters, which the folders of a test runner do not.
         base = directory if directory is not None and len(str(directory)) < 60 else None
         plane = cls(Path(tempfile.mkdtemp(prefix="stagegate-plane-", dir=base)), found)
         try:
-            plane._start(controller_manager)
+            plane._start(controller_manager, plugins)
             folders = [MANIFESTS / "crds"] * manifests + [KNATIVE_CRDS] * knative
             plane.register_crds(path for folder in folders for path in sorted(folder.glob("*.yaml")))
         except BaseException:
@@ -143,12 +145,12 @@ class ControlPlane:
         self._port.close()
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def _start(self, controller_manager: bool) -> None:
+    def _start(self, controller_manager: bool, plugins: Sequence[str]) -> None:
         self._write_certificates()
         etcd = self._run(settings.etcd(self.binaries, self.directory))
         self._wait(etcd, lambda: (self.directory / "etcd.sock").exists())
         port = int(self.url.rpartition(":")[2])
-        server = self._run(settings.kube_apiserver(self.binaries, self.directory, port, self.audit_log))
+        server = self._run(settings.kube_apiserver(self.binaries, self.directory, port, self.audit_log, plugins))
         self._wait(server, self._serves)
         for path, body in rights_of_people():
             self.admin.create(path, body)

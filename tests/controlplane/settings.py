@@ -1,5 +1,6 @@
 """Command lines and files that the programs of the control plane start with."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
@@ -31,8 +32,10 @@ def etcd(binaries: Binaries, directory: Path) -> list[str | Path]:
     ]
 
 
-def kube_apiserver(binaries: Binaries, directory: Path, port: int, audit_log: Path) -> list[str | Path]:
-    """An API server with RBAC and an audit log of every request."""
+def kube_apiserver(
+    binaries: Binaries, directory: Path, port: int, audit_log: Path, plugins: Sequence[str]
+) -> list[str | Path]:
+    """An API server with RBAC and an audit log of every request; ``plugins`` are admission plugins to add."""
     policy = directory / "audit-policy.yaml"
     policy.write_text(yaml.safe_dump(AUDIT_POLICY))
     return [
@@ -54,8 +57,7 @@ def kube_apiserver(binaries: Binaries, directory: Path, port: int, audit_log: Pa
         "--authorization-mode=RBAC",
         # Pods are created without the service account that a controller manager would make first.
         "--disable-admission-plugins=ServiceAccount",
-        # On in some distributions: an owner that blocks its deletion takes a right of its own.
-        "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
+        *([f"--enable-admission-plugins={','.join(plugins)}"] if plugins else []),
         f"--audit-policy-file={policy}",
         f"--audit-log-path={audit_log}",
     ]

@@ -23,6 +23,8 @@ OLD = {"revisionName": "hello-00001", "percent": 100, "latestRevision": False, "
 NEW = {"revisionName": "hello-00002", "percent": 100, "latestRevision": True, "minScale": 2, "maxScale": 10}
 POD_AUTOSCALERS = "/apis/autoscaling.internal.knative.dev/v1alpha1/namespaces/default/podautoscalers"
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/stagegate-system/leases/stagegate-loop"
+OWNER_CHECK = "OwnerReferencesPermissionEnforcement"
+"""On in some distributions: who names an owner that blocks its deletion needs a right to that owner."""
 RATIO = "rollout.knative.dev/over-consumption-ratio"
 
 
@@ -74,7 +76,9 @@ class Run(NamedTuple):
 def run(binaries_with_controller_manager: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     with ExitStack() as ends:
         plane = ends.enter_context(
-            ControlPlane.start(binaries=binaries_with_controller_manager, controller_manager=True)
+            ControlPlane.start(
+                binaries=binaries_with_controller_manager, controller_manager=True, plugins=[OWNER_CHECK]
+            )
         )
         folder = tmp_path_factory.mktemp("stack")
         stack = ends.enter_context(Stack(plane, folder))
@@ -84,7 +88,10 @@ def run(binaries_with_controller_manager: Binaries, tmp_path_factory: pytest.Tem
         stack.start_webhook()
         stack.start_autoscaler(Pace(), 0.1)
         stack.start_loop()
-        play(plane, stack)
+        try:
+            play(plane, stack)
+        except AssertionError as stuck:
+            raise AssertionError(f"{stuck}; refused so far: {read(plane).forbidden}") from stuck
         yield read(plane)
 
 
