@@ -42,6 +42,8 @@ UPSTREAM: dict[str, dict[str, dict[str, str]]] = {
     },
 }
 
+LISTS = ["initialRevisions", "targetRevisions", "stageTargetRevisions"]
+
 FULL_REVISION = {
     "revisionName": "hello-00001",
     "percent": 100,
@@ -151,10 +153,11 @@ def test_a_status_is_never_refused_for_what_was_observed(
     assert answer.body["status"] == status
 
 
+@pytest.mark.parametrize("key", LISTS)
 @pytest.mark.parametrize(
     ("entry", "said"),
     [
-        ({}, "spec.targetRevisions[0].revisionName: Required value"),
+        ({}, "[0].revisionName: Required value"),
         ({"revisionName": "Hello"}, "must be a DNS subdomain, as a revision's name is [RO001]"),
         ({"revisionName": "hello..world"}, "must be a DNS subdomain, as a revision's name is [RO001]"),
         ({"revisionName": "hello", "direction": "sideways"}, "must be up, down or stay, or absent for up [RO004]"),
@@ -163,15 +166,15 @@ def test_a_status_is_never_refused_for_what_was_observed(
     ],
 )
 def test_a_bad_entry_is_refused_whoever_writes(
-    controller: Session, namespace: Namespace, entry: dict[str, Any], said: str
+    controller: Session, namespace: Namespace, key: str, entry: dict[str, Any], said: str
 ) -> None:
-    answer = controller.create(namespace.path(ROS), rollout("hello", {"targetRevisions": [entry]}))
+    answer = controller.create(namespace.path(ROS), rollout("hello", {key: [entry]}))
 
     assert answer.status == HTTPStatus.UNPROCESSABLE_ENTITY
     assert said in answer.message
 
 
-@pytest.mark.parametrize("key", ["initialRevisions", "targetRevisions", "stageTargetRevisions"])
+@pytest.mark.parametrize("key", LISTS)
 @pytest.mark.parametrize("up", [{}, {"direction": ""}, {"direction": " UP"}])
 def test_a_revision_does_not_go_up_and_down_at_once(
     controller: Session, namespace: Namespace, key: str, up: dict[str, str]

@@ -68,12 +68,15 @@ def test_the_override_annotation_spares_the_rules_it_names(person: Session, name
 
 
 def test_an_object_that_is_going_away_may_be_changed(person: Session, namespace: Namespace) -> None:
-    going = person.create(namespace.path(ROS), rollout("hello", GOOD, finalizers=["example.com/wait"])).body
+    wait = ["example.com/wait"]
+    person.create(namespace.path(ROS), rollout("hello", GOOD, finalizers=wait))
+    person.create(namespace.path(SPAS), spa("hello-00001", finalizers=wait))
     person.delete(namespace.path(ROS, "hello"))
-    going["metadata"].pop("resourceVersion")
-    going["spec"] = BROKEN["RO009"]
+    person.delete(namespace.path(SPAS, "hello-00001"))
+    label = {"metadata": {"labels": {"serving.knative.dev/revision": "another"}}}
 
     assert person.patch(namespace.path(ROS, "hello"), {"spec": BROKEN["RO009"]}).status == HTTPStatus.OK
+    assert person.patch(namespace.path(SPAS, "hello-00001"), label).status == HTTPStatus.OK
 
 
 def test_a_namespace_that_only_warns_is_left_to_the_webhook(
