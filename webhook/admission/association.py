@@ -45,6 +45,8 @@ def associate(metadata: Metadata, namespace: str, lookup: Lookup, max_age: float
 
 def controlling_rollout(metadata: Metadata) -> str:
     """The name of the RO that is an SPA's controller; empty if none is."""
-    controller = controller_of(metadata.owner_references or ())
+    if not metadata.owner_references:
+        return ""
+    controller = controller_of(metadata.owner_references)
     name = controller.get("name") if controller is not None and is_rollout(controller) else ""
     return name if isinstance(name, str) else ""

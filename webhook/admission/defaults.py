@@ -40,15 +40,16 @@ def fill_spa(metadata: Metadata, spec: Any, minimum: Any, maximum: Any, associat
     fills: list[Fill] = []
     service = "" if rollout is None else rollout.name
     _fill_labels(labels, {REVISION_LABEL: name, SERVICE_LABEL: service}, fills)
-    is_controlled = controller_of(owner_references or ()) is not None
+    is_controlled = bool(owner_references) and controller_of(owner_references or ()) is not None
     adopted = rollout is not None and not is_controlled and _fill_owner_reference(owner_references, rollout, fills)
     low = high = None
-    if entry is not None and (spec is None or isinstance(spec, dict)):
+    lacks_bound = minimum is None or maximum is None
+    if entry is not None and lacks_bound and (spec is None or isinstance(spec, dict)):
         low, high = fitting_bounds(minimum, maximum, entry)
         _fill_spec(spec, {"stageMaxScale": high, "stageMinScale": low}, fills)
     notices: tuple[str, ...] = ()
-    if minimum is None or maximum is None or not is_controlled or not labels or SERVICE_LABEL not in labels:
-        notices = _notices(metadata, association, minimum is None or maximum is None)
+    if lacks_bound or not is_controlled or not labels or SERVICE_LABEL not in labels:
+        notices = _notices(metadata, association, lacks_bound)
     minimum, maximum = minimum if low is None else low, maximum if high is None else high
     return Filling(tuple(fills), notices, minimum, maximum, service if adopted else "")
 
@@ -65,12 +66,10 @@ def fill_rollout(metadata: Metadata, spec: Any) -> Filling:
 def _fill_labels(labels: Mapping[str, Any] | None, wanted: Mapping[str, str], fills: list[Fill]) -> None:
     stated = labels or {}
     absent = {
-        key: value for key, value in wanted.items() if 0 < len(value) <= _MAX_LABEL_VALUE and stated.get(key) is None
+        key: value for key, value in wanted.items() if stated.get(key) is None and 0 < len(value) <= _MAX_LABEL_VALUE
     }
-    if labels is not None:
-        fills.extend(Fill("/metadata/labels/" + key.replace("/", "~1"), value) for key, value in absent.items())
-    elif absent:
-        fills.append(Fill("/metadata/labels", absent))
+    if absent:
+        _fill_members("/metadata/labels", labels, absent, fills)
 
 
 def _fill_owner_reference(references: list[dict[str, Any]] | None, rollout: Rollout, fills: list[Fill]) -> bool:
@@ -87,12 +86,19 @@ def _fill_owner_reference(references: list[dict[str, Any]] | None, rollout: Roll
 
 
 def _fill_spec(spec: Mapping[str, Any] | None, wanted: Mapping[str, Any], fills: list[Fill]) -> None:
-    absent = {key: value for key, value in wanted.items() if value is not None and (spec or {}).get(key) is None}
-    if spec is None:
-        if absent:
-            fills.append(Fill("/spec", absent))
-        return
-    fills.extend(Fill(f"/spec/{key}", value) for key, value in absent.items())
+    stated = spec or {}
+    absent = {key: value for key, value in wanted.items() if value is not None and stated.get(key) is None}
+    if absent:
+        _fill_members("/spec", spec, absent, fills)
+
+
+def _fill_members(pointer: str, stated: Mapping[str, Any] | None, absent: dict[str, Any], fills: list[Fill]) -> None:
+    """Add members to an object, or the object with them."""
+    if stated is None:
+        fills.append(Fill(pointer, absent))
+    else:
+        for key, value in absent.items():
+            fills.append(Fill(f"{pointer}/{key.replace('/', '~1')}", value))
 
 
 def _notices(metadata: Metadata, association: Association, lacks_bound: bool) -> tuple[str, ...]:

@@ -18,7 +18,8 @@ def _refuse_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
-_decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
+_decode = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode
+_BLANKS: Final = " \t\n\r"
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -30,13 +31,17 @@ def read_review(body: bytes) -> Any:
     if not body:
         raise MalformedReview("the body is empty; it must be an AdmissionReview")
     try:
-        return _decode(body.decode())
+        text = body.decode().strip(_BLANKS)
+        value, end = _decode(text)
     except UnicodeDecodeError:
         raise MalformedReview("the body is not UTF-8") from None
     except RecursionError:
         raise MalformedReview("the body is nested too deeply") from None
     except ValueError:
         raise MalformedReview("the body is not JSON") from None
+    if end != len(text):
+        raise MalformedReview("the body goes on behind its JSON value")
+    return value
 
 
 def write_verdict(verdict: Verdict) -> bytes:

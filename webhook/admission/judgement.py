@@ -101,7 +101,7 @@ def _judge_spa(
     rollout, entry, _ = association
     if rollout is not None and entry is not None:
         findings += advising_findings(facts, rollout, entry)
-    if is_person and controller:
+    if is_person and controller and (stated[0] is not None or stated[1] is not None):
         before = bounds_of(request.old.get("spec")) if old is not None else (None, None)
         findings += stating_findings(stated_bounds(request.path, metadata, stated, before, entry, controller))
     return findings, filling

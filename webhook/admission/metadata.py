@@ -29,28 +29,35 @@ def read_metadata(obj: Any) -> Metadata:
     metadata = obj.get("metadata")
     if not isinstance(metadata, dict):
         raise MalformedObject("metadata", f"must be an object, not {wire.kind_of(metadata)}")
-    labels = metadata.get("labels")
+    name, namespace = metadata.get("name"), metadata.get("namespace")
+    labels, owner_references = metadata.get("labels"), metadata.get("ownerReferences")
     if labels is not None:
-        labels = wire.mapping(metadata, "labels", "metadata")
-        wire.text(labels, REVISION_LABEL, "metadata.labels")
-        wire.text(labels, SERVICE_LABEL, "metadata.labels")
-    owner_references = metadata.get("ownerReferences")
+        _check_labels(wire.mapping(metadata, "labels", "metadata"))
     if owner_references is not None:
-        owner_references = wire.sequence(metadata, "ownerReferences", "metadata")
-        for index, reference in enumerate(owner_references):
-            if not isinstance(reference, dict):
-                problem = f"must be an object, not {wire.kind_of(reference)}"
-                raise MalformedObject(f"metadata.ownerReferences[{index}]", problem)
+        _check_owner_references(metadata)
     override = ""
     if metadata.get("annotations"):
         annotations = wire.mapping(metadata, "annotations", "metadata")
         override = wire.text(annotations, OVERRIDE_ANNOTATION, "metadata.annotations")
     return Metadata(
-        wire.text(metadata, "name", "metadata"),
-        wire.text(metadata, "namespace", "metadata"),
+        name if type(name) is str else wire.text(metadata, "name", "metadata"),
+        namespace if type(namespace) is str else wire.text(metadata, "namespace", "metadata"),
         labels,
         owner_references,
         override,
         metadata.get("deletionTimestamp") is not None,
         metadata.get("managedFields"),
     )
+
+
+def _check_labels(labels: dict[str, Any]) -> None:
+    for key in (REVISION_LABEL, SERVICE_LABEL):
+        if key in labels and type(labels[key]) is not str:
+            wire.text(labels, key, "metadata.labels")
+
+
+def _check_owner_references(metadata: dict[str, Any]) -> None:
+    for index, reference in enumerate(wire.sequence(metadata, "ownerReferences", "metadata")):
+        if not isinstance(reference, dict):
+            problem = f"must be an object, not {wire.kind_of(reference)}"
+            raise MalformedObject(f"metadata.ownerReferences[{index}]", problem)

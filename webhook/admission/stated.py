@@ -1,6 +1,5 @@
 """Who stated a bound: the person who writes now, or someone before."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from webhook.admission.lookup import Entry
@@ -23,27 +22,26 @@ def stated_bounds(
     call sees what the mutating one filled in as well: a bound equal to the entry's counts as stated only if some field
     manager owns it, which none does for a field that a webhook filled in.
     """
-    own = entry if entry is not None else Entry()
-    minimum, maximum = bounds
-
-    def is_stated(value: Any, earlier: Any, filled: int | None, key: str) -> bool:
-        if value is None or value == earlier:
-            return False
-        return path == MUTATE or value != filled or _is_owned(metadata.managed_fields, key)
-
-    return Stated(
-        minimum if is_stated(minimum, before[0], own.min_scale, "f:stageMinScale") else None,
-        maximum if is_stated(maximum, before[1], own.max_scale, "f:stageMaxScale") else None,
-        controller,
-    )
-
-
-def _is_owned(managed_fields: Any, key: str) -> bool:
-    return any(
-        key in _mapping(_mapping(_mapping(entry).get("fieldsV1")).get("f:spec"))
-        for entry in (managed_fields if isinstance(managed_fields, list) else ())
-    )
+    minimum = bounds[0] if bounds[0] != before[0] else None
+    maximum = bounds[1] if bounds[1] != before[1] else None
+    if path != MUTATE and entry is not None:
+        own_min, own_max = entry
+        owned: set[str] = set()
+        if (minimum is not None and minimum == own_min) or (maximum is not None and maximum == own_max):
+            owned = _owned_fields(metadata.managed_fields)
+        if minimum == own_min and "f:stageMinScale" not in owned:
+            minimum = None
+        if maximum == own_max and "f:stageMaxScale" not in owned:
+            maximum = None
+    return Stated(minimum, maximum, controller)
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
+def _owned_fields(managed_fields: Any) -> set[str]:
+    """The members of the spec that some field manager owns, by the names they have there."""
+    owned: set[str] = set()
+    for manager in managed_fields if isinstance(managed_fields, list) else ():
+        fields = manager.get("fieldsV1") if isinstance(manager, dict) else None
+        spec = fields.get("f:spec") if isinstance(fields, dict) else None
+        if isinstance(spec, dict):
+            owned.update(spec)
+    return owned

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from webhook.admission.rules.field_error import MAX_FINDINGS, duplicate, echo, invalid, is_count, required, unsupported
 from webhook.admission.verdict import Finding, Severity
@@ -18,8 +18,8 @@ STRATEGIES: Final = (AVAILABILITY, RESOURCE_UTIL)
 DIRECTIONS: Final = (DIRECTION_UP, DIRECTION_DOWN, DIRECTION_STAY)
 
 _LISTS: Final = (INITIAL, TARGET, STAGE)
-_SPELLINGS: Final = ("", *DIRECTIONS)
-_SUBDOMAIN: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_SPELLINGS: Final = (*DIRECTIONS, None, "")
+_is_subdomain: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*").fullmatch
 _MAX_SUBDOMAIN: Final = 253
 
 
@@ -50,6 +50,8 @@ def findings_of(spec: Any) -> list[Finding]:
 def direction_of(revision: Mapping[str, Any]) -> str:
     """Where an entry is going, blanks cut and case ignored; absent is up, and what is no direction is empty."""
     direction = revision.get("direction")
+    if direction in DIRECTIONS:
+        return str(direction)
     if direction is None:
         return "up"
     if not isinstance(direction, str):
@@ -66,32 +68,53 @@ def _check_list(key: str, revisions: Any, findings: list[Finding]) -> None:
     for index, revision in enumerate(revisions):
         if len(findings) >= MAX_FINDINGS and not _make_room(findings):
             return
-        where = f"spec.{key}[{index}]"
         if not isinstance(revision, dict):
-            findings.append(invalid("RO001", where, revision, "must be an object"))
+            findings.append(invalid("RO001", f"spec.{key}[{index}]", revision, "must be an object"))
             continue
-        direction = direction_of(revision)
-        _check_name(where, revision.get("revisionName"), direction, directions_by_name, findings)
+        direction, name = direction_of(revision), revision.get("revisionName")
+        if _is_name(name) and name not in directions_by_name:
+            directions_by_name[name] = [direction]
+        else:
+            _check_name(f"spec.{key}[{index}].revisionName", name, direction, directions_by_name, findings)
+        if _is_plain(revision):
+            continue
+        where = f"spec.{key}[{index}]"
         # The first target is the business of RO007.
         _check_percent(where, revision, direction == "up" and (index > 0 or key != TARGET), findings)
         _check_counts(where, revision, findings)
         spelled = revision.get("direction")
-        if spelled is not None and spelled not in _SPELLINGS:
+        if spelled not in _SPELLINGS:
             findings.append(_direction_finding(f"{where}.direction", spelled, direction))
     _check_total(key, revisions, findings)
 
 
+def _is_plain(revision: Mapping[str, Any]) -> bool:
+    """Whether at most the name of an entry is wrong: the shape that nearly all have, told apart fast."""
+    percent, high = revision.get("percent"), revision.get("maxScale")
+    low, target = revision.get("minScale"), revision.get("targetReplicas")
+    if type(percent) is not int or not 0 <= percent <= 100 or revision.get("direction") not in _SPELLINGS:
+        return False
+    if high is not None and (type(high) is not int or not 0 <= high <= MAX_INT32):
+        return False
+    cap = high or MAX_INT32
+    return (low is None or (type(low) is int and 0 <= low <= cap)) and (
+        target is None or (type(target) is int and 0 <= target <= cap)
+    )
+
+
+def _is_name(name: Any) -> TypeGuard[str]:
+    return type(name) is str and len(name) <= _MAX_SUBDOMAIN and _is_subdomain(name) is not None
+
+
 def _check_name(
-    where: str, name: Any, direction: str, directions_by_name: dict[str, list[str]], findings: list[Finding]
+    field: str, name: Any, direction: str, directions_by_name: dict[str, list[str]], findings: list[Finding]
 ) -> None:
-    field = f"{where}.revisionName"
+    """Why a name is wrong, or what its repeat means."""
     if name is None or name == "":
         findings.append(required("RO001", field, "must be the name of a revision"))
-    elif not isinstance(name, str) or len(name) > _MAX_SUBDOMAIN or not _SUBDOMAIN.fullmatch(name):
+    elif not _is_name(name):
         problem = "must be a DNS subdomain: lower-case letters, digits, '-' and '.', at most 253 characters"
         findings.append(invalid("RO001", field, name, problem))
-    elif name not in directions_by_name:
-        directions_by_name[name] = [direction]
     else:
         others = directions_by_name[name]
         if {"up", "down"} <= {direction, *others} and direction in ("up", "down"):
