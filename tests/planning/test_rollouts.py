@@ -21,7 +21,7 @@ def stages(trace: Trace) -> list[list[Row]]:
     return [stage["stageTargetRevisions"] for stage in trace.stages]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(random=CHANCE)
 def test_a_rollout_under_constant_demand_finishes_here_if_it_finishes_upstream(random: Random) -> None:
     row = rollout(random, modes=("demand",))
@@ -29,7 +29,7 @@ def test_a_rollout_under_constant_demand_finishes_here_if_it_finishes_upstream(r
         assert run(row).finished(), row
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(random=CHANCE)
 def test_no_stage_names_a_revision_twice_and_its_percents_add_up_to_100(random: Random) -> None:
     for stage in stages(run(rollout(random))):
@@ -38,7 +38,7 @@ def test_no_stage_names_a_revision_twice_and_its_percents_add_up_to_100(random: 
         assert sum(entry.get("percent", 0) for entry in stage) == 100
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(random=CHANCE)
 def test_the_revision_going_down_is_never_told_to_run_more_than_it_runs(random: Random) -> None:
     planned_for: list[Row] = []
@@ -55,7 +55,7 @@ def test_the_revision_going_down_is_never_told_to_run_more_than_it_runs(random: 
     Trace(rollout(random), our_planner(), watch).run()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(random=CHANCE)
 def test_a_finished_rollout_has_recorded_its_target_with_all_the_traffic(random: Random) -> None:
     row = rollout(random, modes=("demand", "bounds"))

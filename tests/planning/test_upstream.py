@@ -44,7 +44,7 @@ def told(answer: Json) -> Json:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(random=st.randoms(use_true_random=False))
 def test_any_answer_is_that_of_upstream_with_all_differences_applied(function: str, random: Random) -> None:
     invent, judged, answer = FUNCTIONS[function]
@@ -53,7 +53,7 @@ def test_any_answer_is_that_of_upstream_with_all_differences_applied(function: s
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(random=st.randoms(use_true_random=False))
 def test_any_answer_is_that_of_upstream_where_no_difference_applies(function: str, random: Random) -> None:
     invent, judged, answer = FUNCTIONS[function]
@@ -64,7 +64,7 @@ def test_any_answer_is_that_of_upstream_where_no_difference_applies(function: st
 
 
 @pytest.mark.parametrize("suite", [suite for suite in SUITES if suite.stem in FUNCTIONS], ids=lambda suite: suite.stem)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(random=st.randoms(use_true_random=False))
 def test_the_runner_finds_nothing_wrong_on_rows_that_nobody_recorded(suite: Any, random: Random) -> None:
     invent, judged, _ = FUNCTIONS[suite.stem]

@@ -95,7 +95,8 @@ def _boolean(key: str, config_map: Mapping[str, str], annotations: Mapping[str, 
 
 def parse_integer(text: str, bits: int = 64) -> int | None:
     """An optional sign and ASCII digits within a signed range of ``bits`` bits, or None."""
-    if _INTEGER.fullmatch(text) is None or len(text.lstrip("+-0")) > _DIGITS_OF_64_BITS:
+    digits = text.lstrip("+-").lstrip("0")
+    if _INTEGER.fullmatch(text) is None or len(digits) > _DIGITS_OF_64_BITS:
         return None
-    value = int(text)
+    value = int(digits or "0") * (-1 if text.startswith("-") else 1)
     return value if -(1 << (bits - 1)) <= value < 1 << (bits - 1) else None
