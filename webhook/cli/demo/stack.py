@@ -50,7 +50,7 @@ class Stack:
     def install(self) -> None:
         """CRDs (those of Knative too), namespace, accounts, roles and policies."""
         self._installation.apply(
-            documents(MANIFESTS, MANIFESTS / "crds", KNATIVE_CRDS, MANIFESTS / "rbac", MANIFESTS / "policies")
+            documents(MANIFESTS / "base", MANIFESTS / "crds", KNATIVE_CRDS, MANIFESTS / "rbac", MANIFESTS / "policies")
         )
 
     def start_webhook(self, arguments: Sequence[str] = ()) -> None:
