@@ -98,6 +98,18 @@ def test_listed_objects_are_found() -> None:
     assert feed.unsynced() == ""
 
 
+def test_a_strategy_that_an_annotation_chooses_is_seen() -> None:
+    annotated = ro("hello", "5")
+    annotated["metadata"]["annotations"] = {"rollout.knative.dev/progressive-rollout-strategy": "resourceutil"}
+    server = Server()
+    server.lists = {"rolloutorchestrators": [annotated], "namespaces": []}
+    feed, _, _ = make(server)
+    step(feed)
+    found = feed.rollouts.rollout("default", "hello")
+    assert found is not None
+    assert found.strategy == "resourceutil"
+
+
 def test_events_change_what_is_found() -> None:
     server = Server()
     server.lists = {

@@ -39,7 +39,7 @@ class ClusterFeed:
                 ROLLOUT_ORCHESTRATORS,
                 Store(clock.monotonic),
                 clock,
-                trim=only("spec"),
+                trim=only("metadata.annotations", "spec"),
                 on_change=self._on_rollout,
                 tally=_counter(tally, ROLLOUT_ORCHESTRATORS.plural),
                 pace=PACE,
