@@ -88,6 +88,12 @@ def _extended(schema: Schema, extras: Mapping[str, Any]) -> Schema:
         schema["x-kubernetes-list-type" if schema.get("type") == "array" else "x-kubernetes-map-type"] = "atomic"
     if extras.get("quantities"):
         schema["additionalProperties"] = {"x-kubernetes-int-or-string": True}
+    if extras.get("only"):
+        inner = schema.get("items")
+        if inner:
+            schema["items"] = {**inner, "enum": extras["only"]}
+        else:
+            schema["enum"] = extras["only"]
     if "default" in extras:
         schema["default"] = extras["default"]
     if extras.get("struct"):

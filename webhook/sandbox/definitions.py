@@ -215,7 +215,8 @@ def _columns(stated: list[Mapping[str, Any]] | None) -> tuple[Column, ...]:
             column["type"],
             column["jsonPath"],
             column.get("priority") or 0,
-            column.get("description") or "",
+            column.get("description")
+            or f"Custom resource definition column (in JSONPath format): {column['jsonPath']}",
             column.get("format") or "",
         )
         for column in stated

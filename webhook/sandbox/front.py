@@ -183,7 +183,7 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self.send_response(answer.code)
         self._send_warnings(answer.warnings)
-        self.send_header("Content-Type", "application/json;stream=watch")
+        self.send_header("Content-Type", "application/json")
         self.send_header("Transfer-Encoding", "chunked")
         self.send_header("Connection", "close")
         self.end_headers()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from webhook.sandbox import definitions
 from webhook.sandbox.admission import policies, webhooks
-from webhook.sandbox.failures import FieldError, forbidden_field
+from webhook.sandbox.failures import FieldError, forbidden_field, invalid_value
 from webhook.sandbox.objects import Object, same
 from webhook.sandbox.resources import Resource
 from webhook.sandbox.strategy import finalizer_warnings
@@ -30,6 +30,8 @@ def kind_errors(value: Object, resource: Resource, live: Object | None) -> Itera
         yield from policies.findings(value)
     elif resource.kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
         yield from webhooks.findings(value)
+    elif resource.kind == "Secret" and live is not None and value.get("type") != live.get("type"):
+        yield invalid_value("type", value.get("type"), "field is immutable")
     elif resource.kind == "Pod" and live is not None:
         yield from _pod_errors(value, live)
 

@@ -8,13 +8,16 @@ from typing import Any, Final
 
 from webhook.sandbox.calls import Call
 from webhook.sandbox.events import view_of
-from webhook.sandbox.failures import ApiError, bad_request, expired, invalid, invalid_value, not_found
+from webhook.sandbox.failures import ApiError, bad_request, expired, forbidden_field, invalid, not_found
 from webhook.sandbox.objects import Object, key_of, namespace_of
 from webhook.sandbox.selectors import Predicate, selects
 from webhook.sandbox.store import ADDED, DELETED, MODIFIED, Change, Gone, Store
 
 _INITIAL_END: Final = "k8s.io/initial-events-end"
 _LONGEST_WATCH: Final = 3600
+_LAST_BOOKMARK: Final = 2.0
+"""Seconds before its end at which a watch sends a bookmark, so that its successor begins there."""
+
 _POLL: Final = 2.0
 """Seconds after which a silent watch looks whether its client is still there."""
 
@@ -63,7 +66,7 @@ def list_objects(store: Store, call: Call) -> tuple[list[Object], Object]:
             else "The resourceVersion for the provided list is too old."
         ) from None
     chosen = [view_of(value, call.view) for value in values if (not after or key_of(value) > after) and wanted(value)]
-    meta: Object = {"resourceVersion": str(version)} | ({"continue": ""} if call.resource.custom else {})
+    meta: Object = {"resourceVersion": str(version)}
     if limit and len(chosen) > limit:
         if call.query.get("labelSelector", "") == call.query.get("fieldSelector", "") == "":
             meta["remainingItemCount"] = len(chosen) - limit
@@ -93,7 +96,7 @@ def _number(call: Call, name: str) -> int:
     try:
         return max(int(stated), 0)
     except ValueError:
-        raise bad_request(f"{name}: {stated!r} is no number") from None
+        raise bad_request(f'strconv.ParseInt: parsing "{stated}": invalid syntax') from None
 
 
 def _version(store: Store, call: Call) -> int | None:
@@ -113,6 +116,15 @@ def _version(store: Store, call: Call) -> int | None:
     return int(stated)
 
 
+def _since(call: Call) -> int | None:
+    """The version a watch begins after; None for the present state first."""
+    stated = call.query.get("resourceVersion") or ""
+    if stated and not stated.isdigit():
+        told = f'resourceVersion: Invalid value: "{stated}": strconv.ParseUint: parsing "{stated}": invalid syntax'
+        raise ApiError(500, "", told)
+    return int(stated or 0) or None
+
+
 class WatchStream:
     """The events of one watch request; iterate to wait for them, None is a moment of silence."""
 
@@ -125,13 +137,10 @@ class WatchStream:
         self._wanted = _wanted(call)
         self._initial = call.flag("sendInitialEvents")
         self._seconds = _number(call, "timeoutSeconds") or _LONGEST_WATCH
-        self._since = _version(store, call)
+        self._since = _since(call)
         if self._initial and call.query.get("resourceVersionMatch") != "NotOlderThan":
-            problem = invalid_value(
-                "resourceVersionMatch",
-                call.query.get("resourceVersionMatch", ""),
-                "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
-            )
+            told = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+            problem = forbidden_field("resourceVersionMatch", told)
             raise invalid("ListOptions", "meta.k8s.io", "", [problem])
 
     def __iter__(self) -> Iterator[WatchEvent | None]:
@@ -164,19 +173,20 @@ class WatchStream:
             yield self._bookmark(version, {_INITIAL_END: "true"})
         yield None
         now = time.monotonic()
-        deadline, bookmark_due = now + self._seconds, now + self._bookmark_seconds
+        deadline = now + self._seconds
+        bookmark_due = min(now + self._bookmark_seconds, max(deadline - _LAST_BOOKMARK, now + _LAST_BOOKMARK))
         while now < deadline:
             change = receive(min(deadline - now, bookmark_due - now if self._bookmarks else _POLL, _POLL))
             if ended():
                 return
-            event = self._event(change) if change is not None else None
+            event = self._event(change) if change is not None and change.version > version else None
             yield event
             now = time.monotonic()
             if self._bookmarks and now >= bookmark_due:
                 yield self._bookmark(caught_up(), None)
+                rest = deadline - _LAST_BOOKMARK
                 bookmark_due = now + self._bookmark_seconds
-        if self._bookmarks:
-            yield self._bookmark(caught_up(), None)
+                bookmark_due = rest if now < rest < bookmark_due else bookmark_due
 
     def _event(self, change: Change) -> WatchEvent | None:
         """What a change is to this watch: an object that stops matching the selectors is gone."""
@@ -191,7 +201,9 @@ class WatchStream:
         return DELETED, view_of({**change.previous, "metadata": last}, self._call.view)
 
     def _bookmark(self, version: int, annotations: Object | None) -> WatchEvent:
-        meta: Object = {"resourceVersion": str(version), "creationTimestamp": None}
+        meta: Object = {"resourceVersion": str(version)}
+        if not self._call.view.custom:
+            meta["creationTimestamp"] = None
         if annotations:
             meta["annotations"] = annotations
         return "BOOKMARK", {"kind": self._call.view.kind, "apiVersion": self._call.view.api_version, "metadata": meta}

@@ -74,6 +74,7 @@ class Sandbox:
         api.start()
         for value in _first_objects(manifests=self._manifests, knative=self._knative):
             api.install(value, _INSTALLER)
+        api.store.begin_history()
         front.start()
         return self
 

@@ -13,8 +13,8 @@ from webhook.sandbox.builtins import builtin_resources
 from webhook.sandbox.calls import Call
 from webhook.sandbox.collector import Collector
 from webhook.sandbox.deleting import Deleter
-from webhook.sandbox.events import stored_form, view_of
-from webhook.sandbox.failures import ApiError, forbidden, success
+from webhook.sandbox.events import view_of
+from webhook.sandbox.failures import ApiError, bad_request, forbidden
 from webhook.sandbox.identity import ANONYMOUS, MASTERS, User, authenticated
 from webhook.sandbox.objects import Object, name_of, namespace_of
 from webhook.sandbox.registration import Registration
@@ -247,13 +247,12 @@ def _acting(request: Request) -> User:
     if any(header.startswith(("impersonate-extra-", "impersonate-uid")) for header in request.headers):
         raise ApiError(501, "NotImplemented", "the sandbox does not do this: impersonation of a uid or of extra fields")
     if not name:
-        raise ApiError(
-            500, "InternalError", "Internal error occurred: requested [{Group}] without impersonating a user"
+        told = " ".join(f'"{group}"' for group in filter(None, groups.split("\n")))
+        raise bad_request(
+            f'requested &user.DefaultInfo{{Name:"", UID:"", Groups:[]string{{{told}}}, Extra:map[string][]string(nil)}}'
+            " without impersonating a user name"
         )
     if MASTERS not in request.user.groups:
         why = f'User "{request.user.name}" cannot impersonate resource "users" in API group "" at the cluster scope'
         raise forbidden("users", "", name, why)
     return authenticated(name, filter(None, (group.strip() for group in groups.split("\n"))))
-
-
-__all__ = ["Answer", "ApiServer", "Request", "stored_form", "success"]

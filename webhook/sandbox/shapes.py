@@ -38,7 +38,9 @@ class Whole:
 
     def many(self, values: list[Object], meta: Object) -> Object:
         resource = self._resource
-        if not resource.custom:
+        if resource.custom:
+            meta = {"continue": ""} | meta
+        else:
             values = [{k: v for k, v in value.items() if k not in ("kind", "apiVersion")} for value in values]
         return {"kind": resource.list_name, "apiVersion": resource.api_version, "metadata": meta, "items": values}
 
@@ -111,5 +113,5 @@ def shape_of(accept: str, query: Mapping[str, str], resource: Resource, clock: C
             return Partial()
         if form is None and media != "application/yaml":
             return Whole(resource)
-    message = "only the following media types are accepted: application/json"
-    raise ApiError(406, "NotAcceptable", message)
+    accepted = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
+    raise ApiError(406, "NotAcceptable", f"only the following media types are accepted: {accepted}")

@@ -97,6 +97,7 @@ class Store:
         self._objects: dict[Place, dict[Key, Object]] = {}
         self._history: dict[Place, deque[Change]] = {}
         self._horizon: dict[Place, int] = {}
+        self._beginning = 0
         self._watches: dict[Place, list[Watch]] = {}
         self._listeners: list[Callable[[Change], None]] = []
 
@@ -200,6 +201,12 @@ class Store:
                     for watch in watches:
                         watch.end()
 
+    def begin_history(self) -> None:
+        """Let the history of every place begin here, as with a server that has just read its store."""
+        with self._lock:
+            self._beginning = self._version
+            self.forget_history()
+
     def forget_history(self) -> None:
         """Drop all history, as a compaction does; a watch or a continued list from before it gets 410."""
         with self._lock:
@@ -208,7 +215,7 @@ class Store:
                 self._history.pop(place, None)
 
     def _reach(self, place: Place, version: int) -> None:
-        horizon = self._horizon.get(place, 0)
+        horizon = self._horizon.get(place, self._beginning)
         if version < horizon:
             raise Gone(version, horizon)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from webhook.sandbox.failures import bad_request
-from webhook.sandbox.objects import Object, copy_of, same
+from webhook.sandbox.objects import Object, copy_of, encode, same
 from webhook.sandbox.resources import Schema
 
 _ORDER, _DELETE, _KEEP = "$setElementOrder/", "$deleteFromPrimitiveList/", "$retainKeys"
@@ -54,10 +54,10 @@ def _merged(value: Any, change: Any, schema: Schema, order: list[Any] | None) ->
     key = schema.get("x-kubernetes-patch-merge-key")
     present = value if isinstance(value, list) else []
     if key:
-        return _ordered(_by_key(present, change, key, schema.get("items") or {}), order, key)
+        return _ordered(_by_key(present, change, key, schema.get("items") or {}), present, order or change, key)
     if schema.get("x-kubernetes-list-type") == "set":
         joined = copy_of(present) + [copy_of(item) for item in change if not any(same(item, p) for p in present)]
-        return _ordered(joined, order, None)
+        return _ordered(joined, present, order or change, None)
     return copy_of(change)
 
 
@@ -79,13 +79,18 @@ def _by_key(present: list[Any], change: list[Any], key: str, items: Schema) -> l
     return result
 
 
-def _ordered(items: list[Any], order: list[Any] | None, key: str | None) -> list[Any]:
-    if not order:
-        return items
-    ranks = [entry.get(key) if key and isinstance(entry, dict) else entry for entry in order]
+def _ordered(items: list[Any], present: list[Any], order: list[Any], key: str | None) -> list[Any]:
+    """The items in the order of the patch; those it does not name stand where they stood before those that it does."""
 
-    def rank(item: Any) -> int:
-        wanted = item.get(key) if key and isinstance(item, dict) else item
-        return ranks.index(wanted) if wanted in ranks else len(ranks)
+    def mark(item: Any) -> bytes:
+        return encode(item.get(key) if key and isinstance(item, dict) else item)
 
-    return sorted(items, key=rank)
+    ranks = {mark(entry): rank for rank, entry in enumerate(order)}
+    places = {mark(item): place for place, item in enumerate(present)}
+    named = sorted((item for item in items if mark(item) in ranks), key=lambda item: ranks[mark(item)])
+    others = [item for item in items if mark(item) not in ranks]
+    result: list[Any] = []
+    while named and others:
+        first = named if places.get(mark(named[0]), -1) < places.get(mark(others[0]), -1) else others
+        result.append(first.pop(0))
+    return result + named + others

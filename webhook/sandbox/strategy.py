@@ -48,7 +48,22 @@ def prepare_create(value: Object, resource: Resource) -> Object:
         value = {name: member for name, member in value.items() if name != "status"}
     if resource.kind == "Namespace" and not resource.group:
         value = {**value, "spec": {"finalizers": ["kubernetes"]}}
+    if resource.kind == "Pod" and not resource.custom:
+        value = {**value, "status": {"phase": "Pending", "qosClass": _quality(value.get("spec") or {})}}
     return decoded(value, resource)
+
+
+def _quality(spec: Object) -> str:
+    """The quality of service that the resources of its containers give a pod."""
+    stated = [container.get("resources") or {} for container in spec.get("containers") or ()]
+    if not any(resources.get("requests") or resources.get("limits") for resources in stated):
+        return "BestEffort"
+    whole = all(
+        {"cpu", "memory"} <= (resources.get("limits") or {}).keys()
+        and (resources.get("requests") or resources["limits"]) == resources["limits"]
+        for resources in stated
+    )
+    return "Guaranteed" if whole else "Burstable"
 
 
 def decoded(value: Object, resource: Resource) -> Object:
@@ -223,15 +238,15 @@ def _annotation_errors(annotations: Object) -> Iterator[FieldError]:
 
 def _owner_errors(owners: list[Object]) -> Iterator[FieldError]:
     controllers = []
-    for index, owner in enumerate(owners):
-        path = f"metadata.ownerReferences[{index}]"
+    for owner in owners:
+        path = "metadata.ownerReferences"
         for member in ("apiVersion", "kind", "name", "uid"):
             if not owner.get(member):
                 yield invalid_value(f"{path}.{member}", owner.get(member) or "", "must not be empty")
         if owner.get("controller"):
             controllers.append(owner)
     if len(controllers) > 1:
-        names = " and ".join(str(owner.get("name")) for owner in controllers[:2])
+        names = " and ".join(f"{owner.get('kind')}/{owner.get('name')}" for owner in controllers[:2])
         yield invalid_value(
             "metadata.ownerReferences",
             owners,

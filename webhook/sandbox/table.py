@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from webhook.sandbox.builtins import OBJECT_META
 from webhook.sandbox.objects import Object, metadata, name_of, parse_time
 from webhook.sandbox.resources import Column, Resource
 
-_NAME_HELP: Final = "Name must be unique within a namespace."
+_NAME_HELP: Final = str(OBJECT_META["properties"]["name"]["description"])
 _STEP: Final = re.compile(
     r"\.(?P<name>(?:\\.|[^.\[\\])+)|\[(?P<index>-?\d+)\]|\[(?P<all>\*)\]|\['(?P<quoted>[^']*)'\]"
     r"|\[\?\(@\.(?P<key>[^=!]+?)\s*==\s*(?P<quote>['\"])(?P<wanted>.*?)(?P=quote)\)\]"
@@ -31,8 +32,8 @@ def table(resource: Resource, values: Sequence[Object], meta: Object, include: s
                 "apiVersion": "meta.k8s.io/v1",
                 "metadata": metadata(value),
             }
-        elif include == "Object":
-            row["object"] = value
+        else:
+            row["object"] = value if include == "Object" else None
         rows.append(row)
     named = Column("Name", "string", "", 0, _NAME_HELP, "name")
     definitions = [

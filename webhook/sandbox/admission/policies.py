@@ -118,9 +118,8 @@ def findings(policy: Object) -> Iterator[FieldError]:
     if not (spec.get("matchConstraints") or {}).get("resourceRules"):
         yield required("spec.matchConstraints.resourceRules")
     if not spec.get("validations") and not spec.get("auditAnnotations"):
-        yield required(
-            "spec.validations", "validations or auditAnnotations must be non-empty; at least one of them is required"
-        )
+        for path in ("spec.auditAnnotations", "spec.validations"):
+            yield required(path, "validations or auditAnnotations must contain at least one item")
     places = [
         *((f"spec.matchConditions[{i}].expression", c, DECLARED) for i, c in _each(spec, "matchConditions")),
         *((f"spec.variables[{i}].expression", v, _WITH_VARIABLES) for i, v in _each(spec, "variables")),

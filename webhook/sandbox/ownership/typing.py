@@ -22,7 +22,7 @@ def type_problems(value: Any, schema: Schema, path: str = "") -> Iterator[str]:
     elif wanted in _SCALARS or wanted == "boolean":
         fits = {"string": str, "boolean": bool}.get(wanted, int | float)
         if not isinstance(value, fits) or (isinstance(value, bool) and wanted != "boolean"):
-            yield _expected(path, _SCALARS.get(wanted, wanted), value)
+            yield _expected(path, _SCALARS.get(str(wanted), str(wanted)), value)
 
 
 def _object_problems(value: Any, schema: Schema, path: str) -> Iterator[str]:

@@ -167,10 +167,13 @@ def _duplicates(value: list[Any], schema: Schema, path: str) -> Iterator[FieldEr
     if not keys and not is_set:
         return
     seen: set[bytes] = set()
+    one = keys[0] if len(keys) == 1 and schema.get("x-kubernetes-patch-merge-key") else None
     for index, item in enumerate(value):
         shown = {key: item[key] for key in keys if key in item} if keys and isinstance(item, dict) else item
         mark = encode(shown)
-        if mark in seen:
+        if mark in seen and one is not None:
+            yield FieldError("Duplicate value", f"{path}[{index}].{one}", encode(item[one]).decode())
+        elif mark in seen:
             yield FieldError("Duplicate value", f"{path}[{index}]", mark.decode())
         seen.add(mark)
 
