@@ -25,7 +25,9 @@ from tests.admission.reviews import (
     stored_ro,
 )
 from webhook.admission import RULE_IDS, RolloutCache, Settings, examine, judge, review
+from webhook.api import RolloutOrchestrator, TargetRevision
 from webhook.planning import scale_bounds
+from webhook.strategies import create_base_stage_pod_autoscaler
 
 BOUNDS = st.none() | st.integers(0, 12) | st.sampled_from([-1, 2**31 - 1])
 SOUND_BOUNDS = st.none() | st.integers(0, 12)
@@ -253,3 +255,22 @@ def test_a_review_with_any_member_replaced_by_anything(
         pointer = data.draw(st.sampled_from(pointers(request)))
         request = jsonpatch.apply_patch(request, [{"op": "replace", "path": pointer, "value": data.draw(JSON)}])
     is_well_formed(json.dumps(request).encode(), path)
+
+
+@given(own=entries(SOUND_BOUNDS))
+def test_a_bare_object_becomes_what_the_controllers_would_create(own: Wire) -> None:
+    own["revisionName"] = "hello-00002"
+    known = stored_ro(stageTargetRevisions=[own])
+    base = create_base_stage_pod_autoscaler(
+        RolloutOrchestrator.from_dict(known), TargetRevision.from_dict(own)
+    ).to_dict()
+    after = patched(spa(), response_to(spa(), lookup=cache(known)))
+    created = {key: base[key] for key in ("metadata", "spec") if key in base}
+    if not fits(own):
+        created.pop("spec")
+    assert {key: after[key] for key in ("metadata", "spec") if key in after} == created
+
+
+def fits(own: Wire) -> bool:
+    low, high = own.get("minScale", 0), own.get("maxScale", 0)
+    return not low > high > 0

@@ -1,10 +1,14 @@
 """The rules of an RO, each with its whole text."""
 
 from typing import Any
+from unittest import mock
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.admission.reviews import entry
+from webhook.admission.rules import rollout_orchestrator
 from webhook.admission.rules.field_error import MAX_FINDINGS
 from webhook.admission.rules.rollout_orchestrator import findings_of
 
@@ -312,3 +316,21 @@ def test_warnings_do_not_hide_what_is_denied_behind_them() -> None:
         "spec.initialRevisions[3001].revisionName"
     ]
     assert len(found) <= MAX_FINDINGS + 10
+
+
+MEMBERS = {
+    "revisionName": st.sampled_from(["a", "b", "Bad", ""]),
+    "percent": st.sampled_from([0, 30, 100, 101, -1, 50.0, True, "30"]),
+    "direction": st.sampled_from(["up", "down", "stay", "", " Up", "sideways", 1, []]),
+    "targetReplicas": st.sampled_from([0, 3, 9, -1, 2**31, 3.0, True]),
+    "minScale": st.sampled_from([0, 3, 9, -1, 2**31, 3.0, True]),
+    "maxScale": st.sampled_from([0, 3, 9, -1, 2**31, 3.0, True]),
+}
+
+
+@given(revisions=st.lists(st.fixed_dictionaries({}, optional=MEMBERS), min_size=1, max_size=3))
+@pytest.mark.parametrize("key", ["initialRevisions", "targetRevisions", "stageTargetRevisions"])
+def test_the_short_way_through_plain_entries_finds_the_same(key: str, revisions: list[Wire]) -> None:
+    short = findings_of({key: revisions})
+    with mock.patch.object(rollout_orchestrator, "_is_plain", return_value=False):
+        assert findings_of({key: revisions}) == short
