@@ -129,6 +129,30 @@ def test_a_loop_killed_after_any_write_is_taken_up_by_the_next(kill_after: int) 
     assert world.bounds("hello-00001") == (0, 1)
 
 
+def test_a_stage_that_was_stored_before_the_loop_died_is_not_stored_again() -> None:
+    world = two_revisions(World(), replicas=10, high=20)
+
+    def die_after_the_second_stage(request: Request) -> ApiError | None:
+        stored = [write for write in world.api.writes if write.resource == "rolloutorchestrators"]
+        return Unavailable(request.call, "killed") if request.method != "GET" and len(stored) == 2 else None
+
+    world.api.fail = die_after_the_second_stage
+    while world.stage().get("hello-00002") != (20, 2):
+        world.observe()
+        while world.loop.workers.step():
+            pass
+        autoscale(world, 10) if world.stage()["hello-00002"] == (10, 1) else None
+    second = world.stage()
+    world.api.fail = lambda request: None
+    world.forget()
+    world.clock.advance(30)
+    world.start()
+    world.settle()
+    assert world.stage() == second
+    assert "patch rolloutorchestrators default/hello" not in world.written()
+    carry(world, demand=10)
+
+
 # Writes and what can go wrong with them
 
 
@@ -519,6 +543,11 @@ def test_targets_without_percent_fail_the_rollout_with_the_path_of_the_field() -
     world.settle()
     assert world.condition("StageReady") == ("False", "StageRevisionRolloutFailed")
     assert "spec.targetRevisions[0].percent" in world.told()[-1]
+    assert world.ro()["status"]["annotations"][PLANNED_TARGETS] == '[["hello-00002",100]]'
+    world.forget()
+    world.loop.look_at_everything()
+    world.settle()
+    assert (world.written(), world.told()) == ([], []), "it is said once"
 
 
 def test_a_stage_that_cannot_be_planned_yet_is_tried_again_and_says_why() -> None:
@@ -609,6 +638,17 @@ def test_a_deployment_that_becomes_available_lets_a_late_stage_go_on() -> None:
     world.deployment("hello-00002", 1, 1)
     world.settle()
     assert world.stage()["hello-00002"][0] == 35
+
+
+def test_what_a_late_stage_says_keeps_its_time_while_other_conditions_move() -> None:
+    world = late(World(), available=0).settle()
+    since = [c["lastTransitionTime"] for c in world.ro()["status"]["conditions"] if c["type"] == "StageReady"]
+    world.clock.advance(60)
+    world.scale("hello-00002", 1)
+    world.settle()
+    assert world.condition("StageScaleUpReady")[0] == "True"
+    assert world.condition("StageReady") == ("Unknown", "StageTimedOut")
+    assert since == [c["lastTransitionTime"] for c in world.ro()["status"]["conditions"] if c["type"] == "StageReady"]
 
 
 def test_the_time_of_day_may_jump() -> None:
