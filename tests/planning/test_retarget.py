@@ -70,8 +70,8 @@ def test_targets_differ_by_names_and_percents_in_order(final: list[Revision], di
     ("given", "start"),
     [
         # A stage that was reached is where it starts from.
-        ({"conditions": REACHED}, RECORDED),
-        ({"conditions": {"Ready": "True"}}, RECORDED),
+        ({"conditions": REACHED, "deployments": [deployment(NEW)]}, RECORDED),
+        ({"conditions": {"Ready": "True"}, "deployments": [deployment(NEW)]}, RECORDED),
         # One on its way counts once its new revision is available, and no more than that.
         ({"deployments": [deployment(NEW)]}, STAGE),
         ({"deployments": [deployment(NEW, 3, 1)]}, STAGE),

@@ -76,9 +76,20 @@ def test_the_last_step_reaches_the_minimum_of_the_target() -> None:
     assert step(start, plain(NEW), {OLD: 1, NEW: 9}) == [down(OLD, None, 0), up(NEW, 100, 20, min_scale=20)]
 
 
-def test_no_other_step_does() -> None:
-    start = [down(OLD, 50, 5), up(NEW, 50, 5, min_scale=20)]
-    assert step(start, plain(NEW), {OLD: 5, NEW: 5})[1].target_replicas == 6
+@pytest.mark.parametrize(
+    "start",
+    [
+        [down(OLD, 50, 5), up(NEW, 50, 5, min_scale=20)],
+        [plain(OTHER, 5), down(OLD, 10, 1), up(NEW, 85, 5, min_scale=20)],
+    ],
+)
+def test_no_step_short_of_all_the_traffic_does(start: list[Revision]) -> None:
+    assert (step(start, plain(NEW), {OLD: 5, NEW: 5, OTHER: 0})[-1].target_replicas or 0) < 20
+
+
+def test_the_revision_going_down_keeps_what_its_traffic_needs_rounded_up() -> None:
+    start = [down(OLD, 50, 10), up(NEW, 50, 11)]
+    assert step(start, plain(NEW), {OLD: 10, NEW: 11}) == [down(OLD, 40, 9), up(NEW, 60, 13)]
 
 
 def test_no_panic_over_a_missing_percent() -> None:

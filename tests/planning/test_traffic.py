@@ -97,7 +97,7 @@ def test_a_target_that_was_not_recorded_yet_gets_nothing_at_first() -> None:
         (under_way(), RolloutConfig(rollout_duration="10m")),
         (under_way(recorded=[]), RolloutConfig()),
         (under_way(), RolloutConfig(progressive_rollout_strategy="ResourceUtil")),
-        (under_way(target=[plain(OLD, 50), plain(NEW, 50)]), RolloutConfig()),
+        (under_way(target=[plain(NEW, 50, min_scale=5), plain(OLD, 50)]), RolloutConfig()),
     ],
 )
 def test_traffic_waits_only_in_one_strategy_with_one_target_at_once(

@@ -79,11 +79,7 @@ def _entries(traffic: Sequence[Any], path: str) -> list[TargetRevision]:
 
 def _merged(first: TargetRevision, other: TargetRevision) -> TargetRevision:
     percents = [entry.percent for entry in (first, other) if entry.percent is not None]
-    return replace(
-        first,
-        percent=sum(percents) if percents else None,
-        latest_revision=True if other.latest_revision else first.latest_revision,
-    )
+    return replace(first, percent=sum(percents) if percents else None)
 
 
 def _revisions_of(
