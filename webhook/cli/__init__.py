@@ -13,6 +13,7 @@ COMMANDS: Final = {
     "serve": "answer admission reviews over HTTPS",
     "loop": "carry rollouts through their stages",
     "certs": "make, show and rotate certificates",
+    "manifests": "print what to apply to a cluster",
     "sandbox": "run a local API server to try things on",
     "demo": "watch a whole rollout on this machine, without a cluster",
 }
@@ -24,6 +25,7 @@ examples:
   stagegate certs init ./certs-dir --host localhost
   stagegate serve --standalone --cert-dir ./certs-dir --port 8443
   stagegate loop --kubeconfig ./kubeconfig
+  stagegate manifests --enforce warn | kubectl apply -f -
 
 exit codes: 0 done, 1 failed, 2 wrong usage, 3 something this needs is not there
 """

@@ -1,0 +1,122 @@
+"""``stagegate manifests``: what kustomize prints, without kustomize."""
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from webhook.cli import main
+from webhook.cli.manifests import MANIFESTS, NAMESPACE, overlays
+
+Rendered = list[dict[str, Any]]
+
+needs_kubectl = pytest.mark.skipif(shutil.which("kubectl") is None, reason="no kubectl here to compare with")
+
+
+def kustomize(folder: Path) -> Rendered:
+    run = subprocess.run(["kubectl", "kustomize", folder], check=True, capture_output=True, text=True)
+    return list(yaml.safe_load_all(run.stdout))
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> Rendered:
+    assert main(["manifests", *arguments]) == 0
+    return list(yaml.safe_load_all(capsys.readouterr().out))
+
+
+def customised(folder: Path, **fields: Any) -> Path:
+    """A kustomization of somebody who builds on ours."""
+    (folder / "manifests").symlink_to(MANIFESTS)
+    fields["resources"] = ["manifests/base"]
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(fields))
+    return folder
+
+
+def test_there_is_a_component_for_each_overlay() -> None:
+    assert overlays() == ["cert-manager", "dev", "enforce-warn", "fail-open", "monitoring", "steps-off"]
+    assert sorted(path.name for path in (MANIFESTS / "components").iterdir()) == overlays()
+
+
+@needs_kubectl
+def test_the_default_install_is_kustomizes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert printed(capsys) == kustomize(MANIFESTS)
+
+
+@needs_kubectl
+@pytest.mark.parametrize("overlay", overlays())
+def test_an_overlay_is_kustomizes(capsys: pytest.CaptureFixture[str], overlay: str) -> None:
+    assert printed(capsys, "--overlay", overlay) == kustomize(MANIFESTS / "overlays" / overlay)
+
+
+@needs_kubectl
+def test_several_overlays_are_kustomizes_components(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    chosen = ["cert-manager", "monitoring", "steps-off", "enforce-warn"]
+    folder = customised(tmp_path, components=[f"manifests/components/{name}" for name in chosen])
+
+    assert printed(capsys, *(f"--overlay={name}" for name in chosen)) == kustomize(folder)
+
+
+@needs_kubectl
+@pytest.mark.parametrize(
+    ("image", "fields"),
+    [
+        (
+            "registry.example.com:5000/team/gate:1.2",
+            {"newName": "registry.example.com:5000/team/gate", "newTag": "1.2"},
+        ),
+        ("gate@sha256:" + 64 * "0", {"newName": "gate", "digest": "sha256:" + 64 * "0"}),
+    ],
+    ids=["tag", "digest"],
+)
+def test_an_image_is_kustomizes(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, image: str, fields: dict[str, str]
+) -> None:
+    folder = customised(tmp_path, images=[{"name": "stagegate", **fields}])
+
+    objects = printed(capsys, "--image", image)
+
+    assert objects == kustomize(folder)
+    assert [image] * 2 == [
+        container["image"]
+        for each in objects
+        if each["kind"] == "Deployment"
+        for container in each["spec"]["template"]["spec"]["containers"]
+    ]
+
+
+def test_another_namespace_is_named_wherever_ours_was(capsys: pytest.CaptureFixture[str]) -> None:
+    overlays = ["--overlay=cert-manager", "--overlay=monitoring"]
+    ours, others = printed(capsys, *overlays), printed(capsys, *overlays, "--namespace=elsewhere")
+
+    text = yaml.safe_dump(others)
+    assert NAMESPACE not in text
+    assert yaml.safe_load(text.replace("elsewhere", NAMESPACE)) == ours
+    assert "'system:serviceaccount:elsewhere:stagegate-loop'" in text
+
+
+def test_enforce_warn_is_short_for_the_overlay(capsys: pytest.CaptureFixture[str]) -> None:
+    assert printed(capsys, "--enforce=warn") == printed(capsys, "--overlay=enforce-warn") != printed(capsys)
+
+
+def test_an_overlay_given_twice_counts_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert printed(capsys, "--overlay=steps-off", "--overlay=steps-off") == printed(capsys, "--overlay=steps-off")
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ("--namespace=Rollouts", "--namespace Rollouts: must be a DNS label"),
+        ("--namespace=a.b", "--namespace a.b: must be a DNS label"),
+        ("--image=", "--image '': must be an image"),
+        ("--image=:0.1.0", "--image ':0.1.0': must be an image"),
+        ("--image=gate 0.1.0", "--image 'gate 0.1.0': must be an image"),
+    ],
+)
+def test_wrong_usage_is_said(capsys: pytest.CaptureFixture[str], argument: str, said: str) -> None:
+    assert main(["manifests", argument]) == 2
+
+    output = capsys.readouterr()
+    assert said in output.err
+    assert output.out == ""

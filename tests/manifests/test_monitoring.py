@@ -1,0 +1,117 @@
+"""Alerts and dashboard: every metric in them is one that webhook or loop exposes, with these labels."""
+
+import json
+import re
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from webhook.cli.manifests import rendered
+from webhook.loop.caches import RESOURCES
+from webhook.loop.metrics import Metrics
+from webhook.server.metrics import make_registry, render
+from webhook.server.state import State
+from webhook.server.tally import Tally
+
+# Of Prometheus itself, of the process, and what scraping adds.
+FOREIGN = {"up", "process_cpu_seconds_total"}
+SCRAPED = {"job", "pod", "le"}
+
+
+@cache
+def objects() -> dict[tuple[str, str], dict[str, Any]]:
+    return {(each["kind"], each["metadata"]["name"]): each for each in rendered(["monitoring"])}
+
+
+@cache
+def exposed() -> dict[str, set[str]]:
+    """Each sample's name, with the names of its labels."""
+    tally = Tally()
+    tally.reflected["rolloutorchestrators", "list"] += 1
+    state = State(certificate_not_after=datetime(2030, 1, 1, tzinfo=UTC), cache_age=1.0)
+    pages = [render(make_registry(tally, lambda: state)), a_loop().page()]
+    return {
+        sample.name: set(sample.labels)
+        for page in pages
+        for family in text_string_to_metric_families(page.decode())
+        for sample in family.samples
+    }
+
+
+def a_loop() -> Metrics:
+    metrics = Metrics(RESOURCES)
+    metrics.ask_size(RESOURCES[0], lambda: 0)
+    return metrics_after_a_request(metrics)
+
+
+def metrics_after_a_request(metrics: Metrics) -> Metrics:
+    from webhook.cluster.errors import Call
+
+    metrics.answered(Call("get", "stagepodautoscalers"), 200)
+    return metrics
+
+
+def alerts() -> list[dict[str, Any]]:
+    groups = objects()["PrometheusRule", "stagegate"]["spec"]["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def panels() -> list[dict[str, Any]]:
+    dashboard: dict[str, Any] = json.loads(objects()["ConfigMap", "stagegate-dashboard"]["data"]["stagegate.json"])
+    found: list[dict[str, Any]] = dashboard["panels"]
+    return found
+
+
+EXPRESSIONS = {rule["alert"]: rule["expr"] for rule in alerts()} | {
+    f"{panel['title']} {target['refId']}": target["expr"] for panel in panels() for target in panel["targets"]
+}
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS.values(), ids=EXPRESSIONS)
+def test_every_metric_and_label_is_exposed(expression: str) -> None:
+    used = set(re.findall(r"\b(?:stagegate|process)_\w+|\bup\b", expression))
+    labels = {label for names in re.findall(r"by \(([^)]*)\)", expression) for label in re.split(r",\s*", names)}
+    labels |= set(re.findall(r"[{,]\s*(\w+)\s*(?:=~|!~|!=|=)", expression))
+
+    assert used
+    assert used - FOREIGN <= exposed().keys()
+    assert labels - SCRAPED <= set().union(*(exposed().get(name, set()) for name in used))
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS.values(), ids=EXPRESSIONS)
+def test_every_bracket_is_closed(expression: str) -> None:
+    for opened, closed in ("()", "[]", "{}"):
+        assert expression.count(opened) == expression.count(closed)
+
+
+@pytest.mark.parametrize("alert", alerts(), ids=lambda rule: str(rule["alert"]))
+def test_every_alert_says_what_it_means_and_what_to_do(alert: dict[str, Any]) -> None:
+    assert alert["labels"]["severity"] in ("critical", "warning", "info")
+    assert alert["annotations"].keys() == {"summary", "runbook"}
+    assert len(alert["annotations"]["summary"]) < 120
+    assert len(alert["annotations"]["runbook"]) > 80
+
+
+@pytest.mark.parametrize("name", ["stagegate-webhook", "stagegate-loop"])
+def test_a_monitor_finds_its_service_and_its_port(name: str) -> None:
+    monitor = objects()["ServiceMonitor", name]["spec"]
+    service = objects()["Service", name]
+    pod = objects()["Deployment", name]["spec"]["template"]
+
+    (endpoint,) = monitor["endpoints"]
+    (port,) = service["spec"]["ports"]
+    ports = [found for container in pod["spec"]["containers"] for found in container["ports"]]
+    assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+    assert endpoint["port"] == port["name"]
+    assert port["targetPort"] in [found["name"] for found in ports]
+
+
+def test_no_two_panels_lie_on_each_other() -> None:
+    places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels()]
+
+    assert len(set(places)) == len(places)
+    assert len({panel["id"] for panel in panels()}) == len(places)

@@ -1,0 +1,112 @@
+"""``stagegate manifests``: print what to apply to a cluster."""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from webhook.api.wire import Wire
+from webhook.cli.errors import USAGE, CommandError
+
+MANIFESTS: Final = Path(__file__).resolve().parents[2] / "manifests"
+NAMESPACE: Final = "stagegate-system"
+IMAGE: Final = "stagegate"
+
+EXAMPLES: Final = """\
+examples:
+  stagegate manifests --image registry.example.com/stagegate:0.1.0 | kubectl apply -f -
+  stagegate manifests --enforce warn | kubectl apply -f -
+      the recommended way in: whatever would be refused is warned about
+  stagegate manifests --overlay cert-manager --overlay monitoring | kubectl diff -f -
+  stagegate manifests --namespace rollouts | kubectl apply --server-side -f -
+      everything that names the namespace, policies and selectors too
+
+The same objects as from: kubectl kustomize manifests/  (or manifests/overlays/NAME)
+"""
+_NAMESPACE_WORD: Final = re.compile(rf"(?<![a-z0-9-]){NAMESPACE}(?![a-z0-9-])")
+_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Which image, which namespace, and which overlays."""
+    parser.epilog = EXAMPLES
+    parser.add_argument("--image", metavar="I", help="image of both Deployments, with its tag or digest")
+    parser.add_argument("--namespace", default=NAMESPACE, metavar="N", help="namespace to install into (%(default)s)")
+    parser.add_argument(
+        "--overlay",
+        action="append",
+        default=[],
+        choices=overlays(),
+        metavar="O",
+        help=f"one of {', '.join(overlays())}; may be given more than once",
+    )
+    parser.add_argument(
+        "--enforce", choices=("deny", "warn"), default="deny", help="warn is short for --overlay enforce-warn"
+    )
+
+
+def overlays() -> list[str]:
+    """Names of the overlays, each with a component of the same name."""
+    return sorted(path.name for path in (MANIFESTS / "overlays").iterdir() if path.is_dir())
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print one YAML document for each object."""
+    chosen = [*arguments.overlay, *(["enforce-warn"] if arguments.enforce == "warn" else [])]
+    objects = rendered(chosen, arguments.image, arguments.namespace)
+
+    import yaml
+
+    yaml.dump_all(objects, sys.stdout, Dumper=_dumper(), sort_keys=False, explicit_start=True, width=2**16)
+    return 0
+
+
+def rendered(chosen: list[str], image: str | None = None, namespace: str = NAMESPACE) -> list[Wire]:
+    """The objects of an install with these overlays, in the order in which to apply them. Raises CommandError."""
+    from webhook.cli.kustomization import render
+
+    if not _LABEL.fullmatch(namespace):
+        raise CommandError(f"--namespace {namespace}: must be a DNS label, such as {NAMESPACE}", USAGE)
+    if image is not None and not re.fullmatch(r"[^\s:@/][^\s]*", image):
+        raise CommandError(f"--image {image!r}: must be an image, such as registry.example.com/stagegate:0.1.0", USAGE)
+    objects = render(MANIFESTS / "base", [MANIFESTS / "components" / name for name in dict.fromkeys(chosen)])
+    return [_in_namespace(_with_image(wire, image), namespace) for wire in objects]
+
+
+def _with_image(wire: Wire, image: str | None) -> Wire:
+    """Our own image replaced, in a Deployment."""
+    if image is None or wire["kind"] != "Deployment":
+        return wire
+    pod = wire["spec"]["template"]["spec"]
+    containers = [
+        each | {"image": image} if re.split("[:@]", each["image"])[0] == IMAGE else each for each in pod["containers"]
+    ]
+    template = wire["spec"]["template"] | {"spec": pod | {"containers": containers}}
+    return wire | {"spec": wire["spec"] | {"template": template}}
+
+
+def _in_namespace(value: Any, namespace: str) -> Any:
+    """Every text in which the namespace stands as a word: names, subjects, selectors, accounts in policies."""
+    if isinstance(value, str):
+        return _NAMESPACE_WORD.sub(namespace, value)
+    if isinstance(value, list):
+        return [_in_namespace(each, namespace) for each in value]
+    if isinstance(value, dict):
+        return {key: _in_namespace(each, namespace) for key, each in value.items()}
+    return value
+
+
+def _dumper() -> Any:
+    """Texts of more than one line as blocks, so that people can read them; no anchors."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+
+    Dumper.add_representer(str, text)
+    return Dumper
