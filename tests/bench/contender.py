@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from certs.errors import CertificateError
 from certs.probe import probe
 
-ROOT = Path(__file__).parents[2]
+ROOT: Final = Path(__file__).parents[2]
+BUILT: Final = ROOT / ".bench"
+KOPF_VERSION: Final = "1.45.2"
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,11 @@ def command(*words: str, core: int) -> Callable[[int, Path], subprocess.Popen[by
     def start(port: int, certificates: Path) -> subprocess.Popen[bytes]:
         filled = [word.format(port=port, certs=certificates) for word in words]
         return subprocess.Popen(
-            filled, cwd=ROOT, stdout=subprocess.DEVNULL, preexec_fn=lambda: os.sched_setaffinity(0, {core})
+            filled,
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=lambda: os.sched_setaffinity(0, {core}),
         )
 
     return start
@@ -61,6 +67,46 @@ def ours(core: int) -> Contender:
     words = ("-m", "webhook", "serve", "--standalone", "--port", "{port}", "--cert-dir", "{certs}")
     start = command(sys.executable, *words, "--log-level", "warning", core=core)
     return Contender("stagegate", start, {"/mutate": "/mutate", "/validate": "/validate"})
+
+
+class Unavailable(Exception):
+    """A contender that cannot be measured here, and why."""
+
+
+def knative(core: int, level: str) -> Contender:
+    """Knative's own webhook framework, built from its Go module when it is not there yet: some minutes, once.
+
+    ``level`` is that of its log: info is the one it ships with.
+    """
+    binary = BUILT / "knative-go"
+    if not binary.exists():
+        print("building knative's webhook with go: some minutes, once ...", flush=True)
+        _make("go", "nice", "go", "build", "-o", str(binary), ".", folder=ROOT / "tests/bench/knative-go")
+    start = command(str(binary), "{port}", "{certs}", level, core=core)
+    paths = {"/mutate": "/defaulting", "/validate": "/resource-validation"}
+    return Contender(f"knative (go), log {level}", start, paths)
+
+
+def kopf(core: int) -> Contender:
+    """kopf's webhook server, in an environment of its own."""
+    python = BUILT / "kopf" / "bin" / "python"
+    if not python.exists():
+        print("installing kopf ...", flush=True)
+        _make("python", sys.executable, "-m", "venv", str(BUILT / "kopf"))
+        _make("pip", str(python), "-m", "pip", "install", "--quiet", f"kopf=={KOPF_VERSION}")
+    start = command(str(python), str(ROOT / "tests/bench/kopf_app.py"), "{port}", "{certs}", core=core)
+    return Contender("kopf", start, {"/mutate": "/mutate", "/validate": "/validate"})
+
+
+def _make(what: str, *words: str, folder: Path = ROOT) -> None:
+    BUILT.mkdir(exist_ok=True)
+    try:
+        subprocess.run(words, cwd=folder, check=True, capture_output=True, text=True)
+    except FileNotFoundError:
+        raise Unavailable(f"{what} is not installed") from None
+    except subprocess.CalledProcessError as problem:
+        last = problem.stderr.strip().splitlines()[-1:]
+        raise Unavailable(f"{what} failed: {''.join(last)}") from problem
 
 
 @contextmanager
