@@ -96,6 +96,8 @@ def _extended(schema: Schema, extras: Mapping[str, Any]) -> Schema:
             schema["enum"] = extras["only"]
     if "default" in extras:
         schema["default"] = extras["default"]
+        if extras["default"] is None:
+            schema["nullable"] = True
     if extras.get("struct"):
         schema["x-stagegate-struct"] = True
     return schema

@@ -164,9 +164,9 @@ def expired(message: str) -> ApiError:
     return ApiError(410, "Expired", message)
 
 
-def unsupported_media(accepted: Iterable[str]) -> ApiError:
+def unsupported_media(accepted: Iterable[str], why: str = "") -> ApiError:
     message = f"the body of the request was in an unknown format - accepted media types include: {', '.join(accepted)}"
-    return ApiError(415, "UnsupportedMediaType", message)
+    return ApiError(415, "UnsupportedMediaType", f"{message}: {why}" if why else message)
 
 
 def not_implemented(what: str) -> ApiError:

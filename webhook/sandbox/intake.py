@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
+from webhook.sandbox import protobuf
 from webhook.sandbox.failures import (
     BLOCKING,
     UNCHECKED,
@@ -37,8 +38,13 @@ _GO_TYPES: Final = {
 def parse(body: bytes, content_type: str, duplicates: list[str], kind: str) -> Any:
     """The value of a body of JSON or YAML, which should be of this kind. Raises ApiError."""
     media = content_type.partition(";")[0].strip().lower() or JSON
+    if media == protobuf.MEDIA_TYPE:
+        try:
+            return protobuf.decode(body)
+        except protobuf.Unreadable as problem:
+            raise unsupported_media((JSON, YAML), str(problem)) from None
     if media not in (JSON, YAML):
-        raise unsupported_media((JSON, YAML, "application/vnd.kubernetes.protobuf"))
+        raise unsupported_media((JSON, YAML, protobuf.MEDIA_TYPE))
     try:
         return decode(body, duplicates, as_yaml=media == YAML)
     except Undecodable as problem:
