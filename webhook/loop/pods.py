@@ -73,12 +73,15 @@ def counts_as_terminating(pod: Mapping[str, Any]) -> bool:
 
 
 def terminating_pod(pod: Mapping[str, Any]) -> TerminatingPod | None:
-    """A pod on the wire, or None for one that is not terminating or whose deletion time cannot be read."""
+    """A pod on the wire, or None for one that is not terminating or whose deletion time cannot be read.
+
+    None also for one that was deleted without a grace period: it is as good as gone, and another delete adds nothing.
+    """
     metadata = pod.get("metadata") or {}
     deletion_time = wire.parse_time(metadata.get("deletionTimestamp") or "")
-    if deletion_time is None:
-        return None
     grace = metadata.get("deletionGracePeriodSeconds")
+    if deletion_time is None or grace == 0:
+        return None
     return TerminatingPod(
         namespace=metadata.get("namespace") or "",
         name=metadata.get("name") or "",
