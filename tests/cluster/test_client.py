@@ -153,3 +153,19 @@ def test_an_error_names_verb_resource_and_object_in_one_line() -> None:
 def test_errors_of_the_fake_are_those_of_the_wire(api: FakeApi) -> None:
     Client(api, field_manager="t").list(PODS)
     assert type(status_error(api.requests[-1], 409, "AlreadyExists", "m")) is errors.AlreadyExists
+
+
+def test_every_answer_is_counted(api: FakeApi) -> None:
+    heard: list[tuple[str, int]] = []
+    client = Client(api, field_manager="t", on_answer=lambda call, status: heard.append((str(call), status)))
+    client.list(PODS)
+    with pytest.raises(errors.NotFound):
+        client.get(PODS, "default", "x")
+    client.create(SPA, "default", {"metadata": {"name": "a"}})
+    client.watch(PODS, resource_version="1", server_seconds=1, silence_seconds=1)
+    assert heard == [
+        ("list pods", 200),
+        ("get pods default/x", 404),
+        ("create stagepodautoscalers default/a", 200),
+        ("watch pods", 200),
+    ]

@@ -178,6 +178,34 @@ def test_a_resource_that_is_no_longer_served_is_not_synced_and_keeps_its_objects
     assert world.changes == ["+a"]
 
 
+def test_a_resource_that_is_not_served_is_asked_for_once_in_a_while_and_found_when_it_comes() -> None:
+    world = World(pace=Pace(absent=60))
+    world.api.withdraw(PODS)
+    assert [world.reflector.step() for _ in range(3)] == [60, 60, 60]
+    assert world.reflector.absent
+    world.api.serve(PODS)
+    world.pod("a")
+    assert world.reflector.step() == 0
+    assert world.reflector.synced
+    assert not world.reflector.absent
+
+
+def test_a_list_of_one_namespace_says_nothing_about_the_others() -> None:
+    world = World(namespace="default")
+    elsewhere = world.api.put(PODS, {"metadata": {"name": "x", "namespace": "elsewhere"}})
+    world.reflector.store.replace([elsewhere], "1", "elsewhere")
+    world.pod("a")
+    world.reflector.step()
+    assert world.names() == ["a", "x"]
+
+
+def test_every_sign_of_life_is_heard() -> None:
+    heard: list[int] = []
+    world = World(on_contact=lambda: heard.append(1))
+    world.reflector.step()
+    assert len(heard) == 3, "the list, the opened watch, its bookmark"
+
+
 def test_events_that_come_twice_or_out_of_order_change_nothing() -> None:
     world = World()
     old = {"metadata": {"name": "a", "namespace": "default", "uid": "u", "resourceVersion": "201"}}

@@ -1,7 +1,10 @@
 """Finding the API server: a kubeconfig and a context, or the account of the pod."""
 
+import os
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from webhook.cluster.transport import KubernetesTransport
 
@@ -27,6 +30,10 @@ def connect(
             _read_surroundings(config, configuration)
     except config.ConfigException as problem:
         raise NoCluster(_one_line(problem)) from problem
+    except (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as problem:
+        # The client's loader takes the form of a kubeconfig for granted.
+        where = kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config"
+        raise NoCluster(f"kubeconfig {where}: not a kubeconfig: {_one_line(problem)}") from problem
     configuration.connection_pool_maxsize = pool_size
     # Each request is sent once: a fence and a precondition hold for one attempt, not for a silent second one.
     configuration.retries = False

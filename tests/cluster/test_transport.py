@@ -1,0 +1,155 @@
+"""The transport: what a broken connection and a stream of bytes become."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import urllib3.exceptions as broken
+
+from webhook.cluster.errors import ApiError, Call, Forbidden, OutcomeUnknown, Unreachable
+from webhook.cluster.transport import KubernetesTransport, Request
+
+CALL = Call("watch", "pods")
+REQUEST = Request(CALL, "GET", "/api/v1/pods", {"watch": "true"}, 5.0)
+
+
+class Answer:
+    """An HTTP answer, whole or in pieces; an exception among the pieces is raised."""
+
+    def __init__(self, *pieces: bytes | Exception, status: int = 200, chunked: bool = True) -> None:
+        self.pieces = list(pieces)
+        self.status = status
+        self.headers: dict[str, str] = {}
+        self.chunked = chunked
+        self.response = self
+        self.closed = False
+        self.is_shut = False
+
+    def read(self) -> bytes:
+        return b"".join(piece for piece in self.pieces if isinstance(piece, bytes))
+
+    def read_chunked(self) -> Iterator[bytes]:
+        for piece in self.pieces:
+            if isinstance(piece, Exception):
+                raise piece
+            yield piece
+
+    def read1(self, _size: int) -> bytes:
+        piece = self.pieces.pop(0) if self.pieces else b""
+        if isinstance(piece, Exception):
+            raise piece
+        return piece
+
+    def shutdown(self) -> None:
+        self.is_shut = True
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class ApiClient:
+    def __init__(self, answer: Answer | Exception) -> None:
+        self.answer = answer
+        self.calls: list[Any] = []
+
+    def param_serialize(self, method: str, path: str, **rest: Any) -> tuple[Any, ...]:
+        return method, path, rest["header_params"], rest["body"], None
+
+    def call_api(self, method: str, url: str, headers: Any, body: Any, _request_timeout: Any) -> Answer:
+        self.calls.append((method, url, headers, body, _request_timeout))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def transport(answer: Answer | Exception) -> KubernetesTransport:
+    return KubernetesTransport(ApiClient(answer))
+
+
+def test_an_answer_is_its_json_and_an_empty_one_is_an_empty_object() -> None:
+    assert transport(Answer(b'{"a":1}')).send(REQUEST) == {"a": 1}
+    assert transport(Answer()).send(REQUEST) == {}
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (Answer(b'{"kind":"Status","message":"no"}', status=403), Forbidden),
+        (Answer(b"<html>"), ApiError),
+        (broken.NewConnectionError(None, "refused"), Unreachable),  # type: ignore[arg-type]
+        (broken.ConnectTimeoutError("slow"), Unreachable),
+        (broken.SSLError("certificate verify failed"), Unreachable),
+        (broken.MaxRetryError(None, "/", broken.SSLError("bad")), Unreachable),  # type: ignore[arg-type]
+        (broken.ReadTimeoutError(None, "/", "slow"), OutcomeUnknown),  # type: ignore[arg-type]
+        (broken.ProtocolError("reset"), OutcomeUnknown),
+    ],
+)
+def test_what_goes_wrong_tells_whether_anything_can_have_been_stored(
+    answer: Answer | Exception, kind: type[ApiError]
+) -> None:
+    with pytest.raises(ApiError) as raised:
+        transport(answer).send(REQUEST)
+    assert type(raised.value) is kind
+    assert "\n" not in str(raised.value)
+
+
+def test_a_failed_handshake_nothing_was_sent() -> None:
+    from kubernetes.client.exceptions import ApiException
+
+    with pytest.raises(Unreachable, match="watch pods: SSLError bad"):
+        transport(ApiException(status=0, reason="SSLError\nbad")).send(REQUEST)
+
+
+LINES = [{"type": "ADDED", "object": {"metadata": {"name": name}}} for name in ("a", "ü", "c")]
+BYTES = b"\n".join(json.dumps(line, ensure_ascii=False).encode() for line in LINES) + b"\n"
+
+
+@pytest.mark.parametrize("size", [1, 7, 50, 10_000])
+@pytest.mark.parametrize("chunked", [True, False])
+def test_a_stream_is_cut_at_line_ends_wherever_its_bytes_are_cut(size: int, chunked: bool) -> None:
+    pieces = [BYTES[start : start + size] for start in range(0, len(BYTES), size)]
+    answer = Answer(*pieces, chunked=chunked)
+    assert list(transport(answer).stream(REQUEST)) == LINES
+    assert answer.closed
+
+
+def test_a_stream_that_breaks_tells_what_came_before() -> None:
+    stream = transport(Answer(BYTES, broken.ReadTimeoutError(None, "/", "silent"))).stream(REQUEST)  # type: ignore[arg-type]
+    seen = []
+
+    def listen() -> None:
+        for event in stream:
+            seen.append(event)  # noqa: PERF402
+
+    with pytest.raises(OutcomeUnknown):
+        listen()
+    assert seen == LINES
+
+
+def test_a_stream_that_is_refused_is_an_error_at_once() -> None:
+    with pytest.raises(Forbidden):
+        transport(Answer(b'{"message":"no"}', status=403)).stream(REQUEST)
+
+
+def test_a_line_that_is_not_json_is_an_error() -> None:
+    with pytest.raises(ApiError, match="not JSON"):
+        list(transport(Answer(b"{broken\n")).stream(REQUEST))
+
+
+def test_close_wakes_the_reader() -> None:
+    answer = Answer(BYTES)
+    transport(answer).stream(REQUEST).close()
+    assert answer.is_shut
+
+
+def test_a_body_carries_its_content_type_and_a_stream_its_time_out_for_silence() -> None:
+    client = ApiClient(Answer(b"{}"))
+    write = Request(CALL, "PATCH", "/p", {}, 3.0, {"a": 1}, "application/merge-patch+json")
+    KubernetesTransport(client).send(write)
+    method, _, headers, body, timeout = client.calls[0]
+    assert (method, body, timeout) == ("PATCH", {"a": 1}, 3.0)
+    assert headers["Content-Type"] == "application/merge-patch+json"
+    KubernetesTransport(client).stream(REQUEST)
+    assert client.calls[1][4] == (5.0, 5.0)
+    assert "Content-Type" not in client.calls[1][2]
