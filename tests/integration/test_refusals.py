@@ -59,11 +59,11 @@ def test_a_controller_is_warned_where_a_person_is_refused(
     who: str, request: pytest.FixtureRequest, person: User, place: Place
 ) -> None:
     controller: User = request.getfixturevalue(who)
-    stored = person.create(place.path(ROS), place.rollout()).body
-    stored["spec"]["rolloutStrategy"] = "sideways"
+    person.create(place.path(ROS), place.rollout())
+    patch = {"spec": {"rolloutStrategy": "sideways"}}
 
-    refused = person.update(place.path(ROS, "hello"), stored)
-    warned = controller.update(place.path(ROS, "hello"), stored)
+    refused = person.patch(place.path(ROS, "hello"), patch)
+    warned = controller.patch(place.path(ROS, "hello"), patch)
 
     assert refused.status == 422
     assert "[RO009]" in refused.causes[0]["message"]

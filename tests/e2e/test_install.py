@@ -1,0 +1,180 @@
+"""An install with kubectl: nothing is refused, nothing differs afterwards, and a second one changes nothing."""
+
+import base64
+from collections.abc import Iterator
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.controlplane import Binaries, ControlPlane
+from tests.e2e.administrator import Administrator, Wire, differences, kustomized
+from tests.e2e.cluster import eventually
+from webhook.cli.manifests import overlays
+
+FOREIGN = Path(__file__).parent / "foreign" / "crds.yaml"
+DEFAULT = "manifests/"
+FOLDERS = [DEFAULT, *(f"manifests/overlays/{name}" for name in overlays())]
+CLIENT_SIDE = "kubectl apply -k manifests/"
+SERVER_SIDE = "kubectl apply --server-side -k manifests/"
+CONFIGURATIONS = ("mutatingwebhookconfigurations/mutate", "validatingwebhookconfigurations/validate")
+
+
+@pytest.fixture(scope="module")
+def administrator(binaries: Binaries) -> Iterator[Administrator]:
+    """A cluster without Knative, with cert-manager and the Prometheus operator."""
+    with ControlPlane.start(binaries=binaries, manifests=False, knative=False) as plane:
+        plane.register_crds([FOREIGN])
+        administrator = Administrator(plane)
+        administrator.does(CLIENT_SIDE)
+        yield administrator
+
+
+@pytest.fixture
+def installed(administrator: Administrator) -> Iterator[Administrator]:
+    """The default install; what a test adds or changes is set back."""
+    yield administrator
+    administrator.does(
+        "kubectl delete --ignore-not-found issuers,certificates,servicemonitors,prometheusrules --all -A"
+    )
+    administrator.does("kubectl delete --ignore-not-found -f manifests/webhooks")
+    administrator.does(f"{SERVER_SIDE} --force-conflicts")
+    administrator.does(CLIENT_SIDE)
+
+
+def versions(administrator: Administrator, objects: list[Wire]) -> dict[tuple[str, str], str]:
+    return {
+        (each["kind"], each["metadata"]["name"]): each["metadata"]["resourceVersion"]
+        for each in administrator.stored(objects)
+    }
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_field_is_one_that_the_server_knows(administrator: Administrator, folder: str) -> None:
+    """Even a warning is an error here."""
+    administrator.does(f"kubectl apply -k {folder} --dry-run=server --validate=strict --warnings-as-errors")
+
+
+def test_a_field_too_many_would_be_found(administrator: Administrator) -> None:
+    objects = kustomized(administrator, DEFAULT)
+    deployment = next(each for each in objects if each["kind"] == "Deployment")
+    deployment["spec"]["template"]["spec"]["containers"][0]["securityContexts"] = {}
+
+    with pytest.raises(AssertionError, match="securityContexts"):
+        administrator.applies([deployment], "--dry-run=server --validate=strict")
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+@pytest.mark.parametrize("way", ["kubectl apply", "kubectl apply --server-side --force-conflicts"])
+def test_what_is_stored_is_what_was_rendered(installed: Administrator, folder: str, way: str) -> None:
+    installed.does(f"{way} -k {folder}")
+
+    objects = kustomized(installed, folder)
+    assert differences(objects, installed.stored(objects)) == []
+
+
+@pytest.mark.parametrize("again", [CLIENT_SIDE, "stagegate manifests | kubectl apply -f -"])
+def test_a_second_time_changes_nothing(installed: Administrator, again: str) -> None:
+    objects = kustomized(installed, DEFAULT)
+    before = versions(installed, objects)
+
+    installed.does(again)
+
+    assert versions(installed, objects) == before
+    assert installed.does("kubectl diff -k manifests/") == ""
+
+
+def test_a_second_time_on_the_server_changes_nothing(installed: Administrator) -> None:
+    installed.does(f"{SERVER_SIDE} --force-conflicts")
+    objects = kustomized(installed, DEFAULT)
+    before = versions(installed, objects)
+
+    installed.does(SERVER_SIDE)
+
+    assert versions(installed, objects) == before
+
+
+def publish(administrator: Administrator, bundle: bytes) -> None:
+    """What the rotation does: caBundle by server-side apply under its own field manager, and nothing else."""
+    for name in CONFIGURATIONS:
+        resource, _, short = name.partition("/")
+        kind = resource.removesuffix("s").replace("webhookconfiguration", "WebhookConfiguration").capitalize()
+        kind = {"m": "Mutating", "v": "Validating"}[kind[0].lower()] + "WebhookConfiguration"
+        body = {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": kind,
+            "metadata": {"name": f"{short}.stagegate.dev"},
+            "webhooks": [
+                {"name": f"{short}.stagegate.dev", "clientConfig": {"caBundle": base64.b64encode(bundle).decode()}}
+            ],
+        }
+        path = f"/apis/admissionregistration.k8s.io/v1/{resource}/{short}.stagegate.dev"
+        answer = administrator.plane.admin.apply(path, body, "stagegate-certs")
+        assert answer.status == HTTPStatus.OK, answer.message
+
+
+@pytest.mark.parametrize("again", [CLIENT_SIDE, f"{SERVER_SIDE} --force-conflicts"])
+def test_a_diff_shows_the_ca_bundle_and_nothing_else(installed: Administrator, authority: bytes, again: str) -> None:
+    publish(installed, authority)
+    objects = kustomized(installed, DEFAULT)
+
+    installed.does(again)
+
+    assert differences(objects, installed.stored(objects)) == [
+        "MutatingWebhookConfiguration/mutate.stagegate.dev/webhooks/0/clientConfig/caBundle",
+        "ValidatingWebhookConfiguration/validate.stagegate.dev/webhooks/0/clientConfig/caBundle",
+    ]
+    assert installed.does("kubectl diff -k manifests/") == ""
+
+
+@pytest.fixture(scope="module")
+def authority() -> bytes:
+    from tests.controlplane.certificates import Authority
+
+    return Authority().certificate
+
+
+def test_the_ca_bundle_has_an_owner_of_its_own(installed: Administrator, authority: bytes) -> None:
+    publish(installed, authority)
+
+    objects = [each for each in kustomized(installed, DEFAULT) if each["kind"].endswith("WebhookConfiguration")]
+    for each in installed.stored(objects):
+        owners = {entry["manager"]: entry["fieldsV1"] for entry in each["metadata"]["managedFields"]}
+        ((key, fields),) = owners.pop("stagegate-certs")["f:webhooks"].items()
+        assert key == f'k:{{"name":"{each["metadata"]["name"]}"}}'
+        assert fields == {".": {}, "f:clientConfig": {"f:caBundle": {}}, "f:name": {}}
+        assert "caBundle" not in str(owners)
+
+
+@pytest.mark.parametrize("name", ["stagegate-webhook", "stagegate-loop"])
+def test_the_pods_are_let_in_by_the_restricted_level(administrator: Administrator, name: str) -> None:
+    pod = pod_of(administrator, name)
+
+    answer = create_pod(administrator, pod)
+
+    assert answer.status == HTTPStatus.CREATED, answer.message
+    assert answer.warnings == []
+    assert answer.body["spec"]["priority"] == 1_000_000_000
+
+
+def test_a_pod_that_wants_more_is_not_let_in(administrator: Administrator) -> None:
+    pod = pod_of(administrator, "stagegate-webhook")
+    pod["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = True
+
+    eventually(lambda: "restricted" in create_pod(administrator, pod).message)
+
+
+def pod_of(administrator: Administrator, name: str) -> Wire:
+    objects = kustomized(administrator, DEFAULT)
+    (template,) = (
+        each["spec"]["template"]
+        for each in objects
+        if each["kind"] == "Deployment" and each["metadata"]["name"] == name
+    )
+    metadata = template["metadata"] | {"name": "probe", "namespace": "stagegate-system"}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+
+
+def create_pod(administrator: Administrator, pod: Wire) -> Any:
+    return administrator.plane.admin.create("/api/v1/namespaces/stagegate-system/pods", pod, dryRun="All")
