@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.place import ROS, Place, eventually
+from tests.integration.service import Service
 from tests.integration.user import User
 from webhook.cli.demo.control_plane import ControlPlane
 from webhook.cli.demo.knative import Knative
@@ -21,6 +22,10 @@ PEOPLE = "people"
 MASTERS = "system:masters"
 HISTORY = 300
 """How many changes of a resource the sandbox remembers for watches: few, so that a test can outlive them."""
+
+ROLLING = "rolling"
+DOOMED = "doomed"
+"""The namespaces in which the loop works; the second is deleted with what is inside."""
 
 _numbers = itertools.count(1)
 
@@ -74,12 +79,30 @@ def stack(plane: ControlPlane, folder: Path) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def running(stack: Stack) -> Stack:
-    """The same, and the loop carries rollouts, and simulated replicas move ten times a second."""
-    Knative(stack.client, "default", "hello", 10).make_node()
+def running(stack: Stack, admin: User) -> Stack:
+    """The same, and in the namespaces of rollouts the loop carries them, and simulated replicas move.
+
+    Elsewhere nothing moves, so that what a test writes there stays as it was written.
+    """
+    for name in (ROLLING, DOOMED):
+        make_namespace(admin, name, {})
+    Knative(stack.client, ROLLING, "any", 0).make_node()
     stack.start_autoscaler(Pace(starts_per_tick=10, stable_ticks=1000), 0.1)
-    stack.start_loop()
+    stack.start_loop(["--namespaces", f"{ROLLING},{DOOMED}"])
     return stack
+
+
+@pytest.fixture
+def new_service(running: Stack, person: User) -> Iterator[Callable[..., Service]]:
+    """Make a service whose traffic needs so many replicas; it goes at the end."""
+    with ExitStack() as ends:
+
+        def new_service(demand: int, namespace: str = ROLLING) -> Service:
+            service = Service(running.client, person, Place(namespace), f"hello-{next(_numbers)}", demand)
+            ends.callback(service.remove)
+            return service
+
+        yield new_service
 
 
 @pytest.fixture(scope="session")
@@ -133,23 +156,22 @@ def upstream(user: Callable[..., User]) -> User:
 
 
 @pytest.fixture(scope="session")
-def new_place(stack: Stack, admin: User) -> Iterator[Callable[..., Place]]:
-    """Make a namespace with these labels; all go at the end."""
-    made: list[str] = []
+def new_place(stack: Stack, admin: User) -> Callable[..., Place]:
+    """Make a namespace with these labels."""
 
     def new_place(**labels: str) -> Place:
-        name = f"test-{next(_numbers)}"
-        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
-        answer = admin.create("/api/v1/namespaces", namespace)
-        assert answer.done, answer.message
-        made.append(name)
-        return Place(name)
+        return make_namespace(admin, f"test-{next(_numbers)}", labels)
 
-    yield new_place
-    for name in made:
-        admin.delete(f"/api/v1/namespaces/{name}")
+    return new_place
 
 
 @pytest.fixture
 def place(new_place: Callable[..., Place]) -> Place:
     return new_place()
+
+
+def make_namespace(admin: User, name: str, labels: dict[str, str]) -> Place:
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+    answer = admin.create("/api/v1/namespaces", namespace)
+    assert answer.done, answer.message
+    return Place(name)

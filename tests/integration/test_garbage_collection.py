@@ -1,7 +1,10 @@
 """What goes with its owner, and what goes with its namespace."""
 
+from collections.abc import Callable
+
 import pytest
 
+from tests.integration.conftest import DOOMED
 from tests.integration.place import ROS, SPAS, Place, eventually
 from tests.integration.service import Service
 from tests.integration.user import User
@@ -87,17 +90,17 @@ def test_kubectl_deletes_and_waits(person: User, place: Place) -> None:
     assert person.get(place.path(ROS, "hello")).status == 404
 
 
-def test_a_namespace_goes_with_the_rollouts_inside(running: Stack, person: User, admin: User, place: Place) -> None:
-    service = Service(running.client, person, place, demand=4)
+def test_a_namespace_goes_with_the_rollouts_inside(
+    running: Stack, person: User, admin: User, new_service: Callable[..., Service]
+) -> None:
+    service = new_service(demand=4, namespace=DOOMED)
     with service.observed() as observer:
         service.start("availability", ratio=25)
         service.carry(observer, "a rollout is on its way", lambda: len(observer.outcome().stages) >= 2)
 
-    answer = admin.delete(f"/api/v1/namespaces/{place.namespace}")
+    answer = admin.delete(f"/api/v1/namespaces/{DOOMED}")
 
     assert answer.done, answer.message
-    eventually(
-        lambda: admin.get(f"/api/v1/namespaces/{place.namespace}").status == 404, "the namespace is gone", within=60.0
-    )
-    assert person.get(place.path(ROS)).body["items"] == []
+    eventually(lambda: admin.get(f"/api/v1/namespaces/{DOOMED}").status == 404, "the namespace is gone", within=60.0)
+    assert person.get(service.place.path(ROS)).body["items"] == []
     assert running.trouble() == ""

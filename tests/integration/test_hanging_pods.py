@@ -1,48 +1,45 @@
 """Pods that hang in termination: what waits for them, and when they are removed by force."""
 
-from tests.integration.place import Place
+from collections.abc import Callable
+
 from tests.integration.service import Service
-from tests.integration.user import User
-from webhook.cli.demo.stack import Stack
 
 REMOVED = "TerminatingPodRemoved"
 
 
-def test_held_back_room_is_freed_at_once(running: Stack, person: User, place: Place) -> None:
-    service = Service(running.client, person, place, demand=2)
-    with service.observed() as observer:
-        service.annotate("hello-00001", hang="true")
+def test_the_room_that_a_held_revision_waits_for_is_freed_at_once(new_service: Callable[..., Service]) -> None:
+    service = new_service(demand=2)
+    with service.observed(hang="true", grace_seconds="600") as observer:
         service.start("resourceutil", ratio=50)
-
-        # The pods' own time to end is 30 s; the first stage does not wait for it.
-        service.carry(observer, "the first stage is over", lambda: len(observer.outcome().stages) == 2, within=20.0)
+        service.carry(observer, "the first stage is over", lambda: len(observer.outcome().stages) == 2)
+        service.carry(observer, "its removal is told", lambda: service.events(REMOVED))
 
     (event,) = service.events(REMOVED)
-    assert "hello-00002 waits for its room" in event["message"]
+    assert f"{service.revision(2)} waits for its room" in event["message"]
 
 
-def test_a_pod_past_its_time_is_removed(running: Stack, person: User, place: Place) -> None:
-    service = Service(running.client, person, place, demand=2)
-    with service.observed() as observer:
-        service.annotate("hello-00001", hang="true", grace_seconds="30")
-        service.start("availability", ratio=100)
-        service.carry(observer, "its pods hang", lambda: _ending(service) == 2)
-        assert not observer.complete
-        assert observer.snapshot("availability", 1).state == "scaling down"
+def test_elsewhere_a_pod_is_given_its_time(new_service: Callable[..., Service]) -> None:
+    service = new_service(demand=2)
+    with service.observed(hang="true", grace_seconds="600") as observer:
+        service.start("availability", ratio=50)
+        service.carry(observer, "a pod hangs", lambda: service.ending_pods() == 1)
+        service.carry(
+            observer,
+            "the loop knows of it",
+            lambda: observer.spas[service.revision(1)]["status"]["replicasTerminating"],
+        )
+
+        assert observer.snapshot("availability", 2).state == "scaling down"
+        assert len(observer.outcome().stages) == 1
         assert service.events(REMOVED) == []
 
 
-def test_a_stage_goes_on_when_its_pods_were_removed(running: Stack, person: User, place: Place) -> None:
-    service = Service(running.client, person, place, demand=2)
-    service.make_pod_autoscaler("hello-00001")
-    service.annotate("hello-00001", hang="true", grace_seconds="1")
-    with service.observed() as observer:
+def test_a_pod_past_its_time_is_removed_and_the_stage_goes_on(new_service: Callable[..., Service]) -> None:
+    service = new_service(demand=2)
+    with service.observed(hang="true", grace_seconds="1") as observer:
         service.start("availability", ratio=100)
         service.carry(observer, "the rollout is complete")
+        service.carry(observer, "each removal is told", lambda: len(service.events(REMOVED)) == 2)
 
-    assert {"it is past its deletion time" in event["message"] for event in service.events(REMOVED)} == {True}
-    assert _ending(service) == 0
-
-
-def _ending(service: Service) -> int:
-    return sum("deletionTimestamp" in pod["metadata"] for pod in service.pods())
+    assert all("it is past its deletion time" in event["message"] for event in service.events(REMOVED))
+    assert service.ending_pods() == 0

@@ -1,16 +1,13 @@
 """Whole rollouts, carried by the real loop: their stages, their peak, and how they end."""
 
+from collections.abc import Callable
+
 import pytest
 
-from tests.integration.place import REVISION_LABEL, ROS, SERVICE_LABEL, Place, entry
+from tests.integration.place import REVISION_LABEL, SERVICE_LABEL, SPAS
 from tests.integration.service import Service
 from tests.integration.user import User, Wire
 from webhook.cli.demo.prediction import differences
-from webhook.cli.demo.stack import Stack
-
-
-def rollout_of(person: User, place: Place) -> Wire:
-    return person.get(place.path(ROS, "hello")).body
 
 
 def conditions(ro: Wire) -> dict[str, tuple[str, str | None]]:
@@ -24,8 +21,9 @@ def conditions(ro: Wire) -> dict[str, tuple[str, str | None]]:
         pytest.param("resourceutil", 10, id="resourceutil: never more than before"),
     ],
 )
-def test_a_whole_rollout(strategy: str, peak: int, running: Stack, person: User, place: Place) -> None:
-    service = Service(running.client, person, place, demand=10)
+def test_a_whole_rollout(strategy: str, peak: int, new_service: Callable[..., Service], person: User) -> None:
+    service = new_service(demand=10)
+    old, new = service.revision(1), service.revision(2)
     with service.observed() as observer:
         started = service.start(strategy, ratio=50)
         service.carry(observer, "the rollout is complete")
@@ -34,10 +32,10 @@ def test_a_whole_rollout(strategy: str, peak: int, running: Stack, person: User,
 
     assert differences(service.predicted(started), outcome) == []
     assert (len(outcome.stages), outcome.peak) == (2, peak)
-    assert outcome.bounds == {"hello-00001": (0, 1), "hello-00002": (2, 10)}
-    assert outcome.scales == {"hello-00001": 0, "hello-00002": 10}
+    assert outcome.bounds == {old: (0, 1), new: (2, 10)}
+    assert outcome.scales == {old: 0, new: 10}
 
-    ended = rollout_of(person, place)
+    ended = person.get(service.path).body
     assert conditions(ended) == {
         "Ready": ("True", None),
         "StageReady": ("True", None),
@@ -46,93 +44,88 @@ def test_a_whole_rollout(strategy: str, peak: int, running: Stack, person: User,
         "StageScaleDownReady": ("True", "Info"),
     }
     assert ended["status"]["observedGeneration"] == ended["metadata"]["generation"]
-    assert [(one["revisionName"], one["percent"]) for one in ended["status"]["stageRevisionStatus"]] == [
-        ("hello-00002", 100)
-    ]
+    assert [(one["revisionName"], one["percent"]) for one in ended["status"]["stageRevisionStatus"]] == [(new, 100)]
     assert ended["spec"]["rolloutStrategy"] == strategy
     for name, spa in spas.items():
-        assert spa["metadata"]["labels"] == {REVISION_LABEL: name, SERVICE_LABEL: "hello"}
+        assert spa["metadata"]["labels"] == {REVISION_LABEL: name, SERVICE_LABEL: service.name}
         assert [owner["uid"] for owner in spa["metadata"]["ownerReferences"]] == [started["metadata"]["uid"]]
 
 
-def test_stages_are_told_as_events(running: Stack, person: User, place: Place) -> None:
-    service = Service(running.client, person, place, demand=2)
+def test_the_end_is_told_as_an_event(new_service: Callable[..., Service]) -> None:
+    service = new_service(demand=2)
     with service.observed() as observer:
         service.start("availability", ratio=100)
-        service.carry(observer, "the rollout is complete")
+        service.carry(observer, "its end is told", lambda: service.events("RolloutComplete"))
 
-    service.carry(observer, "its end is told", lambda: service.events("RolloutComplete"))
     (event,) = service.events("RolloutComplete")
-    assert (event["type"], event["involvedObject"]["name"]) == ("Normal", "hello")
+    assert (event["type"], event["involvedObject"]["kind"]) == ("Normal", "RolloutOrchestrator")
 
 
-def test_new_targets_while_a_rollout_is_on_its_way(running: Stack, person: User, place: Place) -> None:
-    service = Service(running.client, person, place, demand=4)
+def test_new_targets_while_a_rollout_is_on_its_way(new_service: Callable[..., Service], person: User) -> None:
+    service = new_service(demand=4)
     with service.observed() as observer:
         service.start("availability", ratio=25)
         service.carry(observer, "the second stage begins", lambda: len(observer.outcome().stages) >= 2)
-        service.retarget("hello-00003")
+        service.retarget(3)
+        service.carry(observer, "the new rollout begins", lambda: service.revision(3) in observer.spas)
         service.carry(observer, "the rollout is complete")
-        outcome = observer.outcome()
+        scales = observer.outcome().scales
 
-    assert outcome.scales["hello-00003"] == 4
-    assert {outcome.scales[name] for name in ("hello-00001", "hello-00002")} == {0}
-    ended = rollout_of(person, place)
-    assert [one["revisionName"] for one in ended["status"]["stageRevisionStatus"]] == ["hello-00003"]
+    assert scales == {service.revision(1): 0, service.revision(2): 0, service.revision(3): 4}
+    ended = person.get(service.path).body
+    assert [one["revisionName"] for one in ended["status"]["stageRevisionStatus"]] == [service.revision(3)]
 
 
-def test_the_next_rollout_starts_where_the_last_one_ended(running: Stack, person: User, place: Place) -> None:
-    service = Service(running.client, person, place, demand=2)
+def test_the_next_rollout_starts_where_the_last_one_ended(new_service: Callable[..., Service]) -> None:
+    service = new_service(demand=2)
     with service.observed() as observer:
         service.start("availability", ratio=100)
         service.carry(observer, "the first rollout is complete")
-        service.retarget("hello-00003")
-        service.carry(observer, "the next one has begun", lambda: "hello-00003" in observer.spas)
+        service.retarget(3)
+        service.carry(observer, "the next one has begun", lambda: service.revision(3) in observer.spas)
         service.carry(observer, "the next rollout is complete")
         scales = observer.outcome().scales
 
-    assert scales == {"hello-00001": 0, "hello-00002": 0, "hello-00003": 2}
+    assert scales == {service.revision(1): 0, service.revision(2): 0, service.revision(3): 2}
 
 
-def test_a_bound_that_a_person_sets_is_set_back(running: Stack, person: User, place: Place) -> None:
-    service = Service(running.client, person, place, demand=2)
-    path = place.path("serving.knative.dev/v1/stagepodautoscalers", "hello-00002")
+def test_a_bound_that_a_person_sets_is_set_back(new_service: Callable[..., Service], person: User) -> None:
+    service = new_service(demand=2)
+    path = service.spa_path(2)
     with service.observed() as observer:
         service.start("availability", ratio=100)
         service.carry(observer, "the rollout is complete")
 
         answer = person.patch(path, {"spec": {"stageMaxScale": 3}})
-        assert answer.done
+        assert answer.done, answer.message
         assert any("[SPA008]" in warning for warning in answer.warnings), answer.warnings
 
-        service.carry(
-            observer,
-            "it is set back",
-            lambda: person.get(path).body["spec"] == {"stageMinScale": 2, "stageMaxScale": 10},
-        )
+        as_before = {"stageMinScale": 2, "stageMaxScale": 10}
+        service.carry(observer, "it is set back", lambda: person.get(path).body["spec"] == as_before)
 
 
-def test_an_spa_written_by_hand_before_its_rollout_is_completed_later(
-    running: Stack, person: User, place: Place
+def test_an_spa_that_was_there_before_its_rollout_is_completed_later(
+    new_service: Callable[..., Service], person: User
 ) -> None:
-    service = Service(running.client, person, place, demand=2)
-    path = place.path("serving.knative.dev/v1/stagepodautoscalers")
+    service = new_service(demand=2)
+    alone = service.place.spa(service.revision(1), service=service.name)
     with service.observed() as observer:
-        assert person.create(path, place.spa("hello-00001")).done
+        assert person.create(service.place.path(SPAS), alone).done
         started = service.start("availability", ratio=100)
         service.carry(observer, "the rollout is complete")
-        spa = person.get(f"{path}/hello-00001").body
+        completed = person.get(service.spa_path(1)).body["metadata"]
 
-    assert [owner["uid"] for owner in spa["metadata"]["ownerReferences"]] == [started["metadata"]["uid"]]
+    assert [owner["uid"] for owner in completed["ownerReferences"]] == [started["metadata"]["uid"]]
 
 
-def test_an_spa_without_a_revision_is_removed(running: Stack, person: User, place: Place) -> None:
-    service = Service(running.client, person, place, demand=2)
-    path = place.path("serving.knative.dev/v1/stagepodautoscalers")
+def test_an_spa_without_a_revision_is_removed(new_service: Callable[..., Service], person: User) -> None:
+    service = new_service(demand=2)
     with service.observed() as observer:
         service.start("availability", ratio=100)
         service.carry(observer, "the rollout is complete")
-        assert person.create(path, place.spa("hello-00009")).done
 
-        assert person.patch(place.path(ROS, "hello"), {"spec": {"targetRevisions": [entry("hello-00002", 100)]}}).done
-        service.carry(observer, "it is gone", lambda: person.get(f"{path}/hello-00009").status == 404)
+        without = service.place.spa(service.revision(9), service=service.name)
+        assert person.create(service.place.path(SPAS), without).done
+        service.retarget(3)
+
+        service.carry(observer, "it is gone", lambda: person.get(service.spa_path(9)).status == 404)

@@ -74,12 +74,13 @@ def run(arguments: argparse.Namespace) -> int:
         Stack(plane, Path(folder), remove=bool(arguments.kubeconfig)) as stack,
     ):
         try:
-            return _tell(stack, keep=arguments.keep)
+            return _tell(stack, keep=arguments.keep, clear=bool(arguments.kubeconfig))
         except (StoryFailed, ProcessFailed, ApiError) as problem:
             raise CommandError(str(problem)) from problem
 
 
-def _tell(stack: "Stack", *, keep: bool) -> int:
+def _tell(stack: "Stack", *, keep: bool, clear: bool) -> int:
+    """``clear``: the control plane lives on, so the service must not."""
     from webhook.cli.demo.progress import Screen
     from webhook.cli.demo.story import PACE, SECONDS_PER_TICK, Story
     from webhook.cli.demo.writer import writer_for
@@ -100,7 +101,8 @@ def _tell(stack: "Stack", *, keep: bool) -> int:
         if keep:
             _stay(stack)
     finally:
-        story.end()
+        if clear:
+            story.end()
     return 0
 
 

@@ -47,13 +47,14 @@ class Knative:
     def make_revision(self, entry: Mapping[str, Any]) -> None:
         """The Revision of an entry of an RO; harmless when it exists."""
         labels = {SERVICE_LABEL: self._service, CONFIGURATION_LABEL: self._service}
-        self._create(REVISIONS, entry, labels, {"spec": {"containers": [_CONTAINER]}})
+        self._create(REVISIONS, entry, labels, {"spec": {"containers": [_CONTAINER]}}, {})
 
-    def make_pod_autoscaler(self, entry: Mapping[str, Any]) -> None:
-        """The PodAutoscaler of an entry of an RO; harmless when it exists."""
+    def make_pod_autoscaler(self, entry: Mapping[str, Any], annotations: Mapping[str, str] | None = None) -> None:
+        """The PodAutoscaler of an entry of an RO, with these annotations too; harmless when it exists."""
         labels = {SERVICE_LABEL: self._service, REVISION_LABEL: entry["revisionName"]}
         target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": f"{entry['revisionName']}-deployment"}
-        self._create(POD_AUTOSCALERS, entry, labels, {"spec": {"scaleTargetRef": target, "protocolType": "http1"}})
+        rest = {"spec": {"scaleTargetRef": target, "protocolType": "http1"}}
+        self._create(POD_AUTOSCALERS, entry, labels, rest, annotations or {})
 
     def remove_all(self) -> None:
         """Everything of the service, pods at once; harmless when there is nothing."""
@@ -63,12 +64,19 @@ class Knative:
                 for one in self._client.list(resource, self._namespace, label_selector=owned)["items"]:
                     self._delete(resource, one)
 
-    def _create(self, resource: Resource, entry: Mapping[str, Any], labels: Mapping[str, str], rest: Wire) -> None:
+    def _create(
+        self,
+        resource: Resource,
+        entry: Mapping[str, Any],
+        labels: Mapping[str, str],
+        rest: Wire,
+        more: Mapping[str, str],
+    ) -> None:
         bounds = {"min-scale": entry.get("minScale"), "max-scale": entry.get("maxScale")}
         annotations = {
             f"autoscaling.knative.dev/{key}": str(value) for key, value in bounds.items() if value is not None
         }
-        annotations |= {CLASS_ANNOTATION: CLASS, DEMAND_ANNOTATION: str(self._demand)}
+        annotations |= {CLASS_ANNOTATION: CLASS, DEMAND_ANNOTATION: str(self._demand), **more}
         metadata = {"name": entry["revisionName"], "labels": dict(labels), "annotations": annotations}
         wire = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata, **rest}
         with suppress(AlreadyExists):

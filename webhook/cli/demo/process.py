@@ -71,10 +71,15 @@ class Process:
         lines = [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
         return lines[-1] if lines else "it said nothing"
 
+    def terminate(self) -> None:
+        """Ask it to end, and do not wait."""
+        if self.running:
+            self._signal(signal.SIGTERM)
+
     def stop(self, seconds: float = 5.0) -> None:
         """Ask it to end, and after that many seconds end it with all it started; safe to call twice."""
         if self.running:
-            self._signal(signal.SIGTERM)
+            self.terminate()
             try:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self._child.wait(seconds)

@@ -45,6 +45,10 @@ class Stack:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        for process in (self.webhook, self.loop):
+            # Both take a moment to end well: let it be the same moment.
+            if process is not None:
+                process.terminate()
         self._ends.close()
 
     def install(self) -> None:
