@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _ACCEPTS_AT_ONCE: Final = 64
 _SWEEP_SECONDS: Final = 0.25
+_PAUSE_SECONDS: Final = 0.25
 _EVICTED_FIRST: Final = ("handshake", "header", "closing", "idle")
 
 
@@ -55,8 +56,10 @@ class StagegateWorker(ASGIWorker):  # type: ignore[misc]
 
     async def _serve(self) -> None:
         for listener in self.sockets:
-            self.loop.add_reader(listener.sock.fileno(), self._accept, listener.sock)
-        tasks = [self.loop.create_task(self._sweep()), *map(self.loop.create_task, self.service.start())]
+            self._listen(listener.sock)
+        tasks = [self.loop.create_task(each) for each in (self._sweep(), *self.service.start())]
+        for task in tasks:
+            task.add_done_callback(self._ended)
         try:
             await self._beat()
             if not self._quick_shutdown:
@@ -66,6 +69,12 @@ class StagegateWorker(ASGIWorker):  # type: ignore[misc]
             for task in tasks:
                 task.cancel()
             self.service.stop()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A task that should run for as long as the worker has failed: end the worker, and the arbiter starts anew."""
+        if not task.cancelled() and task.exception() is not None:
+            self.log.error("the worker ends: a part of it failed", exc_info=task.exception())
+            self._stopping.set()
 
     async def _beat(self) -> None:
         """Show the arbiter signs of life until it is time to stop, or until it is gone."""
@@ -109,6 +118,10 @@ class StagegateWorker(ASGIWorker):  # type: ignore[misc]
             for connection in [each for each in self.open if each.deadline < now]:
                 connection.expire()
 
+    def _listen(self, listener: socket.socket) -> None:
+        if listener.fileno() >= 0:
+            self.loop.add_reader(listener.fileno(), self._accept, listener)
+
     def _accept(self, listener: socket.socket) -> None:
         for _ in range(_ACCEPTS_AT_ONCE):
             try:
@@ -116,7 +129,10 @@ class StagegateWorker(ASGIWorker):  # type: ignore[misc]
             except BlockingIOError:
                 return
             except OSError as problem:
+                # Out of descriptors or memory: the listener stays readable, so asking again at once would never end.
                 self.log.warning("cannot accept a connection: %s", problem)
+                self.loop.remove_reader(listener.fileno())
+                self.loop.call_later(_PAUSE_SECONDS, self._listen, listener)
                 return
             if len(self.open) < self.limits.connections or self._evict():
                 self._admit(peer)
