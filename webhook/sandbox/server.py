@@ -204,10 +204,8 @@ class ApiServer:
             return Answer(200, shape.one(reading.get(self.store, call)))
         if call.verb == "create":
             return Answer(201, shape.one(view_of(self._writer.create(call), call.view)))
-        if call.verb == "update":
-            return Answer(200, shape.one(view_of(self._writer.update(call), call.view)))
-        if call.verb == "patch":
-            value, created = self._writer.patch(call)
+        if call.verb in ("update", "patch"):
+            value, created = self._writer.update(call) if call.verb == "update" else self._writer.patch(call)
             return Answer(201 if created else 200, shape.one(view_of(value, call.view)))
         if call.verb == "deletecollection":
             return Answer(200, self._delete_all(call, shape))

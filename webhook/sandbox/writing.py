@@ -93,8 +93,8 @@ class Writer:
         value = after_update(None, value, self._manager(call, UPDATE_OPERATION), _scope(call.resource, ""), self._now())
         return self._create(call, value)
 
-    def update(self, call: Call) -> Object:
-        """Replace an object, or its status. Raises ApiError."""
+    def update(self, call: Call) -> tuple[Object, bool]:
+        """Replace an object, or its status; returns it and whether it is new. Raises ApiError."""
         call.check_options("UpdateOptions")
         value = self._read(call)
         value = place_in(value, call.resource, call.namespace)
@@ -105,12 +105,12 @@ class Writer:
         value = merged_metadata(value, name=call.name)
         manager, scope = self._manager(call, UPDATE_OPERATION), _scope(call.resource, call.subresource)
         if call.resource.create_on_update and self._store.get(call.resource.place, call.key) is None:
-            return self._create(call, after_update(None, value, manager, scope, self._now()))
+            return self._create(call, after_update(None, value, manager, scope, self._now())), True
 
         def change(live: Object) -> Object:
             return after_update(live, value, manager, scope, self._now())
 
-        return self._update(call, change)
+        return self._update(call, change), False
 
     def patch(self, call: Call) -> tuple[Object, bool]:
         """Patch or apply; returns the object and whether it is new. Raises ApiError."""

@@ -95,16 +95,24 @@ def _compare(old: Any, new: Any, schema: Schema, path: Path, into: tuple[set[Pat
         _all(new, schema, path, added)
     elif new is _MISSING:
         _all(old, schema, path, removed)
-    elif type(old) is not type(new) or not is_granular(new, schema) or (not old and not new):
+    elif not _both_granular(old, new, schema) or (not old and not new):
         if not same(old, new):
             modified.add(path)
     else:
+        old, new = (type(new)() if old is None else old), (type(old)() if new is None else new)
         before = {element: (part, known) for element, part, known, _ in children(old, schema)}
         after = {element: (part, known) for element, part, known, _ in children(new, schema)}
         for element in before.keys() | after.keys():
             was, known = before.get(element, (_MISSING, {}))
             now, known = after.get(element, (_MISSING, known))
             _compare(was, now, known, (*path, element), into)
+
+
+def _both_granular(old: Any, new: Any, schema: Schema) -> bool:
+    """Whether the parts of both are compared; null stands for an empty container there."""
+    if old is None or new is None:
+        return is_granular(old if new is None else new, schema)
+    return type(old) is type(new) and is_granular(new, schema)
 
 
 def _all(value: Any, schema: Schema, path: Path, into: set[Path]) -> None:

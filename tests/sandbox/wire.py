@@ -1,0 +1,154 @@
+"""Requests as bytes on the wire, so that tests see what a client library would hide."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+from urllib.parse import urlencode
+
+import urllib3
+import yaml
+
+Object = dict[str, Any]
+
+JSON_PATCH: Final = "application/json-patch+json"
+MERGE: Final = "application/merge-patch+json"
+STRATEGIC: Final = "application/strategic-merge-patch+json"
+APPLY: Final = "application/apply-patch+yaml"
+SPAS: Final = "serving.knative.dev/v1/stagepodautoscalers"
+ROS: Final = "serving.knative.dev/v1/rolloutorchestrators"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back; ``body`` is decoded JSON, or text."""
+
+    code: int
+    body: Any
+    warnings: list[str]
+
+    @property
+    def message(self) -> str:
+        return str(self.body["message"])
+
+    @property
+    def causes(self) -> list[tuple[str, str]]:
+        return [(cause.get("field", ""), cause["message"]) for cause in self.body["details"]["causes"]]
+
+
+class Api:
+    """One user's connection."""
+
+    def __init__(self, kubeconfig: Path, **headers: str) -> None:
+        config = yaml.safe_load(kubeconfig.read_text())
+        cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+        self.url = str(cluster["server"])
+        self._headers = {"User-Agent": "test/1", **headers}
+        self._pool = urllib3.PoolManager(
+            ca_certs=cluster["certificate-authority"],
+            cert_file=user["client-certificate"],
+            key_file=user["client-key"],
+            retries=False,
+            timeout=20.0,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.clear()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
+        **query: str,
+    ) -> Reply:
+        """Send; a body that is not bytes is sent as JSON. Query names are given as they are."""
+        sent = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        response = self._pool.request(
+            method,
+            f"{self.url}{path}?{urlencode(query)}" if query else self.url + path,
+            body=sent,
+            headers={**self._headers, "Content-Type": content_type, **(headers or {})},
+        )
+        text = response.data.decode()
+        decoded = json.loads(text) if "json" in response.headers.get("Content-Type", "") and text else text
+        return Reply(response.status, decoded, response.headers.getlist("Warning"))
+
+    def get(self, path: str, **query: str) -> Reply:
+        return self.request("GET", path, **query)
+
+    def create(self, path: str, value: Object, **query: str) -> Reply:
+        return self.request("POST", path, value, **query)
+
+    def replace(self, path: str, value: Object, **query: str) -> Reply:
+        return self.request("PUT", path, value, **query)
+
+    def delete(self, path: str, options: Object | None = None, **query: str) -> Reply:
+        return self.request("DELETE", path, options, **query)
+
+    def patch(self, path: str, change: Any, content_type: str = MERGE, **query: str) -> Reply:
+        return self.request("PATCH", path, change, content_type, **query)
+
+    def apply(self, path: str, value: Object, manager: str, **query: str) -> Reply:
+        return self.request("PATCH", path, value, APPLY, fieldManager=manager, **query)
+
+    @contextmanager
+    def watch(self, path: str, **query: str) -> Iterator[Iterator[Object]]:
+        """The events of a watch; a silence of ten seconds is an error."""
+        response = self._pool.request(
+            "GET",
+            f"{self.url}{path}?{urlencode({'watch': 'true', **query})}",
+            headers=self._headers,
+            preload_content=False,
+            timeout=10.0,
+        )
+        try:
+            yield _lines(response)
+        finally:
+            response.close()
+
+
+def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[Object]:
+    rest = b""
+    for chunk in response.stream(65536):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from (json.loads(line) for line in lines if line)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Paths inside one namespace."""
+
+    name: str
+
+    def path(self, resource: str, name: str = "", subresource: str = "") -> str:
+        """``pods``, or ``group/version/plural``, with a name and a subresource behind it."""
+        group, _, plural = resource.rpartition("/")
+        prefix = f"/apis/{group}" if group else "/api/v1"
+        return "/".join(part for part in (f"{prefix}/namespaces/{self.name}/{plural}", name, subresource) if part)
+
+
+def spa(name: str, spec: Object | None = None, **metadata: Any) -> Object:
+    """A StagePodAutoscaler."""
+    value: Object = {"apiVersion": "serving.knative.dev/v1", "kind": "StagePodAutoscaler"}
+    value["metadata"] = {"name": name, **metadata}
+    return value if spec is None else value | {"spec": spec}
+
+
+def config_map(name: str, data: Mapping[str, str] | None = None, **metadata: Any) -> Object:
+    """A ConfigMap."""
+    value: Object = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, **metadata}}
+    return value | {"data": dict(data or {})}
+
+
+def pod(name: str, **spec: Any) -> Object:
+    """A Pod of one container."""
+    containers = [{"name": "main", "image": "example.com/main:1"}]
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": {"containers": containers, **spec}}
