@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 from webhook.cli.errors import MISSING, USAGE, CommandError
 
 if TYPE_CHECKING:
-    from webhook.loop.process import ProcessOptions
+    from webhook.loop.process import LoopProcess, ProcessOptions
+    from webhook.server.certificate_keeper import CertificateKeeper
 
 EXAMPLES: Final = """\
 examples:
@@ -21,6 +22,8 @@ examples:
       two namespaces only
   stagegate loop --steps=off
       beside Knative's own rollout controllers: completes StagePodAutoscalers, and nothing else
+  stagegate loop --cert-secret stagegate-system/stagegate-certs
+      sees to the webhook's certificates too: first ones, renewal, rotation, recovery
   stagegate loop --metrics-host 0.0.0.0 --metrics-port 9090 --log-format json
       in a pod: probes ask /healthz and /readyz, scrapers /metrics
 
@@ -74,6 +77,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="seconds without a renewal after which another process takes over (15); at least 3",
     )
+    certificates = parser.add_argument_group("the webhook's certificates, seen to by the leader")
+    certificates.add_argument(
+        "--cert-secret", type=_secret, metavar="NS/NAME", help="Secret to keep them in; default: they are not seen to"
+    )
+    certificates.add_argument(
+        "--webhook-configuration",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="webhook configuration whose caBundle is set (mutate.stagegate.dev and validate.stagegate.dev)",
+    )
+    certificates.add_argument(
+        "--webhook-pods",
+        default="app.kubernetes.io/name=stagegate-webhook",
+        metavar="SELECTOR",
+        help="the pods that serve, in the Secret's namespace (%(default)s)",
+    )
+    certificates.add_argument(
+        "--webhook-port", type=_port, default=8443, metavar="P", help="the port they serve on (%(default)s)"
+    )
     tell = parser.add_argument_group("pages and logs")
     tell.add_argument("--metrics-port", type=_port, metavar="P", help="serve /healthz, /readyz and /metrics there")
     tell.add_argument("--metrics-host", default="127.0.0.1", metavar="H", help="address for them (%(default)s)")
@@ -101,6 +124,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(str(problem), MISSING) from problem
     set_up(arguments.log_format, arguments.log_level)
     process = LoopProcess(transport, SystemClock(), options)
+    if arguments.cert_secret:
+        process.duties.append(_keeper(process, arguments))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: process.stop())
     try:
@@ -115,6 +140,24 @@ def run(arguments: argparse.Namespace) -> int:
         where = f"{arguments.metrics_host}:{arguments.metrics_port}"
         raise CommandError(f"--metrics-port {where}: {problem.strerror or problem}", USAGE) from problem
     return 0
+
+
+def _keeper(process: "LoopProcess", arguments: argparse.Namespace) -> "CertificateKeeper":
+    from webhook.cluster.clock import SystemClock
+    from webhook.server.certificate_keeper import KeeperOptions, make_keeper
+    from webhook.server.registration import FIELD_MANAGER
+
+    namespace, name = arguments.cert_secret
+    keeper = make_keeper(
+        process.fenced_client(FIELD_MANAGER),
+        SystemClock(),
+        name,
+        arguments.webhook_configuration or ("mutate.stagegate.dev", "validate.stagegate.dev"),
+        arguments.webhook_port,
+        KeeperOptions(namespace, selector=arguments.webhook_pods),
+    )
+    keeper.expose(process.metrics.registry)
+    return keeper
 
 
 def options_from(arguments: argparse.Namespace) -> "ProcessOptions":
@@ -142,6 +185,13 @@ def options_from(arguments: argparse.Namespace) -> "ProcessOptions":
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+def _secret(text: str) -> tuple[str, str]:
+    namespace, _, name = text.partition("/")
+    if not namespace or not name or "/" in name:
+        raise argparse.ArgumentTypeError("must be NAMESPACE/NAME")
+    return namespace, name
 
 
 def _count(text: str) -> int:

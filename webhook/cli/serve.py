@@ -11,7 +11,7 @@ from webhook.cli.errors import MISSING, USAGE, CommandError
 
 if TYPE_CHECKING:
     from webhook.server.limits import Limits
-    from webhook.server.pair_files import PairFiles
+    from webhook.server.served_pair import ServedPair
     from webhook.server.tally import Tally
 
 EXAMPLES: Final = """\
@@ -21,8 +21,8 @@ examples:
       no cluster: every rule is checked, nothing is filled in from a RolloutOrchestrator
   stagegate serve --kubeconfig ./kubeconfig --cert-dir ./certs-dir --enforce warn
       with the cluster's RolloutOrchestrators; findings warn and deny nothing
-  stagegate serve --cert-dir /certs --host 0.0.0.0
-      in a pod, with the account of the pod
+  stagegate serve --cert-secret stagegate-system/stagegate-certs --host 0.0.0.0
+      in a pod, with the account of the pod; a stagegate loop keeps that Secret
   curl --cacert ./certs-dir/ca.crt https://localhost:8443/readyz
 
 Prints its URL once it is ready. SIGTERM drains: calls under way are answered, then it exits with 0.
@@ -33,7 +33,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Where to listen, which certificate to show, which cluster to know, and what to do about findings."""
     parser.epilog = EXAMPLES
     parser.usage = (
-        "stagegate serve [--host H] [--port P] (--cert-dir DIR | --tls-cert F --tls-key F)\n"
+        "stagegate serve [--host H] [--port P]\n"
+        "                       (--cert-dir DIR | --tls-cert F --tls-key F | --cert-secret NS/NAME)\n"
         "                       [--kubeconfig F | --standalone] [options]"
     )
     listen = parser.add_argument_group("listening")
@@ -43,6 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     tls.add_argument("--cert-dir", type=Path, metavar="DIR", help="directory with tls.crt and tls.key")
     tls.add_argument("--tls-cert", type=Path, metavar="F", help="the certificate, PEM")
     tls.add_argument("--tls-key", type=Path, metavar="F", help="its private key, PEM")
+    tls.add_argument("--cert-secret", metavar="NS/NAME", help="Secret with tls.crt and tls.key; it may come later")
     tls.add_argument("--tls-min", choices=("1.2", "1.3"), default="1.3", help="oldest TLS version (%(default)s)")
     cluster = parser.add_argument_group("cluster").add_mutually_exclusive_group()
     cluster.add_argument("--kubeconfig", metavar="F", help="default: the pod's account, else $KUBECONFIG, else ~/.kube")
@@ -77,7 +79,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM; the server is imported only here, so that help is quick."""
-    pair = _pair_paths(arguments)
+    paths = _pair_paths(arguments)
     if not 0 <= arguments.port <= 65535:
         raise CommandError(f"--port {arguments.port}: must be from 0 to 65535", USAGE)
     limits = _limits(arguments)
@@ -88,15 +90,16 @@ def run(arguments: argparse.Namespace) -> int:
     from webhook.server.tally import Tally
 
     tally = Tally()
-    pair_files = _load(pair, arguments.tls_min, tally)
-    feed = None if arguments.standalone else _feed(arguments.kubeconfig, tally)
+    client = None if arguments.standalone else _client(arguments.kubeconfig)
+    pair = _load(paths, arguments.tls_min, tally) if paths else _watched(arguments, client, tally)
+    feed = None if client is None else _feed(client, tally)
     listener = _listen(arguments.host, arguments.port)
     host, port = arguments.host, listener.getsockname()[1]
     url = f"https://{f'[{host}]' if ':' in host else host}:{port}"
     service = Service(
         _admission_settings(arguments),
         limits,
-        pair_files,
+        pair,
         tally,
         feed,
         on_ready=lambda: print(f"serving {url}", flush=True),
@@ -125,7 +128,14 @@ def _limits(arguments: argparse.Namespace) -> "Limits":
     )
 
 
-def _pair_paths(arguments: argparse.Namespace) -> tuple[Path, Path]:
+def _pair_paths(arguments: argparse.Namespace) -> tuple[Path, Path] | None:
+    """The two files; None where a Secret is named instead."""
+    if arguments.cert_secret:
+        if arguments.cert_dir or arguments.tls_cert or arguments.tls_key:
+            raise CommandError("--cert-secret, or files, not both", USAGE)
+        if arguments.standalone:
+            raise CommandError("--cert-secret needs a cluster, so not with --standalone", USAGE)
+        return None
     directory: Path | None = arguments.cert_dir
     if directory is not None:
         if arguments.tls_cert or arguments.tls_key:
@@ -137,11 +147,13 @@ def _pair_paths(arguments: argparse.Namespace) -> tuple[Path, Path]:
             )
         return directory / "tls.crt", directory / "tls.key"
     if not (arguments.tls_cert and arguments.tls_key):
-        raise CommandError("a certificate is needed: --cert-dir DIR, or --tls-cert F and --tls-key F", USAGE)
+        raise CommandError(
+            "a certificate is needed: --cert-dir DIR, or --tls-cert F and --tls-key F, or --cert-secret NS/NAME", USAGE
+        )
     return arguments.tls_cert, arguments.tls_key
 
 
-def _load(paths: tuple[Path, Path], minimum: str, tally: "Tally") -> "PairFiles":
+def _load(paths: tuple[Path, Path], minimum: str, tally: "Tally") -> "ServedPair":
     from certs.context import LiveContext
     from certs.errors import CertificateError
     from webhook.server.pair_files import PairFiles
@@ -154,17 +166,34 @@ def _load(paths: tuple[Path, Path], minimum: str, tally: "Tally") -> "PairFiles"
     return files
 
 
-def _feed(kubeconfig: str | None, tally: "Tally") -> Any:
-    from webhook.cluster.client import Client
+def _watched(arguments: argparse.Namespace, client: Any, tally: "Tally") -> "ServedPair":
+    from certs.context import LiveContext
     from webhook.cluster.clock import SystemClock
+    from webhook.server.pair_secret import PairSecret
+
+    namespace, slash, name = arguments.cert_secret.partition("/")
+    if not (namespace and slash and name) or "/" in name:
+        raise CommandError(f"--cert-secret {arguments.cert_secret}: wanted NAMESPACE/NAME", USAGE)
+    clock = SystemClock()
+    return PairSecret(client, clock, namespace, name, LiveContext(arguments.tls_min), tally, clock.now)
+
+
+def _client(kubeconfig: str | None) -> Any:
+    from webhook.cluster.client import Client
     from webhook.cluster.connection import NoCluster, connect
-    from webhook.server.cluster_feed import ClusterFeed
 
     try:
         transport = connect(kubeconfig, user_agent="stagegate-serve", pool_size=4)
     except NoCluster as problem:
         raise CommandError(f"{problem}, or do without a cluster by --standalone", MISSING) from problem
-    return ClusterFeed(Client(transport, field_manager="stagegate-serve"), SystemClock(), tally)
+    return Client(transport, field_manager="stagegate-serve")
+
+
+def _feed(client: Any, tally: "Tally") -> Any:
+    from webhook.cluster.clock import SystemClock
+    from webhook.server.cluster_feed import ClusterFeed
+
+    return ClusterFeed(client, SystemClock(), tally)
 
 
 def _admission_settings(arguments: argparse.Namespace) -> Any:

@@ -7,7 +7,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
@@ -42,6 +42,13 @@ class ProcessOptions:
     poll: float = 5.0
 
 
+class Duty(Protocol):
+    """Something else that only the leader does."""
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
 class LoopProcess:
     """One run of the loop. ``end`` ends the process at once, without a word to anybody, when the lease is lost."""
 
@@ -59,14 +66,9 @@ class LoopProcess:
         times = options.lease_times
         self._fence = Fence(clock.boottime, times.margin, end or end_at_once)
         self.metrics = Metrics(RESOURCES)
-        self.client = Client(
-            transport,
-            field_manager=FIELD_MANAGER,
-            # A write on its way must be over, as far as we can tell, before another process may lead.
-            write_timeout=times.margin,
-            before_write=self._fence.check if options.leader_elect else lambda call: None,
-            on_answer=self.metrics.answered,
-        )
+        self._transport = transport
+        self.client = self.fenced_client(FIELD_MANAGER)
+        self.duties: list[Duty] = []
         lease_client = Client(
             transport,
             field_manager=FIELD_MANAGER,
@@ -91,6 +93,17 @@ class LoopProcess:
         self._working = threading.Event()
         self.metrics.ask_leader(self.is_leader)
         self.endpoints: Endpoints | None = None
+
+    def fenced_client(self, field_manager: str) -> Client:
+        """A client that writes only while this process leads."""
+        return Client(
+            self._transport,
+            field_manager=field_manager,
+            # A write on its way must be over, as far as we can tell, before another process may lead.
+            write_timeout=self._options.lease_times.margin,
+            before_write=self._fence.check if self._options.leader_elect else lambda call: None,
+            on_answer=self.metrics.answered,
+        )
 
     def run(self) -> None:
         """Work until ``stop``. Raises ApiError when the cluster cannot be spoken to at first, OSError for a port."""
@@ -171,6 +184,8 @@ class LoopProcess:
             threading.Thread(target=self._keep, name="lease", daemon=True).start()
         self._working.set()
         self.loop.work()
+        for duty in self.duties:
+            duty.start()
         _LOG.info("working%s", "" if self._options.loop.steps else " (steps off: SPAs are completed, nothing else)")
 
     def _keep(self) -> None:
@@ -185,6 +200,8 @@ class LoopProcess:
         if not self.loop.stop(self._options.drain):
             _LOG.warning("not everything was finished within %.0f s; the next process takes it up", self._options.drain)
         if self._working.is_set():
+            for duty in self.duties:
+                duty.stop()
             self.recorder.stop()
         if self._options.leader_elect:
             self._elector.release()

@@ -9,12 +9,12 @@ from typing import Any, Protocol
 from webhook.admission import EmptyLookup, Lookup, Settings
 from webhook.server.gate import Gate
 from webhook.server.limits import Limits
-from webhook.server.pair_files import PairFiles
+from webhook.server.served_pair import ServedPair
 from webhook.server.state import State, readiness
 from webhook.server.tally import Tally
 
 PAIR_SECONDS = 1.0
-"""How often the certificate files are read."""
+"""How often the place that keeps the certificate is read; none of the places asks anybody for that."""
 
 
 class Feed(Protocol):
@@ -38,7 +38,7 @@ class Service:
         self,
         settings: Settings,
         limits: Limits,
-        pair_files: PairFiles,
+        pair: ServedPair,
         tally: Tally,
         feed: Feed | None = None,
         on_ready: Callable[[], None] = lambda: None,
@@ -46,7 +46,7 @@ class Service:
         self.limits = limits
         self.tally = tally
         self.draining = False
-        self._pair_files = pair_files
+        self._pair = pair
         self._feed = feed
         self._on_ready = on_ready
         self.gate = Gate(feed.rollouts if feed else EmptyLookup(), settings, tally)
@@ -54,14 +54,14 @@ class Service:
     @property
     def context(self) -> ssl.SSLContext:
         """The live TLS context."""
-        return self._pair_files.live.context
+        return self._pair.live.context
 
     def state(self) -> State:
         """How things stand now."""
-        certificate = self._pair_files.live.certificate
+        certificate = self._pair.live.certificate
         return State(
             certificate_not_after=certificate.not_valid_after_utc if certificate else None,
-            trouble=self._pair_files.trouble,
+            trouble=self._pair.trouble,
             unsynced=self._feed.unsynced() if self._feed else "",
             cache_age=self._feed.rollouts.age() if self._feed else None,
             standalone=self._feed is None,
@@ -77,13 +77,15 @@ class Service:
         return Entry(Lane(self.gate, self.limits), make_app(self.gate, self.limits, self.state))
 
     def start(self) -> list[Coroutine[Any, Any, None]]:
-        """Start the feed; the coroutines are the worker's to run until it stops."""
+        """Start the feed and the pair's; the coroutines are the worker's to run until it stops."""
         if self._feed is not None:
             self._feed.start()
-        return [self._pair_files.watch(PAIR_SECONDS), self._announce()]
+        self._pair.start()
+        return [self._pair.watch(PAIR_SECONDS), self._announce()]
 
     def stop(self) -> None:
-        """Stop the feed."""
+        """Stop both."""
+        self._pair.stop()
         if self._feed is not None:
             self._feed.stop()
 

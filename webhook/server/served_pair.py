@@ -1,0 +1,81 @@
+"""The served pair: where it is kept is read at the start and again all the time; only a good one is served."""
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from certs.context import LiveContext
+from certs.errors import CertificateError
+from certs.pair import Pair
+from webhook.server.tally import Tally
+
+_LOG: Final = logging.getLogger("stagegate.certificate")
+
+
+class ServedPair(ABC):
+    """A place that keeps a pair, and the live context that serves it. A bad pair leaves the last good one served."""
+
+    def __init__(self, live: LiveContext, tally: Tally, now: Callable[[], datetime]) -> None:
+        self.live = live
+        self.trouble = ""
+        self._tally = tally
+        self._now = now
+
+    @property
+    @abstractmethod
+    def place(self) -> str:
+        """What a message calls the place."""
+
+    @abstractmethod
+    def read(self) -> Pair:
+        """What is kept there now. Raises CertificateError when it cannot be read."""
+
+    def start(self) -> None:
+        """Begin whatever ``read`` relies on; most places need nothing."""
+        return
+
+    def stop(self) -> None:
+        """End it."""
+        return
+
+    def load(self, pair: Pair) -> bool:
+        """Serve the pair; False when it is served already. Raises CertificateError, which names the place."""
+        try:
+            loaded = self.live.load(pair, self._now())
+        except CertificateError as problem:
+            raise CertificateError(f"{self.place}: {problem}") from problem
+        self._tally.pairs["loaded"] += loaded
+        return loaded
+
+    def look(self, pair: Pair | None, problem: str = "") -> None:
+        """Take what was just read, or why it could not be; a bad state is told once, and stays until it is mended.
+
+        Two files cannot be replaced at one instant: a reader may catch one old and one new, and sees the rest of the
+        change with its next look.
+        """
+        if pair is not None:
+            try:
+                if self.load(pair) and self.live.certificate is not None:
+                    until = f"{self.live.certificate.not_valid_after_utc:%FT%TZ}"
+                    _LOG.info("new certificate served", extra={"fields": {"until": until}})
+            except CertificateError as refused:
+                problem = str(refused)
+        if problem and problem != self.trouble:
+            self._tally.pairs["refused"] += 1
+            kept = "the last good certificate stays" if self.live.pair else "no certificate to serve yet"
+            _LOG.warning("%s: %s", kept, problem)
+        self.trouble = problem
+
+    async def watch(self, seconds: float) -> None:
+        """Look every so many seconds, for ever."""
+        while True:
+            try:
+                pair = await asyncio.to_thread(self.read)
+            except CertificateError as problem:
+                self.look(None, str(problem))
+            else:
+                self.look(pair)
+            await asyncio.sleep(seconds)
