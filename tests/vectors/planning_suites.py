@@ -252,7 +252,10 @@ class Judged:
         def objection(vector: Vector, answer: Json) -> str | None:
             if rule.name == "ratio-range" and "raised" not in answer and "RatioHeld" not in answer["notes"]:
                 return "nobody is told that the ratio was held"
-            return self.objection(self.given(vector), self.part(answer))
+            given = self.given(vector)
+            if self.model(given, UPSTREAM) != self.part(vector.expected):
+                return "the model that tells the difference is not upstream on this row"
+            return self.objection(given, self.part(answer))
 
         return objection
 

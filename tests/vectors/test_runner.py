@@ -178,3 +178,10 @@ def test_exit_2_when_there_are_no_vectors(tmp_path: Path) -> None:
 def test_exit_3_when_the_directory_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path / "nowhere")]) == EXIT_MISSING
     assert "nowhere: no such directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("deliberate", ["same-revision", "rollback-found", "down-never-up", "no-panic"])
+def test_a_row_is_not_deliberate_when_the_model_of_upstream_does_not_give_what_was_recorded(deliberate: str) -> None:
+    (row,) = sample("plan_stages", 1, deliberate)
+    row["expected"] = {"error": False, "spec": {"rolloutStrategy": "availability"}, "targetFinishTimeSet": True}
+    assert "is not upstream on this row" in (judge(suites()["plan_stages"], row).wrong or "")

@@ -6,8 +6,14 @@ from webhook.planning.errors import PlanningError, UnreadableSettings
 from webhook.planning.plan import Note, StagePlan
 from webhook.planning.retarget import restart, targets_differ, update_initial_final_targets
 from webhook.planning.shift import TrafficShift, shift_traffic_next_stage
-from webhook.planning.stage import plan_stages
-from webhook.planning.strategy import strategy_in_force
+from webhook.planning.stage import has_failed, plan_stages
+from webhook.planning.strategy import (
+    AVAILABILITY,
+    RESOURCE_UTIL,
+    STRATEGY_ANNOTATION,
+    normalised_strategy,
+    strategy_in_force,
+)
 from webhook.planning.targets import (
     RevisionRecord,
     final_target_revisions,
@@ -18,6 +24,9 @@ from webhook.planning.targets import (
 from webhook.planning.traffic import RouteTraffic, route_traffic
 
 __all__ = [
+    "AVAILABILITY",
+    "RESOURCE_UTIL",
+    "STRATEGY_ANNOTATION",
     "Note",
     "PlanningError",
     "RevisionRecord",
@@ -27,8 +36,10 @@ __all__ = [
     "TrafficShift",
     "UnreadableSettings",
     "final_target_revisions",
+    "has_failed",
     "initial_target_revisions",
     "newest_revision_name",
+    "normalised_strategy",
     "plan_stages",
     "restart",
     "revision_records",

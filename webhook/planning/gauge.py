@@ -72,7 +72,8 @@ def _replicas_of(
         raise MissingObservation(f"PodAutoscaler {name} has no status.actualScale yet")
     if has_spa or revision.min_scale is None or actual > revision.min_scale:
         return actual
-    return math.trunc(revision.min_scale * percent / 100)
+    share = revision.min_scale * percent
+    return share // 100 if share >= 0 else -(-share // 100)
 
 
 def _is_better(replicas: int, percent: int, best: tuple[int, int], has_spa: bool) -> bool:
