@@ -1,0 +1,58 @@
+"""What the loop answers to probes, by how far it has come."""
+
+from tests.cluster.fake_api import FakeApi
+from tests.cluster.fake_clock import FakeClock
+from webhook.cluster.resource import REVISIONS
+from webhook.loop.caches import RESOURCES
+from webhook.loop.process import LoopProcess, ProcessOptions, absence
+
+
+def process(clock: FakeClock, leader_elect: bool = True) -> LoopProcess:
+    api = FakeApi()
+    api.serve(*(resource for resource in RESOURCES if resource is not REVISIONS))
+    return LoopProcess(api, clock, ProcessOptions(leader_elect=leader_elect), end=lambda reason: None, identity="me")
+
+
+def see(loop: LoopProcess) -> None:
+    for cache in loop.loop.caches:
+        for reflector in cache.reflectors:
+            reflector.step()
+
+
+def test_before_anything_was_read_it_is_healthy_and_not_ready() -> None:
+    loop = process(FakeClock())
+    assert loop.health() == (200, b"ok\n")
+    status, text = loop.readiness()
+    assert status == 503
+    assert b"rolloutorchestrators.serving.knative.dev: not read yet" in text
+
+
+def test_what_is_not_served_holds_nobody_up_and_one_that_stands_by_is_ready() -> None:
+    loop = process(FakeClock())
+    see(loop)
+    assert loop.readiness() == (200, b"standing by\n")
+
+
+def test_one_that_leads_says_so_until_its_lease_runs_out() -> None:
+    clock = FakeClock()
+    loop = process(clock)
+    see(loop)
+    loop._fence.renewed(clock.boottime() + 15)
+    loop._working.set()
+    assert loop.readiness() == (200, b"leading\n")
+    clock.advance(11)
+    assert loop.health() == (500, b"the lease is lost\n")
+
+
+def test_without_leader_election_it_always_leads() -> None:
+    loop = process(FakeClock(), leader_elect=False)
+    see(loop)
+    loop._working.set()
+    assert (loop.health()[0], loop.readiness()) == (200, (200, b"leading\n"))
+
+
+def test_absence_is_told_in_one_line() -> None:
+    assert absence([REVISIONS]) == (
+        "the cluster does not serve revisions.serving.knative.dev: what cannot be seen is taken neither for missing "
+        "nor for empty"
+    )
