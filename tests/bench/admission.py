@@ -21,6 +21,7 @@ from webhook.admission import EmptyLookup, Settings, examine
 
 SERVER_CORE: Final = 0
 CLIENT_CORE: Final = 1
+OURS: Final = "stagegate"
 BARE: Final = "bare asgi app"
 AT_LEAST: Final = {BARE: 0.8, "knative (go), log info": 3.0, "kopf": 10.0}
 """Our calls per core to theirs, at least."""
@@ -99,28 +100,36 @@ def _measure(
 
 
 def _print_table(path: str, results: dict[str, list[Result]]) -> None:
-    turns_of_ours = results["stagegate"]
-    print(f"\n{path}: medians of {len(turns_of_ours)} turns; ratios are ours to theirs within a round")
-    print(f"  {'server':22} {'calls/s':>8} {'p50 ms':>7} {'p99 ms':>7} {'ratio':>6} {'per core':>9}  ratio per core")
+    turns_of_ours = results[OURS]
+    print(f"\n{path}: medians of {len(turns_of_ours)} turns, best turn in brackets; ratios are ours to theirs")
+    print(f"  {'server':24} {'calls/s':>8} {'p50 ms':>7} {'p99 ms':>7}   {'calls per core second':22} ratio per core")
     for name, turns in results.items():
-        pairs = list(zip(turns_of_ours, turns, strict=True))
         rate, per_core = (statistics.median(values) for values in zip(*map(_rates, turns), strict=True))
         p50, p99 = (statistics.median(turn.percentile(share) for turn in turns) * 1000 for share in (0.5, 0.99))
-        by_wall = statistics.median(our.rate / their.rate for our, their in pairs)
-        by_core = [our.rate_per_core / their.rate_per_core for our, their in pairs]
-        spread = f"{statistics.median(by_core):.2f} ({min(by_core):.2f} to {max(by_core):.2f})"
-        print(f"  {name:22} {rate:8.0f} {p50:7.2f} {p99:7.2f} {by_wall:6.2f} {per_core:9.0f}  {spread}")
+        best = max(turn.rate_per_core for turn in turns)
+        ratio, best_ratio = _ratios(turns_of_ours, turns)
+        cores = f"{per_core:.0f} ({best:.0f})"
+        print(f"  {name:24} {rate:8.0f} {p50:7.2f} {p99:7.2f}   {cores:22} {ratio:.2f} ({best_ratio:.2f})")
+
+
+def _ratios(ours: list[Result], theirs: list[Result]) -> tuple[float, float]:
+    """Calls per core second, ours to theirs: the median within a round, and best turn to best turn.
+
+    What else runs on the machine disturbs the caches of all; the best turns are those that were disturbed least.
+    """
+    within = [our.rate_per_core / their.rate_per_core for our, their in zip(ours, theirs, strict=True)]
+    best = max(our.rate_per_core for our in ours) / max(their.rate_per_core for their in theirs)
+    return statistics.median(within), best
 
 
 def _missed(path: str, results: dict[str, list[Result]]) -> list[str]:
-    turns_of_ours = results["stagegate"]
     missed = []
     for name, least in AT_LEAST.items():
         if name in results:
-            pairs = zip(turns_of_ours, results[name], strict=True)
-            ratio = statistics.median(our.rate_per_core / their.rate_per_core for our, their in pairs)
+            ratio, best_ratio = _ratios(results[OURS], results[name])
             if ratio < least:
-                missed.append(f"missed: {path}: {ratio:.2f} times {name}, wanted {least:g}")
+                figures = f"{ratio:.2f} times {name} ({best_ratio:.2f} in the best turns)"
+                missed.append(f"missed: {path}: {figures}, wanted {least:g}")
     return missed
 
 

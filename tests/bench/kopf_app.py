@@ -37,7 +37,7 @@ kopf.on.validate(*RESOURCE, registry=registry, id="validate")(check)
 
 
 async def main(port: int, certificates: str) -> None:
-    """Serve for ever, bound to the parts of an operator that kopf would bind by itself."""
+    """Serve for ever, bound to the parts of an operator that kopf would bind by itself, with the logs it ships with."""
     insights = Insights()
     insights.webhook_resources.add(Resource(*RESOURCE, kind="StagePodAutoscaler", namespaced=True))
     answer = functools.partial(
@@ -57,4 +57,5 @@ async def main(port: int, certificates: str) -> None:
 
 
 if __name__ == "__main__":
+    kopf.configure()
     asyncio.run(main(int(sys.argv[1]), sys.argv[2]))
