@@ -62,9 +62,9 @@ class Stack:
         certificates = self.directory / "certs"
         renew(DirectoryStore(certificates), ["127.0.0.1", "localhost"], datetime.now(UTC), Terms())
         kubeconfig = self.plane.kubeconfig_for(WEBHOOK, groups_of(WEBHOOK))
-        self.webhook = self._start(
-            ["serve", "--port", "0", "--cert-dir", str(certificates), "--kubeconfig", str(kubeconfig), *arguments]
-        )
+        # Nobody else holds connections to it, so it need not wait for them at the end.
+        options = ["--port", "0", "--drain", "0", "--cert-dir", str(certificates), "--kubeconfig", str(kubeconfig)]
+        self.webhook = self._start(["serve", *options, *arguments])
         self.webhook_url = self.webhook.wait_for_line("serving ", _READY_SECONDS)
         authority = (certificates / "ca.crt").read_bytes()
         self._installation.apply(

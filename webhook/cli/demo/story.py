@@ -28,7 +28,7 @@ SERVICE: Final = "hello"
 DEMAND: Final = 10
 """The replicas that all traffic of the sample needs."""
 PACE: Final = Pace()
-SECONDS_PER_TICK: Final = 0.45
+SECONDS_PER_TICK: Final = 0.4
 
 _PATIENCE_SECONDS: Final = 30.0
 _SERVERS_OWN: Final = frozenset({"uid", "resourceVersion", "creationTimestamp", "generation", "managedFields"})
