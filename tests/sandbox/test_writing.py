@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.sandbox.wire import JSON_PATCH, MERGE, SPAS, STRATEGIC, Api, Place, config_map, pod, spa
+from webhook.sandbox.failures import UNCHECKED
 
 
 def test_a_created_object_gets_what_a_server_gives(api: Api, place: Place) -> None:
@@ -71,11 +72,7 @@ def test_all_findings_come_at_once_each_with_its_field(api: Api, place: Place) -
     assert reply.causes == [
         ("spec.stageMinScale", "Invalid value: -1: spec.stageMinScale in body should be greater than or equal to 0"),
         ("spec.stageMaxScale", 'Invalid value: "string": spec.stageMaxScale in body must be of type integer: "string"'),
-        (
-            "<nil>",
-            "Invalid value: null: some validation rules were not checked because the object was invalid; correct the "
-            "existing errors to complete validation",
-        ),
+        ("<nil>", f"Invalid value: null: {UNCHECKED.detail}"),
     ]
     assert reply.body["details"]["kind"] == "StagePodAutoscaler"
     assert reply.body["reason"] == "Invalid"

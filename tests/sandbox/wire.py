@@ -60,22 +60,19 @@ class Api:
     def __exit__(self, *_: object) -> None:
         self._pool.clear()
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        content_type: str = "application/json",
-        headers: Mapping[str, str] | None = None,
-        **query: str,
-    ) -> Reply:
+    def request(self, method: str, path: str, body: Any = None, content_type: str = "", **query: str) -> Reply:
         """Send; a body that is not bytes is sent as JSON. Query names are given as they are."""
-        sent = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        return self.send(method, path, body, {"Content-Type": content_type or "application/json"}, query)
+
+    def send(
+        self, method: str, path: str, body: Any, headers: Mapping[str, str], query: Mapping[str, str] | None = None
+    ) -> Reply:
+        """Send with these headers too."""
         response = self._pool.request(
             method,
             f"{self.url}{path}?{urlencode(query)}" if query else self.url + path,
-            body=sent,
-            headers={**self._headers, "Content-Type": content_type, **(headers or {})},
+            body=body if isinstance(body, bytes) or body is None else json.dumps(body).encode(),
+            headers={**self._headers, **headers},
         )
         text = response.data.decode()
         decoded = json.loads(text) if "json" in response.headers.get("Content-Type", "") and text else text
