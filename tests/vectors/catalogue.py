@@ -1,14 +1,12 @@
 """Which suite judges which file of vectors."""
 
-import importlib
 import re
 from collections.abc import Mapping
 from functools import cache
-from importlib.util import find_spec
 
+from tests.vectors import planning_suites, reconcile_suites, strategy_suites, trace_suite
 from tests.vectors.suite import Suite
 
-_MODULES = ("strategy_suites", "reconcile_suites", "planning_suites", "trace_suite")
 _NUMBERED = re.compile(r"(?P<stem>.+)_\d+")
 
 
@@ -16,10 +14,8 @@ _NUMBERED = re.compile(r"(?P<stem>.+)_\d+")
 def suites() -> Mapping[str, Suite]:
     """All suites by stem. Raises ValueError when two claim one stem."""
     found: dict[str, Suite] = {}
-    for module in _MODULES:
-        if find_spec(f"tests.vectors.{module}") is None:
-            continue
-        for suite in importlib.import_module(f"tests.vectors.{module}").SUITES:
+    for module in (planning_suites, reconcile_suites, strategy_suites, trace_suite):
+        for suite in module.SUITES:
             if suite.stem in found:
                 raise ValueError(f"two suites for {suite.stem}.jsonl")
             found[suite.stem] = suite

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from tests.vectors.comparison import first_difference
-from tests.vectors.planning_suites import config_of
+from tests.vectors.planning_answers import config_of
 from tests.vectors.suite import Difference, Suite, Vector
 from tests.vectors.trace import Planner, Row, Trace
 from tests.vectors.upstream_planning import put
