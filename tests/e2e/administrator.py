@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 import yaml
 
 from tests.controlplane import ControlPlane
+from tests.controlplane.session import Session
 
 REPOSITORY: Final = Path(__file__).parents[2]
 
@@ -43,6 +44,12 @@ class Administrator:
             "KUBECONFIG": str(plane.kubeconfig),
             "KUBECACHEDIR": str(folder / "cache"),
         }
+
+    @property
+    def api(self) -> Session:
+        """A connection of their own; a new one, because the server closes those that nobody used for a while."""
+        self.plane.admin.close()
+        return self.plane.admin
 
     def types(self, command: str, stdin: str | None = None) -> Printed:
         """Run a line of shell."""

@@ -33,13 +33,9 @@ def administrator(binaries: Binaries) -> Iterator[Administrator]:
 
 @pytest.fixture
 def installed(administrator: Administrator) -> Iterator[Administrator]:
-    """The default install; what a test adds or changes is set back."""
+    """The default install; what a test changes is set back."""
     yield administrator
-    administrator.does(
-        "kubectl delete --ignore-not-found issuers,certificates,servicemonitors,prometheusrules --all -A"
-    )
     administrator.does("kubectl delete --ignore-not-found -f manifests/webhooks")
-    administrator.does(f"{SERVER_SIDE} --force-conflicts")
     administrator.does(CLIENT_SIDE)
 
 
@@ -66,9 +62,18 @@ def test_a_field_too_many_would_be_found(administrator: Administrator) -> None:
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-@pytest.mark.parametrize("way", ["kubectl apply", "kubectl apply --server-side --force-conflicts"])
-def test_what_is_stored_is_what_was_rendered(installed: Administrator, folder: str, way: str) -> None:
-    installed.does(f"{way} -k {folder}")
+def test_what_is_stored_is_what_was_rendered(administrator: Administrator, folder: str) -> None:
+    """Whatever was installed before."""
+    administrator.does(f"kubectl apply -k {folder}")
+
+    objects = kustomized(administrator, folder)
+    assert differences(objects, administrator.stored(objects)) == []
+
+
+@pytest.mark.parametrize("folder", [DEFAULT, "manifests/overlays/cert-manager"])
+def test_what_is_stored_by_the_server_is_what_was_rendered(installed: Administrator, folder: str) -> None:
+    installed.does(CLIENT_SIDE)
+    installed.does(f"kubectl apply --server-side --force-conflicts -k {folder}")
 
     objects = kustomized(installed, folder)
     assert differences(objects, installed.stored(objects)) == []
@@ -76,6 +81,7 @@ def test_what_is_stored_is_what_was_rendered(installed: Administrator, folder: s
 
 @pytest.mark.parametrize("again", [CLIENT_SIDE, "stagegate manifests | kubectl apply -f -"])
 def test_a_second_time_changes_nothing(installed: Administrator, again: str) -> None:
+    installed.does(CLIENT_SIDE)
     objects = kustomized(installed, DEFAULT)
     before = versions(installed, objects)
 
@@ -110,7 +116,7 @@ def publish(administrator: Administrator, bundle: bytes) -> None:
             ],
         }
         path = f"/apis/admissionregistration.k8s.io/v1/{resource}/{short}.stagegate.dev"
-        answer = administrator.plane.admin.apply(path, body, "stagegate-certs")
+        answer = administrator.api.apply(path, body, "stagegate-certs")
         assert answer.status == HTTPStatus.OK, answer.message
 
 
@@ -177,4 +183,4 @@ def pod_of(administrator: Administrator, name: str) -> Wire:
 
 
 def create_pod(administrator: Administrator, pod: Wire) -> Any:
-    return administrator.plane.admin.create("/api/v1/namespaces/stagegate-system/pods", pod, dryRun="All")
+    return administrator.api.create("/api/v1/namespaces/stagegate-system/pods", pod, dryRun="All")
