@@ -76,7 +76,9 @@ def test_shapes() -> None:
     assert isinstance(made.public_key(), ec.EllipticCurvePublicKey)
     assert hosts_of(made) == frozenset(HOSTS)
     assert made.not_valid_after_utc == START + TERMS.leaf_lifetime
-    assert is_authority(certificate(CA))
+    authority_limits = certificate(CA).extensions.get_extension_for_class(x509.BasicConstraints)
+    assert authority_limits.critical
+    assert authority_limits.value == x509.BasicConstraints(ca=True, path_length=0)
     assert hosts_of(certificate(CA)) == frozenset()
 
 

@@ -5,10 +5,14 @@ import ssl
 from datetime import datetime
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
 
 from certs.context import LiveContext
 from certs.errors import CertificateError
-from certs.pair import Pair
+from certs.pair import Pair, to_pair
 from certs.probe import probe
 from tests.certs.tls_server import serving
 from tests.certs.world import DAY, START, authority, leaf
@@ -60,6 +64,19 @@ def test_the_last_good_pair_stays(bad: Pair, now: datetime, reason: str) -> None
     with serving(live.context) as port:
         with pytest.raises(CertificateError, match=reason):
             live.load(bad, now)
+        assert probe("127.0.0.1", port, 5) == FIRST.certificate
+    assert live.pair == FIRST
+
+
+def test_a_pair_that_matches_but_is_too_weak_for_tls_leaves_the_last_good_one() -> None:
+    key = rsa.generate_private_key(65537, 1024)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "weak")])
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, START - DAY, START + DAY).sign(key, hashes.SHA256())
+    live = LiveContext()
+    live.load(FIRST, START)
+    with serving(live.context) as port:
+        with pytest.raises(CertificateError, match="TLS does not accept the pair"):
+            live.load(to_pair(made, key), START)
         assert probe("127.0.0.1", port, 5) == FIRST.certificate
     assert live.pair == FIRST
 

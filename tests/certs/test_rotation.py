@@ -52,6 +52,9 @@ ROWS = [
         "not valid yet",
     ),
     Row("another host", contents(OLD, leaf(OLD, hosts=("a",))), World(), START, MakeLeaf, "the leaf is for a"),
+    Row(
+        "a host too many", contents(OLD, leaf(OLD, hosts=(*HOSTS, "a"))), World(), START, MakeLeaf, "the leaf is for a"
+    ),
     # rotating the authority: new one made, both published, every server on a new leaf, old one dropped
     Row("the authority at two thirds", GOOD, World(), TURNED, MakeAuthority, "past two thirds"),
     Row("clients know only the old", OVERLAP, World((OLD.certificate,)), TURNED, Publish, "do not read"),
