@@ -13,12 +13,11 @@ from tests.integration.service import Service
 from tests.integration.user import User
 from webhook.cli.demo.control_plane import ControlPlane
 from webhook.cli.demo.knative import Knative
-from webhook.cli.demo.stack import LOOP, Stack, groups_of
+from webhook.cli.demo.stack import LOOP, Stack
 from webhook.sandbox.autoscaler import Pace
 
 NO_CONTROL_PLANE = 3
 UPSTREAM = "system:serviceaccount:knative-serving:controller"
-PEOPLE = "people"
 MASTERS = "system:masters"
 HISTORY = 300
 """How many changes of a resource the sandbox remembers for watches: few, so that a test can outlive them."""
@@ -140,13 +139,13 @@ def admin(user: Callable[..., User]) -> User:
 @pytest.fixture(scope="session")
 def person(user: Callable[..., User]) -> User:
     """Somebody who edits objects in all namespaces."""
-    return user("jane", PEOPLE)
+    return user("jane")
 
 
 @pytest.fixture(scope="session")
 def loop_account(user: Callable[..., User]) -> User:
     """The companion loop's own account, with the roles of the manifests."""
-    return user(LOOP, *groups_of(LOOP))
+    return user(LOOP)
 
 
 @pytest.fixture(scope="session")

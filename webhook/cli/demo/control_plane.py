@@ -39,7 +39,7 @@ class ControlPlane(Protocol):
         ...
 
     def kubeconfig_for(self, user: str, groups: Sequence[str] = ()) -> Path:
-        """That of this user; a service account is ``system:serviceaccount:NAMESPACE:NAME``."""
+        """That of this user; a service account, ``system:serviceaccount:NAMESPACE:NAME``, has its groups by itself."""
         ...
 
 
@@ -100,7 +100,7 @@ _OURS: Final = (ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS, POD_AUTOSCALERS, R
 
 
 class NamedCluster:
-    """One context of a kubeconfig. Accounts of service are given tokens that end within an hour."""
+    """One context of a kubeconfig. Service accounts are given tokens that end within an hour."""
 
     def __init__(self, directory: Path, kubeconfig: Path, context: str) -> None:
         self._directory = directory
@@ -109,7 +109,7 @@ class NamedCluster:
         self.kubeconfig = self._write("kubeconfig", self._document)
 
     def kubeconfig_for(self, user: str, groups: Sequence[str] = ()) -> Path:
-        """Raises CommandError for other users than accounts of service; ``groups`` follow from the account."""
+        """Raises CommandError for other users than service accounts; ``groups`` follow from the account."""
         namespace, _, name = user.removeprefix(_SERVICE_ACCOUNT).partition(":")
         if not user.startswith(_SERVICE_ACCOUNT) or not name:
             raise CommandError(f"{user}: only service accounts can be had in a named cluster")

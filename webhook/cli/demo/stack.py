@@ -61,7 +61,7 @@ class Stack:
         """Make certificates, serve over HTTPS, and register. Raises ProcessFailed."""
         certificates = self.directory / "certs"
         renew(DirectoryStore(certificates), ["127.0.0.1", "localhost"], datetime.now(UTC), Terms())
-        kubeconfig = self.plane.kubeconfig_for(WEBHOOK, groups_of(WEBHOOK))
+        kubeconfig = self.plane.kubeconfig_for(WEBHOOK)
         # Nobody else holds connections to it, so it need not wait for them at the end.
         options = ["--port", "0", "--drain", "0", "--cert-dir", str(certificates), "--kubeconfig", str(kubeconfig)]
         self.webhook = self._start(["serve", *options, *arguments])
@@ -73,7 +73,7 @@ class Stack:
 
     def start_loop(self, arguments: Sequence[str] = ()) -> None:
         """Carry rollouts from now on."""
-        kubeconfig = self.plane.kubeconfig_for(LOOP, groups_of(LOOP))
+        kubeconfig = self.plane.kubeconfig_for(LOOP)
         self.loop = self._start(["loop", "--kubeconfig", str(kubeconfig), *arguments])
 
     def start_autoscaler(self, pace: Pace, seconds_per_tick: float, namespace: str | None = None) -> Autoscaler:
@@ -93,8 +93,3 @@ class Stack:
         process = Process(arguments, self.directory / f"{arguments[0]}.log")
         self._ends.callback(process.stop)
         return process
-
-
-def groups_of(account: str) -> tuple[str, ...]:
-    """The groups that an API server gives a service account by itself, for those that trust a certificate instead."""
-    return "system:serviceaccounts", f"system:serviceaccounts:{account.split(':')[2]}"
