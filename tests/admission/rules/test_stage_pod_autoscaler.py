@@ -175,6 +175,16 @@ def test_a_label_is_not_compared_with_a_name_that_is_not_there_yet() -> None:
             ],
         ),
         (
+            {"minScale": 2, "maxScale": -1},
+            (2, None),
+            [
+                (
+                    "spec.stageMaxScale: Required value: the rollout gives this revision -1, which is not valid "
+                    "[SPA007]; until it is set, the revision's own bound holds"
+                )
+            ],
+        ),
+        (
             {"minScale": -1, "maxScale": 3},
             (None, 3),
             [
