@@ -1,0 +1,130 @@
+"""Opening the gate when it is stuck, and taking everything out: the commands of the README, as they stand there."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+
+from tests.controlplane import Binaries, ControlPlane
+from tests.e2e.administrator import Administrator, kustomized
+from tests.e2e.cluster import ROS, Namespace, eventually, refused, rollout
+
+DEFAULT = Namespace("default")
+GOOD = {"targetRevisions": [{"revisionName": "hello-00001", "percent": 100}], "rolloutStrategy": "availability"}
+BAD = {"targetRevisions": [{"revisionName": "hello-00001", "percent": 90}], "rolloutStrategy": "availability"}
+
+OPEN = (
+    "kubectl patch validatingwebhookconfiguration validate.stagegate.dev --type=json"
+    """ -p '[{"op":"replace","path":"/webhooks/0/failurePolicy","value":"Ignore"}]'"""
+)
+REMOVE_GATE = (
+    "kubectl delete validatingwebhookconfiguration/validate.stagegate.dev"
+    " mutatingwebhookconfiguration/mutate.stagegate.dev"
+)
+REMOVE_POLICIES = "kubectl delete validatingadmissionpolicybindings -l app.kubernetes.io/part-of=stagegate"
+CLOSE = "kubectl apply -k manifests/"
+UNINSTALL = (
+    "kubectl delete -l app.kubernetes.io/part-of=stagegate"
+    " validatingwebhookconfigurations,mutatingwebhookconfigurations,"
+    "validatingadmissionpolicybindings,validatingadmissionpolicies,"
+    "clusterrolebindings,clusterroles,namespaces,priorityclasses"
+)
+FORGET = "kubectl delete -f manifests/crds"
+
+
+@pytest.fixture(scope="module")
+def administrator(binaries_with_controller_manager: Binaries) -> Iterator[Administrator]:
+    """A cluster in which Stagegate is installed and none of its pods can run."""
+    binaries = binaries_with_controller_manager
+    with ControlPlane.start(binaries=binaries, manifests=False, knative=False, controller_manager=True) as plane:
+        yield Administrator(plane)
+
+
+@pytest.fixture
+def stuck(administrator: Administrator) -> Administrator:
+    """The gate is closed and nobody is there to open it."""
+    administrator.does(CLOSE)
+    eventually(lambda: "failed calling webhook" in write(administrator, GOOD).message)
+    return administrator
+
+
+def write(administrator: Administrator, spec: dict[str, Any]) -> Any:
+    return administrator.api.create(DEFAULT.path(ROS), rollout("hello", spec), dryRun="All")
+
+
+def passes(administrator: Administrator, spec: dict[str, Any]) -> bool:
+    return bool(write(administrator, spec).status == HTTPStatus.CREATED)
+
+
+def test_while_no_webhook_answers_nothing_is_written(stuck: Administrator) -> None:
+    answer = write(stuck, GOOD)
+
+    assert answer.status == HTTPStatus.INTERNAL_SERVER_ERROR
+    assert 'failed calling webhook "validate.stagegate.dev"' in answer.message
+
+
+def test_the_gate_is_opened_and_policies_still_judge(stuck: Administrator) -> None:
+    stuck.does(OPEN)
+
+    eventually(lambda: passes(stuck, GOOD))
+    eventually(lambda: refused(write(stuck, BAD)))
+
+
+def test_the_gate_is_removed_and_policies_still_judge(stuck: Administrator) -> None:
+    stuck.does(REMOVE_GATE)
+
+    eventually(lambda: passes(stuck, GOOD))
+    eventually(lambda: refused(write(stuck, BAD)))
+
+
+def test_the_policies_are_removed_too(stuck: Administrator) -> None:
+    stuck.does(REMOVE_GATE)
+    stuck.does(REMOVE_POLICIES)
+
+    eventually(lambda: passes(stuck, BAD))
+
+
+def test_the_gate_is_closed_again_by_applying_again(stuck: Administrator) -> None:
+    stuck.does(OPEN)
+    eventually(lambda: passes(stuck, GOOD))
+
+    stuck.does(CLOSE)
+
+    eventually(lambda: "failed calling webhook" in write(stuck, GOOD).message)
+
+
+def test_uninstalling_leaves_the_rollouts_and_nothing_else(stuck: Administrator) -> None:
+    stuck.does(REMOVE_GATE)
+    eventually(lambda: passes(stuck, GOOD))
+    stuck.api.create(DEFAULT.path(ROS), rollout("hello", GOOD))
+    stuck.does(CLOSE)
+    installed = kustomized(stuck, "manifests/")
+
+    stuck.does(UNINSTALL)
+
+    left = stuck.does("kubectl get --ignore-not-found -k manifests/ -o name").split()
+    assert sorted(left) == [
+        "customresourcedefinition.apiextensions.k8s.io/rolloutorchestrators.serving.knative.dev",
+        "customresourcedefinition.apiextensions.k8s.io/stagepodautoscalers.serving.knative.dev",
+    ]
+    assert stuck.api.get(DEFAULT.path(ROS, "hello")).body["spec"] == GOOD
+    assert stuck.api.patch(DEFAULT.path(ROS, "hello"), {"spec": BAD}).status == HTTPStatus.OK
+    assert order_of_deletion(stuck)[:4] == [
+        "validatingwebhookconfigurations",
+        "mutatingwebhookconfigurations",
+        "validatingadmissionpolicybindings",
+        "validatingadmissionpolicies",
+    ]
+    kinds = {each["kind"] for each in installed}
+    assert {"Namespace", "ClusterRole", "PriorityClass", "ValidatingAdmissionPolicy"} <= kinds
+
+    stuck.does(FORGET)
+    assert stuck.api.get(DEFAULT.path(ROS)).status == HTTPStatus.NOT_FOUND
+
+
+def order_of_deletion(administrator: Administrator) -> list[str]:
+    """The resources that kubectl deleted after it had last created something, in its order."""
+    events = [event for event in administrator.plane.audit_events() if event["user"]["username"] == "admin"]
+    last = max(index for index, event in enumerate(events) if event["verb"] == "create")
+    return list(dict.fromkeys(event["objectRef"]["resource"] for event in events[last:] if event["verb"] == "delete"))
