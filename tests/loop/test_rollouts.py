@@ -219,6 +219,14 @@ def test_after_a_conflict_the_object_is_read_afresh() -> None:
     assert ("get", "rolloutorchestrators") in {(call.verb, call.resource) for call in world.api.reads}
 
 
+@pytest.mark.parametrize("resource", ["stagepodautoscalers", "rolloutorchestrators", "rolloutorchestrators/status"])
+def test_a_conflict_is_told_to_nobody(resource: str) -> None:
+    world = two_revisions(World())
+    once(world.api, "PATCH", resource, lambda r: status_error(r, 409, "Conflict", "modified"))
+    carry(world)
+    assert not [told for told in world.told() if told.startswith("Warning")]
+
+
 def test_the_loop_reads_its_own_writes_before_the_watch_shows_them() -> None:
     world = two_revisions(World())
     world.observe()
@@ -585,6 +593,36 @@ def test_the_config_map_and_annotations_set_the_pace() -> None:
     world.settings(over_consumption_ratio="50")
     world.settle()
     assert world.stage() == {"hello-00001": (50, 5), "hello-00002": (50, 5)}
+
+
+@pytest.mark.parametrize(
+    ("annotated", "stated", "configured", "carried", "stored"),
+    [
+        pytest.param("resourceutil", "availability", None, "resourceutil", "availability", id="the annotation"),
+        pytest.param(" ResourceUtil ", "Availability", None, "resourceutil", "Availability", id="in any spelling"),
+        pytest.param("availability", "resourceutil", None, "availability", "resourceutil", id="either way"),
+        pytest.param(None, "availability", "resourceutil", "availability", "availability", id="the stated one"),
+        pytest.param(None, None, "resourceutil", "resourceutil", "resourceutil", id="the configured one, written"),
+        pytest.param(None, None, None, "availability", "availability", id="none: availability, written"),
+    ],
+)
+def test_a_stage_is_carried_out_by_the_strategy_in_force(
+    annotated: str | None, stated: str | None, configured: str | None, carried: str, stored: str
+) -> None:
+    world = World()
+    if configured:
+        world.settings(progressive_rollout_strategy=configured)
+    two_revisions(world, rolloutStrategy=stated or "")
+    if annotated:
+        ro = world.ro()
+        annotations = {"rollout.knative.dev/progressive-rollout-strategy": annotated}
+        world.api.put(ROS, {**ro, "metadata": {**ro["metadata"], "annotations": annotations}})
+    world.settle()
+    first = {"availability": (1, 10), "resourceutil": (0, 0)}
+    assert world.bounds("hello-00002") == first[carried], "up at once, or held until the old one is down"
+    carry(world)
+    assert world.ro()["spec"]["rolloutStrategy"] == stored
+    assert world.condition("LastStageReady")[0] == "True"
 
 
 def test_a_config_map_that_cannot_be_read_plans_nothing_and_says_so_until_it_is_mended() -> None:

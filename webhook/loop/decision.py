@@ -18,6 +18,7 @@ from webhook.planning import (
     plan_stages,
     restart,
     shift_traffic_next_stage,
+    strategy_in_force,
 )
 from webhook.planning.stage import has_failed
 
@@ -68,6 +69,12 @@ def decide_spec(ro: RolloutOrchestrator, seen: Observed, now: datetime) -> SpecD
         return _see_to_time(ro, seen, seen.config, now)
     except InvalidRollout as error:
         return SpecDecision(ro.spec, error=error)
+
+
+def strategy_of(ro: RolloutOrchestrator, seen: Observed) -> str:
+    """The strategy by which the stage is carried out; of settings that cannot be read nothing counts."""
+    config = RolloutConfig() if isinstance(seen.config, UnreadableSettings) else seen.config
+    return strategy_in_force(ro, config)
 
 
 def spec_patch(before: RolloutSpec, after: RolloutSpec) -> Wire:

@@ -8,6 +8,7 @@ from typing import Protocol
 from webhook.api import InvalidRollout, MissingObservation, RolloutOrchestrator, StagePodAutoscaler
 from webhook.api.conditions import LAST_STAGE_READY, STAGE_READY
 from webhook.api.kinds import SERVICE_LABEL
+from webhook.cluster.errors import Conflict
 from webhook.loop.draft import ComeBack, CreateSPA, DeletePod, Draft, Intent, Tell, UpdateSPA
 from webhook.loop.overlay import Overlay
 from webhook.loop.stage import NothingGoesUp, carry_stage
@@ -106,7 +107,8 @@ class RolloutReconciler:
         """The pass as upstream's generated controller wraps it; an RO with a deletion time is not touched at all.
 
         Before: missing conditions are added, and a new generation makes Ready Unknown. After, also after an error: the
-        generation is observed, a condition that says what it said keeps its time, an error is told in an Event.
+        generation is observed, a condition that says what it said keeps its time, an error is told in an Event (a
+        conflict is not: it is no trouble, and is over with the next pass).
         """
         if ro.metadata.deletion_timestamp:
             return PassResult()
@@ -115,7 +117,7 @@ class RolloutReconciler:
         result = self.reconcile_kind(ro)
         ro.status.observed_generation = ro.metadata.generation
         ro.status.conditions.keep_times_of(before.conditions)
-        if result.error is not None:
+        if result.error is not None and not isinstance(result.error, Conflict):
             reason = "InvalidRollout" if isinstance(result.error, InvalidRollout) else "InternalError"
             self._events.emit(ro, "Warning", reason, str(result.error))
         return replace(result, status_changed=not ro.status.says_the_same_as(before))

@@ -14,7 +14,7 @@ from webhook.cluster.errors import ApiError, Forbidden, Invalid
 from webhook.cluster.merge_patch import merge_patch
 from webhook.loop.caches import BY_OWNER, BY_REVISION, BY_SERVICE, Caches
 from webhook.loop.completion import completion_patch, rollout_name_of
-from webhook.loop.decision import SpecDecision, decide_spec, spec_patch
+from webhook.loop.decision import SpecDecision, decide_spec, spec_patch, strategy_of
 from webhook.loop.feed import fed_status
 from webhook.loop.news import News, late_message, late_news, news_of_spec, news_of_status
 from webhook.loop.observation import observe
@@ -146,8 +146,11 @@ class RolloutController:
 
     def _carry(self, seen: Wire, ro: RolloutOrchestrator, outcome: Outcome) -> None:
         before = ro.copy()
-        decision = decide_spec(ro, observe(ro, self.caches), self.clock.now())
+        observed = observe(ro, self.caches)
+        decision = decide_spec(ro, observed, self.clock.now())
         seen, ro = self._store_spec(seen, ro, decision)
+        # For this pass alone: an annotation counts before the word in the spec, which stays as its author wrote it.
+        ro.spec.rollout_strategy = strategy_of(ro, observed)
         was = ro.status.copy()
         if isinstance(decision.error, InvalidRollout):
             self._fail(ro, decision.error)
