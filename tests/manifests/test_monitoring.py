@@ -10,8 +10,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from webhook.cli.manifests import rendered
+from webhook.cluster.errors import Call, Forbidden
 from webhook.loop.caches import RESOURCES
 from webhook.loop.metrics import Metrics
+from webhook.server.keeper_metrics import KeeperCollector, KeeperState
 from webhook.server.metrics import make_registry, render
 from webhook.server.state import State
 from webhook.server.tally import Tally
@@ -32,7 +34,7 @@ def exposed() -> dict[str, set[str]]:
     tally = Tally()
     tally.reflected["rolloutorchestrators", "list"] += 1
     state = State(certificate_not_after=datetime(2030, 1, 1, tzinfo=UTC), cache_age=1.0)
-    pages = [render(make_registry(tally, lambda: state)), a_loop().page()]
+    pages = [render(make_registry(tally, lambda: state)), page_of_a_loop()]
     return {
         sample.name: set(sample.labels)
         for page in pages
@@ -41,17 +43,14 @@ def exposed() -> dict[str, set[str]]:
     }
 
 
-def a_loop() -> Metrics:
+def page_of_a_loop() -> bytes:
+    """Of one that leads and has sent something."""
     metrics = Metrics(RESOURCES)
     metrics.ask_size(RESOURCES[0], lambda: 0)
-    return metrics_after_a_request(metrics)
-
-
-def metrics_after_a_request(metrics: Metrics) -> Metrics:
-    from webhook.cluster.errors import Call
-
     metrics.answered(Call("get", "stagepodautoscalers"), 200)
-    return metrics
+    state = KeeperState().failed(Forbidden(Call("get", "secrets"), "no"), datetime(2030, 1, 1, tzinfo=UTC))
+    metrics.registry.register(KeeperCollector(lambda: state))
+    return metrics.page()
 
 
 def alerts() -> list[dict[str, Any]]:

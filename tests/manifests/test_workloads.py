@@ -1,0 +1,156 @@
+"""The Deployments: arguments that the commands know, probes they answer, and as few rights as they can do with."""
+
+import argparse
+import importlib
+from functools import cache
+from typing import Any
+
+import pytest
+
+from webhook.cli.manifests import overlays, rendered
+from webhook.loop.process import ProcessOptions
+from webhook.server.limits import Limits
+
+NAMES = ("stagegate-webhook", "stagegate-loop")
+CHOICES = [(), *((name,) for name in overlays()), ("cert-manager", "monitoring", "enforce-warn", "dev")]
+
+
+@cache
+def objects(*chosen: str) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(each["kind"], each["metadata"]["name"]): each for each in rendered(list(chosen))}
+
+
+def pod_of(name: str, *chosen: str) -> dict[str, Any]:
+    found: dict[str, Any] = objects(*chosen)["Deployment", name]["spec"]["template"]["spec"]
+    return found
+
+
+def arguments_of(name: str, *chosen: str) -> argparse.Namespace:
+    """What the command makes of the pod's arguments; it exits on those that it does not know."""
+    (container,) = pod_of(name, *chosen)["containers"]
+    command, *arguments = [text.replace("$(POD_NAMESPACE)", "stagegate-system") for text in container["args"]]
+    parser = argparse.ArgumentParser()
+    importlib.import_module(f"webhook.cli.{command}").configure(parser)
+    return parser.parse_args(arguments)
+
+
+@pytest.mark.parametrize("chosen", CHOICES, ids=lambda chosen: "+".join(chosen) or "default")
+@pytest.mark.parametrize("name", NAMES)
+def test_the_commands_know_their_arguments(name: str, chosen: tuple[str, ...]) -> None:
+    arguments = arguments_of(name, *chosen)
+
+    if name == "stagegate-webhook":
+        assert arguments.enforce == ("warn" if "enforce-warn" in chosen else "deny")
+    else:
+        assert arguments.steps == ("off" if "steps-off" in chosen else "on")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_pod_may_do_nothing_on_its_node(name: str) -> None:
+    pod = pod_of(name)
+    (container,) = pod["containers"]
+
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["runAsUser"] > 10000
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert not {"hostNetwork", "hostPID", "hostIPC", "volumes"} & pod.keys()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_the_pod_itself_gets_a_token(name: str) -> None:
+    assert objects()["ServiceAccount", name]["automountServiceAccountToken"] is False
+    assert pod_of(name)["automountServiceAccountToken"] is True
+    assert pod_of(name)["serviceAccountName"] == name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_update_or_a_drained_node_leaves_one_at_work(name: str) -> None:
+    deployment = objects()["Deployment", name]["spec"]
+
+    assert deployment["replicas"] == 2
+    assert deployment["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+    budget = objects()["PodDisruptionBudget", name]["spec"]
+    assert budget["maxUnavailable"] == 1
+    assert budget["selector"] == deployment["selector"]
+    node, _ = deployment["template"]["spec"]["topologySpreadConstraints"]
+    assert (node["topologyKey"], node["whenUnsatisfiable"]) == ("kubernetes.io/hostname", "DoNotSchedule")
+    assert node["labelSelector"] == deployment["selector"]
+
+
+def test_a_webhook_is_left_the_time_to_drain() -> None:
+    arguments = arguments_of("stagegate-webhook")
+    limits = Limits(drain_seconds=arguments.drain)
+
+    needed = limits.drain_seconds + limits.finish_seconds + limits.close_seconds
+
+    assert pod_of("stagegate-webhook")["terminationGracePeriodSeconds"] > needed + 10
+
+
+def test_a_loop_is_left_the_time_to_finish() -> None:
+    assert pod_of("stagegate-loop")["terminationGracePeriodSeconds"] > ProcessOptions().drain + 10
+
+
+def test_a_drain_outlasts_the_news_of_it() -> None:
+    """The readiness probe finds out first; calls come until every node has heard."""
+    (container,) = pod_of("stagegate-webhook")["containers"]
+    probe = container["readinessProbe"]
+
+    assert arguments_of("stagegate-webhook").drain > probe["periodSeconds"] * probe["failureThreshold"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_probes_ask_a_port_that_is_served(name: str) -> None:
+    (container,) = pod_of(name)["containers"]
+    arguments = arguments_of(name)
+    (port,) = container["ports"]
+
+    assert port["containerPort"] == (arguments.port if name == "stagegate-webhook" else arguments.metrics_port)
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        assert container[probe]["httpGet"]["port"] == port["name"]
+    assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
+
+
+def test_the_webhooks_controllers_are_those_of_the_policies() -> None:
+    controllers = arguments_of("stagegate-webhook").controller
+
+    for name in ("rolloutorchestrators.stagegate.dev", "stagepodautoscalers.stagegate.dev"):
+        conditions = objects()["ValidatingAdmissionPolicy", name]["spec"]["matchConditions"]
+        (accounts,) = (each for each in conditions if each["name"] == "written-by-no-controller")
+        assert sorted(controllers) == sorted(part for part in accounts["expression"].split("'") if ":" in part)
+
+
+def test_the_service_is_the_one_that_is_registered() -> None:
+    service = objects()["Service", "stagegate-webhook"]
+
+    for kind, name in (("MutatingWebhookConfiguration", "mutate"), ("ValidatingWebhookConfiguration", "validate")):
+        (hook,) = objects()[kind, f"{name}.stagegate.dev"]["webhooks"]
+        target = hook["clientConfig"]["service"]
+        assert (target["namespace"], target["name"]) == ("stagegate-system", service["metadata"]["name"])
+        assert target["port"] == service["spec"]["ports"][0]["port"]
+        assert target["path"] == f"/{name}"
+
+
+def test_in_warn_nothing_is_refused() -> None:
+    chosen = objects("enforce-warn")
+
+    assert {chosen[key]["webhooks"][0]["failurePolicy"] for key in chosen if "webhooks" in chosen[key]} == {"Ignore"}
+    bindings = [chosen[key] for key in chosen if key[0] == "ValidatingAdmissionPolicyBinding"]
+    assert [binding["spec"]["validationActions"] for binding in bindings] == [["Warn", "Audit"]] * 2
+
+
+def test_with_cert_manager_nobody_may_write_a_secret_or_a_webhook_configuration() -> None:
+    rules = [
+        (rule["resources"], rule["verbs"])
+        for key, each in objects("cert-manager").items()
+        if key[0] in ("Role", "ClusterRole")
+        for rule in each["rules"]
+    ]
+
+    assert [rule for rule in rules if {"secrets", "validatingwebhookconfigurations"} & set(rule[0])] == []
+    assert any("secrets" in rule["resources"] for rule in objects()["Role", "stagegate-certificates"]["rules"])
