@@ -90,7 +90,7 @@ def _versions(versions: list[Any]) -> Iterator[FieldError]:
         if not isinstance(schema, dict):
             yield required(f"{where}.schema.openAPIV3Schema", "schemas are required")
             continue
-        if (version.get("subresources") or {}).get("scale"):
+        if "scale" in (version.get("subresources") or {}):
             yield forbidden_field(f"{where}.subresources.scale", "the sandbox has no scale subresource")
         if not schema.get("type"):
             yield required(f"{path}.type", "must not be empty at the root")

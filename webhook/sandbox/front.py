@@ -1,6 +1,7 @@
 """The HTTP front: TLS connections on loopback, bounded in number, size and time; one thread each."""
 
 import contextlib
+import io
 import json
 import select
 import socket
@@ -25,6 +26,8 @@ MOST_IN_FLIGHT: Final = 200
 """Requests other than watches that are worked on at the same time; more get 429."""
 
 _HANDSHAKE_SECONDS: Final = 10.0
+_DRAIN_SECONDS: Final = 1.0
+_DRAINED: Final = 16 * 1024 * 1024
 _IDLE_SECONDS: Final = 120.0
 
 
@@ -98,6 +101,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Front
     connection: ssl.SSLSocket
+    rfile: io.BufferedReader
     wbufsize = 64 * 1024
 
     def do_GET(self) -> None:
@@ -114,7 +118,9 @@ class Handler(BaseHTTPRequestHandler):
             answer = self._answer(body)
         except ApiError as problem:
             self.close_connection = True
-            answer = Answer(problem.code, problem.to_dict())
+            self._send(Answer(problem.code, problem.to_dict()))
+            self._drain()
+            return
         if answer.stream is None:
             self._send(answer)
         else:
@@ -147,6 +153,14 @@ class Handler(BaseHTTPRequestHandler):
         if int(stated) > LARGEST_BODY:
             raise _too_large()
         return self.rfile.read(int(stated))
+
+    def _drain(self) -> None:
+        """Take what a client is still sending, within limits: cut off in the middle, it would not see its answer."""
+        self.connection.settimeout(_DRAIN_SECONDS)
+        left = _DRAINED
+        with contextlib.suppress(OSError):
+            while left > 0 and (chunk := self.rfile.read1(65536)):
+                left -= len(chunk)
 
     def _chunks(self) -> bytes:
         body = b""

@@ -1,5 +1,6 @@
 """``metadata.managedFields``: kept up to date by every write, and the judge of every apply."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -100,10 +101,10 @@ def _to_dict(entry: Entry) -> Object:
         "manager": manager.name,
         "operation": manager.operation,
         "apiVersion": manager.api_version,
-        "time": entry.time,
-        "fieldsType": "FieldsV1",
-        "fieldsV1": to_fields(entry.paths),
     }
+    if entry.time:
+        data["time"] = entry.time
+    data |= {"fieldsType": "FieldsV1", "fieldsV1": to_fields(entry.paths)}
     return data | {"subresource": manager.subresource} if manager.subresource else data
 
 
@@ -154,10 +155,10 @@ def after_apply(live: Object, stated: Object, manager: Manager, scope: Scope, no
     difference = compare(live_bare, merged, scope.schema)
     changed, removed = scope.owned(difference.added | difference.modified), scope.owned(difference.removed)
     if not force:
-        _refuse_conflicts(others.values(), changed)
+        _refuse_conflicts(others.values(), changed - _allowed_to_kubectl(live_bare, manager, scope))
     others = {i: replace(entry, paths=entry.paths - changed - removed) for i, entry in others.items()}
-    same_fields = last is not None and last.paths == mine and last.manager == manager
-    time = last.time if last is not None and same_fields and not changed and not removed else now
+    # Who only comes to share what is there already is not told a time.
+    time = now if changed or removed else last.time if last is not None else ""
     merged = _with_last_applied(merged, stated, manager)
     return with_entries(merged, [*others.values(), Entry(manager, time, mine)])
 
@@ -184,6 +185,20 @@ def _refuse_conflicts(others: Iterable[Entry], changed: Paths) -> None:
             lines += [f"- {shown(path)}" for path in paths]
         text = f"Apply failed with {len(causes)} conflicts: " + "\n".join(lines)
     raise ApiError(409, "Conflict", text, {"causes": causes})
+
+
+def _allowed_to_kubectl(live: Object, manager: Manager, scope: Scope) -> Paths:
+    """What kubectl applied on the client's side, and nobody changed since, it may apply on the server's side."""
+    annotations = metadata(live).get("annotations") or {}
+    if manager.name != "kubectl" or LAST_APPLIED not in annotations:
+        return frozenset()
+    try:
+        last = json.loads(annotations[LAST_APPLIED])
+    except ValueError:
+        return frozenset()
+    if not isinstance(last, dict):
+        return frozenset()
+    return paths_of(last, scope.schema) - compare(live, last, scope.schema).modified
 
 
 def _with_last_applied(value: Object, stated: Object, manager: Manager) -> Object:

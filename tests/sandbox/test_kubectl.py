@@ -1,0 +1,134 @@
+"""The installed kubectl against the sandbox, as a person uses it."""
+
+import subprocess
+from collections.abc import Callable
+
+import pytest
+import yaml
+
+from tests.sandbox.wire import spa
+
+Kubectl = Callable[..., subprocess.CompletedProcess[str]]
+
+MANIFEST = yaml.safe_dump(spa("hello", {"stageMinScale": 1, "stageMaxScale": 3}))
+NAME = "stagepodautoscaler.serving.knative.dev/hello"
+
+
+def test_apply_says_what_it_did(kubectl: Kubectl) -> None:
+    assert kubectl("apply", "-f", "-", stdin=MANIFEST).stdout == f"{NAME} created\n"
+    assert kubectl("apply", "-f", "-", stdin=MANIFEST).stdout == f"{NAME} unchanged\n"
+    changed = MANIFEST.replace("stageMinScale: 1", "stageMinScale: 2")
+    assert kubectl("diff", "-f", "-", stdin=MANIFEST).returncode == 0
+    difference = kubectl("diff", "-f", "-", stdin=changed)
+    assert difference.returncode == 1
+    assert "+  stageMinScale: 2" in difference.stdout
+    assert (
+        kubectl("apply", "--dry-run=server", "-f", "-", stdin=changed).stdout == f"{NAME} configured (server dry run)\n"
+    )
+    assert kubectl("get", "spa", "hello", "-o", "jsonpath={.spec.stageMinScale}").stdout == "1"
+    assert kubectl("apply", "-f", "-", stdin=changed).stdout == f"{NAME} configured\n"
+
+
+def test_apply_on_the_server_by_two_managers(kubectl: Kubectl) -> None:
+    low = yaml.safe_dump(spa("hello", {"stageMinScale": 1}))
+    high = yaml.safe_dump(spa("hello", {"stageMaxScale": 3}))
+    apply = ("apply", "--server-side", "-f", "-", "--field-manager")
+    assert kubectl(*apply, "one", stdin=low).stdout == f"{NAME} serverside-applied\n"
+    assert kubectl(*apply, "two", stdin=high).stdout == f"{NAME} serverside-applied\n"
+    other = low.replace("1", "2").replace("v2", "v1")
+    conflict = kubectl(*apply, "two", stdin=other)
+    assert conflict.stderr.startswith('error: Apply failed with 1 conflict: conflict with "one": .spec.stageMinScale\n')
+    assert kubectl(*apply, "two", "--force-conflicts", stdin=other).returncode == 0
+
+
+def test_moving_from_client_side_to_server_side_apply(kubectl: Kubectl) -> None:
+    kubectl("apply", "-f", "-", stdin=MANIFEST)
+    changed = MANIFEST.replace("stageMinScale: 1", "stageMinScale: 2")
+    assert kubectl("apply", "--server-side", "-f", "-", stdin=changed).stdout == f"{NAME} serverside-applied\n"
+    managers = kubectl(
+        "get", "spa", "hello", "-o", "jsonpath={.metadata.managedFields[*].manager}", "--show-managed-fields"
+    )
+    assert managers.stdout == "kubectl-last-applied kubectl"
+
+
+def test_a_refusal_in_the_words_people_know(kubectl: Kubectl) -> None:
+    bad = MANIFEST.replace("stageMinScale: 1", "stageMinScale: 5")
+    reply = kubectl("apply", "-f", "-", stdin=bad)
+    assert reply.returncode == 1
+    assert reply.stderr.startswith(
+        'The StagePodAutoscaler "hello" is invalid: spec.stageMinScale: Invalid value: must not'
+    )
+    unknown = kubectl("apply", "-f", "-", stdin=MANIFEST.replace("spec:", "spec:\n  other: 1"))
+    assert unknown.stderr.strip().endswith('strict decoding error: unknown field "spec.other"')
+    warned = kubectl("apply", "--validate=warn", "-f", "-", stdin=MANIFEST.replace("spec:", "spec:\n  other: 1"))
+    assert warned.stderr == 'Warning: unknown field "spec.other"\n'
+
+
+def test_columns(kubectl: Kubectl) -> None:
+    kubectl("apply", "-f", "-", stdin=MANIFEST)
+    head, row = kubectl("get", "spa").stdout.splitlines()
+    assert head.split() == ["NAME", "READY", "REASON", "MIN", "MAX", "DESIRED", "ACTUAL", "AGE"]
+    assert row.split()[:3] == ["hello", "1", "3"]
+    assert "TERMINATING" in kubectl("get", "spa", "-o", "wide").stdout
+    kubectl("create", "configmap", "data", "--from-literal=a=b")
+    assert kubectl("get", "configmaps", "--no-headers").stdout.split()[:2] == ["data", "1"]
+    assert kubectl("get", "pods").stderr.startswith("No resources found in ")
+
+
+def test_a_watch_ends_with_what_it_waits_for(kubectl: Kubectl) -> None:
+    kubectl("apply", "-f", "-", stdin=MANIFEST)
+    assert kubectl("wait", "spa/hello", "--for=jsonpath={.spec.stageMaxScale}=3", "--timeout=10s").returncode == 0
+    assert kubectl("delete", "spa", "hello", "--wait").stdout.startswith("stagepodautoscaler.serving.knative.dev")
+    assert kubectl("get", "spa", "hello").stderr == (
+        'Error from server (NotFound): stagepodautoscalers.serving.knative.dev "hello" not found\n'
+    )
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        ["--type", "merge", "-p", '{"spec": {"stageMaxScale": 4}}'],
+        ["--type", "json", "-p", '[{"op": "replace", "path": "/spec/stageMaxScale", "value": 4}]'],
+        ["--subresource", "status", "--type", "merge", "-p", '{"status": {"actualScale": 4}}'],
+    ],
+)
+def test_patches(kubectl: Kubectl, patch: list[str]) -> None:
+    kubectl("apply", "-f", "-", stdin=MANIFEST)
+    assert kubectl("patch", "spa", "hello", *patch).stdout == f"{NAME} patched\n"
+    assert "4" in kubectl("get", "spa", "hello", "-o", "jsonpath={.spec.stageMaxScale}{.status.actualScale}").stdout
+
+
+def test_built_in_kinds_are_applied_and_made(kubectl: Kubectl) -> None:
+    deployment = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web"},
+        "spec": {
+            "selector": {"matchLabels": {"app": "web"}},
+            "template": {
+                "metadata": {"labels": {"app": "web"}},
+                "spec": {"containers": [{"name": "main", "image": "example.com/web:1"}]},
+            },
+        },
+    }
+    text = yaml.safe_dump(deployment)
+    assert kubectl("apply", "-f", "-", stdin=text).stdout == "deployment.apps/web created\n"
+    assert kubectl("apply", "-f", "-", stdin=text).stdout == "deployment.apps/web unchanged\n"
+    assert (
+        kubectl("apply", "-f", "-", stdin=text.replace("web:1", "web:2")).stdout == "deployment.apps/web configured\n"
+    )
+    assert kubectl("create", "serviceaccount", "loop").stdout == "serviceaccount/loop created\n"
+    assert kubectl("create", "secret", "generic", "key", "--from-literal=a=b").stdout == "secret/key created\n"
+    refused = kubectl("create", "deployment", "other", "--image=example.com/web:1")
+    assert "the sandbox reads protobuf of ConfigMap, Namespace, Secret, ServiceAccount alone" in refused.stderr
+
+
+def test_describe_explain_label_and_whoami(kubectl: Kubectl) -> None:
+    kubectl("apply", "-f", "-", stdin=MANIFEST)
+    assert "Stage Max Scale:  3" in kubectl("describe", "spa", "hello").stdout
+    assert "stageMinScale\t<integer>" in kubectl("explain", "spa.spec").stdout
+    assert "containers\t<[]Container>" in kubectl("explain", "pod.spec").stdout or kubectl("explain", "pod.spec").stdout
+    assert kubectl("label", "spa", "hello", "a=b").stdout == f"{NAME} labeled\n"
+    assert "Username    sandbox-admin" in kubectl("auth", "whoami").stdout
+    as_account = kubectl("auth", "whoami", "--as", "system:serviceaccount:here:loop").stdout
+    assert "system:serviceaccounts:here" in as_account
