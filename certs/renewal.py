@@ -1,8 +1,9 @@
 """Carrying out what the rotation decided, one action at a time, until there is nothing to do now."""
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from typing import Final, Protocol
 
 from certs.authority import make_authority
 from certs.bundle import read_bundle, write_bundle
@@ -10,10 +11,49 @@ from certs.contents import Contents, signing_authority
 from certs.errors import CertificateError, StoreConflict
 from certs.leaf import make_leaf, normal_host
 from certs.pair import read_certificate
-from certs.rotation import Action, MakeAuthority, MakeLeaf, Publish, Terms, Wait, World, WriteBundle, next_action
+from certs.rotation import (
+    Action,
+    MakeAuthority,
+    MakeLeaf,
+    Publish,
+    Terms,
+    Wait,
+    World,
+    WriteBundle,
+    next_action,
+    servers_matter,
+)
 from certs.store import Store
 
-_MOST_ACTIONS = 8
+_MOST_ACTIONS: Final = 8
+
+Served = Mapping[str, bytes | None]
+"""Name of each server to the certificate (PEM) that it shows, None for one that shows none."""
+
+
+class Clients(Protocol):
+    """Those who verify the servers, and the places that tell them which authorities to trust."""
+
+    def look(self) -> World:
+        """What the places hold; who serves is left out."""
+        ...
+
+    def publish(self, bundle: bytes) -> None:
+        """Make every place hold this bundle; raises StoreConflict when one has changed since the last look."""
+        ...
+
+
+class StoreReaders:
+    """Clients that read the bundle from the store itself."""
+
+    def look(self) -> World:
+        return World()
+
+    def publish(self, bundle: bytes) -> None:
+        """Nobody waits for it."""
+
+
+_STORE_READERS: Final = StoreReaders()
 
 
 def renew(
@@ -21,30 +61,36 @@ def renew(
     hosts: Iterable[str],
     now: datetime,
     terms: Terms,
-    observe: Callable[[], World] = World,
-    publish: Callable[[bytes], None] = lambda bundle: None,
+    clients: Clients = _STORE_READERS,
+    servers: Callable[[], Served | None] = lambda: None,
 ) -> tuple[list[Action], Wait]:
     """Decide and act until the decision is to wait; the actions taken, and what is waited for.
 
-    ``observe`` looks at the world anew before each decision; ``publish`` hands a bundle to the clients. When somebody
-    else writes the store first, theirs is read and decided on. Raises CertificateError, StoreError.
+    The world is looked at anew before each decision, the servers only where they matter. When somebody else writes
+    first, theirs is read and decided on. Raises CertificateError, StoreError, and what ``clients`` and ``servers`` do.
     """
     names = tuple(hosts)
     taken: list[Action] = []
     for _ in range(_MOST_ACTIONS):
+        # The places before the store: so no bundle is published over a newer one that was stored in between.
+        world = clients.look()
         contents, version = store.read()
-        action = next_action(contents, observe(), names, now, terms)
+        if servers_matter(contents, world):
+            world = dataclasses.replace(world, served=servers())
+        action = next_action(contents, world, names, now, terms)
         if isinstance(action, Wait):
             return taken, action
-        if isinstance(action, Publish):
-            publish(action.bundle)
-        else:
-            try:
+        try:
+            if isinstance(action, Publish):
+                clients.publish(action.bundle)
+            else:
                 store.write(carry_out(action, contents, names, now, terms), version)
-            except StoreConflict:
-                continue
+        except StoreConflict:
+            continue
         taken.append(action)
-    raise CertificateError(f"no rest after {_MOST_ACTIONS} actions; the last: {taken[-1] if taken else 'lost a race'}")
+    raise CertificateError(
+        f"no rest after {_MOST_ACTIONS} tries; the last: {taken[-1].reason if taken else 'lost a race'}"
+    )
 
 
 def carry_out(

@@ -35,8 +35,8 @@ class World:
 
     ``published``: the bundle found at each place that clients read it from (the webhook configurations' caBundle);
     empty when the store itself is what they read. ``published_at``: when that last changed, None when not known.
-    ``served``: address of each server to the certificate (PEM) that a probe of it got, None for a probe that failed;
-    None altogether when it is not known who serves.
+    ``served``: name of each server to the certificate (PEM) that a probe of it got, None for a probe that failed;
+    None altogether when it is not known who serves. It need only be known where ``servers_matter``.
     """
 
     published: tuple[bytes, ...] = ()
@@ -98,13 +98,16 @@ def next_action(contents: Contents, world: World, hosts: Iterable[str], now: dat
     bundle = write_bundle([signer, *trusted])
     if bundle != contents.ca_certificates:
         return WriteBundle("the bundle is not the trusted authorities, the signing one first", bundle)
+    needed = _needed(trusted, world)
+    if needed:
+        return WriteBundle("servers show leaves of an authority that only clients know", bundle + write_bundle(needed))
     if any(place != bundle for place in world.published):
         return Publish("clients do not read the stored bundle", bundle)
-    settled = world.published_at + terms.settle if world.published_at else now
     problem = _leaf_problem(contents, signer, wanted, now)
-    if problem and now < settled <= now + terms.settle:
-        return Wait(f"clients are reading the new bundle; then a new leaf: {problem}", settled)
     if problem:
+        settled = world.published_at + terms.settle if world.published_at else now
+        if now < settled <= now + terms.settle and _takes_over(contents, signer, trusted, now):
+            return Wait(f"clients are reading the new bundle; then a new leaf: {problem}", settled)
         return MakeLeaf(problem)
     leaf_due = renewal_time(read_certificate(contents.certificate))
     if len(trusted) > 1:
@@ -113,6 +116,12 @@ def next_action(contents: Contents, world: World, hosts: Iterable[str], now: dat
     if leaf_due <= authority_due:
         return Wait("then a new leaf, at two thirds of its life", leaf_due)
     return Wait("then a new authority, at two thirds of its life", authority_due)
+
+
+def servers_matter(contents: Contents, world: World) -> bool:
+    """Whether the next action may depend on what the servers show: while authorities are to be dropped."""
+    trusted = read_bundle(contents.ca_certificates)
+    return len(trusted) > 1 or bool(_only_published(trusted, world))
 
 
 def renewal_time(certificate: x509.Certificate) -> datetime:
@@ -130,6 +139,29 @@ def _authority_problem(signer: x509.Certificate | None, now: datetime) -> str:
     if signer is None:
         return "there is no authority whose key is stored"
     return _time_problem("authority", signer, now)
+
+
+def _only_published(trusted: tuple[x509.Certificate, ...], world: World) -> list[x509.Certificate]:
+    """The authorities that clients trust although they are not stored."""
+    found = [each for place in world.published for each in read_bundle(place) if each not in trusted]
+    return list(dict.fromkeys(found))
+
+
+def _needed(trusted: tuple[x509.Certificate, ...], world: World) -> list[x509.Certificate]:
+    """Those of them that some server still lives by: the store was replaced, by an old copy of itself for example."""
+    shown = [each for each in (world.served or {}).values() if each is not None]
+    return [each for each in _only_published(trusted, world) if any(_shows_leaf_of(one, each) for one in shown)]
+
+
+def _takes_over(
+    contents: Contents, signer: x509.Certificate, trusted: tuple[x509.Certificate, ...], now: datetime
+) -> bool:
+    """Whether servers may still live by another authority than the one that will sign the next leaf.
+
+    Where none do, as at the first start, waiting for clients would help nobody.
+    """
+    others = [each for each in trusted if each != signer and now < each.not_valid_after_utc]
+    return bool(others) and not _shows_leaf_of(contents.certificate, signer)
 
 
 def _leaf_problem(contents: Contents, signer: x509.Certificate, wanted: frozenset[str], now: datetime) -> str:
@@ -171,16 +203,24 @@ def _retire(
         if leaf_due <= max(ends):
             return Wait("then a new leaf, at two thirds of its life", leaf_due)
         return Wait("then the old authority has expired; who serves is not known", max(ends))
-    behind = sorted(address for address, shown in world.served.items() if not _shows_leaf_of(shown, signer))
+    # A server that does not answer is waited for only as long as the old authority could be of use to it.
+    of_use = any(now < each.not_valid_after_utc for each in trusted if each != signer)
+    behind = sorted(
+        name
+        for name, shown in world.served.items()
+        if not _shows_leaf_of(shown, signer) and (of_use or shown is not None)
+    )
     if behind:
-        return Wait(f"no leaf of the new authority yet at {', '.join(behind)}", now + terms.probe_again)
+        waited = now - world.published_at if world.published_at else timedelta()
+        again = now + max(terms.probe_again, waited / 10)
+        return Wait(f"no leaf of the new authority yet at {', '.join(behind)}", again)
     return WriteBundle("every server shows a leaf of the new authority", write_bundle([signer]))
 
 
-def _shows_leaf_of(shown: bytes | None, signer: x509.Certificate) -> bool:
-    if shown is None:
+def _shows_leaf_of(shown: bytes | None, authority: x509.Certificate) -> bool:
+    if not shown:
         return False
     try:
-        return is_issued_by(read_certificate(shown), signer)
+        return is_issued_by(read_certificate(shown), authority)
     except CertificateError:
         return False

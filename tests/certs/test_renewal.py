@@ -2,14 +2,16 @@
 
 import dataclasses
 import itertools
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from certs.bundle import read_bundle
 from certs.contents import Contents
 from certs.errors import CertificateError, StoreConflict
-from certs.pair import prove
+from certs.pair import prove, read_certificate
 from certs.renewal import carry_out, renew
 from certs.rotation import MakeAuthority, MakeLeaf, Publish, Wait, World, next_action
 from tests.certs.world import DAY, HOSTS, START, TERMS, authority, contents, leaf, verifies
@@ -33,7 +35,7 @@ class MemoryStore:
         self.stored = new
 
 
-OLD = authority()
+OLD, OTHER = authority(), authority()
 GOOD = contents(OLD, leaf(OLD))
 
 
@@ -61,26 +63,89 @@ def test_the_loser_of_a_race_takes_what_won() -> None:
     assert store.stored == GOOD
 
 
+class Places:
+    """Clients with one place that tells them whom to trust; ``rival`` puts another bundle there right before ours."""
+
+    def __init__(self, store: MemoryStore, bundle: bytes, rival: bytes | None = None, deaf: bool = False) -> None:
+        self.bundle = bundle
+        self.leaf_at_publication: list[bytes] = []
+        self._store = store
+        self._rival = rival
+        self._deaf = deaf
+        self._looked_at = b""
+
+    def look(self) -> World:
+        self._looked_at = self.bundle
+        return World(published=(self.bundle,))
+
+    def publish(self, bundle: bytes) -> None:
+        if self._rival is not None:
+            self.bundle, self._rival = self._rival, None
+        if self.bundle != self._looked_at:
+            raise StoreConflict("changed by somebody else")
+        self.leaf_at_publication.append(self._store.stored.certificate)
+        if not self._deaf:
+            self.bundle = bundle
+
+
+TURNED = START + 60 * DAY
+"""When the authority is due."""
+
+
 def test_the_bundle_is_published_before_the_leaf_is_made() -> None:
     store = MemoryStore(GOOD)
-    now = START + 60 * DAY
-    published = [GOOD.ca_certificates]
-    leaf_at_publication = []
-
-    def publish(bundle: bytes) -> None:
-        leaf_at_publication.append(store.stored.certificate)
-        published.append(bundle)
-
-    taken, _ = renew(store, HOSTS, now, TERMS, lambda: World(published=(published[-1],)), publish)
+    places = Places(store, GOOD.ca_certificates)
+    shown = {"a": GOOD.certificate}
+    taken, _ = renew(store, HOSTS, TURNED, TERMS, places, lambda: shown)
     assert [type(action) for action in taken] == [MakeAuthority, Publish, MakeLeaf]
-    assert leaf_at_publication == [GOOD.certificate]
-    assert verifies(GOOD.certificate, published[-1])
-    assert verifies(store.stored.certificate, published[-1])
+    assert places.leaf_at_publication == [GOOD.certificate]
+    assert verifies(GOOD.certificate, places.bundle)
+    assert verifies(store.stored.certificate, places.bundle)
+
+
+def test_a_place_that_changed_meanwhile_is_looked_at_again() -> None:
+    store = MemoryStore(GOOD)
+    places = Places(store, b"", rival=b"theirs")
+    taken, _ = renew(store, HOSTS, START, TERMS, places)
+    assert [type(action) for action in taken] == [Publish]
+    assert places.bundle == GOOD.ca_certificates
 
 
 def test_publishing_that_has_no_effect_is_not_tried_for_ever() -> None:
-    with pytest.raises(CertificateError, match="no rest"):
-        renew(MemoryStore(GOOD), HOSTS, START, TERMS, lambda: World(published=(b"",)))
+    store = MemoryStore(GOOD)
+    with pytest.raises(CertificateError, match="no rest after 8 tries; the last: clients do not read"):
+        renew(store, HOSTS, START, TERMS, Places(store, b"", deaf=True))
+
+
+@pytest.mark.parametrize(
+    ("bundle", "asked"),
+    [
+        (GOOD.ca_certificates, 0),
+        (b"", 0),
+        (GOOD.ca_certificates + OTHER.certificate, 1),
+    ],
+    ids=["all is well", "clients know nobody", "clients know one more"],
+)
+def test_servers_are_asked_only_where_it_matters(bundle: bytes, asked: int) -> None:
+    store = MemoryStore(GOOD)
+    questions = []
+
+    def servers() -> dict[str, bytes | None]:
+        questions.append(1)
+        return {"a": GOOD.certificate}
+
+    renew(store, HOSTS, START, TERMS, Places(store, bundle), servers)
+    assert len(questions) == asked
+
+
+def test_an_old_copy_put_back_costs_no_server_its_trust() -> None:
+    """Servers keep their last good pair where the stored one has expired; clients are to trust both meanwhile."""
+    newer = contents(OTHER, leaf(OTHER, START + 40 * DAY))
+    store = MemoryStore(GOOD)
+    places = Places(store, newer.ca_certificates)
+    renew(store, HOSTS, START + 40 * DAY, TERMS, places, lambda: {"a": newer.certificate})
+    assert verifies(newer.certificate, places.bundle)
+    assert verifies(store.stored.certificate, places.bundle)
 
 
 def test_no_leaf_without_an_authority() -> None:
@@ -122,22 +187,71 @@ def test_whatever_is_stored_ends_well(damage: dict[str, str], days: int) -> None
 @given(st.lists(st.tuples(st.booleans(), st.booleans(), st.sampled_from([1, 4])), min_size=1, max_size=12))
 def test_every_client_can_verify_every_server_at_every_moment(pattern: list[tuple[bool, bool, int]]) -> None:
     """Many renewals; servers load the stored leaf when the pattern says, and clients hold what was published last."""
-    store = MemoryStore(Contents())
-    renew(store, HOSTS, START, TERMS)
-    published, published_at = store.stored.ca_certificates, START
-    served = dict.fromkeys(("a:1", "b:1"), store.stored.certificate)
-    now, authorities = START, {store.stored.ca_key}
+    cluster = Cluster()
     for first, second, days in itertools.islice(itertools.cycle([*pattern, (True, True, 4)]), 400):
-        if now > START + 200 * DAY:
+        if cluster.now > START + 200 * DAY:
             break
-        served |= {name: store.stored.certificate for name, loads in (("a:1", first), ("b:1", second)) if loads}
-        action = next_action(store.stored, World((published,), published_at, served), HOSTS, now, TERMS)
+        cluster.load({"a:1": first, "b:1": second})
+        wait = cluster.act(0)
+        if wait is not None:
+            cluster.now = max(cluster.now, min(wait.until, cluster.now + days * DAY))
+        cluster.check()
+    assert len(cluster.authorities) >= 4
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.booleans(), st.sampled_from([-4000, -61, -25, -1, 0, 1, 25, 61, 4000])),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_a_clock_that_jumps_breaks_no_trust(pattern: list[tuple[bool, bool, int]]) -> None:
+    """The clock of the one who decides is off by so many days for a while; it is right again at the end."""
+    cluster = Cluster()
+    for first, second, off in pattern:
+        cluster.load({"a:1": first, "b:1": second})
+        cluster.act(off)
+        cluster.now += timedelta(minutes=1)
+        cluster.check()
+    for _ in range(30):
+        cluster.act(0)
+        cluster.load({"a:1": True, "b:1": True})
+        cluster.now += timedelta(minutes=1)
+        cluster.check()
+    assert set(cluster.served.values()) == {cluster.store.stored.certificate}
+    assert len(read_bundle(cluster.published)) == 1
+
+
+class Cluster:
+    """Two servers that keep their last good leaf, clients, and one who decides, by a clock of their own."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore(Contents())
+        renew(self.store, HOSTS, START, TERMS)
+        self.now = START
+        self.published, self.published_at = self.store.stored.ca_certificates, START
+        self.served = dict.fromkeys(("a:1", "b:1"), self.store.stored.certificate)
+        self.authorities = {self.store.stored.ca_key}
+
+    def load(self, which: dict[str, bool]) -> None:
+        leaf = read_certificate(self.store.stored.certificate)
+        if leaf.not_valid_before_utc <= self.now < leaf.not_valid_after_utc:
+            self.served |= {name: self.store.stored.certificate for name, loads in which.items() if loads}
+
+    def act(self, off: int) -> Wait | None:
+        now = self.now + off * DAY
+        world = World((self.published,), self.published_at + off * DAY, self.served)
+        action = next_action(self.store.stored, world, HOSTS, now, TERMS)
         if isinstance(action, Wait):
-            now = max(now, min(action.until, now + days * DAY))
-        elif isinstance(action, Publish):
-            published, published_at = action.bundle, now
+            return action
+        if isinstance(action, Publish):
+            self.published, self.published_at = action.bundle, self.now
         else:
-            store.stored = carry_out(action, store.stored, HOSTS, now, TERMS)
-        authorities.add(store.stored.ca_key)
-        assert all(verifies(shown, published) for shown in served.values())
-    assert len(authorities) >= 4
+            self.store.stored = carry_out(action, self.store.stored, HOSTS, now, TERMS)
+        self.authorities.add(self.store.stored.ca_key)
+        return None
+
+    def check(self) -> None:
+        assert all(verifies(shown, self.published) for shown in self.served.values())

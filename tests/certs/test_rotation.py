@@ -61,6 +61,38 @@ ROWS = [
     Row("one of two places knows it", OVERLAP, World((BOTH, OLD.certificate)), TURNED, Publish, "do not read"),
     Row("one place is empty", OVERLAP, World((BOTH, b"")), TURNED, Publish, "do not read"),
     Row("clients just got both", OVERLAP, World((BOTH,), TURNED), TURNED, Wait, "reading the new bundle"),
+    Row(
+        "clients just got both, and there is no leaf",
+        dataclasses.replace(OVERLAP, certificate=b"", key=b""),
+        World((BOTH,), TURNED),
+        TURNED,
+        Wait,
+        "reading the new bundle",
+    ),
+    Row(
+        "clients just got the first one of all",
+        dataclasses.replace(GOOD, certificate=b"", key=b""),
+        World((OLD.certificate,), START),
+        START,
+        MakeLeaf,
+        "there is no leaf",
+    ),
+    Row(
+        "clients just got both, and the old one has expired",
+        OVERLAP,
+        World((BOTH,), START + 91 * DAY),
+        START + 91 * DAY,
+        MakeLeaf,
+        "not of the signing authority",
+    ),
+    Row(
+        "clients just got both, and the leaf is of the new one already",
+        contents(NEW, leaf(NEW, TURNED, hosts=("a",)), OLD),
+        World((BOTH,), TURNED),
+        TURNED,
+        MakeLeaf,
+        "the leaf is for a",
+    ),
     Row("clients have read both", OVERLAP, SETTLED, TURNED, MakeLeaf, "not of the signing authority"),
     Row("when they got both is not known", OVERLAP, World((BOTH,)), TURNED, MakeLeaf, "not of the signing authority"),
     Row(
@@ -94,6 +126,22 @@ ROWS = [
         TURNED,
         Wait,
         "no leaf of the new authority yet at a:1",
+    ),
+    Row(
+        "one server is behind, and the old one has expired",
+        contents(NEW, leaf(NEW, START + 91 * DAY), OLD),
+        dataclasses.replace(SETTLED, served={"a:1": LATE_OLD_LEAF.certificate}),
+        START + 91 * DAY,
+        Wait,
+        "no leaf of the new authority yet at a:1",
+    ),
+    Row(
+        "one server does not answer, and the old one has expired",
+        contents(NEW, leaf(NEW, START + 91 * DAY), OLD),
+        dataclasses.replace(SETTLED, served={"a:1": None}),
+        START + 91 * DAY,
+        WriteBundle,
+        "every server",
     ),
     Row(
         "every server shows a new leaf",
@@ -131,6 +179,22 @@ ROWS = [
         "clients still know the old one",
         contents(NEW, NEW_LEAF),
         World((BOTH,)),
+        TURNED,
+        Publish,
+        "do not read",
+    ),
+    Row(
+        "clients know one more, by whom a server lives",
+        contents(NEW, NEW_LEAF),
+        World((BOTH,), served={"a:1": LATE_OLD_LEAF.certificate}),
+        TURNED,
+        WriteBundle,
+        "that only clients know",
+    ),
+    Row(
+        "clients know one more, by whom no server lives",
+        contents(NEW, NEW_LEAF),
+        World((BOTH,), served={"a:1": NEW_LEAF.certificate, "b:1": None}),
         TURNED,
         Publish,
         "do not read",
@@ -210,6 +274,23 @@ def test_a_deleted_store_keeps_what_clients_trust() -> None:
     action = next_action(Contents(), World(published=(OLD.certificate,)), HOSTS, START, TERMS)
     assert isinstance(action, MakeAuthority)
     assert action.trusted == OLD.certificate
+
+
+def test_what_servers_live_by_is_trusted_beside_the_rest() -> None:
+    world = World((FOREIGN.certificate + OLD.certificate,), served={"a:1": OLD_LEAF.certificate})
+    action = next_action(contents(NEW, NEW_LEAF), world, HOSTS, TURNED, TERMS)
+    assert isinstance(action, WriteBundle)
+    assert action.bundle == BOTH
+
+
+@pytest.mark.parametrize(
+    ("since", "seconds"), [(None, 5), (timedelta(), 5), (timedelta(seconds=49), 5), (timedelta(hours=1), 360)]
+)
+def test_a_server_that_stays_behind_is_asked_more_and_more_rarely(since: timedelta | None, seconds: int) -> None:
+    world = World((BOTH,), TURNED - since if since is not None else None, {"a:1": None})
+    action = next_action(contents(NEW, NEW_LEAF, OLD), world, HOSTS, TURNED, TERMS)
+    assert isinstance(action, Wait)
+    assert action.until == TURNED + timedelta(seconds=seconds)
 
 
 def test_dropping_leaves_the_signing_authority_alone() -> None:

@@ -97,6 +97,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     certificates.add_argument(
         "--webhook-port", type=_port, default=8443, metavar="P", help="the port they serve on (%(default)s)"
     )
+    certificates.add_argument(
+        "--ca-settle",
+        type=_seconds,
+        default=30.0,
+        metavar="S",
+        help="seconds that API servers may take to hear of a new caBundle (30)",
+    )
     tell = parser.add_argument_group("pages and logs")
     tell.add_argument("--metrics-port", type=_port, metavar="P", help="serve /healthz, /readyz and /metrics there")
     tell.add_argument("--metrics-host", default="127.0.0.1", metavar="H", help="address for them (%(default)s)")
@@ -143,18 +150,21 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _keeper(process: "LoopProcess", arguments: argparse.Namespace) -> "CertificateKeeper":
+    from datetime import timedelta
+
+    from certs.rotation import Terms
     from webhook.cluster.clock import SystemClock
     from webhook.server.certificate_keeper import KeeperOptions, make_keeper
-    from webhook.server.registration import FIELD_MANAGER
+    from webhook.server.registration import CONFIGURATIONS, FIELD_MANAGER
 
     namespace, name = arguments.cert_secret
+    terms = Terms(settle=timedelta(seconds=arguments.ca_settle))
     keeper = make_keeper(
         process.fenced_client(FIELD_MANAGER),
         SystemClock(),
         name,
-        arguments.webhook_configuration or ("mutate.stagegate.dev", "validate.stagegate.dev"),
-        arguments.webhook_port,
-        KeeperOptions(namespace, selector=arguments.webhook_pods),
+        arguments.webhook_configuration or CONFIGURATIONS,
+        KeeperOptions(namespace, arguments.webhook_pods, arguments.webhook_port, terms),
     )
     keeper.expose(process.metrics.registry)
     return keeper

@@ -2,35 +2,35 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Final, Protocol
+from datetime import timedelta
+from typing import Final, Protocol
 
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry
 
-from certs.contents import Contents, signing_authority
+from certs.contents import Contents
 from certs.errors import CertificateError, StoreError
+from certs.leaf import hosts_of
 from certs.pair import read_certificate
-from certs.probe import probe
-from certs.renewal import renew
-from certs.rotation import Terms, World
+from certs.renewal import Served, renew
+from certs.rotation import Action, Terms, Wait, World
 from certs.store import Store
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
 from webhook.cluster.errors import ApiError
 from webhook.cluster.reflector import Reflector
-from webhook.cluster.resource import PODS, SECRETS, Resource
+from webhook.cluster.resource import SECRETS, Resource
 from webhook.cluster.store import Store as LocalStore
 from webhook.cluster.trim import only
+from webhook.server.keeper_metrics import KeeperCollector, KeeperState
 from webhook.server.registration import Registered, Registration, registrations_of
 from webhook.server.secret_store import SecretStore
+from webhook.server.serving_pods import PORT, SELECTOR, ServingPods, prober
 
 _LOG: Final = logging.getLogger("stagegate.certificates")
-_PROBE_SECONDS: Final = 2.0
-
-Probe = Callable[[str], bytes | None]
-"""The certificate (PEM) that the server at an address shows, None when it shows none."""
+_BREATH_SECONDS: Final = 0.2
+"""The least time between two looks: somebody who undoes what is written here is not answered faster than that."""
 
 
 class Watch(Protocol):
@@ -42,27 +42,18 @@ class Watch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class KeeperOptions:
-    """``selector`` finds the pods that serve. The last two are in seconds.
+    """``selector`` finds the pods that serve, on ``port``. The last two are in seconds.
 
-    ``hosts`` are served besides those that the registration names; ``again`` is waited after an error, and
-    ``at_most`` before everything is looked at again although nothing seems to have changed.
+    ``again`` is waited after an error, and ``at_most`` before everything is looked at again although nothing seems to
+    have changed.
     """
 
     namespace: str
-    selector: str = "app.kubernetes.io/name=stagegate-webhook"
-    hosts: frozenset[str] = frozenset()
+    selector: str = SELECTOR
+    port: int = PORT
     terms: Terms = field(default_factory=Terms)
     again: float = 5.0
     at_most: float = 600.0
-
-
-@dataclass(frozen=True, slots=True)
-class KeeperState:
-    """For metrics: when leaf and authority end, and the last error; empty when all is well."""
-
-    leaf_not_after: datetime | None = None
-    authority_not_after: datetime | None = None
-    error: str = ""
 
 
 class CertificateKeeper:
@@ -70,24 +61,24 @@ class CertificateKeeper:
 
     def __init__(
         self,
-        client: Client,
         store: Store,
         registration: Registration,
-        probe: Probe,
+        servers: Callable[[], Served],
         clock: Clock,
         options: KeeperOptions,
     ) -> None:
-        self._client = client
         self._store = store
         self._registration = registration
-        self._probe = probe
+        self._servers = servers
         self._clock = clock
         self._options = options
+        self._clients = RegisteredClients(registration, clock, self._go_on)
         self._awake = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._said = ""
         self.watches: tuple[Watch, ...] = ()
-        self.state = KeeperState()
+        self.state: KeeperState | None = None
 
     def start(self) -> None:
         for watch in self.watches:
@@ -96,6 +87,7 @@ class CertificateKeeper:
         self._thread.start()
 
     def stop(self) -> None:
+        """End the thread; what it is writing is finished, unless that takes more than five seconds."""
         self._stopping.set()
         self._awake.set()
         for watch in self.watches:
@@ -104,14 +96,8 @@ class CertificateKeeper:
             self._thread.join(5.0)
 
     def expose(self, registry: CollectorRegistry) -> None:
-        """Add when leaf and authority end, and whether the last look failed, to these metrics."""
-        ends = Gauge(
-            "stagegate_certificates_not_after_seconds", "Unix time at which each ends", ["what"], registry=registry
-        )
-        ends.labels("leaf").set_function(lambda: _seconds(self.state.leaf_not_after))
-        ends.labels("authority").set_function(lambda: _seconds(self.state.authority_not_after))
-        failed = Gauge("stagegate_certificates_error", "1 while the certificates cannot be seen to", registry=registry)
-        failed.set_function(lambda: float(bool(self.state.error)))
+        """Add the state to these metrics."""
+        registry.register(KeeperCollector(lambda: self.state))
 
     def wake(self) -> None:
         """Something has changed that the certificates depend on."""
@@ -119,61 +105,103 @@ class CertificateKeeper:
 
     def step(self) -> float:
         """Do what is due now; answers the seconds until the next look."""
+        now = self._clock.now()
         try:
-            registered = self._registration.read()
-            taken, wait = renew(
-                self._store,
-                hosts_for(registered, self._options),
-                self._clock.now(),
-                self._options.terms,
-                self._observe,
-                self._registration.publish,
-            )
-            contents, _ = self._store.read()
+            stored, _ = self._store.read()
+            hosts = hosts_for(self._registration.read(), stored, self._options.namespace)
+            taken, wait = renew(self._store, hosts, now, self._options.terms, self._clients, self._servers)
+            stored, _ = self._store.read()
         except (CertificateError, StoreError, ApiError) as problem:
-            if str(problem) != self.state.error:
-                _LOG.warning("%s", problem)
-            self.state = KeeperState(self.state.leaf_not_after, self.state.authority_not_after, str(problem))
-            return self._options.again
-        for action in taken:
-            _LOG.info("%s: %s", type(action).__name__, action.reason)
-        self.state = state_of(contents)
+            return self._failed(problem)
+        self._tell(taken, wait)
+        self.state = (self.state or KeeperState()).after(stored)
         return min(max((wait.until - self._clock.now()).total_seconds(), 1.0), self._options.at_most)
 
-    def _observe(self) -> World:
-        pods = self._client.list(PODS, self._options.namespace, label_selector=self._options.selector)
-        addresses = addresses_of(pods.get("items") or ())
-        return world_of(self._registration.read(), {address: self._probe(address) for address in addresses})
+    def _tell(self, taken: list[Action], wait: Wait) -> None:
+        for action in taken:
+            _LOG.info("%s: %s", _DONE[type(action).__name__], action.reason)
+        if wait.reason != self._said or taken:
+            _LOG.info("nothing to do before %s: %s", f"{wait.until:%FT%TZ}", wait.reason)
+        self._said = wait.reason
+
+    def _failed(self, problem: Exception, *, trace: bool = False) -> float:
+        """Note the problem, tell it unless it was told last time; answers the seconds until the next look."""
+        before = self.state or KeeperState()
+        self.state = before.failed(problem, self._clock.now())
+        if self.state.error != before.error:
+            _LOG.warning("the certificates cannot be seen to: %s", problem, exc_info=problem if trace else None)
+        return self._options.again
+
+    def _go_on(self) -> None:
+        if self._stopping.is_set():
+            raise Stopped
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._awake.clear()
             try:
                 seconds = self.step()
-            except Exception:
-                _LOG.exception("certificates were not seen to")
-                seconds = self._options.again
+            except Stopped:
+                return
+            except Exception as problem:
+                seconds = self._failed(problem, trace=True)
+            self._stopping.wait(_BREATH_SECONDS)
             self._awake.wait(seconds)
 
 
+_DONE: Final = {
+    "MakeAuthority": "made a new authority",
+    "WriteBundle": "stored another bundle of authorities",
+    "Publish": "published the stored bundle",
+    "MakeLeaf": "made a new leaf",
+}
+
+
+class Stopped(Exception):
+    """The keeper is to do nothing more."""
+
+
+class RegisteredClients:
+    """The API servers as clients: what the configurations tell them to trust, and since when.
+
+    Since when is measured by our own clock, from the moment at which it was first seen: another machine's clock says
+    nothing about how long ago something was, and a leader that has just begun waits once more at worst.
+    """
+
+    def __init__(self, registration: Registration, clock: Clock, go_on: Callable[[], None] = lambda: None) -> None:
+        self._registration = registration
+        self._clock = clock
+        self._go_on = go_on
+        self._registered: tuple[Registered, ...] = ()
+        self._seen: tuple[tuple[bytes, ...], float] = (), clock.monotonic()
+
+    def look(self) -> World:
+        """What the configurations hold now. Raises ApiError, and Stopped when nothing more is to be done."""
+        self._go_on()
+        self._registered = self._registration.read()
+        bundles = bundles_of(self._registered)
+        if bundles != self._seen[0]:
+            self._seen = bundles, self._clock.monotonic()
+        since = self._clock.now() - timedelta(seconds=self._clock.monotonic() - self._seen[1])
+        return World(published=bundles, published_at=since if bundles else None)
+
+    def publish(self, bundle: bytes) -> None:
+        """Write it into those that were seen last. Raises ApiError, StoreConflict."""
+        self._registration.publish(self._registered, bundle)
+
+
 def make_keeper(
-    client: Client,
-    clock: Clock,
-    secret: str,
-    configurations: Iterable[str],
-    port: int,
-    options: KeeperOptions,
+    client: Client, clock: Clock, secret: str, configurations: Iterable[str], options: KeeperOptions
 ) -> CertificateKeeper:
     """A keeper of a Secret in the options' namespace, woken when that or one of the configurations changes.
 
-    ``client`` has the registration's field manager; ``port`` is the one that the pods serve on.
+    ``client`` has the registration's field manager.
     """
     names = tuple(configurations)
     keeper = CertificateKeeper(
-        client,
         SecretStore(client, options.namespace, secret),
         Registration(client, names),
-        lambda address: shown_at(address, port),
+        ServingPods(client, options.namespace, options.selector, prober(options.port)).shown,
         clock,
         options,
     )
@@ -197,46 +225,21 @@ def make_keeper(
     return keeper
 
 
-def shown_at(address: str, port: int) -> bytes | None:
-    """The certificate that a server shows, None when it shows none within two seconds."""
+def bundles_of(registered: Iterable[Registered]) -> tuple[bytes, ...]:
+    """What each webhook of each configuration is told to trust."""
+    return tuple(bundle for one in registered for bundle in one.bundles.values())
+
+
+def hosts_for(registered: Iterable[Registered], stored: Contents, namespace: str) -> frozenset[str]:
+    """Whom the leaf has to be for: whom the API server asks for.
+
+    While no configuration is there to say so, whom the stored leaf is for; without one, the Service of a plain install.
+    """
+    named = frozenset(host for one in registered for host in one.hosts)
+    if named:
+        return named
     try:
-        return probe(address, port, _PROBE_SECONDS)
+        before = hosts_of(read_certificate(stored.certificate))
     except CertificateError:
-        return None
-
-
-def hosts_for(registered: Iterable[Registered], options: KeeperOptions) -> frozenset[str]:
-    """Whom the leaf has to be for: all that the API server asks for, and all that were asked for here."""
-    named = frozenset().union(*(one.hosts for one in registered), options.hosts)
-    return named or frozenset({f"stagegate-webhook.{options.namespace}.svc"})
-
-
-def addresses_of(pods: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The addresses of the pods that may answer calls: those that have one and have not ended."""
-    statuses = [pod.get("status") or {} for pod in pods]
-    ended = ("Succeeded", "Failed")
-    return sorted({s["podIP"] for s in statuses if s.get("podIP") and s.get("phase") not in ended})
-
-
-def world_of(registered: Iterable[Registered], served: Mapping[str, bytes | None]) -> World:
-    """What the rotation has to know beyond the store."""
-    registered = tuple(registered)
-    times = [one.published_at for one in registered if one.published_at is not None]
-    return World(
-        published=tuple(bundle for one in registered for bundle in one.bundles.values()),
-        published_at=max(times, default=None),
-        served=served,
-    )
-
-
-def state_of(contents: Contents) -> KeeperState:
-    """When what is stored ends."""
-    authority = signing_authority(contents)
-    return KeeperState(
-        read_certificate(contents.certificate).not_valid_after_utc,
-        read_certificate(authority.certificate).not_valid_after_utc if authority else None,
-    )
-
-
-def _seconds(time: datetime | None) -> float:
-    return time.timestamp() if time is not None else 0.0
+        before = frozenset()
+    return before or frozenset({f"stagegate-webhook.{namespace}.svc"})

@@ -1,23 +1,30 @@
 """The served pair in the cluster: a Secret, watched."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
+from certs.contents import CERTIFICATE, KEY
 from certs.context import LiveContext
 from certs.errors import CertificateError
 from certs.pair import Pair
+from webhook.api.wire import Wire
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
 from webhook.cluster.reflector import Reflector
 from webhook.cluster.resource import SECRETS
 from webhook.cluster.store import Store
-from webhook.server.secret_store import contents_of
+from webhook.cluster.trim import only
+from webhook.server.secret_store import decoded
 from webhook.server.served_pair import ServedPair
 from webhook.server.tally import Tally
 
 
 class PairSecret(ServedPair):
-    """Reads the pair from the local picture of one Secret, which a watch keeps; reading sends nothing."""
+    """Reads the pair from the local picture of one Secret, which a watch keeps; reading sends nothing.
+
+    The authority's key, which is in the same Secret, is not kept.
+    """
 
     def __init__(
         self,
@@ -39,6 +46,8 @@ class PairSecret(ServedPair):
             clock,
             namespace=namespace,
             field_selector=f"metadata.name={name}",
+            trim=served_part,
+            on_contact=self.wake,
         )
 
     @property
@@ -51,10 +60,28 @@ class PairSecret(ServedPair):
     def stop(self) -> None:
         self._reflector.stop()
 
-    def read(self) -> Pair:
-        """What the Secret held when it was last heard of. Raises CertificateError while there is none."""
+    def read(self) -> Pair | None:
+        """What the Secret held when it was last heard of. Raises CertificateError while it holds no pair."""
         secret = self._reflector.store.get(self._namespace, self._name)
-        if secret is None:
-            trouble = self._reflector.trouble
-            raise CertificateError(f"{self.place} is not there yet{f': {trouble}' if trouble else ''}")
-        return contents_of(secret).leaf
+        if secret is not None:
+            return pair_of(self.place, secret["data"])
+        if self._reflector.trouble is not None:
+            raise CertificateError(f"cannot read {self.place}: {self._reflector.trouble}")
+        if not self._reflector.synced:
+            return None
+        where = f"{self._namespace}/{self._name}"
+        raise CertificateError(f"{self.place} does not exist; it is made by: stagegate loop --cert-secret {where}")
+
+
+def served_part(secret: Mapping[str, Any]) -> Wire:
+    """A Secret in wire form without what is not served."""
+    data = secret.get("data") or {}
+    return {**only()(secret), "data": {name: data[name] for name in (CERTIFICATE, KEY) if name in data}}
+
+
+def pair_of(place: str, data: Mapping[str, Any]) -> Pair:
+    """The pair among the members of a Secret. Raises CertificateError for one that is missing or empty."""
+    for name in (CERTIFICATE, KEY):
+        if not data.get(name):
+            raise CertificateError(f"{place} has no {name}")
+    return Pair(decoded(data[CERTIFICATE]), decoded(data[KEY]))

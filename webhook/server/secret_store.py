@@ -17,7 +17,7 @@ class SecretStore:
     """Keeps the contents in a Secret of type Opaque, which the first write creates.
 
     The version is the Secret's resource version, empty while there is none. Of several first writers the API server
-    lets one win; the others read what it stored.
+    lets one win; the others read what it stored. Members of other names are left alone.
     """
 
     def __init__(self, client: Client, namespace: str, name: str) -> None:
@@ -48,9 +48,11 @@ class SecretStore:
                 self._client.patch(SECRETS, self._namespace, self._name, patch)
             else:
                 self._client.create(SECRETS, self._namespace, self._new(data))
-        except (Conflict, NotFound) as problem:
+        except Conflict as problem:
             raise StoreConflict(f"{self.place} was written by somebody else in the meantime") from problem
         except ApiError as problem:
+            if version and isinstance(problem, NotFound):
+                raise StoreConflict(f"{self.place} was deleted in the meantime") from problem
             raise StoreError(f"cannot write {self.place}: {problem}") from problem
 
     def _new(self, data: dict[str, str]) -> Wire:
@@ -62,10 +64,11 @@ class SecretStore:
 def contents_of(secret: Mapping[str, Any]) -> Contents:
     """What a Secret in wire form holds; what is absent or no base64 is empty."""
     data = secret.get("data")
-    return Contents(*(_decoded(data.get(name) if isinstance(data, dict) else None) for name in NAMES))
+    return Contents(*(decoded(data.get(name) if isinstance(data, dict) else None) for name in NAMES))
 
 
-def _decoded(value: Any) -> bytes:
+def decoded(value: Any) -> bytes:
+    """The bytes of a member of a Secret; empty for what is absent or no base64."""
     try:
         return b64decode(value, validate=True) if isinstance(value, str) else b""
     except binascii.Error:

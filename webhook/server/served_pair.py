@@ -4,6 +4,7 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
@@ -23,6 +24,7 @@ class ServedPair(ABC):
         self.trouble = ""
         self._tally = tally
         self._now = now
+        self._wake: Callable[[], object] = lambda: None
 
     @property
     @abstractmethod
@@ -30,8 +32,8 @@ class ServedPair(ABC):
         """What a message calls the place."""
 
     @abstractmethod
-    def read(self) -> Pair:
-        """What is kept there now. Raises CertificateError when it cannot be read."""
+    def read(self) -> Pair | None:
+        """What is kept there now, None while that is not known yet. Raises CertificateError when it cannot be read."""
 
     def start(self) -> None:
         """Begin whatever ``read`` relies on; most places need nothing."""
@@ -69,13 +71,23 @@ class ServedPair(ABC):
             _LOG.warning("%s: %s", kept, problem)
         self.trouble = problem
 
+    def wake(self) -> None:
+        """Look at once; from any thread."""
+        # The loop of a server that has just stopped is closed.
+        with suppress(RuntimeError):
+            self._wake()
+
     async def watch(self, seconds: float) -> None:
-        """Look every so many seconds, for ever."""
+        """Look every so many seconds, and when woken, for ever."""
+        woken, loop = asyncio.Event(), asyncio.get_running_loop()
+        self._wake = lambda: loop.call_soon_threadsafe(woken.set)
         while True:
+            woken.clear()
             try:
                 pair = await asyncio.to_thread(self.read)
             except CertificateError as problem:
                 self.look(None, str(problem))
             else:
                 self.look(pair)
-            await asyncio.sleep(seconds)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(woken.wait(), seconds)

@@ -1,0 +1,63 @@
+"""The pods that serve: where they are, and which certificate each shows."""
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from certs.errors import CertificateError
+from certs.probe import probe
+from webhook.cluster.client import Client
+from webhook.cluster.resource import PODS
+
+SELECTOR: Final = "app.kubernetes.io/name=stagegate-webhook"
+PORT: Final = 8443
+_PROBE_SECONDS: Final = 2.0
+_PROBES_AT_ONCE: Final = 8
+_ENDED: Final = ("Succeeded", "Failed")
+
+Probe = Callable[[str], bytes | None]
+"""The certificate (PEM) that the server at an address shows, None when it shows none."""
+
+
+class ServingPods:
+    """The pods of a namespace that ``selector`` finds, asked one by one which certificate they show."""
+
+    def __init__(self, client: Client, namespace: str, selector: str, probe: Probe) -> None:
+        self._client = client
+        self._namespace = namespace
+        self._selector = selector
+        self._probe = probe
+
+    def shown(self) -> dict[str, bytes | None]:
+        """Name and address of each pod to its certificate (PEM), None for no answer. Raises ApiError."""
+        pods = self._client.list(PODS, self._namespace, label_selector=self._selector)
+        return shown_by(addresses_of(pods.get("items") or ()), self._probe)
+
+
+def shown_by(addresses: Mapping[str, str], probe: Probe) -> dict[str, bytes | None]:
+    """Name to certificate (PEM), asked of several at once."""
+    with ThreadPoolExecutor(_PROBES_AT_ONCE, "probe") as threads:
+        return dict(zip(addresses, threads.map(probe, addresses.values()), strict=True))
+
+
+def addresses_of(pods: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """What to call each pod that may answer calls, and its address: those that have one and have not ended."""
+    found: dict[str, str] = {}
+    for pod in pods:
+        status = pod.get("status") or {}
+        address = status.get("podIP")
+        if address and status.get("phase") not in _ENDED:
+            found[f"{pod['metadata']['name']} ({address})"] = address
+    return dict(sorted(found.items()))
+
+
+def prober(port: int) -> Probe:
+    """A probe of that port that waits two seconds for a connection, and as long for a handshake."""
+
+    def ask(address: str) -> bytes | None:
+        try:
+            return probe(address, port, _PROBE_SECONDS)
+        except CertificateError:
+            return None
+
+    return ask
