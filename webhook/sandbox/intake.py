@@ -21,6 +21,7 @@ from webhook.sandbox.resources import Resource
 from webhook.sandbox.schema.pruning import fill_defaults, prune
 from webhook.sandbox.schema.rules import check_rules
 from webhook.sandbox.schema.validation import validate
+from webhook.sandbox.strategy import decoded
 
 JSON: Final = "application/json"
 YAML: Final = "application/yaml"
@@ -118,7 +119,7 @@ def clean(
         warnings.extend(told)
     fill_defaults(pruned, resource.schema)
     check_types(pruned, resource)
-    return _tidied(pruned)
+    return decoded(_tidied(pruned), resource)
 
 
 def completed(value: Object, resource: Resource) -> Object:
@@ -126,7 +127,7 @@ def completed(value: Object, resource: Resource) -> Object:
     pruned, _ = prune(value, resource.schema)
     fill_defaults(pruned, resource.schema)
     check_types(pruned, resource)
-    return _tidied(pruned)
+    return decoded(_tidied(pruned), resource)
 
 
 def _tidied(value: Object) -> Object:

@@ -50,7 +50,7 @@ def prepare_create(value: Object, resource: Resource) -> Object:
         value = {**value, "spec": {"finalizers": ["kubernetes"]}}
     if resource.kind == "Pod" and not resource.custom:
         value = {**value, "status": {"phase": "Pending", "qosClass": _quality(value.get("spec") or {})}}
-    return decoded(value, resource)
+    return value
 
 
 def _quality(spec: Object) -> str:
@@ -135,7 +135,6 @@ def prepare_update(value: Object, live: Object, resource: Resource, subresource:
     if metadata(value).get("uid"):
         kept.pop("uid")
     value = merged_metadata(value, **kept, generation=metadata(live).get("generation"))
-    value = decoded(value, resource)
     if resource.generation and _spec_differs(value, live, resource):
         value = merged_metadata(value, generation=int(metadata(live).get("generation") or 0) + 1)
     return value

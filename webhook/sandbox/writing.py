@@ -48,7 +48,6 @@ from webhook.sandbox.strategic import strategic_merge_patch
 from webhook.sandbox.strategy import (
     admitted,
     begin,
-    decoded,
     merged_metadata,
     metadata_errors,
     place_in,
@@ -89,7 +88,6 @@ class Writer:
         stated = metadata(value).get("resourceVersion")
         if stated:
             raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
-        value = decoded(value, call.resource)
         value = after_update(None, value, self._manager(call, UPDATE_OPERATION), _scope(call.resource, ""), self._now())
         return self._create(call, value)
 
