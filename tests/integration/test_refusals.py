@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.integration.conftest import UPSTREAM
 from tests.integration.place import ROS, SPAS, Place, entry, eventually
 from tests.integration.user import Answer, User
 
@@ -133,3 +134,28 @@ def test_unknown_fields_are_pruned(person: User, place: Place) -> None:
     stored = person.create(place.path(SPAS), place.spa("hello-00002", {"stageMinScale": 1, "nonsense": True})).body
 
     assert stored["spec"] == {"stageMinScale": 1}
+
+
+@pytest.mark.usefixtures("needs_kubectl")
+def test_who_acts_as_a_controller_is_warned_like_one(admin: User, place: Place) -> None:
+    rollout = place.rollout(strategy="sideways")
+
+    person = admin.kubectl("create", "-f", "-", "--as=jane", "--as-group=system:masters", stdin=rollout)
+    controller = admin.kubectl("create", "-f", "-", f"--as={UPSTREAM}", "--as-group=system:masters", stdin=rollout)
+
+    assert (person.code, controller.code) == (1, 0), controller.err
+    assert "[RO009]" in person.err
+    assert controller.err.startswith("Warning: spec.rolloutStrategy: ")
+    assert controller.out == "rolloutorchestrator.serving.knative.dev/hello created\n"
+
+
+def test_the_schema_says_the_same_where_the_webhook_is_not_asked_to_fill_in(upstream: User, place: Place) -> None:
+    stored = upstream.create(place.path(SPAS), place.spa("hello-00002", {"stageMinScale": 1, "stageMaxScale": 3})).body
+    stored["spec"] = CROSSED
+
+    answer = upstream.update(place.path(SPAS, "hello-00002"), stored)
+
+    assert (answer.status, answer.body["reason"]) == (422, "Invalid")
+    assert [(cause["field"], "[SPA002]" in cause["message"]) for cause in answer.causes] == [
+        ("spec.stageMinScale", True)
+    ], answer.causes

@@ -74,7 +74,9 @@ def test_what_is_sent_for_each_action() -> None:
 
     create, _, ready, report = api.writes
     assert create.body["spec"]["nodeName"] == "sandbox-node"
-    assert ready.body == {"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}
+    assert ready.body["status"]["phase"] == "Running"
+    assert ready.body["status"]["conditions"] == [{"type": "Ready", "status": "True"}]
+    assert [container["ready"] for container in ready.body["status"]["containerStatuses"]] == [True]
     assert report.body == {"status": {"desiredScale": 1, "actualScale": 1}}
 
 

@@ -31,6 +31,12 @@ from webhook.sandbox.autoscaler import (
 )
 from webhook.sandbox.workloads import NODE, grace_seconds, workloads
 
+_CONTAINER: Final = {"name": "user-container", "image": "sandbox.invalid/simulated"}
+_RUNNING: Final = {
+    "phase": "Running",
+    "conditions": [{"type": "Ready", "status": "True"}],
+    "containerStatuses": [{**_CONTAINER, "imageID": "", "ready": True, "started": True, "restartCount": 0}],
+}
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -127,10 +133,7 @@ class Autoscaler:
                 case StartPod(namespace, revision, name):
                     client.create(PODS, namespace, pod_manifest(name, autoscalers[namespace, revision]))
                 case MarkPodReady(namespace, name):
-                    ready = {"type": "Ready", "status": "True"}
-                    client.patch(
-                        PODS, namespace, name, {"status": {"phase": "Running", "conditions": [ready]}}, "status"
-                    )
+                    client.patch(PODS, namespace, name, {"status": _RUNNING}, "status")
                 case TerminatePod(namespace, name, uid):
                     client.delete(PODS, namespace, name, uid=uid)
                 case RemovePod(namespace, name, uid):
@@ -166,6 +169,6 @@ def pod_manifest(name: str, pod_autoscaler: Mapping[str, Any]) -> Wire:
             "nodeName": NODE,
             "terminationGracePeriodSeconds": grace_seconds(pod_autoscaler),
             "automountServiceAccountToken": False,
-            "containers": [{"name": "user-container", "image": "sandbox.invalid/simulated"}],
+            "containers": [dict(_CONTAINER)],
         },
     }

@@ -39,7 +39,8 @@ It stays up until Ctrl-C. In another terminal:
   kubectl get rolloutorchestrators,stagepodautoscalers
   kubectl get events
   kubectl apply -f {samples}/stagepodautoscaler-bad.yaml
-  kubectl annotate podautoscalers --all --overwrite sandbox.stagegate.dev/demand=4
+  kubectl patch rolloutorchestrators hello --type merge --patch-file {folder}/back.yaml
+      back to the first revision, in stages; kubectl get rolloutorchestrators --watch shows them
   curl --cacert {certificates}/ca.crt {webhook}/metrics
 """
 
@@ -123,10 +124,15 @@ def _chapters(story: "Story", stack: "Stack") -> list[object]:
 
 
 def _stay(stack: "Stack") -> None:
-    from webhook.cli.demo.manifest import SAMPLES
+    import yaml
 
+    from webhook.cli.demo.manifest import SAMPLES, sample
+
+    back = sample("rollout-availability")["spec"]["initialRevisions"]
+    (stack.directory / "back.yaml").write_text(yaml.safe_dump({"spec": {"targetRevisions": back}}))
     _say(
         _THINGS_TO_TRY.format(
+            folder=stack.directory,
             kubeconfig=stack.plane.kubeconfig,
             samples=SAMPLES,
             certificates=stack.directory / "certs",
