@@ -1,5 +1,6 @@
 """Requests as bytes on the wire, so that tests see what a client library would hide."""
 
+import base64
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -41,11 +42,13 @@ class Reply:
 class Api:
     """One user's connection."""
 
-    def __init__(self, kubeconfig: Path, **headers: str) -> None:
+    def __init__(self, kubeconfig: Path, folder: Path | None = None) -> None:
+        """``folder`` takes the certificates of a kubeconfig that has them inside."""
         config = yaml.safe_load(kubeconfig.read_text())
-        cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+        cluster = _with_files(config["clusters"][0]["cluster"], folder)
+        user = _with_files(config["users"][0]["user"], folder)
         self.url = str(cluster["server"])
-        self._headers = {"User-Agent": "test/1", **headers}
+        self._headers = {"User-Agent": "test/1"}
         self._pool = urllib3.PoolManager(
             ca_certs=cluster["certificate-authority"],
             cert_file=user["client-certificate"],
@@ -75,7 +78,10 @@ class Api:
             headers={**self._headers, **headers},
         )
         text = response.data.decode()
-        decoded = json.loads(text) if "json" in response.headers.get("Content-Type", "") and text else text
+        decoded: Any = text
+        if "json" in response.headers.get("Content-Type", "") and text:
+            values = list(_values(text))
+            decoded = values[0] if len(values) == 1 else values
         return Reply(response.status, decoded, response.headers.getlist("Warning"))
 
     def get(self, path: str, **query: str) -> Reply:
@@ -110,6 +116,25 @@ class Api:
             yield _lines(response)
         finally:
             response.close()
+
+
+def _with_files(entry: Mapping[str, Any], folder: Path | None) -> Object:
+    result = dict(entry)
+    for name in [name for name in entry if name.endswith("-data")]:
+        assert folder is not None
+        path = folder / f"{name}-{len(list(folder.iterdir()))}"
+        path.write_bytes(base64.b64decode(entry[name]))
+        result[name.removesuffix("-data")] = str(path)
+    return result
+
+
+def _values(text: str) -> Iterator[Any]:
+    """The values of a JSON text: one, or the events of a watch that has ended."""
+    decoder, position = json.JSONDecoder(), 0
+    while position < len(text):
+        value, position = decoder.raw_decode(text, position)
+        yield value
+        position += len(text[position:]) - len(text[position:].lstrip())
 
 
 def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[Object]:

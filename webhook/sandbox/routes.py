@@ -75,5 +75,5 @@ def verb_of(method: str, route: Route, *, watch: bool) -> str:
     if route.resource.create_only and verb != "create":
         verb = ""
     if not verb:
-        raise ApiError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
+        raise ApiError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource", {})
     return verb
