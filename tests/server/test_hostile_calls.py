@@ -82,6 +82,7 @@ def test_a_clear_answer_and_the_next_call_is_served(row: Row, live: Live) -> Non
     assert (after.status, json.loads(after.body)["response"]["allowed"]) == (200, True)
 
 
+USUAL = b"POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 RAW = [
     ("not HTTP", b"\x00\x01\x02\x03\r\n\r\n", b"400"),
     ("HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"400"),
@@ -94,8 +95,13 @@ RAW = [
         b"400",
     ),
     (
+        "a length and a coding that hides it",
+        USUAL + b"Content-Length: 1\r\nTransfer-Encoding: x\r\n\r\n1",
+        b"400",
+    ),
+    (
         "chunks of no size",
-        b"POST /mutate HTTP/1.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        USUAL + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
         b"400",
     ),
 ]

@@ -1,7 +1,7 @@
 """The usual call, answered in the moment its last byte arrives: no task, no queue, no scope is made for it.
 
 Measured, this doubles what one core answers. Whatever is not usual (chunks, a large body, another type, HTTP/1.0, a
-client that waits for 100-continue or reads slowly, a server that drains) goes the ASGI way and gets the same bytes.
+client that waits for 100-continue or reads slowly) goes the ASGI way and gets the same bytes.
 """
 
 from typing import TYPE_CHECKING, Any, Final
@@ -92,7 +92,6 @@ class UsualCallConnection(Connection):
             and parser.should_keep_alive
             and self._current_request is None
             and not self._flow_control.write_paused
-            and not self.worker.draining
         ):
             return ""
         content_type = b""
