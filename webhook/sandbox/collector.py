@@ -5,15 +5,16 @@ import threading
 from typing import Any, Final
 
 from webhook.sandbox.calls import Call
+from webhook.sandbox.changes import MERGE_PATCH
 from webhook.sandbox.definitions import CLEANUP
 from webhook.sandbox.deleting import FOREGROUND, ORPHAN, Deleter
 from webhook.sandbox.failures import ApiError
 from webhook.sandbox.identity import User, authenticated
-from webhook.sandbox.objects import Object, encode, key_of, metadata, name_of, namespace_of, uid_of
+from webhook.sandbox.objects import Key, Object, encode, key_of, metadata, name_of, namespace_of, uid_of
 from webhook.sandbox.registration import DEFINITIONS
 from webhook.sandbox.resources import Registry, Resource
 from webhook.sandbox.store import DELETED, Change, Place, Store
-from webhook.sandbox.writing import MERGE_PATCH, Writer
+from webhook.sandbox.writing import Writer
 
 _GARBAGE: Final = authenticated("system:serviceaccount:kube-system:generic-garbage-collector")
 _NAMESPACES: Final = authenticated("system:serviceaccount:kube-system:namespace-controller")
@@ -32,8 +33,9 @@ class Collector:
         self._deleter = deleter
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="sandbox-collector", daemon=True)
-        self._uids: set[str] = set()
-        self._dependents: dict[str, set[tuple[Place, tuple[str, str]]]] = {}
+        self._places: dict[str, tuple[Place, Key]] = {}
+        """Uid to where the object is."""
+        self._dependents: dict[str, set[tuple[Place, Key]]] = {}
 
     def start(self) -> None:
         self._thread.start()
@@ -47,9 +49,9 @@ class Collector:
     def react(self, change: Change) -> None:
         """Take note of a change; called inside the write."""
         if change.type == DELETED:
-            self._uids.discard(uid_of(change.object))
+            self._places.pop(uid_of(change.object), None)
         else:
-            self._uids.add(uid_of(change.object))
+            self._places[uid_of(change.object)] = (change.place, key_of(change.object))
         self._queue.put(change)
 
     def _run(self) -> None:
@@ -79,7 +81,7 @@ class Collector:
         if "deletionTimestamp" in metadata(change.object):
             self._ending(change)
 
-    def _collect(self, place: Place, key: tuple[str, str]) -> None:
+    def _collect(self, place: Place, key: Key) -> None:
         """Delete an object none of whose owners is there any more."""
         value = self._store.get(place, key)
         if value is None or "deletionTimestamp" in metadata(value):
@@ -87,7 +89,7 @@ class Collector:
         owners = metadata(value).get("ownerReferences") or []
         if not owners:
             return
-        left = [owner for owner in owners if owner["uid"] in self._uids]
+        left = [owner for owner in owners if owner["uid"] in self._places]
         if not left:
             self._delete(place, value, _GARBAGE)
         elif len(left) < len(owners):
@@ -96,9 +98,10 @@ class Collector:
     def _owners_follow(self, owners: list[Object]) -> None:
         """An owner that waits for its dependents may be able to go now."""
         for owner in owners:
-            for place, value in list(self._store):
-                if uid_of(value) == owner["uid"] and "deletionTimestamp" in metadata(value):
-                    self._finish_owner(place, value)
+            place, key = self._places.get(owner["uid"], (_PLACE, ("", "")))
+            value = self._store.get(place, key)
+            if value is not None and "deletionTimestamp" in metadata(value):
+                self._finish_owner(place, value)
 
     def _ending(self, change: Change) -> None:
         place, value = change.place, change.object

@@ -10,10 +10,9 @@ from webhook.sandbox.calls import Call
 from webhook.sandbox.definitions import CLEANUP
 from webhook.sandbox.failures import bad_request, conflict, forbidden_field, invalid, not_found, success, unsupported
 from webhook.sandbox.intake import parse
-from webhook.sandbox.objects import Object, format_time, metadata, name_of, uid_of
+from webhook.sandbox.objects import Object, format_time, metadata, name_of, uid_of, with_metadata
 from webhook.sandbox.resources import Resource
 from webhook.sandbox.store import Store, VersionConflict
-from webhook.sandbox.strategy import merged_metadata
 
 ORPHAN: Final = "orphan"
 FOREGROUND: Final = "foregroundDeletion"
@@ -86,12 +85,12 @@ class Deleter:
         finalizers = _finalizers(list(meta.get("finalizers") or []), options)
         before = meta.get("deletionGracePeriodSeconds")
         if grace == 0 and before and not finalizers:
-            return merged_metadata(live, deletionGracePeriodSeconds=0)
+            return with_metadata(live, deletionGracePeriodSeconds=0)
         if "deletionTimestamp" in meta and finalizers == (meta.get("finalizers") or []):
             if before is None or grace >= before:
                 return live
             end = self._clock() + timedelta(seconds=grace - before) if grace else self._clock()
-            return merged_metadata(live, deletionTimestamp=format_time(end), deletionGracePeriodSeconds=grace)
+            return with_metadata(live, deletionTimestamp=format_time(end), deletionGracePeriodSeconds=grace)
         changed: dict[str, Any] = {"finalizers": finalizers or None}
         if "deletionTimestamp" not in meta:
             changed["deletionTimestamp"] = format_time(self._clock() + timedelta(seconds=grace))
@@ -102,10 +101,10 @@ class Deleter:
             changed["finalizers"] = list(dict.fromkeys([*finalizers, CLEANUP]))
             changed.pop("generation", None)
             changed.pop("deletionGracePeriodSeconds", None)
-        marked = merged_metadata(live, **changed)
+        marked = with_metadata(live, **changed)
         if resource.kind == "Namespace" and not resource.group:
             marked = {**marked, "status": {**(marked.get("status") or {}), "phase": "Terminating"}}
-            marked = merged_metadata(marked, deletionGracePeriodSeconds=None)
+            marked = with_metadata(marked, deletionGracePeriodSeconds=None)
         return marked
 
 

@@ -54,14 +54,23 @@ def answer(path: str, accept: str, registry: Registry) -> Any:
 def _root(which: str, accept: str, registry: Registry) -> Object:
     core = which == "api"
     wanted = [(g, versions) for g, versions in registry.groups().items() if bool(g) != core]
-    if f"g={AGGREGATED}" in accept and "v=v2" in accept.split(","[0])[0] + accept:
-        version = "v2" if "v=v2;" in accept or "v=v2," in accept or accept.rstrip().endswith("v=v2") else "v2beta1"
+    version = _aggregated_version(accept)
+    if version is not None:
         items = [_aggregated(group, versions, registry) for group, versions in wanted]
         kind = "APIGroupDiscoveryList"
         return {"kind": kind, "apiVersion": f"{AGGREGATED}/{version}", "metadata": {}, "items": items}
     if core:
         return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
     return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(g, versions) for g, versions in wanted]}
+
+
+def _aggregated_version(accept: str) -> str | None:
+    """The version of the aggregated form that is asked for first, if one is."""
+    for choice in accept.split(","):
+        stated = dict(part.strip().partition("=")[::2] for part in choice.split(";")[1:])
+        if stated.get("g") == AGGREGATED and stated.get("v") in ("v2", "v2beta1"):
+            return stated["v"]
+    return None
 
 
 def _group(group: str, versions: list[str]) -> Object:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from webhook.sandbox import protobuf
+from webhook.sandbox.completion import decoded
 from webhook.sandbox.failures import (
     BLOCKING,
     UNCHECKED,
@@ -21,7 +22,6 @@ from webhook.sandbox.resources import Resource
 from webhook.sandbox.schema.pruning import fill_defaults, prune
 from webhook.sandbox.schema.rules import check_rules
 from webhook.sandbox.schema.validation import validate
-from webhook.sandbox.strategy import decoded
 
 JSON: Final = "application/json"
 YAML: Final = "application/yaml"

@@ -1,4 +1,4 @@
-"""What only some built-in kinds have: completion, rules and warnings of their own."""
+"""What only some built-in kinds have: completion and rules of their own."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,6 @@ from webhook.sandbox.admission import policies, webhooks
 from webhook.sandbox.failures import FieldError, forbidden_field, invalid_value
 from webhook.sandbox.objects import Object, same
 from webhook.sandbox.resources import Resource
-from webhook.sandbox.strategy import finalizer_warnings
 
 
 def complete_kind(value: Object, resource: Resource, live: Object | None, now: str) -> Object:
@@ -55,17 +54,3 @@ def _fixed(spec: Object) -> Object:
     if not spec.get("nodeName"):
         kept.pop("schedulingGates", None)
     return kept
-
-
-def kind_warnings(value: Object, resource: Resource, live: Object | None) -> list[str]:
-    """What the writer of such an object should know."""
-    if resource.custom:
-        return finalizer_warnings(value, live)
-    if resource.kind not in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
-        return []
-    return [
-        f"webhook {hook.get('name')}: the sandbox has no cluster network; unless service {service.get('namespace')}/"
-        f"{service.get('name')} is mapped to an address, calls of it fail"
-        for hook in value.get("webhooks") or ()
-        if (service := (hook.get("clientConfig") or {}).get("service"))
-    ]

@@ -147,6 +147,12 @@ def version_of(value: Mapping[str, Any]) -> int:
     return int(metadata(value).get("resourceVersion") or 0)
 
 
+def with_metadata(value: Object, **members: Any) -> Object:
+    """The object with these members of its metadata; None removes one."""
+    changed = {**metadata(value), **members}
+    return {**value, "metadata": {name: member for name, member in changed.items() if member is not None}}
+
+
 def format_time(moment: datetime) -> str:
     """RFC 3339 in UTC to the second, as metadata has it."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -19,6 +19,7 @@ class Documents:
         self._lock = threading.Lock()
         self._generation = -1
         self._documents: dict[str, Object] = {}
+        self._index: Object = {}
 
     def get(self, path: str) -> Any:
         """The index at ``/openapi/v3`` or a document below it; None if there is none."""
@@ -26,9 +27,11 @@ class Documents:
             if self._generation != self._registry.generation:
                 self._generation = self._registry.generation
                 self._documents = self._built()
-            documents = self._documents
+                addresses = {n: {"serverRelativeURL": _address(n, d)} for n, d in self._documents.items()}
+                self._index = {"paths": addresses}
+            documents, index = self._documents, self._index
         if path == "/openapi/v3":
-            return {"paths": {name: {"serverRelativeURL": _address(name, d)} for name, d in documents.items()}}
+            return index
         return documents.get(path.removeprefix("/openapi/v3/"))
 
     def _built(self) -> dict[str, Object]:

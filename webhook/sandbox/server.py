@@ -11,19 +11,20 @@ from webhook.sandbox.admission.chain import Chain
 from webhook.sandbox.admission.transport import Transport
 from webhook.sandbox.builtins import builtin_resources
 from webhook.sandbox.calls import Call
+from webhook.sandbox.changes import APPLY_PATCH
 from webhook.sandbox.collector import Collector
 from webhook.sandbox.deleting import Deleter
 from webhook.sandbox.events import view_of
 from webhook.sandbox.failures import ApiError, bad_request, forbidden
 from webhook.sandbox.identity import ANONYMOUS, MASTERS, User, authenticated
-from webhook.sandbox.objects import Object, name_of, namespace_of
+from webhook.sandbox.objects import Object, encode, name_of, namespace_of
 from webhook.sandbox.registration import Registration
 from webhook.sandbox.requestlog import RequestLog, RequestRecord
 from webhook.sandbox.resources import Registry
 from webhook.sandbox.routes import NoRoute, Route, parse, verb_of
 from webhook.sandbox.shapes import Shape, shape_of
 from webhook.sandbox.store import Store
-from webhook.sandbox.writing import APPLY_PATCH, Writer
+from webhook.sandbox.writing import Writer
 
 _OPEN: Final = frozenset({"/healthz", "/livez", "/readyz", "/version"})
 """Paths that need no certificate."""
@@ -87,8 +88,6 @@ class ApiServer:
         resource = self.registry.of_kind(str(value.get("apiVersion")), str(value.get("kind")))
         if resource is None:
             raise ApiError(404, "NotFound", f"no resource is served for {value.get('apiVersion')} {value.get('kind')}")
-        from webhook.sandbox.objects import encode
-
         return self._writer.create(
             Call(
                 "create",
