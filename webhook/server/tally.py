@@ -5,7 +5,7 @@ from collections import Counter
 from itertools import product
 from typing import Final, Literal
 
-from webhook.admission import EFFECTS, Answer, Verdict
+from webhook.admission import EFFECTS, RULE_IDS, Answer, Verdict
 from webhook.api.kinds import RO_KIND, SPA_KIND
 from webhook.server.call_head import ADMISSION_PATHS
 
@@ -13,7 +13,6 @@ Outcome = Literal["allowed", "warned", "denied", "skipped", "malformed"]
 OUTCOMES: Final[tuple[Outcome, ...]] = ("allowed", "warned", "denied", "skipped", "malformed")
 KINDS: Final = (SPA_KIND, RO_KIND, "other")
 OPERATIONS: Final = ("CREATE", "UPDATE", "other")
-FINDING_IDS: Final = (*(f"SPA{n:03}" for n in range(1, 9)), *(f"RO{n:03}" for n in range(1, 11)))
 REFUSED: Final = (400, 404, 405, 408, 413, 414, 415, 431)
 CLOSED: Final = ("handshake", "header", "body", "answer", "idle", "crowded", "full")
 BUCKETS: Final = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0)
@@ -29,7 +28,7 @@ class Tally:
         self.reviews: Counter[tuple[str, str, str, str]] = Counter(
             dict.fromkeys(product(ADMISSION_PATHS, KINDS, OPERATIONS, OUTCOMES), 0)
         )
-        self.findings: Counter[tuple[str, str]] = Counter(dict.fromkeys(product(FINDING_IDS, EFFECTS), 0))
+        self.findings: Counter[tuple[str, str]] = Counter(dict.fromkeys(product(RULE_IDS, EFFECTS), 0))
         self.patches: Counter[str] = Counter(dict.fromkeys(KINDS, 0))
         self.refused: Counter[int] = Counter(dict.fromkeys(REFUSED, 0))
         self.closed: Counter[str] = Counter(dict.fromkeys(CLOSED, 0))
