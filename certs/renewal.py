@@ -25,7 +25,7 @@ from certs.rotation import (
 )
 from certs.store import Store
 
-_MOST_ACTIONS: Final = 8
+_MOST_ACTIONS: Final = 12
 
 Served = Mapping[str, bytes | None]
 """Name of each server to the certificate (PEM) that it shows, None for one that shows none."""
@@ -34,8 +34,8 @@ Served = Mapping[str, bytes | None]
 class Clients(Protocol):
     """Those who verify the servers, and the places that tell them which authorities to trust."""
 
-    def look(self) -> World:
-        """What the places hold; who serves is left out."""
+    def look(self, now: datetime) -> World:
+        """What the places hold, and since when; who serves is left out."""
         ...
 
     def publish(self, bundle: bytes) -> None:
@@ -46,7 +46,7 @@ class Clients(Protocol):
 class StoreReaders:
     """Clients that read the bundle from the store itself."""
 
-    def look(self) -> World:
+    def look(self, now: datetime) -> World:
         return World()
 
     def publish(self, bundle: bytes) -> None:
@@ -73,7 +73,7 @@ def renew(
     taken: list[Action] = []
     for _ in range(_MOST_ACTIONS):
         # The places before the store: so no bundle is published over a newer one that was stored in between.
-        world = clients.look()
+        world = clients.look(now)
         contents, version = store.read()
         if servers_matter(contents, world):
             world = dataclasses.replace(world, served=servers())

@@ -21,12 +21,15 @@ from certs.pair import prove, read_certificate
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How long things live. ``settle`` is how long clients may take to read a new bundle after it was published."""
+    """How long things live. ``settle`` is how long clients may take to read a new bundle after it was published.
+
+    Servers that are behind are asked again after ``probe_again``, then more and more rarely.
+    """
 
     authority_lifetime: timedelta = timedelta(days=3 * 365)
     leaf_lifetime: timedelta = timedelta(days=90)
     settle: timedelta = timedelta(seconds=30)
-    probe_again: timedelta = timedelta(seconds=5)
+    probe_again: timedelta = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What there is to say about stored certificates, as lines for a person."""
 
+import dataclasses
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -14,8 +15,18 @@ from certs.pair import prove, read_certificate
 from certs.rotation import Terms, Wait, World, next_action
 
 
-def describe(contents: Contents, world: World, hosts: Iterable[str], now: datetime, terms: Terms) -> list[str]:
-    """The chain, who serves what, and what happens next and when; one fact a line, no secret in it."""
+def describe(
+    contents: Contents,
+    world: World,
+    hosts: Iterable[str],
+    now: datetime,
+    terms: Terms,
+    places: Iterable[str] = (),
+) -> list[str]:
+    """The chain, who serves what, and what happens next and when; one fact a line, no secret in it.
+
+    ``places`` are the names of those that ``world.published`` was read from.
+    """
     signer = signing_authority(contents)
     signing = read_certificate(signer.certificate) if signer else None
     lines = [
@@ -27,8 +38,14 @@ def describe(contents: Contents, world: World, hosts: Iterable[str], now: dateti
         lines.append(f"leaf       {describe_certificate(leaf)}, for {', '.join(sorted(hosts_of(leaf)))}")
     except CertificateError as problem:
         lines.append(f"leaf       unusable: {problem}")
-    for address, shown in (world.served or {}).items():
-        lines.append(f"served     {address}: {_describe_shown(shown, contents)}")
+    for place, bundle in zip(places, world.published, strict=False):
+        lines.append(f"caBundle   {place}: {_describe_bundle(bundle, contents)}")
+    served = world.served or {}
+    for name, shown in served.items():
+        lines.append(f"served     {name}: {_describe_shown(shown, contents)}")
+    if not any(served.values()):
+        # From outside of a cluster no pod can be asked; that says nothing about what they show.
+        world = dataclasses.replace(world, served=None)
     action = next_action(contents, world, hosts, now, terms)
     if isinstance(action, Wait):
         lines.append(f"next       {action.until:%Y-%m-%d %H:%M:%SZ}: {action.reason}")
@@ -41,6 +58,13 @@ def describe_certificate(certificate: x509.Certificate) -> str:
     """Fingerprint and life of one certificate."""
     fingerprint = certificate.fingerprint(hashes.SHA256()).hex()[:16]
     return f"{fingerprint} {certificate.not_valid_before_utc:%Y-%m-%d} to {certificate.not_valid_after_utc:%Y-%m-%d}"
+
+
+def _describe_bundle(bundle: bytes, contents: Contents) -> str:
+    if bundle == contents.ca_certificates:
+        return "the stored authorities" if bundle else "empty"
+    known = [each.fingerprint(hashes.SHA256()).hex()[:16] for each in read_bundle(bundle)]
+    return f"not as stored: {', '.join(known) or ('no authority that reads' if bundle else 'empty')}"
 
 
 def _describe_shown(shown: bytes | None, contents: Contents) -> str:

@@ -82,7 +82,7 @@ def test_an_empty_directory_says_how_to_fill_it(task: str, tmp_path: Path, capsy
     [
         (["init", "{}/file", "--host", "a"], 1, "file"),
         (["init", "{}", "--host", "exämple"], 1, "'exämple' is neither a host name nor an address"),
-        (["status", "{}", "--probe", "nowhere"], 1, "--probe nowhere: wanted HOST:PORT"),
+        (["status", "{}", "--probe", "nowhere"], 2, "--probe nowhere: wanted HOST:PORT"),
     ],
 )
 def test_mistakes_are_told_in_one_line(

@@ -1,11 +1,12 @@
-"""``stagegate certs``: make, show and rotate the certificates of a directory."""
+"""``stagegate certs``: make, show and rotate the certificates of a directory or of a cluster."""
 
 import argparse
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from webhook.cli.errors import MISSING, CommandError
+from webhook.cli.errors import MISSING, USAGE, CommandError
 
 INIT_EXAMPLES: Final = """\
 examples:
@@ -19,6 +20,11 @@ examples:
   stagegate certs status ./certs-dir
   stagegate certs status ./certs-dir --probe localhost:8443
       the chain, what that server shows, and what happens next
+  stagegate certs status --secret stagegate-system/stagegate-certs
+      the same of a cluster: every caBundle, every webhook pod, who leads
+  kubectl -n stagegate-system exec deploy/stagegate-loop -- \\
+      stagegate certs status --secret stagegate-system/stagegate-certs
+      from inside, where pods can be asked
 """
 ROTATE_EXAMPLES: Final = """\
 examples:
@@ -26,6 +32,10 @@ examples:
       a new leaf now
   stagegate certs rotate ./certs-dir --ca
       a new authority first; the old one stays trusted beside it
+  stagegate certs rotate --secret stagegate-system/stagegate-certs
+      a new leaf of the same authority; the webhooks serve it within a second
+  stagegate certs rotate --secret stagegate-system/stagegate-certs --ca
+      a new authority beside the old one; the leading loop does the rest, and no call fails
 """
 FILES: Final = """
 files: ca.crt (what clients trust), ca.key (signs), tls.crt and tls.key (the server's); keys have mode 0600
@@ -33,23 +43,45 @@ files: ca.crt (what clients trust), ca.key (signs), tls.crt and tls.key (the ser
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The three things that can be done to a directory of certificates."""
+    """The three things that can be done to certificates."""
     parser.epilog = INIT_EXAMPLES + STATUS_EXAMPLES + ROTATE_EXAMPLES + FILES
     tasks = parser.add_subparsers(dest="task", metavar="TASK", required=True)
     init = _add_task(tasks, "init", "make what is missing or due", INIT_EXAMPLES, "DIR --host NAME [NAME ...]")
+    init.add_argument("directory", type=Path, metavar="DIR", help="where the files are")
     init.add_argument(
         "--host", nargs="+", action="extend", required=True, metavar="NAME", help="name or address served"
     )
-    status = _add_task(tasks, "status", "show the chain and what happens next", STATUS_EXAMPLES, "DIR [--probe ...]")
-    status.add_argument("--probe", nargs="+", action="extend", default=[], metavar="HOST:PORT", help="a server to ask")
-    rotate = _add_task(tasks, "rotate", "make a new leaf now", ROTATE_EXAMPLES, "DIR [--ca]")
+    either = "(DIR | --secret NS/NAME [--kubeconfig F] [--context C])"
+    status = _add_task(tasks, "status", "show the chain and what happens next", STATUS_EXAMPLES, f"{either} [options]")
+    _add_place(status)
+    status.add_argument(
+        "--probe",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="HOST:PORT",
+        help="a server to ask; of a cluster: in place of its pods",
+    )
+    pods = status.add_argument_group("of a cluster, as of stagegate loop")
+    pods.add_argument("--webhook-configuration", action="append", default=[], metavar="NAME", help="where caBundle is")
+    pods.add_argument("--webhook-pods", metavar="SELECTOR", help="the pods that serve")
+    pods.add_argument("--webhook-port", type=int, metavar="P", help="the port they serve on")
+    rotate = _add_task(tasks, "rotate", "make a new leaf or authority now", ROTATE_EXAMPLES, f"{either} [--ca]")
+    _add_place(rotate)
     rotate.add_argument("--ca", action="store_true", help="make a new authority too; the old one stays trusted")
+
+
+def _add_place(task: argparse.ArgumentParser) -> None:
+    task.add_argument("directory", type=Path, nargs="?", metavar="DIR", help="where the files are")
+    task.add_argument("--secret", metavar="NS/NAME", help="the Secret of a cluster that they are in")
+    task.add_argument("--kubeconfig", metavar="F", help="default: the pod's account, else $KUBECONFIG, else ~/.kube")
+    task.add_argument("--context", metavar="C", help="context of the kubeconfig; default: its current one")
 
 
 def _add_task(
     tasks: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, summary: str, examples: str, usage: str
 ) -> argparse.ArgumentParser:
-    task = tasks.add_parser(
+    return tasks.add_parser(
         name,
         help=summary,
         description=summary,
@@ -57,14 +89,19 @@ def _add_task(
         epilog=examples + FILES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    task.add_argument("directory", type=Path, metavar="DIR", help="where the files are")
-    return task
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Do the task; certificates are imported only here, so that help is quick."""
     from certs.errors import CertificateError, StoreError
 
+    secret = getattr(arguments, "secret", None)
+    if bool(secret) == bool(arguments.directory):
+        raise CommandError(f"{arguments.task}: wanted a directory, or --secret NAMESPACE/NAME", USAGE)
+    if secret:
+        from webhook.cli import certs_cluster
+
+        return certs_cluster.run(arguments, datetime.now(UTC))
     tasks = {"init": _init, "status": _status, "rotate": _rotate}
     try:
         return tasks[arguments.task](arguments, datetime.now(UTC))
@@ -92,7 +129,7 @@ def _status(arguments: argparse.Namespace, now: datetime) -> int:
     contents, _ = DirectoryStore(arguments.directory).read()
     if not any(contents.files().values()):
         raise _nothing_in(arguments.directory)
-    served = {address: _probe(address) for address in arguments.probe} if arguments.probe else None
+    served = probed(arguments.probe) if arguments.probe else None
     print("\n".join(describe(contents, World(served=served), _stored_hosts(arguments.directory), now, Terms())))
     return 0
 
@@ -126,17 +163,21 @@ def _stored_hosts(directory: Path) -> frozenset[str]:
         return frozenset()
 
 
-def _probe(address: str) -> bytes | None:
+def probed(addresses: Iterable[str]) -> dict[str, bytes | None]:
+    """What the servers at these HOST:PORT show, None for those that do not answer. Raises CommandError."""
     from certs.errors import CertificateError
     from certs.probe import probe
 
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isdigit():
-        raise CommandError(f"--probe {address}: wanted HOST:PORT")
-    try:
-        return probe(host.strip("[]"), int(port), timeout=3.0)
-    except CertificateError:
-        return None
+    shown: dict[str, bytes | None] = {}
+    for address in addresses:
+        host, colon, port = address.rpartition(":")
+        if not colon or not port.isdigit():
+            raise CommandError(f"--probe {address}: wanted HOST:PORT", USAGE)
+        try:
+            shown[address] = probe(host.strip("[]"), int(port), timeout=3.0)
+        except CertificateError:
+            shown[address] = None
+    return shown
 
 
 def _nothing_in(directory: Path) -> CommandError:

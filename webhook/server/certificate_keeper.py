@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from prometheus_client import CollectorRegistry
@@ -175,14 +175,14 @@ class RegisteredClients:
         self._registered: tuple[Registered, ...] = ()
         self._seen: tuple[tuple[bytes, ...], float] = (), clock.monotonic()
 
-    def look(self) -> World:
-        """What the configurations hold now. Raises ApiError, and Stopped when nothing more is to be done."""
+    def look(self, now: datetime) -> World:
+        """What the configurations hold. Raises ApiError, and Stopped when nothing more is to be done."""
         self._go_on()
         self._registered = self._registration.read()
         bundles = bundles_of(self._registered)
         if bundles != self._seen[0]:
             self._seen = bundles, self._clock.monotonic()
-        since = self._clock.now() - timedelta(seconds=self._clock.monotonic() - self._seen[1])
+        since = now - timedelta(seconds=self._clock.monotonic() - self._seen[1])
         return World(published=bundles, published_at=since if bundles else None)
 
     def publish(self, bundle: bytes) -> None:

@@ -1,0 +1,244 @@
+"""A cluster whose certificates are seen to: replicas of the webhook behind one address, and the loop that leads."""
+
+import base64
+import copy
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+
+from certs.authority import is_issued_by
+from certs.contents import Contents, signing_authority
+from certs.errors import CertificateError
+from certs.pair import prove, read_certificate
+from certs.probe import probe
+from tests.controlplane import ControlPlane
+from tests.controlplane.session import Session
+from tests.e2e.balancer import Balancer
+from tests.e2e.cluster import REGISTRATION, SPAS, Namespace, documents, eventually, spa
+from webhook.cli.demo.process import Process
+from webhook.cli.demo.stack import LOOP, WEBHOOK, Stack
+from webhook.server.secret_store import contents_of
+
+NAMESPACE: Final = "stagegate-system"
+SECRET: Final = f"{NAMESPACE}/stagegate-certs"
+SECRETS: Final = f"/api/v1/namespaces/{NAMESPACE}/secrets"
+PODS: Final = f"/api/v1/namespaces/{NAMESPACE}/pods"
+GIT: Final = "git"
+"""The field manager of whoever applies the manifests."""
+CONFIGURATIONS: Final = (
+    f"{REGISTRATION}/mutatingwebhookconfigurations/mutate.stagegate.dev",
+    f"{REGISTRATION}/validatingwebhookconfigurations/validate.stagegate.dev",
+)
+Wire = dict[str, Any]
+
+
+class Replica:
+    """``stagegate serve`` on an address of its own, and the Pod object that stands for it."""
+
+    def __init__(self, plane: ControlPlane, address: str, port: int, log: Path) -> None:
+        self.backend = (address, port)
+        self.pod = f"stagegate-webhook-{address.replace('.', '-')}"
+        self._plane = plane
+        kubeconfig = plane.kubeconfig_for(WEBHOOK)
+        options = ["--host", address, "--port", str(port), "--cert-secret", SECRET, "--kubeconfig", str(kubeconfig)]
+        self.process = Process(["serve", *options, "--drain", "2"], log)
+        created = plane.admin.create(PODS, pod_of(self.pod))
+        assert created.status == HTTPStatus.CREATED, created.message
+        status = {"status": {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}]}}
+        answer = plane.admin.patch(f"{PODS}/{self.pod}/status", status)
+        assert answer.status == HTTPStatus.OK, answer.message
+
+    def shown(self) -> bytes | None:
+        """The certificate (PEM) that it shows."""
+        try:
+            return probe(*self.backend, 5)
+        except CertificateError:
+            return None
+
+    def stop(self) -> None:
+        """End it in good order; its Pod goes when it has ended."""
+        self.process.stop(20)
+        self._plane.admin.delete(f"{PODS}/{self.pod}?gracePeriodSeconds=0")
+
+
+class Certified:
+    """The control plane with what the manifests install, two replicas behind a balancer, and no loop at first."""
+
+    def __init__(self, plane: ControlPlane, folder: Path) -> None:
+        self.plane = plane
+        self.folder = folder
+        self._ends = ExitStack()
+        self._ends.enter_context(Stack(plane, folder)).install()
+        self.port = free_port("127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5")
+        self.replicas = [self.start_replica(address) for address in ("127.0.0.2", "127.0.0.3")]
+        self.balancer = self._ends.enter_context(Balancer(each.backend for each in self.replicas))
+        self.configured = [self._at_balancer(body) for body in documents("webhooks")]
+        self.apply_configurations()
+
+    def close(self) -> None:
+        for replica in self.replicas:
+            replica.process.terminate()
+        self._ends.close()
+
+    def start_replica(self, address: str) -> Replica:
+        replica = Replica(self.plane, address, self.port, self.folder / f"serve-{address}.log")
+        self._ends.callback(replica.stop)
+        return replica
+
+    def start_loop(self, *options: str) -> Process:
+        """``stagegate loop`` under its own account, with a short time for API servers to hear of a caBundle."""
+        kubeconfig = self.plane.kubeconfig_for(LOOP)
+        arguments = ["loop", "--kubeconfig", str(kubeconfig), "--cert-secret", SECRET, "--ca-settle", "1"]
+        process = Process(
+            [*arguments, "--webhook-port", str(self.port), *options], self.folder / f"loop-{len(self._logs())}.log"
+        )
+        self._ends.callback(process.stop)
+        return process
+
+    def apply_configurations(self, **client_config: str) -> None:
+        """What a Git sync does."""
+        for path, body in zip(CONFIGURATIONS, self.configured, strict=True):
+            body = copy.deepcopy(body)
+            body["webhooks"][0]["clientConfig"] |= client_config
+            answer = self.plane.admin.patch(path, body, "apply-patch+yaml", fieldManager=GIT, force="true")
+            assert answer.status in (HTTPStatus.OK, HTTPStatus.CREATED), answer.message
+
+    def configurations(self) -> list[Wire]:
+        return [self.plane.admin.get(path).body for path in CONFIGURATIONS]
+
+    def bundles(self) -> list[bytes]:
+        """What the API server is told to trust."""
+        clients = [body["webhooks"][0]["clientConfig"] for body in self.configurations()]
+        return [base64.b64decode(client.get("caBundle", "")) for client in clients]
+
+    def stored(self) -> Contents:
+        answer = self.plane.admin.get(f"{SECRETS}/stagegate-certs")
+        return contents_of(answer.body) if answer.status == HTTPStatus.OK else Contents()
+
+    def store(self, **members: bytes) -> None:
+        """Overwrite members of the Secret, ``tls_crt`` for tls.crt."""
+        data = {name.replace("_", "."): base64.b64encode(value).decode() for name, value in members.items()}
+        answer = self.plane.admin.patch(f"{SECRETS}/stagegate-certs", {"data": data})
+        assert answer.status == HTTPStatus.OK, answer.message
+
+    def at_rest(self) -> bool:
+        """Whether what is stored is whole, all clients know its authority alone, and every replica shows its leaf."""
+        stored = self.stored()
+        return (
+            is_whole(stored)
+            and self.bundles() == [stored.ca_certificates] * 2
+            and all(each.shown() == stored.certificate for each in self.replicas)
+        )
+
+    def await_rest(self) -> Contents:
+        eventually(self.at_rest, 30)
+        return self.stored()
+
+    @contextmanager
+    def writes(self) -> Iterator["Writers"]:
+        """People write for as long as the block runs; none of the writes may fail."""
+        writers = Writers(self.plane)
+        try:
+            yield writers
+        finally:
+            writers.stop()
+        assert writers.failures == []
+        assert self.balancer.refused == []
+
+    def _at_balancer(self, body: Wire) -> Wire:
+        (webhook,) = body["webhooks"]
+        webhook["clientConfig"] = {
+            "url": f"https://127.0.0.1:{self.balancer.port}{webhook['clientConfig']['service']['path']}"
+        }
+        return body
+
+    def _logs(self) -> Sequence[Path]:
+        return list(self.folder.glob("loop-*.log"))
+
+
+class Writers:
+    """Four people who create StagePodAutoscalers, once each and without a second try.
+
+    A write has failed where it was refused, and where nothing was filled in: a mutating call that fails is ignored.
+    """
+
+    def __init__(self, plane: ControlPlane) -> None:
+        self.done = 0
+        self.failures: list[str] = []
+        self._stopped = threading.Event()
+        self._lock = threading.Lock()
+        sessions = [plane.session(f"writer-{number}") for number in range(4)]
+        self._threads = [threading.Thread(target=self._write, args=(each,), daemon=True) for each in sessions]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join(30)
+
+    def _write(self, session: Session) -> None:
+        path = Namespace("default").path(SPAS)
+        with session:
+            while not self._stopped.is_set():
+                with self._lock:
+                    self.done += 1
+                    name = f"written-{id(self):x}-{self.done}"
+                try:
+                    answer = session.create(path, spa(name))
+                    labels = answer.body["metadata"].get("labels", {})
+                    problem = "" if labels else answer.message or "nothing was filled in"
+                except Exception as failure:
+                    problem = repr(failure)
+                if problem:
+                    self.failures.append(f"{name}: {problem}")
+
+
+def is_whole(stored: Contents) -> bool:
+    """Whether there is one authority, its key, and a leaf of it with its key."""
+    signer = signing_authority(stored)
+    try:
+        leaf = prove(stored.leaf)
+    except CertificateError:
+        return False
+    alone = signer is not None and signer.certificate == stored.ca_certificates
+    return alone and is_issued_by(leaf, read_certificate(stored.ca_certificates))
+
+
+def pod_of(name: str) -> Wire:
+    """A Pod that stands for a process of this machine."""
+    container = {
+        "name": "webhook",
+        "image": "stagegate",
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": {"app.kubernetes.io/name": "stagegate-webhook"}},
+        "spec": {
+            "serviceAccountName": "stagegate-webhook",
+            "nodeName": "here",
+            "containers": [container],
+            "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        },
+    }
+
+
+def free_port(*addresses: str) -> int:
+    """A port that is free at each of these addresses."""
+    while True:
+        with ExitStack() as held:
+            port = 0
+            try:
+                for address in addresses:
+                    listener = held.enter_context(socket.socket())
+                    listener.bind((address, port))
+                    port = listener.getsockname()[1]
+            except OSError:
+                continue
+            return port

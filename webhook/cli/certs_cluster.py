@@ -1,0 +1,139 @@
+"""``stagegate certs --secret``: show and rotate the certificates of a cluster."""
+
+import argparse
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from webhook.cli.errors import MISSING, USAGE, CommandError
+
+if TYPE_CHECKING:
+    from certs.contents import Contents
+    from webhook.cluster.client import Client
+    from webhook.server.secret_store import SecretStore
+
+_TRIES = 5
+
+
+def run(arguments: argparse.Namespace, now: datetime) -> int:
+    """Do the task; raises CommandError for everything that can go wrong."""
+    from certs.errors import CertificateError, StoreError
+    from webhook.cluster.errors import ApiError
+    from webhook.server.secret_store import SecretStore
+
+    namespace, slash, name = arguments.secret.partition("/")
+    if not (namespace and slash and name) or "/" in name:
+        raise CommandError(f"--secret {arguments.secret}: wanted NAMESPACE/NAME", USAGE)
+    client = _client(arguments)
+    store = SecretStore(client, namespace, name)
+    try:
+        if arguments.task == "rotate":
+            return _rotate(store, arguments, now)
+        return _status(client, store, arguments, now)
+    except CertificateError as problem:
+        raise CommandError(f"{store.place}: {problem}") from problem
+    except (StoreError, ApiError) as problem:
+        raise CommandError(str(problem)) from problem
+
+
+def _client(arguments: argparse.Namespace) -> "Client":
+    from webhook.cluster.client import Client
+    from webhook.cluster.connection import NoCluster, connect
+    from webhook.server.registration import FIELD_MANAGER
+
+    try:
+        transport = connect(arguments.kubeconfig, arguments.context, user_agent="stagegate-certs", pool_size=2)
+    except NoCluster as problem:
+        raise CommandError(str(problem), MISSING) from problem
+    return Client(transport, field_manager=FIELD_MANAGER, read_timeout=10.0)
+
+
+def _status(client: "Client", store: "SecretStore", arguments: argparse.Namespace, now: datetime) -> int:
+    from certs.rotation import Terms, World
+    from certs.status import describe
+    from webhook.cli.certs import probed
+    from webhook.server.certificate_keeper import bundles_of, hosts_for
+    from webhook.server.registration import CONFIGURATIONS, Registration
+    from webhook.server.serving_pods import PORT, SELECTOR, ServingPods, prober
+
+    contents, version = store.read()
+    registered = Registration(client, arguments.webhook_configuration or CONFIGURATIONS).read()
+    namespace = arguments.secret.partition("/")[0]
+    pods = ServingPods(client, namespace, arguments.webhook_pods or SELECTOR, prober(arguments.webhook_port or PORT))
+    served = probed(arguments.probe) if arguments.probe else pods.shown()
+    times = [one.published_at for one in registered if one.published_at is not None]
+    world = World(bundles_of(registered), max(times, default=None), served)
+    places = [one.place for one in registered for _ in one.bundles]
+    print(f"stored     {store.place}{'' if version else ': does not exist'}")
+    hosts = hosts_for(registered, contents, namespace)
+    print("\n".join(describe(contents, world, hosts, now, Terms(), places)))
+    print(f"leader     {_leader(client, namespace)}")
+    return 0
+
+
+def _leader(client: "Client", namespace: str) -> str:
+    """Who does what is next."""
+    from webhook.cluster.errors import Forbidden, NotFound
+    from webhook.cluster.resource import LEASES
+
+    try:
+        spec: dict[str, Any] = client.get(LEASES, namespace, "stagegate-loop").get("spec") or {}
+    except NotFound:
+        spec = {}
+    except Forbidden as problem:
+        return f"not known: {problem}"
+    holder = spec.get("holderIdentity")
+    return f"{holder}, renewed {spec.get('renewTime')}" if holder else "none: nothing happens until a loop leads"
+
+
+def _rotate(store: "SecretStore", arguments: argparse.Namespace, now: datetime) -> int:
+    from certs.errors import StoreConflict
+
+    for last in (False,) * (_TRIES - 1) + (True,):
+        contents, version = store.read()
+        if not version:
+            raise CommandError(
+                f"{store.place} does not exist; it is made by: stagegate loop --cert-secret {arguments.secret}", MISSING
+            )
+        try:
+            store.write(rotated(contents, now, ca=arguments.ca), version)
+            break
+        except StoreConflict:
+            if last:
+                raise
+    if arguments.ca:
+        print(
+            f"{store.place}: new authority beside the old one; the leading loop publishes it, makes a leaf of it,\n"
+            "and drops the old one when every webhook shows it; to watch:\n"
+            f"  stagegate certs status --secret {arguments.secret}"
+        )
+    else:
+        print(f"{store.place}: new leaf of the same authority; the webhooks serve it from now on")
+    return 0
+
+
+def rotated(contents: "Contents", now: datetime, *, ca: bool) -> "Contents":
+    """The contents with another leaf, or another authority beside those that are trusted.
+
+    The leaf of a new authority is left to the leader, who makes it when all clients know that authority. Raises
+    CertificateError where that would break trust, and where there is no authority to begin with.
+    """
+    from certs.authority import is_issued_by
+    from certs.contents import signing_authority
+    from certs.errors import CertificateError
+    from certs.leaf import hosts_of
+    from certs.pair import prove, read_certificate
+    from certs.renewal import carry_out
+    from certs.rotation import MakeAuthority, MakeLeaf, Terms
+
+    signer = signing_authority(contents)
+    if signer is None:
+        raise CertificateError(
+            "no authority whose key is stored here; the leading loop makes one, unless somebody else, such as "
+            "cert-manager, keeps this Secret and is to be asked"
+        )
+    if ca:
+        return carry_out(MakeAuthority("asked for", contents.ca_certificates), contents, (), now, Terms())
+    leaf = prove(contents.leaf)
+    if not is_issued_by(leaf, read_certificate(signer.certificate)):
+        raise CertificateError("the authority is being rotated; the leading loop makes a new leaf on its way")
+    return carry_out(MakeLeaf("asked for"), contents, hosts_of(leaf), now, Terms())
