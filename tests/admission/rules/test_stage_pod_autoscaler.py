@@ -139,6 +139,16 @@ def test_a_label_is_not_compared_with_a_name_that_is_not_there_yet() -> None:
                 )
             ],
         ),
+        (
+            {"maxScale": 1},
+            (1, 1),
+            [
+                (
+                    "spec.stageMinScale: Invalid value: 1: has no effect, since the revision's own minimum is 0; "
+                    "in effect: minimum 0, maximum 1 [SPA006]; a stage can only lower it"
+                )
+            ],
+        ),
         # SPA007: what the rollout states and does not fit beside what is stated here.
         (
             {"minScale": 5, "maxScale": 10},
@@ -205,14 +215,26 @@ def test_what_the_bounds_come_to_beside_the_rollout_s(
     assert lines(verdict_on(obj, path=path, lookup=rollouts, user=LOOP)) == warned
 
 
-def test_an_absent_bound_is_missed_where_nothing_fills_it_in() -> None:
-    verdict = verdict_on(complete_spa(None, 10), path="/validate", lookup=cache(stored_ro()), user=LOOP)
+@pytest.mark.parametrize(
+    ("bounds", "field", "own"), [((None, 10), "spec.stageMinScale", 2), ((2, None), "spec.stageMaxScale", 10)]
+)
+def test_an_absent_bound_is_missed_where_nothing_fills_it_in(
+    bounds: tuple[int | None, int | None], field: str, own: int
+) -> None:
+    verdict = verdict_on(complete_spa(*bounds), path="/validate", lookup=cache(stored_ro()), user=LOOP)
     assert lines(verdict) == [
         (
-            "spec.stageMinScale: Required value: the rollout gives this revision 2 [SPA007]; "
-            "until it is set, the revision's own bound holds"
+            f"{field}: Required value: the rollout gives this revision {own} [SPA007]; "
+            f"until it is set, the revision's own bound holds"
         )
     ]
+
+
+@pytest.mark.parametrize("spec", [{"stageMinScale": -1, "stageMaxScale": 0}, {"stageMinScale": 3, "stageMaxScale": -1}])
+def test_bounds_that_are_none_come_to_nothing(spec: dict[str, int]) -> None:
+    obj = spa(spec, labels=dict(BOTH_LABELS), ownerReferences=[OWNER])
+    verdict = verdict_on(obj, lookup=cache(stored_ro()), user=LOOP)
+    assert [finding.id for finding, _ in verdict.findings] == ["SPA001"]
 
 
 @pytest.mark.parametrize(
@@ -268,9 +290,10 @@ def test_it_is_the_rollout_filled_in_as_owner_too_that_controls() -> None:
         {**OWNER, "kind": "Deployment", "apiVersion": "apps/v1"},
     ],
 )
-def test_nobody_else_s_object_is_the_loop_s(owner: dict[str, Any]) -> None:
+@pytest.mark.parametrize("path", ["/mutate", "/validate"])
+def test_nobody_else_s_object_is_the_loop_s(owner: dict[str, Any], path: str) -> None:
     obj = complete_spa(1, 8, ownerReferences=[owner])
-    assert lines(verdict_on(obj, path="/validate", lookup=cache(stored_ro()))) == []
+    assert lines(verdict_on(obj, path=path, lookup=cache(stored_ro()))) == []
 
 
 @pytest.mark.parametrize(
