@@ -185,7 +185,7 @@ class Story:
             raise StoryFailed(f"{path.name} could not be written")
 
     def _show(self, verb: str, path: Path) -> None:
-        self._say(f"  $ {self._writer.prompt} {verb} -f {path.relative_to(MANIFESTS.parent)}")
+        self._say(f"  {self._writer.prompt} {verb} -f {path.relative_to(MANIFESTS.parent)}")
 
     def _rollout_uid(self) -> str:
         uid: str = self._client.get(ROLLOUT_ORCHESTRATORS, NAMESPACE, SERVICE)["metadata"]["uid"]

@@ -29,7 +29,7 @@ class Writer(Protocol):
     """Applies manifest files; never raises for a refusal."""
 
     prompt: str
-    """What a command line of this writer starts with, for people to see."""
+    """What a line about a write starts with, for people to read."""
 
     def apply(self, manifest: Path) -> Answer: ...
     def delete(self, manifest: Path) -> Answer: ...
@@ -38,7 +38,7 @@ class Writer(Protocol):
 class Kubectl:
     """The real kubectl, with a kubeconfig of its own and a cache that goes with ``directory``."""
 
-    prompt = "kubectl"
+    prompt = "$ kubectl"
 
     def __init__(self, program: str, kubeconfig: Path, directory: Path) -> None:
         self._command = [program, "--kubeconfig", str(kubeconfig), "--cache-dir", str(directory / "kubectl-cache")]
@@ -65,7 +65,7 @@ class Kubectl:
 class ClientWriter:
     """The client, where there is no kubectl: server-side apply."""
 
-    prompt = "client"
+    prompt = "no kubectl here, so by the client:"
 
     def __init__(self, client: Client) -> None:
         self._client = client
