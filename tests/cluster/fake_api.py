@@ -211,7 +211,7 @@ class FakeApi:
             after = copy_of(body)
             after["metadata"] = {**copy_of(before["metadata"]), **body["metadata"]}
         elif request.content_type == APPLY_PATCH:
-            after = merged(before, {key: value for key, value in body.items() if key not in ("apiVersion", "kind")})
+            after = applied(before, {key: value for key, value in body.items() if key not in ("apiVersion", "kind")})
         else:
             after = merged(before, body)
         if subresource == "status":
@@ -277,6 +277,15 @@ def merged(before: Wire, patch: Wire) -> Wire:
         else:
             after[name] = copy_of(value)
     return dict(after)
+
+
+def applied(before: Wire, patch: Wire) -> Wire:
+    """As merged; of the webhooks of a configuration, each by its name."""
+    after = merged(before, patch)
+    if "webhooks" in patch:
+        patches = {webhook["name"]: webhook for webhook in patch["webhooks"]}
+        after["webhooks"] = [merged(one, patches.get(one["name"], {})) for one in before["webhooks"]]
+    return after
 
 
 def _selected(one: Wire, selector: dict[str, str | None]) -> bool:

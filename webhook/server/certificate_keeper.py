@@ -42,10 +42,10 @@ class Watch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class KeeperOptions:
-    """``selector`` finds the pods that serve, on ``port``. The last two are in seconds.
+    """``selector`` finds the pods that serve, on ``port``. The last three are in seconds.
 
-    ``again`` is waited after an error, and ``at_most`` before everything is looked at again although nothing seems to
-    have changed.
+    ``again`` is waited after an error, ``at_most`` before everything is looked at again although nothing seems to have
+    changed, and ``finish`` at the end for what is under way.
     """
 
     namespace: str
@@ -54,6 +54,7 @@ class KeeperOptions:
     terms: Terms = field(default_factory=Terms)
     again: float = 5.0
     at_most: float = 600.0
+    finish: float = 5.0
 
 
 class CertificateKeeper:
@@ -87,13 +88,13 @@ class CertificateKeeper:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread; what it is writing is finished, unless that takes more than five seconds."""
+        """End the thread, once what it is writing is written; nothing more is begun."""
         self._stopping.set()
         self._awake.set()
         for watch in self.watches:
             watch.stop()
         if self._thread is not None:
-            self._thread.join(5.0)
+            self._thread.join(self._options.finish)
 
     def expose(self, registry: CollectorRegistry) -> None:
         """Add the state to these metrics."""
@@ -109,13 +110,18 @@ class CertificateKeeper:
         try:
             stored, _ = self._store.read()
             hosts = hosts_for(self._registration.read(), stored, self._options.namespace)
-            taken, wait = renew(self._store, hosts, now, self._options.terms, self._clients, self._servers)
+            taken, wait = renew(self._store, hosts, now, self._options.terms, self._clients, self._shown)
             stored, _ = self._store.read()
         except (CertificateError, StoreError, ApiError) as problem:
             return self._failed(problem)
         self._tell(taken, wait)
         self.state = (self.state or KeeperState()).after(stored)
         return min(max((wait.until - self._clock.now()).total_seconds(), 1.0), self._options.at_most)
+
+    def _shown(self) -> Served:
+        shown = self._servers()
+        self._go_on()
+        return shown
 
     def _tell(self, taken: list[Action], wait: Wait) -> None:
         for action in taken:

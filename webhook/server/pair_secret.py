@@ -39,7 +39,7 @@ class PairSecret(ServedPair):
         super().__init__(live, tally, now)
         self._namespace = namespace
         self._name = name
-        self._reflector = Reflector(
+        self.reflector = Reflector(
             client,
             SECRETS,
             Store(clock.monotonic),
@@ -55,19 +55,19 @@ class PairSecret(ServedPair):
         return f"Secret {self._namespace}/{self._name}"
 
     def start(self) -> None:
-        self._reflector.start()
+        self.reflector.start()
 
     def stop(self) -> None:
-        self._reflector.stop()
+        self.reflector.stop()
 
     def read(self) -> Pair | None:
         """What the Secret held when it was last heard of. Raises CertificateError while it holds no pair."""
-        secret = self._reflector.store.get(self._namespace, self._name)
+        secret = self.reflector.store.get(self._namespace, self._name)
         if secret is not None:
             return pair_of(self.place, secret["data"])
-        if self._reflector.trouble is not None:
-            raise CertificateError(f"cannot read {self.place}: {self._reflector.trouble}")
-        if not self._reflector.synced:
+        if self.reflector.trouble is not None:
+            raise CertificateError(f"cannot read {self.place}: {self.reflector.trouble}")
+        if not self.reflector.synced:
             return None
         where = f"{self._namespace}/{self._name}"
         raise CertificateError(f"{self.place} does not exist; it is made by: stagegate loop --cert-secret {where}")

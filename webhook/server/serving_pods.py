@@ -51,12 +51,12 @@ def addresses_of(pods: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def prober(port: int) -> Probe:
-    """A probe of that port that waits two seconds for a connection, and as long for a handshake."""
+def prober(port: int, seconds: float = _PROBE_SECONDS) -> Probe:
+    """A probe of that port that waits so long for a connection, and again for each word of a handshake."""
 
     def ask(address: str) -> bytes | None:
         try:
-            return probe(address, port, _PROBE_SECONDS)
+            return probe(address, port, seconds)
         except CertificateError:
             return None
 

@@ -1,0 +1,366 @@
+"""The keeper: the world before, one look, what was written, and what is told."""
+
+import logging
+import threading
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from certs.authority import make_authority
+from certs.bundle import read_bundle
+from certs.contents import Contents
+from certs.leaf import hosts_of, make_leaf
+from certs.pair import Pair, prove
+from certs.rotation import Terms, renewal_time
+from tests.cluster.fake_api import FakeApi, status_error
+from tests.cluster.fake_clock import START, FakeClock
+from tests.server.test_registration import configuration
+from webhook.cluster.client import Client
+from webhook.cluster.resource import MUTATING_WEBHOOKS, PODS, SECRETS, VALIDATING_WEBHOOKS
+from webhook.cluster.transport import Request
+from webhook.server.certificate_keeper import CertificateKeeper, KeeperOptions
+from webhook.server.registration import CONFIGURATIONS, FIELD_MANAGER, Registration
+from webhook.server.secret_store import SecretStore, contents_of
+
+MUTATE, VALIDATE = CONFIGURATIONS
+HOST = "hook.ours.svc"
+CREATE, PATCH = "create secrets ours/certs", "patch secrets ours/certs"
+PUBLISH = [
+    f"patch mutatingwebhookconfigurations {MUTATE}",
+    f"patch validatingwebhookconfigurations {VALIDATE}",
+]
+OLD = make_authority(START, timedelta(days=900))
+OLD_LEAF = make_leaf(OLD, [HOST], START, timedelta(days=90))
+GOOD = Contents(OLD.certificate, OLD.key, OLD_LEAF.certificate, OLD_LEAF.key)
+OPTIONS = KeeperOptions("ours", terms=Terms(settle=timedelta(seconds=30)), again=5.0, at_most=600.0, finish=0.2)
+
+
+class World:
+    """The Secret ours/certs, both configurations, and two servers; each shows what ``shown`` says."""
+
+    def __init__(self, stored: Contents | None = GOOD, published: bytes = GOOD.ca_certificates) -> None:
+        self.api = FakeApi()
+        self.api.serve(SECRETS, PODS, MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS)
+        self.clock = FakeClock()
+        self.shown: dict[str, bytes | None] = dict.fromkeys(("a", "b"), OLD_LEAF.certificate)
+        self.publish(published)
+        if stored is not None:
+            self.store(stored)
+        self.keeper = self.new_keeper()
+
+    def new_keeper(self, servers: Callable[[], Any] | None = None) -> CertificateKeeper:
+        client = Client(self.api, field_manager=FIELD_MANAGER)
+        registration = Registration(client, CONFIGURATIONS)
+        servers = servers or (lambda: self.shown)
+        return CertificateKeeper(SecretStore(client, "ours", "certs"), registration, servers, self.clock, OPTIONS)
+
+    def store(self, contents: Contents) -> None:
+        data = {name: b64encode(value).decode() for name, value in contents.files().items()}
+        self.api.put(SECRETS, {"metadata": {"name": "certs", "namespace": "ours"}, "data": data})
+
+    def publish(self, bundle: bytes) -> None:
+        for resource, name in ((MUTATING_WEBHOOKS, MUTATE), (VALIDATING_WEBHOOKS, VALIDATE)):
+            client = {"service": {"name": "hook", "namespace": "ours"}, "caBundle": b64encode(bundle).decode()}
+            self.api.put(resource, configuration(name, client))
+
+    def serve_what_is_stored(self) -> None:
+        self.shown = dict.fromkeys(self.shown, self.stored.certificate)
+
+    @property
+    def stored(self) -> Contents:
+        return contents_of(self.api.get(SECRETS, "ours", "certs") or {})
+
+    @property
+    def published(self) -> bytes:
+        one = self.api.get(VALIDATING_WEBHOOKS, "", VALIDATE)
+        assert one is not None
+        return b64decode(one["webhooks"][0]["clientConfig"]["caBundle"])
+
+    def step(self, seconds: float = 0.0) -> list[str]:
+        """What one look wrote, so many seconds later."""
+        self.clock.advance(seconds)
+        self.api.writes.clear()
+        self.wait = self.keeper.step()
+        return self.api.written()
+
+    @property
+    def error(self) -> str:
+        assert self.keeper.state is not None
+        return self.keeper.state.error
+
+
+def test_the_first_start_ends_with_a_leaf_at_once() -> None:
+    world = World(stored=None, published=b"")
+    assert world.step() == [CREATE, *PUBLISH, PATCH]
+    assert world.published == world.stored.ca_certificates
+    assert hosts_of(prove(world.stored.leaf)) == {HOST}
+    assert (world.wait, world.error) == (600.0, "")
+
+
+def test_at_rest_nothing_is_written() -> None:
+    world = World()
+    assert (world.step(), world.wait, world.error) == ([], 600.0, "")
+
+
+def test_a_leaf_that_is_due_is_made() -> None:
+    world = World()
+    assert world.step(61 * 86400) == [PATCH]
+    assert world.stored.ca_key == OLD.key
+
+
+def test_a_wait_is_over_when_it_says_and_not_before() -> None:
+    world = World()
+    due = renewal_time(prove(OLD_LEAF))
+    world.step((due - START).total_seconds() - 100)
+    assert world.wait == 100
+
+
+def test_an_authority_is_rotated_without_a_gap() -> None:
+    """The new one is published beside the old; a leaf of it after the time to settle; then the old one goes."""
+    world = World()
+    assert world.step(601 * 86400) == [PATCH, *PUBLISH]
+    assert [read_bundle(world.published)[1:], world.wait] == [read_bundle(OLD.certificate), 30.0]
+    assert world.step(29) == []
+    assert world.step(1) == [PATCH]
+    assert (len(read_bundle(world.published)), world.wait) == (2, 3.0)
+    world.shown["a"] = world.stored.certificate
+    assert world.step(3) == []
+    world.shown["b"] = world.stored.certificate
+    assert world.step(3) == [PATCH, *PUBLISH]
+    assert (len(read_bundle(world.published)), world.published) == (1, world.stored.ca_certificates)
+
+
+@pytest.mark.parametrize("skew", [-1800, 86400])
+def test_a_clock_that_is_set_does_not_shorten_the_time_to_settle(skew: float) -> None:
+    world = World()
+    world.step(601 * 86400)
+    world.clock.skew = skew
+    assert world.step(10) == []
+    assert world.wait == 20.0
+    assert world.step(20) == [PATCH]
+
+
+def test_a_leader_that_takes_over_waits_as_long_once_more() -> None:
+    """How long ago clients heard of a bundle is not to be read off another machine's clock."""
+    world = World()
+    world.step(601 * 86400)
+    world.keeper = world.new_keeper()
+    assert world.step(29) == []
+    assert world.step(30) == [PATCH]
+
+
+def test_a_deleted_secret_is_made_anew_and_what_is_served_stays_trusted() -> None:
+    world = World(stored=None)
+    assert world.step() == [CREATE, *PUBLISH]
+    assert read_bundle(OLD.certificate)[0] in read_bundle(world.published)
+    assert world.stored.certificate == b""
+    assert world.step(30) == [PATCH]
+    world.serve_what_is_stored()
+    assert world.step(5) == [PATCH, *PUBLISH]
+    assert len(read_bundle(world.published)) == 1
+
+
+def test_a_bundle_that_was_taken_away_is_published_again() -> None:
+    world = World(published=b"")
+    assert world.step() == PUBLISH
+    assert world.published == GOOD.ca_certificates
+
+
+def test_without_any_configuration_the_leaf_stays_for_whom_it_is() -> None:
+    world = World()
+    for resource, name in ((MUTATING_WEBHOOKS, MUTATE), (VALIDATING_WEBHOOKS, VALIDATE)):
+        world.api.remove(resource, "", name)
+    assert world.step() == []
+
+
+def test_without_configurations_and_leaf_it_is_for_the_service_of_a_plain_install() -> None:
+    world = World(stored=None)
+    for resource, name in ((MUTATING_WEBHOOKS, MUTATE), (VALIDATING_WEBHOOKS, VALIDATE)):
+        world.api.remove(resource, "", name)
+    assert world.step() == [CREATE, PATCH]
+    assert hosts_of(prove(world.stored.leaf)) == {"stagegate-webhook.ours.svc"}
+
+
+def forbid(*plurals: str) -> Callable[[Request], Any]:
+    """Refuse what concerns these resources."""
+
+    def fail(request: Request) -> Any:
+        verb, plural = request.call.verb, request.call.resource
+        message = f'User "loop" cannot {verb} resource "{plural}"'
+        return status_error(request, 403, "Forbidden", message) if plural in plurals else None
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("plural", "told"),
+    [
+        ("secrets", 'cannot read Secret ours/certs: get secrets ours/certs: User "loop" cannot get resource "secrets"'),
+        (
+            "mutatingwebhookconfigurations",
+            f'get mutatingwebhookconfigurations {MUTATE}: User "loop" cannot get resource "{MUTATING_WEBHOOKS.plural}"',
+        ),
+    ],
+)
+def test_what_is_forbidden_is_named_told_once_and_tried_again(
+    plural: str, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World()
+    world.api.fail = forbid(plural)
+    for _ in range(3):
+        world.step(5)
+    assert (world.error, world.wait) == (told, 5.0)
+    assert [record.getMessage() for record in caplog.records] == [f"the certificates cannot be seen to: {told}"]
+
+    world.api.fail = lambda request: None
+    world.step(5)
+    assert world.error == ""
+    assert world.keeper.state is not None
+    assert world.keeper.state.last_errors == {(plural, "Forbidden"): START + timedelta(seconds=15)}
+
+
+def test_an_error_leaves_the_ends_that_were_known() -> None:
+    world = World()
+    world.step()
+    before = world.keeper.state
+    world.api.fail = forbid("secrets")
+    world.step()
+    assert before is not None
+    assert world.keeper.state is not None
+    assert world.keeper.state.leaf_not_after == before.leaf_not_after == prove(OLD_LEAF).not_valid_after_utc
+
+
+def test_while_there_is_no_leaf_its_end_is_not_known() -> None:
+    world = World(stored=None)
+    world.step()
+    assert world.keeper.state is not None
+    assert (world.keeper.state.leaf_not_after, world.keeper.state.authorities, world.error) == (None, 2, "")
+
+
+def test_what_is_waited_for_is_told_when_it_changes(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    world = World()
+    for _ in range(3):
+        world.step()
+    assert len(caplog.records) == 1
+    world.step(601 * 86400)
+    assert [record.getMessage() for record in caplog.records][1:3] == [
+        "made a new authority: the authority is past two thirds of its life",
+        "published the stored bundle: clients do not read the stored bundle",
+    ]
+    assert "PRIVATE" not in caplog.text
+
+
+def test_of_two_that_start_at_once_one_wins_and_the_other_takes_what_won() -> None:
+    world = World(stored=None, published=b"")
+    both_have_read = threading.Barrier(2)
+    first_reads = iter(range(2))
+
+    def meet(request: Request) -> None:
+        if str(request.call) == CREATE and next(first_reads, None) is not None:
+            world.api.lock.release()
+            both_have_read.wait(20)
+            world.api.lock.acquire()
+
+    world.api.fail = meet
+    keepers = [world.keeper, world.new_keeper()]
+    threads = [threading.Thread(target=keeper.step) for keeper in keepers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+
+    assert [keeper.state and keeper.state.error for keeper in keepers] == ["", ""]
+    assert world.api.written().count(CREATE) == 2
+    assert len(read_bundle(world.stored.ca_certificates)) == 1
+    assert world.published == world.stored.ca_certificates
+    prove(world.stored.leaf)
+    assert world.step() == []
+
+
+def test_one_that_was_overtaken_publishes_nothing_old() -> None:
+    """It has read the store; then another one stores and publishes a newer bundle."""
+    world = World(published=b"")
+    newer = make_authority(START, timedelta(days=900))
+    bundle = newer.certificate + OLD.certificate
+    overtaken: list[int] = []
+
+    def overtake(request: Request) -> None:
+        if str(request.call) == PUBLISH[0] and not overtaken:
+            overtaken.append(1)
+            world.store(Contents(bundle, newer.key, OLD_LEAF.certificate, OLD_LEAF.key))
+            world.publish(bundle)
+
+    world.api.fail = overtake
+    world.step()
+    assert world.published == bundle
+
+
+@pytest.fixture
+def running() -> Iterator[World]:
+    world = World()
+    yield world
+    world.keeper.stop()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    done = threading.Event()
+    for _ in range(2000):
+        if condition():
+            return
+        done.wait(0.01)
+    raise AssertionError("not within 20 s")
+
+
+def test_it_looks_when_it_is_woken(running: World) -> None:
+    running.keeper.start()
+    until(lambda: running.keeper.state is not None)
+    running.publish(b"")
+    running.keeper.wake()
+    until(lambda: running.published == GOOD.ca_certificates)
+
+
+def test_a_bug_is_told_and_tried_again(running: World, caplog: pytest.LogCaptureFixture) -> None:
+    def broken() -> Any:
+        raise ZeroDivisionError("oops")
+
+    running.publish(GOOD.ca_certificates + make_authority(START, timedelta(days=1)).certificate)
+    running.keeper = running.new_keeper(broken)
+    running.keeper.start()
+    until(lambda: bool(caplog.records))
+    assert running.error == "oops"
+    assert running.keeper.state is not None
+    assert list(running.keeper.state.last_errors) == [("certificates", "ZeroDivisionError")]
+    assert [record.getMessage() for record in caplog.records] == ["the certificates cannot be seen to: oops"]
+
+
+def test_its_end_waits_for_no_server_and_nothing_is_written_after_it() -> None:
+    world = World()
+    asked, go_on = threading.Event(), threading.Event()
+
+    def slow() -> dict[str, bytes | None]:
+        asked.set()
+        go_on.wait(20)
+        return dict.fromkeys(("a", "b"), OLD_LEAF.certificate)
+
+    extra = make_authority(START, timedelta(days=900))
+    world.publish(GOOD.ca_certificates + extra.certificate)
+    world.shown["a"] = make_leaf(extra, [HOST], START, timedelta(days=9)).certificate
+    world.keeper = world.new_keeper(slow)
+    world.keeper.start()
+    assert asked.wait(20)
+    world.keeper.stop()
+    go_on.set()
+    until(lambda: not any(thread.name == "certificates" for thread in threading.enumerate()))
+    assert world.api.writes == []
+
+
+def test_a_pair_of_another_kind_that_somebody_put_there_is_kept_trusted() -> None:
+    """As cert-manager leaves it: a leaf, its authority, and no key of that."""
+    world = World(stored=Contents(OLD.certificate, b"", OLD_LEAF.certificate, OLD_LEAF.key))
+    assert world.step() == [PATCH, *PUBLISH]
+    assert world.stored.leaf == Pair(OLD_LEAF.certificate, OLD_LEAF.key)
+    assert read_bundle(OLD.certificate)[0] in read_bundle(world.published)

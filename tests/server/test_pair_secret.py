@@ -1,0 +1,191 @@
+"""The served pair of a Secret: what is read of it, what is told when, and what stays served."""
+
+import asyncio
+import logging
+from base64 import b64encode
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from certs.authority import make_authority
+from certs.context import LiveContext
+from certs.errors import CertificateError
+from certs.leaf import make_leaf
+from certs.pair import Pair
+from tests.cluster.fake_api import FakeApi, status_error
+from tests.cluster.fake_clock import FakeClock
+from webhook.cluster.client import Client
+from webhook.cluster.resource import SECRETS
+from webhook.server.pair_secret import PairSecret
+from webhook.server.tally import Tally
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+CA = make_authority(NOW, timedelta(days=90))
+FIRST, SECOND = (make_leaf(CA, ["a"], NOW, timedelta(days=30)) for _ in range(2))
+EXPIRED = make_leaf(CA, ["a"], NOW, timedelta(minutes=-1))
+
+
+def put(api: FakeApi, pair: Pair, **more: bytes) -> None:
+    members = {"tls.crt": pair.certificate, "tls.key": pair.key, "ca.key": CA.key, **more}
+    data = {name: b64encode(value).decode() for name, value in members.items() if value}
+    api.put(SECRETS, {"metadata": {"name": "certs", "namespace": "ours"}, "data": data})
+
+
+class World:
+    """A pair of the Secret ours/certs. ``hear`` is one step of the reflector, ``look`` one look of the server."""
+
+    def __init__(self) -> None:
+        self.api = FakeApi()
+        self.api.serve(SECRETS)
+        client = Client(self.api, field_manager="test")
+        self.tally = Tally()
+        self.pair = PairSecret(client, FakeClock(), "ours", "certs", LiveContext(), self.tally, lambda: NOW)
+
+    @property
+    def served(self) -> Pair | None:
+        return self.pair.live.pair
+
+    def hear(self) -> None:
+        self.pair.reflector.step()
+
+    def look(self) -> None:
+        try:
+            self.pair.look(self.pair.read())
+        except CertificateError as problem:
+            self.pair.look(None, str(problem))
+
+    def hear_and_look(self) -> None:
+        self.hear()
+        self.look()
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_before_the_first_word_of_the_server_there_is_nothing_to_complain_of(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.look()
+    assert (world.served, world.pair.trouble, caplog.records) == (None, "", [])
+
+
+def test_a_pair_that_is_there_is_served(world: World) -> None:
+    put(world.api, FIRST)
+    world.hear_and_look()
+    assert (world.served, world.pair.trouble) == (FIRST, "")
+
+
+def test_a_secret_that_is_not_there_is_told_once_with_the_way_out(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        world.hear_and_look()
+    expected = "Secret ours/certs does not exist; it is made by: stagegate loop --cert-secret ours/certs"
+    assert [record.getMessage() for record in caplog.records] == [f"no certificate to serve yet: {expected}"]
+    assert world.pair.trouble == expected
+
+
+def test_one_that_comes_later_is_served(world: World) -> None:
+    world.hear_and_look()
+    put(world.api, FIRST)
+    world.hear_and_look()
+    assert (world.served, world.pair.trouble) == (FIRST, "")
+
+
+def test_a_new_pair_is_taken(world: World) -> None:
+    put(world.api, FIRST)
+    world.hear_and_look()
+    put(world.api, SECOND)
+    world.hear_and_look()
+    assert world.served == SECOND
+    assert world.tally.pairs == {"loaded": 2, "refused": 0}
+
+
+@pytest.mark.parametrize(
+    ("damaged", "told"),
+    [
+        (Pair(b"", FIRST.key), "Secret ours/certs has no tls.crt"),
+        (Pair(FIRST.certificate, b""), "Secret ours/certs has no tls.key"),
+        (Pair(FIRST.certificate[:100], FIRST.key), "Secret ours/certs: the certificate is not readable PEM"),
+        (Pair(SECOND.certificate, FIRST.key), "Secret ours/certs: the private key does not belong to the certificate"),
+        (Pair(FIRST.key, FIRST.certificate), "Secret ours/certs: the certificate is not readable PEM"),
+        (EXPIRED, "Secret ours/certs: the certificate expired at 2029-12-31T23:59:00Z"),
+    ],
+    ids=["no tls.crt", "no tls.key", "cut short", "of two pairs", "swapped", "expired"],
+)
+def test_a_bad_pair_leaves_the_last_good_one_and_is_told_once(
+    world: World, caplog: pytest.LogCaptureFixture, damaged: Pair, told: str
+) -> None:
+    put(world.api, FIRST)
+    world.hear_and_look()
+    put(world.api, damaged)
+    for _ in range(3):
+        world.hear_and_look()
+    assert (world.served, world.pair.trouble) == (FIRST, told)
+    warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert warnings == [f"the last good certificate stays: {told}"]
+    put(world.api, SECOND)
+    world.hear_and_look()
+    assert (world.served, world.pair.trouble) == (SECOND, "")
+
+
+def test_a_deleted_secret_leaves_the_last_good_pair(world: World) -> None:
+    put(world.api, FIRST)
+    world.hear_and_look()
+    world.api.remove(SECRETS, "ours", "certs")
+    world.hear_and_look()
+    assert world.served == FIRST
+    assert "does not exist" in world.pair.trouble
+
+
+def test_an_expired_pair_is_not_served_even_where_there_is_no_other(world: World) -> None:
+    put(world.api, EXPIRED)
+    world.hear_and_look()
+    assert world.served is None
+    assert "expired" in world.pair.trouble
+
+
+def test_what_is_forbidden_is_named(world: World) -> None:
+    world.api.fail = lambda request: status_error(request, 403, "Forbidden", 'cannot list resource "secrets"')
+    world.hear_and_look()
+    assert world.pair.trouble == 'cannot read Secret ours/certs: list secrets ours: cannot list resource "secrets"'
+
+
+def test_a_server_that_is_silent_for_a_while_changes_nothing(world: World) -> None:
+    put(world.api, FIRST)
+    world.hear_and_look()
+    world.api.fail = lambda request: status_error(request, 503, "ServiceUnavailable", "busy")
+    world.hear_and_look()
+    assert (world.served, world.pair.trouble) == (FIRST, "")
+
+
+def test_only_the_one_secret_is_asked_for_and_its_other_keys_are_not_kept(world: World) -> None:
+    put(world.api, FIRST)
+    world.hear()
+    assert {request.query["fieldSelector"] for request in world.api.requests} == {"metadata.name=certs"}
+    kept = world.pair.reflector.store.get("ours", "certs")
+    assert kept is not None
+    assert kept["data"].keys() == {"tls.crt", "tls.key"}
+
+
+def test_news_are_taken_at_once(world: World) -> None:
+    """The watch of the server would look again only after an hour."""
+
+    async def served_in_time() -> Any:
+        watching = asyncio.create_task(world.pair.watch(3600.0))
+        async with asyncio.timeout(20):
+            await asyncio.to_thread(world.hear)
+            while "does not exist" not in world.pair.trouble:
+                await asyncio.sleep(0.01)
+            put(world.api, FIRST)
+            await asyncio.to_thread(world.hear)
+            while world.served is None:
+                await asyncio.sleep(0.01)
+        watching.cancel()
+        return world.served
+
+    assert asyncio.run(served_in_time()) == FIRST
+    world.pair.wake()  # nobody listens any more
