@@ -1,5 +1,6 @@
 """Field ownership and server-side apply, as pure functions and over HTTP."""
 
+import json
 from typing import Any
 
 import pytest
@@ -165,6 +166,12 @@ def test_what_is_no_longer_stated_goes_unless_somebody_else_owns_it() -> None:
     assert applied(live, {}, "me")["spec"] == {"b": "1", "items": [{"name": "q"}]}
 
 
+def test_a_container_goes_with_its_last_owned_field() -> None:
+    live = applied(obj({}), {"a": "1", "inner": {"x": "1"}, "labels": {"u": "1"}}, "me")
+    live["spec"]["inner"]["y"] = "filled in, and nobody's"
+    assert applied(live, {"a": "1"}, "me")["spec"] == {"a": "1"}
+
+
 def test_paths_are_shown_as_messages_show_them() -> None:
     assert shown(("f:spec", 'k:{"name":"a","port":80}', 'v:"x"', "f:b")) == '.spec[name="a",port=80][="x"].b'
 
@@ -205,10 +212,25 @@ def test_a_field_of_an_update_conflicts_in_kubectls_words(api: Api, place: Place
 
 def test_a_status_is_applied_apart(api: Api, place: Place) -> None:
     api.apply(place.path(SPAS, "a"), spa("a", {"stageMinScale": 1}), "me")
-    change = spa("a") | {"status": {"actualScale": 2}}
+    change = spa("a", labels={"not": "mine"}) | {"status": {"actualScale": 2}, "spec": {"stageMinScale": 1}}
     written = api.apply(place.path(SPAS, "a", "status"), change, "me").body
     assert written["status"] == {"actualScale": 2}
-    assert [entry.get("subresource") for entry in written["metadata"]["managedFields"]] == [None, "status"]
+    assert [(entry.get("subresource"), entry["fieldsV1"]) for entry in written["metadata"]["managedFields"]] == [
+        (None, {"f:spec": {"f:stageMinScale": {}}}),
+        ("status", {"f:status": {"f:actualScale": {}}}),
+    ]
+
+
+def test_kubectl_may_change_what_it_applied_on_the_clients_side(api: Api, place: Place) -> None:
+    last = {"kubectl.kubernetes.io/last-applied-configuration": json.dumps(spa("a", {"stageMinScale": 1}))}
+    made = spa("a", {"stageMinScale": 1, "stageMaxScale": 3}, annotations=last)
+    api.create(place.path(SPAS), made, fieldManager="kubectl-client-side-apply")
+    wanted = spa("a", {"stageMinScale": 2})
+    assert api.apply(place.path(SPAS, "a"), wanted, "somebody").code == 409
+    other = api.apply(place.path(SPAS, "a"), spa("a", {"stageMinScale": 2, "stageMaxScale": 4}), "kubectl")
+    assert [field for field, _ in other.causes] == [".spec.stageMaxScale"]
+    applied = api.apply(place.path(SPAS, "a"), wanted, "kubectl").body
+    assert json.loads(*applied["metadata"]["annotations"].values())["spec"] == {"stageMinScale": 2}
 
 
 def test_an_object_from_before_any_manager_belongs_to_one_that_stands_for_all(api: Api, place: Place) -> None:

@@ -214,7 +214,10 @@ def test_a_strategic_merge_patch_is_for_built_in_kinds(api: Api, place: Place) -
     api.patch(place.path("pods", "a", "status"), change, STRATEGIC)
     second = {"status": {"conditions": [{"type": "Other", "status": "False"}]}}
     conditions = api.patch(place.path("pods", "a", "status"), second, STRATEGIC).body["status"]["conditions"]
-    assert {c["type"]: c["status"] for c in conditions} == {"Ready": "True", "Other": "False"}
+    assert [(c["type"], c["status"]) for c in conditions] == [("Other", "False"), ("Ready", "True")]
+    third = {"status": {"conditions": [{"type": "Other", "$patch": "delete"}], "phase": "Running"}}
+    status = api.patch(place.path("pods", "a", "status"), third, STRATEGIC).body["status"]
+    assert ([c["type"] for c in status["conditions"]], status["phase"]) == (["Ready"], "Running")
     api.create(place.path(SPAS), spa("a"))
     assert api.patch(place.path(SPAS, "a"), {}, STRATEGIC).code == 415
 
@@ -226,6 +229,23 @@ def test_a_secret_is_stored_as_bytes(api: Api, place: Place) -> None:
     assert "stringData" not in created
     wrong = api.create(place.path("secrets"), secret | {"metadata": {"name": "b"}, "data": {"x": "?"}})
     assert wrong.message.endswith("illegal base64 data at input byte 0")
+
+
+@pytest.mark.parametrize(
+    ("image", "policy"),
+    [
+        ("x", "Always"),
+        ("x:latest", "Always"),
+        ("x:1", "IfNotPresent"),
+        ("host:5000/x", "Always"),
+        ("x@sha256:0", "IfNotPresent"),
+    ],
+)
+def test_a_pod_is_filled_in(api: Api, place: Place, image: str, policy: str) -> None:
+    wanted = pod("a") | {"spec": {"containers": [{"name": "c", "image": image}]}}
+    spec = api.create(place.path("pods"), wanted).body["spec"]
+    assert spec["containers"][0]["imagePullPolicy"] == policy
+    assert (spec["restartPolicy"], spec["terminationGracePeriodSeconds"], spec["priority"]) == ("Always", 30, 0)
 
 
 def test_events_are_served_in_two_groups(api: Api, place: Place) -> None:

@@ -68,7 +68,12 @@ class Sandbox:
         self._authority = Authority(self._directory)
         api = ApiServer(self._clock, self._history, self._bookmark_seconds, self.request_log)
         context = self._authority.server_context(_NAMES)
-        front = Front(self._port, context, api)
+        try:
+            front = Front(self._port, context, api)
+        except OSError:
+            self._authority.remove_files()
+            self._authority = None
+            raise
         self._front, self._api = front, api
         self._url = f"https://127.0.0.1:{front.port}"
         api.start()
