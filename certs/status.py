@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -12,7 +13,15 @@ from certs.contents import Contents, signing_authority
 from certs.errors import CertificateError
 from certs.leaf import hosts_of
 from certs.pair import prove, read_certificate
-from certs.rotation import Terms, Wait, World, next_action
+from certs.rotation import Action, MakeAuthority, MakeLeaf, Publish, Terms, Wait, World, WriteBundle, next_action
+
+_WORDS: Final = {
+    MakeAuthority: "new authority",
+    MakeLeaf: "new leaf",
+    WriteBundle: "new bundle",
+    Publish: "publication",
+    Wait: "nothing to do",
+}
 
 
 def describe(
@@ -33,11 +42,7 @@ def describe(
         f"authority  {describe_certificate(each)}{', signs' if each == signing else ', trusted only'}"
         for each in read_bundle(contents.ca_certificates)
     ] or ["authority  none"]
-    try:
-        leaf = prove(contents.leaf)
-        lines.append(f"leaf       {describe_certificate(leaf)}, for {', '.join(sorted(hosts_of(leaf)))}")
-    except CertificateError as problem:
-        lines.append(f"leaf       unusable: {problem}")
+    lines.append(f"leaf       {_describe_leaf(contents)}")
     for place, bundle in zip(places, world.published, strict=False):
         lines.append(f"caBundle   {place}: {_describe_bundle(bundle, contents)}")
     served = world.served or {}
@@ -50,7 +55,7 @@ def describe(
     if isinstance(action, Wait):
         lines.append(f"next       {action.until:%Y-%m-%d %H:%M:%SZ}: {action.reason}")
     else:
-        lines.append(f"next       now: {type(action).__name__}: {action.reason}")
+        lines.append(f"next       now: {describe_action(action)}")
     return lines
 
 
@@ -58,6 +63,21 @@ def describe_certificate(certificate: x509.Certificate) -> str:
     """Fingerprint and life of one certificate."""
     fingerprint = certificate.fingerprint(hashes.SHA256()).hex()[:16]
     return f"{fingerprint} {certificate.not_valid_before_utc:%Y-%m-%d} to {certificate.not_valid_after_utc:%Y-%m-%d}"
+
+
+def describe_action(action: Action) -> str:
+    """What is done, and why."""
+    return f"{_WORDS[type(action)]}: {action.reason}"
+
+
+def _describe_leaf(contents: Contents) -> str:
+    if not contents.certificate:
+        return "none"
+    try:
+        leaf = prove(contents.leaf)
+    except CertificateError as problem:
+        return f"unusable: {problem}"
+    return f"{describe_certificate(leaf)}, for {', '.join(sorted(hosts_of(leaf)))}"
 
 
 def _describe_bundle(bundle: bytes, contents: Contents) -> str:

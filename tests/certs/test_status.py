@@ -30,9 +30,35 @@ def test_an_overlap() -> None:
 def test_nothing() -> None:
     assert describe(Contents(), World(), HOSTS, START, TERMS) == [
         "authority  none",
-        "leaf       unusable: the certificate is not readable PEM",
-        "next       now: MakeAuthority: there is no authority whose key is stored",
+        "leaf       none",
+        "next       now: new authority: there is no authority whose key is stored",
     ]
+
+
+def test_a_leaf_that_cannot_be_used() -> None:
+    torn = dataclasses.replace(STORED, key=NEW.key)
+    lines = describe(torn, World(), HOSTS, START, TERMS)
+    assert lines[2] == "leaf       unusable: the private key does not belong to the certificate"
+    assert lines[3].startswith("next       now: new leaf: the private key")
+
+
+def test_what_each_place_holds() -> None:
+    bundles = (STORED.ca_certificates, b"", b"nonsense", OLD.certificate)
+    lines = describe(STORED, World(published=bundles), HOSTS, START, TERMS, "abcd")
+    places = [line for line in lines if line.startswith("caBundle")]
+    assert places[:3] == [
+        "caBundle   a: the stored authorities",
+        "caBundle   b: not as stored: empty",
+        "caBundle   c: not as stored: no authority that reads",
+    ]
+    fingerprint = lines[1].split()[1]
+    assert places[3] == f"caBundle   d: not as stored: {fingerprint}"
+
+
+def test_where_no_server_answers_nothing_is_said_of_what_they_show() -> None:
+    world = World(served={"a:1": None, "b:1": None})
+    lines = describe(STORED, world, HOSTS, START, TERMS)
+    assert lines[-1].endswith("then a new leaf, at two thirds of its life")
 
 
 def test_no_secret_is_told() -> None:

@@ -248,8 +248,8 @@ def test_what_is_waited_for_is_told_when_it_changes(caplog: pytest.LogCaptureFix
     assert len(caplog.records) == 1
     world.step(601 * 86400)
     assert [record.getMessage() for record in caplog.records][1:3] == [
-        "made a new authority: the authority is past two thirds of its life",
-        "published the stored bundle: clients do not read the stored bundle",
+        "new authority: the authority is past two thirds of its life",
+        "publication: clients do not read the stored bundle",
     ]
     assert "PRIVATE" not in caplog.text
 

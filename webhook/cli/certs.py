@@ -113,10 +113,11 @@ def _init(arguments: argparse.Namespace, now: datetime) -> int:
     from certs.directory import DirectoryStore
     from certs.renewal import renew
     from certs.rotation import Terms
+    from certs.status import describe_action
 
     taken, wait = renew(DirectoryStore(arguments.directory), arguments.host, now, Terms())
     for action in taken:
-        print(f"{type(action).__name__}: {action.reason}")
+        print(describe_action(action))
     print(f"{arguments.directory}: {'written' if taken else 'unchanged'}; {wait.reason}, {wait.until:%Y-%m-%d}")
     return 0
 

@@ -15,6 +15,7 @@ from certs.leaf import hosts_of
 from certs.pair import read_certificate
 from certs.renewal import Served, renew
 from certs.rotation import Action, Terms, Wait, World
+from certs.status import describe_action
 from certs.store import Store
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
@@ -125,7 +126,7 @@ class CertificateKeeper:
 
     def _tell(self, taken: list[Action], wait: Wait) -> None:
         for action in taken:
-            _LOG.info("%s: %s", _DONE[type(action).__name__], action.reason)
+            _LOG.info("%s", describe_action(action))
         if wait.reason != self._said or taken:
             _LOG.info("nothing to do before %s: %s", f"{wait.until:%FT%TZ}", wait.reason)
         self._said = wait.reason
@@ -153,14 +154,6 @@ class CertificateKeeper:
                 seconds = self._failed(problem, trace=True)
             self._stopping.wait(_BREATH_SECONDS)
             self._awake.wait(seconds)
-
-
-_DONE: Final = {
-    "MakeAuthority": "made a new authority",
-    "WriteBundle": "stored another bundle of authorities",
-    "Publish": "published the stored bundle",
-    "MakeLeaf": "made a new leaf",
-}
 
 
 class Stopped(Exception):

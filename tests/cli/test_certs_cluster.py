@@ -1,0 +1,252 @@
+"""``stagegate certs --secret``: what is shown and rotated in a cluster, and what is refused."""
+
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from certs.authority import is_issued_by, make_authority
+from certs.bundle import read_bundle
+from certs.contents import Contents, signing_authority
+from certs.leaf import hosts_of, make_leaf
+from certs.pair import prove, read_certificate
+from tests.server.test_registration import configuration
+from webhook.cli import main
+from webhook.cli.demo.control_plane import client_of
+from webhook.cluster.client import Client
+from webhook.cluster.errors import NotFound
+from webhook.cluster.resource import LEASES, MUTATING_WEBHOOKS, NAMESPACES, PODS, SECRETS, VALIDATING_WEBHOOKS, Resource
+from webhook.sandbox import Sandbox
+from webhook.server.registration import CONFIGURATIONS, FIELD_MANAGER
+from webhook.server.secret_store import SecretStore
+
+SECRET = "ours/certs"
+HOST = "hook.ours.svc"
+NOW = datetime.now(UTC)
+OLD, NEW = (make_authority(NOW, timedelta(days=900)) for _ in range(2))
+LEAF = make_leaf(OLD, [HOST], NOW, timedelta(days=90))
+GOOD = Contents(OLD.certificate, OLD.key, LEAF.certificate, LEAF.key)
+OVERLAP = Contents(NEW.certificate + OLD.certificate, NEW.key, LEAF.certificate, LEAF.key)
+Run = Callable[..., int]
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with Sandbox(tmp_path_factory.mktemp("sandbox"), manifests=False, knative=False) as running:
+        client_of(running.kubeconfig).create(NAMESPACES, None, {"metadata": {"name": "ours"}})
+        yield running
+
+
+@pytest.fixture
+def client(sandbox: Sandbox) -> Client:
+    client = client_of(sandbox.kubeconfig)
+    for resource, name in (
+        (SECRETS, "certs"),
+        (LEASES, "stagegate-loop"),
+        (MUTATING_WEBHOOKS, CONFIGURATIONS[0]),
+        (VALIDATING_WEBHOOKS, CONFIGURATIONS[1]),
+    ):
+        remove(client, resource, name)
+    return client
+
+
+def remove(client: Client, resource: Resource, name: str) -> None:
+    try:
+        client.delete(resource, "ours", name, uid=client.get(resource, "ours", name)["metadata"]["uid"])
+    except NotFound:
+        return
+
+
+@pytest.fixture
+def store(client: Client) -> SecretStore:
+    return SecretStore(client, "ours", "certs")
+
+
+@pytest.fixture
+def run(sandbox: Sandbox) -> Run:
+    return lambda task, *options: main(
+        ["certs", task, "--secret", SECRET, "--kubeconfig", str(sandbox.kubeconfig), *options]
+    )
+
+
+def refused(capsys: pytest.CaptureFixture[str]) -> str:
+    error = capsys.readouterr().err
+    assert error.startswith("stagegate certs: ")
+    assert error.count("\n") == 1
+    return error
+
+
+def test_rotate_makes_a_leaf_of_the_same_authority(
+    store: SecretStore, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.write(GOOD, "")
+    assert run("rotate") == 0
+    after, _ = store.read()
+    assert (after.ca_certificates, after.ca_key) == (GOOD.ca_certificates, GOOD.ca_key)
+    leaf = prove(after.leaf)
+    assert leaf != prove(GOOD.leaf)
+    assert hosts_of(leaf) == {HOST}
+    assert is_issued_by(leaf, read_certificate(OLD.certificate))
+    assert capsys.readouterr().out.startswith("Secret ours/certs: new leaf")
+
+
+def test_rotate_ca_leaves_the_old_one_trusted_and_the_leaf_to_the_leader(
+    store: SecretStore, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.write(GOOD, "")
+    assert run("rotate", "--ca") == 0
+    after, _ = store.read()
+    assert after.leaf == GOOD.leaf
+    signer = signing_authority(after)
+    assert signer is not None
+    assert read_bundle(after.ca_certificates) == (
+        read_certificate(signer.certificate),
+        read_certificate(OLD.certificate),
+    )
+    assert signer.certificate != OLD.certificate
+    assert f"stagegate certs status --secret {SECRET}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("stored", "options", "code", "line"),
+    [
+        (None, [], 3, "Secret ours/certs does not exist; it is made by: stagegate loop --cert-secret ours/certs"),
+        (None, ["--ca"], 3, "Secret ours/certs does not exist"),
+        (Contents(OLD.certificate, b"", LEAF.certificate, LEAF.key), [], 1, "no authority whose key is stored here"),
+        (Contents(OLD.certificate, b"", LEAF.certificate, LEAF.key), ["--ca"], 1, "cert-manager"),
+        (OVERLAP, [], 1, "the authority is being rotated; the leading loop makes a new leaf"),
+        (Contents(OLD.certificate, OLD.key), [], 1, "Secret ours/certs: the certificate is not readable PEM"),
+    ],
+    ids=["no Secret", "no Secret, --ca", "no key", "no key, --ca", "under way", "no leaf"],
+)
+def test_what_would_break_trust_is_refused_in_one_line(
+    stored: Contents | None,
+    options: list[str],
+    code: int,
+    line: str,
+    store: SecretStore,
+    run: Run,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if stored is not None:
+        store.write(stored, "")
+    before = store.read()
+    assert run("rotate", *options) == code
+    assert line in refused(capsys)
+    assert store.read() == before
+
+
+def test_status_of_all_there_is(
+    client: Client, store: SecretStore, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.write(OVERLAP, "")
+    url = {"url": "https://hook.ours.svc/mutate"}
+    bundle = {"caBundle": b64encode(OVERLAP.ca_certificates).decode()}
+    register(client, MUTATING_WEBHOOKS, CONFIGURATIONS[0], url | bundle)
+    register(client, VALIDATING_WEBHOOKS, CONFIGURATIONS[1], url)
+    holder = {"holderIdentity": "stagegate-loop-1", "renewTime": "2030-01-01T00:00:00.000000Z"}
+    client.create(LEASES, "ours", {"metadata": {"name": "stagegate-loop"}, "spec": holder})
+
+    assert run("status") == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "stored     Secret ours/certs"
+    assert [line.split()[0] for line in lines] == [
+        "stored", "authority", "authority", "leaf", "caBundle", "caBundle", "next", "leader",
+    ]  # fmt: skip
+    assert lines[1].endswith(", signs")
+    assert lines[2].endswith(", trusted only")
+    assert lines[4] == "caBundle   MutatingWebhookConfiguration mutate.stagegate.dev: the stored authorities"
+    assert lines[5] == "caBundle   ValidatingWebhookConfiguration validate.stagegate.dev: not as stored: empty"
+    assert lines[6] == "next       now: publication: clients do not read the stored bundle"
+    assert lines[7] == "leader     stagegate-loop-1, renewed 2030-01-01T00:00:00.000000Z"
+
+
+def register(client: Client, resource: Resource, name: str, to: dict[str, str]) -> None:
+    body = configuration(name, to)
+    del body["metadata"]["uid"]
+    body["webhooks"][0] |= {"admissionReviewVersions": ["v1"], "sideEffects": "None"}
+    client.create(resource, None, {"apiVersion": resource.api_version, "kind": resource.kind, **body})
+
+
+def test_status_of_nothing_yet(client: Client, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("status") == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "stored     Secret ours/certs: does not exist",
+        "authority  none",
+        "leaf       none",
+        "next       now: new authority: there is no authority whose key is stored",
+        "leader     none: nothing happens until a loop leads",
+    ]
+
+
+def test_a_pod_that_cannot_be_asked_from_here_is_not_taken_for_one_behind(
+    client: Client, store: SecretStore, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    leaf = make_leaf(NEW, ["stagegate-webhook.ours.svc"], NOW, timedelta(days=90))
+    store.write(Contents(OVERLAP.ca_certificates, NEW.key, leaf.certificate, leaf.key), "")
+    pod = {
+        "metadata": {"name": "hook-1", "labels": {"app": "hook"}},
+        "spec": {"containers": [{"name": "a", "image": "a"}]},
+    }
+    client.create(PODS, "ours", pod)
+    client.patch(PODS, "ours", "hook-1", {"status": {"phase": "Running", "podIP": "127.0.0.1"}}, "status")
+
+    assert run("status", "--webhook-pods", "app=hook", "--webhook-port", "1") == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert "served     hook-1 (127.0.0.1): no answer" in lines
+    assert "no leaf of the new authority yet" not in "".join(lines)
+    remove(client, PODS, "hook-1")
+
+
+def test_a_probe_stands_for_the_pods(
+    sandbox: Sandbox, store: SecretStore, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.write(GOOD, "")
+    address = sandbox.url.removeprefix("https://")
+    assert run("status", "--probe", address) == 0
+    assert re.search(rf"^served     {address}: [0-9a-f]{{16}} .*, another leaf$", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_who_writes_is_on_record(client: Client, store: SecretStore, run: Run) -> None:
+    store.write(GOOD, "")
+    assert run("rotate") == 0
+    entries = client.get(SECRETS, "ours", "certs")["metadata"]["managedFields"]
+    assert FIELD_MANAGER in {entry["manager"] for entry in entries}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "line"),
+    [
+        (["status"], 2, "status: wanted a directory, or --secret NAMESPACE/NAME"),
+        (["rotate", "dir", "--secret", "a/b"], 2, "rotate: wanted a directory, or --secret NAMESPACE/NAME"),
+        (["status", "--secret", "certs"], 2, "--secret certs: wanted NAMESPACE/NAME"),
+        (["status", "--secret", "a/b/c"], 2, "--secret a/b/c: wanted NAMESPACE/NAME"),
+        (["status", "--secret", "a/b", "--kubeconfig", "/no/such"], 3, "kubeconfig /no/such: no such file"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(
+    arguments: list[str], code: int, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["certs", *arguments]) == code
+    assert line in refused(capsys)
+
+
+def test_an_api_server_that_is_not_there_is_told_in_one_line(
+    sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(re.sub(r"127\.0\.0\.1:\d+|localhost:\d+", "127.0.0.1:1", sandbox.kubeconfig.read_text()))
+    assert main(["certs", "status", "--secret", SECRET, "--kubeconfig", str(kubeconfig)]) == 1
+    assert "cannot read Secret ours/certs: get secrets ours/certs: " in refused(capsys)
+
+
+@pytest.mark.parametrize("task", ["status", "rotate"])
+def test_help_has_examples_of_a_cluster(task: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["certs", task, "--help"])
+    assert f"stagegate certs {task} --secret stagegate-system/stagegate-certs" in capsys.readouterr().out
