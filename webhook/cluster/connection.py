@@ -1,10 +1,12 @@
 """Finding the API server: a kubeconfig and a context, or the account of the pod."""
 
 import os
+import ssl
 from pathlib import Path
 from typing import Any
 
 import yaml
+from urllib3.util import create_urllib3_context
 
 from webhook.cluster.transport import KubernetesTransport
 
@@ -39,6 +41,7 @@ def connect(
     configuration.retries = False
     api_client = client.ApiClient(configuration)
     api_client.user_agent = user_agent
+    api_client.rest_client.pool_manager.connection_pool_kw["ssl_context"] = _context(configuration)
     return KubernetesTransport(api_client)
 
 
@@ -59,6 +62,15 @@ def _read_surroundings(config: Any, configuration: Any) -> None:
                 "no cluster: this is not a pod, and there is no kubeconfig at $KUBECONFIG or ~/.kube/config; "
                 "name one with --kubeconfig"
             ) from problem
+
+
+def _context(configuration: Any) -> ssl.SSLContext:
+    """Verifies as kubectl does: the authorities of EKS and others lack key identifiers that Python 3.13 asks for."""
+    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED if configuration.verify_ssl else ssl.CERT_NONE)
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if not (configuration.ssl_ca_cert or configuration.ca_cert_data):
+        context.load_default_certs()
+    return context
 
 
 def _one_line(problem: Exception) -> str:
