@@ -175,3 +175,18 @@ def test_a_definition_takes_its_objects_along_and_is_served_no_more(tmp_path: Pa
             assert [event["type"] for event in events][-1] == "DELETED"
         eventually(gone(api, f"{DEFINITIONS}/revisions.serving.knative.dev"))
         assert api.get(path).body == "404 page not found\n"
+
+
+def test_options_of_a_deletion(api: Api, place: Place) -> None:
+    path = place.path(SPAS, "a")
+    api.create(place.path(SPAS), spa("a"))
+    assert api.delete(path, {"dryRun": ["All"]}).code == 200
+    assert api.delete(path, {"propagationPolicy": "Never"}).causes == [
+        (
+            "propagationPolicy",
+            'Unsupported value: "Never": supported values: "Foreground", "Background", "Orphan", "nil"',
+        )
+    ]
+    assert api.delete(path, {"orphanDependents": True}).code == 422
+    assert api.delete(path, {"kind": "Pod", "apiVersion": "v1"}).code == 400
+    assert api.get(path).code == 200

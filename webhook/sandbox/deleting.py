@@ -10,7 +10,7 @@ from webhook.sandbox.calls import Call
 from webhook.sandbox.definitions import CLEANUP
 from webhook.sandbox.failures import bad_request, conflict, forbidden_field, invalid, not_found, success, unsupported
 from webhook.sandbox.intake import parse
-from webhook.sandbox.objects import Object, format_time, metadata, name_of, uid_of, with_metadata
+from webhook.sandbox.objects import Object, format_time, metadata, name_of, parse_time, uid_of, with_metadata
 from webhook.sandbox.resources import Resource
 from webhook.sandbox.store import Store, VersionConflict
 
@@ -52,7 +52,7 @@ class Deleter:
             None,
             live,
             call.options("DeleteOptions") | {k: v for k, v in options.items() if k not in ("kind", "apiVersion")},
-            call.dry_run,
+            _is_dry_run(call, options),
             call.user,
             self._chain.namespace(call.namespace),
             call.warnings,
@@ -62,50 +62,58 @@ class Deleter:
 
     def _end(self, call: Call, live: Object, options: Object) -> tuple[Object, bool]:
         resource = call.resource
-        marked = self._marked(live, resource, options)
-        meta = metadata(marked)
-        waits = bool(meta.get("finalizers")) or bool(meta.get("deletionGracePeriodSeconds"))
-        if resource.kind == "Namespace" and not resource.group and (marked.get("spec") or {}).get("finalizers"):
-            waits = True
-        dry_run = call.dry_run or options.get("dryRun") == ["All"]
-        if waits:
-            if marked is live or dry_run:
+        marked = marked_for_deletion(live, resource, options, self._clock())
+        if _waits(marked, resource):
+            if marked is live or _is_dry_run(call, options):
                 return marked, True
             return self._store.update(resource.place, marked, live), True
-        if not dry_run:
+        if not _is_dry_run(call, options):
             live = self._store.delete(resource.place, live)
         if resource.returns_deleted:
             return (marked if resource.graceful else live), True
         details = {"name": name_of(live), "group": resource.group, "kind": resource.plural, "uid": uid_of(live)}
         return success({key: value for key, value in details.items() if value}), False
 
-    def _marked(self, live: Object, resource: Resource, options: Object) -> Object:
-        grace = _grace(live, resource, options)
-        meta = metadata(live)
-        finalizers = _finalizers(list(meta.get("finalizers") or []), options)
-        before = meta.get("deletionGracePeriodSeconds")
-        if grace == 0 and before and not finalizers:
-            return with_metadata(live, deletionGracePeriodSeconds=0)
-        if "deletionTimestamp" in meta and finalizers == (meta.get("finalizers") or []):
-            if before is None or grace >= before:
-                return live
-            end = self._clock() + timedelta(seconds=grace - before) if grace else self._clock()
-            return with_metadata(live, deletionTimestamp=format_time(end), deletionGracePeriodSeconds=grace)
-        changed: dict[str, Any] = {"finalizers": finalizers or None}
-        if "deletionTimestamp" not in meta:
-            changed["deletionTimestamp"] = format_time(self._clock() + timedelta(seconds=grace))
-            changed["deletionGracePeriodSeconds"] = grace
-            if meta.get("generation"):
-                changed["generation"] = meta["generation"] + 1
-        if resource.kind == "CustomResourceDefinition" and not resource.custom:
-            changed["finalizers"] = list(dict.fromkeys([*finalizers, CLEANUP]))
-            changed.pop("generation", None)
-            changed.pop("deletionGracePeriodSeconds", None)
-        marked = with_metadata(live, **changed)
-        if resource.kind == "Namespace" and not resource.group:
-            marked = {**marked, "status": {**(marked.get("status") or {}), "phase": "Terminating"}}
-            marked = with_metadata(marked, deletionGracePeriodSeconds=None)
-        return marked
+
+def marked_for_deletion(live: Object, resource: Resource, options: Object, now: datetime) -> Object:
+    """The object with what a deletion writes into it; the object itself where it is marked already and no sooner."""
+    grace, meta = _grace(live, resource, options), metadata(live)
+    finalizers = _finalizers(list(meta.get("finalizers") or []), options)
+    if "deletionTimestamp" in meta:
+        return _marked_again(live, grace, finalizers)
+    changed: dict[str, Any] = {
+        "finalizers": finalizers or None,
+        "deletionTimestamp": format_time(now + timedelta(seconds=grace)),
+        "deletionGracePeriodSeconds": grace,
+        "generation": meta["generation"] + 1 if meta.get("generation") else None,
+    }
+    if (resource.group, resource.kind) == ("apiextensions.k8s.io", "CustomResourceDefinition"):
+        changed |= {"finalizers": list(dict.fromkeys([*finalizers, CLEANUP])), "generation": meta.get("generation")}
+        changed["deletionGracePeriodSeconds"] = None
+    if (resource.group, resource.kind) == ("", "Namespace"):
+        changed["deletionGracePeriodSeconds"] = None
+        live = {**live, "status": {**(live.get("status") or {}), "phase": "Terminating"}}
+    return with_metadata(live, **changed)
+
+
+def _marked_again(live: Object, grace: int, finalizers: list[str]) -> Object:
+    """A second deletion may shorten the grace period, and may say what becomes of dependents."""
+    meta = metadata(live)
+    before, end = meta.get("deletionGracePeriodSeconds"), parse_time(meta["deletionTimestamp"])
+    if before is not None and end is not None and grace < before:
+        end += timedelta(seconds=grace - before)
+        live = with_metadata(live, deletionTimestamp=format_time(end), deletionGracePeriodSeconds=grace)
+    return with_metadata(live, finalizers=finalizers) if finalizers != (meta.get("finalizers") or []) else live
+
+
+def _waits(marked: Object, resource: Resource) -> bool:
+    meta = metadata(marked)
+    contents = (resource.group, resource.kind) == ("", "Namespace") and (marked.get("spec") or {}).get("finalizers")
+    return bool(meta.get("finalizers") or meta.get("deletionGracePeriodSeconds") or contents)
+
+
+def _is_dry_run(call: Call, options: Object) -> bool:
+    return call.dry_run or options.get("dryRun") == ["All"]
 
 
 def _options(call: Call) -> Object:

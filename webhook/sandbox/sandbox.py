@@ -154,4 +154,7 @@ def _manifests() -> Path:
     """The folder of the namespace package ``manifests``; an editable install lists places that are no folders too."""
     spec = find_spec("manifests")
     found = [Path(place) for place in (spec.submodule_search_locations or ())] if spec is not None else []
-    return next(place for place in found if (place / "crds").is_dir())
+    for place in found:
+        if (place / "crds").is_dir():
+            return place
+    raise FileNotFoundError("the folder manifests/crds is not installed beside webhook; start with manifests=False")

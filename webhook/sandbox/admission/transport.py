@@ -63,9 +63,6 @@ class Transport:
         """Send calls for a service to this address, as there is no cluster network."""
         self._services[(namespace, name)] = (host, port)
 
-    def knows_service(self, namespace: str, name: str) -> bool:
-        return (namespace, name) in self._services
-
     def call(self, client: Mapping[str, Any], review: Mapping[str, Any], timeout: int) -> Any:
         """Post a review; returns the decoded answer. Raises CallFailed."""
         target = self._target(client, timeout)
