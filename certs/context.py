@@ -19,7 +19,10 @@ TLS_VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv
 
 
 class LiveContext:
-    """``context`` is handed to the server once; every ``load`` reaches the next handshake and drops no connection."""
+    """``context`` is that of the next handshake: to be asked for at each. ``load`` drops no connection.
+
+    Each pair gets a context of its own: one that has held a pair of another algorithm goes on showing that.
+    """
 
     def __init__(self, minimum: str = "1.3") -> None:
         """``minimum`` is a key of TLS_VERSIONS."""
@@ -43,11 +46,11 @@ class LiveContext:
             raise CertificateError(f"the certificate expired at {certificate.not_valid_after_utc:%FT%TZ}")
         with _as_file(pair) as path:
             try:
-                _server_context(self.minimum).load_cert_chain(path)
-                self.context.load_cert_chain(path)
+                context = _server_context(self.minimum)
+                context.load_cert_chain(path)
             except (ssl.SSLError, OSError) as problem:
                 raise CertificateError(f"TLS does not accept the pair: {problem}") from problem
-        self.pair, self.certificate = pair, certificate
+        self.context, self.pair, self.certificate = context, pair, certificate
         return True
 
 

@@ -24,10 +24,23 @@ FIRST, SECOND = leaf(CA), leaf(CA)
 def test_a_new_pair_is_shown_in_the_next_handshake() -> None:
     live = LiveContext()
     assert live.load(FIRST, START)
-    with serving(live.context) as port:
+    with serving(live) as port:
         assert probe("127.0.0.1", port, 5) == FIRST.certificate
         assert live.load(SECOND, START)
         assert probe("127.0.0.1", port, 5) == SECOND.certificate
+
+
+def test_a_pair_of_another_algorithm_takes_the_place_of_the_last_one() -> None:
+    """OpenSSL keeps one pair of each, and would go on choosing the older."""
+    key = rsa.generate_private_key(65537, 2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "other")])
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, START - DAY, START + DAY).sign(key, hashes.SHA256())
+    other = to_pair(made, key)
+    live = LiveContext()
+    with serving(live) as port:
+        for pair in (FIRST, other, SECOND):
+            live.load(pair, START)
+            assert probe("127.0.0.1", port, 5) == pair.certificate
 
 
 def test_an_open_connection_lives_on() -> None:
@@ -36,7 +49,7 @@ def test_an_open_connection_lives_on() -> None:
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
     with (
-        serving(live.context) as port,
+        serving(live) as port,
         socket.create_connection(("127.0.0.1", port), 5) as connection,
         client.wrap_socket(connection) as tls,
     ):
@@ -61,7 +74,7 @@ def test_an_open_connection_lives_on() -> None:
 def test_the_last_good_pair_stays(bad: Pair, now: datetime, reason: str) -> None:
     live = LiveContext()
     live.load(FIRST, START)
-    with serving(live.context) as port:
+    with serving(live) as port:
         with pytest.raises(CertificateError, match=reason):
             live.load(bad, now)
         assert probe("127.0.0.1", port, 5) == FIRST.certificate
@@ -74,7 +87,7 @@ def test_a_pair_that_matches_but_is_too_weak_for_tls_leaves_the_last_good_one() 
     made = x509.CertificateBuilder(name, name, key.public_key(), 1, START - DAY, START + DAY).sign(key, hashes.SHA256())
     live = LiveContext()
     live.load(FIRST, START)
-    with serving(live.context) as port:
+    with serving(live) as port:
         with pytest.raises(CertificateError, match="TLS does not accept the pair"):
             live.load(to_pair(made, key), START)
         assert probe("127.0.0.1", port, 5) == FIRST.certificate
@@ -94,7 +107,7 @@ def test_tls_1_2_only_on_request(minimum: str, accepted: bool) -> None:
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
     client.maximum_version = ssl.TLSVersion.TLSv1_2
-    with serving(live.context) as port, socket.create_connection(("127.0.0.1", port), 5) as connection:
+    with serving(live) as port, socket.create_connection(("127.0.0.1", port), 5) as connection:
         if accepted:
             with client.wrap_socket(connection) as tls:
                 assert tls.version() == "TLSv1.2"

@@ -1,21 +1,22 @@
 """A TLS server in a thread, for handshakes with a live context."""
 
 import socket
-import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from certs.context import LiveContext
+
 
 @contextmanager
-def serving(context: ssl.SSLContext) -> Iterator[int]:
+def serving(live: LiveContext) -> Iterator[int]:
     """The port of a server that shakes hands with one client after another, echoes what it gets, and survives all."""
     listener = socket.create_server(("127.0.0.1", 0))
     closed = threading.Event()
 
     def echo(peer: socket.socket) -> None:
         try:
-            with context.wrap_socket(peer, server_side=True) as tls:
+            with live.context.wrap_socket(peer, server_side=True) as tls:
                 while data := tls.recv(100):
                     tls.sendall(data)
         except OSError:

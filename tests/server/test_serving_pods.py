@@ -66,12 +66,12 @@ def test_a_server_shows_its_leaf() -> None:
     leaf = make_leaf(make_authority(START, 90 * DAY), ["a"], START, DAY)
     live = LiveContext()
     live.load(leaf, START)
-    with serving(live.context) as port:
+    with serving(live) as port:
         assert prober(port)("127.0.0.1") == leaf.certificate
 
 
 def test_one_without_a_certificate_and_one_that_is_not_there_show_none() -> None:
-    with serving(LiveContext().context) as port:
+    with serving(LiveContext()) as port:
         assert prober(port)("127.0.0.1") is None
     with socket.create_server(("127.0.0.1", 0)) as listener:
         free = listener.getsockname()[1]

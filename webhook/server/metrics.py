@@ -98,7 +98,7 @@ def _certificate(tally: Tally, state: State) -> Iterator[Metric]:
     yield _gauge("stagegate_certificate_not_after_seconds", "Unix time at which the served leaf ends.", not_after)
     yield _counter(
         "stagegate_certificate_pairs",
-        "Pairs found on disk: loaded, or refused while the last good one stays.",
+        "Pairs that were found: loaded, or refused while the last good one stays.",
         ("result",),
         (((result,), count) for result, count in tally.pairs.items()),
     )

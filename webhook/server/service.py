@@ -53,7 +53,7 @@ class Service:
 
     @property
     def context(self) -> ssl.SSLContext:
-        """The live TLS context."""
+        """The TLS context of the next handshake."""
         return self._pair.live.context
 
     def state(self) -> State:
