@@ -1,5 +1,6 @@
 """Alerts and dashboard: every metric in them is one that webhook or loop exposes, with these labels."""
 
+import argparse
 import json
 import re
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from webhook.cli.certs import configure
 from webhook.cli.manifests import rendered
 from webhook.cluster.errors import Call, Forbidden
 from webhook.loop.caches import RESOURCES
@@ -92,6 +94,15 @@ def test_every_alert_says_what_it_means_and_what_to_do(alert: dict[str, Any]) ->
     assert alert["annotations"].keys() == {"summary", "runbook"}
     assert len(alert["annotations"]["summary"]) < 120
     assert len(alert["annotations"]["runbook"]) > 80
+
+
+@pytest.mark.parametrize("alert", alerts(), ids=lambda rule: str(rule["alert"]))
+def test_the_commands_of_a_runbook_are_known(alert: dict[str, Any]) -> None:
+    parser = argparse.ArgumentParser()
+    configure(parser)
+
+    for task, secret in re.findall(r"stagegate certs (\w+)((?: --secret \S+)?)", alert["annotations"]["runbook"]):
+        assert parser.parse_args([task, *secret.split()]).secret == "stagegate-system/stagegate-certs"
 
 
 @pytest.mark.parametrize("name", ["stagegate-webhook", "stagegate-loop"])
