@@ -1,7 +1,12 @@
 """What the loop answers to probes, by how far it has come."""
 
+from typing import Any
+
+import pytest
+
 from tests.cluster.fake_api import FakeApi
 from tests.cluster.fake_clock import FakeClock
+from webhook.cluster.errors import ApiError, Forbidden, OutcomeUnknown, TooManyRequests, Unavailable
 from webhook.cluster.resource import REVISIONS
 from webhook.loop.caches import RESOURCES
 from webhook.loop.process import LoopProcess, ProcessOptions, absence
@@ -49,6 +54,27 @@ def test_without_leader_election_it_always_leads() -> None:
     see(loop)
     loop._working.set()
     assert (loop.health()[0], loop.readiness()) == (200, (200, b"leading\n"))
+
+
+@pytest.mark.parametrize("problem", [Unavailable, TooManyRequests, OutcomeUnknown])
+def test_a_server_that_has_a_bad_moment_at_the_start_is_asked_again(
+    problem: type[ApiError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = process(FakeClock())
+    waits: list[float] = []
+    api: Any = loop._transport
+    api.fail = lambda request: problem(request.call, "not now", retry_after=7.0) if len(waits) < 2 else None
+    monkeypatch.setattr(loop._stopped, "wait", waits.append)
+    assert loop._served() == set(RESOURCES) - {REVISIONS}
+    assert waits == [7.0, 7.0]
+
+
+def test_a_server_that_refuses_us_at_the_start_is_not_asked_again() -> None:
+    loop = process(FakeClock())
+    api: Any = loop._transport
+    api.fail = lambda request: Forbidden(request.call, "no")
+    with pytest.raises(Forbidden):
+        loop._served()
 
 
 def test_absence_is_told_in_one_line() -> None:

@@ -129,7 +129,8 @@ def test_a_loop_killed_after_any_write_is_taken_up_by_the_next(kill_after: int) 
     assert world.bounds("hello-00001") == (0, 1)
 
 
-def test_a_stage_that_was_stored_before_the_loop_died_is_not_stored_again() -> None:
+@pytest.mark.parametrize("moved", [{}, {"hello-00001": 14}, {"hello-00002": 3}], ids=["", "more of old", "more of new"])
+def test_a_stage_that_was_stored_before_the_loop_died_is_not_planned_again(moved: dict[str, int]) -> None:
     world = two_revisions(World(), replicas=10, high=20)
 
     def die_after_the_second_stage(request: Request) -> ApiError | None:
@@ -144,6 +145,8 @@ def test_a_stage_that_was_stored_before_the_loop_died_is_not_stored_again() -> N
         autoscale(world, 10) if world.stage()["hello-00002"] == (10, 1) else None
     second = world.stage()
     world.api.fail = lambda request: None
+    for name, actual in moved.items():
+        world.scale(name, actual)
     world.forget()
     world.clock.advance(30)
     world.start()

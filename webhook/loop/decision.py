@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from webhook.api import InvalidRollout, MissingObservation, RolloutOrchestrator, RolloutSpec
+from webhook.api.conditions import LAST_STAGE_READY, STAGE_READY
 from webhook.api.wire import Wire
+from webhook.loop.stage import reached_by_stage
 from webhook.loop.targets import has_new_targets
 from webhook.loop.timeout import Overdue, next_finish_time, overdue, seconds_left
 from webhook.planning import (
@@ -60,6 +62,8 @@ def decide_spec(ro: RolloutOrchestrator, seen: Observed, now: datetime) -> SpecD
         return SpecDecision(ro.spec, error=seen.config)
     try:
         start = _start_of(ro, seen)
+        if _is_stored_and_not_begun(start):
+            return SpecDecision(ro.spec)
         plan = plan_stages(start, seen.config, seen.pod_autoscalers, seen.spas, now)
         if plan.error is not None:
             return SpecDecision(ro.spec, plan.notes, plan.error)
@@ -97,6 +101,19 @@ def _start_of(ro: RolloutOrchestrator, seen: Observed) -> RolloutOrchestrator:
         return ro
     spec = restart(ro, route_has_traffic=seen.route_has_traffic, deployments=seen.deployments or ())
     return replace(ro, spec=spec)
+
+
+def _is_stored_and_not_begun(ro: RolloutOrchestrator) -> bool:
+    """Whether the stage comes after the one that is recorded, and the conditions still speak of that one.
+
+    Then a process ended, or a request failed, between the two writes. By now the replicas may have moved, and another
+    plan from the same record could lead back behind the stage that traffic already follows.
+    """
+    conditions, recorded = ro.status.conditions, ro.status.stage_revision_status
+    if not recorded or not ro.spec.stage_target_revisions:
+        return False
+    done = conditions.is_true(STAGE_READY) and not conditions.is_true(LAST_STAGE_READY)
+    return done and reached_by_stage(ro) != recorded
 
 
 def _settled(ro: RolloutOrchestrator, plan: StagePlan) -> RolloutSpec:

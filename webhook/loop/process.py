@@ -2,6 +2,7 @@
 
 import logging
 import os
+import random
 import socket
 import threading
 import uuid
@@ -9,9 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from webhook.cluster.backoff import Backoff
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
 from webhook.cluster.discovery import served
+from webhook.cluster.errors import OutcomeUnknown, TooManyRequests, Unavailable
 from webhook.cluster.events import EventRecorder
 from webhook.cluster.lease import Fence, LeaderElector, LeaseTimes
 from webhook.cluster.resource import ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS, Resource
@@ -106,7 +109,7 @@ class LoopProcess:
         )
 
     def run(self) -> None:
-        """Work until ``stop``. Raises ApiError when the cluster cannot be spoken to at first, OSError for a port."""
+        """Work until ``stop``. Raises ApiError when the cluster is not there or refuses us, OSError for a port."""
         if self._options.metrics_port is not None:
             pages = {"/healthz": self.health, "/readyz": self.readiness, "/metrics": self._metrics_page}
             self.endpoints = Endpoints(self._options.metrics_host, self._options.metrics_port, pages)
@@ -146,7 +149,9 @@ class LoopProcess:
         """Wait until the CRDs are there, and say once what else is not; False when stopped before."""
         said = False
         while True:
-            found = served(self.client, RESOURCES)
+            found = self._served()
+            if found is None:
+                return False
             missing = [resource.full_name for resource in REQUIRED if resource not in found]
             if not missing:
                 break
@@ -159,6 +164,17 @@ class LoopProcess:
         if absent and self._options.loop.steps:
             _LOG.warning("%s", absence(absent))
         return True
+
+    def _served(self) -> set[Resource] | None:
+        """What the cluster serves, asked until its server has an answer; None when stopped before."""
+        backoff = Backoff(random.random)
+        while True:
+            try:
+                return served(self.client, RESOURCES)
+            except (Unavailable, TooManyRequests, OutcomeUnknown) as problem:
+                _LOG.warning("%s; asking again", problem)
+                if self._stopped.wait(backoff.next(problem.retry_after)):
+                    return None
 
     def _await_caches(self) -> bool:
         self.loop.watch()

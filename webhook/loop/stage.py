@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from webhook.api import RolloutOrchestrator, StagePodAutoscaler
+from webhook.api import RolloutOrchestrator, StagePodAutoscaler, TargetRevision
 from webhook.api.conditions import READY, STAGE_READY, STAGE_SCALE_DOWN_READY, STAGE_SCALE_UP_READY
 from webhook.api.kinds import SERVICE_LABEL
 from webhook.strategies import Rollout, SPAClient, SPALister, normalise_strategy
@@ -59,8 +59,7 @@ def record_outcome(ro: RolloutOrchestrator, now: datetime) -> None:
     """
     conditions, final = ro.status.conditions, ro.spec.target_revisions
     if conditions.is_unknown(STAGE_READY):
-        stage = ro.spec.stage_target_revisions
-        reached = without_idle(stage) if len(stage) > len(final) else list(stage)
+        reached = reached_by_stage(ro)
         complete = is_last_stage_complete(reached, final)
         ro.status.stage_revision_status = reached
         ro.mark_stage_ready(now)
@@ -81,6 +80,12 @@ def record_outcome(ro: RolloutOrchestrator, now: datetime) -> None:
         ro.mark_stage_scale_down_ready(now)
         ro.mark_stage_ready(now)
         ro.mark_last_stage_ready(now)
+
+
+def reached_by_stage(ro: RolloutOrchestrator) -> list[TargetRevision]:
+    """What is recorded of the stage when it is done."""
+    stage = ro.spec.stage_target_revisions
+    return without_idle(stage) if len(stage) > len(ro.spec.target_revisions) else list(stage)
 
 
 def _is_gone(spa: StagePodAutoscaler) -> bool:
