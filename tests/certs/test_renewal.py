@@ -69,6 +69,7 @@ class Places:
     def __init__(self, store: MemoryStore, bundle: bytes, rival: bytes | None = None, deaf: bool = False) -> None:
         self.bundle = bundle
         self.leaf_at_publication: list[bytes] = []
+        self.overwritten: list[bytes] = []
         self._store = store
         self._rival = rival
         self._deaf = deaf
@@ -84,6 +85,7 @@ class Places:
         if self.bundle != self._looked_at:
             raise StoreConflict("changed by somebody else")
         self.leaf_at_publication.append(self._store.stored.certificate)
+        self.overwritten.append(self.bundle)
         if not self._deaf:
             self.bundle = bundle
 
@@ -109,6 +111,23 @@ def test_a_place_that_changed_meanwhile_is_looked_at_again() -> None:
     taken, _ = renew(store, HOSTS, START, TERMS, places)
     assert [type(action) for action in taken] == [Publish]
     assert places.bundle == GOOD.ca_certificates
+
+
+def test_nothing_older_is_published_over_what_a_rival_stored_and_published() -> None:
+    """The rival comes right after the store was read."""
+    newer = contents(OTHER, GOOD.leaf, OLD)
+
+    class Overtaken(MemoryStore):
+        def read(self) -> tuple[Contents, str]:
+            answer = super().read()
+            if self.stored == GOOD:
+                self.stored, places.bundle = newer, newer.ca_certificates
+            return answer
+
+    store = Overtaken(GOOD)
+    places = Places(store, b"")
+    renew(store, HOSTS, START, TERMS, places)
+    assert newer.ca_certificates not in places.overwritten
 
 
 def test_publishing_that_has_no_effect_is_not_tried_for_ever() -> None:

@@ -11,8 +11,10 @@ import pytest
 from certs.authority import is_issued_by, make_authority
 from certs.bundle import read_bundle
 from certs.contents import Contents, signing_authority
+from certs.context import LiveContext
 from certs.leaf import hosts_of, make_leaf
 from certs.pair import prove, read_certificate
+from tests.certs.tls_server import serving
 from tests.server.test_registration import configuration
 from webhook.cli import main
 from webhook.cli.demo.control_plane import client_of
@@ -183,24 +185,39 @@ def test_status_of_nothing_yet(client: Client, run: Run, capsys: pytest.CaptureF
     ]
 
 
+@pytest.fixture
+def pod(client: Client) -> Iterator[None]:
+    """At this machine's own address."""
+    container = {"name": "hook", "image": "hook"}
+    metadata = {"name": "hook-1", "labels": {"app": "hook"}}
+    client.create(PODS, "ours", {"metadata": metadata, "spec": {"containers": [container]}})
+    client.patch(PODS, "ours", "hook-1", {"status": {"phase": "Running", "podIP": "127.0.0.1"}}, "status")
+    yield
+    remove(client, PODS, "hook-1")
+
+
+@pytest.mark.usefixtures("pod")
+def test_the_pods_are_asked_what_they_show(store: SecretStore, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    store.write(GOOD, "")
+    live = LiveContext()
+    live.load(LEAF, NOW)
+    with serving(live) as port:
+        assert run("status", "--webhook-pods", "app=hook", "--webhook-port", str(port)) == 0
+    assert re.search(r"(?m)^served     hook-1 \(127\.0\.0\.1\): .*, the stored leaf$", capsys.readouterr().out)
+
+
+@pytest.mark.usefixtures("pod")
 def test_a_pod_that_cannot_be_asked_from_here_is_not_taken_for_one_behind(
-    client: Client, store: SecretStore, run: Run, capsys: pytest.CaptureFixture[str]
+    store: SecretStore, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     leaf = make_leaf(NEW, ["stagegate-webhook.ours.svc"], NOW, timedelta(days=90))
     store.write(Contents(OVERLAP.ca_certificates, NEW.key, leaf.certificate, leaf.key), "")
-    pod = {
-        "metadata": {"name": "hook-1", "labels": {"app": "hook"}},
-        "spec": {"containers": [{"name": "a", "image": "a"}]},
-    }
-    client.create(PODS, "ours", pod)
-    client.patch(PODS, "ours", "hook-1", {"status": {"phase": "Running", "podIP": "127.0.0.1"}}, "status")
 
     assert run("status", "--webhook-pods", "app=hook", "--webhook-port", "1") == 0
 
     lines = capsys.readouterr().out.splitlines()
     assert "served     hook-1 (127.0.0.1): no answer" in lines
     assert "no leaf of the new authority yet" not in "".join(lines)
-    remove(client, PODS, "hook-1")
 
 
 def test_a_probe_stands_for_the_pods(

@@ -16,6 +16,9 @@ from webhook.cli import loop, main
         (["--metrics-port", "70000"], "must be from 0 to 65535"),
         (["--lease-duration", "1"], "must be from 3 to 600 seconds"),
         (["--steps", "maybe"], "invalid choice: 'maybe'"),
+        (["--cert-secret", "certs"], "must be NAMESPACE/NAME"),
+        (["--cert-secret", "a/b/c"], "must be NAMESPACE/NAME"),
+        (["--ca-settle", "-1"], "must be 0 or more seconds"),
     ],
 )
 def test_options_that_make_no_sense_are_wrong_usage(

@@ -21,7 +21,7 @@ from tests.server.test_registration import configuration
 from webhook.cluster.client import Client
 from webhook.cluster.resource import MUTATING_WEBHOOKS, PODS, SECRETS, VALIDATING_WEBHOOKS
 from webhook.cluster.transport import Request
-from webhook.server.certificate_keeper import CertificateKeeper, KeeperOptions
+from webhook.server.certificate_keeper import CertificateKeeper, KeeperOptions, Stopped
 from webhook.server.registration import CONFIGURATIONS, FIELD_MANAGER, Registration
 from webhook.server.secret_store import SecretStore, contents_of
 
@@ -355,6 +355,14 @@ def test_its_end_waits_for_no_server_and_nothing_is_written_after_it() -> None:
     world.keeper.stop()
     go_on.set()
     until(lambda: not any(thread.name == "certificates" for thread in threading.enumerate()))
+    assert world.api.writes == []
+
+
+def test_one_that_is_to_stop_begins_nothing() -> None:
+    world = World(stored=None)
+    world.keeper.stop()
+    with pytest.raises(Stopped):
+        world.step()
     assert world.api.writes == []
 
 

@@ -135,6 +135,7 @@ def _pair_paths(arguments: argparse.Namespace) -> tuple[Path, Path] | None:
             raise CommandError("--cert-secret, or files, not both", USAGE)
         if arguments.standalone:
             raise CommandError("--cert-secret needs a cluster, so not with --standalone", USAGE)
+        _secret(arguments.cert_secret)
         return None
     directory: Path | None = arguments.cert_dir
     if directory is not None:
@@ -151,6 +152,14 @@ def _pair_paths(arguments: argparse.Namespace) -> tuple[Path, Path] | None:
             "a certificate is needed: --cert-dir DIR, or --tls-cert F and --tls-key F, or --cert-secret NS/NAME", USAGE
         )
     return arguments.tls_cert, arguments.tls_key
+
+
+def _secret(text: str) -> tuple[str, str]:
+    """Namespace and name."""
+    namespace, _, name = text.partition("/")
+    if not namespace or not name or "/" in name:
+        raise CommandError(f"--cert-secret {text}: wanted NAMESPACE/NAME", USAGE)
+    return namespace, name
 
 
 def _load(paths: tuple[Path, Path], minimum: str, tally: "Tally") -> "ServedPair":
@@ -171,9 +180,7 @@ def _watched(arguments: argparse.Namespace, client: Any, tally: "Tally") -> "Ser
     from webhook.cluster.clock import SystemClock
     from webhook.server.pair_secret import PairSecret
 
-    namespace, slash, name = arguments.cert_secret.partition("/")
-    if not (namespace and slash and name) or "/" in name:
-        raise CommandError(f"--cert-secret {arguments.cert_secret}: wanted NAMESPACE/NAME", USAGE)
+    namespace, name = _secret(arguments.cert_secret)
     clock = SystemClock()
     return PairSecret(client, clock, namespace, name, LiveContext(arguments.tls_min), tally, clock.now)
 

@@ -1,0 +1,75 @@
+"""The keeper's numbers: when the certificates end, and what went wrong last."""
+
+from datetime import timedelta
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from certs.errors import CertificateError, StoreError
+from tests.cluster.fake_clock import START
+from webhook.cluster.errors import Call, Forbidden, OutcomeUnknown
+from webhook.server.keeper_metrics import KeeperCollector, KeeperState, kind_of
+
+FORBIDDEN = Forbidden(Call("get", "secrets", "ours", "certs"), "no")
+SILENT = OutcomeUnknown(Call("patch", "mutatingwebhookconfigurations", None, "a"), "timed out")
+
+
+def store_error() -> StoreError:
+    problem = StoreError("cannot read Secret ours/certs")
+    problem.__cause__ = FORBIDDEN
+    return problem
+
+
+def page(state: KeeperState | None) -> dict[str, float]:
+    """Each sample, by name and labels."""
+    registry = CollectorRegistry()
+    registry.register(KeeperCollector(lambda: state))
+    return {
+        " ".join([sample.name, *(value for _, value in sorted(sample.labels.items(), reverse=True))]): sample.value
+        for family in text_string_to_metric_families(generate_latest(registry).decode())
+        for sample in family.samples
+    }
+
+
+def test_a_process_that_does_not_lead_tells_nothing() -> None:
+    assert page(None) == {}
+
+
+def test_all_is_well() -> None:
+    assert page(KeeperState(START, START + timedelta(days=1), 1)) == {
+        "stagegate_certificates_not_after_seconds leaf": START.timestamp(),
+        "stagegate_certificates_not_after_seconds authority": START.timestamp() + 86400,
+        "stagegate_certificates_authorities": 1,
+        "stagegate_certificates_error": 0,
+    }
+
+
+def test_errors_are_told_by_kind_and_remembered() -> None:
+    state = KeeperState().failed(store_error(), START).failed(SILENT, START + timedelta(seconds=5))
+    samples = page(state)
+    assert samples["stagegate_certificates_error"] == 1
+    assert samples["stagegate_certificates_not_after_seconds leaf"] == 0
+    last = {name: value for name, value in samples.items() if "last_error" in name}
+    assert last == {
+        "stagegate_certificates_last_error_seconds secrets Forbidden": START.timestamp(),
+        "stagegate_certificates_last_error_seconds mutatingwebhookconfigurations OutcomeUnknown": START.timestamp() + 5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("problem", "kind"),
+    [
+        (FORBIDDEN, ("secrets", "Forbidden")),
+        (store_error(), ("secrets", "Forbidden")),
+        (CertificateError("no rest"), ("certificates", "CertificateError")),
+        (ZeroDivisionError(), ("certificates", "ZeroDivisionError")),
+    ],
+    ids=["a call", "a store's call", "a certificate", "a bug"],
+)
+def test_the_kind_of_an_error(problem: Exception, kind: tuple[str, str]) -> None:
+    assert kind_of(problem) == kind
+
+
+def test_an_error_without_words_is_one_too() -> None:
+    assert KeeperState().failed(ZeroDivisionError(), START).error == "ZeroDivisionError()"
