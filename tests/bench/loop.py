@@ -1,0 +1,198 @@
+"""What the companion loop costs: API writes per stage, start, memory, idle requests, reaction; on a real API server."""
+
+import argparse
+import os
+import re
+import statistics
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from tests.bench.cluster import Cluster, control_plane_of, wait
+from webhook.cli.demo.process import Process
+from webhook.cli.demo.stack import LOOP
+
+UPSTREAM: Final = {
+    "SPA specs": 6.7,
+    "RO status": 3.0,
+    "conflicts": 0.4,
+    "pod lists": 0.6,
+}
+"""Requests per stage of upstream's controllers, where they were counted."""
+AT_MOST: Final = {"SPA specs": 2.5, "RO specs": 1.2, "RO status": 3.2, "conflicts": 0.0, "pod lists": 0.0}
+"""Ours, at most; the first stage of a rollout creates an SPA, and so has one more."""
+MEGABYTES: Final = 150.0
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
+
+
+def main(arguments: list[str]) -> int:
+    """Print the figures, and whether they are reached; 1 when one is not."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench loop", description=__doc__)
+    parser.add_argument("--control-plane", choices=("auto", "sandbox", "real"), default="auto")
+    parser.add_argument("--rollouts", type=int, default=1000, metavar="N", help="with five SPAs each (%(default)s)")
+    parser.add_argument("--moves", type=int, default=100, metavar="N", help="rollouts that go on among them")
+    parser.add_argument("--idle", type=float, default=60.0, metavar="S", help="seconds of rest (%(default)s)")
+    options = parser.parse_args(arguments)
+    print(f"load before: {_load()}")
+    missed: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="stagegate-bench-") as folder:
+        with control_plane_of(options.control_plane, Path(folder)) as cluster:
+            print(f"API server: {cluster.kind}")
+            missed += writes_per_stage(cluster)
+        with control_plane_of(options.control_plane, Path(folder)) as cluster:
+            missed += at_scale(cluster, options)
+    print(f"\nload after: {_load()}")
+    print("\n".join(f"missed: {one}" for one in missed) if missed else "every figure was reached")
+    return 1 if missed else 0
+
+
+# Writes per stage
+
+
+def writes_per_stage(cluster: Cluster, services: int = 4) -> list[str]:
+    """Rollouts from one revision to the next in four stages and more, and what the API server was asked meanwhile."""
+    names = [f"hello-{number}" for number in range(services)]
+    with running_loop(cluster) as loop:
+        for name in names:
+            cluster.make_service(name, 1, replicas=8)
+        before = cluster.counts()
+        for name in names:
+            cluster.make_rollout(name, {"over-consumption-ratio": "25"}, low=1, high=20)
+        stages = cluster.carry(names, demand=8)
+        wait(loop.queue_is_empty, "the loop comes to rest")
+        counts = cluster.counts() - before
+    # The people's own writes: one RO each.
+    counts["RO specs"] -= services
+    kinds = ("SPA specs", "RO specs", "RO status", "SPA status", "conflicts", "pod lists", "events")
+    figures = {kind: counts[kind] for kind in kinds}
+    print(f"\nAPI requests per stage, from the API server's metrics: {stages} stages of {services} rollouts")
+    print(f"  {'':12} {'ours':>6} {'upstream':>9}")
+    for what, count in figures.items():
+        upstream = f"{UPSTREAM[what]:.1f}" if what in UPSTREAM else "-"
+        print(f"  {what:12} {count / stages:6.2f} {upstream:>9}")
+    return [
+        f"{what}: {figures[what] / stages:.2f} per stage, wanted at most {most:g}"
+        for what, most in AT_MOST.items()
+        if figures[what] / stages > most
+    ]
+
+
+# At scale
+
+
+def at_scale(cluster: Cluster, options: argparse.Namespace) -> list[str]:
+    """Many rollouts, nearly all of them at rest."""
+    names = [f"service-{number}" for number in range(options.rollouts)]
+    began = time.monotonic()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(cluster.make_settled, names))
+    print(f"\n{len(names)} rollouts with {5 * len(names)} SPAs, made in {time.monotonic() - began:.0f} s")
+
+    with running_loop(cluster) as loop:
+        first = loop.first_reconciles(len(names))
+        print(f"  first start, everything to be written: all reconciled once after {first:.1f} s")
+        wait(loop.queue_is_empty, "the loop comes to rest", 600.0)
+    with running_loop(cluster) as loop:
+        again = loop.first_reconciles(len(names))
+        print(
+            f"  restart: all reconciled once after {again:.1f} s; {loop.cpu():.1f} s of CPU; {loop.megabytes():.0f} MB"
+        )
+        wait(loop.queue_is_empty, "the loop comes to rest", 600.0)
+
+        asked, cpu = Counter(cluster.requests_of(LOOP)), loop.cpu()
+        time.sleep(options.idle)
+        idle = Counter(cluster.requests_of(LOOP)) - asked
+        renewals = sum(count for key, count in idle.items() if "leases" in key)
+        busy = sum(idle.values()) - renewals
+        print(
+            f"  idle for {options.idle:.0f} s: {busy} requests ({dict(idle)} in all), {loop.cpu() - cpu:.2f} s of CPU"
+        )
+
+        cpu = loop.cpu()
+        reactions, stages = cluster.move(names[: options.moves])
+        per_stage = (loop.cpu() - cpu) / stages
+        memory = loop.megabytes()
+        print(f"  {stages} stages among them: {per_stage * 1000:.0f} ms of CPU per stage")
+        for what, seconds in reactions.items():
+            print(f"  {what}: {_spread(seconds)}")
+        print(f"  memory: {memory:.0f} MB, at most {loop.peak_megabytes():.0f} MB")
+    missed = []
+    if memory > MEGABYTES:
+        missed.append(f"memory: {memory:.0f} MB, wanted at most {MEGABYTES:.0f}")
+    if busy > 0:
+        missed.append(f"idle requests: {busy}, wanted none")
+    return missed
+
+
+def _spread(seconds: list[float]) -> str:
+    ordered = sorted(seconds)
+    p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
+    return f"median {statistics.median(ordered) * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms ({len(ordered)} times)"
+
+
+# The process
+
+
+class LoopUnderTest:
+    """The loop as a process, looked at from outside."""
+
+    def __init__(self, cluster: Cluster, process: Process, port: int, began: float) -> None:
+        self._cluster, self._process, self._port, self._began = cluster, process, port, began
+
+    def first_reconciles(self, count: int) -> float:
+        """Seconds since the start after which so many rollouts have been looked at."""
+        wait(lambda: self._reconciles() >= count and self.queue_is_empty(), "everything is looked at", 900.0)
+        return time.monotonic() - self._began
+
+    def queue_is_empty(self) -> bool:
+        return self._metric("stagegate_loop_queue_depth") == 0.0
+
+    def cpu(self) -> float:
+        """Seconds of CPU so far."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+
+    def megabytes(self) -> float:
+        return self._status("VmRSS")
+
+    def peak_megabytes(self) -> float:
+        return self._status("VmHWM")
+
+    def _status(self, key: str) -> float:
+        text = Path(f"/proc/{self._process.pid}/status").read_text()
+        found = re.search(rf"^{key}:\s+(\d+) kB", text, re.MULTILINE)
+        return int(found.group(1)) / 1024 if found else 0.0
+
+    def _reconciles(self) -> float:
+        return self._metric('stagegate_loop_reconciles_total{kind="rollout"')
+
+    def _metric(self, start: str) -> float:
+        page = self._cluster.page(self._port)
+        return sum(float(line.rpartition(" ")[2]) for line in page.splitlines() if line.startswith(start))
+
+
+@contextmanager
+def running_loop(cluster: Cluster) -> Iterator[LoopUnderTest]:
+    """The loop under its own account, with leader election as in a cluster."""
+    log = cluster.folder / f"loop-{time.monotonic_ns()}.log"
+    arguments = ["loop", "--kubeconfig", str(cluster.loop_kubeconfig), "--metrics-port", "0"]
+    process = Process(arguments, log)
+    try:
+        began = time.monotonic()
+        wait(lambda: "pages at" in log.read_text(), "the loop starts")
+        found = re.search(r"pages at http://127\.0\.0\.1:(\d+)/", log.read_text())
+        assert found is not None
+        loop = LoopUnderTest(cluster, process, int(found.group(1)), began)
+        wait(lambda: "working" in log.read_text(), "the loop leads", 600.0)
+        yield loop
+    finally:
+        process.stop(20.0)
+
+
+def _load() -> str:
+    return " ".join(f"{value:.2f}" for value in os.getloadavg())
