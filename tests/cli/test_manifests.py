@@ -39,6 +39,13 @@ def test_there_is_a_component_for_each_overlay() -> None:
     assert sorted(path.name for path in (MANIFESTS / "components").iterdir()) == overlays()
 
 
+@pytest.mark.parametrize("folder", ["crds", "policies", "rbac", "webhooks"])
+def test_every_file_of_a_folder_is_installed(folder: str) -> None:
+    listed = yaml.safe_load((MANIFESTS / folder / "Kustomization").read_text())["resources"]
+
+    assert sorted(listed) == sorted(path.name for path in (MANIFESTS / folder).glob("*.yaml"))
+
+
 @needs_kubectl
 def test_the_default_install_is_kustomizes(capsys: pytest.CaptureFixture[str]) -> None:
     assert printed(capsys) == kustomize(MANIFESTS)

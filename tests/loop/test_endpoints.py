@@ -42,6 +42,26 @@ def test_pages(pages: dict[str, Page], path: str, answer: tuple[int, bytes]) -> 
         endpoints.stop()
 
 
+def has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on this machine")
+@pytest.mark.parametrize("host", ["::1", "::"])
+def test_an_address_of_ipv6(pages: dict[str, Page], host: str) -> None:
+    endpoints = Endpoints(host, 0, pages)
+    endpoints.start()
+    try:
+        with urllib.request.urlopen(f"http://[::1]:{endpoints.port}/healthz", timeout=5) as answer:
+            assert answer.status == 200
+    finally:
+        endpoints.stop()
+
+
 def test_a_caller_that_says_nothing_holds_nobody_up() -> None:
     endpoints = Endpoints("127.0.0.1", 0, {"/healthz": lambda: (200, b"ok\n")})
     endpoints.start()

@@ -114,7 +114,9 @@ class LoopProcess:
             pages = {"/healthz": self.health, "/readyz": self.readiness, "/metrics": self._metrics_page}
             self.endpoints = Endpoints(self._options.metrics_host, self._options.metrics_port, pages)
             self.endpoints.start()
-            _LOG.info("pages at http://%s:%d/metrics", self._options.metrics_host, self.endpoints.port)
+            host = self._options.metrics_host
+            host = f"[{host}]" if ":" in host else host
+            _LOG.info("pages at http://%s:%d/metrics", host, self.endpoints.port)
         try:
             if self._await_resources() and self._await_caches() and self._lead():
                 self._work()
