@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint format e2e bench vectors clean
+.PHONY: help env demo test lint format e2e chaos bench vectors clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -41,7 +41,10 @@ format: $(STAMP) ## let ruff write the layout
 	@$(BIN)/ruff check --fix .
 
 e2e: $(STAMP) ## the integration suite and more against a real kube-apiserver
-	@$(BIN)/python -m pytest -m "integration or e2e" tests/integration tests/e2e --control-plane real
+	@$(BIN)/python -m pytest -m "integration or e2e" tests/integration tests/e2e tests/chaos --control-plane real
+
+chaos: $(STAMP) ## kill the loop 200 times while requests fail (SEED=..., KILLS=...)
+	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --kills $(or $(KILLS),200)
 
 bench: $(STAMP) ## ratios, side by side in one run
 	@$(BIN)/python -m tests.bench

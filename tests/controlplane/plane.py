@@ -56,6 +56,7 @@ class ControlPlane:
         self.kubeconfig = directory / "admin.kubeconfig"
         self._admin = self._authority.client("admin", [ADMINS])
         self.admin = self._session(self._admin)
+        self._server_command: list[str | Path] = []
 
     @classmethod
     def start(
@@ -136,6 +137,13 @@ class ControlPlane:
         """A connection of this user, who has the rights that ``kubeconfig_for`` describes."""
         return self._session(self._authority.client(user, dict.fromkeys([*groups, *groups_of(user)])))
 
+    def restart_server(self) -> None:
+        """Kill the API server and start it anew on what etcd holds; returns when it serves. Raises StartFailed."""
+        server = next(program for program in self._programs if program.name == self.binaries.kube_apiserver.name)
+        server.kill()
+        self._programs.remove(server)
+        self._wait(self._run(self._server_command), self._serves)
+
     def stop(self) -> None:
         """End every process at once and remove the folder; safe to call twice."""
         self.admin.close()
@@ -150,7 +158,8 @@ class ControlPlane:
         etcd = self._run(settings.etcd(self.binaries, self.directory))
         self._wait(etcd, lambda: (self.directory / "etcd.sock").exists())
         port = int(self.url.rpartition(":")[2])
-        server = self._run(settings.kube_apiserver(self.binaries, self.directory, port, self.audit_log, plugins))
+        self._server_command = settings.kube_apiserver(self.binaries, self.directory, port, self.audit_log, plugins)
+        server = self._run(self._server_command)
         self._wait(server, self._serves)
         for path, body in rights_of_people():
             self.admin.create(path, body)

@@ -1,0 +1,193 @@
+"""Services: simulated ones, each on its way from one revision to the next, with people who change their minds."""
+
+import random
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tests.chaos.history import History
+from webhook.api import RolloutOrchestrator
+from webhook.api.conditions import LAST_STAGE_READY, READY
+from webhook.api.kinds import SERVICE_LABEL
+from webhook.cli.demo.knative import Knative
+from webhook.cluster.client import Client
+from webhook.cluster.errors import Conflict, NotFound
+from webhook.cluster.resource import (
+    NAMESPACES,
+    POD_AUTOSCALERS,
+    REVISIONS,
+    ROLLOUT_ORCHESTRATORS,
+    STAGE_POD_AUTOSCALERS,
+)
+
+Wire = dict[str, Any]
+PLACES: Final = ("chaos-a", "chaos-b", "chaos-c")
+BYSTANDER: Final = "bystander-00001"
+_ANNOTATIONS: Final = "rollout.knative.dev"
+
+
+@dataclass
+class Service:
+    """One service. ``number`` is that of the revision it goes to, ``names`` are those of its revisions so far."""
+
+    client: Client
+    history: History
+    namespace: str
+    name: str
+    chance: random.Random
+    number: int = 1
+    rollouts: int = 0
+    awaited: set[str] = field(default_factory=set)
+    names: list[str] = field(default_factory=list)
+    considered: str = ""
+    collected: set[int] = field(default_factory=lambda: {0})
+
+    def __post_init__(self) -> None:
+        self.demand = self.chance.randint(1, 5)
+        self.low, self.high = self.chance.choice([(1, 10), (self.demand, self.demand), (0, 8), (2, 0)])
+        self.knative = Knative(self.client, self.namespace, self.name, self.demand)
+
+    def revision(self, number: int) -> str:
+        return f"{self.name}-{number:05}"
+
+    def entry(self, number: int, **members: Any) -> Wire:
+        bounds = {"minScale": self.low, "maxScale": self.high}
+        return {"revisionName": self.revision(number), "percent": 100, **bounds, **members}
+
+    def begin(self) -> None:
+        """The first revision runs; the rollout to the second begins."""
+        self._make(1)
+        self.knative.make_pod_autoscaler(self.entry(1))
+        self._make(2)
+        self.number, self.rollouts = 2, 1
+        annotations = {
+            f"{_ANNOTATIONS}/over-consumption-ratio": str(self.chance.choice([10, 34, 50, 100])),
+            f"{_ANNOTATIONS}/stage-rollout-timeout-minutes": "60",
+        }
+        spec: Wire = {"initialRevisions": [self.entry(1)], "targetRevisions": [self.entry(2, latestRevision=True)]}
+        strategy = self.chance.choice(["availability", "availability", "resourceutil", None])
+        if strategy:
+            spec["rolloutStrategy"] = strategy
+        metadata = {"name": self.name, "labels": {SERVICE_LABEL: self.name}, "annotations": annotations}
+        kind = {"apiVersion": ROLLOUT_ORCHESTRATORS.api_version, "kind": ROLLOUT_ORCHESTRATORS.kind}
+        self.client.create(ROLLOUT_ORCHESTRATORS, self.namespace, {**kind, "metadata": metadata, "spec": spec})
+
+    def step(self, *, more: bool) -> None:
+        """What Knative and people do now; with ``more`` they begin another rollout when one is complete."""
+        for name in sorted(self.awaited):
+            # With its SPA there, a new revision never runs free.
+            if self.history.latest(STAGE_POD_AUTOSCALERS, self.namespace, name) is not None:
+                self.knative.make_pod_autoscaler(self.entry(int(name.rpartition("-")[2])))
+                self.awaited.discard(name)
+        if not more:
+            return
+        if self.complete:
+            self._forget_oldest()
+            self._retarget(len(self.names) + 1)
+        elif self._is_a_new_stage() and self.chance.random() < 0.1:
+            back = self.chance.random() < 0.5 and self.number - 1 not in self.collected
+            self._retarget(self.number - 1 if back else len(self.names) + 1)
+
+    @property
+    def complete(self) -> bool:
+        wire = self.history.latest(ROLLOUT_ORCHESTRATORS, self.namespace, self.name)
+        if wire is None:
+            return False
+        ro = RolloutOrchestrator.from_dict(wire)
+        named = [entry.revision_name for entry in ro.spec.target_revisions]
+        reached = [entry.revision_name for entry in ro.status.stage_revision_status if entry.percent]
+        conditions = ro.status.conditions
+        return (
+            named == reached == [self.revision(self.number)]
+            and ro.status.observed_generation == ro.metadata.generation
+            and conditions.is_true(READY)
+            and conditions.is_true(LAST_STAGE_READY)
+        )
+
+    def state(self) -> str:
+        """Where it stands, in one line."""
+        wire = self.history.latest(ROLLOUT_ORCHESTRATORS, self.namespace, self.name) or {}
+        spec, status = wire.get("spec") or {}, wire.get("status") or {}
+        spas = {
+            name: (spa.get("spec"), {k: v for k, v in (spa.get("status") or {}).items() if k != "conditions"})
+            for name in self.names
+            if (spa := self.history.latest(STAGE_POD_AUTOSCALERS, self.namespace, name)) is not None
+        }
+        conditions = [
+            f"{one['type']} {one['status']} {one.get('reason', '')} {one.get('message', '')}".strip()
+            for one in status.get("conditions") or []
+        ]
+        return (
+            f"{self.namespace}/{self.name} to {self.revision(self.number)}: {conditions};"
+            f" stage {spec.get('stageTargetRevisions')}; SPAs {spas}"
+        )
+
+    def wrong_end(self) -> list[str]:
+        """What is not as it has to be at the end of the last rollout; empty when all is well."""
+        last = self.history.latest(STAGE_POD_AUTOSCALERS, self.namespace, self.revision(self.number)) or {}
+        bounds = {"stageMinScale": self.low, "stageMaxScale": self.high}
+        found = [] if last.get("spec") == bounds else [f"{last.get('spec')} instead of {bounds}"]
+        for name in self.names:
+            spa = self.history.latest(STAGE_POD_AUTOSCALERS, self.namespace, name)
+            if name != self.revision(self.number) and spa is not None:
+                status = spa.get("status") or {}
+                # What never ran, or runs no more, is left as it is.
+                ended = spa.get("spec") == {"stageMinScale": 0, "stageMaxScale": 1}
+                idle = not status.get("desiredScale") and not status.get("actualScale")
+                found += [] if ended or idle else [f"{name} is left with {spa.get('spec')}"]
+        return [f"{self.namespace}/{self.name}: {problem}" for problem in found]
+
+    def _make(self, number: int) -> None:
+        self.knative.make_revision(self.entry(number))
+        self.names.append(self.revision(number))
+        if number > 1:
+            self.awaited.add(self.revision(number))
+
+    def _retarget(self, number: int) -> None:
+        if number > len(self.names):
+            self._make(number)
+        targets = [self.entry(number, latestRevision=True)]
+        self.client.patch(ROLLOUT_ORCHESTRATORS, self.namespace, self.name, {"spec": {"targetRevisions": targets}})
+        self.number = number
+        self.rollouts += 1
+
+    def _is_a_new_stage(self) -> bool:
+        wire = self.history.latest(ROLLOUT_ORCHESTRATORS, self.namespace, self.name) or {}
+        stage = str((wire.get("spec") or {}).get("stageTargetRevisions"))
+        new = stage not in ("None", self.considered)
+        self.considered = stage
+        return new
+
+    def _forget_oldest(self) -> None:
+        """Revisions that nobody goes back to are collected."""
+        for number, name in enumerate(self.names[:-2], 1):
+            if number == self.number or number in self.collected:
+                continue
+            self.collected.add(number)
+            for resource in (REVISIONS, POD_AUTOSCALERS):
+                with suppress(NotFound, Conflict):
+                    uid = self.client.get(resource, self.namespace, name)["metadata"]["uid"]
+                    self.client.delete(resource, self.namespace, name, uid=uid)
+
+
+def make_services(client: Client, history: History, count: int, seed: int) -> list[Service]:
+    """So many services in three namespaces, some of the same name; and an SPA that belongs to none of them."""
+    for namespace in PLACES:
+        client.create(NAMESPACES, None, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+    client.create(
+        STAGE_POD_AUTOSCALERS,
+        PLACES[0],
+        {
+            "apiVersion": STAGE_POD_AUTOSCALERS.api_version,
+            "kind": STAGE_POD_AUTOSCALERS.kind,
+            "metadata": {"name": BYSTANDER},
+            "spec": {"stageMinScale": 3, "stageMaxScale": 7},
+        },
+    )
+    services = [
+        Service(client, history, PLACES[i % 3], f"service-{i // 3}", random.Random(f"{seed} service {i}"))
+        for i in range(count)
+    ]
+    for service in services:
+        service.begin()
+    return services

@@ -1,0 +1,36 @@
+"""The fire: the same seed and the same requests meet with the same faults, in whatever order they come."""
+
+from collections import Counter
+
+from tests.chaos.fire import Fault, Fire
+
+PATHS = [f"/apis/serving.knative.dev/v1/namespaces/a/stagepodautoscalers/s-{number}" for number in range(50)]
+
+
+def fates(seed: int, paths: list[str], rounds: int = 20) -> dict[str, list[Fault]]:
+    fire = Fire(seed, rate=0.2)
+    found: dict[str, list[Fault]] = {path: [] for path in paths}
+    for _ in range(rounds):
+        for path in paths:
+            found[path].append(fire.fate("PATCH", path, watch=False).fault)
+    return found
+
+
+def test_a_fate_depends_on_the_seed_and_the_request_alone() -> None:
+    assert fates(1, PATHS) == fates(1, PATHS[::-1])
+    assert fates(1, PATHS) != fates(2, PATHS)
+
+
+def test_the_rate_is_kept_and_every_fault_of_writes_occurs() -> None:
+    met = Counter(fault for faults in fates(1, PATHS).values() for fault in faults)
+    assert 0.15 < 1.0 - met[Fault.NONE] / met.total() < 0.25
+    assert {Fault.CONFLICT, Fault.PATIENCE, Fault.BROKEN, Fault.AWAY, Fault.DENIED, Fault.UNANSWERED} <= met.keys()
+
+
+def test_a_kill_comes_at_its_write_and_only_then() -> None:
+    fire = Fire(1, rate=0.0)
+    fire.kill_at(3, Fault.KILL_AFTER)
+    seen = [
+        fire.fate(method, PATHS[0], watch=False).fault for method in ("GET", "PATCH", "POST", "GET", "PUT", "PATCH")
+    ]
+    assert [fault is Fault.KILL_AFTER for fault in seen] == [False, False, False, False, True, False]
