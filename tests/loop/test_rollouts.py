@@ -10,6 +10,7 @@ from tests.loop.world import KNATIVE, World, autoscale, entry, two_revisions
 from webhook.api.kinds import REVISION_LABEL, SERVICE_LABEL
 from webhook.cluster.errors import ApiError, OutcomeUnknown, TooManyRequests, Unavailable
 from webhook.cluster.resource import (
+    POD_AUTOSCALERS,
     PODS,
     REVISIONS,
     ROLLOUT_ORCHESTRATORS,
@@ -93,6 +94,14 @@ def test_what_happens_is_told_in_order() -> None:
         "Normal StageComplete: hello-00002 100% of traffic, 1 replica",
         "Normal RolloutComplete: hello-00002 100% of traffic, 1 replica",
     ]
+
+
+def test_what_is_waited_for_is_told_again_by_a_loop_that_starts_later() -> None:
+    world = two_revisions(World(), replicas=1, high=1).settle()
+    world.forget().start()
+    world.settle()
+    assert world.written() == []
+    assert world.told() == ["Normal Waiting: scaling up: waiting for hello-00002 to run 1 replica"]
 
 
 def test_the_old_revision_stays_until_the_new_one_is_up() -> None:
@@ -333,6 +342,7 @@ def test_two_rollouts_that_name_one_revision_both_end_and_touch_each_others_spas
     world.rollout("other", initialRevisions=[], targetRevisions=[entry("hello-00001", 100, 1, 10)])
     world.settle()
     assert world.spa("hello-00001")["metadata"]["labels"][SERVICE_LABEL] == "hello"
+    carry(world)
 
 
 def test_the_same_service_name_in_two_namespaces_is_two_rollouts() -> None:
@@ -417,7 +427,7 @@ def test_a_route_without_traffic_makes_the_start_nothing() -> None:
 # Things that vanish
 
 
-def test_a_revision_deleted_mid_stage_takes_its_spa_along_and_the_rollout_ends() -> None:
+def test_a_revision_deleted_mid_stage_takes_its_spa_along_and_the_rollout_says_why_it_stands_still() -> None:
     world = two_revisions(World())
     world.settle()
     autoscale(world, 4)
@@ -425,6 +435,40 @@ def test_a_revision_deleted_mid_stage_takes_its_spa_along_and_the_rollout_ends()
     world.api.remove(REVISIONS, "default", "hello-00001")
     world.settle()
     assert not world.has_spa("hello-00001")
+    world.api.remove(POD_AUTOSCALERS, "default", "hello-00001")
+    for _ in range(3):
+        autoscale(world, 4)
+        world.settle()
+    assert "Warning RevisionMissing: the stage cannot be done: no Revision hello-00001" in world.told()
+    assert world.forget().settle().written() == []
+
+
+def test_a_rollout_deleted_mid_stage_leaves_its_spas_to_the_collector_and_makes_none() -> None:
+    world = two_revisions(World()).settle()
+    world.api.remove(ROS, "default", "hello")
+    bounds = world.bounds("hello-00001"), world.bounds("hello-00002")
+    world.forget().settle()
+    world.scale("hello-00002", 1)
+    world.settle()
+    assert {write.split()[1] for write in world.written()} <= {"stagepodautoscalers/status"}
+    assert (world.bounds("hello-00001"), world.bounds("hello-00002")) == bounds
+    for name in ("hello-00001", "hello-00002"):
+        world.api.remove(SPAS, "default", name)
+    assert world.forget().settle().written() == []
+
+
+def test_a_spec_replaced_mid_stage_is_planned_again_and_the_rollout_ends() -> None:
+    world = two_revisions(World())
+    for _ in range(2):
+        world.settle()
+        autoscale(world, 4)
+    ro = world.settle().ro()
+    written = {key: ro["spec"][key] for key in ("initialRevisions", "targetRevisions")}
+    world.api.put(ROS, {**ro, "spec": written})
+    world.settle()
+    assert sum(percent or 0 for percent, _ in world.stage().values()) == 100
+    carry(world)
+    assert (world.bounds("hello-00001"), world.bounds("hello-00002")) == ((0, 1), (1, 10))
 
 
 def test_an_spa_whose_revision_only_the_cache_misses_stays() -> None:

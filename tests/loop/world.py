@@ -84,7 +84,8 @@ class World:
         return self
 
     def told(self) -> list[str]:
-        return [f"{event.type} {event.reason}: {event.message}" for event in self.events]
+        """The Events, each once, as the recorder sends them."""
+        return list(dict.fromkeys(f"{event.type} {event.reason}: {event.message}" for event in self.events))
 
     def reasons(self) -> list[str]:
         return [event.reason for event in self.events]

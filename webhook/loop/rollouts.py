@@ -16,7 +16,7 @@ from webhook.loop.caches import BY_OWNER, BY_REVISION, BY_SERVICE, Caches
 from webhook.loop.completion import completion_patch, rollout_name_of
 from webhook.loop.decision import SpecDecision, decide_spec, spec_patch, strategy_of
 from webhook.loop.feed import fed_status
-from webhook.loop.news import News, late_message, late_news, news_of_spec, news_of_status
+from webhook.loop.news import WAITING, News, late_message, late_news, news_of_spec, news_of_status, waiting_for
 from webhook.loop.observation import observe
 from webhook.loop.pods import ClusterPods
 from webhook.loop.reconcile import RolloutReconciler
@@ -30,6 +30,8 @@ _LOG: Final = logging.getLogger(__name__)
 
 WRITE_REFUSED: Final = "WriteRefused"
 """Reason of the Event when the API server, or an admission webhook, refuses what the loop wants to store."""
+REVISION_MISSING: Final = "RevisionMissing"
+"""Reason of the Event when a stage stands still because somebody deleted a Revision that it moves."""
 
 
 @dataclass(slots=True)
@@ -164,6 +166,7 @@ class RolloutController:
             self.rollouts.patch(seen, {"status": patch}, "status")
             outcome.again = True
         self._tell(ro, [*news_of_status(before, ro), *([late_news(decision.late)] if decision.late else [])])
+        self._remind(before, ro)
         self._say_problem(ro, decision)
         for delay in result.enqueue_after:
             outcome.come_back(delay)
@@ -205,11 +208,27 @@ class RolloutController:
             _LOG.info("RolloutOrchestrator %s/%s: %s: %s", ro.namespace, ro.name, one.reason, one.message)
             self.events.emit(ro, *one)
 
+    def _remind(self, before: RolloutOrchestrator, after: RolloutOrchestrator) -> None:
+        """Tell again what is still waited for: Events expire, and the recorder keeps repetitions rare."""
+        waiting = waiting_for(after)
+        if waiting is not None and waiting == waiting_for(before):
+            self.events.emit(after, "Normal", WAITING, waiting)
+
     def _say_problem(self, ro: RolloutOrchestrator, decision: SpecDecision) -> None:
+        if missing := self._without_revision(ro):
+            names = ", ".join(missing)
+            self.events.emit(ro, "Warning", REVISION_MISSING, f"the stage cannot be done: no Revision {names}")
         for note in decision.notes:
             self.events.emit(ro, "Warning", note.reason, note.message)
         if decision.error is not None and not isinstance(decision.error, InvalidRollout):
             self.events.emit(ro, "Warning", "NotPlanned", f"the next stage is not planned: {decision.error}")
+
+    def _without_revision(self, ro: RolloutOrchestrator) -> list[str]:
+        """The revisions that an unfinished stage moves and that surely do not exist."""
+        if not self.caches.revisions.synced or not ro.status.conditions.is_unknown(STAGE_READY):
+            return []
+        moved = (entry for entry in ro.spec.stage_target_revisions if entry.goes_up or entry.goes_down)
+        return [e.revision_name for e in moved if self.caches.revisions.get(ro.namespace, e.revision_name) is None]
 
 
 def seconds_left_of(ro: RolloutOrchestrator, clock: Clock) -> float | None:
