@@ -1,6 +1,7 @@
 """A TCP balancer: one address before several servers, which it admits and withdraws by their readiness."""
 
 import asyncio
+import contextlib
 import http.client
 import ssl
 import threading
@@ -66,7 +67,9 @@ class Balancer:
                 self.refused.append(backend)
             writer.close()
             return
-        await asyncio.gather(_pipe(reader, back_writer), _pipe(back_reader, writer))
+        # At the end of the balancer it is cancelled, which asyncio would tell as a fault of the connection.
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(_pipe(reader, back_writer), _pipe(back_reader, writer))
 
     async def _end(self) -> None:
         self._server.close()

@@ -126,12 +126,16 @@ class Certified:
         assert answer.status == HTTPStatus.OK, answer.message
 
     def at_rest(self) -> bool:
-        """Whether what is stored is whole, all clients know its authority alone, and every replica shows its leaf."""
+        """Whether what is stored is whole, all clients know its authority alone, and every replica shows its leaf.
+
+        And is in the balancer, which looks only now and then.
+        """
         stored = self.stored()
         return (
             is_whole(stored)
             and self.bundles() == [stored.ca_certificates] * 2
             and all(each.shown() == stored.certificate for each in self.replicas)
+            and {each.backend for each in self.replicas} == set(self.balancer.admitted)
         )
 
     def await_rest(self) -> Contents:
