@@ -53,7 +53,7 @@ def describe(
         world = dataclasses.replace(world, served=None)
     action = next_action(contents, world, hosts, now, terms)
     if isinstance(action, Wait):
-        lines.append(f"next       {action.until:%Y-%m-%d %H:%M:%SZ}: {action.reason}")
+        lines.append(f"next       {action.until:%Y-%m-%d %H:%M:%SZ}: {action.reason.removeprefix('then ')}")
     else:
         lines.append(f"next       now: {describe_action(action)}")
     return lines

@@ -58,7 +58,7 @@ def test_what_each_place_holds() -> None:
 def test_where_no_server_answers_nothing_is_said_of_what_they_show() -> None:
     world = World(served={"a:1": None, "b:1": None})
     lines = describe(STORED, world, HOSTS, START, TERMS)
-    assert lines[-1].endswith("then a new leaf, at two thirds of its life")
+    assert lines[-1] == "next       2030-01-20 23:40:00Z: a new leaf, at two thirds of its life"
 
 
 def test_no_secret_is_told() -> None:
