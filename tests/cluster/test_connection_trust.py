@@ -89,6 +89,24 @@ def test_an_authority_without_key_identifiers_is_trusted(tmp_path: Path) -> None
         assert transport.send(REQUEST) == {}
 
 
+def test_no_connection_shares_its_context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A context that is loaded for one connection while another shakes hands with it ends the process."""
+    made: list[ssl.SSLContext] = []
+
+    def make(*, cert_reqs: int) -> ssl.SSLContext:
+        made.append(create_urllib3_context(cert_reqs=cert_reqs))
+        return made[-1]
+
+    monkeypatch.setattr(connection, "create_urllib3_context", make)
+    authority = Authority()
+    with api_server(authority, tmp_path) as url:
+        transport = connection.connect(trusting(tmp_path, url, authority), user_agent="t")
+        for _ in range(3):
+            transport.send(REQUEST)
+
+    assert len({id(context) for context in made}) == 3
+
+
 def test_another_authority_is_not(tmp_path: Path) -> None:
     with api_server(Authority(), tmp_path) as url:
         transport = connection.connect(trusting(tmp_path, url, Authority()), user_agent="t")

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from urllib3.connection import HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util import create_urllib3_context
+from urllib3.util.ssl_ import resolve_cert_reqs
 
 from webhook.cluster.transport import KubernetesTransport
 
@@ -41,7 +44,7 @@ def connect(
     configuration.retries = False
     api_client = client.ApiClient(configuration)
     api_client.user_agent = user_agent
-    api_client.rest_client.pool_manager.connection_pool_kw["ssl_context"] = _context(configuration)
+    api_client.rest_client.pool_manager.pool_classes_by_scheme = {"http": HTTPConnectionPool, "https": _Pool}
     return KubernetesTransport(api_client)
 
 
@@ -64,13 +67,23 @@ def _read_surroundings(config: Any, configuration: Any) -> None:
             ) from problem
 
 
-def _context(configuration: Any) -> ssl.SSLContext:
-    """Verifies as kubectl does: the authorities of EKS and others lack key identifiers that Python 3.13 asks for."""
-    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED if configuration.verify_ssl else ssl.CERT_NONE)
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    if not (configuration.ssl_ca_cert or configuration.ca_cert_data):
-        context.load_default_certs()
-    return context
+class _Connection(HTTPSConnection):
+    """Verifies as kubectl does: the authorities of EKS and others lack key identifiers that Python 3.13 asks for.
+
+    Each connection has a context of its own. The library loads authorities and key into it when it connects, and a
+    context that is loaded in one thread while another shakes hands with it ends the process.
+    """
+
+    def connect(self) -> None:
+        self.ssl_context = create_urllib3_context(cert_reqs=resolve_cert_reqs(self.cert_reqs))
+        self.ssl_context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        if not (self.ca_certs or self.ca_cert_dir or self.ca_cert_data):
+            self.ssl_context.load_default_certs()
+        super().connect()
+
+
+class _Pool(HTTPSConnectionPool):
+    ConnectionCls = _Connection
 
 
 def _one_line(problem: Exception) -> str:
