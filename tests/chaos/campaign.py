@@ -145,7 +145,6 @@ class Campaign:
             for one in stored:
                 line = {"version": one.version, "kind": one.resource.kind, "gone": one.gone, "object": one.object}
                 file.write(json.dumps(line) + "\n")
-        report.broken += [f"the history is not complete: {history.lost}"] if history.lost else []
         report.broken += broken_laws(stored)
         report.broken += [problem for service in self._services for problem in service.wrong_end()]
         report.broken += refused_and_needless(proxy.answered)

@@ -28,7 +28,7 @@ class Stored:
 
 
 class History:
-    """Watches the server from now on. Use it in a ``with``. ``lost`` says why it is not complete, if it is not."""
+    """Watches the server from now on. Use it in a ``with``."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -38,7 +38,6 @@ class History:
         self._stopped = threading.Event()
         self._streams: dict[Resource, Any] = {}
         self._threads = [threading.Thread(target=self._watch, args=(one,), daemon=True) for one in WATCHED]
-        self.lost = ""
 
     def __enter__(self) -> "History":
         for thread in self._threads:
@@ -62,11 +61,10 @@ class History:
             return self._latest.get((resource, (namespace, name)))
 
     def _watch(self, resource: Resource) -> None:
-        page = self._client.list(resource)
-        version = str(page["metadata"]["resourceVersion"])
-        self._take(Stored(int(one["metadata"]["resourceVersion"]), resource, one) for one in page["items"])
+        version = ""
         while not self._stopped.is_set():
             try:
+                version = version or self._list(resource)
                 stream = self._client.watch(
                     resource, resource_version=version, server_seconds=3600, silence_seconds=3600
                 )
@@ -74,16 +72,27 @@ class History:
                 for event in stream:
                     one = event["object"]
                     if event["type"] == "ERROR":
-                        self.lost = f"{resource.plural}: {one}"
-                        return
+                        version = ""
+                        break
                     version = str(one["metadata"]["resourceVersion"])
                     if event["type"] != "BOOKMARK":
                         self._take([Stored(int(version), resource, one, event["type"] == "DELETED")])
             except ApiError as problem:
-                if problem.status == 410:
-                    self.lost = f"{resource.plural}: {problem}"
-                    return
+                version = "" if problem.status == 410 else version
                 self._stopped.wait(0.1)
+
+    def _list(self, resource: Resource) -> str:
+        """A server that was restarted knows no changes from before: what it has is taken, what it lacks is gone."""
+        page = self._client.list(resource)
+        version = str(page["metadata"]["resourceVersion"])
+        listed = [Stored(int(one["metadata"]["resourceVersion"]), resource, one) for one in page["items"]]
+        with self._lock:
+            known = {key: one for (what, key), one in self._latest.items() if what is resource}
+        keys = {one.key for one in listed}
+        self._take(Stored(int(version), resource, one, gone=True) for key, one in known.items() if key not in keys)
+        seen = {key: int(one["metadata"]["resourceVersion"]) for key, one in known.items()}
+        self._take(one for one in listed if one.version > seen.get(one.key, 0))
+        return version
 
     def _take(self, many: Iterable[Stored]) -> None:
         with self._lock:
