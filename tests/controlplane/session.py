@@ -5,6 +5,7 @@ import http.client
 import json
 import re
 import ssl
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
@@ -13,6 +14,9 @@ from urllib.parse import urlencode
 from tests.controlplane.certificates import Pair
 
 _WARNING: Final = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
+
+
+_IDLE_SECONDS: Final = 30.0
 
 
 class Answer(NamedTuple):
@@ -40,6 +44,7 @@ class Session:
         self._context.load_cert_chain(bundle)
         bundle.unlink()
         self._connection: http.client.HTTPSConnection | None = None
+        self._used = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -73,10 +78,19 @@ class Session:
 
     def _send(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Answer:
         payload = None if body is None else json.dumps(body)
+        # An API server lets a connection go that was idle for 90 seconds.
+        if time.monotonic() - self._used > _IDLE_SECONDS:
+            self.close()
+        self._used = time.monotonic()
         if self._connection is None:
             self._connection = http.client.HTTPSConnection(self._host, context=self._context, timeout=30)
-        self._connection.request(method, path, payload, dict(headers))
-        with contextlib.closing(self._connection.getresponse()) as response:
+        try:
+            self._connection.request(method, path, payload, dict(headers))
+            answered = self._connection.getresponse()
+        except BaseException:
+            self.close()
+            raise
+        with contextlib.closing(answered) as response:
             return _answer(response)
 
 
