@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from webhook.api import RolloutOrchestrator, TargetRevision
-from webhook.api.conditions import STAGE_READY, STAGE_SCALE_DOWN_READY
+from webhook.api.conditions import STAGE_SCALE_DOWN_READY
 from webhook.strategies.bounds import create_base_stage_pod_autoscaler, update_spa_for_rev_down
 from webhook.strategies.protocols import EventSink, PodClient, RevisionLister
 from webhook.strategies.readiness import is_stage_scale_down_ready
-from webhook.strategies.step import BaseScaleStep, Clock, EnqueueAfter, Revisions
+from webhook.strategies.step import BaseScaleStep, Clock, EnqueueAfter, Revisions, record_step
 from webhook.strategies.strategy import RESOURCE_UTIL_STRATEGY, normalise_strategy
 from webhook.strategies.termination import POD_REMOVED, is_held, plan_terminations
 
@@ -65,13 +65,7 @@ class ScaleDownStep:
 
     def modify_status(self, ro: RolloutOrchestrator, ready: bool = True) -> None:
         """StageScaleDownReady True, or the stage in progress."""
-        now = self._clock()
-        if ready:
-            ro.mark_stage_scale_down_ready(now)
-            return
-        ro.mark_stage_in_progress(STAGE_SCALE_DOWN_READY, now)
-        ro.mark_stage_in_progress(STAGE_READY, now)
-        ro.mark_last_stage_in_progress(now)
+        record_step(ro, STAGE_SCALE_DOWN_READY, ready, self._clock())
 
     def _leaving(self, ro: RolloutOrchestrator, rev_scaling_up: Revisions) -> list[TargetRevision]:
         return [

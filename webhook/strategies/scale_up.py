@@ -1,10 +1,10 @@
 """The step in which revisions go up."""
 
 from webhook.api import MissingObservation, RolloutOrchestrator
-from webhook.api.conditions import STAGE_READY, STAGE_SCALE_UP_READY
+from webhook.api.conditions import STAGE_SCALE_UP_READY
 from webhook.strategies.bounds import update_spa_for_rev_down, update_spa_for_rev_up
 from webhook.strategies.readiness import is_stage_scale_up_ready
-from webhook.strategies.step import BaseScaleStep, Clock, EnqueueAfter, Revisions
+from webhook.strategies.step import BaseScaleStep, Clock, EnqueueAfter, Revisions, record_step
 
 
 class ScaleUpStep:
@@ -38,13 +38,7 @@ class ScaleUpStep:
 
     def modify_status(self, ro: RolloutOrchestrator, ready: bool = True) -> None:
         """StageScaleUpReady True, or the stage in progress."""
-        now = self._clock()
-        if ready:
-            ro.mark_stage_scale_up_ready(now)
-            return
-        ro.mark_stage_in_progress(STAGE_SCALE_UP_READY, now)
-        ro.mark_stage_in_progress(STAGE_READY, now)
-        ro.mark_last_stage_in_progress(now)
+        record_step(ro, STAGE_SCALE_UP_READY, ready, self._clock())
 
     def _is_up(self, ro: RolloutOrchestrator, name: str, rev_scaling_up: Revisions) -> bool:
         spa = self._base.spa_lister.get(ro.namespace, name)

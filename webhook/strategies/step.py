@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from webhook.api import InvalidRollout, RolloutOrchestrator, StagePodAutoscaler, TargetRevision
+from webhook.api.conditions import STAGE_READY
 from webhook.strategies.bounds import create_base_stage_pod_autoscaler
 from webhook.strategies.protocols import SPAClient, SPALister
 
@@ -65,6 +66,16 @@ class BaseScaleStep:
         if _bounds(wanted) == _bounds(present):
             return present
         return self.client.update(wanted)
+
+
+def record_step(ro: RolloutOrchestrator, type_: str, ready: bool, now: datetime) -> None:
+    """The outcome of a step in the RO's conditions: its own (``type_``) True, or the stage in progress."""
+    if ready:
+        ro.status.conditions.mark_true(type_, now)
+        return
+    ro.mark_stage_in_progress(type_, now)
+    ro.mark_stage_in_progress(STAGE_READY, now)
+    ro.mark_last_stage_in_progress(now)
 
 
 def _bounds(spa: StagePodAutoscaler) -> tuple[int | None, int | None]:
