@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,9 +23,12 @@ class Answer:
         self.status = status
         self.headers: dict[str, str] = {}
         self.chunked = chunked
-        self.response = self
         self.closed = False
         self.is_shut = False
+
+    @property
+    def data(self) -> bytes:
+        return self.read()
 
     def read(self) -> bytes:
         return b"".join(piece for piece in self.pieces if isinstance(piece, bytes))
@@ -48,19 +52,42 @@ class Answer:
         self.closed = True
 
 
-class ApiClient:
-    def __init__(self, answer: Answer | Exception) -> None:
+class Pool:
+    """Connections to one host: takes requests down, and gives one answer to all of them."""
+
+    def __init__(self, answer: Answer | Exception, scheme: str, proxy: str | None) -> None:
         self.answer = answer
-        self.calls: list[Any] = []
+        self.scheme = scheme
+        self.proxy = proxy
+        self.calls: list[tuple[str, str, dict[str, Any]]] = []
 
-    def param_serialize(self, method: str, path: str, **rest: Any) -> tuple[Any, ...]:
-        return method, path, rest["header_params"], rest["body"], None
-
-    def call_api(self, method: str, url: str, headers: Any, body: Any, _request_timeout: Any) -> Answer:
-        self.calls.append((method, url, headers, body, _request_timeout))
+    def urlopen(self, method: str, url: str, **rest: Any) -> Answer:
+        self.calls.append((method, url, rest))
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
+
+
+class ApiClient:
+    """What the transport uses of the official client: where to, whose token, and the pool."""
+
+    def __init__(
+        self, answer: Answer | Exception, host: str = "https://one:6443", token: str = "", proxy: str | None = None
+    ) -> None:
+        self.configuration = SimpleNamespace(host=host)
+        self.default_headers = {"User-Agent": "stagegate"}
+        self.rest_client = SimpleNamespace(pool_manager=self)
+        self.token = token
+        self.pool = Pool(answer, host.partition(":")[0], proxy)
+
+    def connection_from_url(self, url: str) -> Pool:
+        assert url == self.configuration.host
+        return self.pool
+
+    def update_params_for_auth(self, headers: dict[str, str], _queries: Any, settings: list[str], *_: Any) -> None:
+        assert settings == ["BearerToken"]
+        if self.token:
+            headers["authorization"] = f"Bearer {self.token}"
 
 
 def transport(answer: Answer | Exception) -> KubernetesTransport:
@@ -94,11 +121,31 @@ def test_what_goes_wrong_tells_whether_anything_can_have_been_stored(
     assert "\n" not in str(raised.value)
 
 
-def test_a_failed_handshake_nothing_was_sent() -> None:
-    from kubernetes.client.exceptions import ApiException
+@pytest.mark.parametrize(
+    ("host", "proxy", "url"),
+    [
+        ("https://one:6443", None, "/api/v1/pods?watch=true"),
+        ("https://one/clusters/a/", None, "/clusters/a/api/v1/pods?watch=true"),
+        ("https://one:6443", "http://proxy", "/api/v1/pods?watch=true"),
+        ("http://one:8001", None, "/api/v1/pods?watch=true"),
+        ("http://one:8001", "http://proxy", "http://one:8001/api/v1/pods?watch=true"),
+    ],
+)
+def test_a_host_may_lie_under_a_path_and_behind_a_proxy(host: str, proxy: str | None, url: str) -> None:
+    client = ApiClient(Answer(b"{}"), host, proxy=proxy)
+    KubernetesTransport(client).send(REQUEST)
+    assert client.pool.calls[0][:2] == ("GET", url)
 
-    with pytest.raises(Unreachable, match="watch pods: SSLError bad"):
-        transport(ApiException(status=0, reason="SSLError\nbad")).send(REQUEST)
+
+def test_each_request_carries_the_token_of_the_moment_and_is_sent_once() -> None:
+    client = ApiClient(Answer(b"{}"), token="first")
+    sender = KubernetesTransport(client)
+    sender.send(REQUEST)
+    client.token = "second"
+    sender.send(REQUEST)
+    assert [rest["headers"]["authorization"] for _, _, rest in client.pool.calls] == ["Bearer first", "Bearer second"]
+    assert all(rest["headers"]["User-Agent"] == "stagegate" for _, _, rest in client.pool.calls)
+    assert all(rest["retries"] is False and rest["redirect"] is False for _, _, rest in client.pool.calls)
 
 
 LINES = [{"type": "ADDED", "object": {"metadata": {"name": name}}} for name in ("a", "ü", "c")]
@@ -145,11 +192,14 @@ def test_close_wakes_the_reader() -> None:
 
 def test_a_body_carries_its_content_type_and_a_stream_its_time_out_for_silence() -> None:
     client = ApiClient(Answer(b"{}"))
-    write = Request(CALL, "PATCH", "/p", {}, 3.0, {"a": 1}, "application/merge-patch+json")
+    write = Request(CALL, "PATCH", "/p", {}, 3.0, {"a": "ü"}, "application/merge-patch+json")
     KubernetesTransport(client).send(write)
-    method, _, headers, body, timeout = client.calls[0]
-    assert (method, body, timeout) == ("PATCH", {"a": 1}, 3.0)
-    assert headers["Content-Type"] == "application/merge-patch+json"
+    method, url, rest = client.pool.calls[0]
+    assert (method, url, json.loads(rest["body"])) == ("PATCH", "/p", {"a": "ü"})
+    assert rest["timeout"].total == 3.0
+    assert rest["headers"]["Content-Type"] == "application/merge-patch+json"
     KubernetesTransport(client).stream(REQUEST)
-    assert client.calls[1][4] == (5.0, 5.0)
-    assert "Content-Type" not in client.calls[1][2]
+    _, _, rest = client.pool.calls[1]
+    assert (rest["timeout"].connect_timeout, rest["timeout"].read_timeout) == (5.0, 5.0)
+    assert rest["body"] is None
+    assert "Content-Type" not in rest["headers"]
