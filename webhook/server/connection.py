@@ -1,12 +1,12 @@
 """One connection: gunicorn's protocol, with a deadline for each stage of its life."""
 
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 from gunicorn.asgi.protocol import ASGIProtocol
 
-if TYPE_CHECKING:
-    from webhook.server.limits import Limits
-    from webhook.server.worker import StagegateWorker
+from webhook.server.limits import Limits
+from webhook.server.service import Service
+from webhook.server.tally import Tally
 
 Stage = Literal["handshake", "header", "body", "answer", "idle", "closing"]
 
@@ -14,6 +14,20 @@ _LATE: Final = {
     "header": "the head of the request took longer than {:g} seconds",
     "body": "the body of the request took longer than {:g} seconds",
 }
+
+
+class Host(Protocol):
+    """What a connection needs of the worker that accepted it; gunicorn's own code needs more."""
+
+    loop: Any
+    nr: int
+    limits: Limits
+    tally: Tally
+    service: Service
+
+    @property
+    def draining(self) -> bool: ...
+    def forget(self, connection: "Connection") -> None: ...
 
 
 # Gunicorn notes on the asking class that the C parser is there, and then reads it from its own: a subclass that asks
@@ -27,11 +41,11 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
     One timer for all of them costs a call nothing; a timer for each costs a tenth of its time.
     """
 
-    worker: "StagegateWorker"
+    worker: Host
 
-    def __init__(self, worker: "StagegateWorker") -> None:
+    def __init__(self, worker: Host) -> None:
         super().__init__(worker)
-        self._limits: Limits = worker.limits
+        self._limits = worker.limits
         self._loop_time = worker.loop.time
         self.handshake: Any = None
         self.answered = False

@@ -4,15 +4,12 @@ Measured, this doubles what one core answers. Whatever is not usual (chunks, a l
 client that waits for 100-continue or reads slowly) goes the ASGI way and gets the same bytes.
 """
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from gunicorn.asgi.protocol import _get_cached_date_header, _get_cached_status_line
 
 from webhook.server.call_head import ADMISSION_PATHS, REVIEW_TYPE
-from webhook.server.connection import Connection
-
-if TYPE_CHECKING:
-    from webhook.server.worker import StagegateWorker
+from webhook.server.connection import Connection, Host
 
 _PATHS: Final = {path.encode(): path for path in ADMISSION_PATHS}
 _TYPE: Final = REVIEW_TYPE.encode()
@@ -26,7 +23,7 @@ class UsualCallConnection(Connection):
     Gunicorn's own loop over this connection sleeps meanwhile: it wakes only for requests that it is told about.
     """
 
-    def __init__(self, worker: "StagegateWorker") -> None:
+    def __init__(self, worker: Host) -> None:
         super().__init__(worker)
         self._gate = worker.service.gate
         self._usual_path = ""
