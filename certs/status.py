@@ -31,15 +31,18 @@ def describe(
     now: datetime,
     terms: Terms,
     places: Iterable[str] = (),
+    *,
+    key_hidden: bool = False,
 ) -> list[str]:
     """The chain, who serves what, and what happens next and when; one fact a line, no secret in it.
 
-    ``places`` are the names of those that ``world.published`` was read from.
+    ``places`` are the names of those that ``world.published`` was read from. With ``key_hidden`` the contents lack the
+    authority's key only because the asker may not see it: then who signs and what is next is not guessed.
     """
     signer = signing_authority(contents)
     signing = read_certificate(signer.certificate) if signer else None
     lines = [
-        f"authority  {describe_certificate(each)}{', signs' if each == signing else ', trusted only'}"
+        f"authority  {describe_certificate(each)}{'' if key_hidden else _role(each, signing)}"
         for each in read_bundle(contents.ca_certificates)
     ] or ["authority  none"]
     lines.append(f"leaf       {_describe_leaf(contents)}")
@@ -48,6 +51,8 @@ def describe(
     served = world.served or {}
     for name, shown in served.items():
         lines.append(f"served     {name}: {_describe_shown(shown, contents)}")
+    if key_hidden:
+        return [*lines, "next       not known without the authority's key"]
     if not any(served.values()):
         # From outside of a cluster no pod can be asked; that says nothing about what they show.
         world = dataclasses.replace(world, served=None)
@@ -68,6 +73,10 @@ def describe_certificate(certificate: x509.Certificate) -> str:
 def describe_action(action: Action) -> str:
     """What is done, and why."""
     return f"{_WORDS[type(action)]}: {action.reason}"
+
+
+def _role(authority: x509.Certificate, signing: x509.Certificate | None) -> str:
+    return ", signs" if authority == signing else ", trusted only"
 
 
 def _describe_leaf(contents: Contents) -> str:

@@ -64,3 +64,11 @@ def test_where_no_server_answers_nothing_is_said_of_what_they_show() -> None:
 def test_no_secret_is_told() -> None:
     stored = dataclasses.replace(STORED, ca_key=b"hidden", key=b"hidden")
     assert "hidden" not in "".join(describe(stored, World(), HOSTS, START, TERMS))
+
+
+def test_without_the_key_nothing_is_guessed() -> None:
+    hidden = dataclasses.replace(STORED, ca_key=b"")
+    lines = describe(hidden, World(), HOSTS, START, TERMS, key_hidden=True)
+    assert [line.split()[0] for line in lines] == ["authority", "authority", "leaf", "next"]
+    assert [line.endswith("2030-04-01") for line in lines[:2]] == [True, True]
+    assert lines[3] == "next       not known without the authority's key"

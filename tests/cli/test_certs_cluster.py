@@ -15,8 +15,9 @@ from certs.context import LiveContext
 from certs.leaf import hosts_of, make_leaf
 from certs.pair import prove, read_certificate
 from tests.certs.tls_server import serving
+from tests.cluster.fake_api import FakeApi, status_error
 from tests.server.test_registration import configuration
-from webhook.cli import main
+from webhook.cli import certs_cluster, main
 from webhook.cli.demo.control_plane import client_of
 from webhook.cluster.client import Client
 from webhook.cluster.errors import NotFound
@@ -47,6 +48,7 @@ def client(sandbox: Sandbox) -> Client:
     client = client_of(sandbox.kubeconfig)
     for resource, name in (
         (SECRETS, "certs"),
+        (SECRETS, "certs-authority"),
         (LEASES, "stagegate-loop"),
         (MUTATING_WEBHOOKS, CONFIGURATIONS[0]),
         (VALIDATING_WEBHOOKS, CONFIGURATIONS[1]),
@@ -117,7 +119,7 @@ def test_rotate_ca_leaves_the_old_one_trusted_and_the_leaf_to_the_leader(
     [
         (None, [], 3, "Secret ours/certs does not exist; it is made by: stagegate loop --cert-secret ours/certs"),
         (None, ["--ca"], 3, "Secret ours/certs does not exist"),
-        (Contents(OLD.certificate, b"", LEAF.certificate, LEAF.key), [], 1, "no authority whose key is stored here"),
+        (Contents(OLD.certificate, b"", LEAF.certificate, LEAF.key), [], 1, "no authority in it whose key is stored"),
         (Contents(OLD.certificate, b"", LEAF.certificate, LEAF.key), ["--ca"], 1, "cert-manager"),
         (OVERLAP, [], 1, "the authority is being rotated; the leading loop makes a new leaf"),
         (Contents(OLD.certificate, OLD.key), [], 1, "Secret ours/certs: the certificate is not readable PEM"),
@@ -155,6 +157,7 @@ def test_status_of_all_there_is(
     assert run("status") == 0
 
     lines = capsys.readouterr().out.splitlines()
+    assert lines.pop(1) == "ca.key     Secret ours/certs-authority"
     assert lines[0] == "stored     Secret ours/certs"
     assert [line.split()[0] for line in lines] == [
         "stored", "authority", "authority", "leaf", "caBundle", "caBundle", "next", "leader",
@@ -178,11 +181,75 @@ def test_status_of_nothing_yet(client: Client, run: Run, capsys: pytest.CaptureF
     assert run("status") == 0
     assert capsys.readouterr().out.splitlines() == [
         "stored     Secret ours/certs: does not exist",
+        "ca.key     Secret ours/certs-authority: does not exist",
         "authority  none",
         "leaf       none",
         "next       now: new authority: there is no authority whose key is stored",
         "leader     none: nothing happens until a loop leads",
     ]
+
+
+FORMER = {name: b64encode(value).decode() for name, value in GOOD.files().items()}
+
+
+def test_status_of_a_former_install_says_where_the_key_is_and_will_be(
+    client: Client, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client.create(SECRETS, "ours", {"metadata": {"name": "certs"}, "data": FORMER})
+    assert run("status") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == (
+        "ca.key     Secret ours/certs, as a former release kept it; "
+        "the leading loop moves it to Secret ours/certs-authority"
+    )
+    assert lines[2].endswith(", signs")
+
+
+def test_rotate_of_a_former_install_keeps_the_authority_and_moves_its_key(
+    client: Client, store: SecretStore, run: Run
+) -> None:
+    client.create(SECRETS, "ours", {"metadata": {"name": "certs"}, "data": FORMER})
+    assert run("rotate") == 0
+    assert "ca.key" not in client.get(SECRETS, "ours", "certs")["data"]
+    assert client.get(SECRETS, "ours", "certs-authority")["data"]["ca.key"] == FORMER["ca.key"]
+    assert store.read()[0].certificate != GOOD.certificate
+
+
+@pytest.fixture
+def without_a_right_to_the_key(monkeypatch: pytest.MonkeyPatch) -> FakeApi:
+    """An API server that lets somebody read everything else."""
+    api = FakeApi()
+    api.serve(SECRETS, PODS, LEASES, MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS)
+    client = Client(api, field_manager=FIELD_MANAGER)
+    SecretStore(client, "ours", "certs").write(GOOD, "")
+    api.writes.clear()
+    message = 'User "jane" cannot get resource "secrets"'
+    api.fail = lambda request: (
+        status_error(request, 403, "Forbidden", message) if request.call.name == "certs-authority" else None
+    )
+    monkeypatch.setattr(certs_cluster, "_client", lambda arguments: client)
+    return api
+
+
+@pytest.mark.usefixtures("without_a_right_to_the_key")
+def test_status_without_a_right_to_the_key_tells_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["certs", "status", "--secret", SECRET]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["stored", "ca.key", "authority", "leaf", "next", "leader"]
+    assert lines[1] == "ca.key     Secret ours/certs-authority: not readable by you"
+    assert lines[4] == "next       not known without the authority's key"
+
+
+@pytest.mark.parametrize("options", [[], ["--ca"]])
+def test_rotate_without_a_right_to_the_key_says_what_it_takes(
+    without_a_right_to_the_key: FakeApi, options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["certs", "rotate", "--secret", SECRET, *options]) == 1
+    assert refused(capsys) == (
+        "stagegate certs: cannot read Secret ours/certs-authority: get secrets ours/certs-authority: "
+        'User "jane" cannot get resource "secrets"; whoever rotates has to get and patch both Secrets\n'
+    )
+    assert without_a_right_to_the_key.writes == []
 
 
 @pytest.fixture

@@ -21,11 +21,13 @@ from tests.e2e.balancer import Balancer
 from tests.e2e.cluster import REGISTRATION, SPAS, Namespace, documents, eventually, spa
 from webhook.cli.demo.process import Process
 from webhook.cli.demo.stack import LOOP, WEBHOOK, Stack
-from webhook.server.secret_store import contents_of
+from webhook.server.secret_store import AUTHORITY_SUFFIX, Kept
 
 NAMESPACE: Final = "stagegate-system"
 SECRET: Final = f"{NAMESPACE}/stagegate-certs"
 SECRETS: Final = f"/api/v1/namespaces/{NAMESPACE}/secrets"
+SERVED: Final = f"{SECRETS}/stagegate-certs"
+AUTHORITY: Final = SERVED + AUTHORITY_SUFFIX
 PODS: Final = f"/api/v1/namespaces/{NAMESPACE}/pods"
 GIT: Final = "git"
 """The field manager of whoever applies the manifests."""
@@ -115,26 +117,36 @@ class Certified:
         clients = [body["webhooks"][0]["clientConfig"] for body in self.configurations()]
         return [base64.b64decode(client.get("caBundle", "")) for client in clients]
 
-    def stored(self) -> Contents:
-        answer = self.plane.admin.get(f"{SECRETS}/stagegate-certs")
-        return contents_of(answer.body) if answer.status == HTTPStatus.OK else Contents()
+    def kept(self) -> Kept:
+        answers = [self.plane.admin.get(path) for path in (SERVED, AUTHORITY)]
+        return Kept(*(answer.body if answer.status == HTTPStatus.OK else None for answer in answers))
 
-    def store(self, **members: bytes) -> None:
-        """Overwrite members of the Secret, ``tls_crt`` for tls.crt."""
-        data = {name.replace("_", "."): base64.b64encode(value).decode() for name, value in members.items()}
-        answer = self.plane.admin.patch(f"{SECRETS}/stagegate-certs", {"data": data})
+    def stored(self) -> Contents:
+        return self.kept().contents
+
+    def store(self, path: str = SERVED, **members: bytes | None) -> None:
+        """Overwrite members of a Secret, ``tls_crt`` for tls.crt; None takes one away."""
+        data = {
+            name.replace("_", "."): None if value is None else base64.b64encode(value).decode()
+            for name, value in members.items()
+        }
+        answer = self.plane.admin.patch(path, {"data": data})
         assert answer.status == HTTPStatus.OK, answer.message
 
     def at_rest(self) -> bool:
-        """Whether what is stored is whole, all clients know its authority alone, and every replica shows its leaf.
+        """Whether what is kept is in order, and served."""
+        kept = self.kept()
+        return kept.in_order and self.serves(kept.contents)
+
+    def serves(self, contents: Contents) -> bool:
+        """Whether these are whole, all clients know their authority alone, and every replica shows their leaf.
 
         And is in the balancer, which looks only now and then.
         """
-        stored = self.stored()
         return (
-            is_whole(stored)
-            and self.bundles() == [stored.ca_certificates] * 2
-            and all(each.shown() == stored.certificate for each in self.replicas)
+            is_whole(contents)
+            and self.bundles() == [contents.ca_certificates] * 2
+            and all(each.shown() == contents.certificate for each in self.replicas)
             and {each.backend for each in self.replicas} == set(self.balancer.admitted)
         )
 

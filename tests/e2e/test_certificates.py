@@ -17,7 +17,7 @@ from certs.leaf import hosts_of, make_leaf
 from certs.pair import prove
 from tests.controlplane import Binaries, ControlPlane
 from tests.e2e.balancer import Backend
-from tests.e2e.certified import CONFIGURATIONS, SECRET, SECRETS, Certified, Wire
+from tests.e2e.certified import AUTHORITY, CONFIGURATIONS, SECRET, SERVED, Certified, Wire
 from tests.e2e.cluster import documents, eventually
 from webhook.cli import main
 from webhook.cli.demo.process import Process
@@ -87,11 +87,12 @@ def test_the_first_certificates_are_for_whom_the_api_server_asks(first: FirstSta
 
 def test_of_two_loops_at_once_one_wins_and_the_other_takes_what_won(first: FirstStart) -> None:
     created = [
-        event
+        event["objectRef"].get("name")
         for event in first.cluster.plane.audit_events()
         if (event["verb"], event.get("objectRef", {}).get("resource")) == ("create", "secrets")
+        and event["responseStatus"]["code"] == HTTPStatus.CREATED
     ]
-    assert [event["responseStatus"]["code"] for event in created].count(HTTPStatus.CREATED) == 1
+    assert sorted(created) == ["stagegate-certs", "stagegate-certs-authority"]
     assert len(read_bundle(first.contents.ca_certificates)) == 1
 
 
@@ -163,7 +164,7 @@ def test_a_rolling_restart_of_both_replicas(cluster: Certified) -> None:
 
 
 def deleted(cluster: Certified) -> None:
-    cluster.plane.admin.delete(f"{SECRETS}/stagegate-certs")
+    cluster.plane.admin.delete(SERVED)
 
 
 def cut_short(cluster: Certified) -> None:
@@ -173,7 +174,8 @@ def cut_short(cluster: Certified) -> None:
 
 def swapped(cluster: Certified) -> None:
     stored = cluster.stored()
-    cluster.store(tls_key=stored.ca_key, ca_key=stored.key)
+    cluster.store(tls_key=stored.ca_key)
+    cluster.store(AUTHORITY, ca_key=stored.key)
 
 
 def expired(cluster: Certified) -> None:
@@ -189,10 +191,36 @@ def put_back(cluster: Certified) -> None:
     then = datetime.now(UTC) - 400 * DAY
     authority = make_authority(then, 300 * DAY)
     leaf = make_leaf(authority, ["127.0.0.1"], then, 90 * DAY)
-    cluster.store(ca_crt=authority.certificate, ca_key=authority.key, tls_crt=leaf.certificate, tls_key=leaf.key)
+    cluster.store(ca_crt=authority.certificate, tls_crt=leaf.certificate, tls_key=leaf.key)
+    cluster.store(AUTHORITY, ca_crt=authority.certificate, ca_key=authority.key)
 
 
-@pytest.mark.parametrize("damage", [deleted, cut_short, swapped, expired, put_back], ids=lambda each: each.__name__)
+def authority_deleted(cluster: Certified) -> None:
+    cluster.plane.admin.delete(AUTHORITY)
+
+
+def authority_cut_short(cluster: Certified) -> None:
+    stored = cluster.stored()
+    cluster.store(AUTHORITY, ca_crt=stored.ca_certificates[:200], ca_key=stored.ca_key[:50])
+
+
+def authority_of_another(cluster: Certified) -> None:
+    another = make_authority(datetime.now(UTC), 300 * DAY)
+    cluster.store(AUTHORITY, ca_crt=another.certificate, ca_key=another.key)
+
+
+def both_deleted(cluster: Certified) -> None:
+    authority_deleted(cluster)
+    deleted(cluster)
+
+
+DAMAGES = [
+    deleted, cut_short, swapped, expired, put_back,
+    authority_deleted, authority_cut_short, authority_of_another, both_deleted,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda each: each.__name__)
 def test_a_damaged_secret_is_mended_and_no_write_fails(cluster: Certified, damage: Callable[[Certified], None]) -> None:
     before = cluster.stored()
     with cluster.writes():
@@ -201,6 +229,13 @@ def test_a_damaged_secret_is_mended_and_no_write_fails(cluster: Certified, damag
 
     assert mended.certificate != before.certificate
     assert hosts_of(prove(mended.leaf)) == {"127.0.0.1"}
+
+
+def test_a_lost_leaf_costs_no_authority(cluster: Certified) -> None:
+    before = cluster.stored()
+    deleted(cluster)
+    mended = cluster.await_rest()
+    assert (mended.ca_certificates, mended.ca_key) == (before.ca_certificates, before.ca_key)
 
 
 def test_a_ca_bundle_that_a_git_sync_takes_away_comes_back(cluster: Certified) -> None:
@@ -228,6 +263,7 @@ def test_status_tells_the_chain_and_who_serves_what(cluster: Certified, capsys: 
     assert main(["certs", "status", "--secret", SECRET, *options]) == 0
 
     lines = capsys.readouterr().out.splitlines()
+    assert lines.pop(1) == "ca.key     Secret stagegate-system/stagegate-certs-authority"
     names = ["stored", "authority", "leaf", "caBundle", "caBundle", "served", "served", "next", "leader"]
     assert [line.split()[0] for line in lines] == names
     assert lines[3] == "caBundle   MutatingWebhookConfiguration mutate.stagegate.dev: the stored authorities"

@@ -17,11 +17,13 @@ from webhook.cli.demo.knative import Knative
 from webhook.cli.demo.stack import LOOP, Stack
 from webhook.sandbox.autoscaler import Pace
 from webhook.sandbox.simulation import Autoscaler
+from webhook.server.secret_store import AUTHORITY_SUFFIX
 
 DEFAULT = Namespace("default")
 OLD = {"revisionName": "hello-00001", "percent": 100, "latestRevision": False, "minScale": 4, "maxScale": 10}
 NEW = {"revisionName": "hello-00002", "percent": 100, "latestRevision": True, "minScale": 4, "maxScale": 10}
 RATIO = {"rollout.knative.dev/over-consumption-ratio": "10"}
+AUTHORITY = f"stagegate-certs{AUTHORITY_SUFFIX}"
 RULES = ("x-kubernetes-validations", "maxItems", "maxLength", "minLength")
 
 
@@ -111,16 +113,24 @@ def cluster(binaries: Binaries, tmp_path: Path) -> Iterator[Cluster]:
 
 
 def previous(release: list[Wire]) -> list[Wire]:
-    """A release before this one: another image, definitions without rules, and no policies."""
+    """A release before this one: another image, definitions without rules, no policies, one Secret for all keys."""
     earlier = []
     for each in copy.deepcopy(release):
         if each["kind"] == "CustomResourceDefinition":
             each["spec"] = without(RULES, each["spec"])
         if each["kind"] == "Deployment":
             each["spec"]["template"]["spec"]["containers"][0]["image"] = "stagegate:0.0.9"
+        if each["kind"] == "Role":
+            each["rules"] = [without_authority(rule) for rule in each["rules"]]
         if "Policy" not in each["kind"] or each["kind"] == "NetworkPolicy":
             earlier.append(each)
     return earlier
+
+
+def without_authority(rule: Wire) -> Wire:
+    """A rule that does not know the Secret with the authority's key."""
+    names = rule.get("resourceNames")
+    return rule if names is None else rule | {"resourceNames": [each for each in names if each != AUTHORITY]}
 
 
 def without(keys: tuple[str, ...], value: Any) -> Any:
@@ -140,10 +150,12 @@ def test_there_and_back_while_rollouts_run(cluster: Cluster) -> None:
     carry_over(cluster, OLD, NEW, current)
     assert images(cluster) == {"stagegate:0.1.0"}
     assert "RO004" in definition(cluster)
+    assert AUTHORITY in role(cluster)
 
     carry_over(cluster, NEW, OLD, earlier)
     assert images(cluster) == {"stagegate:0.0.9"}
     assert "RO004" not in definition(cluster)
+    assert AUTHORITY not in role(cluster)
 
     assert cluster.refused() == []
     spas = cluster.plane.admin.get(DEFAULT.path(SPAS)).body["items"]
@@ -176,3 +188,8 @@ def images(cluster: Cluster) -> set[str]:
 def definition(cluster: Cluster) -> str:
     path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/rolloutorchestrators.serving.knative.dev"
     return yaml.safe_dump(cluster.plane.admin.get(path).body["spec"])
+
+
+def role(cluster: Cluster) -> str:
+    path = "/apis/rbac.authorization.k8s.io/v1/namespaces/stagegate-system/roles/stagegate-certificates"
+    return yaml.safe_dump(cluster.plane.admin.get(path).body["rules"])

@@ -17,12 +17,15 @@ from webhook.cli.demo.knative import Knative
 from webhook.cli.demo.stack import LOOP, WEBHOOK, Stack
 from webhook.sandbox.autoscaler import Pace
 from webhook.sandbox.workloads import GRACE_ANNOTATION, HANG_ANNOTATION
+from webhook.server.secret_store import AUTHORITY_SUFFIX
 
 NAMESPACE = Namespace("default")
 OLD = {"revisionName": "hello-00001", "percent": 100, "latestRevision": False, "minScale": 2, "maxScale": 10}
 NEW = {"revisionName": "hello-00002", "percent": 100, "latestRevision": True, "minScale": 2, "maxScale": 10}
 POD_AUTOSCALERS = "/apis/autoscaling.internal.knative.dev/v1alpha1/namespaces/default/podautoscalers"
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/stagegate-system/leases/stagegate-loop"
+CERTS = "stagegate-certs"
+AUTHORITY = CERTS + AUTHORITY_SUFFIX
 OWNER_CHECK = "OwnerReferencesPermissionEnforcement"
 """On in some distributions: who names an owner that blocks its deletion needs a right to that owner."""
 RATIO = "rollout.knative.dev/over-consumption-ratio"
@@ -66,8 +69,9 @@ def full_name(group: str, resource: str, subresource: str = "") -> str:
 
 
 class Run(NamedTuple):
-    """What the API server logged of the two accounts."""
+    """The control plane after a run, and what its API server had logged of the two accounts by then."""
 
+    plane: ControlPlane
     used: dict[str, set[Right]]
     forbidden: list[str]
 
@@ -190,7 +194,7 @@ def read(plane: ControlPlane) -> Run:
         used.setdefault(user, set()).add(right)
         if event.get("responseStatus", {}).get("code") == HTTPStatus.FORBIDDEN:
             forbidden.append(f"{user} {right.verb} {right.resource}")
-    return Run(used, forbidden)
+    return Run(plane, used, forbidden)
 
 
 def test_nothing_is_asked_for_that_is_not_granted(run: Run) -> None:
@@ -205,3 +209,31 @@ def test_every_right_is_used(run: Run, account: str) -> None:
 @pytest.mark.parametrize("account", [LOOP, WEBHOOK])
 def test_no_right_is_for_everything(account: str) -> None:
     assert [right for right in granted(account) if fnmatch.fnmatch(f"{right.verb} {right.resource}", "*[*]*")] == []
+
+
+def secrets(name: str) -> str:
+    """The question a reflector asks for one Secret; for all of them without a name."""
+    return f"/api/v1/namespaces/stagegate-system/secrets{f'?fieldSelector=metadata.name%3D{name}' if name else ''}"
+
+
+@pytest.mark.parametrize(
+    ("account", "path", "status"),
+    [
+        (WEBHOOK, secrets(CERTS), HTTPStatus.OK),
+        (WEBHOOK, secrets(AUTHORITY), HTTPStatus.FORBIDDEN),
+        (WEBHOOK, f"{secrets('')}/{AUTHORITY}", HTTPStatus.FORBIDDEN),
+        (WEBHOOK, f"{secrets('')}/{CERTS}", HTTPStatus.FORBIDDEN),
+        (WEBHOOK, secrets(""), HTTPStatus.FORBIDDEN),
+        (LOOP, secrets(CERTS), HTTPStatus.OK),
+        (LOOP, secrets(AUTHORITY), HTTPStatus.OK),
+        (LOOP, f"{secrets('')}/{AUTHORITY}", HTTPStatus.OK),
+        (LOOP, secrets(""), HTTPStatus.FORBIDDEN),
+        (LOOP, secrets("another"), HTTPStatus.FORBIDDEN),
+    ],
+)
+def test_the_authoritys_key_is_the_loops_alone(run: Run, account: str, path: str, status: HTTPStatus) -> None:
+    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": AUTHORITY}}
+    run.plane.admin.create(secrets(""), body)
+    with run.plane.session(account) as session:
+        answer = session.get(path)
+    assert answer.status == status, answer.message

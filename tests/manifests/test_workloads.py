@@ -10,6 +10,7 @@ import pytest
 from webhook.cli.manifests import overlays, rendered
 from webhook.loop.process import ProcessOptions
 from webhook.server.limits import Limits
+from webhook.server.secret_store import AUTHORITY_SUFFIX
 
 NAMES = ("stagegate-webhook", "stagegate-loop")
 CHOICES = [(), *((name,) for name in overlays()), ("cert-manager", "monitoring", "enforce-warn", "dev")]
@@ -142,6 +143,34 @@ def test_in_warn_nothing_is_refused() -> None:
     assert {chosen[key]["webhooks"][0]["failurePolicy"] for key in chosen if "webhooks" in chosen[key]} == {"Ignore"}
     bindings = [chosen[key] for key in chosen if key[0] == "ValidatingAdmissionPolicyBinding"]
     assert [binding["spec"]["validationActions"] for binding in bindings] == [["Warn", "Audit"]] * 2
+
+
+def secret_rights(account: str, *chosen: str) -> dict[str, set[str]]:
+    """What an account may do with which Secret; with any, under an empty name."""
+    found: dict[str, set[str]] = {}
+    bindings = [each for key, each in objects(*chosen).items() if key[0] in ("RoleBinding", "ClusterRoleBinding")]
+    for binding in bindings:
+        role = objects(*chosen)[binding["roleRef"]["kind"], binding["roleRef"]["name"]]
+        for rule in role["rules"] if account in {each["name"] for each in binding["subjects"]} else ():
+            for name in rule.get("resourceNames", [""]) if "secrets" in rule["resources"] else ():
+                found.setdefault(name, set()).update(rule["verbs"])
+    return found
+
+
+def test_only_the_loop_may_read_the_authoritys_key() -> None:
+    kept = {"get", "list", "watch", "patch"}
+
+    assert secret_rights("stagegate-webhook") == {"stagegate-certs": {"list", "watch"}}
+    assert secret_rights("stagegate-loop") == {
+        "": {"create"},
+        "stagegate-certs": kept,
+        "stagegate-certs" + AUTHORITY_SUFFIX: kept,
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_with_cert_manager_nobody_has_a_right_to_a_secret(name: str) -> None:
+    assert secret_rights(name, "cert-manager") == {}
 
 
 def test_with_cert_manager_nobody_may_write_a_secret_or_a_webhook_configuration() -> None:

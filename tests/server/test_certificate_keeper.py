@@ -23,11 +23,12 @@ from webhook.cluster.resource import MUTATING_WEBHOOKS, PODS, SECRETS, VALIDATIN
 from webhook.cluster.transport import Request
 from webhook.server.certificate_keeper import CertificateKeeper, KeeperOptions, Stopped
 from webhook.server.registration import CONFIGURATIONS, FIELD_MANAGER, Registration
-from webhook.server.secret_store import SecretStore, contents_of
+from webhook.server.secret_store import Kept, SecretStore, parted
 
 MUTATE, VALIDATE = CONFIGURATIONS
 HOST = "hook.ours.svc"
 CREATE, PATCH = "create secrets ours/certs", "patch secrets ours/certs"
+CREATE_OWN, PATCH_OWN = "create secrets ours/certs-authority", "patch secrets ours/certs-authority"
 PUBLISH = [
     f"patch mutatingwebhookconfigurations {MUTATE}",
     f"patch validatingwebhookconfigurations {VALIDATE}",
@@ -39,7 +40,7 @@ OPTIONS = KeeperOptions("ours", terms=Terms(settle=timedelta(seconds=30)), again
 
 
 class World:
-    """The Secret ours/certs, both configurations, and two servers; each shows what ``shown`` says."""
+    """Both Secrets of ours/certs, both configurations, and two servers; each shows what ``shown`` says."""
 
     def __init__(self, stored: Contents | None = GOOD, published: bytes = GOOD.ca_certificates) -> None:
         self.api = FakeApi()
@@ -58,8 +59,18 @@ class World:
         return CertificateKeeper(SecretStore(client, "ours", "certs"), registration, servers, self.clock, OPTIONS)
 
     def store(self, contents: Contents) -> None:
-        data = {name: b64encode(value).decode() for name, value in contents.files().items()}
-        self.api.put(SECRETS, {"metadata": {"name": "certs", "namespace": "ours"}, "data": data})
+        served, own = parted(contents)
+        del served["ca.key"]
+        self.put("certs", served)
+        if contents.ca_key:
+            self.put("certs-authority", own)
+
+    def put(self, name: str, data: dict[str, Any]) -> None:
+        self.api.put(SECRETS, {"metadata": {"name": name, "namespace": "ours"}, "data": data})
+
+    def data(self, name: str) -> dict[str, bytes]:
+        """The members of a Secret."""
+        return {key: b64decode(value) for key, value in self.api.objects[SECRETS.path(), "ours", name]["data"].items()}
 
     def publish(self, bundle: bytes) -> None:
         for resource, name in ((MUTATING_WEBHOOKS, MUTATE), (VALIDATING_WEBHOOKS, VALIDATE)):
@@ -71,7 +82,7 @@ class World:
 
     @property
     def stored(self) -> Contents:
-        return contents_of(self.api.get(SECRETS, "ours", "certs") or {})
+        return Kept(*(self.api.get(SECRETS, "ours", name) for name in ("certs", "certs-authority"))).contents
 
     @property
     def published(self) -> bytes:
@@ -94,7 +105,7 @@ class World:
 
 def test_the_first_start_ends_with_a_leaf_at_once() -> None:
     world = World(stored=None, published=b"")
-    assert world.step() == [CREATE, *PUBLISH, PATCH]
+    assert world.step() == [CREATE_OWN, CREATE, *PUBLISH, PATCH]
     assert world.published == world.stored.ca_certificates
     assert hosts_of(prove(world.stored.leaf)) == {HOST}
     assert (world.wait, world.error) == (600.0, "")
@@ -121,7 +132,7 @@ def test_a_wait_is_over_when_it_says_and_not_before() -> None:
 def test_an_authority_is_rotated_without_a_gap() -> None:
     """The new one is published beside the old; a leaf of it after the time to settle; then the old one goes."""
     world = World()
-    assert world.step(601 * 86400) == [PATCH, *PUBLISH]
+    assert world.step(601 * 86400) == [PATCH_OWN, PATCH, *PUBLISH]
     assert [read_bundle(world.published)[1:], world.wait] == [read_bundle(OLD.certificate), 30.0]
     assert world.step(29) == []
     assert world.step(1) == [PATCH]
@@ -129,7 +140,7 @@ def test_an_authority_is_rotated_without_a_gap() -> None:
     world.shown["a"] = world.stored.certificate
     assert world.step(3) == []
     world.shown["b"] = world.stored.certificate
-    assert world.step(3) == [PATCH, *PUBLISH]
+    assert world.step(3) == [PATCH_OWN, PATCH, *PUBLISH]
     assert (len(read_bundle(world.published)), world.published) == (1, world.stored.ca_certificates)
 
 
@@ -154,12 +165,12 @@ def test_a_leader_that_takes_over_waits_as_long_once_more() -> None:
 
 def test_a_deleted_secret_is_made_anew_and_what_is_served_stays_trusted() -> None:
     world = World(stored=None)
-    assert world.step() == [CREATE, *PUBLISH]
+    assert world.step() == [CREATE_OWN, CREATE, *PUBLISH]
     assert read_bundle(OLD.certificate)[0] in read_bundle(world.published)
     assert world.stored.certificate == b""
     assert world.step(30) == [PATCH]
     world.serve_what_is_stored()
-    assert world.step(5) == [PATCH, *PUBLISH]
+    assert world.step(5) == [PATCH_OWN, PATCH, *PUBLISH]
     assert len(read_bundle(world.published)) == 1
 
 
@@ -180,7 +191,7 @@ def test_without_configurations_and_leaf_it_is_for_the_service_of_a_plain_instal
     world = World(stored=None)
     for resource, name in ((MUTATING_WEBHOOKS, MUTATE), (VALIDATING_WEBHOOKS, VALIDATE)):
         world.api.remove(resource, "", name)
-    assert world.step() == [CREATE, PATCH]
+    assert world.step() == [CREATE_OWN, CREATE, PATCH]
     assert hosts_of(prove(world.stored.leaf)) == {"stagegate-webhook.ours.svc"}
 
 
@@ -260,7 +271,7 @@ def test_of_two_that_start_at_once_one_wins_and_the_other_takes_what_won() -> No
     first_reads = iter(range(2))
 
     def meet(request: Request) -> None:
-        if str(request.call) == CREATE and next(first_reads, None) is not None:
+        if str(request.call) == CREATE_OWN and next(first_reads, None) is not None:
             world.api.lock.release()
             both_have_read.wait(20)
             world.api.lock.acquire()
@@ -274,7 +285,7 @@ def test_of_two_that_start_at_once_one_wins_and_the_other_takes_what_won() -> No
         thread.join(20)
 
     assert [keeper.state and keeper.state.error for keeper in keepers] == ["", ""]
-    assert world.api.written().count(CREATE) == 2
+    assert world.api.written().count(CREATE_OWN) == 2
     assert len(read_bundle(world.stored.ca_certificates)) == 1
     assert world.published == world.stored.ca_certificates
     prove(world.stored.leaf)
@@ -369,6 +380,6 @@ def test_one_that_is_to_stop_begins_nothing() -> None:
 def test_a_pair_of_another_kind_that_somebody_put_there_is_kept_trusted() -> None:
     """As cert-manager leaves it: a leaf, its authority, and no key of that."""
     world = World(stored=Contents(OLD.certificate, b"", OLD_LEAF.certificate, OLD_LEAF.key))
-    assert world.step() == [PATCH, *PUBLISH]
+    assert world.step() == [CREATE_OWN, PATCH, *PUBLISH]
     assert world.stored.leaf == Pair(OLD_LEAF.certificate, OLD_LEAF.key)
     assert read_bundle(OLD.certificate)[0] in read_bundle(world.published)

@@ -40,11 +40,14 @@ examples:
 FILES: Final = """
 files: ca.crt (what clients trust), ca.key (signs), tls.crt and tls.key (the server's); keys have mode 0600
 """
+SECRETS: Final = """
+of a cluster: Secret NS/NAME has what servers read; NS/NAME-authority has ca.key, which only the loop need read
+"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The three things that can be done to certificates."""
-    parser.epilog = INIT_EXAMPLES + STATUS_EXAMPLES + ROTATE_EXAMPLES + FILES
+    parser.epilog = INIT_EXAMPLES + STATUS_EXAMPLES + ROTATE_EXAMPLES + FILES + SECRETS
     tasks = parser.add_subparsers(dest="task", metavar="TASK", required=True)
     init = _add_task(tasks, "init", "make what is missing or due", INIT_EXAMPLES, "DIR --host NAME [NAME ...]")
     init.add_argument("directory", type=Path, metavar="DIR", help="where the files are")
@@ -86,7 +89,7 @@ def _add_task(
         help=summary,
         description=summary,
         usage=f"stagegate certs {name} [-h] {usage}",
-        epilog=examples + FILES,
+        epilog=examples + FILES + ("" if name == "init" else SECRETS),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 

@@ -9,7 +9,7 @@ from webhook.cli.errors import MISSING, USAGE, CommandError
 if TYPE_CHECKING:
     from certs.contents import Contents
     from webhook.cluster.client import Client
-    from webhook.server.secret_store import SecretStore
+    from webhook.server.secret_store import Kept, SecretStore
 
 _TRIES = 5
 
@@ -18,7 +18,7 @@ def run(arguments: argparse.Namespace, now: datetime) -> int:
     """Do the task; raises CommandError for everything that can go wrong."""
     from certs.errors import CertificateError, StoreError
     from webhook.cluster.errors import ApiError
-    from webhook.server.secret_store import SecretStore
+    from webhook.server.secret_store import AuthorityHidden, SecretStore
 
     namespace, slash, name = arguments.secret.partition("/")
     if not (namespace and slash and name) or "/" in name:
@@ -31,6 +31,8 @@ def run(arguments: argparse.Namespace, now: datetime) -> int:
         return _status(client, store, arguments, now)
     except CertificateError as problem:
         raise CommandError(f"{store.place}: {problem}") from problem
+    except AuthorityHidden as problem:
+        raise CommandError(f"{problem}; whoever rotates has to get and patch both Secrets") from problem
     except (StoreError, ApiError) as problem:
         raise CommandError(str(problem)) from problem
 
@@ -53,9 +55,14 @@ def _status(client: "Client", store: "SecretStore", arguments: argparse.Namespac
     from webhook.cli.certs import probed
     from webhook.server.certificate_keeper import bundles_of, hosts_for
     from webhook.server.registration import CONFIGURATIONS, Registration
+    from webhook.server.secret_store import AuthorityHidden
     from webhook.server.serving_pods import PORT, SELECTOR, ServingPods, prober
 
-    contents, version = store.read()
+    try:
+        kept, hidden = store.look(), False
+    except AuthorityHidden:
+        kept, hidden = store.look_at_served(), True
+    contents = kept.contents
     registered = Registration(client, arguments.webhook_configuration or CONFIGURATIONS).read()
     namespace = arguments.secret.partition("/")[0]
     pods = ServingPods(client, namespace, arguments.webhook_pods or SELECTOR, prober(arguments.webhook_port or PORT))
@@ -63,11 +70,23 @@ def _status(client: "Client", store: "SecretStore", arguments: argparse.Namespac
     times = [one.published_at for one in registered if one.published_at is not None]
     world = World(bundles_of(registered), max(times, default=None), served)
     places = [one.place for one in registered for _ in one.bundles]
-    print(f"stored     {store.place}{'' if version else ': does not exist'}")
+    print(f"stored     {store.place}{': does not exist' if kept.served is None else ''}")
+    print(f"ca.key     {_key_place(store, kept, hidden=hidden)}")
     hosts = hosts_for(registered, contents, namespace)
-    print("\n".join(describe(contents, world, hosts, now, Terms(), places)))
+    print("\n".join(describe(contents, world, hosts, now, Terms(), places, key_hidden=hidden)))
     print(f"leader     {_leader(client, namespace)}")
     return 0
+
+
+def _key_place(store: "SecretStore", kept: "Kept", *, hidden: bool) -> str:
+    """Where the authority's key is kept."""
+    if hidden:
+        return f"{store.authority_place}: not readable by you"
+    if kept.authority is not None:
+        return store.authority_place
+    if kept.contents.ca_key:
+        return f"{store.place}, as a former release kept it; the leading loop moves it to {store.authority_place}"
+    return f"{store.authority_place}: does not exist"
 
 
 def _leader(client: "Client", namespace: str) -> str:
@@ -89,13 +108,13 @@ def _rotate(store: "SecretStore", arguments: argparse.Namespace, now: datetime) 
     from certs.errors import StoreConflict
 
     for last in (False,) * (_TRIES - 1) + (True,):
-        contents, version = store.read()
-        if not version:
+        kept = store.look()
+        if kept.served is None:
             raise CommandError(
                 f"{store.place} does not exist; it is made by: stagegate loop --cert-secret {arguments.secret}", MISSING
             )
         try:
-            store.write(rotated(contents, now, ca=arguments.ca), version)
+            store.write(rotated(kept.contents, now, ca=arguments.ca), kept.version)
             break
         except StoreConflict:
             if last:
@@ -128,7 +147,7 @@ def rotated(contents: "Contents", now: datetime, *, ca: bool) -> "Contents":
     signer = signing_authority(contents)
     if signer is None:
         raise CertificateError(
-            "no authority whose key is stored here; the leading loop makes one, unless somebody else, such as "
+            "no authority in it whose key is stored; the leading loop makes one, unless somebody else, such as "
             "cert-manager, keeps this Secret and is to be asked"
         )
     if ca:

@@ -16,7 +16,6 @@ from certs.pair import read_certificate
 from certs.renewal import Served, renew
 from certs.rotation import Action, Terms, Wait, World
 from certs.status import describe_action
-from certs.store import Store
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
 from webhook.cluster.errors import ApiError
@@ -26,7 +25,7 @@ from webhook.cluster.store import Store as LocalStore
 from webhook.cluster.trim import only
 from webhook.server.keeper_metrics import KeeperCollector, KeeperState
 from webhook.server.registration import Registered, Registration, registrations_of
-from webhook.server.secret_store import SecretStore
+from webhook.server.secret_store import AUTHORITY_SUFFIX, SecretStore
 from webhook.server.serving_pods import PORT, SELECTOR, ServingPods, prober
 
 _LOG: Final = logging.getLogger("stagegate.certificates")
@@ -63,7 +62,7 @@ class CertificateKeeper:
 
     def __init__(
         self,
-        store: Store,
+        store: SecretStore,
         registration: Registration,
         servers: Callable[[], Served],
         clock: Clock,
@@ -109,6 +108,9 @@ class CertificateKeeper:
         """Do what is due now; answers the seconds until the next look."""
         now = self._clock.now()
         try:
+            self._go_on()
+            if self._store.put_in_order():
+                _LOG.info("put in order: the authority's key is in %s alone", self._store.authority_place)
             stored, _ = self._store.read()
             hosts = hosts_for(self._registration.read(), stored, self._options.namespace)
             taken, wait = renew(self._store, hosts, now, self._options.terms, self._clients, self._shown)
@@ -192,7 +194,7 @@ class RegisteredClients:
 def make_keeper(
     client: Client, clock: Clock, secret: str, configurations: Iterable[str], options: KeeperOptions
 ) -> CertificateKeeper:
-    """A keeper of a Secret in the options' namespace, woken when that or one of the configurations changes.
+    """A keeper of a Secret in the options' namespace, woken when that, the authority's or a configuration changes.
 
     ``client`` has the registration's field manager.
     """
@@ -218,7 +220,7 @@ def make_keeper(
         )
 
     keeper.watches = (
-        watch(SECRETS, options.namespace, secret),
+        *(watch(SECRETS, options.namespace, name) for name in (secret, secret + AUTHORITY_SUFFIX)),
         *(watch(resource, None, name) for resource, name in registrations_of(names)),
     )
     return keeper

@@ -23,7 +23,7 @@ from webhook.server.tally import Tally
 class PairSecret(ServedPair):
     """Reads the pair from the local picture of one Secret, which a watch keeps; reading sends nothing.
 
-    The authority's key, which is in the same Secret, is not kept.
+    Of its members no others are kept: a former install had the authority's key among them.
     """
 
     def __init__(

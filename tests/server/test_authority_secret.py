@@ -1,0 +1,296 @@
+"""The authority's key in a Secret of its own: every state of the two, what one look writes, and that trust is kept."""
+
+import itertools
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from certs.authority import make_authority
+from certs.bundle import read_bundle
+from certs.errors import CertificateError, StoreConflict
+from certs.leaf import make_leaf
+from certs.pair import prove
+from tests.certs.world import verifies
+from tests.cluster.fake_clock import START
+from tests.server.former_store import FormerStore
+from tests.server.test_certificate_keeper import (
+    CREATE,
+    CREATE_OWN,
+    HOST,
+    OLD,
+    OLD_LEAF,
+    OPTIONS,
+    PATCH,
+    PATCH_OWN,
+    PUBLISH,
+    World,
+)
+from webhook.cluster.client import Client
+from webhook.cluster.reflector import Reflector
+from webhook.cluster.transport import Request
+from webhook.server.certificate_keeper import CertificateKeeper, Stopped, make_keeper
+from webhook.server.registration import CONFIGURATIONS, FIELD_MANAGER, Registration
+from webhook.server.secret_store import SecretStore
+
+NEW = make_authority(START, timedelta(days=900))
+BOTH = NEW.certificate + OLD.certificate
+SERVED = {"ca.crt": OLD.certificate, "tls.crt": OLD_LEAF.certificate, "tls.key": OLD_LEAF.key}
+OWN = {"ca.crt": OLD.certificate, "ca.key": OLD.key}
+Members = Mapping[str, bytes] | None
+
+
+def put(world: World, name: str, members: Members) -> None:
+    if members is not None:
+        world.put(name, {key: b64encode(value).decode() for key, value in members.items()})
+
+
+def world_of(served: Members, own: Members, published: bytes = OLD.certificate) -> World:
+    world = World(None, published)
+    put(world, "certs", served)
+    put(world, "certs-authority", own)
+    return world
+
+
+class Law:
+    """Whoever answers is trusted, at every write: by an API server that has heard all, and by one that hears late."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.heard = [(world.clock.monotonic(), world.published)]
+        self.broken: list[str] = []
+
+    def check(self, request: Request) -> None:
+        if request.method == "GET":
+            return
+        world, now = self.world, self.world.clock.monotonic()
+        if world.published != self.heard[-1][1]:
+            self.heard.append((now, world.published))
+        late = [bundle for time, bundle in self.heard if time <= now - 29] or [self.heard[0][1]]
+        for bundle in (world.published, late[-1]):
+            for leaf in (*world.shown.values(), self.stored_leaf()):
+                if bundle and leaf and not verifies(leaf, bundle):
+                    self.broken.append(f"after {request.call} a server is not trusted")
+
+    def stored_leaf(self) -> bytes:
+        """What servers show as soon as they hear of it."""
+        try:
+            prove(self.world.stored.leaf)
+        except CertificateError:
+            return b""
+        return self.world.stored.certificate
+
+
+def come_to_rest(world: World) -> None:
+    """Let time go by, and servers take what is stored."""
+    for _ in range(4):
+        world.step(31)
+        world.serve_what_is_stored()
+    assert world.step(5) == []
+    assert world.error == ""
+    assert world.data("certs").keys() == SERVED.keys()
+    assert world.data("certs-authority").keys() == OWN.keys()
+    assert world.data("certs")["ca.crt"] == world.data("certs-authority")["ca.crt"] == world.published
+    assert len(read_bundle(world.published)) == 1
+    assert verifies(world.stored.certificate, world.published)
+
+
+ROWS: dict[str, tuple[Members, Members, list[str], str]] = {
+    "in order": (SERVED, OWN, [], "old"),
+    "as a former install left it": (SERVED | {"ca.key": OLD.key}, None, [CREATE_OWN, PATCH], "old"),
+    "moved by half": (SERVED | {"ca.key": OLD.key}, OWN, [PATCH], "old"),
+    "back from a former release": (
+        SERVED | {"ca.key": OLD.key},
+        {"ca.crt": NEW.certificate, "ca.key": NEW.key},
+        [PATCH_OWN, PATCH, *PUBLISH],
+        "another",
+    ),
+    "servers' deleted": (None, OWN, [CREATE], "old"),
+    "servers' deleted in a rotation": (None, {"ca.crt": BOTH, "ca.key": NEW.key}, [*PUBLISH], "another"),
+    "servers' authorities cut short": (SERVED | {"ca.crt": OLD.certificate[:99]}, OWN, [PATCH], "old"),
+    "leaf cut short": (SERVED | {"tls.crt": OLD_LEAF.certificate[:99]}, OWN, [PATCH], "old"),
+    "leaf and its key swapped": (
+        SERVED | {"tls.crt": OLD_LEAF.key, "tls.key": OLD_LEAF.certificate},
+        OWN,
+        [PATCH],
+        "old",
+    ),
+    "authority's deleted": (SERVED, None, [CREATE_OWN, PATCH, *PUBLISH], "another"),
+    "authority's key cut short": (SERVED, OWN | {"ca.key": OLD.key[:99]}, [PATCH_OWN, PATCH, *PUBLISH], "another"),
+    "authority's certificate cut short": (SERVED, OWN | {"ca.crt": OLD.certificate[:99]}, [PATCH_OWN, PATCH], "old"),
+    "authority's emptied": (SERVED, {}, [PATCH_OWN, PATCH, *PUBLISH], "another"),
+    "authority's key and certificate swapped": (
+        SERVED,
+        {"ca.crt": OLD.key, "ca.key": OLD.certificate},
+        [PATCH_OWN, PATCH, *PUBLISH],
+        "another",
+    ),
+    "authority's of another": (
+        SERVED,
+        {"ca.crt": NEW.certificate, "ca.key": NEW.key},
+        [PATCH_OWN, PATCH, *PUBLISH],
+        "another",
+    ),
+    "authority's key with the leaf": (SERVED | {"tls.key": OLD.key}, OWN, [PATCH], "old"),
+    "a new authority by half": (SERVED, {"ca.crt": BOTH, "ca.key": NEW.key}, [PATCH, *PUBLISH], "another"),
+    "another one dropped by half": (
+        SERVED | {"ca.crt": OLD.certificate + NEW.certificate},
+        OWN,
+        [PATCH_OWN, PATCH, *PUBLISH] * 2,
+        "old",
+    ),
+    "a first start by half": (None, OWN, [CREATE], "old"),
+    "neither": (None, None, [CREATE_OWN, CREATE, *PUBLISH], "another"),
+}
+
+
+@pytest.mark.parametrize(("served", "own", "writes", "signs"), ROWS.values(), ids=ROWS.keys())
+def test_every_state_and_what_one_look_writes(served: Members, own: Members, writes: list[str], signs: str) -> None:
+    world = world_of(served, own)
+    law = Law(world)
+    world.api.after = law.check
+
+    assert world.step() == writes
+
+    assert ("old" if world.stored.ca_key == OLD.key else "another") == signs
+    come_to_rest(world)
+    assert law.broken == []
+
+
+def test_a_key_that_was_moved_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    world = world_of(SERVED | {"ca.key": OLD.key}, None)
+    world.step()
+    assert caplog.messages[0] == "put in order: the authority's key is in Secret ours/certs-authority alone"
+    world.step()
+    assert len([each for each in caplog.messages if "put in order" in each]) == 1
+
+
+def test_nothing_is_put_in_order_by_one_that_is_to_stop() -> None:
+    world = world_of(SERVED | {"ca.key": OLD.key}, None)
+    world.keeper.stop()
+    with pytest.raises(Stopped):
+        world.step()
+    assert world.api.writes == []
+
+
+def starting(world: World) -> World:
+    """No server shows anything yet."""
+    world.shown = dict.fromkeys(world.shown)
+    return world
+
+
+def with_an_old_authority(world: World) -> World:
+    """It is past two thirds of its life; the leaf is not."""
+    world.clock.advance(601 * 86400)
+    leaf = make_leaf(OLD, [HOST], world.clock.now(), timedelta(days=90))
+    members = {"tls.crt": leaf.certificate, "tls.key": leaf.key}
+    put(world, "certs", world.data("certs") | members)
+    world.serve_what_is_stored()
+    return world
+
+
+FORMER = SERVED | {"ca.key": OLD.key}
+STARTS: dict[str, Callable[[], World]] = {
+    "first start": lambda: starting(world_of(None, None, b"")),
+    "rotation": lambda: with_an_old_authority(world_of(SERVED, OWN)),
+    "former install": lambda: world_of(FORMER, None),
+    "former install and rotation": lambda: with_an_old_authority(world_of(FORMER, None)),
+    "servers' deleted": lambda: world_of(None, OWN),
+    "authority's deleted": lambda: world_of(SERVED, None),
+    "both deleted": lambda: world_of(None, None),
+}
+
+
+class Died(Exception):
+    """The end of a process, in the midst of something."""
+
+
+def dies(world: World, law: Law, at: int, *, done: bool) -> bool:
+    """Whether the keeper came as far as that write, which is the last that it did or the first that it did not."""
+    begun, ended = itertools.count(1), itertools.count(1)
+
+    def fail(request: Request) -> None:
+        if request.method != "GET" and next(begun) == at and not done:
+            raise Died
+
+    def after(request: Request) -> None:
+        law.check(request)
+        if request.method != "GET" and next(ended) == at and done:
+            raise Died
+
+    world.api.fail, world.api.after = fail, after
+    try:
+        for _ in range(4):
+            world.step(31)
+            world.serve_what_is_stored()
+    except Died:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("start", STARTS.values(), ids=STARTS.keys())
+def test_a_loop_that_dies_at_any_write_leaves_what_the_next_one_goes_on_from(
+    start: Callable[[], World], done: bool
+) -> None:
+    for at in itertools.count(1):
+        world = start()
+        law = Law(world)
+        if not dies(world, law, at, done=done):
+            break
+        world.api.fail, world.api.after = lambda request: None, law.check
+        world.keeper = world.new_keeper()
+        come_to_rest(world)
+        assert law.broken == []
+    assert law.broken == []
+    assert at > 1
+
+
+def test_of_two_writers_of_an_authority_the_first_wins() -> None:
+    """The second has read the same; what it would have made is nowhere."""
+    world = world_of(SERVED, OWN)
+    store, rival = (SecretStore(Client(world.api, field_manager=FIELD_MANAGER), "ours", "certs") for _ in range(2))
+    contents, version = store.read()
+    rival.write(replace(contents, ca_certificates=BOTH, ca_key=NEW.key), version)
+    with pytest.raises(StoreConflict, match="Secret ours/certs-authority was written by somebody else"):
+        store.write(replace(contents, ca_key=b"mine"), version)
+    assert world.stored.ca_key == NEW.key
+
+
+def former(world: World) -> CertificateKeeper:
+    client = Client(world.api, field_manager=FIELD_MANAGER)
+    store = FormerStore(client, "ours", "certs")
+    return CertificateKeeper(store, Registration(client, CONFIGURATIONS), lambda: world.shown, world.clock, OPTIONS)
+
+
+def test_back_to_a_former_release_and_to_this_one_again() -> None:
+    """There it finds no key and makes another authority, with overlap; here its own key counts again."""
+    world = world_of(SERVED, OWN)
+    law = Law(world)
+    world.api.after = law.check
+    world.keeper = former(world)
+    for _ in range(4):
+        world.step(31)
+        world.serve_what_is_stored()
+    assert world.step(5) == []
+    assert (len(read_bundle(world.published)), verifies(OLD_LEAF.certificate, world.published)) == (1, False)
+    assert world.data("certs")["ca.key"]
+
+    world.keeper = world.new_keeper()
+    come_to_rest(world)
+    assert world.stored.ca_key == OLD.key
+    assert law.broken == []
+
+
+def test_both_secrets_are_watched() -> None:
+    world = world_of(SERVED, OWN)
+    client = Client(world.api, field_manager=FIELD_MANAGER)
+    keeper = make_keeper(client, world.clock, "certs", CONFIGURATIONS, OPTIONS)
+    for watch in keeper.watches:
+        assert isinstance(watch, Reflector)
+        watch.step()
+    asked = {request.query.get("fieldSelector") for request in world.api.requests if request.call.resource == "secrets"}
+    assert asked == {"metadata.name=certs", "metadata.name=certs-authority"}
