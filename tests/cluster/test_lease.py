@@ -153,10 +153,58 @@ def test_a_leader_that_sees_another_holder_ends_at_once(api: FakeApi) -> None:
     lease = api.get(LEASES, "ns", "loop")
     assert lease is not None
     api.put(LEASES, {**lease, "spec": {**lease["spec"], "holderIdentity": "usurper", "renewTime": "x"}})
-    assert not first.elector.step(), "the write meets a conflict"
-    assert not first.elector.step(), "the fresh read shows another holder"
+    assert not first.elector.step(), "the write meets a conflict, and the fresh read shows another holder"
     with pytest.raises(Ended):
         first.fence.check()
+
+
+def test_a_leader_whose_lease_was_deleted_makes_another_one_at_once_and_leads_on(api: FakeApi) -> None:
+    first = Candidate(api, "first")
+    first.elector.step()
+    pass_time(2, first)
+    delete_lease(api)
+    assert first.elector.step()
+    assert spec_of(api)["holderIdentity"] == "first"
+
+
+def test_a_lease_that_was_deleted_is_free_no_sooner_than_one_that_is_not_renewed(api: FakeApi) -> None:
+    first, second = Candidate(api, "first"), Candidate(api, "second")
+    first.elector.step()
+    assert not second.elector.step()
+    pass_time(4, first, second)
+    assert first.elector.step()
+    delete_lease(api)
+    for _ in range(5):
+        assert not second.elector.step(), "its holder leads on, for all that is known"
+        pass_time(2.99, first, second)
+    assert not second.elector.step()
+    pass_time(0.1, first, second)
+    assert not first.elector.is_leader
+    assert second.elector.step()
+    assert spec_of(api)["holderIdentity"] == "second"
+
+
+def test_a_former_leader_does_not_make_the_lease_that_its_successor_lost(api: FakeApi) -> None:
+    first, second = Candidate(api, "first"), Candidate(api, "second")
+    first.elector.step()
+    second.elector.step()
+    pass_time(15, first, second)
+    assert second.elector.step()
+    delete_lease(api)
+    assert not first.elector.step(), "it was stopped meanwhile, and has not heard of the other"
+    with pytest.raises(Ended):
+        first.fence.check()
+
+
+def test_a_lease_that_its_holder_had_given_up_before_it_was_deleted_is_free(api: FakeApi) -> None:
+    first, second = Candidate(api, "first"), Candidate(api, "second")
+    first.elector.step()
+    first.elector.release()
+    api.fail = lambda request: Unreachable(request.call, "refused") if request.method == "PUT" else None
+    assert not second.elector.step()
+    api.fail = lambda request: None
+    delete_lease(api)
+    assert second.elector.step()
 
 
 def test_a_renewal_whose_answer_was_lost_is_found_to_be_stored(api: FakeApi) -> None:
@@ -201,21 +249,32 @@ def test_times_that_leave_no_room_are_refused(times: tuple[float, float, float])
         LeaseTimes(*times)
 
 
+def delete_lease(api: FakeApi) -> None:
+    api.remove(LEASES, "ns", "loop")
+
+
 def refuse(request: Request) -> Unreachable:
     return Unreachable(request.call, "refused")
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from([0, 1]), st.floats(0.1, 6.0), st.sampled_from(["step", "cut", "sleep"]))),
+    st.lists(
+        st.tuples(st.sampled_from([0, 1]), st.floats(0.1, 6.0), st.sampled_from(["step", "cut", "sleep", "delete"]))
+    ),
     st.floats(-1000, 1000),
 )
 def test_two_never_hold_the_lease_at_the_same_time(steps: list[tuple[int, float, str]], skew: float) -> None:
     api = FakeApi()
     api.serve(LEASES)
     both = [Candidate(api, "first"), Candidate(api, "second", skew)]
+    for one in both:
+        # Of a lease that was deleted before anybody saw it nobody can know.
+        one.elector.step()
     for who, seconds, what in steps:
         api.fail = refuse if what == "cut" else lambda request: None
-        if what != "sleep":
+        if what == "delete" and api.objects:
+            delete_lease(api)
+        elif what != "sleep":
             both[who].elector.step()
         assert sum(candidate.elector.is_leader for candidate in both) <= 1
         pass_time(seconds, *both)

@@ -4,7 +4,7 @@ import logging
 import math
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -158,6 +158,7 @@ class LeaderElector:
         self._wait = wait or self._stopped.wait
         self._seen: Observation | None = None
         self._lease: Wire | None = None
+        self._missed_at = 0.0
         self._said = ""
 
     @property
@@ -193,18 +194,28 @@ class LeaderElector:
             _LOG.info("the lease runs out by itself: %s", problem)
 
     def step(self) -> bool:
-        """One look at the lease, and one write where it is ours or free; answers whether it is ours for sure."""
+        """One look at the lease, and one write where it is ours or free; answers whether it is ours for sure.
+
+        Where somebody else wrote or deleted the lease that we hold, it is looked at again at once.
+        """
+        held = self._lease is not None
+        try:
+            return self._step()
+        except (Conflict, NotFound) as problem:
+            self._lease = None
+            if not held:
+                self._say(str(problem))
+                return False
+        except ApiError as problem:
+            self._lease = None
+            self._say(str(problem))
+            return False
+        return self.step()
+
+    def _step(self) -> bool:
         # The lease counts from before the request: others start to count when they see it, which is later.
         started = self._clock.boottime()
-        try:
-            lease = self._taken(started)
-        except Conflict:
-            self._lease = None
-            return False
-        except ApiError as problem:
-            self._say(str(problem))
-            self._lease = None
-            return False
+        lease = self._taken(started)
         if lease is None:
             return False
         self._lease = lease
@@ -221,6 +232,8 @@ class LeaderElector:
             except NotFound as problem:
                 if problem.reason != "NotFound":
                     raise
+                if self._is_missed(now):
+                    return None
                 return self._client.create(LEASES, self._namespace, self._first())
             self._seen = observe(lease, self._seen, now)
             if self._seen.holder != self._identity and not self._seen.is_free(now, self._times.duration):
@@ -229,6 +242,24 @@ class LeaderElector:
                 return None
         renewed = held_by(lease, self._identity, self._times, self._clock.now())
         return self._client.update(LEASES, self._namespace, self._name, renewed)
+
+    def _is_missed(self, now: float) -> bool:
+        """Whether somebody may still lead by a lease that is not there any more.
+
+        Who deletes a lease does not stop its holder: it counts as not renewed from when it was first missed. Between
+        two looks that lie further apart than the margin it may have been there, and renewed.
+        """
+        seen = self._seen
+        if seen is None or not seen.holder or (seen.holder == self._identity and self._fence.holds()):
+            return False
+        if seen.renewed or now - self._missed_at > self._times.margin:
+            seen = self._seen = replace(seen, renewed="", seen_at=now)
+        self._missed_at = now
+        if seen.is_free(now, self._times.duration):
+            return False
+        self._fence.lowered()
+        self._say(f"lease {self._namespace}/{self._name} of {seen.holder} is gone; standing by")
+        return True
 
     def _first(self) -> Wire:
         metadata = {"name": self._name, "namespace": self._namespace}
