@@ -218,6 +218,23 @@ def test_a_renewal_whose_answer_was_lost_is_found_to_be_stored(api: FakeApi) -> 
     assert spec_of(api)["leaseTransitions"] == 0
 
 
+def test_what_is_still_under_way_when_the_lease_is_given_up_is_not_sent_and_does_not_keep_it(api: FakeApi) -> None:
+    first = Candidate(api, "first")
+    writer = Client(api, field_manager="test", before_write=first.fence.check)
+    first.elector.step()
+
+    def write(request: Request) -> None:
+        if request.method == "PUT":
+            with pytest.raises(Unreachable, match="patch pods ns/a: not sent: this process has given its lease up"):
+                writer.patch(PODS, "ns", "a", {})
+
+    api.fail = write
+    first.elector.release()
+
+    assert [str(call) for call in api.writes] == ["create leases ns/loop", "update leases ns/loop"]
+    assert spec_of(api)["holderIdentity"] == ""
+
+
 def test_nobody_writes_without_a_lease() -> None:
     fence = Fence(FakeClock().boottime, 5, end)
     with pytest.raises(Ended, match="lost the lease before: patch pods a/b"):

@@ -11,7 +11,7 @@ from typing import Any, Final
 from webhook.api.wire import Wire, copy_of
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
-from webhook.cluster.errors import ApiError, Call, Conflict, NotFound
+from webhook.cluster.errors import ApiError, Call, Conflict, NotFound, Unreachable
 from webhook.cluster.resource import LEASES
 
 _LOG: Final = logging.getLogger(__name__)
@@ -111,20 +111,31 @@ class Fence:
         self._margin = margin
         self._end = end
         self._valid_until: float | None = None
+        self._is_left = False
 
     def renewed(self, until: float) -> None:
         """The lease is ours until that time of the boot clock."""
         self._valid_until = until
 
     def lowered(self) -> None:
-        """The lease was given up."""
+        """The lease is another one's, or nobody's."""
+        self._valid_until = None
+
+    def left(self) -> None:
+        """This process gives the lease up for good. What it still wants to write is refused, and does not end it."""
+        self._is_left = True
         self._valid_until = None
 
     def holds(self) -> bool:
         return self._valid_until is not None and self._boottime() < self._valid_until - self._margin
 
     def check(self, call: Call | None = None) -> None:
-        """Pass while the lease is surely ours, else end the process: another one may be writing already."""
+        """Pass while the lease is surely ours, else end the process: another one may be writing already.
+
+        Raises Unreachable once the lease was given up.
+        """
+        if self._is_left:
+            raise Unreachable(call or Call("update", LEASES.plural), "not sent: this process has given its lease up")
         if not self.holds():
             self._end(f"lost the lease before: {call}" if call is not None else "lost the lease")
 
@@ -187,7 +198,7 @@ class LeaderElector:
         """Give the lease up, so that another process need not wait for it to run out."""
         if self._lease is None or not self._fence.holds():
             return
-        self._fence.lowered()
+        self._fence.left()
         try:
             self._client.update(LEASES, self._namespace, self._name, given_up(self._lease, self._clock.now()))
         except ApiError as problem:
