@@ -49,9 +49,9 @@ def shown(port: int) -> bytes | None:
         return None
 
 
-def listens(port: int) -> bool:
+def listens(port: int, host: str = "127.0.0.1") -> bool:
     try:
-        socket.create_connection(("127.0.0.1", port), 5).close()
+        socket.create_connection((host, port), 5).close()
     except OSError:
         return False
     return True
@@ -68,9 +68,10 @@ def test_it_waits_serves_and_follows(client: Client, tmp_path: Path) -> None:
         eventually(lambda: "does not exist" in server.log.read_text(), "it says what it waits for")
         assert listens(port)
         assert [shown(port) for _ in range(5)] == [None] * 5
+        assert listens(port, "::1") == socket.has_dualstack_ipv6()
 
         store.write(Contents(CA.certificate, CA.key, FIRST.certificate, FIRST.key), "")
-        assert server.wait_for_line("serving ", 30) == f"https://127.0.0.1:{port}"
+        assert server.wait_for_line("serving ", 30) == f"https://localhost:{port}"
         assert shown(port) == FIRST.certificate
 
         store.write(Contents(CA.certificate, CA.key, SECOND.certificate, SECOND.key), store.read()[1])

@@ -185,8 +185,8 @@ def pod(image: Image, folder: Path, plane: ControlPlane, name: str) -> Container
     """The container of a Deployment, as it is written there, but for its address: all pods share this machine's."""
     (deployment,) = (each for each in rendered([]) if (each["kind"], each["metadata"]["name"]) == ("Deployment", name))
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    elsewhere = {"--host=0.0.0.0": "--host=127.0.0.1", "--port=8443": "--port=0"}
-    elsewhere |= {"--metrics-host=0.0.0.0": "--metrics-host=127.0.0.1", "--metrics-port=8080": "--metrics-port=0"}
+    elsewhere = {"--host=::": "--host=127.0.0.1", "--port=8443": "--port=0"}
+    elsewhere |= {"--metrics-host=::": "--metrics-host=127.0.0.1", "--metrics-port=8080": "--metrics-port=0"}
     arguments = [
         elsewhere.get(text, text).replace("$(POD_NAMESPACE)", "stagegate-system") for text in container["args"]
     ]

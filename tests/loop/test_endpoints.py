@@ -62,6 +62,18 @@ def test_an_address_of_ipv6(pages: dict[str, Page], host: str) -> None:
         endpoints.stop()
 
 
+@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on this machine")
+@pytest.mark.parametrize("address", ["127.0.0.1", "[::1]"])
+def test_everywhere_is_both_families(pages: dict[str, Page], address: str) -> None:
+    endpoints = Endpoints("::", 0, pages)
+    endpoints.start()
+    try:
+        with urllib.request.urlopen(f"http://{address}:{endpoints.port}/healthz", timeout=5) as answer:
+            assert answer.status == 200
+    finally:
+        endpoints.stop()
+
+
 def test_a_caller_that_says_nothing_holds_nobody_up() -> None:
     endpoints = Endpoints("127.0.0.1", 0, {"/healthz": lambda: (200, b"ok\n")})
     endpoints.start()

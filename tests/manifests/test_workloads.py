@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from webhook.cli.manifests import overlays, rendered
+from webhook.listening import EVERYWHERE
 from webhook.loop.process import ProcessOptions
 from webhook.server.limits import Limits
 from webhook.server.secret_store import AUTHORITY_SUFFIX
@@ -102,6 +103,13 @@ def test_a_drain_outlasts_the_news_of_it() -> None:
     probe = container["readinessProbe"]
 
     assert arguments_of("stagegate-webhook").drain > probe["periodSeconds"] * probe["failureThreshold"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_pod_listens_on_whatever_addresses_its_cluster_gives_it(name: str) -> None:
+    arguments = arguments_of(name)
+
+    assert (arguments.host if name == "stagegate-webhook" else arguments.metrics_host) == EVERYWHERE
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -7,6 +7,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
 from webhook.cli.errors import MISSING, USAGE, CommandError
+from webhook.listening import EVERYWHERE, joined
 
 if TYPE_CHECKING:
     from webhook.loop.process import LoopProcess, ProcessOptions
@@ -24,7 +25,7 @@ examples:
       beside Knative's own rollout controllers: completes StagePodAutoscalers, and nothing else
   stagegate loop --cert-secret stagegate-system/stagegate-certs
       sees to the webhook's certificates too: first ones, renewal, rotation, recovery
-  stagegate loop --metrics-host 0.0.0.0 --metrics-port 9090 --log-format json
+  stagegate loop --metrics-port 9090 --log-format json
       in a pod: probes ask /healthz and /readyz, scrapers /metrics
 
 SIGTERM ends it in good order: what is under way is finished, then the lease is given up.
@@ -106,7 +107,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     tell = parser.add_argument_group("pages and logs")
     tell.add_argument("--metrics-port", type=_port, metavar="P", help="serve /healthz, /readyz and /metrics there")
-    tell.add_argument("--metrics-host", default="127.0.0.1", metavar="H", help="address for them (%(default)s)")
+    tell.add_argument(
+        "--metrics-host",
+        default=EVERYWHERE,
+        metavar="H",
+        help="address for them (%(default)s: every one, of IPv6 and of IPv4)",
+    )
     tell.add_argument("--log-format", choices=("text", "json"), default="text", help="(%(default)s)")
     tell.add_argument("--log-level", choices=("debug", "info", "warning"), default="info", help="(%(default)s)")
 
@@ -144,7 +150,7 @@ def run(arguments: argparse.Namespace) -> int:
     except ApiError as problem:
         raise CommandError(f"the API server cannot be reached: {problem}", MISSING) from problem
     except OSError as problem:
-        where = f"{arguments.metrics_host}:{arguments.metrics_port}"
+        where = joined(arguments.metrics_host, arguments.metrics_port)
         raise CommandError(f"--metrics-port {where}: {problem.strerror or problem}", USAGE) from problem
     return 0
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from webhook.cli.errors import MISSING, USAGE, CommandError
+from webhook.listening import EVERYWHERE, joined, listen, reachable
 
 if TYPE_CHECKING:
     from webhook.server.limits import Limits
@@ -21,7 +22,7 @@ examples:
       no cluster: every rule is checked, nothing is filled in from a RolloutOrchestrator
   stagegate serve --kubeconfig ./kubeconfig --cert-dir ./certs-dir --enforce warn
       with the cluster's RolloutOrchestrators; findings warn and deny nothing
-  stagegate serve --cert-secret stagegate-system/stagegate-certs --host 0.0.0.0
+  stagegate serve --cert-secret stagegate-system/stagegate-certs
       in a pod, with the account of the pod; a stagegate loop keeps that Secret
   curl --cacert ./certs-dir/ca.crt https://localhost:8443/readyz
 
@@ -38,7 +39,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "                       [--kubeconfig F | --standalone] [options]"
     )
     listen = parser.add_argument_group("listening")
-    listen.add_argument("--host", default="127.0.0.1", metavar="H", help="address to listen on (%(default)s)")
+    listen.add_argument(
+        "--host",
+        default=EVERYWHERE,
+        metavar="H",
+        help="address to listen on (%(default)s: every one, of IPv6 and of IPv4); 127.0.0.1: for this machine alone",
+    )
     listen.add_argument("--port", type=int, default=8443, metavar="P", help="port, 0 for any free one (%(default)s)")
     tls = parser.add_argument_group("certificate")
     tls.add_argument("--cert-dir", type=Path, metavar="DIR", help="directory with tls.crt and tls.key")
@@ -94,8 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
     pair = _load(paths, arguments.tls_min, tally) if paths else _watched(arguments, client, tally)
     feed = None if client is None else _feed(client, tally)
     listener = _listen(arguments.host, arguments.port)
-    host, port = arguments.host, listener.getsockname()[1]
-    url = f"https://{f'[{host}]' if ':' in host else host}:{port}"
+    url = f"https://{joined(reachable(arguments.host), listener.getsockname()[1])}"
     service = Service(
         _admission_settings(arguments),
         limits,
@@ -214,21 +219,15 @@ def _admission_settings(arguments: argparse.Namespace) -> Any:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    where = joined(host, port)
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-    except OSError as problem:
+        return listen(host, port, backlog=2048)
+    except socket.gaierror as problem:
         raise CommandError(f"--host {host}: {problem.strerror}", USAGE) from problem
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(2048)
     except OSError as problem:
-        listener.close()
         if problem.errno == errno.EADDRINUSE:
-            raise CommandError(f"{host}:{port} is in use; choose another --port, or 0 for any free one") from problem
-        raise CommandError(f"cannot listen on {host}:{port}: {problem.strerror}") from problem
-    return listener
+            raise CommandError(f"{where} is in use; choose another --port, or 0 for any free one") from problem
+        raise CommandError(f"cannot listen on {where}: {problem.strerror}") from problem
 
 
 def _most_connections(wanted: int) -> int:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 
+from webhook.listening import listen
+
 Page = Callable[[], tuple[int, bytes]]
 """Status and body of a page."""
 
@@ -17,7 +19,7 @@ class Endpoints:
     """Serves pages by path from threads of their own; port 0 takes a free one. Raises OSError when it is taken."""
 
     def __init__(self, host: str, port: int, pages: dict[str, Page]) -> None:
-        self._server = _Server((host, port), _handler(pages))
+        self._server = _Server(listen(host, port), _handler(pages))
         self._thread = threading.Thread(target=self._server.serve_forever, name="endpoints", daemon=True)
 
     @property
@@ -36,9 +38,10 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
-        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        super().__init__(address, handler)
+    def __init__(self, listener: socket.socket, handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(listener.getsockname(), handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A caller that went away is no news."""

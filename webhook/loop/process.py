@@ -19,6 +19,7 @@ from webhook.cluster.events import EventRecorder
 from webhook.cluster.lease import Fence, LeaderElector, LeaseTimes
 from webhook.cluster.resource import ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS, Resource
 from webhook.cluster.transport import Transport
+from webhook.listening import EVERYWHERE, joined, reachable
 from webhook.loop.caches import RESOURCES
 from webhook.loop.endpoints import Endpoints
 from webhook.loop.loop import Loop, LoopOptions
@@ -39,7 +40,7 @@ class ProcessOptions:
     leader_elect: bool = True
     lease_namespace: str = "stagegate-system"
     lease_times: LeaseTimes = field(default_factory=LeaseTimes)
-    metrics_host: str = "127.0.0.1"
+    metrics_host: str = EVERYWHERE
     metrics_port: int | None = None
     drain: float = 10.0
     poll: float = 5.0
@@ -114,9 +115,8 @@ class LoopProcess:
             pages = {"/healthz": self.health, "/readyz": self.readiness, "/metrics": self._metrics_page}
             self.endpoints = Endpoints(self._options.metrics_host, self._options.metrics_port, pages)
             self.endpoints.start()
-            host = self._options.metrics_host
-            host = f"[{host}]" if ":" in host else host
-            _LOG.info("pages at http://%s:%d/metrics", host, self.endpoints.port)
+            where = joined(reachable(self._options.metrics_host), self.endpoints.port)
+            _LOG.info("pages at http://%s/metrics", where)
         try:
             if self._await_resources() and self._await_caches() and self._lead():
                 self._work()

@@ -63,7 +63,8 @@ class Stack:
         renew(DirectoryStore(certificates), ["127.0.0.1", "localhost"], datetime.now(UTC), Terms())
         kubeconfig = self.plane.kubeconfig_for(WEBHOOK)
         # Nobody else holds connections to it, so it need not wait for them at the end.
-        options = ["--port", "0", "--drain", "0", "--cert-dir", str(certificates), "--kubeconfig", str(kubeconfig)]
+        where = ["--host", "127.0.0.1", "--port", "0", "--drain", "0"]
+        options = [*where, "--cert-dir", str(certificates), "--kubeconfig", str(kubeconfig)]
         self.webhook = self._start(["serve", *options, *arguments])
         self.webhook_url = self.webhook.wait_for_line("serving ", _READY_SECONDS)
         authority = (certificates / "ca.crt").read_bytes()
