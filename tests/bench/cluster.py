@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from kubernetes import client, config
 
+from tests.bench.pods import Pods
 from tests.chaos.history import History, Stored
 from webhook.api import RolloutOrchestrator
 from webhook.api.conditions import LAST_STAGE_READY, READY, STAGE_SCALE_UP_READY
@@ -62,12 +63,13 @@ class Timed(History):
 
 
 class Cluster:
-    """A running API server with manifests installed. No pods run: scales are written by hand."""
+    """A running API server with manifests installed. Pods and scales are written by hand."""
 
     def __init__(self, plane: ControlPlane, kind: str, folder: Path, history: Timed) -> None:
         self.kind, self.folder = kind, folder
         self._plane, self._history = plane, history
         self._client = client_of(plane.kubeconfig, "bench")
+        self.pods = Pods(self._client, NAMESPACE)
         self.loop_kubeconfig = plane.kubeconfig_for(LOOP)
         configuration = client.Configuration()
         load: Any = config.load_kube_config
@@ -109,6 +111,20 @@ class Cluster:
                 found[f"{event['verb']} {event.get('objectRef', {}).get('resource', event['requestURI'])}"] += 1
         return found
 
+    def status_changes(self, resource: Resource, since: int) -> int:
+        """How many versions after that one differ from the version before them in what the status says."""
+        changes, statuses = 0, dict[tuple[str, str], Any]()
+        for one in self._history.stored():
+            if one.resource is resource:
+                status = one.object.get("status")
+                changes += one.version > since and status is not None and status != statuses.get(one.key)
+                statuses[one.key] = status
+        return changes
+
+    def version(self) -> int:
+        """The resource version of the present."""
+        return int(self._client.list(STAGE_POD_AUTOSCALERS, NAMESPACE, limit=1)["metadata"]["resourceVersion"])
+
     def page(self, port: int) -> str:
         """The loop's own metrics."""
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
@@ -122,7 +138,7 @@ class Cluster:
         for number in range(1, revisions + 2):
             self._make(REVISIONS, name, number, {"spec": {}})
             self._make(POD_AUTOSCALERS, name, number, {"spec": {}})
-            self.scale(f"{name}-{number:05}", replicas if number == revisions else 0)
+            self.scale(name, f"{name}-{number:05}", replicas if number == revisions else 0)
 
     def make_rollout(self, name: str, settings: dict[str, str], low: int, high: int) -> None:
         """A rollout from its first revision to its second."""
@@ -158,7 +174,13 @@ class Cluster:
             },
         )
 
-    def scale(self, revision: str, actual: int) -> None:
+    def scale(self, service: str, revision: str, replicas: int) -> None:
+        """Start pods, or tell some to end, and say so in the PodAutoscaler."""
+        self.pods.scale(service, revision, replicas)
+        self.tell(revision, replicas)
+
+    def tell(self, revision: str, actual: int) -> None:
+        """What the PodAutoscaler of a revision says that it runs."""
         status = {"status": {"desiredScale": actual, "actualScale": actual}}
         self._client.patch(POD_AUTOSCALERS, NAMESPACE, revision, status, "status")
 
@@ -179,22 +201,23 @@ class Cluster:
                     wanted = self._wanted(revision, -(-demand * (entry.percent or 0) // 100), scales.get(revision))
                     if wanted is not None and scales.get(revision) != wanted:
                         scales[revision] = wanted
-                        self.scale(revision, wanted)
+                        self.scale(name, revision, wanted)
                 done = done and _is_complete(ro)
-            return done
+            self.pods.pass_on()
+            return done and self.pods.at_rest
 
         wait(turn, "the rollouts are complete")
         return len(stages)
 
-    def move(self, names: Sequence[str]) -> tuple[dict[str, list[float]], int]:
-        """Take each rollout one stage further, ten at a time; answers seconds of reaction, and the number of stages."""
+    def move(self, names: Sequence[str], together: int) -> dict[str, list[float]]:
+        """Take each rollout one stage further, so many at a time; answers seconds of reaction."""
         found: dict[str, list[float]] = {
             "from the PodAutoscaler's status to the SPA's": [],
             "from the SPA's status to the RO's": [],
             "from the PodAutoscaler's status to the RO's": [],
         }
-        for start in range(0, len(names), 10):
-            some = names[start : start + 10]
+        for start in range(0, len(names), together):
+            some = names[start : start + together]
             for name in some:
                 targets = [_entry(name, 6, 1, 10, latestRevision=True)]
                 self._client.patch(ROLLOUT_ORCHESTRATORS, NAMESPACE, name, {"spec": {"targetRevisions": targets}})
@@ -208,7 +231,7 @@ class Cluster:
                     bounds = (spa.get("spec") or {}).get("stageMaxScale")
                     if (name, number) not in told and bounds == (10 if number == 6 else 1):
                         told[name, number] = time.monotonic()
-                        self.scale(revision, 1 if number == 6 else 0)
+                        self.tell(revision, 1 if number == 6 else 0)
                     if (name, number) in told and self._has_reacted(name, number, told[name, number], found):
                         waiting.discard((name, number))
                         if number == 6:
@@ -216,7 +239,7 @@ class Cluster:
                 return not waiting
 
             wait(turn, "the rollouts react", pause=0.002)
-        return found, len(names)
+        return found
 
     def _has_reacted(self, name: str, number: int, asked: float, found: dict[str, list[float]]) -> bool:
         ro = self._rollout(name)
