@@ -1,12 +1,12 @@
 """``stagegate certs``: make, show and rotate the certificates of a directory or of a cluster."""
 
 import argparse
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from webhook.cli.errors import MISSING, USAGE, CommandError
+from webhook.cli.probes import probed
 
 INIT_EXAMPLES: Final = """\
 examples:
@@ -165,23 +165,6 @@ def _stored_hosts(directory: Path) -> frozenset[str]:
         return hosts_of(read_certificate(DirectoryStore(directory).read()[0].certificate))
     except CertificateError:
         return frozenset()
-
-
-def probed(addresses: Iterable[str]) -> dict[str, bytes | None]:
-    """What the servers at these HOST:PORT show, None for those that do not answer. Raises CommandError."""
-    from certs.errors import CertificateError
-    from certs.probe import probe
-
-    shown: dict[str, bytes | None] = {}
-    for address in addresses:
-        host, colon, port = address.rpartition(":")
-        if not colon or not port.isdigit():
-            raise CommandError(f"--probe {address}: wanted HOST:PORT", USAGE)
-        try:
-            shown[address] = probe(host.strip("[]"), int(port), timeout=3.0)
-        except CertificateError:
-            shown[address] = None
-    return shown
 
 
 def _nothing_in(directory: Path) -> CommandError:

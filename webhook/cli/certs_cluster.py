@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from webhook.cli.errors import MISSING, USAGE, CommandError
+from webhook.cli.probes import probed
 
 if TYPE_CHECKING:
     from certs.contents import Contents
@@ -52,7 +53,6 @@ def _client(arguments: argparse.Namespace) -> "Client":
 def _status(client: "Client", store: "SecretStore", arguments: argparse.Namespace, now: datetime) -> int:
     from certs.rotation import Terms, World
     from certs.status import describe
-    from webhook.cli.certs import probed
     from webhook.server.certificate_keeper import bundles_of, hosts_for
     from webhook.server.registration import CONFIGURATIONS, Registration
     from webhook.server.secret_store import AuthorityHidden
