@@ -4,6 +4,9 @@ import errno
 import socket
 from typing import Any, Final
 
+LOOPBACK: Final = "127.0.0.1"
+"""The host that only this machine itself reaches."""
+
 EVERYWHERE: Final = "::"
 """The host that stands for every address of both families."""
 

@@ -53,7 +53,7 @@ def options_of(*arguments: str) -> Any:
 def test_defaults() -> None:
     options = options_of()
     assert options.leader_elect
-    assert (options.metrics_host, options.metrics_port) == ("::", None)
+    assert (options.metrics_host, options.metrics_port) == ("127.0.0.1", None)
     assert (options.lease_times.duration, options.lease_times.renew_every, options.lease_times.margin) == (15, 2, 5)
     assert (options.loop.namespaces, options.loop.concurrency, options.loop.resync) == ((), 4, 600.0)
     assert options.loop.steps

@@ -72,7 +72,7 @@ def test_a_port_in_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         assert main(["serve", "--standalone", "--cert-dir", str(tmp_path), "--port", port]) == 1
-    assert f"[::]:{port} is in use; choose another --port" in told(capsys)
+    assert f"127.0.0.1:{port} is in use; choose another --port" in told(capsys)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_read_only_world_is_enough(tmp_path: Path) -> None:
     )
     assert process.stdout is not None
     try:
-        assert process.stdout.readline().startswith("serving https://localhost:")
+        assert process.stdout.readline().startswith("serving https://127.0.0.1:")
     finally:
         process.terminate()
         process.wait(10)

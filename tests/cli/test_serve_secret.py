@@ -61,7 +61,8 @@ def test_it_waits_serves_and_follows(client: Client, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     kubeconfig = tmp_path / "sandbox" / "kubeconfig"
-    options = ["--port", str(port), "--drain", "0", "--cert-secret", "ours/certs", "--kubeconfig", str(kubeconfig)]
+    options = ["--host", "::", "--port", str(port), "--drain", "0"]
+    options += ["--cert-secret", "ours/certs", "--kubeconfig", str(kubeconfig)]
     server = Process(["serve", *options, "--log-format", "json"], tmp_path / "log")
     store = SecretStore(client, "ours", "certs")
     try:

@@ -98,7 +98,7 @@ class Process:
         return self.log.read_text()
 
     def port(self) -> int:
-        found = re.search(r"pages at http://localhost:(\d+)/", self.said())
+        found = re.search(r"pages at http://127\.0\.0\.1:(\d+)/", self.said())
         return int(found.group(1)) if found else 0
 
     def signal(self, number: signal.Signals) -> None:
@@ -229,4 +229,4 @@ def test_a_port_that_is_taken_is_one_clear_line(cluster: Cluster, tmp_path: Path
         port = str(taken.getsockname()[1])
         with running(tmp_path, cluster.sandbox.kubeconfig, "--metrics-port", port) as loop:
             assert loop.end() == 2
-            assert loop.said().splitlines() == [f"stagegate loop: --metrics-port [::]:{port}: {os.strerror(98)}"]
+            assert loop.said().splitlines() == [f"stagegate loop: --metrics-port 127.0.0.1:{port}: {os.strerror(98)}"]

@@ -7,7 +7,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
 from webhook.cli.errors import MISSING, USAGE, CommandError
-from webhook.listening import EVERYWHERE, joined
+from webhook.listening import LOOPBACK, joined
 
 if TYPE_CHECKING:
     from webhook.loop.process import LoopProcess, ProcessOptions
@@ -25,7 +25,7 @@ examples:
       beside Knative's own rollout controllers: completes StagePodAutoscalers, and nothing else
   stagegate loop --cert-secret stagegate-system/stagegate-certs
       sees to the webhook's certificates too: first ones, renewal, rotation, recovery
-  stagegate loop --metrics-port 9090 --log-format json
+  stagegate loop --metrics-host :: --metrics-port 9090 --log-format json
       in a pod: probes ask /healthz and /readyz, scrapers /metrics
 
 SIGTERM ends it in good order: what is under way is finished, then the lease is given up.
@@ -109,9 +109,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     tell.add_argument("--metrics-port", type=_port, metavar="P", help="serve /healthz, /readyz and /metrics there")
     tell.add_argument(
         "--metrics-host",
-        default=EVERYWHERE,
+        default=LOOPBACK,
         metavar="H",
-        help="address for them (%(default)s: every one, of IPv6 and of IPv4)",
+        help="address for them (%(default)s); :: is every one, of IPv6 and of IPv4",
     )
     tell.add_argument("--log-format", choices=("text", "json"), default="text", help="(%(default)s)")
     tell.add_argument("--log-level", choices=("debug", "info", "warning"), default="info", help="(%(default)s)")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from webhook.cli.errors import MISSING, USAGE, CommandError
-from webhook.listening import EVERYWHERE, joined, listen, reachable
+from webhook.listening import LOOPBACK, joined, listen, reachable
 
 if TYPE_CHECKING:
     from webhook.server.limits import Limits
@@ -22,7 +22,7 @@ examples:
       no cluster: every rule is checked, nothing is filled in from a RolloutOrchestrator
   stagegate serve --kubeconfig ./kubeconfig --cert-dir ./certs-dir --enforce warn
       with the cluster's RolloutOrchestrators; findings warn and deny nothing
-  stagegate serve --cert-secret stagegate-system/stagegate-certs
+  stagegate serve --cert-secret stagegate-system/stagegate-certs --host ::
       in a pod, with the account of the pod; a stagegate loop keeps that Secret
   curl --cacert ./certs-dir/ca.crt https://localhost:8443/readyz
 
@@ -41,9 +41,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     listen = parser.add_argument_group("listening")
     listen.add_argument(
         "--host",
-        default=EVERYWHERE,
+        default=LOOPBACK,
         metavar="H",
-        help="address to listen on (%(default)s: every one, of IPv6 and of IPv4); 127.0.0.1: for this machine alone",
+        help="address to listen on (%(default)s); :: is every one, of IPv6 and of IPv4",
     )
     listen.add_argument("--port", type=int, default=8443, metavar="P", help="port, 0 for any free one (%(default)s)")
     tls = parser.add_argument_group("certificate")

@@ -19,7 +19,7 @@ from webhook.cluster.events import EventRecorder
 from webhook.cluster.lease import Fence, LeaderElector, LeaseTimes
 from webhook.cluster.resource import ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS, Resource
 from webhook.cluster.transport import Transport
-from webhook.listening import EVERYWHERE, joined, reachable
+from webhook.listening import LOOPBACK, joined, reachable
 from webhook.loop.caches import RESOURCES
 from webhook.loop.endpoints import Endpoints
 from webhook.loop.loop import Loop, LoopOptions
@@ -40,7 +40,7 @@ class ProcessOptions:
     leader_elect: bool = True
     lease_namespace: str = "stagegate-system"
     lease_times: LeaseTimes = field(default_factory=LeaseTimes)
-    metrics_host: str = EVERYWHERE
+    metrics_host: str = LOOPBACK
     metrics_port: int | None = None
     drain: float = 10.0
     poll: float = 5.0
