@@ -59,6 +59,11 @@ def test_news_of_the_spec(before: list[Any], after: list[Any], news: list[Any]) 
     assert news_of_spec(ro(before), ro(after)) == news
 
 
+def test_the_next_stage_may_have_the_targets_of_the_one_that_is_done() -> None:
+    (news,) = news_of_spec(ro(STAGE, conditions={"StageReady": "True"}), ro(SHIFTED))
+    assert news.reason == "StageStarted"
+
+
 UP, DOWN = "StageScaleUpReady", "StageScaleDownReady"
 
 

@@ -32,7 +32,8 @@ def news_of_spec(before: RolloutOrchestrator, after: RolloutOrchestrator) -> lis
     was, now = before.spec.stage_target_revisions, after.spec.stage_target_revisions
     if was == now or not now:
         return []
-    if was and [_without_percent(entry) for entry in was] == [_without_percent(entry) for entry in now]:
+    on_its_way = not before.status.conditions.is_true(STAGE_READY)
+    if was and on_its_way and [_without_percent(entry) for entry in was] == [_without_percent(entry) for entry in now]:
         since = before.spec.target_finish_time
         return [News("Normal", TRAFFIC_SHIFTED, f"the stage was not done by {since}: now {described(now)}")]
     return [News("Normal", STAGE_STARTED, described(now))]
