@@ -7,6 +7,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
 from webhook.cli.errors import MISSING, USAGE, CommandError
+from webhook.cli.logs import FORMATS, set_up
 from webhook.listening import LOOPBACK, joined
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="H",
         help="address for them (%(default)s); :: is every one, of IPv6 and of IPv4",
     )
-    tell.add_argument("--log-format", choices=("text", "json"), default="text", help="(%(default)s)")
+    tell.add_argument("--log-format", choices=FORMATS, default="auto", help="auto: text on a terminal")
     tell.add_argument("--log-level", choices=("debug", "info", "warning"), default="info", help="(%(default)s)")
 
 
@@ -122,7 +123,6 @@ def run(arguments: argparse.Namespace) -> int:
     from webhook.cluster.clock import SystemClock
     from webhook.cluster.connection import NoCluster, connect
     from webhook.cluster.errors import ApiError, Forbidden, Unauthorized
-    from webhook.loop.logs import set_up
     from webhook.loop.process import LoopProcess
 
     options = options_from(arguments)

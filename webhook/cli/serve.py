@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from webhook.cli.errors import MISSING, USAGE, CommandError
+from webhook.cli.logs import FORMATS, set_up
 from webhook.listening import LOOPBACK, joined, listen, reachable
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     ):
         bounds.add_argument(f"--{name}", type=float, default=default, metavar="S", help=f"{summary} (%(default)s)")
     logs = parser.add_argument_group("logs, on standard error")
-    logs.add_argument("--log-format", choices=("auto", "json", "text"), default="auto", help="auto: text on a terminal")
+    logs.add_argument("--log-format", choices=FORMATS, default="auto", help="auto: text on a terminal")
     logs.add_argument("--log-level", choices=("debug", "info", "warning"), default="info", help="(%(default)s)")
 
 
@@ -90,7 +91,6 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(f"--port {arguments.port}: must be from 0 to 65535", USAGE)
     limits = _limits(arguments)
 
-    from webhook.server import logs
     from webhook.server.application import Application
     from webhook.server.service import Service
     from webhook.server.tally import Tally
@@ -109,7 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
         feed,
         on_ready=lambda: print(f"serving {url}", flush=True),
     )
-    logs.set_up(arguments.log_format, arguments.log_level)
+    set_up(arguments.log_format, arguments.log_level)
     Application(service, listener).run()
     return 0
 
