@@ -725,6 +725,36 @@ def test_a_deployment_that_becomes_available_lets_a_late_stage_go_on() -> None:
     assert world.stage()["hello-00002"][0] == 35
 
 
+def given_up(world: World) -> World:
+    """A stage on its way to its last replicas, whose entry going down has no percent any more, and which is late."""
+    three = [
+        entry("hello-00001", 50, 1, 10, direction="stay", targetReplicas=2),
+        entry("hello-00002", None, 1, 10, direction="down", targetReplicas=0),
+        entry("hello-00003", 50, 1, 10, direction="up", targetReplicas=2, latestRevision=True),
+    ]
+    for name, actual in (("hello-00001", 2), ("hello-00002", 1), ("hello-00003", 2)):
+        world.revision(name)
+        world.scale(name, actual)
+        world.deployment(name, actual, actual)
+    world.rollout(
+        initialRevisions=[entry("hello-00001", 50, 1, 10), entry("hello-00002", 50, 1, 10)],
+        stageTargetRevisions=three,
+        targetRevisions=[entry("hello-00003", 100, 1, 10, latestRevision=True)],
+        targetFinishTime="2026-01-02T03:04:00Z",
+    )
+    return world
+
+
+def test_a_late_stage_without_traffic_to_shift_waits_on_and_does_not_fail() -> None:
+    world = given_up(World()).settle()
+    assert world.condition("StageReady") == ("Unknown", "StageTimedOut")
+    assert any("its traffic is not shifted: no traffic is left to shift" in told for told in world.told())
+    world.scale("hello-00002", 0)
+    world.forget().settle()
+    assert "StageComplete" in world.reasons()
+    assert "StageTimedOut" not in world.reasons(), "the stage is done"
+
+
 def test_what_a_late_stage_says_keeps_its_time_while_other_conditions_move() -> None:
     world = late(World(), available=0).settle()
     since = [c["lastTransitionTime"] for c in world.ro()["status"]["conditions"] if c["type"] == "StageReady"]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from webhook.api import InvalidRollout, MissingObservation, RolloutOrchestrator, RolloutSpec
 from webhook.api.conditions import LAST_STAGE_READY, STAGE_READY
@@ -23,6 +23,8 @@ from webhook.planning import (
     strategy_in_force,
 )
 from webhook.planning.stage import has_failed
+
+_NOTHING_LEFT: Final = "no traffic is left to shift"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +134,15 @@ def _see_to_time(ro: RolloutOrchestrator, seen: Observed, config: RolloutConfig,
     if late.obstacle is not None:
         return SpecDecision(ro.spec, late=late)
     stage = ro.spec.stage_target_revisions
+    if not any(entry.goes_down and entry.percent for entry in stage):
+        # A plan, or an earlier shift, took the last of it: the entry going down then states no percent.
+        return SpecDecision(ro.spec, late=replace(late, obstacle=_NOTHING_LEFT))
     try:
         shift = shift_traffic_next_stage(stage, config.over_consumption_ratio, seen.pod_autoscalers, seen.spas)
     except (MissingObservation, PlanningError) as problem:
         return SpecDecision(ro.spec, late=replace(late, obstacle=str(problem)))
     if shift.revisions == stage:
-        return SpecDecision(ro.spec, shift.notes, late=replace(late, obstacle="no traffic is left to shift"))
+        return SpecDecision(ro.spec, shift.notes, late=replace(late, obstacle=_NOTHING_LEFT))
     finish = next_finish_time(now, config.stage_rollout_timeout_minutes)
     spec = replace(ro.spec.copy(), stage_target_revisions=shift.revisions, target_finish_time=finish)
     return SpecDecision(spec, shift.notes)

@@ -165,7 +165,7 @@ class RolloutController:
             patch = merge_patch(was.to_dict(), ro.status.to_dict())
             self.rollouts.patch(seen, {"status": patch}, "status")
             outcome.again = True
-        self._tell(ro, [*news_of_status(before, ro), *([late_news(decision.late)] if decision.late else [])])
+        self._tell(ro, news_of_status(before, ro))
         self._remind(before, ro)
         self._say_problem(ro, decision)
         for delay in result.enqueue_after:
@@ -199,9 +199,10 @@ class RolloutController:
         self.events.emit(ro, "Warning", "InvalidRollout", str(error))
 
     def _overlay(self, ro: RolloutOrchestrator, decision: SpecDecision) -> None:
-        """Say on the conditions why a late stage stands still."""
+        """Say why a late stage stands still, on the conditions and in an Event; not if this very pass finished it."""
         if decision.late is not None and ro.status.conditions.is_unknown(STAGE_READY):
             ro.status.conditions.mark_unknown(STAGE_READY, TIMED_OUT, late_message(decision.late), self.clock.now())
+            self._tell(ro, [late_news(decision.late)])
 
     def _tell(self, ro: RolloutOrchestrator, news: Iterable[News]) -> None:
         for one in news:
