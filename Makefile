@@ -40,8 +40,8 @@ format: $(STAMP) ## let ruff write the layout
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-e2e: $(STAMP) ## the integration suite and more against a real kube-apiserver
-	@$(BIN)/python -m pytest -m "integration or e2e" tests/integration tests/e2e tests/chaos tests/loop/test_recorded_over_http.py --control-plane real
+e2e: $(STAMP) ## the integration suite and more against a real kube-apiserver (KUBERNETES=1.30 for an older one)
+	@KUBERNETES=$(KUBERNETES) $(BIN)/python -m pytest -m "integration or e2e" tests/integration tests/e2e tests/chaos tests/loop/test_recorded_over_http.py --control-plane real
 
 chaos: $(STAMP) ## kill the loop 200 times while requests fail (SEED=..., KILLS=...)
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --kills $(or $(KILLS),200)

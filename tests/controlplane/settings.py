@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import yaml
 
 from tests.controlplane.binaries import Binaries
+
+_CLEANING: Final = ("garbage-collector-controller", "namespace-controller", "serviceaccount-controller")
+_CLIENTS: Final = "localhost:2379"
 
 AUDIT_POLICY = {
     "apiVersion": "audit.k8s.io/v1",
@@ -17,19 +21,24 @@ AUDIT_POLICY = {
 
 def etcd(binaries: Binaries, directory: Path) -> list[str | Path]:
     """etcd without syncing to disk: it holds nothing that outlives a test. Both its ends are sockets in the folder."""
-    # What it advertises must have a host and a port; it takes both together as a file in its working directory.
-    peer = "unix://localhost:2380"
+    # Its addresses must have a host and a port; it takes both together as a file in its working directory.
+    client, peer = f"unix://{_CLIENTS}", "unix://localhost:2380"
     return [
         binaries.etcd,
         f"--data-dir={directory / 'etcd'}",
-        f"--listen-client-urls=unix://{directory / 'etcd.sock'}",
-        "--advertise-client-urls=unix://localhost:2379",
+        f"--listen-client-urls={client}",
+        f"--advertise-client-urls={client}",
         f"--listen-peer-urls={peer}",
         f"--initial-advertise-peer-urls={peer}",
         f"--initial-cluster=default={peer}",
         "--unsafe-no-fsync",
         "--log-level=warn",
     ]
+
+
+def etcd_socket(directory: Path) -> Path:
+    """Where etcd listens for the API server."""
+    return directory / _CLIENTS
 
 
 def kube_apiserver(
@@ -40,7 +49,7 @@ def kube_apiserver(
     policy.write_text(yaml.safe_dump(AUDIT_POLICY))
     return [
         binaries.kube_apiserver,
-        f"--etcd-servers=unix://{directory / 'etcd.sock'}",
+        f"--etcd-servers=unix://{etcd_socket(directory)}",
         "--bind-address=127.0.0.1",
         f"--secure-port={port}",
         # The port is held by the test process, so that nobody else takes it meanwhile.
@@ -63,15 +72,17 @@ def kube_apiserver(
     ]
 
 
-def kube_controller_manager(binaries: Binaries, directory: Path, kubeconfig: Path) -> list[str | Path]:
-    """The controllers that clean up: garbage collection and the end of namespaces."""
+def kube_controller_manager(
+    binaries: Binaries, directory: Path, kubeconfig: Path, controllers: Sequence[str]
+) -> list[str | Path]:
+    """The controllers that clean up, which are garbage collection and the end of namespaces, and these."""
     return [
         binaries.manager,
         f"--kubeconfig={kubeconfig}",
         "--bind-address=127.0.0.1",
         "--secure-port=0",
         "--leader-elect=false",
-        "--controllers=garbage-collector-controller,namespace-controller,serviceaccount-controller",
+        f"--controllers={','.join([*_CLEANING, *controllers])}",
         f"--service-account-private-key-file={directory / 'service-account.key'}",
         "--use-service-account-credentials=false",
     ]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.controlplane import archive, build
+from tests.controlplane import archive, build, release
 from tests.controlplane.__main__ import main
 from tests.controlplane.binaries import REQUIRED, Binaries, Unavailable, archive_folder, build_folder
 
@@ -67,7 +67,8 @@ def test_the_archive_is_tried_before_a_build(environ: dict[str, str], monkeypatc
 def test_a_controller_manager_is_built_where_the_archive_has_none(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def built(go: Path, folder: Path) -> None:
+    def built(go: Path, folder: Path, recipe: build.Recipe) -> None:
+        assert recipe.module.name == release.DEFAULT
         fill(folder, [*REQUIRED, "kube-controller-manager"])
 
     fill(archive_folder(environ))
@@ -98,8 +99,47 @@ def test_a_change_of_the_pinned_modules_is_another_build(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     before = build_folder(environ)
+    (tmp_path / release.DEFAULT).mkdir()
     for name in ("go.mod", "go.sum"):
-        (tmp_path / name).write_text((build.MODULE / name).read_text() + "\n")
-    monkeypatch.setattr(build, "MODULE", tmp_path)
+        text = (release.RELEASES / release.DEFAULT / name).read_text()
+        (tmp_path / release.DEFAULT / name).write_text(text + "\n")
+    monkeypatch.setattr(release, "RELEASES", tmp_path)
 
     assert build_folder(environ) != before
+
+
+@pytest.mark.parametrize("name", release.releases())
+def test_each_release_has_a_build_of_its_own(environ: dict[str, str], name: str) -> None:
+    fill(build_folder(environ | {"KUBERNETES": name}))
+
+    found = {other: Binaries.find(environ | {"KUBERNETES": other}) for other in release.releases()}
+
+    assert [other for other, binaries in found.items() if binaries is not None] == [name]
+    assert release.version(name).startswith(f"v{name}.")
+
+
+def test_an_archive_stands_for_no_release_that_was_named(environ: dict[str, str]) -> None:
+    fill(archive_folder(environ))
+
+    assert Binaries.find(environ) is not None
+    assert Binaries.find(environ | {"KUBERNETES": release.DEFAULT}) is None
+
+
+def test_a_release_that_is_not_pinned_is_refused(environ: dict[str, str]) -> None:
+    with pytest.raises(Unavailable, match=r"KUBERNETES=1.29: not one of 1.30, 1.36"):
+        Binaries.find(environ | {"KUBERNETES": "1.29"})
+
+
+def test_assets_and_a_named_release_exclude_each_other(environ: dict[str, str], tmp_path: Path) -> None:
+    assets = fill(tmp_path / "assets")
+
+    with pytest.raises(Unavailable, match=f"KUBERNETES=1.30 and KUBEBUILDER_ASSETS={assets} are both set; unset one"):
+        Binaries.find(environ | {"KUBEBUILDER_ASSETS": str(assets), "KUBERNETES": "1.30"})
+
+
+def test_the_readme_names_the_releases_that_are_run() -> None:
+    text = " ".join((Path(__file__).parents[2] / "README.md").read_text().split())
+
+    for name in release.releases():
+        assert release.version(name).removeprefix("v") in text
+        assert f"`make e2e KUBERNETES={name}`" in text

@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -14,9 +14,10 @@ from tests.controlplane.session import Session
 
 REPOSITORY: Final = Path(__file__).parents[2]
 
-# What the server adds to every object, and what it allots to a Service.
+# What the server adds to every object, what kubectl and the controller of Deployments note down, and what a Service is
+# allotted.
 _METADATA: Final = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "uid")
-_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+_ANNOTATIONS: Final = ("kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/revision")
 _ALLOTTED: Final = ("clusterIP", "clusterIPs", "ipFamilies")
 
 Wire = dict[str, Any]
@@ -74,6 +75,13 @@ class Administrator:
     def applies(self, objects: Iterable[Wire], options: str = "") -> str:
         return self.does(f"kubectl apply {options} -f -", yaml.safe_dump_all(objects))
 
+    def applies_definitions(self, files: Sequence[Path]) -> None:
+        """Put others' definitions there and wait until they are served; again changes nothing."""
+        options = " ".join(f"-f {path}" for path in files)
+        # They are too long for the annotation that client-side apply writes.
+        self.does(f"kubectl apply --server-side {options}")
+        self.does(f"kubectl wait --for=condition=Established --timeout=60s {options}")
+
     def stored(self, objects: Iterable[Wire]) -> list[Wire]:
         """These objects as they are stored now."""
         wanted = [{key: each[key] for key in ("apiVersion", "kind", "metadata")} for each in objects]
@@ -87,7 +95,10 @@ def kustomized(administrator: Administrator, folder: str) -> list[Wire]:
 
 
 def differences(rendered: Iterable[Wire], stored: Iterable[Wire]) -> list[str]:
-    """Where what is stored differs from what was rendered, by path, but for status and the server's metadata."""
+    """Where what is stored differs from what was rendered, by path, but for status and the server's metadata.
+
+    A null is as good as nothing: older servers store one for the time at which a pod template was created.
+    """
     by_name = {_name(each): each for each in stored}
     found: list[str] = []
     for each in rendered:
@@ -101,7 +112,7 @@ def _name(wire: Wire) -> tuple[str, str]:
 
 def _stripped(wire: Wire) -> Wire:
     metadata = {key: value for key, value in wire["metadata"].items() if key not in _METADATA}
-    annotations = {key: value for key, value in metadata.pop("annotations", {}).items() if key != _APPLIED}
+    annotations = {key: value for key, value in metadata.pop("annotations", {}).items() if key not in _ANNOTATIONS}
     kept = {key: value for key, value in wire.items() if key != "status"}
     kept["metadata"] = metadata | ({"annotations": annotations} if annotations else {})
     if wire["kind"] == "Service" and wire["spec"].get("clusterIP") != "None":
@@ -116,7 +127,7 @@ def _compare(rendered: Any, stored: Any, path: str, found: list[str]) -> None:
         for key in sorted(rendered.keys() | stored.keys()):
             if key in rendered and key in stored:
                 _compare(rendered[key], stored[key], f"{path}/{key}", found)
-            else:
+            elif rendered.get(key) is not None or stored.get(key) is not None:
                 found.append(f"{path}/{key}")
     elif isinstance(rendered, list) and isinstance(stored, list) and len(rendered) == len(stored):
         for index, (one, other) in enumerate(zip(rendered, stored, strict=True)):

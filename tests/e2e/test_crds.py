@@ -162,7 +162,8 @@ def test_a_status_is_never_refused_for_what_was_observed(
         ({"revisionName": "hello..world"}, "must be a DNS subdomain, as a revision's name is [RO001]"),
         ({"revisionName": "hello", "direction": "sideways"}, "must be up, down or stay, or absent for up [RO004]"),
         ({"revisionName": "hello", "direction": "up down"}, "must be up, down or stay, or absent for up [RO004]"),
-        ({"revisionName": "hello", "maxScale": 2**31}, "must be of type integer with format int32"),
+        ({"revisionName": "hello", "maxScale": 2**31}, "should be less than or equal to 2147483647"),
+        ({"revisionName": "hello", "minScale": -(2**31) - 1}, "should be greater than or equal to -2147483648"),
     ],
 )
 def test_a_bad_entry_is_refused_whoever_writes(
@@ -187,14 +188,14 @@ def test_a_revision_does_not_go_up_and_down_at_once(
     answer = controller.create(namespace.path(ROS), rollout("hello", {key: entries}))
 
     assert answer.status == HTTPStatus.UNPROCESSABLE_ENTITY
-    assert answer.body["details"]["causes"] == [
-        {
-            "field": f"spec.{key}",
-            "reason": "FieldValueInvalid",
-            "message": "Invalid value: must not name a revision both as going up and as going down; "
-            "keep one of the two entries [RO001]",
-        }
-    ]
+    (cause,) = answer.body["details"]["causes"]
+    # Older servers print the type of the value too.
+    assert cause | {"message": cause["message"].replace('"array": ', "")} == {
+        "field": f"spec.{key}",
+        "reason": "FieldValueInvalid",
+        "message": "Invalid value: must not name a revision both as going up and as going down; "
+        "keep one of the two entries [RO001]",
+    }
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,8 @@ _TEXTS: Final = (
 )
 _AGE: Final = re.compile(r"\d+s")
 _WITHIN: Final = 20.0
+_LIKE: Final = (1, 35)
+"""The oldest Kubernetes that the sandbox answers like; older ones word some refusals otherwise, and fill in less."""
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +47,8 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 def test_the_same_request_has_the_same_answer(
     plane: ControlPlane, sandbox: Sandbox, scenario: str, tmp_path: Path
 ) -> None:
+    if plane.version < _LIKE:
+        pytest.skip("the sandbox answers like Kubernetes {}.{} and newer".format(*_LIKE))
     namespace = f"like-{os.getpid()}-{list(SCENARIOS).index(scenario)}"
     steps = SCENARIOS[scenario]
     with Api(plane.kubeconfig, tmp_path) as real, Api(sandbox.kubeconfig, tmp_path) as mine:

@@ -1,0 +1,86 @@
+"""Building: what appears, under which names, and what becomes of a failure."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.controlplane.build import BuildFailed, FetchFailed, Recipe, build
+
+GO_MOD = """\
+module example.com/programs
+
+require example.com/one v1.2.3
+
+require (
+	example.com/two v0.1.0 // indirect
+)
+"""
+GO = """\
+#!/bin/sh
+# Lists, or builds, as Go does: the last word but for a major version is the name of what is built.
+if [ "$1" = list ]; then {list}; exit; fi
+while [ "$1" != -o ]; do shift; done
+{build}
+touch "$2/server" "$2/one"
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Recipe:
+    (tmp_path / "module").mkdir()
+    (tmp_path / "module" / "go.mod").write_text(GO_MOD)
+    (tmp_path / "module" / "go.sum").touch()
+    programs = {"etcd": "example.com/two/server/v3", "one": "example.com/one"}
+    return Recipe("programs", tmp_path / "module", programs)
+
+
+def go(folder: Path, listing: str = "echo a package", building: str = "echo a package >&2") -> Path:
+    path = folder / "go"
+    path.write_text(GO.format(list=listing, build=building))
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize(("path", "version"), [("example.com/one", "v1.2.3"), ("example.com/two", "v0.1.0")])
+def test_a_recipe_knows_what_is_pinned(recipe: Recipe, path: str, version: str) -> None:
+    assert recipe.version(path) == version
+
+
+def test_what_is_not_pinned_is_named(recipe: Recipe) -> None:
+    with pytest.raises(BuildFailed, match=r"go\.mod pins no example\.com/three"):
+        recipe.version("example.com/three")
+
+
+@pytest.mark.parametrize("name", ["go.mod", "go.sum", "main.go"])
+def test_another_source_is_another_build(recipe: Recipe, name: str) -> None:
+    before = recipe.digest()
+    (recipe.module / name).write_text("// another\n")
+
+    assert recipe.digest() != before
+
+
+def test_programs_have_the_names_of_the_recipe(recipe: Recipe, tmp_path: Path) -> None:
+    build(go(tmp_path), tmp_path / "built", recipe)
+
+    assert sorted(path.name for path in (tmp_path / "built").iterdir()) == ["etcd", "one"]
+
+
+@pytest.mark.parametrize(
+    ("listing", "building", "failure", "said"),
+    [
+        ("echo dial tcp: timeout >&2; exit 1", ":", FetchFailed, "dial tcp: timeout"),
+        ("echo verifying x: checksum mismatch >&2; exit 1", ":", BuildFailed, "verifying x: checksum mismatch"),
+        ("echo x: missing go.sum entry >&2; exit 1", ":", BuildFailed, "x: missing go.sum entry"),
+        ("exit 1", ":", FetchFailed, "go said nothing"),
+        ("echo a package", "echo main.go:1: undefined >&2; exit 1", BuildFailed, "main.go:1: undefined"),
+    ],
+)
+def test_a_failure_is_told_and_nothing_appears(
+    recipe: Recipe, tmp_path: Path, listing: str, building: str, failure: type[BuildFailed], said: str
+) -> None:
+    with pytest.raises(BuildFailed) as caught:
+        build(go(tmp_path, listing, building), tmp_path / "built", recipe)
+
+    assert type(caught.value) is failure
+    assert str(caught.value) == said
+    assert not (tmp_path / "built").exists()
