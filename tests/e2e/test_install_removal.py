@@ -7,30 +7,21 @@ from typing import Any
 import pytest
 
 from tests.controlplane import Binaries, ControlPlane
+from tests.e2e import readme
 from tests.e2e.administrator import Administrator, kustomized
 from tests.e2e.cluster import ROS, Namespace, eventually, refused, rollout
+from webhook.cli.manifests import rendered
 
 DEFAULT = Namespace("default")
 GOOD = {"targetRevisions": [{"revisionName": "hello-00001", "percent": 100}], "rolloutStrategy": "availability"}
 BAD = {"targetRevisions": [{"revisionName": "hello-00001", "percent": 90}], "rolloutStrategy": "availability"}
 
-OPEN = (
-    "kubectl patch validatingwebhookconfiguration validate.stagegate.dev --type=json"
-    """ -p '[{"op":"replace","path":"/webhooks/0/failurePolicy","value":"Ignore"}]'"""
-)
-REMOVE_GATE = (
-    "kubectl delete validatingwebhookconfiguration/validate.stagegate.dev"
-    " mutatingwebhookconfiguration/mutate.stagegate.dev"
-)
-REMOVE_POLICIES = "kubectl delete validatingadmissionpolicybindings -l app.kubernetes.io/part-of=stagegate"
-CLOSE = "kubectl apply -k manifests/"
-UNINSTALL = (
-    "kubectl delete -l app.kubernetes.io/part-of=stagegate"
-    " validatingwebhookconfigurations,mutatingwebhookconfigurations,"
-    "validatingadmissionpolicybindings,validatingadmissionpolicies,"
-    "clusterrolebindings,clusterroles,namespaces,priorityclasses"
-)
-FORGET = "kubectl delete -f manifests/crds"
+OPEN = readme.command("Break-glass", "kubectl patch ")
+REMOVE_GATE = readme.command("Break-glass", "kubectl delete validatingwebhookconfiguration/")
+REMOVE_POLICIES = readme.command("Break-glass", "kubectl delete validatingadmissionpolicybindings ")
+CLOSE = readme.command("Break-glass", "kubectl apply ")
+UNINSTALL = readme.command("Uninstall", "kubectl delete -l ")
+FORGET = readme.command("Uninstall", "kubectl delete -f ")
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +46,21 @@ def write(administrator: Administrator, spec: dict[str, Any]) -> Any:
 
 def passes(administrator: Administrator, spec: dict[str, Any]) -> bool:
     return bool(write(administrator, spec).status == HTTPStatus.CREATED)
+
+
+def test_every_command_is_run_here() -> None:
+    run = {OPEN, REMOVE_GATE, REMOVE_POLICIES, CLOSE, UNINSTALL, FORGET}
+
+    assert set(readme.commands("Break-glass", "Uninstall")) == run
+
+
+def test_the_runbook_opens_the_gate_as_the_readme_does() -> None:
+    rules = {each["kind"]: each for each in rendered(["monitoring"])}["PrometheusRule"]
+    runbooks = {
+        rule["alert"]: rule["annotations"]["runbook"] for group in rules["spec"]["groups"] for rule in group["rules"]
+    }
+
+    assert OPEN in runbooks["StagegateWebhookDown"]
 
 
 def test_while_no_webhook_answers_nothing_is_written(stuck: Administrator) -> None:

@@ -1,0 +1,252 @@
+"""Installing, upgrading and looking after Stagegate: every command of the README, run as it stands there."""
+
+import base64
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import jsonpatch
+import pytest
+
+from certs.bundle import read_bundle
+from tests.controlplane import Binaries, ControlPlane
+from tests.e2e import readme
+from tests.e2e.administrator import Administrator, Wire, differences, kustomized
+from tests.e2e.cluster import ROS, Namespace, eventually, rollout
+from tests.e2e.kubelet import Kubelet
+from tests.e2e.upstream_crds import upstream_crds
+from webhook.cli.demo.process import Process
+from webhook.cli.demo.stack import LOOP
+
+WARN = readme.command("Install", "stagegate manifests --image registry.example.com/stagegate:0.1.0 --enforce warn |")
+WAIT = readme.command("Install", "kubectl -n stagegate-system rollout status ")
+STATUS = readme.command("Install", "stagegate certs status ")
+ENFORCE = readme.command("Install", "stagegate manifests --image registry.example.com/stagegate:0.1.0 |")
+KUSTOMIZE = readme.command("Install", "kubectl apply -k ")
+OVER_UPSTREAM = readme.command("Install", "stagegate manifests --overlay steps-off |")
+DIFF = readme.command("Upgrade", "kubectl diff ")
+ROTATE = readme.command("Certificates", "stagegate certs rotate ")
+UNINSTALL = readme.command("Uninstall", "kubectl delete -l ")
+FORGET = readme.command("Uninstall", "kubectl delete -f ")
+
+EXCUSED = {
+    readme.command("Install", "docker build "): "needs a container engine; the steps of the image are tested apart",
+    readme.command("Install", "docker push "): "needs a registry",
+    readme.command("Certificates", "kubectl -n stagegate-system exec "): (
+        "needs a container that runs; what stands after -- is run from outside"
+    ),
+}
+
+DEFAULT = Namespace("default")
+IMAGE = "registry.example.com/stagegate:0.1.0"
+BAD = rollout("hello", {"targetRevisions": [{"revisionName": "hello-00001", "percent": 90}]})
+DEPLOYMENTS = "/apis/apps/v1/namespaces/stagegate-system/deployments"
+SECRET = "/api/v1/namespaces/stagegate-system/secrets/stagegate-certs"
+CA_BUNDLES = [
+    "MutatingWebhookConfiguration/mutate.stagegate.dev/webhooks/0/clientConfig/caBundle",
+    "ValidatingWebhookConfiguration/validate.stagegate.dev/webhooks/0/clientConfig/caBundle",
+]
+
+
+class Cluster:
+    """A cluster whose pods are ready as soon as they are there, and the loop, which runs beside it when it is to."""
+
+    def __init__(self, administrator: Administrator, folder: Path) -> None:
+        self.administrator = administrator
+        self._folder = folder
+
+    def is_cleared(self) -> None:
+        """Nothing of Stagegate is there, nor of its kinds."""
+        self.administrator.types(UNINSTALL)
+        self.administrator.types(FORGET)
+
+    def is_installed(self, how: str = KUSTOMIZE) -> None:
+        self.is_cleared()
+        self.administrator.does(how)
+
+    @contextmanager
+    def led(self) -> Iterator[None]:
+        """With the loop that leads, and the certificates that it makes first."""
+        kubeconfig = self.administrator.plane.kubeconfig_for(LOOP)
+        options = ["--kubeconfig", str(kubeconfig), "--cert-secret", "stagegate-system/stagegate-certs"]
+        log = self._folder / f"loop-{len(list(self._folder.iterdir()))}.log"
+        loop = Process(["loop", *options, "--metrics-port", "0"], log)
+        try:
+            eventually(lambda: len(self.bundles()) == 2 or not loop.running, 60)
+            assert loop.running, loop.last_words()
+            yield
+        finally:
+            loop.stop()
+
+    def bundles(self) -> list[str]:
+        """What the API server is told to trust, by each configuration that says so."""
+        objects = kustomized(self.administrator, "manifests/webhooks")
+        clients = [each["webhooks"][0]["clientConfig"] for each in self.administrator.stored(objects)]
+        return [client["caBundle"] for client in clients if client.get("caBundle")]
+
+    def secret(self) -> dict[str, bytes]:
+        data = self.administrator.api.get(SECRET).body["data"]
+        return {name: base64.b64decode(value) for name, value in data.items()}
+
+    def images(self) -> set[str]:
+        items = self.administrator.api.get(DEPLOYMENTS).body["items"]
+        return {each["spec"]["template"]["spec"]["containers"][0]["image"] for each in items}
+
+    def writes_something_bad(self) -> Any:
+        return self.administrator.api.create(DEFAULT.path(ROS), BAD, dryRun="All")
+
+
+@pytest.fixture(scope="module")
+def cluster(binaries_with_controller_manager: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with (
+        ControlPlane.start(
+            binaries=binaries_with_controller_manager,
+            manifests=False,
+            controllers=["deployment-controller", "replicaset-controller"],
+        ) as plane,
+        Kubelet(plane, "stagegate-system"),
+    ):
+        yield Cluster(Administrator(plane), tmp_path_factory.mktemp("readme"))
+
+
+def test_every_command_is_run_here_or_excused() -> None:
+    run = {WARN, WAIT, STATUS, ENFORCE, KUSTOMIZE, OVER_UPSTREAM, DIFF, ROTATE}
+
+    assert set(readme.commands("Install", "Upgrade", "Certificates", "GitOps")) == run | EXCUSED.keys()
+
+
+def test_what_cannot_be_run_inside_is_run_outside() -> None:
+    (inside,) = (each for each in EXCUSED if " -- " in each)
+
+    assert inside.partition(" -- ")[2] == STATUS
+
+
+def test_the_way_in_denies_nothing(cluster: Cluster) -> None:
+    cluster.is_cleared()
+
+    cluster.administrator.does(WARN)
+
+    assert cluster.images() == {IMAGE}
+    eventually(lambda: "RO008" in str(cluster.writes_something_bad().warnings))
+    assert cluster.writes_something_bad().status == HTTPStatus.CREATED
+
+
+def test_the_pods_are_waited_for(cluster: Cluster) -> None:
+    cluster.is_installed(WARN)
+
+    said = cluster.administrator.does(WAIT)
+
+    assert re.findall(r'deployment "(\S+)" successfully rolled out', said) == ["stagegate-webhook", "stagegate-loop"]
+
+
+def test_enforcing_denies(cluster: Cluster) -> None:
+    cluster.is_installed(WARN)
+    eventually(lambda: cluster.writes_something_bad().status == HTTPStatus.CREATED)
+
+    cluster.administrator.does(ENFORCE)
+
+    eventually(lambda: cluster.writes_something_bad().status == HTTPStatus.UNPROCESSABLE_ENTITY)
+    assert "RO008" in cluster.writes_something_bad().message
+
+
+def test_with_kustomize_it_is_the_same_but_for_the_image(cluster: Cluster) -> None:
+    cluster.is_installed(ENFORCE)
+    objects = kustomized(cluster.administrator, "manifests/")
+
+    different = differences(objects, cluster.administrator.stored(objects))
+    cluster.administrator.does(KUSTOMIZE)
+
+    assert {path.rpartition("/")[2] for path in different} == {"image"}
+    assert differences(objects, cluster.administrator.stored(objects)) == []
+
+
+def test_over_upstreams_definitions_it_is_applied_beside_upstream(cluster: Cluster) -> None:
+    cluster.is_cleared()
+    cluster.administrator.applies(upstream_crds())
+
+    cluster.administrator.does(OVER_UPSTREAM)
+
+    for crd in cluster.administrator.stored(upstream_crds()):
+        assert "stagegate" in {entry["manager"] for entry in crd["metadata"]["managedFields"]}
+        assert crd["status"]["storedVersions"] == ["v1"]
+    (loop,) = (
+        each
+        for each in cluster.administrator.api.get(DEPLOYMENTS).body["items"]
+        if each["metadata"]["name"] == "stagegate-loop"
+    )
+    assert "--steps=off" in loop["spec"]["template"]["spec"]["containers"][0]["args"]
+
+
+def test_a_diff_shows_beforehand_what_an_upgrade_changes(cluster: Cluster) -> None:
+    cluster.is_installed(ENFORCE)
+
+    shown = cluster.administrator.types(DIFF)
+
+    lines = [line.split() for line in shown.out.splitlines() if re.match(r"[-+] ", line)]
+    changed = sorted({" ".join(words[1:]) for words in lines if words[1] != "generation:"})
+    assert shown.code == 1, shown.err
+    assert changed == [f"image: {IMAGE}", "image: stagegate:0.1.0"]
+
+
+def test_the_status_says_what_the_readme_shows(cluster: Cluster) -> None:
+    """But for the pods, which give no answer from outside."""
+    cluster.is_installed()
+    cluster.administrator.does(WAIT)
+    with cluster.led():
+        said = cluster.administrator.does(STATUS).splitlines()
+
+    shown = readme.printed("Certificates", "kubectl -n stagegate-system exec ")
+    assert [line.split()[0] for line in said] == [line.split()[0] for line in shown]
+    for line in (each for each in shown if each.startswith(("stored", "caBundle"))):
+        assert line in said
+
+
+def test_a_rotation_says_what_the_readme_shows(cluster: Cluster) -> None:
+    cluster.is_installed()
+    with cluster.led():
+        before = cluster.secret()
+        said = cluster.administrator.does(ROTATE).splitlines()
+        after = cluster.secret()
+
+    assert said == readme.printed("Certificates", "stagegate certs rotate ")
+    assert after["tls.crt"] != before["tls.crt"]
+    assert after["ca.crt"] == before["ca.crt"]
+
+
+def test_a_new_authority_comes_beside_the_old_one(cluster: Cluster) -> None:
+    cluster.is_installed()
+    with cluster.led():
+        before = cluster.secret()
+        cluster.administrator.does(f"{ROTATE} --ca")
+        after = cluster.secret()
+
+    assert set(read_bundle(after["ca.crt"])) > set(read_bundle(before["ca.crt"]))
+
+
+def test_with_the_two_lines_git_and_cluster_are_the_same(cluster: Cluster) -> None:
+    """As Argo CD does: what the pointers name is taken out, and the rest is compared."""
+    (ignored,) = (document["spec"]["ignoreDifferences"] for document in readme.documents("GitOps"))
+    cluster.is_installed()
+    objects = kustomized(cluster.administrator, "manifests/")
+
+    with cluster.led():
+        stored = cluster.administrator.stored(objects)
+        assert differences(objects, stored) == CA_BUNDLES
+    for line in ignored:
+        assert differences(objects, [without(line, each) for each in stored]) != differences(objects, stored)
+        stored = [without(line, each) for each in stored]
+
+    assert differences(objects, stored) == []
+
+
+def without(line: Wire, stored: Wire) -> Wire:
+    """The object without what one line of ignoreDifferences names, if it is meant."""
+    group, _, _ = stored["apiVersion"].rpartition("/")
+    if (group, stored["kind"]) != (line["group"], line["kind"]):
+        return stored
+    removals = [{"op": "remove", "path": pointer} for pointer in line["jsonPointers"]]
+    found: Wire = jsonpatch.apply_patch(stored, removals)
+    return found
