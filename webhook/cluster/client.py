@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final
 
 from webhook.api.wire import Wire
@@ -25,9 +26,9 @@ def _unheard(_call: Call, _status: int) -> None:
 class Client:
     """Reads and writes under one field manager. Every method raises ApiError.
 
-    ``before_write`` is called right before each write and may end the process or raise: that is where a lease
-    fences. ``on_answer`` hears of every request and the status of its answer: 200 for any success, 0 for none. With
-    ``dry_run`` the server checks every write and stores none.
+    ``before_write`` is called right before each write, and again when its connection is open, and may end the process
+    or raise: that is where a lease fences. ``on_answer`` hears of every request and the status of its answer: 200 for
+    any success, 0 for none. With ``dry_run`` the server checks every write and stores none.
     """
 
     def __init__(
@@ -194,6 +195,7 @@ class Client:
             self._write_timeout,
             body,
             content_type,
+            partial(self._before_write, call),
         )
         self._before_write(call)
         with self._heard(call):

@@ -11,7 +11,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util import create_urllib3_context
 from urllib3.util.ssl_ import resolve_cert_reqs
 
-from webhook.cluster.transport import KubernetesTransport
+from webhook.cluster.transport import KubernetesTransport, before_sending
 
 
 class NoCluster(Exception):
@@ -73,6 +73,10 @@ class _Connection(HTTPSConnection):
     Each connection has a context of its own. The library loads authorities and key into it when it connects, and a
     context that is loaded in one thread while another shakes hands with it ends the process.
     """
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        before_sending()
+        super().request(*args, **kwargs)
 
     def connect(self) -> None:
         self.ssl_context = create_urllib3_context(cert_reqs=resolve_cert_reqs(self.cert_reqs))

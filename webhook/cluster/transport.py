@@ -1,7 +1,8 @@
 """Bytes over HTTPS to an API server, on the connection pool and credentials of the official client."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from urllib.parse import urlencode, urlsplit
@@ -16,9 +17,25 @@ _MAX_LINE: Final = 16 * 1024 * 1024
 """A watch event above this many bytes is a fault: an API server refuses objects of more than 3 MiB."""
 
 
+def _nothing() -> None:
+    return None
+
+
+_BEFORE_SENDING: Final[ContextVar[Callable[[], None]]] = ContextVar("before sending", default=_nothing)
+
+
+def before_sending() -> None:
+    """To be called by a connection that is open and about to send: what the request of this thread asked for."""
+    _BEFORE_SENDING.get()()
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request. ``timeout`` is in seconds: of the whole request, or of each read of a stream."""
+    """One request. ``timeout`` is in seconds: of the whole request, or of each read of a stream.
+
+    ``before_sending`` is called once more when the connection is open: to open one takes long enough for a process to
+    be stopped meanwhile, and to wake when another leads. It may end the process or raise.
+    """
 
     call: Call
     method: str
@@ -27,6 +44,7 @@ class Request:
     timeout: float
     body: Mapping[str, Any] | None = None
     content_type: str = "application/json"
+    before_sending: Callable[[], None] = _nothing
 
 
 class Stream(Protocol):
@@ -87,6 +105,7 @@ class KubernetesTransport:
         query: list[tuple[str, str]] = list(request.query.items())
         self._api_client.update_params_for_auth(headers, query, ["BearerToken"], request.path, request.method, body)
         path = f"{self._prefix}{request.path}"
+        asked = _BEFORE_SENDING.set(request.before_sending)
         try:
             return self._pool.urlopen(
                 request.method,
@@ -102,6 +121,8 @@ class KubernetesTransport:
             )
         except urllib3.exceptions.HTTPError as problem:
             raise _no_answer(request.call, problem) from problem
+        finally:
+            _BEFORE_SENDING.reset(asked)
 
 
 class _Lines:

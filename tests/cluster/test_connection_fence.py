@@ -1,0 +1,35 @@
+"""When a fence is asked: before a request, and again when its connection is open and nothing is sent yet."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.test_connection_trust import api_server, trusting
+from tests.controlplane.certificates import Authority
+from webhook.cluster import connection
+from webhook.cluster.client import Client
+from webhook.cluster.errors import Call
+from webhook.cluster.resource import PODS
+
+
+class Ended(Exception):
+    """Stands for the end of the process."""
+
+
+def test_a_process_that_was_stopped_while_it_connected_sends_nothing(tmp_path: Path) -> None:
+    asked: list[Call] = []
+
+    def fence(call: Call) -> None:
+        asked.append(call)
+        if len(asked) == 2:
+            raise Ended
+
+    authority = Authority()
+    with api_server(authority, tmp_path) as url:
+        transport = connection.connect(trusting(tmp_path, url, authority), user_agent="t")
+        client = Client(transport, field_manager="t", before_write=fence)
+        with pytest.raises(Ended):
+            client.create(PODS, "ns", {"metadata": {"name": "p"}})
+        assert asked == [Call("create", "pods", "ns", "p")] * 2
+        assert client.get_path("/version") == {}, "reads are not fenced, and nothing is left of the write"
+        assert len(asked) == 2
