@@ -43,6 +43,7 @@ def one(name: str, service: str | None = None, revision: str | None = None, **me
     return {"metadata": metadata, **members}
 
 
+NAMING = {"targetRevisions": [entry("shared", 100)]}
 GOING = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
 
 
@@ -51,6 +52,10 @@ GOING = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
     [
         (ROLLOUT_ORCHESTRATORS, None, one("new"), {Key(ROLLOUT, "default", "new")}),
         (ROLLOUT_ORCHESTRATORS, one("hello"), None, {HELLO}),
+        (ROLLOUT_ORCHESTRATORS, one("new", spec=NAMING), None, {Key(ROLLOUT, "default", "new"), HELLO, OTHER}),
+        (ROLLOUT_ORCHESTRATORS, one("new", spec=NAMING), one("new"), {Key(ROLLOUT, "default", "new"), HELLO, OTHER}),
+        (ROLLOUT_ORCHESTRATORS, one("new", spec=NAMING), one("new", spec=NAMING), {Key(ROLLOUT, "default", "new")}),
+        (STAGE_POD_AUTOSCALERS, one("shared", "hello"), None, {HELLO, OTHER}),
         (STAGE_POD_AUTOSCALERS, None, one("x", "hello"), {HELLO}),
         (STAGE_POD_AUTOSCALERS, None, one("x"), {Key(SPA, "default", "x")}),
         (STAGE_POD_AUTOSCALERS, one("x", "hello"), one("x", "other"), {HELLO, OTHER}),

@@ -8,6 +8,7 @@ from typing import Final
 from webhook.api import InvalidRollout, MalformedObject, RolloutOrchestrator, StagePodAutoscaler
 from webhook.api.conditions import STAGE_READY
 from webhook.api.kinds import SERVICE_LABEL
+from webhook.api.rollout_orchestrator import RolloutStatus
 from webhook.api.wire import Wire
 from webhook.cluster.clock import Clock
 from webhook.cluster.errors import ApiError, Forbidden, Invalid
@@ -20,6 +21,7 @@ from webhook.loop.news import WAITING, News, late_message, late_news, news_of_sp
 from webhook.loop.observation import observe
 from webhook.loop.pods import ClusterPods
 from webhook.loop.reconcile import RolloutReconciler
+from webhook.loop.sharing import REVISION_SHARED, moved_by, shared_by, shared_message, stand_still
 from webhook.loop.targets import PLANNED_TARGETS, record_of
 from webhook.loop.timeout import TIMED_OUT, seconds_left
 from webhook.loop.writer import Writer
@@ -75,7 +77,8 @@ class RolloutController:
         outcome = Outcome(error=self._see_to_spas(ro))
         if self.steps.carry:
             try:
-                self._carry(seen, ro, outcome)
+                if not self._stands_still(seen, ro):
+                    self._carry(seen, ro, outcome)
             except (Forbidden, Invalid) as refusal:
                 self.events.emit(ro, "Warning", WRITE_REFUSED, str(refusal))
                 raise
@@ -146,6 +149,21 @@ class RolloutController:
 
     # The RO
 
+    def _stands_still(self, seen: Wire, ro: RolloutOrchestrator) -> bool:
+        """Whether it would move what belongs to another rollout; then it moves nothing, and says why."""
+        spas, rollouts = self.caches.spas, self.caches.rollouts.store
+        found = {name: spa for name in moved_by(ro) if (spa := spas.get(ro.namespace, name)) is not None}
+        owners = {name: self.rollout_of(spa) for name, spa in found.items()}
+        shared = shared_by(
+            ro, owners, {name: rollouts.by_index(BY_REVISION, f"{ro.namespace}/{name}") for name in found}
+        )
+        if shared:
+            was = ro.status.copy()
+            stand_still(ro, shared, self.clock.now())
+            self._store_status(seen, ro, was)
+            self._tell(ro, [News("Warning", REVISION_SHARED, shared_message(shared))])
+        return bool(shared)
+
     def _carry(self, seen: Wire, ro: RolloutOrchestrator, outcome: Outcome) -> None:
         before = ro.copy()
         observed = observe(ro, self.caches)
@@ -160,11 +178,7 @@ class RolloutController:
             ro.status.annotations[PLANNED_TARGETS] = record_of(ro.spec.target_revisions)
         result = self.passes.reconcile(ro)
         self._overlay(ro, decision)
-        ro.status.conditions.keep_times_of(was.conditions)
-        if not ro.status.says_the_same_as(was):
-            patch = merge_patch(was.to_dict(), ro.status.to_dict())
-            self.rollouts.patch(seen, {"status": patch}, "status")
-            outcome.again = True
+        outcome.again = self._store_status(seen, ro, was)
         self._tell(ro, news_of_status(before, ro))
         self._remind(before, ro)
         self._say_problem(ro, decision)
@@ -179,6 +193,14 @@ class RolloutController:
             outcome.error = outcome.error or decision.error
         elif result.retry:
             outcome.error = outcome.error or RuntimeError("something could not be seen or cleaned up")
+
+    def _store_status(self, seen: Wire, ro: RolloutOrchestrator, was: RolloutStatus) -> bool:
+        """Write the status where it says something else than before; conditions that do not keep their times."""
+        ro.status.conditions.keep_times_of(was.conditions)
+        if ro.status.says_the_same_as(was):
+            return False
+        self.rollouts.patch(seen, {"status": merge_patch(was.to_dict(), ro.status.to_dict())}, "status")
+        return True
 
     def _store_spec(
         self, seen: Wire, ro: RolloutOrchestrator, decision: SpecDecision

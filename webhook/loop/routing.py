@@ -18,7 +18,7 @@ from webhook.cluster.resource import (
     Resource,
 )
 from webhook.cluster.store import Change, key_of
-from webhook.loop.caches import BY_REVISION, Caches
+from webhook.loop.caches import BY_REVISION, Caches, revisions_named
 from webhook.loop.pods import is_terminating
 from webhook.loop.rollouts import service_of
 
@@ -49,9 +49,10 @@ class Router:
         one = change.object
         namespace, name = key_of(one)
         if resource is ROLLOUT_ORCHESTRATORS:
-            return {Key(ROLLOUT, namespace, name)}
+            return {Key(ROLLOUT, namespace, name)} | self._of_lists(change)
         if resource is STAGE_POD_AUTOSCALERS:
-            return self._of_spa(one) | (self._of_spa(change.before) if change.before else set())
+            before = self._of_spa(change.before) if change.before else set()
+            return self._of_spa(one) | before | self._naming([f"{namespace}/{name}"])
         if _is_the_same(change):
             return set()
         if resource is PODS:
@@ -75,10 +76,18 @@ class Router:
         rollout = self._rollout_of(spa)
         return {Key(SPA, namespace, name) if rollout is None else Key(ROLLOUT, namespace, rollout)}
 
+    def _of_lists(self, change: Change) -> set[Key]:
+        """The ROs that name a revision which this one names, once what it names has changed."""
+        before, after = (set(revisions_named(one)) if one else set() for one in (change.before, change.after))
+        return self._naming(before | after) if before != after else set()
+
+    def _naming(self, revisions: Iterable[str]) -> set[Key]:
+        store = self._caches.rollouts.store
+        return {Key(ROLLOUT, *key_of(one)) for name in revisions for one in store.by_index(BY_REVISION, name)}
+
     def _of_revision(self, namespace: str, revision: str) -> set[Key]:
         """The owner of the SPA of that name, and every RO that names the revision."""
-        listing = self._caches.rollouts.store.by_index(BY_REVISION, f"{namespace}/{revision}")
-        keys = {Key(ROLLOUT, *key_of(one)) for one in listing}
+        keys = self._naming([f"{namespace}/{revision}"])
         spa = self._caches.spas.get(namespace, revision)
         return keys | (self._of_spa(spa) if spa is not None else set())
 
