@@ -4,8 +4,11 @@ import argparse
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
-from tests.chaos.campaign import Campaign, Plan, Report
+from tests.chaos.campaign import Campaign, Plan
+from tests.chaos.pair import WAYS
+from tests.chaos.report import Report
 from webhook.cli.demo import control_plane
 
 
@@ -17,30 +20,43 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--services", type=int, default=36)
     parser.add_argument("--rate", type=float, default=0.08, help="part of the requests that meet with a fault")
     parser.add_argument("--control-plane", choices=("sandbox", "real"), default="sandbox")
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the loop's log and the history there")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="an empty folder for logs and history, to keep")
     parser.add_argument("--within", type=float, default=1800.0, metavar="S", help="seconds for all of it")
+    parser.add_argument("--pairs", type=float, default=0.2, help="part of the kills among two loops at once")
+    parser.add_argument("--first", default="", metavar="A,B", help="what befalls their leaders to begin with")
+    parser.add_argument("--gate", type=float, default=8.0, metavar="S", help="seconds between troubles of the webhook")
     options = parser.parse_args(arguments)
-    plan = Plan(options.seed, options.kills, options.services, options.rate, within=options.within)
-    again = (
-        f"python -m tests.chaos --seed {plan.seed} --kills {plan.kills} --services {plan.services} --rate {plan.rate}"
+    first = tuple(way for way in options.first.split(",") if way)
+    if unknown := set(first) - WAYS.keys():
+        parser.error(f"--first: {', '.join(unknown)}: not one of {', '.join(WAYS)}")
+    plan = Plan(
+        options.seed,
+        options.kills,
+        options.services,
+        options.rate,
+        options.pairs,
+        first,
+        options.gate,
+        options.within,
     )
-    again += f" --control-plane {options.control_plane}"
     with tempfile.TemporaryDirectory(prefix="stagegate-chaos-") as temporary:
-        try:
-            report = run(options.control_plane, plan, Path(temporary))
-        except AssertionError as late:
-            report = Report(broken=[str(late)])
-        for name in ("loop.log", "history.jsonl"):
-            source = Path(temporary) / name
-            if options.keep is not None and source.exists():
-                options.keep.mkdir(parents=True, exist_ok=True)
-                (options.keep / name).write_bytes(source.read_bytes())
+        folder = options.keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        report = run(options.control_plane, plan, folder)
     print(report)
     for problem in report.broken[:20]:
         print(f"  {problem}")
     if report.broken:
-        print(f"once more: {again}")
+        print(f"once more: {command(plan, options.control_plane)}")
     return 1 if report.broken else 0
+
+
+def command(plan: Plan, kind: str) -> str:
+    """What replays it."""
+    words = ["python -m tests.chaos", f"--seed {plan.seed} --kills {plan.kills} --services {plan.services}"]
+    words += [f"--rate {plan.rate:g} --pairs {plan.pairs:g} --gate {plan.gate:g} --control-plane {kind}"]
+    words += [f"--first {','.join(plan.first)}"] if plan.first else []
+    return " ".join(words)
 
 
 def run(kind: str, plan: Plan, folder: Path) -> Report:
@@ -51,8 +67,8 @@ def run(kind: str, plan: Plan, folder: Path) -> Report:
         with Sandbox(folder / "sandbox", history=1_000_000, bookmark_seconds=2.0) as sandbox:
             return Campaign(sandbox, plan, folder, sandbox.forget_history).run()
     with control_plane.real(folder) as plane:
-        restart = getattr(plane, "restart_server", lambda: None)
-        return Campaign(plane, plan, folder, restart).run()
+        own: Any = plane
+        return Campaign(plane, plan, folder, own.restart_server, own.directory / "etcd.sock").run()
 
 
 if __name__ == "__main__":

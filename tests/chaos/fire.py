@@ -22,8 +22,8 @@ class Fault(Enum):
     LOST = "never arrives"
     UNANSWERED = "is stored, and the answer is lost"
     HELD = "is stored, and the answer comes too late"
-    KILL_BEFORE = "the loop is killed before it"
-    KILL_AFTER = "the loop is killed after it"
+    KILL_BEFORE = "the loop is struck before it"
+    KILL_AFTER = "the loop is struck after it"
     CUT = "a watch is cut"
     EXPIRED = "a watch ends with 410"
     TWICE = "a watch tells everything twice"
@@ -77,33 +77,34 @@ class Fire:
         self.rate = rate
         self._lock = threading.Lock()
         self._numbers: Counter[tuple[str, str]] = Counter()
-        self._deadline: tuple[int, Fault] | None = None
+        self._deadline: tuple[int, Fault, str] | None = None
         self.met: Counter[Fault] = Counter()
 
-    def kill_at(self, write: int, fault: Fault) -> None:
-        """Let the process end at its so-many-th write from now."""
+    def strike_at(self, write: int, fault: Fault, who: str = "") -> None:
+        """Strike a process at its so-many-th write from now, that of its lease apart."""
         with self._lock:
-            self._deadline = (write, fault)
+            self._deadline = (write, fault, who)
 
     def spare(self) -> None:
-        """Kill no more."""
+        """Strike no more."""
         with self._lock:
             self._deadline = None
 
-    def fate(self, method: str, path: str, *, watch: bool) -> Fate:
-        """What happens to this request."""
+    def fate(self, method: str, path: str, *, watch: bool, who: str = "") -> Fate:
+        """What happens to this request of that process."""
         with self._lock:
-            fate = self._decided(method, path, watch=watch)
+            fate = self._decided(method, path, who, watch=watch)
             self.met[fate.fault] += 1
             return fate
 
-    def _decided(self, method: str, path: str, *, watch: bool) -> Fate:
+    def _decided(self, method: str, path: str, who: str, *, watch: bool) -> Fate:
         writes = method != "GET"
-        if writes and self._deadline is not None and not path.endswith("/leases/stagegate-loop"):
-            left, fault = self._deadline
-            self._deadline = (left - 1, fault) if left > 1 else None
-            if left == 1:
-                return Fate(fault)
+        if writes and self._deadline is not None and "/leases" not in path:
+            left, fault, whom = self._deadline
+            if who == whom:
+                self._deadline = (left - 1, fault, whom) if left > 1 else None
+                if left == 1:
+                    return Fate(fault)
         key = (method if not watch else "WATCH", path)
         self._numbers[key] += 1
         chance = random.Random(f"{self._seed} {key} {self._numbers[key]}")

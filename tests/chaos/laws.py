@@ -1,21 +1,33 @@
 """The laws: what holds after every event, judged by going through the history again. Pure."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from tests.chaos.history import Stored, Wire
 from webhook.admission.rules.stage_pod_autoscaler import SPAFacts, bounds_of, denying_findings
-from webhook.api import RolloutOrchestrator, StagePodAutoscaler
-from webhook.api.conditions import LAST_STAGE_READY
+from webhook.api import RolloutOrchestrator, StagePodAutoscaler, TargetRevision, wire
+from webhook.api.conditions import LAST_STAGE_READY, STAGE_READY
 from webhook.api.kinds import REVISION_LABEL, SERVICE_LABEL
-from webhook.cluster.resource import REVISIONS, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS
+from webhook.cluster.resource import PODS, REVISIONS, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS
 from webhook.planning import RolloutConfig, strategy_in_force
-from webhook.strategies import AVAILABILITY_STRATEGY, is_stage_scale_up_ready
+from webhook.strategies import AVAILABILITY_STRATEGY, RESOURCE_UTIL_STRATEGY, is_stage_scale_up_ready
 
 Key = tuple[str, str]
 _ENDED: Final = (0, 1)
+_HELD: Final = (0, 0)
+_SECOND: Final = timedelta(seconds=1)
+"""What a time on the wire leaves out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """When the loop's writes arrived: by the version they were stored as, and by the uid of a pod it removed."""
+
+    versions: Mapping[int, datetime] = field(default_factory=dict)
+    removed: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -32,23 +44,24 @@ class Progress:
 
 @dataclass(slots=True)
 class Judge:
-    """Goes through the history; ``broken`` says what broke a law, in order."""
+    """Goes through the history; ``broken`` says what broke a law, in order. ``shifts`` counts late stages shifted."""
 
+    sent: Sent = field(default_factory=Sent)
     ros: dict[Key, Wire] = field(default_factory=dict)
     spas: dict[Key, Wire] = field(default_factory=dict)
     revisions: set[Key] = field(default_factory=set)
     progress: dict[Key, Progress] = field(default_factory=dict)
     needless: dict[tuple[str, Key], int] = field(default_factory=dict)
+    pods: dict[Key, Wire] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
-    events: int = 0
+    shifts: int = 0
 
     def see(self, one: Stored) -> None:
         """Take the next event."""
-        self.events += 1
         if one.resource is REVISIONS:
             (self.revisions.discard if one.gone else self.revisions.add)(one.key)
             return
-        world = self.ros if one.resource is ROLLOUT_ORCHESTRATORS else self.spas
+        world = {ROLLOUT_ORCHESTRATORS: self.ros, STAGE_POD_AUTOSCALERS: self.spas, PODS: self.pods}[one.resource]
         before = world.get(one.key)
         problems = list(self._problems(one, before))
         where = f"{one.resource.plural} {'/'.join(one.key)} at version {one.version}"
@@ -59,6 +72,10 @@ class Judge:
             world[one.key] = one.object
 
     def _problems(self, one: Stored, before: Wire | None) -> Iterator[str]:
+        if one.resource is PODS:
+            if one.gone:
+                yield from self._hung(one, before)
+            return
         if one.resource is STAGE_POD_AUTOSCALERS:
             yield from self._untouched(one, before)
             if not one.gone:
@@ -67,6 +84,7 @@ class Judge:
         elif not one.gone:
             yield from _whole(one.object)
             yield from self._forward(one)
+            yield from self._shifted(one, before)
         if not one.gone:
             yield from self._needed(one, before)
 
@@ -130,6 +148,47 @@ class Judge:
             yield "it was complete, and is not any more"
         known.stage, known.planned, known.reached, known.complete = stage, planned, reached, complete
 
+    def _shifted(self, one: Stored, before: Wire | None) -> Iterator[str]:
+        """6: the traffic of a stage moves only when the stage is late, and it is given another time."""
+        if before is None:
+            return
+        ro = RolloutOrchestrator.from_dict(before)
+        then, now = ro.spec, RolloutOrchestrator.from_dict(one.object).spec
+        stages = then.stage_target_revisions, now.stage_target_revisions
+        if stages[0] == stages[1] or not stages[0] or _moved(stages[0]) != _moved(stages[1]):
+            return
+        if ro.status.conditions.is_true(STAGE_READY):
+            # The next stage, with the same targets.
+            return
+        self.shifts += 1
+        finish, next_finish = (wire.parse_time(spec.target_finish_time or "") for spec in (then, now))
+        at = self.sent.versions.get(one.version)
+        if finish is None or next_finish is None or next_finish <= finish:
+            yield f"shifted, and its time goes from {finish} to {next_finish}"
+        elif at is not None and at < finish:
+            yield f"shifted at {at}, and it has time until {finish}"
+
+    def _hung(self, one: Stored, before: Wire | None) -> Iterator[str]:
+        """7: a pod is removed when it is past its time, or when a held revision waits for its room."""
+        metadata = (before or one.object)["metadata"]
+        at = self.sent.removed.get(str(metadata.get("uid")))
+        if at is None:
+            return
+        ends = wire.parse_time(metadata.get("deletionTimestamp") or "")
+        if ends is None:
+            yield "removed, and nobody had told it to end"
+        elif at + _SECOND < ends and not self._is_waited_for(one.key[0], (metadata.get("labels") or {})):
+            yield f"removed at {at}, and it has time until {ends}"
+
+    def _is_waited_for(self, namespace: str, labels: Mapping[str, str]) -> bool:
+        found = self.ros.get((namespace, labels.get(SERVICE_LABEL, "")))
+        if found is None:
+            return False
+        ro = RolloutOrchestrator.from_dict(found)
+        up = [entry.revision_name for entry in ro.spec.stage_target_revisions if entry.goes_up]
+        held = any(bounds_of(self.spas.get((namespace, name), {}).get("spec")) == _HELD for name in up)
+        return held and strategy_in_force(ro, RolloutConfig()) == RESOURCE_UTIL_STRATEGY
+
     def _needed(self, one: Stored, before: Wire | None) -> Iterator[str]:
         """5: no object is written without need twice in a row."""
         key = (one.resource.plural, one.key)
@@ -146,12 +205,17 @@ class Judge:
         return RolloutOrchestrator.from_dict(wire) if wire is not None else None
 
 
-def broken_laws(history: Iterable[Stored]) -> list[str]:
-    """What broke a law, in order; empty when all hold."""
-    judge = Judge()
+def judge(history: Iterable[Stored], sent: Sent | None = None) -> Judge:
+    """Go through the history, in order."""
+    judge = Judge(sent or Sent())
     for one in history:
         judge.see(one)
-    return judge.broken
+    return judge
+
+
+def broken_laws(history: Iterable[Stored], sent: Sent | None = None) -> list[str]:
+    """What broke a law, in order; empty when all hold."""
+    return judge(history, sent).broken
 
 
 def is_lowered(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
@@ -176,6 +240,10 @@ def _whole(ro: Wire) -> Iterator[str]:
         start, now = (sum(entry.get("percent") or 0 for entry in some) for some in (spec["initialRevisions"], stage))
         if start != now:
             yield f"the stage has {now} percent, the start {start}"
+
+
+def _moved(stage: Sequence[TargetRevision]) -> list[tuple[str, str, int | None]]:
+    return [(entry.revision_name, entry.direction, entry.target_replicas) for entry in stage]
 
 
 def _named(ro: RolloutOrchestrator) -> set[str]:

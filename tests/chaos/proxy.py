@@ -1,7 +1,9 @@
-"""Proxy: a plain HTTP door to an API server, where requests meet with the faults of a fire."""
+"""Proxy: an HTTPS door to an API server, where requests meet with the faults of a fire."""
 
 import json
+import select
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,10 +13,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import urllib3
-import yaml
 from kubernetes import client, config
 
 from tests.chaos.fire import Fate, Fault, Fire
+from tests.controlplane import kubeconfig as kubeconfigs
+from tests.controlplane.certificates import Authority
 
 Wire = dict[str, Any]
 
@@ -22,6 +25,8 @@ _HOP: Final = frozenset({"connection", "transfer-encoding", "content-length", "k
 _HELD_SECONDS: Final = 6.0
 """Longer than the loop waits for the answer to a write."""
 _SLOWEST: Final = 0.4
+_HANDSHAKE_SECONDS: Final = 5.0
+_LEASE: Final = "/leases/stagegate-loop"
 _REFUSALS: Final = {
     Fault.CONFLICT: (409, "Conflict", "the object has been modified; please apply your changes to the latest version"),
     Fault.PATIENCE: (429, "TooManyRequests", "too many requests"),
@@ -34,22 +39,40 @@ _REFUSALS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A write that reached the server: what was asked, and what it answered."""
+    """A write that reached the server: who asked for what, and what it answered.
+
+    ``arrived`` is the time at which the proxy had all of it, by ``time.monotonic``; ``warnings`` are the server's.
+    """
 
     method: str
     path: str
     code: int
     asked: Wire
     answer: Wire
+    who: str = ""
+    arrived: float = 0.0
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def version(self) -> int:
+        """Of what was stored; 0 where nothing was, and for a deletion, whose answer shows what was there before."""
+        version = (self.answer.get("metadata") or {}).get("resourceVersion") or "0"
+        return int(version) if self.stored and self.method != "DELETE" else 0
+
+    @property
+    def stored(self) -> bool:
+        return 200 <= self.code <= 299
 
 
 class Proxy:
     """Forwards to the server of a kubeconfig, as its user. Use it in a ``with``.
 
-    ``kill`` ends the loop at once. ``answered`` holds every write that reached the server, in order of the answers.
+    It has a certificate of an authority of its own, and asks each client for one: that is how it tells them apart.
+    ``strike`` is called with the name of the client whose request is to be the last. ``answered`` holds every write
+    that reached the server, in order of the answers. Those in ``without_leases`` are refused their lease.
     """
 
-    def __init__(self, kubeconfig: Path, fire: Fire, kill: Callable[[], None], folder: Path) -> None:
+    def __init__(self, kubeconfig: Path, fire: Fire, strike: Callable[[str], None], folder: Path) -> None:
         configuration = client.Configuration()
         load: Any = config.load_kube_config
         load(str(kubeconfig), client_configuration=configuration, persist_config=False)
@@ -57,17 +80,18 @@ class Proxy:
         configuration.retries = False
         self._pool: Any = client.ApiClient(configuration).rest_client.pool_manager
         self._origin = str(configuration.host)
-        self.fire, self.kill = fire, kill
+        self.fire, self.strike = fire, strike
         self.answered: list[Answered] = []
-        self.without_leases = False
+        self.without_leases: set[str] = set()
         self._down = False
         self._lock = threading.Lock()
-        self._open: set[socket.socket] = set()
-        self._streams: set[Any] = set()
-        self._server = _Server(("127.0.0.1", 0), _Handler, self)
+        self._open: dict[socket.socket, str] = {}
+        self._streams: dict[Any, str] = {}
+        self._authority = Authority()
+        self._folder = folder
+        self._server = _Server(("127.0.0.1", 0), _Handler, self, self._context())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self.kubeconfig = folder / "proxy.kubeconfig"
-        self.kubeconfig.write_text(yaml.safe_dump(_kubeconfig(self._server.server_address[1])))
+        self._url = f"https://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> "Proxy":
         self._thread.start()
@@ -92,25 +116,54 @@ class Proxy:
     def is_down(self) -> bool:
         return self._down
 
+    def kubeconfig_for(self, who: str) -> Path:
+        """That of a client of this name."""
+        path = self._folder / f"{who}.kubeconfig"
+        pair = self._authority.client(who, [])
+        return kubeconfigs.write(path, self._url, self._authority.certificate, who, pair)
+
+    def cut(self, *whom: str) -> None:
+        """Cut their connections, so that nothing they have sent and that was not forwarded yet ever arrives."""
+        with self._lock:
+            for one, who in self._open.items():
+                if who in whom:
+                    _shut(one)
+            for stream, who in self._streams.items():
+                if who in whom:
+                    _end(stream)
+
     def cut_all(self) -> None:
-        """Cut every connection, so that nothing a process has sent and that was not forwarded yet ever arrives."""
         with self._lock:
-            for one in self._open:
-                _shut(one)
-            for stream in self._streams:
-                _end(stream)
+            everybody = {*self._open.values(), *self._streams.values()}
+        self.cut(*everybody)
 
-    def streams(self, answer: Any, *, on: bool) -> None:
+    def streams(self, answer: Any, who: str, *, on: bool) -> None:
         with self._lock:
-            (self._streams.add if on else self._streams.discard)(answer)
+            if on:
+                self._streams[answer] = who
+            else:
+                self._streams.pop(answer, None)
 
-    def opened(self, connection: socket.socket) -> None:
+    def opened(self, connection: socket.socket, who: str) -> None:
         with self._lock:
-            self._open.add(connection)
+            self._open[connection] = who
 
     def closed(self, connection: socket.socket) -> None:
         with self._lock:
-            self._open.discard(connection)
+            self._open.pop(connection, None)
+
+    def _context(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(cadata=self._authority.certificate.decode())
+        pair = self._authority.serving()
+        bundle = self._folder / "proxy.pem"
+        bundle.touch(mode=0o600)
+        bundle.write_bytes(pair.certificate + pair.key)
+        context.load_cert_chain(bundle)
+        bundle.unlink()
+        return context
 
     def send(self, method: str, path: str, headers: dict[str, str], body: bytes, *, stream: bool) -> Any:
         """The server's answer; with ``stream`` its body is not read yet."""
@@ -125,17 +178,23 @@ class Proxy:
             timeout=urllib3.Timeout(connect=5.0, read=700.0 if stream else 30.0),
         )
 
-    def note(self, method: str, path: str, asked: bytes, answer: Any) -> None:
-        if method != "GET":
-            self.answered.append(Answered(method, path, answer.status, _json(asked), _json(answer.data)))
+    def note(self, one: Answered) -> None:
+        with self._lock:
+            self.answered.append(one)
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], proxy: Proxy) -> None:
-        self.proxy = proxy
+    def __init__(
+        self,
+        address: tuple[str, int],
+        handler: type[BaseHTTPRequestHandler],
+        proxy: Proxy,
+        context: ssl.SSLContext,
+    ) -> None:
+        self.proxy, self.context = proxy, context
         super().__init__(address, handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -148,12 +207,20 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def setup(self) -> None:
+        # Shaking hands here, not where connections are accepted, keeps a slow client from holding up the others.
+        self.request.settimeout(_HANDSHAKE_SECONDS)
+        secured = self.server.context.wrap_socket(self.request, server_side=True)
+        secured.settimeout(None)
+        self.request = secured
+        certificate: Any = secured.getpeercert()
+        self.who = str(dict(part[0] for part in certificate["subject"])["commonName"])
         super().setup()
-        self.server.proxy.opened(self.connection)
+        self.server.proxy.opened(self.connection, self.who)
 
     def finish(self) -> None:
         self.server.proxy.closed(self.connection)
         super().finish()
+        self.connection.close()
 
     def log_request(self, code: object = "-", size: object = "-") -> None:
         """Say nothing."""
@@ -181,15 +248,16 @@ class _Handler(BaseHTTPRequestHandler):
         watch = "watch=true" in self.path
         if proxy.is_down or len(body) < length:
             return self._drop()
-        if proxy.without_leases and plain.endswith("/leases/stagegate-loop"):
+        self.arrived = time.monotonic()
+        if self.who in proxy.without_leases and plain.endswith(_LEASE):
             return self._refuse(Fault.AWAY)
-        fate = proxy.fire.fate(self.command, plain, watch=watch)
+        fate = proxy.fire.fate(self.command, plain, watch=watch, who=self.who)
         if fate.fault is Fault.LOST:
             return self._drop()
         if fate.fault in _REFUSALS:
             return self._refuse(fate.fault)
         if fate.fault is Fault.KILL_BEFORE:
-            proxy.kill()
+            proxy.strike(self.who)
             return self._drop()
         if fate.fault is Fault.SLOW:
             time.sleep(fate.much * _SLOWEST)
@@ -205,9 +273,12 @@ class _Handler(BaseHTTPRequestHandler):
             answer = proxy.send(self.command, self.path, self._headers(), body, stream=False)
         except urllib3.exceptions.HTTPError:
             return self._drop()
-        proxy.note(self.command, plain, body, answer)
+        if self.command != "GET":
+            warnings = tuple(answer.headers.getlist("Warning"))
+            asked, told = _json(body), _json(answer.data)
+            proxy.note(Answered(self.command, plain, answer.status, asked, told, self.who, self.arrived, warnings))
         if fate.fault is Fault.KILL_AFTER:
-            proxy.kill()
+            proxy.strike(self.who)
         if fate.fault is Fault.HELD:
             time.sleep(_HELD_SECONDS)
         if fate.fault in (Fault.KILL_AFTER, Fault.UNANSWERED, Fault.HELD):
@@ -219,7 +290,7 @@ class _Handler(BaseHTTPRequestHandler):
             answer = self.server.proxy.send("GET", self.path, self._headers(), b"", stream=True)
         except urllib3.exceptions.HTTPError:
             return self._drop()
-        self.server.proxy.streams(answer, on=True)
+        self.server.proxy.streams(answer, self.who, on=True)
         try:
             if answer.status != 200:
                 return self._answer(answer.status, answer.headers, answer.read())
@@ -234,7 +305,7 @@ class _Handler(BaseHTTPRequestHandler):
         except (OSError, ValueError, urllib3.exceptions.HTTPError):
             pass
         finally:
-            self.server.proxy.streams(answer, on=False)
+            self.server.proxy.streams(answer, self.who, on=False)
             answer.close()
         return self._drop()
 
@@ -257,16 +328,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _is_abandoned(self) -> bool:
-        """Whether the client has gone while the request was under way."""
-        self.connection.setblocking(False)
+        """Whether the client has gone while the request was under way: it says nothing else meanwhile."""
         try:
-            return not self.connection.recv(1, socket.MSG_PEEK)
-        except BlockingIOError:
-            return False
-        except OSError:
+            readable, _, _ = select.select([self.connection], [], [], 0)
+        except (OSError, ValueError):
             return True
-        finally:
-            self.connection.setblocking(True)
+        return bool(readable)
 
     def _drop(self) -> None:
         self.close_connection = True
@@ -319,17 +386,3 @@ def _json(body: bytes) -> Wire:
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def _kubeconfig(port: int) -> Wire:
-    cluster = {"name": "chaos", "cluster": {"server": f"http://127.0.0.1:{port}"}}
-    context = {"name": "chaos", "context": {"cluster": "chaos", "user": "loop"}}
-    user = {"name": "loop", "user": {}}
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [cluster],
-        "users": [user],
-        "contexts": [context],
-        "current-context": "chaos",
-    }

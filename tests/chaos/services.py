@@ -5,13 +5,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tests.chaos.dawdler import CLASS, Dawdler
 from tests.chaos.history import History
 from webhook.api import RolloutOrchestrator
 from webhook.api.conditions import LAST_STAGE_READY, READY
 from webhook.api.kinds import SERVICE_LABEL
 from webhook.cli.demo.knative import Knative
 from webhook.cluster.client import Client
-from webhook.cluster.errors import Conflict, NotFound
+from webhook.cluster.errors import Conflict, NotFound, OutcomeUnknown, Unavailable, Unreachable
 from webhook.cluster.resource import (
     NAMESPACES,
     POD_AUTOSCALERS,
@@ -19,16 +20,22 @@ from webhook.cluster.resource import (
     ROLLOUT_ORCHESTRATORS,
     STAGE_POD_AUTOSCALERS,
 )
+from webhook.sandbox.workloads import CLASS_ANNOTATION, GRACE_ANNOTATION, HANG_ANNOTATION
 
 Wire = dict[str, Any]
 PLACES: Final = ("chaos-a", "chaos-b", "chaos-c")
 BYSTANDER: Final = "bystander-00001"
+PLAIN, DAWDLING, HANGING = "plain", "dawdling", "hanging"
 _ANNOTATIONS: Final = "rollout.knative.dev"
 
 
 @dataclass
 class Service:
-    """One service. ``number`` is that of the revision it goes to, ``names`` are those of its revisions so far."""
+    """One service. ``number`` is that of the revision it goes to, ``names`` are those of its revisions so far.
+
+    Of the dawdling ones the replicas move late, and a stage should be done in a second; pods of the hanging ones do not
+    end by themselves. ``wanted`` is the revision that people want to go to as soon as the server lets them.
+    """
 
     client: Client
     history: History
@@ -41,11 +48,16 @@ class Service:
     names: list[str] = field(default_factory=list)
     considered: str = ""
     collected: set[int] = field(default_factory=lambda: {0})
+    nature: str = PLAIN
+    wanted: int | None = None
 
     def __post_init__(self) -> None:
-        self.demand = self.chance.randint(1, 5)
+        dawdling = self.nature == DAWDLING
+        self.demand = self.chance.randint(3 if dawdling else 1, 5)
+        self.ratio = self.chance.choice([10, 34, 50] if dawdling else [10, 34, 50, 100])
         self.low, self.high = self.chance.choice([(1, 10), (self.demand, self.demand), (0, 8), (2, 0)])
         self.knative = Knative(self.client, self.namespace, self.name, self.demand)
+        self.dawdler = Dawdler(self.client, self.namespace, self.name, self.demand, self.chance)
 
     def revision(self, number: int) -> str:
         return f"{self.name}-{number:05}"
@@ -57,12 +69,13 @@ class Service:
     def begin(self) -> None:
         """The first revision runs; the rollout to the second begins."""
         self._make(1)
-        self.knative.make_pod_autoscaler(self.entry(1))
+        self._make_pod_autoscaler(1)
         self._make(2)
         self.number, self.rollouts = 2, 1
         annotations = {
-            f"{_ANNOTATIONS}/over-consumption-ratio": str(self.chance.choice([10, 34, 50, 100])),
-            f"{_ANNOTATIONS}/stage-rollout-timeout-minutes": "60",
+            f"{_ANNOTATIONS}/over-consumption-ratio": str(self.ratio),
+            # Nothing at all is taken for a second.
+            f"{_ANNOTATIONS}/stage-rollout-timeout-minutes": "0" if self.nature == DAWDLING else "60",
         }
         spec: Wire = {"initialRevisions": [self.entry(1)], "targetRevisions": [self.entry(2, latestRevision=True)]}
         strategy = self.chance.choice(["availability", "availability", "resourceutil", None])
@@ -73,20 +86,53 @@ class Service:
         self.client.create(ROLLOUT_ORCHESTRATORS, self.namespace, {**kind, "metadata": metadata, "spec": spec})
 
     def step(self, *, more: bool) -> None:
-        """What Knative and people do now; with ``more`` they begin another rollout when one is complete."""
+        """What Knative and people do now; with ``more`` they begin another rollout when one is complete.
+
+        What the server cannot do now is tried again at the next step.
+        """
+        try:
+            self._step(more=more)
+        except (Unavailable, Unreachable, OutcomeUnknown):
+            return
+
+    def _step(self, *, more: bool) -> None:
         for name in sorted(self.awaited):
             # With its SPA there, a new revision never runs free.
             if self.history.latest(STAGE_POD_AUTOSCALERS, self.namespace, name) is not None:
-                self.knative.make_pod_autoscaler(self.entry(int(name.rpartition("-")[2])))
+                self._make_pod_autoscaler(_number(name))
                 self.awaited.discard(name)
-        if not more:
+        if self.nature == DAWDLING:
+            self._dawdle()
+        if self.wanted is not None:
+            self._retarget(self.wanted)
+        elif not more:
             return
-        if self.complete:
+        elif self.complete:
             self._forget_oldest()
             self._retarget(len(self.names) + 1)
         elif self._is_a_new_stage() and self.chance.random() < 0.1:
             back = self.chance.random() < 0.5 and self.number - 1 not in self.collected
             self._retarget(self.number - 1 if back else len(self.names) + 1)
+
+    def _dawdle(self) -> None:
+        wire = self.history.latest(ROLLOUT_ORCHESTRATORS, self.namespace, self.name) or {}
+        spec = wire.get("spec") or {}
+        entries = spec.get("stageTargetRevisions") or spec.get("initialRevisions") or []
+        percents = {entry["revisionName"]: entry.get("percent") or 0 for entry in entries}
+        alive = [name for number, name in enumerate(self.names, 1) if number not in self.collected]
+        spas = {name: self.history.latest(STAGE_POD_AUTOSCALERS, self.namespace, name) for name in alive}
+        self.dawdler.step({name: (self.entry(_number(name)), spa) for name, spa in spas.items()}, percents)
+
+    def _make_pod_autoscaler(self, number: int) -> None:
+        annotations = {}
+        if self.nature == DAWDLING:
+            annotations[CLASS_ANNOTATION] = CLASS
+        if self.nature == HANGING:
+            annotations = {HANG_ANNOTATION: "true", GRACE_ANNOTATION: self.chance.choice(["1", "2", "4"])}
+        self.knative.make_pod_autoscaler(self.entry(number), annotations)
+        if self.nature == DAWDLING:
+            running = min(max(self.demand, self.low), self.high or self.demand) if number == 1 else 0
+            self.dawdler.take(self.revision(number), running)
 
     @property
     def complete(self) -> bool:
@@ -144,11 +190,13 @@ class Service:
             self.awaited.add(self.revision(number))
 
     def _retarget(self, number: int) -> None:
+        self.wanted = number
         if number > len(self.names):
             self._make(number)
         targets = [self.entry(number, latestRevision=True)]
+        # Written twice where the answer got lost, it says the same.
         self.client.patch(ROLLOUT_ORCHESTRATORS, self.namespace, self.name, {"spec": {"targetRevisions": targets}})
-        self.number = number
+        self.number, self.wanted = number, None
         self.rollouts += 1
 
     def _is_a_new_stage(self) -> bool:
@@ -163,11 +211,16 @@ class Service:
         for number, name in enumerate(self.names[:-2], 1):
             if number == self.number or number in self.collected:
                 continue
-            self.collected.add(number)
             for resource in (REVISIONS, POD_AUTOSCALERS):
                 with suppress(NotFound, Conflict):
                     uid = self.client.get(resource, self.namespace, name)["metadata"]["uid"]
                     self.client.delete(resource, self.namespace, name, uid=uid)
+            self.dawdler.running.pop(name, None)
+            self.collected.add(number)
+
+
+def _number(revision: str) -> int:
+    return int(revision.rpartition("-")[2])
 
 
 def make_services(client: Client, history: History, count: int, seed: int) -> list[Service]:
@@ -184,8 +237,16 @@ def make_services(client: Client, history: History, count: int, seed: int) -> li
             "spec": {"stageMinScale": 3, "stageMaxScale": 7},
         },
     )
+    natures = (PLAIN, DAWDLING, PLAIN, HANGING, PLAIN, PLAIN, DAWDLING, PLAIN)
     services = [
-        Service(client, history, PLACES[i % 3], f"service-{i // 3}", random.Random(f"{seed} service {i}"))
+        Service(
+            client,
+            history,
+            PLACES[i % 3],
+            f"service-{i // 3}",
+            random.Random(f"{seed} service {i}"),
+            nature=natures[i % len(natures)],
+        )
         for i in range(count)
     ]
     for service in services:

@@ -4,25 +4,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.__main__ import run
-from tests.chaos.campaign import Plan, Report
+from tests.chaos.__main__ import command, run
+from tests.chaos.campaign import Plan
+from tests.chaos.life import BY_KILL, BY_LEASE
+from tests.chaos.pair import FREEZE, KILL, REFUSE, USURP
 
 pytestmark = pytest.mark.integration
 
 
-def again(plan: Plan, report: Report, kind: str) -> str:
-    command = (
-        f"python -m tests.chaos --seed {plan.seed} --kills {plan.kills} --services {plan.services} --rate {plan.rate}"
-        f" --control-plane {kind}"
-    )
-    return "\n".join([str(report), *report.broken[:20], f"once more: {command}"])
-
-
 def test_a_loop_that_is_killed_again_and_again_keeps_the_laws(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     kind = request.config.getoption("--control-plane")
-    short, longer = Plan(seed=1, kills=4, services=4, within=240.0), Plan(seed=2, kills=30, services=18, within=400.0)
+    short = Plan(seed=1, kills=5, services=6, pairs=0.4, first=(FREEZE, KILL), gate=3.0, within=240.0)
+    longer = Plan(seed=2, kills=30, services=18, first=(FREEZE, USURP, REFUSE), gate=5.0, within=400.0)
     plan = short if kind == "sandbox" else longer
     report = run(kind, plan, tmp_path)
-    assert not report.broken, again(plan, report, kind)
-    assert report.ends["by SIGKILL"] >= plan.kills * 3 // 4
+    assert not report.broken, "\n".join([str(report), *report.broken[:20], f"once more: {command(plan, kind)}"])
+    assert report.ends[BY_KILL] >= plan.kills // 2
+    assert report.ends[BY_LEASE] >= 1
+    assert report.reigns.takeovers >= 1
     assert report.rollouts >= plan.services
+    assert report.gaps == 0

@@ -27,10 +27,21 @@ def test_the_rate_is_kept_and_every_fault_of_writes_occurs() -> None:
     assert {Fault.CONFLICT, Fault.PATIENCE, Fault.BROKEN, Fault.AWAY, Fault.DENIED, Fault.UNANSWERED} <= met.keys()
 
 
-def test_a_kill_comes_at_its_write_and_only_then() -> None:
+LEASE = "/apis/coordination.k8s.io/v1/namespaces/stagegate-system/leases/stagegate-loop"
+
+
+def test_a_process_is_struck_at_its_own_write_and_only_then() -> None:
     fire = Fire(1, rate=0.0)
-    fire.kill_at(3, Fault.KILL_AFTER)
-    seen = [
-        fire.fate(method, PATHS[0], watch=False).fault for method in ("GET", "PATCH", "POST", "GET", "PUT", "PATCH")
+    fire.strike_at(3, Fault.KILL_AFTER, "loop-1")
+    requests = [
+        ("GET", PATHS[0], "loop-1"),
+        ("PATCH", PATHS[0], "loop-1"),
+        ("PATCH", PATHS[0], "loop-2"),
+        ("POST", PATHS[1], "loop-1"),
+        ("PUT", LEASE, "loop-1"),
+        ("PUT", PATHS[0], "loop-2"),
+        ("PUT", PATHS[0], "loop-1"),
+        ("PATCH", PATHS[0], "loop-1"),
     ]
-    assert [fault is Fault.KILL_AFTER for fault in seen] == [False, False, False, False, True, False]
+    seen = [fire.fate(method, path, watch=False, who=who).fault for method, path, who in requests]
+    assert [fault is Fault.KILL_AFTER for fault in seen] == [False] * 6 + [True, False]

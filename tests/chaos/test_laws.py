@@ -1,16 +1,17 @@
 """The laws themselves: each one notices what breaks it, and nothing else."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tests.chaos.campaign import refused_and_needless
+from tests.chaos.campaign import is_blocked, refused_and_needless, sent_by
 from tests.chaos.history import Stored, Wire
-from tests.chaos.laws import broken_laws
+from tests.chaos.laws import Sent, broken_laws, judge
 from tests.chaos.proxy import Answered
 from tests.loop.world import entry
 from webhook.api.kinds import REVISION_LABEL, SERVICE_LABEL
-from webhook.cluster.resource import REVISIONS, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS, Resource
+from webhook.cluster.resource import PODS, REVISIONS, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS, Resource
 
 OLD, NEW, OTHER = "hello-00001", "hello-00002", "hello-00009"
 START = [entry(OLD, 100, 1, 10)]
@@ -23,6 +24,7 @@ LATER = [
     entry(OLD, 20, 1, 10, direction="down", targetReplicas=1),
     entry(NEW, 80, 1, 10, direction="up", targetReplicas=3),
 ]
+SHIFTED = [{**one, "percent": one["percent"] + more} for one, more in zip(HALF, (-10, 10), strict=True)]
 DONE = [{"type": "LastStageReady", "status": "True"}]
 
 
@@ -58,6 +60,12 @@ class Told:
             "status": status,
         }
         return self._add(STAGE_POD_AUTOSCALERS, name, one, gone=gone)
+
+    def pod(self, name: str, ends: str = "", *, gone: bool = False) -> "Told":
+        metadata: Wire = {"uid": f"uid-{name}", "labels": {REVISION_LABEL: OLD, SERVICE_LABEL: "hello"}}
+        if ends:
+            metadata["deletionTimestamp"] = ends
+        return self._add(PODS, name, {"metadata": metadata}, gone=gone)
 
 
 def told() -> Told:
@@ -124,6 +132,78 @@ def test_what_breaks_no_law(history: Told) -> None:
 @pytest.mark.parametrize(("history", "problem"), BROKEN)
 def test_what_breaks_a_law(history: Told, problem: str) -> None:
     assert [line for line in broken_laws(history.events) if problem in line]
+
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+TIMES = {"begun": "2026-01-01T11:59:00Z", "next": "2026-01-01T12:00:01Z", "later": "2026-01-01T12:01:00Z"}
+
+
+def timed(stage: list[Wire], time: str, status: Wire | None = None) -> Wire:
+    return {"stage": stage, "status": status, "targetFinishTime": TIMES[time]}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shifts", "problem"),
+    [
+        pytest.param(timed(HALF, "begun"), timed(SHIFTED, "later"), 1, "", id="late, and has another time"),
+        pytest.param(timed(HALF, "later"), timed(LATER, "later"), 0, "", id="another stage"),
+        pytest.param(
+            timed(HALF, "later", reached(50, conditions=[{"type": "StageReady", "status": "True"}])),
+            timed(SHIFTED, "later"),
+            0,
+            "",
+            id="another stage with the same targets",
+        ),
+        pytest.param(timed(HALF, "begun"), timed(SHIFTED, "begun"), 1, "its time goes from", id="no other time"),
+        pytest.param(timed(HALF, "next"), timed(SHIFTED, "later"), 1, "it has time until", id="too early"),
+    ],
+)
+def test_6_traffic_is_shifted_only_in_a_late_stage(before: Wire, after: Wire, shifts: int, problem: str) -> None:
+    history = told().ro(**before).ro(**after)
+    verdict = judge(history.events, Sent({len(history.events): NOON}))
+    assert verdict.shifts == shifts
+    assert [bool(problem) and problem in line for line in verdict.broken] == [True] * bool(problem)
+
+
+def held() -> Told:
+    return told().ro(HALF, rolloutStrategy="resourceutil").spa(NEW, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("history", "by_the_loop", "problem"),
+    [
+        pytest.param(told().pod("p", TIMES["begun"]).pod("p", gone=True), True, "", id="past its time"),
+        pytest.param(told().pod("p", TIMES["later"]).pod("p", gone=True), False, "", id="it ended by itself"),
+        pytest.param(held().pod("p", TIMES["later"]).pod("p", gone=True), True, "", id="a held revision waits"),
+        pytest.param(
+            told().ro(HALF).spa(NEW, 0, 0).pod("p", TIMES["later"]).pod("p", gone=True),
+            True,
+            "it has time until",
+            id="availability waits for no room",
+        ),
+        pytest.param(told().pod("p", TIMES["later"]).pod("p", gone=True), True, "it has time until", id="too early"),
+        pytest.param(told().pod("p").pod("p", gone=True), True, "nobody had told it", id="not told to end"),
+    ],
+)
+def test_7_a_pod_is_removed_only_past_its_time_or_for_its_room(history: Told, by_the_loop: bool, problem: str) -> None:
+    removed = {"uid-p": NOON} if by_the_loop else {}
+    broken = broken_laws(history.events, Sent(removed=removed))
+    assert [bool(problem) and problem in line for line in broken] == [True] * bool(problem)
+
+
+def test_when_writes_were_sent_is_told_by_version_and_by_pod() -> None:
+    pod = Answered("DELETE", "/api/v1/namespaces/a/pods/p", 200, {"preconditions": {"uid": "u"}}, {}, "loop-1", 95.0)
+    stored = Answered("PATCH", "/x", 200, {}, {"metadata": {"resourceVersion": "8"}}, "loop-1", 90.0)
+    refused = Answered("PATCH", "/x", 409, {}, {}, "loop-1", 91.0)
+    sent = sent_by([pod, stored, refused], NOON, 100.0)
+    assert sent.versions == {8: NOON - timedelta(seconds=10)}
+    assert sent.removed == {"u": NOON - timedelta(seconds=5)}
+
+
+def test_a_write_that_failed_for_the_webhook_is_told_from_others() -> None:
+    failed = {"message": 'Internal error occurred: failed calling webhook "validate.stagegate.dev": EOF'}
+    assert is_blocked(Answered("PATCH", "/x", 500, {}, failed))
+    assert not is_blocked(Answered("PATCH", "/x", 500, {}, {"message": "etcdserver: leader changed"}))
 
 
 def answered(code: int, asked: str = "7", version: str = "8") -> Answered:

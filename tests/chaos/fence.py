@@ -1,0 +1,60 @@
+"""The law of the fence: what a former leader had in hand when another one took over is not stored. Pure."""
+
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass, field
+from typing import Final
+
+from tests.chaos.proxy import Answered
+
+_LEASES: Final = "/leases"
+
+
+@dataclass
+class Reigns:
+    """Who led when. ``takeovers`` counts changes of hands between two of our processes.
+
+    ``broken`` are writes of a former leader that arrived after another had taken over, and were stored. ``refused``
+    counts those that the server refused, ``under_way`` those that had arrived before and were stored after.
+    """
+
+    takeovers: int = 0
+    refused: int = 0
+    under_way: int = 0
+    broken: list[str] = field(default_factory=list)
+
+
+def judge_reigns(answered: Sequence[Answered], electing: Set[str]) -> Reigns:
+    """Go through the writes of those that elect a leader among them, in the order in which they were stored.
+
+    A lease that somebody else wrote leads to no change of hands before one of ours holds it again.
+    """
+    reigns = Reigns()
+    leases = sorted((one for one in answered if _takes(one, electing)), key=lambda one: one.version)
+    held = [leases[i] for i in range(len(leases)) if i == 0 or leases[i].who != leases[i - 1].who]
+    reigns.takeovers = max(0, len(held) - 1)
+    for one in answered:
+        if one.who not in electing or _LEASES in one.path:
+            continue
+        later = _taken_over(one, held)
+        if later is None:
+            continue
+        late = one.arrived > later.arrived
+        if not one.stored:
+            reigns.refused += late
+        elif late:
+            what = f"{one.method} {one.path} of {one.who}"
+            reigns.broken.append(f"{what}: stored at version {one.version}, and {later.who} led from {later.version}")
+        else:
+            reigns.under_way += 1
+    return reigns
+
+
+def _takes(one: Answered, electing: Set[str]) -> bool:
+    holder = (one.asked.get("spec") or {}).get("holderIdentity")
+    return _LEASES in one.path and one.who in electing and bool(one.version and holder)
+
+
+def _taken_over(one: Answered, held: Iterable[Answered]) -> Answered | None:
+    """The takeover by another that came before this write; None where its author led."""
+    before = [lease for lease in held if (lease.version < one.version if one.version else lease.arrived < one.arrived)]
+    return before[-1] if before and before[-1].who != one.who else None

@@ -1,0 +1,88 @@
+"""Gate: the real webhook over TLS, which judges every write, and is killed, held up and started again at random."""
+
+import contextlib
+import os
+import random
+import signal
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from webhook.cli.demo.control_plane import ControlPlane
+from webhook.cli.demo.process import Process
+from webhook.cli.demo.stack import WEBHOOK, Stack
+
+KILLED: Final = "killed"
+SLOW: Final = "slow"
+SILENT: Final = "silent"
+
+_CALL_SECONDS: Final = 3.0
+"""After which an API server gives a webhook up, as the manifests say."""
+_START_SECONDS: Final = 30.0
+
+
+class Gate:
+    """Installs the webhook; in a ``with`` it meets with trouble while ``troubled`` is true.
+
+    ``every`` is the mean time in seconds between two troubles; ``met`` counts them.
+    """
+
+    def __init__(self, stack: Stack, plane: ControlPlane, folder: Path, chance: random.Random, every: float) -> None:
+        self._chance, self._every = chance, every
+        self._folder = folder
+        self._kubeconfig = plane.kubeconfig_for(WEBHOOK)
+        stack.start_webhook()
+        assert stack.webhook is not None
+        self._process = stack.webhook
+        self._port = urlsplit(stack.webhook_url).port
+        self._stopped = threading.Event()
+        self._busy = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="gate", daemon=True)
+        self.met: Counter[str] = Counter()
+        self.troubled = False
+
+    def __enter__(self) -> "Gate":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+        self._process.stop()
+
+    def calm(self) -> None:
+        """No trouble any more; returns when it serves."""
+        self.troubled = False
+        with self._busy:
+            self._process.wait_for_line("serving ", _START_SECONDS)
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._chance.expovariate(1.0 / self._every)):
+            with self._busy:
+                if self.troubled:
+                    self._trouble()
+
+    def _trouble(self) -> None:
+        what = self._chance.choices([KILLED, SLOW, SILENT], [5, 4, 1])[0]
+        self.met[what] += 1
+        if what == KILLED:
+            self._send(signal.SIGKILL)
+            self._stopped.wait(self._chance.uniform(0.0, 0.5))
+            self._process.stop()
+            self._begin()
+        else:
+            self._send(signal.SIGSTOP)
+            self._stopped.wait(self._chance.uniform(0.3, 1.5) if what == SLOW else _CALL_SECONDS + 0.5)
+            self._send(signal.SIGCONT)
+
+    def _begin(self) -> None:
+        options = ["--port", str(self._port), "--drain", "0", "--cert-dir", str(self._folder / "certs")]
+        log = self._folder / "serve.log"
+        log.unlink(missing_ok=True)
+        self._process = Process(["serve", *options, "--kubeconfig", str(self._kubeconfig)], log)
+
+    def _send(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)

@@ -1,0 +1,88 @@
+"""Life: one process of the loop, from the moment it is begun until it has ended."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+KILLED: Final = -signal.SIGKILL
+_LEASE_LOST: Final = 1
+
+BY_KILL: Final = "by SIGKILL"
+BY_TERM: Final = "by SIGTERM"
+BY_LEASE: Final = "by itself, its lease lost"
+
+# The command as it is, in a process that has read the code already and waits for its arguments. The kernel ends it
+# when its parent dies, also while it is stopped.
+_READY: Final = """
+import ctypes, json, sys
+sys.platform == "linux" and ctypes.CDLL(None).prctl(1, 9)
+import kubernetes.client, webhook.cluster.connection, webhook.loop.process, webhook.cli
+line = sys.stdin.readline()
+sys.exit(webhook.cli.main(json.loads(line)) if line else 0)
+"""
+
+
+class Life:
+    """It has read the code when it is made, and has no part in anything before it is begun. ``name`` is its own."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        self.log = folder / f"{name}.log"
+        with self.log.open("ab") as output:
+            command = [sys.executable, "-c", _READY]
+            self.popen = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output, text=True)
+        self.born = float("inf")
+
+    def begin(self, options: Sequence[str]) -> None:
+        self.born = time.monotonic()
+        assert self.popen.stdin is not None
+        self.popen.stdin.write(json.dumps(["loop", *options]) + "\n")
+        self.popen.stdin.close()
+
+    @property
+    def age(self) -> float:
+        return time.monotonic() - self.born
+
+    @property
+    def running(self) -> bool:
+        return self.popen.poll() is None
+
+    @property
+    def leads(self) -> bool:
+        return "leads (lease" in self.said()
+
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def kill(self) -> None:
+        self.popen.kill()
+
+    def freeze(self) -> None:
+        """Stop it where it is; nothing of it runs until it is woken."""
+        self.popen.send_signal(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        self.popen.send_signal(signal.SIGCONT)
+
+    def end(self) -> None:
+        """End it if it still runs, and wait for that."""
+        self.kill()
+        self.popen.wait()
+        if self.popen.stdin is not None:
+            self.popen.stdin.close()
+
+    def how_it_ended(self, *, asked: bool = False) -> str | None:
+        """How it ended, waiting for it; None for an end that nothing explains. ``asked`` says that SIGTERM was sent."""
+        code = self.popen.wait()
+        if code == KILLED:
+            return BY_KILL
+        if asked and code in (0, -signal.SIGTERM):
+            return BY_TERM
+        if code == _LEASE_LOST and "ending at once" in self.said():
+            return BY_LEASE
+        return None

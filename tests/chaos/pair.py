@@ -1,0 +1,148 @@
+"""Pair: two loops at once, of which one leads, and what befalls the one that leads."""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Final
+
+from tests.chaos.fire import Fault
+from tests.chaos.life import Life
+from tests.chaos.scene import Scene
+from webhook.cluster.client import Client
+from webhook.cluster.errors import ApiError
+from webhook.cluster.lease import LeaseTimes, held_by
+from webhook.cluster.resource import LEASES
+
+KILL: Final = "killed"
+TERM: Final = "asked-to-end"
+FREEZE: Final = "stopped"
+PAUSE: Final = "paused"
+REFUSE: Final = "not-renewed"
+USURP: Final = "usurped"
+DELETE: Final = "lease-deleted"
+STANDBY: Final = "standby-killed"
+
+WAYS: Final = {KILL: 30, TERM: 6, FREEZE: 25, PAUSE: 8, REFUSE: 10, USURP: 10, DELETE: 6, STANDBY: 5}
+
+_OPTIONS: Final = ("--lease-duration", "3")
+_NAMESPACE, _LEASE = "stagegate-system", "stagegate-loop"
+_TAKEOVER_SECONDS: Final = 30.0
+_WORK_SECONDS: Final = 4.0
+
+
+class Pair:
+    """``people`` is a client of somebody who may write the lease; ``first`` are the ways to begin with."""
+
+    def __init__(self, scene: Scene, people: Client, chance: random.Random, first: Sequence[str] = ()) -> None:
+        self._scene, self._people, self._chance = scene, people, chance
+        self._first = list(first)
+        self._lives: list[Life] = []
+        self._asked: list[Life] = []
+        self.met: Counter[str] = Counter()
+
+    def reign(self, count: int) -> None:
+        """So many things befall two loops, one after the other; then both end at once."""
+        for _ in range(count):
+            leader = self._leader()
+            standby = next(life for life in self._lives if life is not leader)
+            way = self._first.pop(0) if self._first else self._chance.choices(list(WAYS), list(WAYS.values()))[0]
+            self.met[way] += 1
+            self._scene.tell(f"{leader.name} leads, {standby.name} stands by: {way}")
+            self._befall(way, leader, standby)
+            self._bury()
+        for life in self._lives:
+            life.kill()
+        self._bury(everybody=True)
+
+    def _leader(self) -> Life:
+        """The one that leads, waiting until one does."""
+        found: list[Life] = []
+
+        def leads() -> bool:
+            self._bury()
+            found[:] = [life for life in self._lives if life.running and life.leads]
+            while len(self._lives) < 2:
+                self._lives.append(self._scene.start(_OPTIONS))
+            return bool(found)
+
+        self._scene.wait(leads, "one of two loops leads", within=_TAKEOVER_SECONDS)
+        return found[-1]
+
+    def _befall(self, way: str, leader: Life, standby: Life) -> None:
+        scene, chance = self._scene, self._chance
+        if way == KILL:
+            self._strike(leader, Life.kill)
+            self._await_end(leader)
+        elif way == FREEZE:
+            self._strike(leader, Life.freeze)
+            scene.wait(lambda: standby.leads, "the other one leads", within=_TAKEOVER_SECONDS)
+            scene.idle(chance.uniform(0.0, 2.0))
+            leader.wake()
+            self._await_end(leader)
+        elif way == PAUSE:
+            leader.freeze()
+            scene.idle(chance.uniform(0.1, 0.8))
+            leader.wake()
+            scene.idle(1.0)
+        elif way == TERM:
+            scene.idle(chance.uniform(0.0, 2.0))
+            leader.popen.terminate()
+            self._asked.append(leader)
+            self._await_end(leader)
+        elif way == REFUSE:
+            scene.proxy.without_leases.add(leader.name)
+            self._await_end(leader)
+            scene.proxy.without_leases.discard(leader.name)
+        elif way == USURP:
+            self._usurp()
+            self._await_end(leader)
+        elif way == DELETE:
+            self._delete_lease()
+            scene.idle(2.0)
+        elif way == STANDBY:
+            standby.kill()
+            self._await_end(standby)
+
+    def _strike(self, life: Life, how: Callable[[Life], None]) -> None:
+        """At one of its next writes, or after a while."""
+        struck: list[Life] = []
+
+        def strike(one: Life) -> None:
+            how(one)
+            struck.append(one)
+
+        scene, chance = self._scene, self._chance
+        scene.strike = strike
+        scene.fire.strike_at(chance.randint(1, 12), chance.choice([Fault.KILL_BEFORE, Fault.KILL_AFTER]), life.name)
+        until = life.age + _WORK_SECONDS
+        scene.wait(lambda: struck or not life.running or life.age > until, "a leader writes")
+        scene.fire.spare()
+        scene.strike = Life.kill
+        if not struck and life.running:
+            how(life)
+
+    def _await_end(self, life: Life) -> None:
+        self._scene.wait(lambda: not life.running, f"{life.name} ends", within=_TAKEOVER_SECONDS)
+
+    def _usurp(self) -> None:
+        """Somebody who keeps to no rules takes the lease, and never renews it."""
+        done = False
+        while not done:
+            with suppress(ApiError):
+                lease = self._people.get(LEASES, _NAMESPACE, _LEASE)
+                taken = held_by(lease, "somebody-else", LeaseTimes.of(3.0), datetime.now(UTC))
+                self._people.update(LEASES, _NAMESPACE, _LEASE, taken)
+                done = True
+            self._scene.turn()
+
+    def _delete_lease(self) -> None:
+        with suppress(ApiError):
+            lease = self._people.get(LEASES, _NAMESPACE, _LEASE)
+            self._people.delete(LEASES, _NAMESPACE, _LEASE, uid=lease["metadata"]["uid"])
+
+    def _bury(self, *, everybody: bool = False) -> None:
+        for life in [life for life in self._lives if everybody or not life.running]:
+            self._lives.remove(life)
+            self._scene.note_end(life, asked=life in self._asked)

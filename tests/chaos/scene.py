@@ -1,0 +1,118 @@
+"""Scene: where lives of the loop are lived: the proxy between them and the server, and the next process at hand."""
+
+import itertools
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from tests.chaos.fire import Fire
+from tests.chaos.life import Life
+from tests.chaos.proxy import Proxy
+from tests.chaos.report import Report
+from tests.chaos.world import World
+
+_TURN_SECONDS: Final = 0.01
+
+
+class Scene:
+    """In a ``with``. ``deadline`` is when all has to be over; ``kubeconfig`` that of the loop's account.
+
+    ``strike`` says what happens to a process that is struck: it is killed unless somebody sets another thing.
+    ``electing`` are the names of those that elect a leader among them.
+    """
+
+    def __init__(
+        self, folder: Path, fire: Fire, world: World, report: Report, deadline: float, kubeconfig: Path
+    ) -> None:
+        self._folder, self._deadline = folder, deadline
+        self.fire, self.world, self.report = fire, world, report
+        self.proxy = Proxy(kubeconfig, fire, self._struck, folder)
+        self.log = folder / "loop.log"
+        self.strike: Callable[[Life], None] = Life.kill
+        self.electing: set[str] = set()
+        self._names = (f"loop-{number}" for number in itertools.count(1))
+        self._next = Life(next(self._names), folder)
+        self._lives: dict[str, Life] = {}
+
+    def __enter__(self) -> "Scene":
+        self.proxy.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for life in (*self._lives.values(), self._next):
+            life.end()
+        self.proxy.__exit__()
+
+    def start(self, options: Sequence[str]) -> Life:
+        """Begin a process, and make the next one ready."""
+        life, self._next = self._next, Life(next(self._names), self._folder)
+        self._lives[life.name] = life
+        self.tell(f"{life.name} begins: {' '.join(options)}")
+        if "--no-leader-elect" not in options:
+            self.electing.add(life.name)
+        life.begin(["--kubeconfig", str(self.proxy.kubeconfig_for(life.name)), *options])
+        return life
+
+    def note_end(self, life: Life, *, asked: bool = False) -> None:
+        """Wait for its end, and count how it came; what it had sent arrives now or never."""
+        how = life.how_it_ended(asked=asked)
+        self.tell(f"{life.name} ended {how}")
+        if how is None:
+            self.report.broken.append(f"the loop ended by itself with {life.popen.returncode}: {life.said()[-300:]}")
+        self.report.ends[how or "unasked"] += 1
+        del self._lives[life.name]
+        life.end()
+        self.proxy.cut(life.name)
+        with self.log.open("a") as log:
+            log.write(f"{life.name} ended {how or 'unasked'}:\n{life.said()}")
+        life.log.unlink()
+
+    def tell(self, what: str) -> None:
+        """Write down what is done now."""
+        with (self._folder / "campaign.log").open("a") as log:
+            log.write(f"{datetime.now(UTC):%H:%M:%S.%f} {what}\n")
+
+    def turn(self) -> None:
+        """Let a moment pass."""
+        if self.world.problem is not None:
+            raise AssertionError(f"the world stands still: {self.world.problem!r}") from self.world.problem
+        time.sleep(_TURN_SECONDS)
+
+    def idle(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.turn()
+
+    def wait(
+        self,
+        condition: Callable[[], object],
+        what: str,
+        state: Callable[[], Sequence[str]] = lambda: (),
+        within: float = float("inf"),
+    ) -> None:
+        """Raises AssertionError, with the state, when it takes longer than the campaign or these seconds may."""
+        deadline = min(self._deadline, time.monotonic() + within)
+        while not condition():
+            self.turn()
+            if time.monotonic() > deadline:
+                said = [f"{life.name}: {life.said()[-300:]}" for life in self._lives.values()]
+                raise AssertionError("\n".join([f"not in time: {what}", *state(), *said]))
+
+    def rest(self) -> None:
+        """Wait until nothing was written for a second."""
+        seen, since = len(self.proxy.answered), time.monotonic()
+
+        def still() -> bool:
+            nonlocal seen, since
+            if len(self.proxy.answered) != seen:
+                seen, since = len(self.proxy.answered), time.monotonic()
+            return time.monotonic() - since > 1.0
+
+        self.wait(still, "the loop comes to rest")
+
+    def _struck(self, who: str) -> None:
+        life = self._lives.get(who)
+        if life is not None:
+            self.strike(life)
