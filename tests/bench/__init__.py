@@ -4,6 +4,7 @@ from typing import Final
 
 BENCHES: Final = {
     "admission": "answers to admission calls per core, beside other webhooks",
+    "write": "what the webhook adds to a write through a real API server",
     "loop": "what the companion loop costs an API server and a machine, at 1,000 rollouts",
 }
 """Name of a bench (and of its module here) to its one-line summary; each module has ``main(arguments) -> int``."""

@@ -19,8 +19,11 @@ AUDIT_POLICY = {
 }
 
 
-def etcd(binaries: Binaries, directory: Path) -> list[str | Path]:
-    """etcd without syncing to disk: it holds nothing that outlives a test. Both its ends are sockets in the folder."""
+def etcd(binaries: Binaries, directory: Path, *, durable: bool) -> list[str | Path]:
+    """etcd, without syncing to disk unless ``durable``: it holds nothing that outlives a test.
+
+    Both its ends are sockets in the folder.
+    """
     # Its addresses must have a host and a port; it takes both together as a file in its working directory.
     client, peer = f"unix://{_CLIENTS}", "unix://localhost:2380"
     return [
@@ -31,7 +34,7 @@ def etcd(binaries: Binaries, directory: Path) -> list[str | Path]:
         f"--listen-peer-urls={peer}",
         f"--initial-advertise-peer-urls={peer}",
         f"--initial-cluster=default={peer}",
-        "--unsafe-no-fsync",
+        *([] if durable else ["--unsafe-no-fsync"]),
         "--log-level=warn",
     ]
 
