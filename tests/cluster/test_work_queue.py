@@ -1,9 +1,10 @@
 """The work queue against a plain model, and its times row by row."""
 
 import threading
+import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.cluster.fake_clock import FakeClock
@@ -165,6 +166,62 @@ def test_an_add_wakes_a_worker_that_waits() -> None:
     work.add("a")
     worker.join(5)
     assert taken == ["a"]
+
+
+def test_an_add_wakes_one_worker_and_lets_the_others_sleep() -> None:
+    looks, all_wait, done = 0, threading.Event(), threading.Semaphore(0)
+
+    def monotonic() -> float:
+        nonlocal looks
+        looks += 1
+        if looks == 8:
+            all_wait.set()
+        return 0.0
+
+    work: WorkQueue[str] = WorkQueue(monotonic)
+
+    def run() -> None:
+        while (key := work.take()) is not None:
+            work.done(key)
+            done.release()
+
+    workers = [threading.Thread(target=run) for _ in range(8)]
+    for worker in workers:
+        worker.start()
+    assert all_wait.wait(5)
+    for _ in range(20):
+        work.add("a")
+        assert done.acquire(timeout=5)
+    seen = looks
+    work.close()
+    for worker in workers:
+        worker.join(5)
+    assert seen <= 8 + 20 * 4, "one look for the add, one of the worker that it wakes, one as it is done, one for more"
+
+
+@given(st.lists(st.sampled_from([0.0, 0.0, 0.001, 0.002, 0.01]), min_size=1, max_size=30), st.integers(1, 4))
+@settings(max_examples=30, deadline=None)
+def test_nothing_is_left_lying_while_a_worker_sleeps(delays: list[float], count: int) -> None:
+    work: WorkQueue[int] = WorkQueue(time.monotonic)
+    left, over = set(range(len(delays))), threading.Event()
+
+    def run() -> None:
+        while (key := work.take()) is not None:
+            left.discard(key)
+            work.done(key)
+            if not left:
+                over.set()
+
+    workers = [threading.Thread(target=run) for _ in range(count)]
+    for worker in workers:
+        worker.start()
+    for key, delay in enumerate(delays):
+        work.add_after(key, delay)
+    assert over.wait(5)
+    work.close()
+    for worker in workers:
+        worker.join(5)
+        assert not worker.is_alive()
 
 
 class Tally:

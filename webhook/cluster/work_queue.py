@@ -170,7 +170,9 @@ class WorkQueue(Generic[K]):
         self._tally: QueueTally = tally or _Silent()
         self._schedule: Schedule[K] = Schedule()
         self._failures: dict[K, int] = {}
-        self._changed = threading.Condition()
+        lock = threading.RLock()
+        self._changed = threading.Condition(lock)
+        self._at_rest = threading.Condition(lock)
         self._closed = False
 
     def add(self, key: K) -> None:
@@ -220,9 +222,10 @@ class WorkQueue(Generic[K]):
                 taken = self._schedule.take(now)
                 if taken is not None:
                     self._tally.waited(taken[1])
-                    self._tally.depth(self._schedule.depth)
+                    self._tell()
                     return taken[0]
                 if self._closed or (deadline is not None and now >= deadline):
+                    self._tell()
                     return None
                 times = [time for time in (self._schedule.next_time(), deadline) if time is not None]
                 self._changed.wait(max(0.0, min(times) - now) if times else None)
@@ -232,6 +235,8 @@ class WorkQueue(Generic[K]):
         with self._changed:
             self._tally.worked(self._schedule.done(key, self._monotonic()))
             self._tell()
+            if self._is_at_rest():
+                self._at_rest.notify_all()
 
     def close(self) -> None:
         """Take in nothing more; what is due is still handed out, what waits for a time is dropped."""
@@ -243,13 +248,16 @@ class WorkQueue(Generic[K]):
     def drain(self, seconds: float) -> bool:
         """After ``close``: wait until everything due is done; False when that takes longer than ``seconds``."""
         with self._changed:
-            return self._changed.wait_for(
-                lambda: self._schedule.depth == 0 and self._schedule.in_work == 0, timeout=seconds
-            )
+            return self._at_rest.wait_for(self._is_at_rest, timeout=seconds)
 
     def __len__(self) -> int:
         return self._schedule.depth
 
+    def _is_at_rest(self) -> bool:
+        return self._schedule.depth == 0 and self._schedule.in_work == 0
+
     def _tell(self) -> None:
+        """Wake one of those who wait: for what is due, or to look on the next time instead of one who is busy now."""
         self._tally.depth(self._schedule.depth)
-        self._changed.notify_all()
+        if self._schedule.depth or self._schedule.next_time() is not None:
+            self._changed.notify()
