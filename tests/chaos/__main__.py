@@ -9,6 +9,7 @@ from typing import Any
 from tests.chaos.campaign import Campaign, Plan
 from tests.chaos.pair import WAYS
 from tests.chaos.report import Report
+from tests.controlplane.settings import etcd_socket
 from webhook.cli.demo import control_plane
 
 
@@ -68,7 +69,7 @@ def run(kind: str, plan: Plan, folder: Path) -> Report:
             return Campaign(sandbox, plan, folder, sandbox.forget_history).run()
     with control_plane.real(folder) as plane:
         own: Any = plane
-        return Campaign(plane, plan, folder, own.restart_server, own.directory / "etcd.sock").run()
+        return Campaign(plane, plan, folder, own.restart_server, etcd_socket(own.directory)).run()
 
 
 if __name__ == "__main__":

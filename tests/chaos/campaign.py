@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -32,6 +33,10 @@ _QUIET_SECONDS: Final = 2.0
 _OUTAGE_EVERY: Final = 25
 _REIGNS: Final = 5
 """How many reigns a pair has, one after the other."""
+
+
+_DENYING: Final = re.compile(r"\[(SPA00[1-3]|RO00[1-79])\]")
+"""What the webhook tells a controller in a warning, and refuses a person."""
 
 
 @dataclass(frozen=True)
@@ -189,6 +194,7 @@ def refused_and_needless(answered: Sequence[Answered]) -> list[str]:
         what = f"{one.method} {one.path}"
         if one.code in (400, 401, 403, 405, 413, 415, 422):
             found.append(f"{what}: refused with {one.code}: {one.answer.get('message')}: {one.asked}")
+        found += [f"{what}: a rule refuses it: {warning}" for warning in one.warnings if _DENYING.search(warning)]
         asked = (one.asked.get("metadata") or {}).get("resourceVersion")
         if one.method in ("PATCH", "PUT") and one.code == 200:
             idle[one.path] = idle[one.path] + 1 if asked == one.answer["metadata"]["resourceVersion"] else 0

@@ -59,6 +59,8 @@ class History:
             self._threads.append(threading.Thread(target=self._follow, daemon=True))
 
     def __enter__(self) -> "History":
+        if self._etcd is not None and not self._etcd.exists():
+            raise FileNotFoundError(f"no etcd listens at {self._etcd}")
         for thread in self._threads:
             thread.start()
         return self

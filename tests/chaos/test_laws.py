@@ -206,9 +206,10 @@ def test_a_write_that_failed_for_the_webhook_is_told_from_others() -> None:
     assert not is_blocked(Answered("PATCH", "/x", 500, {}, {"message": "etcdserver: leader changed"}))
 
 
-def answered(code: int, asked: str = "7", version: str = "8") -> Answered:
+def answered(code: int, asked: str = "7", version: str = "8", warning: str = "") -> Answered:
     one = {"metadata": {"resourceVersion": version}}
-    return Answered("PATCH", "/apis/x/stagepodautoscalers/y", code, {"metadata": {"resourceVersion": asked}}, one)
+    path, body = "/apis/x/stagepodautoscalers/y", {"metadata": {"resourceVersion": asked}}
+    return Answered("PATCH", path, code, body, one, warnings=(warning,) if warning else ())
 
 
 @pytest.mark.parametrize(
@@ -219,6 +220,10 @@ def answered(code: int, asked: str = "7", version: str = "8") -> Answered:
         pytest.param([answered(200, version="7"), answered(200), answered(200, version="7")], 0, id="not in a row"),
         pytest.param([answered(200, version="7")] * 2, 1, id="needless twice in a row"),
         pytest.param([answered(422)], 1, id="refused by a rule"),
+        pytest.param(
+            [answered(200, warning='299 - "... above the maximum [SPA002]"')], 1, id="let through, with a word"
+        ),
+        pytest.param([answered(200, warning='299 - "... has no effect [SPA005]"')], 0, id="told what it does"),
     ],
 )
 def test_writes_that_a_server_refuses_or_need_not_have(writes: list[Answered], count: int) -> None:
