@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.chaos.alone import Alone
+from tests.chaos.answered import Answered
 from tests.chaos.fence import judge_reigns
 from tests.chaos.fire import Fire
 from tests.chaos.gate import Gate
@@ -20,7 +21,6 @@ from tests.chaos.history import JUDGED, History
 from tests.chaos.laws import Sent, judge
 from tests.chaos.life import BY_TERM
 from tests.chaos.pair import Pair
-from tests.chaos.proxy import Answered
 from tests.chaos.report import Report
 from tests.chaos.scene import Scene
 from tests.chaos.services import Service, make_services

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Final
 
-from tests.chaos.proxy import Answered
+from tests.chaos.answered import Answered
 
 _LEASES: Final = "/leases"
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests.chaos.answered import Answered, Wire
 from tests.chaos.fence import judge_reigns
-from tests.chaos.proxy import Answered, Wire
 
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/stagegate-system/leases/stagegate-loop"
 SPA = "/apis/serving.knative.dev/v1/namespaces/a/stagepodautoscalers/x"

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from tests.chaos.answered import Answered
 from tests.chaos.campaign import is_blocked, refused_and_needless, sent_by
 from tests.chaos.history import Stored, Wire
 from tests.chaos.laws import Sent, broken_laws, judge
-from tests.chaos.proxy import Answered
 from tests.loop.world import entry
 from webhook.api.kinds import REVISION_LABEL, SERVICE_LABEL
 from webhook.cluster.resource import PODS, REVISIONS, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS, Resource
