@@ -1,5 +1,6 @@
 """``stagegate loop``: options, and the lines for what a person has to mend."""
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def test_defaults() -> None:
     assert options.leader_elect
     assert (options.metrics_host, options.metrics_port) == ("127.0.0.1", None)
     assert (options.lease_times.duration, options.lease_times.renew_every, options.lease_times.margin) == (15, 2, 5)
-    assert (options.loop.namespaces, options.loop.concurrency, options.loop.resync) == ((), 4, 600.0)
+    assert (options.loop.namespaces, options.loop.concurrency, options.loop.resync) == ((), 16, 600.0)
     assert options.loop.steps
     assert options.loop.force_delete
 
@@ -73,3 +74,17 @@ def test_every_option_arrives() -> None:
     assert options.loop.settings_namespace == "kn"
     assert (options.leader_elect, options.lease_namespace) == (False, "ops")
     assert (options.metrics_host, options.metrics_port) == ("0.0.0.0", 9090)
+
+
+def test_the_collector_leaves_what_the_caches_hold_alone_and_then_works_as_before() -> None:
+    usual, frozen = gc.get_threshold(), gc.get_freeze_count()
+    settled = loop.spared_collector()
+    try:
+        assert gc.get_threshold() > usual
+        held: list[dict[str, dict[str, str]]] = [{"metadata": {}} for _ in range(1000)]
+        settled()
+        assert gc.get_threshold() == usual
+        assert gc.get_freeze_count() >= frozen + len(held)
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*usual)

@@ -123,7 +123,7 @@ def test_a_failure_is_counted_and_the_next_time_is_the_first_time() -> None:
 
 def test_telling_never_waits() -> None:
     world = World()
-    for number in range(1500):
+    for number in range(10_500):
         world.recorder.record(Happening(HELLO, NORMAL, "R", str(number)))
     assert world.tally == ["dropped"] * 500
 

@@ -1,5 +1,6 @@
 """What the loop answers to probes, by how far it has come."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,10 +13,11 @@ from webhook.loop.caches import RESOURCES
 from webhook.loop.process import LoopProcess, ProcessOptions, absence
 
 
-def process(clock: FakeClock, leader_elect: bool = True) -> LoopProcess:
+def process(clock: FakeClock, leader_elect: bool = True, settled: Callable[[], None] = lambda: None) -> LoopProcess:
     api = FakeApi()
     api.serve(*(resource for resource in RESOURCES if resource is not REVISIONS))
-    return LoopProcess(api, clock, ProcessOptions(leader_elect=leader_elect), end=lambda reason: None, identity="me")
+    options = ProcessOptions(leader_elect=leader_elect)
+    return LoopProcess(api, clock, options, end=lambda reason: None, identity="me", settled=settled)
 
 
 def see(loop: LoopProcess) -> None:
@@ -75,6 +77,15 @@ def test_a_server_that_refuses_us_at_the_start_is_not_asked_again() -> None:
     api.fail = lambda request: Forbidden(request.call, "no")
     with pytest.raises(Forbidden):
         loop._served()
+
+
+def test_it_says_when_its_caches_are_full_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[bool] = []
+    loop = process(FakeClock(), settled=lambda: said.append(loop.loop.caches.ready()))
+    monkeypatch.setattr(loop.loop, "watch", lambda: None)
+    monkeypatch.setattr(loop._stopped, "wait", lambda seconds: see(loop))
+    assert loop._await_caches()
+    assert said == [True]
 
 
 def test_absence_is_told_in_one_line() -> None:

@@ -21,7 +21,8 @@ WARNING: Final = "Warning"
 
 _MAX_MESSAGE: Final = 1024
 _MAX_REMEMBERED: Final = 4096
-_MAX_QUEUED: Final = 1000
+_MAX_QUEUED: Final = 10_000
+"""Some 10 MB: as many as come at once when thousands of rollouts begin."""
 _LOG: Final = logging.getLogger(__name__)
 
 

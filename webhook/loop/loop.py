@@ -33,7 +33,7 @@ class LoopOptions:
     """``namespaces`` empty means all; ``resync`` is in seconds, 0 for never; ``steps`` False only completes SPAs."""
 
     namespaces: tuple[str, ...] = ()
-    concurrency: int = 4
+    concurrency: int = 16
     resync: float = 600.0
     steps: bool = True
     force_delete: bool = True

@@ -54,7 +54,10 @@ class Duty(Protocol):
 
 
 class LoopProcess:
-    """One run of the loop. ``end`` ends the process at once, without a word to anybody, when the lease is lost."""
+    """One run of the loop. ``end`` ends the process at once, without a word to anybody, when the lease is lost.
+
+    ``settled`` is called once, when the caches hold what there is.
+    """
 
     def __init__(
         self,
@@ -63,8 +66,10 @@ class LoopProcess:
         options: ProcessOptions,
         end: Callable[[str], None] | None = None,
         identity: str | None = None,
+        settled: Callable[[], None] = lambda: None,
     ) -> None:
         self._options = options
+        self._settled = settled
         self._stopped = threading.Event()
         self._identity = identity or f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}"
         times = options.lease_times
@@ -190,6 +195,7 @@ class LoopProcess:
             if waited >= self._options.poll and unready != said:
                 _LOG.warning("waiting for: %s", unready)
                 said = unready
+        self._settled()
         _LOG.info("the cluster is seen: %d rollouts", len(self.loop.caches.rollouts.store))
         return True
 
