@@ -50,29 +50,30 @@ class Cluster:
         body = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata, **members}
         return self.client.create(resource, namespace, body)
 
-    def service(self) -> None:
+    def service(self, namespace: str = "default") -> None:
         """Two revisions, four replicas of the first, and a rollout to the second."""
         for name, actual in (("hello-00001", 4), ("hello-00002", 0)):
             labels = {SERVICE_LABEL: "hello", CONFIGURATION_LABEL: "hello", REVISION_LABEL: name}
-            self.create(REVISIONS, name, metadata={"labels": labels}, spec={})
-            self.create(POD_AUTOSCALERS, name, metadata={"labels": labels}, spec={})
-            self.scale(name, actual)
+            self.create(REVISIONS, name, namespace, metadata={"labels": labels}, spec={})
+            self.create(POD_AUTOSCALERS, name, namespace, metadata={"labels": labels}, spec={})
+            self.scale(name, actual, namespace)
         self.create(
             ROLLOUT_ORCHESTRATORS,
             "hello",
+            namespace,
             spec={
                 "initialRevisions": [entry("hello-00001", 100, 1, 10)],
                 "targetRevisions": [entry("hello-00002", 100, 1, 10, latestRevision=True)],
             },
         )
 
-    def scale(self, name: str, actual: int) -> None:
+    def scale(self, name: str, actual: int, namespace: str = "default") -> None:
         status = {"status": {"desiredScale": actual, "actualScale": actual}}
-        self.client.patch(POD_AUTOSCALERS, "default", name, status, "status")
+        self.client.patch(POD_AUTOSCALERS, namespace, name, status, "status")
 
-    def bounds(self, name: str) -> tuple[int | None, int | None]:
+    def bounds(self, name: str, namespace: str = "default") -> tuple[int | None, int | None]:
         try:
-            spec = self.client.get(STAGE_POD_AUTOSCALERS, "default", name).get("spec") or {}
+            spec = self.client.get(STAGE_POD_AUTOSCALERS, namespace, name).get("spec") or {}
         except NotFound:
             return None, None
         return spec.get("stageMinScale"), spec.get("stageMaxScale")
@@ -187,6 +188,23 @@ def test_a_leader_that_was_stopped_stores_nothing_when_it_wakes(cluster: Cluster
             after = cluster.client.get(ROLLOUT_ORCHESTRATORS, "default", "hello")["metadata"]["resourceVersion"]
             assert after == before
             second.signal(signal.SIGCONT)
+
+
+def test_two_that_share_out_the_namespaces_lead_side_by_side_by_leases_of_their_own(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    cluster.create(NAMESPACES, "other", None)
+    for namespace in ("default", "other"):
+        cluster.service(namespace)
+    mine, others = ("--namespaces=default",), ("--namespaces=other", "--lease-namespace=other")
+    with running(tmp_path, cluster.sandbox.kubeconfig, *mine) as first:
+        eventually(lambda: cluster.bounds("hello-00002") == (1, 10), "the first one works")
+        assert cluster.bounds("hello-00002", "other") == (None, None)
+        with running(tmp_path, cluster.sandbox.kubeconfig, *others) as second:
+            eventually(lambda: cluster.bounds("hello-00002", "other") == (1, 10), "the second one works")
+            assert "default/hello" in first.said()
+            assert "other/hello" not in first.said()
+            assert "default/hello" not in second.said()
 
 
 def test_without_crds_it_waits_and_says_so(tmp_path: Path) -> None:
