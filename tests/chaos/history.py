@@ -5,7 +5,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -132,7 +132,8 @@ class History:
                     revision = one.version + 1
                     self._take([one])
                 self.gaps += 1
-            except (OSError, HTTPException):
+            except (OSError, HTTPException, ValueError):
+                # Also for a line that was cut in the middle.
                 self._stopped.wait(0.1)
 
     def _told(self, since: int) -> Iterator[Stored]:
@@ -143,14 +144,15 @@ class History:
         end = _GROUP[:-1] + chr(ord(_GROUP[-1]) + 1)
         asked = {"key": _base64(_GROUP), "range_end": _base64(end), "start_revision": str(since), "prev_kv": True}
         assert self._etcd is not None
-        self._connection = connection = _SocketConnection(self._etcd)
-        connection.request("POST", "/v3/watch", json.dumps({"create_request": asked}))
-        with connection.getresponse() as response:
-            for line in response:
-                result = json.loads(line)["result"]
-                if result.get("canceled"):
-                    return
-                yield from filter(None, map(stored_in, result.get("events") or ()))
+        self._connection = _SocketConnection(self._etcd)
+        with closing(self._connection) as connection:
+            connection.request("POST", "/v3/watch", json.dumps({"create_request": asked}))
+            with connection.getresponse() as response:
+                for line in response:
+                    result = json.loads(line)["result"]
+                    if result.get("canceled"):
+                        return
+                    yield from filter(None, map(stored_in, result.get("events") or ()))
             raise HTTPException("the watch was cut")
 
     def _take(self, many: Iterable[Stored]) -> None:
