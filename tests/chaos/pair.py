@@ -99,6 +99,8 @@ class Pair:
             self._usurp()
             self._await_end(leader)
         elif way == DELETE:
+            # Of a lease that is deleted before it has looked for it a process can know nothing.
+            scene.wait(lambda: "standing by" in standby.said(), "the other one stands by", within=_TAKEOVER_SECONDS)
             self._delete_lease()
             scene.idle(2.0)
         elif way == STANDBY:

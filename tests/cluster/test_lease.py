@@ -167,6 +167,23 @@ def test_a_leader_whose_lease_was_deleted_makes_another_one_at_once_and_leads_on
     assert spec_of(api)["holderIdentity"] == "first"
 
 
+def test_a_leader_whose_lease_was_deleted_and_made_by_another_ends_at_its_next_look(api: FakeApi) -> None:
+    first, second = Candidate(api, "first"), Candidate(api, "second")
+    first.elector.step()
+    delete_lease(api)
+
+    def make(request: Request) -> None:
+        if request.method == "POST":
+            api.fail = lambda request: None
+            assert second.elector.step(), "it never saw a lease"
+
+    api.fail = make
+    assert not first.elector.step(), "it loses the race, and sees who won"
+    with pytest.raises(Ended):
+        first.fence.check()
+    assert second.elector.is_leader
+
+
 def test_a_lease_that_was_deleted_is_free_no_sooner_than_one_that_is_not_renewed(api: FakeApi) -> None:
     first, second = Candidate(api, "first"), Candidate(api, "second")
     first.elector.step()

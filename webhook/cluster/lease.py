@@ -11,10 +11,13 @@ from typing import Any, Final
 from webhook.api.wire import Wire, copy_of
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
-from webhook.cluster.errors import ApiError, Call, Conflict, NotFound, Unreachable
+from webhook.cluster.errors import AlreadyExists, ApiError, Call, Conflict, NotFound, Unreachable
 from webhook.cluster.resource import LEASES
 
 _LOG: Final = logging.getLogger(__name__)
+
+_LOOKS: Final = 3
+"""In a row, while others write the lease."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,21 +210,20 @@ class LeaderElector:
     def step(self) -> bool:
         """One look at the lease, and one write where it is ours or free; answers whether it is ours for sure.
 
-        Where somebody else wrote or deleted the lease that we hold, it is looked at again at once.
+        Where somebody else wrote, deleted or made the lease meanwhile, it is looked at again at once. A process that
+        never saw a lease knows of no holder: it leads as soon as it has made one, and a holder whose lease was deleted
+        in just that moment ends when it looks next.
         """
-        held = self._lease is not None
-        try:
-            return self._step()
-        except (Conflict, NotFound) as problem:
-            self._lease = None
-            if not held:
-                self._say(str(problem))
-                return False
-        except ApiError as problem:
-            self._lease = None
-            self._say(str(problem))
-            return False
-        return self.step()
+        for _ in range(_LOOKS):
+            held = self._lease is not None
+            try:
+                return self._step()
+            except ApiError as problem:
+                self._lease = None
+                if not isinstance(problem, AlreadyExists) and not (held and isinstance(problem, Conflict | NotFound)):
+                    self._say(str(problem))
+                    return False
+        return False
 
     def _step(self) -> bool:
         # The lease counts from before the request: others start to count when they see it, which is later.
