@@ -26,6 +26,7 @@ Wire = dict[str, Any]
 PLACES: Final = ("chaos-a", "chaos-b", "chaos-c")
 BYSTANDER: Final = "bystander-00001"
 PLAIN, DAWDLING, HANGING = "plain", "dawdling", "hanging"
+_UNLIMITED: Final = (2, 0)
 _ANNOTATIONS: Final = "rollout.knative.dev"
 
 
@@ -55,7 +56,10 @@ class Service:
         dawdling = self.nature == DAWDLING
         self.demand = self.chance.randint(3 if dawdling else 1, 5)
         self.ratio = self.chance.choice([10, 34, 50] if dawdling else [10, 34, 50, 100])
-        self.low, self.high = self.chance.choice([(1, 10), (self.demand, self.demand), (0, 8), (2, 0)])
+        self.low, self.high = self.chance.choice([(1, 10), (self.demand, self.demand), (0, 8), _UNLIMITED])
+        if (self.low, self.high) == _UNLIMITED:
+            # No stage can hold down what has no limit of its own, and is needed: such a one waits for its time-out.
+            self.demand = min(self.demand, self.low)
         self.knative = Knative(self.client, self.namespace, self.name, self.demand)
         self.dawdler = Dawdler(self.client, self.namespace, self.name, self.demand, self.chance)
 
