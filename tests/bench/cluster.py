@@ -4,7 +4,7 @@ import re
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -12,13 +12,12 @@ from typing import Any, Final
 from kubernetes import client, config
 
 from tests.bench.pods import Pods
-from tests.chaos.history import History, Stored
+from tests.bench.timed import Timed
 from webhook.api import RolloutOrchestrator
 from webhook.api.conditions import LAST_STAGE_READY, READY, STAGE_SCALE_UP_READY
 from webhook.api.kinds import CONFIGURATION_LABEL, REVISION_LABEL, SERVICE_LABEL
 from webhook.cli.demo.control_plane import ControlPlane, client_of
 from webhook.cli.demo.stack import LOOP, Stack
-from webhook.cluster.client import Client
 from webhook.cluster.resource import (
     POD_AUTOSCALERS,
     REVISIONS,
@@ -40,26 +39,6 @@ _GROUPS: Final = {
     ("events", ""): "events",
 }
 _WRITES: Final = ("POST", "PUT", "PATCH", "APPLY", "DELETE")
-
-
-class Timed(History):
-    """A history that knows when each version was heard of, by the monotonic clock."""
-
-    def __init__(self, client: Client) -> None:
-        super().__init__(client)
-        self._times: dict[tuple[Resource, tuple[str, str]], list[tuple[float, Stored]]] = {}
-
-    def first(self, resource: Resource, name: str, wanted: Callable[[float, Stored], bool]) -> tuple[float, int] | None:
-        """When the first version that is as wanted was heard of, and its number; None if there is none."""
-        versions = self._times.get((resource, (NAMESPACE, name)), [])
-        return next(((at, one.version) for at, one in versions if wanted(at, one)), None)
-
-    def _take(self, many: Iterable[Stored]) -> None:
-        now, some = time.monotonic(), list(many)
-        for one in some:
-            if one.resource is not REVISIONS:
-                self._times.setdefault((one.resource, one.key), []).append((now, one))
-        super()._take(some)
 
 
 class Cluster:
@@ -255,13 +234,13 @@ class Cluster:
         scale = 1 if number == 6 else 0
         fed = self._history.first(
             STAGE_POD_AUTOSCALERS,
-            f"{name}-{number:05}",
+            (NAMESPACE, f"{name}-{number:05}"),
             lambda at, one: at > asked and (one.object.get("status") or {}).get("actualScale") == scale,
         )
         if fed is None:
             return False
         # Two watches: what was stored later may be heard of first.
-        answered = self._history.first(ROLLOUT_ORCHESTRATORS, name, lambda at, one: one.version > fed[1])
+        answered = self._history.first(ROLLOUT_ORCHESTRATORS, (NAMESPACE, name), lambda at, one: one.version > fed[1])
         if answered is None:
             return False
         delays = (fed[0] - asked, answered[0] - fed[0], answered[0] - asked)

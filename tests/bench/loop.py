@@ -2,22 +2,20 @@
 
 import argparse
 import os
-import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
 from tests.bench import plain
 from tests.bench.cluster import Cluster, control_plane_of, wait
-from webhook.cli.demo.process import Process
+from tests.bench.process import running_loop, server_cpu
 from webhook.cli.demo.stack import LOOP
 from webhook.cluster.resource import STAGE_POD_AUTOSCALERS
 
@@ -40,7 +38,6 @@ AT_MOST: Final = {
 MEGABYTES: Final = 150.0
 MEASURED: Final = 1000
 """Rollouts up to which that holds."""
-_TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
 def main(arguments: list[str]) -> int:
@@ -49,7 +46,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--control-plane", choices=("auto", "sandbox", "real"), default="auto")
     parser.add_argument("--rollouts", type=int, default=1000, metavar="N", help="with five SPAs each (%(default)s)")
     parser.add_argument("--moves", type=int, default=100, metavar="N", help="rollouts that go on among them")
-    parser.add_argument("--plain", type=int, default=200, metavar="N", help="rollouts for the plain client; 0: none")
+    parser.add_argument(
+        "--rounds", type=int, default=6, metavar="N", help="beside a plain client, 0: none (%(default)s)"
+    )
     parser.add_argument("--idle", type=float, default=60.0, metavar="S", help="seconds of rest (%(default)s)")
     options = parser.parse_args(arguments)
     print(f"load before: {_load()}")
@@ -58,10 +57,11 @@ def main(arguments: list[str]) -> int:
         cluster = ends.enter_context(control_plane_of(options.control_plane, Path(folder)))
         print(f"API server: {cluster.kind}")
         missed += writes_per_stage(cluster)
+        if options.rounds and cluster.kind == "real":
+            with control_plane_of("real", Path(folder)) as other:
+                beside_plain(cluster, other, options.rounds)
         if options.rollouts:
-            missed += at_scale(
-                ends.enter_context(control_plane_of(options.control_plane, Path(folder))), cluster, options
-            )
+            missed += at_scale(ends.enter_context(control_plane_of(options.control_plane, Path(folder))), options)
     print(f"\nload after: {_load()}")
     print("\n".join(f"missed: {one}" for one in missed) if missed else "every figure was reached")
     return 1 if missed else 0
@@ -103,20 +103,52 @@ def writes_per_stage(cluster: Cluster, services: int = 4) -> list[str]:
     ]
 
 
+# Beside a plain client
+
+
+def beside_plain(cluster: Cluster, other: Cluster, rounds: int, each: int = 40) -> None:
+    """In turns: the loop begins some rollouts, and a client that decides nothing sends the same to another server.
+
+    What else a machine has to do changes from minute to minute, so that only what was measured side by side compares.
+    """
+    ratios, rates = [], []
+    for turn in range(rounds):
+        names = [f"turn-{turn}-{number}" for number in range(each)]
+        for one in (cluster, other):
+            with ThreadPoolExecutor(8) as pool:
+                list(pool.map(one.make_settled, names))
+        plainly = plain_rate(other, names)
+        before = sum(cluster.requests_of(LOOP).values())
+        with running_loop(cluster) as loop:
+            began = time.monotonic()
+            loop.first_reconciles((turn + 1) * each)
+            seconds = time.monotonic() - began
+            rates.append((sum(cluster.requests_of(LOOP).values()) - before) / seconds)
+            ratios.append(rates[-1] / plainly)
+            wait(loop.queue_is_empty, "the loop comes to rest")
+    print(f"\nnew rollouts, {each} at once, in {rounds} turns with a plain client on 16 connections")
+    print(f"  the loop: median {statistics.median(rates):.0f} requests a second", end="")
+    print(f", {statistics.median(ratios):.2f} of the plain client's ({min(ratios):.2f} to {max(ratios):.2f})")
+
+
+def plain_rate(cluster: Cluster, names: list[str]) -> float:
+    """Requests per second of a client that sends what the loop would, as fast as it can."""
+    command = [sys.executable, "-m", "tests.bench.plain", "--kubeconfig", str(cluster.loop_kubeconfig), *names]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return plain.REQUESTS * len(names) / float(done.stdout)
+
+
 # At scale
 
 
-def at_scale(cluster: Cluster, other: Cluster, options: argparse.Namespace) -> list[str]:
-    """Many rollouts, nearly all of them at rest. ``other`` is where a plain client sends the same requests."""
+def at_scale(cluster: Cluster, options: argparse.Namespace) -> list[str]:
+    """Many rollouts, nearly all of them at rest."""
     names = [f"service-{number}" for number in range(options.rollouts)]
-    aside = [f"plain-{number}" for number in range(options.plain)] if cluster.kind == "real" else []
     began = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(cluster.make_settled, names))
-        list(pool.map(other.make_settled, aside))
     print(f"\n{len(names)} rollouts with {5 * len(names)} SPAs, made in {time.monotonic() - began:.0f} s")
 
-    rates = [plain_rate(other, aside[: len(aside) // 2])]
     servers = server_cpu()
     with running_loop(cluster) as loop:
         first = loop.first_reconciles(len(names))
@@ -126,11 +158,6 @@ def at_scale(cluster: Cluster, other: Cluster, options: argparse.Namespace) -> l
         print(f"    {count} requests, {count / first:.0f} a second; CPU per request: {_per(cpu, count)} here", end="")
         print("".join(f", {_per(seconds, count)} {name}" for name, seconds in spent.items()))
         wait(loop.queue_is_empty, "the loop comes to rest", 600.0, pause=0.25)
-    rates.append(plain_rate(other, aside[len(aside) // 2 :]))
-    if aside:
-        told = " and ".join(f"{rate:.0f}" for rate in rates)
-        seconds = count * statistics.mean(1 / rate for rate in rates)
-        print(f"    a plain client, before and after: {told} of the same requests a second; all: {seconds:.1f} s")
     with running_loop(cluster) as loop:
         again = loop.first_reconciles(len(names))
         print(
@@ -164,27 +191,6 @@ def at_scale(cluster: Cluster, other: Cluster, options: argparse.Namespace) -> l
     return missed
 
 
-def plain_rate(cluster: Cluster, names: list[str]) -> float:
-    """Requests per second of a client that sends what the loop would, as fast as it can; 0 without names."""
-    if not names:
-        return 0.0
-    command = [sys.executable, "-m", "tests.bench.plain", "--kubeconfig", str(cluster.loop_kubeconfig), *names]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    return plain.REQUESTS * len(names) / float(done.stdout)
-
-
-def server_cpu() -> dict[str, float]:
-    """Seconds of CPU so far by program, of the control planes that this process has started."""
-    found = {"kube-apiserver": 0.0, "etcd": 0.0}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            name, _, rest = stat.read_text().partition("(")[2].rpartition(")")
-            fields = rest.split()
-            if name in found and int(fields[1]) == os.getpid():
-                found[name] += (int(fields[11]) + int(fields[12])) / _TICKS
-    return found
-
-
 def _per(seconds: float, count: int) -> str:
     return f"{seconds / count * 1000:.2f} ms"
 
@@ -193,68 +199,6 @@ def _spread(seconds: list[float]) -> str:
     ordered = sorted(seconds)
     p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
     return f"median {statistics.median(ordered) * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms ({len(ordered)} times)"
-
-
-# The process
-
-
-class LoopUnderTest:
-    """The loop as a process, looked at from outside."""
-
-    def __init__(self, cluster: Cluster, process: Process, port: int, began: float) -> None:
-        self._cluster, self._process, self._port, self._began = cluster, process, port, began
-
-    def first_reconciles(self, count: int) -> float:
-        """Seconds since the start after which so many rollouts have been looked at."""
-        wait(
-            lambda: self._reconciles() >= count and self.queue_is_empty(), "everything is looked at", 900.0, pause=0.25
-        )
-        return time.monotonic() - self._began
-
-    def queue_is_empty(self) -> bool:
-        return self._metric("stagegate_loop_queue_depth") == 0.0
-
-    def cpu(self) -> float:
-        """Seconds of CPU so far."""
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
-
-    def megabytes(self) -> float:
-        return self._status("VmRSS")
-
-    def peak_megabytes(self) -> float:
-        return self._status("VmHWM")
-
-    def _status(self, key: str) -> float:
-        text = Path(f"/proc/{self._process.pid}/status").read_text()
-        found = re.search(rf"^{key}:\s+(\d+) kB", text, re.MULTILINE)
-        return int(found.group(1)) / 1024 if found else 0.0
-
-    def _reconciles(self) -> float:
-        return self._metric('stagegate_loop_reconciles_total{kind="rollout"')
-
-    def _metric(self, start: str) -> float:
-        page = self._cluster.page(self._port)
-        return sum(float(line.rpartition(" ")[2]) for line in page.splitlines() if line.startswith(start))
-
-
-@contextmanager
-def running_loop(cluster: Cluster) -> Iterator[LoopUnderTest]:
-    """The loop under its own account, with leader election as in a cluster."""
-    log = cluster.folder / f"loop-{time.monotonic_ns()}.log"
-    arguments = ["loop", "--kubeconfig", str(cluster.loop_kubeconfig), "--metrics-host", "127.0.0.1"]
-    arguments += ["--metrics-port", "0"]
-    process = Process(arguments, log)
-    try:
-        began = time.monotonic()
-        wait(lambda: "pages at" in log.read_text(), "the loop starts")
-        found = re.search(r"pages at http://127\.0\.0\.1:(\d+)/", log.read_text())
-        assert found is not None
-        loop = LoopUnderTest(cluster, process, int(found.group(1)), began)
-        wait(lambda: "working" in log.read_text(), "the loop leads", 600.0)
-        yield loop
-    finally:
-        process.stop(20.0)
 
 
 def _load() -> str:
