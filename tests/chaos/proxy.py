@@ -93,8 +93,9 @@ class Proxy:
 
     @staticmethod
     def shut(connection: socket.socket) -> None:
+        # That of a TLS socket forgets the keys first: a thread that reads from it would take ciphertext for a request.
         with suppress(OSError):
-            connection.shutdown(socket.SHUT_RDWR)
+            socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
     def streams(self, answer: Any, who: str, *, on: bool) -> None:
         with self._lock:
