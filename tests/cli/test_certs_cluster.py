@@ -17,6 +17,7 @@ from certs.pair import prove, read_certificate
 from tests.certs.tls_server import serving
 from tests.cluster.fake_api import FakeApi, status_error
 from tests.server.test_registration import configuration
+from webhook.api.wire import Wire
 from webhook.cli import certs_cluster, main
 from webhook.cli.demo.control_plane import client_of
 from webhook.cluster.client import Client
@@ -203,6 +204,26 @@ def test_status_of_a_former_install_says_where_the_key_is_and_will_be(
         "the leading loop moves it to Secret ours/certs-authority"
     )
     assert lines[2].endswith(", signs")
+
+
+def test_rotate_ca_makes_one_authority_though_somebody_else_wrote_between_its_two_writes(
+    store: SecretStore, client: Client, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.write(GOOD, "")
+    put = SecretStore._put
+    written: list[str] = []
+
+    def raced(self: SecretStore, name: str, data: Wire, version: str) -> None:
+        if name == "certs" and name not in written:
+            client.patch(SECRETS, "ours", name, {"metadata": {"annotations": {"written": "in between"}}})
+        written.append(name)
+        put(self, name, data, version)
+
+    monkeypatch.setattr(SecretStore, "_put", raced)
+    assert run("rotate", "--ca") == 0
+    assert written == ["certs-authority", "certs", "certs"]
+    assert len(read_bundle(store.read()[0].ca_certificates)) == 2
+    assert store.look().in_order
 
 
 def test_rotate_of_a_former_install_keeps_the_authority_and_moves_its_key(

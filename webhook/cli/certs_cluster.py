@@ -105,16 +105,20 @@ def _leader(client: "Client", namespace: str) -> str:
 
 
 def _rotate(store: "SecretStore", arguments: argparse.Namespace, now: datetime) -> int:
+    from certs.contents import signing_authority
     from certs.errors import StoreConflict
 
+    first = signing_authority(store.look().contents)
     for last in (False,) * (_TRIES - 1) + (True,):
         kept = store.look()
         if kept.served is None:
             raise CommandError(
                 f"{store.place} does not exist; it is made by: stagegate loop --cert-secret {arguments.secret}", MISSING
             )
+        # A write may have been stored by half when somebody else came first: one new authority is enough.
+        is_done = arguments.ca and signing_authority(kept.contents) != first
         try:
-            store.write(rotated(kept.contents, now, ca=arguments.ca), kept.version)
+            store.write(kept.contents if is_done else rotated(kept.contents, now, ca=arguments.ca), kept.version)
             break
         except StoreConflict:
             if last:
