@@ -118,12 +118,10 @@ def beside_plain(cluster: Cluster, other: Cluster, rounds: int, each: int = 40) 
             with ThreadPoolExecutor(8) as pool:
                 list(pool.map(one.make_settled, names))
         plainly = plain_rate(other, names)
-        before = sum(cluster.requests_of(LOOP).values())
         with running_loop(cluster) as loop:
             began = time.monotonic()
             loop.first_reconciles((turn + 1) * each)
-            seconds = time.monotonic() - began
-            rates.append((sum(cluster.requests_of(LOOP).values()) - before) / seconds)
+            rates.append(loop.requests() / (time.monotonic() - began))
             ratios.append(rates[-1] / plainly)
             wait(loop.queue_is_empty, "the loop comes to rest")
     print(f"\nnew rollouts, {each} at once, in {rounds} turns with a plain client on 16 connections")
@@ -152,7 +150,7 @@ def at_scale(cluster: Cluster, options: argparse.Namespace) -> list[str]:
     servers = server_cpu()
     with running_loop(cluster) as loop:
         first = loop.first_reconciles(len(names))
-        count, cpu, load = sum(cluster.requests_of(LOOP).values()), loop.cpu(), _load()
+        count, cpu, load = loop.requests(), loop.cpu(), _load()
         spent = {name: seconds - servers[name] for name, seconds in server_cpu().items()}
         print(f"  first start, everything to be written: all reconciled once after {first:.1f} s at a load of {load}")
         print(f"    {count} requests, {count / first:.0f} a second; CPU per request: {_per(cpu, count)} here", end="")
