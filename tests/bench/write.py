@@ -18,14 +18,14 @@ from typing import Any, Final
 
 from tests.controlplane import ControlPlane, Unavailable
 from tests.controlplane.session import Answer, Session
-from tests.e2e.cluster import API, ROS, SPAS, Namespace, eventually, rollout, spa
+from tests.e2e.cluster import API, REGISTRATION, ROS, SPAS, Namespace, create_namespace, eventually, rollout, spa
 from webhook.cli.demo.stack import Stack
 
 Wire = dict[str, Any]
 Send = Callable[[Session, Namespace, int], Answer]
 
 JUDGED: Final = Namespace("default")
-SPARED: Final = Namespace("stagegate-system")
+SPARED: Final = Namespace("spared")
 """A namespace whose writes no webhook sees. CRDs and policies judge in both."""
 AT_MOST: Final = 0.25
 """The share that may be added to a write, at the median."""
@@ -97,6 +97,7 @@ def main(arguments: list[str]) -> int:
         stack = ends.enter_context(Stack(plane, Path(folder)))
         stack.install()
         stack.start_webhook(("--log-level", "warning"))
+        _spare(plane.admin)
         session = ends.enter_context(plane.session("jane"))
         writes = _kinds(_prepare(session))
         for write in writes:
@@ -112,6 +113,18 @@ def main(arguments: list[str]) -> int:
     missed = [line for write in writes for line in write.missed()]
     print("\n".join(missed) if missed else "every figure was reached")
     return 1 if missed else 0
+
+
+def _spare(admin: Session) -> None:
+    """Have neither webhook called for what is written in the spared namespace."""
+    create_namespace(admin, SPARED.name, {})
+    there = "/webhooks/0/namespaceSelector/matchExpressions/0/values/-"
+    for path in (
+        "mutatingwebhookconfigurations/mutate.stagegate.dev",
+        "validatingwebhookconfigurations/validate.stagegate.dev",
+    ):
+        patch = [{"op": "add", "path": there, "value": SPARED.name}]
+        _must(admin.patch(f"{REGISTRATION}/{path}", patch, "json-patch+json"), HTTPStatus.OK)
 
 
 def _prepare(session: Session) -> Wire:
