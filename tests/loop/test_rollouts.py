@@ -165,6 +165,32 @@ def test_a_stage_that_was_stored_before_the_loop_died_is_not_planned_again(moved
     carry(world, demand=10)
 
 
+def test_targets_that_are_taken_back_while_the_loop_is_dead_lead_back() -> None:
+    world = two_revisions(World())
+    carry(world)
+    world.revision("hello-00003")
+    world.scale("hello-00003", 0)
+
+    def die_after_the_stage(request: Request) -> ApiError | None:
+        is_stored = "hello-00003" in world.stage()
+        return Unavailable(request.call, "killed") if request.method != "GET" and is_stored else None
+
+    world.api.fail = die_after_the_stage
+    world.edit(targetRevisions=[entry("hello-00003", 100, 1, 10, latestRevision=True)])
+    world.observe()
+    while world.loop.workers.step():
+        pass
+    assert "hello-00003" in world.stage(), "stored, and not on record"
+    world.edit(targetRevisions=[entry("hello-00002", 100, 1, 10, latestRevision=True)])
+    world.api.fail = lambda request: None
+    world.start()
+    world.settle()
+    assert "hello-00003" not in world.stage()
+    carry(world)
+    assert world.stage()["hello-00002"][0] == 100
+    assert world.condition("Ready") == ("True", "")
+
+
 # Writes and what can go wrong with them
 
 

@@ -64,6 +64,30 @@ def test_rows(targets: list[Any], stage: list[Any], record: list[Any] | str | No
     assert has_new_targets(ro(targets, stage, record)) is new
 
 
+@pytest.mark.parametrize(
+    ("targets", "stage", "generation", "new"),
+    [
+        ([A], TO_B, 2, True),
+        ([A], TO_B, 1, False),
+        ([B], TO_B, 2, False),
+        ([A], [], 2, False),
+        (SPLIT, TO_B, 2, False),
+    ],
+    ids=[
+        "a stage for others was stored, its record was not, and these were stated again",
+        "the stage was looked at with these targets: somebody else planned it",
+        "on its way",
+        "no stage: it is planned anyway",
+        "several: the stage is set to them anyway",
+    ],
+)
+def test_the_targets_on_record_stated_again(targets: list[Any], stage: list[Any], generation: int, new: bool) -> None:
+    status = {"annotations": {PLANNED_TARGETS: ro(targets, stage, targets).status.annotations[PLANNED_TARGETS]}}
+    spec = {"targetRevisions": targets, "stageTargetRevisions": stage}
+    one = {"metadata": {"generation": generation}, "spec": spec, "status": {**status, "observedGeneration": 1}}
+    assert has_new_targets(RolloutOrchestrator.from_dict(one)) is new
+
+
 def test_a_target_without_percent_cannot_be_compared() -> None:
     with pytest.raises(InvalidRollout, match=r"spec\.targetRevisions\[0\]\.percent"):
         has_new_targets(ro([entry("b")], TO_B, [B]))

@@ -36,7 +36,9 @@ def has_new_targets(ro: RolloutOrchestrator) -> bool:
     if recorded is None and not stage:
         return False
     if recorded is not None and not targets_differ(ro.spec.target_revisions, recorded):
-        return False
+        # A stage for other targets was stored, but not its record; and then these were stated again.
+        is_overtaken = len(ro.spec.target_revisions) == 1 and ro.metadata.generation != ro.status.observed_generation
+        return is_overtaken and bool(stage) and not _leads_to(stage, ro.spec.target_revisions)
     return not stage or not _leads_to(stage, ro.spec.target_revisions)
 
 
