@@ -1,5 +1,6 @@
 """Measurements: ratios of contenders that run side by side on this machine, in one run."""
 
+import os
 from typing import Final
 
 BENCHES: Final = {
@@ -8,3 +9,8 @@ BENCHES: Final = {
     "loop": "what the companion loop costs an API server and a machine, at 1,000 rollouts",
 }
 """Name of a bench (and of its module here) to its one-line summary; each module has ``main(arguments) -> int``."""
+
+
+def machine_load() -> str:
+    """How busy the machine was over the last 1, 5 and 15 minutes: to be printed beside every figure."""
+    return " ".join(f"{value:.2f}" for value in os.getloadavg())

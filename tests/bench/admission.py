@@ -13,7 +13,7 @@ from typing import Final
 from certs.directory import DirectoryStore
 from certs.renewal import renew
 from certs.rotation import Terms
-from tests.bench import bare_app, flask_app
+from tests.bench import bare_app, flask_app, machine_load
 from tests.bench.contender import Contender, Unavailable, function, knative, kopf, ours, started
 from tests.bench.load import Result, http_call, press
 from tests.server.reviews import review, spa
@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> int:
         print("two cores are needed: one for the server, one for the client")
         return 2
     os.sched_setaffinity(0, {CLIENT_CORE})
-    print(f"load before: {_load()}; server on core {SERVER_CORE}, client on core {CLIENT_CORE}")
+    print(f"load before: {machine_load()}; server on core {SERVER_CORE}, client on core {CLIENT_CORE}")
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         certificates = Path(folder)
         renew(DirectoryStore(certificates), ["localhost", "127.0.0.1"], datetime.now(UTC), Terms())
@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> int:
             results = _measure(path, contenders, running, options)
             _print_table(path, results)
             missed += _missed(path, results)
-    print(f"\nload after: {_load()}")
+    print(f"\nload after: {machine_load()}")
     print("\n".join(missed) if missed else "every figure was reached")
     return 1 if missed else 0
 
@@ -135,7 +135,3 @@ def _missed(path: str, results: dict[str, list[Result]]) -> list[str]:
 
 def _rates(result: Result) -> tuple[float, float]:
     return result.rate, result.rate_per_core
-
-
-def _load() -> str:
-    return " ".join(f"{value:.2f}" for value in os.getloadavg())

@@ -1,7 +1,6 @@
 """What the companion loop costs: API writes per stage, start, memory, idle requests, reaction; on a real API server."""
 
 import argparse
-import os
 import statistics
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
-from tests.bench import plain
+from tests.bench import machine_load, plain
 from tests.bench.cluster import Cluster, control_plane_of, wait
 from tests.bench.process import running_loop, server_cpu
 from webhook.cli.demo.stack import LOOP
@@ -51,7 +50,7 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--idle", type=float, default=60.0, metavar="S", help="seconds of rest (%(default)s)")
     options = parser.parse_args(arguments)
-    print(f"load before: {_load()}")
+    print(f"load before: {machine_load()}")
     missed: list[str] = []
     with tempfile.TemporaryDirectory(prefix="stagegate-bench-") as folder, ExitStack() as ends:
         cluster = ends.enter_context(control_plane_of(options.control_plane, Path(folder)))
@@ -62,7 +61,7 @@ def main(arguments: list[str]) -> int:
                 beside_plain(cluster, other, options.rounds)
         if options.rollouts:
             missed += at_scale(ends.enter_context(control_plane_of(options.control_plane, Path(folder))), options)
-    print(f"\nload after: {_load()}")
+    print(f"\nload after: {machine_load()}")
     print("\n".join(f"missed: {one}" for one in missed) if missed else "every figure was reached")
     return 1 if missed else 0
 
@@ -150,7 +149,7 @@ def at_scale(cluster: Cluster, options: argparse.Namespace) -> list[str]:
     servers = server_cpu()
     with running_loop(cluster) as loop:
         first = loop.first_reconciles(len(names))
-        count, cpu, load = loop.requests(), loop.cpu(), _load()
+        count, cpu, load = loop.requests(), loop.cpu(), machine_load()
         spent = {name: seconds - servers[name] for name, seconds in server_cpu().items()}
         print(f"  first start, everything to be written: all reconciled once after {first:.1f} s at a load of {load}")
         print(f"    {count} requests, {count / first:.0f} a second; CPU per request: {_per(cpu, count)} here", end="")
@@ -197,7 +196,3 @@ def _spread(seconds: list[float]) -> str:
     ordered = sorted(seconds)
     p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
     return f"median {statistics.median(ordered) * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms ({len(ordered)} times)"
-
-
-def _load() -> str:
-    return " ".join(f"{value:.2f}" for value in os.getloadavg())

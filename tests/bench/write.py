@@ -1,7 +1,6 @@
 """What the webhook adds to a write through a real API server: with and without it in turns, and the calls it causes."""
 
 import argparse
-import os
 import re
 import ssl
 import statistics
@@ -16,6 +15,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
+from tests.bench import machine_load
 from tests.controlplane import ControlPlane, Unavailable
 from tests.controlplane.session import Answer, Session
 from tests.e2e.cluster import API, REGISTRATION, ROS, SPAS, Namespace, create_namespace, eventually, rollout, spa
@@ -85,7 +85,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--no-fsync", action="store_true", help="an etcd that does not wait for the disk")
     options = parser.parse_args(arguments)
     disk = "etcd does not wait" if options.no_fsync else "etcd waits"
-    print(f"load before: {_load()}; {options.writes} writes of each kind, one by one; {disk} for the disk")
+    print(f"load before: {machine_load()}; {options.writes} writes of each kind, one by one; {disk} for the disk")
     with tempfile.TemporaryDirectory(prefix="stagegate-bench-") as folder, ExitStack() as ends:
         try:
             plane = ends.enter_context(
@@ -109,7 +109,7 @@ def main(arguments: list[str]) -> int:
         judged, spared = (seconds * 1000 for seconds in write.medians)
         calls = f"{write.per_write('mutate'):.2f} {write.per_write('validate'):.2f}"
         print(f"  {write.name:34} {judged:5.2f} ms {spared:5.2f} ms {write.added:6.0%}   {calls}")
-    print(f"load after: {_load()}")
+    print(f"load after: {machine_load()}")
     missed = [line for write in writes for line in write.missed()]
     print("\n".join(missed) if missed else "every figure was reached")
     return 1 if missed else 0
@@ -196,7 +196,7 @@ def _measure(write: Write, session: Session, url: str, options: argparse.Namespa
             began = time.perf_counter()
             answer = write.send(session, namespace, number)
             seconds = time.perf_counter() - began
-            _must(answer, HTTPStatus.OK if answer.status == HTTPStatus.OK else HTTPStatus.CREATED)
+            _must(answer, HTTPStatus.OK, HTTPStatus.CREATED)
             if number >= _WARM_UP:
                 write.seconds[namespace].append(seconds)
             if write.undo:
@@ -218,10 +218,6 @@ def _calls(url: str) -> Counter[str]:
         return found
 
 
-def _must(answer: Answer, status: HTTPStatus) -> None:
-    if answer.status != status:
+def _must(answer: Answer, *statuses: HTTPStatus) -> None:
+    if answer.status not in statuses:
         raise SystemExit(f"the API server answered {answer.status}: {answer.message}")
-
-
-def _load() -> str:
-    return " ".join(f"{value:.2f}" for value in os.getloadavg())

@@ -108,9 +108,9 @@ def _rotate(store: "SecretStore", arguments: argparse.Namespace, now: datetime) 
     from certs.contents import signing_authority
     from certs.errors import StoreConflict
 
-    first = signing_authority(store.look().contents)
+    kept = store.look()
+    first = signing_authority(kept.contents)
     for last in (False,) * (_TRIES - 1) + (True,):
-        kept = store.look()
         if kept.served is None:
             raise CommandError(
                 f"{store.place} does not exist; it is made by: stagegate loop --cert-secret {arguments.secret}", MISSING
@@ -123,6 +123,7 @@ def _rotate(store: "SecretStore", arguments: argparse.Namespace, now: datetime) 
         except StoreConflict:
             if last:
                 raise
+            kept = store.look()
     if arguments.ca:
         print(
             f"{store.place}: new authority beside the old one; the leading loop publishes it, makes a leaf of it,\n"
