@@ -11,22 +11,21 @@ from pathlib import Path
 
 from tests.vectors.catalogue import stem_of
 from tests.vectors.ceilings import committed_ceilings
-from tests.vectors.runner import Tally, UnreadableVectors, ceiling_breaches, tally_files
-
-DEFAULT_DIRECTORY = Path(__file__).parents[2] / ".." / "shared" / "vectors"
+from tests.vectors.rows import RECORDED, UnreadableVectors, files_in, name_of
+from tests.vectors.runner import Tally, ceiling_breaches, tally_files
 
 EXIT_WRONG, EXIT_USAGE, EXIT_MISSING = 1, 2, 3
 
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.vectors", description=__doc__)
-    parser.add_argument("directory", nargs="?", type=Path, default=DEFAULT_DIRECTORY, metavar="DIR")
+    parser.add_argument("directory", nargs="?", type=Path, default=RECORDED, metavar="DIR")
     directory: Path = parser.parse_args(arguments).directory
     if not directory.is_dir():
         print(f"{directory}: no such directory; name the one that holds the vectors", file=sys.stderr)
         return EXIT_MISSING
-    paths = sorted(directory.glob("*.jsonl"))
-    unknown = [path for path in paths if stem_of(path.stem) is None]
+    paths = files_in(directory)
+    unknown = [path for path in paths if stem_of(name_of(path)) is None]
     known = [path for path in paths if path not in unknown]
     try:
         tallies = run(known)
@@ -39,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     for path in unknown:
         print(f"{path}: no suite of that name", file=sys.stderr)
     if not paths:
-        print(f"{directory}: no vectors (*.jsonl) in it", file=sys.stderr)
+        print(f"{directory}: no vectors (*.jsonl, *.jsonl.xz) in it", file=sys.stderr)
     if breaches or any(tally.wrong for tally in tallies):
         return EXIT_WRONG
     return EXIT_USAGE if unknown or not paths else 0

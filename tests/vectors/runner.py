@@ -1,6 +1,5 @@
 """Running whole files of vectors, on as many processes as there are processors."""
 
-import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,14 +11,11 @@ from typing import Any
 from tests.vectors.catalogue import stem_of, suites
 from tests.vectors.ceilings import Ceilings, breaches
 from tests.vectors.judgement import judge
+from tests.vectors.rows import UnreadableVectors, name_of, read_rows
 from tests.vectors.suite import Suite
 
 _ROWS_AT_A_TIME = 50
 _STORIES_SHOWN = 3
-
-
-class UnreadableVectors(ValueError):
-    """A file of vectors that cannot be read; the message names the file and the line."""
 
 
 @dataclass
@@ -72,28 +68,12 @@ def tally(name: str, suite: Suite, rows: Iterable[Mapping[str, Any]]) -> Tally:
     return result
 
 
-def read_rows(path: Path) -> list[Mapping[str, Any]]:
-    """The rows of a file. Raises UnreadableVectors."""
-    rows: list[Mapping[str, Any]] = []
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise UnreadableVectors(f"{path}:{number}: not JSON: {error}") from None
-        if not isinstance(row, dict) or not {"id", "input", "expected"} <= row.keys():
-            raise UnreadableVectors(f"{path}:{number}: a row has an id, an input and an expected")
-        rows.append(row)
-    return rows
-
-
 def tally_file(path: Path) -> Tally:
     """Judge a file in this process. Raises UnreadableVectors, also when no suite knows the file."""
-    stem = stem_of(path.stem)
+    stem = stem_of(name_of(path))
     if stem is None:
         raise UnreadableVectors(f"{path.name}: no suite of that name")
-    return tally(path.stem, suites()[stem], read_rows(path))
+    return tally(name_of(path), suites()[stem], read_rows(path))
 
 
 def tally_files(paths: Sequence[Path]) -> Iterator[Tally]:
@@ -101,11 +81,13 @@ def tally_files(paths: Sequence[Path]) -> Iterator[Tally]:
     with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
         pending = []
         for path in paths:
-            rows, stem = read_rows(path), stem_of(path.stem)
+            rows, stem = read_rows(path), stem_of(name_of(path))
             if stem is None:
                 raise UnreadableVectors(f"{path.name}: no suite of that name")
             parts = [rows[i : i + _ROWS_AT_A_TIME] for i in range(0, len(rows), _ROWS_AT_A_TIME)]
-            pending.append((path.stem, stem, [pool.submit(_tally_part, path.stem, stem, part) for part in parts]))
+            pending.append(
+                (name_of(path), stem, [pool.submit(_tally_part, name_of(path), stem, part) for part in parts])
+            )
         for name, stem, futures in pending:
             whole = Tally(name, stem)
             for future in futures:

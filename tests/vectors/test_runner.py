@@ -1,7 +1,9 @@
 """The runner finds what is wrong, refuses what is falsely called deliberate, and tells it by its exit code."""
 
 import json
+import lzma
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,9 @@ from tests.vectors.catalogue import suites
 from tests.vectors.ceilings import breaches, limit
 from tests.vectors.comparison import ABSENT, differences
 from tests.vectors.judgement import judge
+from tests.vectors.rows import recorded_rows
 from tests.vectors.runner import tally
 from tests.vectors.suite import Difference, Suite
-
-SAMPLES = Path(__file__).parent / "samples"
 
 DOUBLED = Difference(
     name="doubled",
@@ -33,10 +34,10 @@ def row(number: int, expected: Any = None) -> dict[str, Any]:
 
 
 def sample(stem: str, count: int, deliberate: str | None = None) -> list[dict[str, Any]]:
-    """The first rows of a sample: those that count for a difference, or those that are the same."""
-    rows = [json.loads(line) for line in (SAMPLES / f"{stem}.jsonl").read_text().splitlines()]
+    """The first recorded rows that count for a difference, or that are the same."""
     wanted = (deliberate,) if deliberate else ()
-    return [row for row in rows if judge(suites()[stem], row).deliberate == wanted][:count]
+    fitting = (dict(row) for row in recorded_rows(stem) if judge(suites()[stem], row).deliberate == wanted)
+    return list(islice(fitting, count))
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -169,6 +170,22 @@ def test_exit_2_when_a_row_cannot_be_read(text: str, tmp_path: Path, capsys: pyt
     (tmp_path / "scale_bounds.jsonl").write_text(f"\n{text}\n")
     assert main([str(tmp_path)]) == EXIT_USAGE
     assert "scale_bounds.jsonl:2: " in capsys.readouterr().err
+
+
+def test_a_compressed_file_is_read_like_a_plain_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path / "plain.jsonl", sample("scale_bounds", 5))
+    packed = lzma.compress((tmp_path / "plain.jsonl").read_bytes())
+    (tmp_path / "plain.jsonl").unlink()
+    (tmp_path / "scale_bounds.jsonl.xz").write_bytes(packed)
+    assert main([str(tmp_path)]) == 0
+    assert capsys.readouterr().out == "scale_bounds: 5 same, 0 deliberate (by difference: none), 0 wrong\n"
+
+
+def test_exit_2_when_a_compressed_file_is_cut_short(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    packed = lzma.compress(json.dumps(sample("scale_bounds", 1)[0]).encode())
+    (tmp_path / "scale_bounds.jsonl.xz").write_bytes(packed[:-8])
+    assert main([str(tmp_path)]) == EXIT_USAGE
+    assert "scale_bounds.jsonl.xz: " in capsys.readouterr().err
 
 
 def test_exit_2_when_there_are_no_vectors(tmp_path: Path) -> None:

@@ -1,12 +1,11 @@
 """The models of upstream's planning and of its whole rollouts give what was recorded, row by row."""
 
-import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from tests.vectors.rows import recorded_rows
 from tests.vectors.upstream_planning import plan
 from tests.vectors.upstream_shift import shift
 from tests.vectors.upstream_targets import update
@@ -14,12 +13,6 @@ from tests.vectors.upstream_trace import UpstreamTrace
 from tests.vectors.upstream_traffic import traffic
 
 Json = Any
-
-SAMPLES = Path(__file__).parent / "samples"
-
-
-def rows(stem: str) -> Iterator[dict[str, Json]]:
-    return map(json.loads, (SAMPLES / f"{stem}.jsonl").read_text().splitlines())
 
 
 @pytest.mark.parametrize(
@@ -32,11 +25,11 @@ def rows(stem: str) -> Iterator[dict[str, Json]]:
     ],
 )
 def test_a_model_without_differences_is_upstream(stem: str, model: Callable[[Json], Json]) -> None:
-    for row in rows(stem):
+    for row in recorded_rows(stem):
         assert model(row["input"]) == row["expected"], row["id"]
 
 
 def test_the_model_of_new_targets_is_upstream() -> None:
-    for row in rows("initial_final_targets"):
+    for row in recorded_rows("initial_final_targets"):
         final = row["expected"]["finalTargetRevision"]
         assert update(row["input"], final) == row["expected"]["update"], row["id"]
