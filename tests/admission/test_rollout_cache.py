@@ -163,3 +163,9 @@ def test_namespaces_choose_their_enforcement(cache: RolloutCache) -> None:
     cache.put_namespace("default", {"stagegate.dev/enforce": "warn"})
     cache.remove_namespace("default")
     assert cache.enforcement("default") is None
+
+
+def test_a_list_beyond_the_bound_of_the_crd_is_not_held() -> None:
+    held = rollout_from(stored_ro(initialRevisions=A, targetRevisions=[entry(f"r-{n}", 0) for n in range(201)]))
+    assert held is not None
+    assert list(held.entries) == ["hello-00001"]

@@ -34,18 +34,33 @@ def judge(review: Mapping[str, Any], path: str, lookup: Lookup, settings: Settin
     request = read_request(review, read_path(path))
     path, uid, operation, kind, foreign, namespace, username, obj, old_obj = request
     if not kind:
-        return Verdict(uid, True, path, operation, skipped=foreign)
+        return Verdict(uid=uid, allowed=True, path=path, operation=operation, skipped=foreign)
     try:
         metadata = read_metadata(obj)
         old = read_metadata(old_obj) if operation == "UPDATE" and old_obj is not None else None
     except MalformedObject as malformed:
-        return Verdict(uid, False, path, operation, kind, namespace, malformed=str(malformed))
+        return Verdict(
+            uid=uid,
+            allowed=False,
+            path=path,
+            operation=operation,
+            kind=kind,
+            namespace=namespace,
+            malformed=str(malformed),
+        )
     namespace, name = namespace or metadata.namespace, metadata.name
-    if metadata.is_deleting:
-        return Verdict(uid, True, path, operation, kind, namespace, name, skipped="the object is being deleted")
-    if old is not None and _is_unchanged(request, metadata, old):
-        skipped = "neither spec, labels nor owner references change"
-        return Verdict(uid, True, path, operation, kind, namespace, name, skipped=skipped)
+    skipped = _reason_to_skip(request, metadata, old)
+    if skipped:
+        return Verdict(
+            uid=uid,
+            allowed=True,
+            path=path,
+            operation=operation,
+            kind=kind,
+            namespace=namespace,
+            name=name,
+            skipped=skipped,
+        )
     is_person = username not in settings.controllers
     if kind == SPA_KIND:
         findings, filling = _judge_spa(request, metadata, old, namespace, is_person, lookup, settings)
@@ -66,8 +81,28 @@ def judge(review: Mapping[str, Any], path: str, lookup: Lookup, settings: Settin
         notices += about_override
     allowed = not judged or all(effect != "denied" for _, effect in judged)
     writer: Writer = "person" if is_person else "controller"
-    fills = filling.fills if allowed else ()
-    return Verdict(uid, allowed, path, operation, kind, namespace, name, writer, judged, notices, fills)
+    return Verdict(
+        uid=uid,
+        allowed=allowed,
+        path=path,
+        operation=operation,
+        kind=kind,
+        namespace=namespace,
+        name=name,
+        writer=writer,
+        findings=judged,
+        notices=notices,
+        fills=filling.fills if allowed else (),
+    )
+
+
+def _reason_to_skip(request: Request, metadata: Metadata, old: Metadata | None) -> str:
+    """Why the object is not judged; empty if it is."""
+    if metadata.is_deleting:
+        return "the object is being deleted"
+    if old is not None and _is_unchanged(request, metadata, old):
+        return "neither spec, labels nor owner references change"
+    return ""
 
 
 def _is_unchanged(request: Request, metadata: Metadata, old: Metadata) -> bool:

@@ -40,13 +40,13 @@ def read_metadata(obj: Any) -> Metadata:
         annotations = wire.mapping(metadata, "annotations", "metadata")
         override = wire.text(annotations, OVERRIDE_ANNOTATION, "metadata.annotations")
     return Metadata(
-        name if type(name) is str else wire.text(metadata, "name", "metadata"),
-        namespace if type(namespace) is str else wire.text(metadata, "namespace", "metadata"),
-        labels,
-        owner_references,
-        override,
-        metadata.get("deletionTimestamp") is not None,
-        metadata.get("managedFields"),
+        name=name if type(name) is str else wire.text(metadata, "name", "metadata"),
+        namespace=namespace if type(namespace) is str else wire.text(metadata, "namespace", "metadata"),
+        labels=labels,
+        owner_references=owner_references,
+        override=override,
+        is_deleting=metadata.get("deletionTimestamp") is not None,
+        managed_fields=metadata.get("managedFields"),
     )
 
 

@@ -64,15 +64,15 @@ def read_request(review: Any, path: str) -> Request:
     username = user.get("username") if isinstance(user, dict) else None
     kind, foreign = _kind_of(request, operation)
     return Request(
-        path,
-        uid,
-        operation,
-        kind,
-        foreign,
-        namespace if isinstance(namespace, str) else "",
-        username if isinstance(username, str) else "",
-        request.get("object"),
-        request.get("oldObject"),
+        path=path,
+        uid=uid,
+        operation=operation,
+        kind=kind,
+        foreign=foreign,
+        namespace=namespace if isinstance(namespace, str) else "",
+        username=username if isinstance(username, str) else "",
+        object=request.get("object"),
+        old=request.get("oldObject"),
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final, cast
 
 from webhook.admission.lookup import Entry, Rollout
 from webhook.admission.settings import Enforcement
-from webhook.api.kinds import ENFORCE_LABEL, MAX_INT32
+from webhook.api.kinds import ENFORCE_LABEL, MAX_INT32, MAX_REVISIONS
 from webhook.planning.strategy import STRATEGY_ANNOTATION, normalised_strategy
 
 _LISTS_BY_PRECEDENCE: Final = ("stageTargetRevisions", "targetRevisions", "initialRevisions")
@@ -103,7 +103,8 @@ class RolloutCache:
 def rollout_from(ro: Mapping[str, Any]) -> Rollout | None:
     """What admission needs of an RO in wire form; None if it has no name or is being deleted.
 
-    Members of a wrong type count as absent: a cache must hold whatever the API server once stored.
+    Members of a wrong type, and lists beyond the bound, count as absent: a cache must hold whatever the API server once
+    stored.
     """
     metadata, spec = _mapping(ro.get("metadata")), _mapping(ro.get("spec"))
     name, namespace, uid = metadata.get("name"), metadata.get("namespace", ""), metadata.get("uid", "")
@@ -114,7 +115,7 @@ def rollout_from(ro: Mapping[str, Any]) -> Rollout | None:
     entries: dict[str, Entry] = {}
     for key in reversed(_LISTS_BY_PRECEDENCE):
         revisions = spec.get(key)
-        for revision in revisions if isinstance(revisions, list) else ():
+        for revision in revisions if isinstance(revisions, list) and len(revisions) <= MAX_REVISIONS else ():
             listed = _mapping(revision).get("revisionName")
             if isinstance(listed, str) and listed:
                 entries[listed] = Entry(_bound(revision.get("minScale")), _bound(revision.get("maxScale")))

@@ -14,6 +14,7 @@ INVALID: Final = "FieldValueInvalid"
 REQUIRED: Final = "FieldValueRequired"
 DUPLICATE: Final = "FieldValueDuplicate"
 NOT_SUPPORTED: Final = "FieldValueNotSupported"
+TOO_MANY: Final = "FieldValueTooMany"
 
 
 class Finding(NamedTuple):

@@ -19,5 +19,8 @@ OVERRIDE_ANNOTATION: Final = "stagegate.dev/override"
 ENFORCE_LABEL: Final = "stagegate.dev/enforce"
 """Namespace label that chooses deny or warn for the objects of that namespace."""
 
+MAX_REVISIONS: Final = 200
+"""The most entries that one list of an RO may have; the CRD states the same bound."""
+
 MAX_INT32: Final = 2**31 - 1
 """The largest replica count; upstream's stand-in for a maximum that is absent."""

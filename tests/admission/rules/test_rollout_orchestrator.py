@@ -1,9 +1,12 @@
 """The rules of an RO, each with its whole text."""
 
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
 from unittest import mock
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,8 +14,11 @@ from tests.admission.reviews import entry
 from webhook.admission.rules import rollout_orchestrator
 from webhook.admission.rules.field_error import MAX_FINDINGS
 from webhook.admission.rules.rollout_orchestrator import findings_of
+from webhook.api.kinds import MAX_REVISIONS
 
 Wire = dict[str, Any]
+
+CRD: Final = Path("manifests/crds/rolloutorchestrators.yaml")
 
 OLD = entry("hello-00001", 100)
 NEW = entry("hello-00002", 100)
@@ -304,16 +310,42 @@ def test_a_sum_of_endless_numbers_is_still_one_line() -> None:
     assert found[-1][1].startswith("spec.targetRevisions: Invalid value: a number beyond all ranges: percents must")
 
 
-def test_a_hostile_list_is_not_followed_to_its_end() -> None:
-    found = findings_of({"targetRevisions": [{"percent": -1}] * 100_000})
-    assert len(found) <= MAX_FINDINGS + 10
+class Unread(list[Any]):
+    """A list that nobody may walk."""
+
+    def __iter__(self) -> Iterator[Any]:
+        raise AssertionError("walked")
+
+
+@pytest.mark.parametrize("key", ["initialRevisions", "targetRevisions", "stageTargetRevisions"])
+def test_a_list_beyond_the_bound_is_refused_before_anything_walks_it(key: str) -> None:
+    found = told(rollout(**{key: Unread([NEW] * 80_000)}))
+    assert found == [("deny", f"spec.{key}: Too many: 80000: must have at most 200 items [RO001]")]
+
+
+def test_a_list_at_the_bound_is_read() -> None:
+    whole = [NEW, *(entry(f"hello-{n}", 0, tag=f"t{n}") for n in range(199))]
+    assert told(rollout(targetRevisions=whole)) == []
+    assert [text for _, text in told(rollout(targetRevisions=[*whole, entry("one-more", 0)]))] == [
+        "spec.targetRevisions: Too many: 201: must have at most 200 items [RO001]"
+    ]
+
+
+def test_the_bound_is_that_of_the_crd() -> None:
+    crd = yaml.safe_load(CRD.read_text(encoding="utf-8"))
+    spec = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    lists = ("initialRevisions", "targetRevisions", "stageTargetRevisions")
+    assert {spec[key]["maxItems"] for key in lists} == {MAX_REVISIONS}
 
 
 def test_warnings_do_not_hide_what_is_denied_behind_them() -> None:
-    repeats = [{**entry("hello-00001", 0, "Stay"), "tag": "t"}] * (3 * MAX_FINDINGS)
-    found = findings_of(rollout(initialRevisions=[OLD, *repeats, entry("Hello", 0)]))
+    repeats = [{**entry("hello-00001", 0, "Stay"), "tag": "t"}] * (MAX_REVISIONS - 2)
+    whole = [OLD, *repeats, entry("hello-00003", 0, "Stay")]
+    found = findings_of(
+        {"initialRevisions": whole, "targetRevisions": whole, "stageTargetRevisions": [*whole[:-1], entry("Hello", 0)]}
+    )
     assert [finding.field for finding in found if finding.severity == "deny"] == [
-        "spec.initialRevisions[3001].revisionName"
+        "spec.stageTargetRevisions[199].revisionName"
     ]
     assert len(found) <= MAX_FINDINGS + 10
 

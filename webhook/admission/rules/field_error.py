@@ -3,7 +3,7 @@
 from json.encoder import encode_basestring_ascii
 from typing import Any, Final
 
-from webhook.admission.verdict import DUPLICATE, INVALID, NOT_SUPPORTED, REQUIRED, Finding, Severity
+from webhook.admission.verdict import DUPLICATE, INVALID, NOT_SUPPORTED, REQUIRED, TOO_MANY, Finding, Severity
 from webhook.api.kinds import MAX_INT32
 from webhook.api.wire import kind_of
 
@@ -32,21 +32,30 @@ def echo(value: Any) -> str:
 
 
 def invalid(id_: str, field: str, value: Any, problem: str, way_out: str = "", severity: Severity = "deny") -> Finding:
-    return Finding(id_, severity, field, INVALID, _body(f"Invalid value: {echo(value)}: {problem}", id_, way_out))
+    body = _body(f"Invalid value: {echo(value)}: {problem}", id_, way_out)
+    return Finding(id=id_, severity=severity, field=field, reason=INVALID, body=body)
 
 
 def duplicate(id_: str, field: str, value: Any, problem: str, way_out: str, severity: Severity = "deny") -> Finding:
-    return Finding(id_, severity, field, DUPLICATE, _body(f"Duplicate value: {echo(value)}: {problem}", id_, way_out))
+    body = _body(f"Duplicate value: {echo(value)}: {problem}", id_, way_out)
+    return Finding(id=id_, severity=severity, field=field, reason=DUPLICATE, body=body)
 
 
 def required(id_: str, field: str, problem: str, way_out: str = "", severity: Severity = "deny") -> Finding:
-    return Finding(id_, severity, field, REQUIRED, _body(f"Required value: {problem}", id_, way_out))
+    body = _body(f"Required value: {problem}", id_, way_out)
+    return Finding(id=id_, severity=severity, field=field, reason=REQUIRED, body=body)
 
 
 def unsupported(id_: str, field: str, value: Any, supported: tuple[str, ...], way_out: str) -> Finding:
     words = ", ".join(f'"{word}"' for word in supported)
-    body = f"Unsupported value: {echo(value)}: supported values: {words}"
-    return Finding(id_, "deny", field, NOT_SUPPORTED, _body(body, id_, way_out))
+    body = _body(f"Unsupported value: {echo(value)}: supported values: {words}", id_, way_out)
+    return Finding(id=id_, severity="deny", field=field, reason=NOT_SUPPORTED, body=body)
+
+
+def too_many(id_: str, field: str, count: int, most: int) -> Finding:
+    """A list of ``count`` items where at most ``most`` may stand."""
+    body = _body(f"Too many: {count}: must have at most {most} items", id_, "")
+    return Finding(id=id_, severity="deny", field=field, reason=TOO_MANY, body=body)
 
 
 def is_count(value: Any) -> bool:

@@ -5,9 +5,18 @@ from collections.abc import Mapping
 from operator import attrgetter
 from typing import Any, Final, TypeGuard
 
-from webhook.admission.rules.field_error import MAX_FINDINGS, duplicate, echo, invalid, is_count, required, unsupported
+from webhook.admission.rules.field_error import (
+    MAX_FINDINGS,
+    duplicate,
+    echo,
+    invalid,
+    is_count,
+    required,
+    too_many,
+    unsupported,
+)
 from webhook.admission.verdict import Finding, Severity
-from webhook.api.kinds import MAX_INT32
+from webhook.api.kinds import MAX_INT32, MAX_REVISIONS
 from webhook.api.target_revision import DIRECTION_DOWN, DIRECTION_STAY, DIRECTION_UP
 from webhook.planning.strategy import AVAILABILITY, RESOURCE_UTIL
 
@@ -63,6 +72,10 @@ def direction_of(revision: Mapping[str, Any]) -> str:
 def _check_list(key: str, revisions: Any, findings: list[Finding]) -> None:
     if not isinstance(revisions, list):
         findings.append(invalid("RO001", f"spec.{key}", revisions, "must be a list"))
+        return
+    if len(revisions) > MAX_REVISIONS:
+        # Before anything walks it: one review must not keep the others waiting.
+        findings.append(too_many("RO001", f"spec.{key}", len(revisions), MAX_REVISIONS))
         return
     directions_by_name: dict[str, list[str]] = {}
     for index, revision in enumerate(revisions):
@@ -183,7 +196,8 @@ def _check_total(key: str, revisions: list[Any], findings: list[Finding]) -> Non
 
 def _check_stage(stage: Any, targets: Any, findings: list[Finding]) -> None:
     if isinstance(stage, list) and stage:
-        if not any(isinstance(revision, dict) and direction_of(revision) == "up" for revision in stage):
+        is_read = len(stage) <= MAX_REVISIONS
+        if is_read and not any(isinstance(revision, dict) and direction_of(revision) == "up" for revision in stage):
             way_out = 'give one entry the direction "up", or remove the stage'
             findings.append(required("RO005", f"spec.{STAGE}", "nothing goes up in this stage", way_out))
         if not targets:
