@@ -1,5 +1,6 @@
 """Trimming: what is left of an object."""
 
+import json
 from typing import Any
 
 import pytest
@@ -53,6 +54,36 @@ def test_what_is_kept_is_a_copy() -> None:
     assert FULL["spec"]["containers"] == [{"name": "c"}]
 
 
-def test_equal_texts_are_one() -> None:
-    first, second = (whole({"metadata": {"name": "".join(["hello-", "00001"])}}) for _ in range(2))
-    assert first["metadata"]["name"] is second["metadata"]["name"]
+def decoded() -> Any:
+    """An RO as it comes over the wire, each time of strings of its own."""
+    return json.loads(
+        """{"metadata": {"name": "hello-ro", "namespace": "team-a", "uid": "6f1c-22", "resourceVersion": "900100",
+        "creationTimestamp": "2026-01-01T00:00:00Z", "labels": {"example.com/team": "team-red"}},
+        "spec": {"targetRevisions": [{"revisionName": "hello-00001"}], "targetFinishTime": "2026-01-01T00:10:00Z"},
+        "status": {"conditions": [{"type": "ReadyOne", "message": "a message", "lastTransitionTime": "2026-01-01T1"}]}}
+        """
+    )
+
+
+def strings(value: Any, path: str = "") -> dict[str, str]:
+    """Every string in a JSON value, keys too, by where it stands."""
+    if isinstance(value, dict):
+        inner = {where: text for key, one in value.items() for where, text in strings(one, f"{path}.{key}").items()}
+        return {f"{path}.{key}#": key for key in value} | inner
+    if isinstance(value, list):
+        return {where: text for one in value for where, text in strings(one, f"{path}[]").items()}
+    return {path: value}
+
+
+@pytest.mark.parametrize("trim", [whole, only("metadata.creationTimestamp", "spec", "status")])
+def test_keys_names_and_labels_are_shared_and_nothing_else(trim: Trim) -> None:
+    first, second = strings(trim(decoded())), strings(trim(decoded()))
+    assert first == second
+    shared = {where for where, text in first.items() if text is second[where]}
+    assert {where for where in shared if not where.endswith("#")} == {
+        ".metadata.name",
+        ".metadata.namespace",
+        ".metadata.labels.example.com/team",
+        ".spec.targetRevisions[].revisionName",
+    }
+    assert {where for where in first if where.endswith("#")} <= shared

@@ -12,9 +12,14 @@ _LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 _SHARED_LENGTH: Final = 80
 
 
+# Interned strings live for ever on Python 3.12.0 to 3.12.6: only what comes again and again may be interned, never a
+# version, a uid, a time or a message.
+_NAMES: Final = frozenset({"name", "namespace", "revisionName"})
+
+
 def whole(one: Mapping[str, Any]) -> Wire:
     """Everything but the bookkeeping of field managers and of kubectl, which nobody here reads."""
-    trimmed: Wire = {key: _shared(value) for key, value in one.items() if key != "metadata"}
+    trimmed: Wire = {_interned(key): _shared(value, key) for key, value in one.items() if key != "metadata"}
     metadata = {key: value for key, value in (one.get("metadata") or {}).items() if key != "managedFields"}
     annotations = metadata.get("annotations")
     if isinstance(annotations, dict) and _LAST_APPLIED in annotations:
@@ -48,15 +53,19 @@ def _copy(source: Mapping[str, Any], target: Wire, path: Iterable[str]) -> None:
         return
     for parent in parents:
         target = target.setdefault(sys.intern(parent), {})
-    target[sys.intern(last)] = _shared(value[last])
+    target[sys.intern(last)] = _shared(value[last], last)
 
 
-def _shared(value: Any) -> Any:
-    """A copy in which equal short strings are one string."""
+def _shared(value: Any, member: str = "") -> Any:
+    """A copy of the value of a member in which equal keys, names and labels are one string."""
     if isinstance(value, dict):
-        return {sys.intern(key): _shared(member) for key, member in value.items()}
+        if member == "labels":
+            return {_interned(key): _interned(label) for key, label in value.items()}
+        return {_interned(key): _shared(inner, key) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_shared(member) for member in value]
-    if type(value) is str and len(value) <= _SHARED_LENGTH:
-        return sys.intern(value)
-    return value
+        return [_shared(item) for item in value]
+    return _interned(value) if member in _NAMES else value
+
+
+def _interned(value: Any) -> Any:
+    return sys.intern(value) if type(value) is str and len(value) <= _SHARED_LENGTH else value
