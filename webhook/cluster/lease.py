@@ -74,7 +74,7 @@ def observe(lease: Mapping[str, Any], before: Observation | None, now: float) ->
         seen.renewed,
         seen.transitions,
     ):
-        return Observation(seen.holder, seen.renewed, seen.transitions, seen.duration, before.seen_at)
+        return replace(seen, seen_at=before.seen_at)
     return seen
 
 

@@ -197,4 +197,14 @@ class Collector:
 
 
 def _call(verb: str, resource: Resource, value: Object, user: User) -> Call:
-    return Call(verb, resource, resource, "", namespace_of(value), name_of(value), user, "sandbox-collector", {})
+    return Call(
+        verb=verb,
+        resource=resource,
+        view=resource,
+        subresource="",
+        namespace=namespace_of(value),
+        name=name_of(value),
+        user=user,
+        user_agent="sandbox-collector",
+        query={},
+    )

@@ -44,18 +44,20 @@ class Deleter:
 
     def _admit(self, call: Call, live: Object, options: Object) -> None:
         attributes = Attributes(
-            DELETE,
-            call.resource,
-            "",
-            call.namespace or (call.name if call.resource.kind == "Namespace" and not call.resource.group else ""),
-            name_of(live),
-            None,
-            live,
-            call.options("DeleteOptions") | {k: v for k, v in options.items() if k not in ("kind", "apiVersion")},
-            _is_dry_run(call, options),
-            call.user,
-            self._chain.namespace(call.namespace),
-            call.warnings,
+            operation=DELETE,
+            resource=call.resource,
+            subresource="",
+            namespace=call.namespace
+            or (call.name if call.resource.kind == "Namespace" and not call.resource.group else ""),
+            name=name_of(live),
+            object=None,
+            old=live,
+            options=call.options("DeleteOptions")
+            | {k: v for k, v in options.items() if k not in ("kind", "apiVersion")},
+            dry_run=_is_dry_run(call, options),
+            user=call.user,
+            namespace_object=self._chain.namespace(call.namespace),
+            warnings=call.warnings,
         )
         self._chain.mutate(attributes, lambda changed: changed)
         self._chain.validate(attributes)

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -90,16 +90,16 @@ class ApiServer:
             raise ApiError(404, "NotFound", f"no resource is served for {value.get('apiVersion')} {value.get('kind')}")
         return self._writer.create(
             Call(
-                "create",
-                resource,
-                resource,
-                "",
-                namespace_of(value),
-                name_of(value),
-                user,
-                "sandbox",
-                {},
-                encode(value),
+                verb="create",
+                resource=resource,
+                view=resource,
+                subresource="",
+                namespace=namespace_of(value),
+                name=name_of(value),
+                user=user,
+                user_agent="sandbox",
+                query={},
+                body=encode(value),
             )
         )
 
@@ -175,18 +175,18 @@ class ApiServer:
         }
         stored = self.registry.at(resource.place) or resource
         call = Call(
-            verb,
-            stored,
-            resource,
-            route.subresource,
-            route.namespace,
-            route.name,
-            user,
-            request.headers.get("user-agent", ""),
-            request.query,
-            request.body,
-            content_type,
-            warnings,
+            verb=verb,
+            resource=stored,
+            view=resource,
+            subresource=route.subresource,
+            namespace=route.namespace,
+            name=route.name,
+            user=user,
+            user_agent=request.headers.get("user-agent", ""),
+            query=request.query,
+            body=request.body,
+            content_type=content_type,
+            warnings=warnings,
         )
         shape = shape_of(request.headers.get("accept", ""), request.query, resource, self._clock)
         return self._carry_out(call, shape, route)
@@ -214,10 +214,7 @@ class ApiServer:
     def _delete_all(self, call: Call, shape: Shape) -> Any:
         values, meta = reading.list_objects(self.store, call)
         for value in values:
-            one = Call(
-                "delete", call.resource, call.view, "", namespace_of(value), name_of(value), call.user, call.user_agent,
-                call.query, call.body, call.content_type, call.warnings,
-            )  # fmt: skip
+            one = replace(call, verb="delete", subresource="", namespace=namespace_of(value), name=name_of(value))
             try:
                 self._deleter.delete(one)
             except ApiError as problem:

@@ -83,18 +83,18 @@ class Writer:
         resource = call.resource
         namespace = call.namespace or (name_of(value) if resource.kind == "Namespace" and not resource.group else "")
         attributes = Attributes(
-            CREATE,
-            resource,
-            call.subresource,
-            namespace,
-            name_of(value),
-            value,
-            None,
-            call.options("CreateOptions"),
-            call.dry_run,
-            call.user,
-            self._chain.namespace(call.namespace),
-            call.warnings,
+            operation=CREATE,
+            resource=resource,
+            subresource=call.subresource,
+            namespace=namespace,
+            name=name_of(value),
+            object=value,
+            old=None,
+            options=call.options("CreateOptions"),
+            dry_run=call.dry_run,
+            user=call.user,
+            namespace_object=self._chain.namespace(call.namespace),
+            warnings=call.warnings,
         )
         self._chain.mutate(attributes, lambda changed: completed(changed, resource))
         assert attributes.object is not None
@@ -134,18 +134,18 @@ class Writer:
     def _replace(self, call: Call, live: Object, wanted: Object) -> Object:
         resource = call.resource
         attributes = Attributes(
-            UPDATE,
-            resource,
-            call.subresource,
-            call.namespace or (call.name if resource.kind == "Namespace" and not resource.group else ""),
-            call.name,
-            wanted,
-            live,
-            call.options("UpdateOptions"),
-            call.dry_run,
-            call.user,
-            self._chain.namespace(call.namespace),
-            call.warnings,
+            operation=UPDATE,
+            resource=resource,
+            subresource=call.subresource,
+            namespace=call.namespace or (call.name if resource.kind == "Namespace" and not resource.group else ""),
+            name=call.name,
+            object=wanted,
+            old=live,
+            options=call.options("UpdateOptions"),
+            dry_run=call.dry_run,
+            user=call.user,
+            namespace_object=self._chain.namespace(call.namespace),
+            warnings=call.warnings,
         )
         self._chain.mutate(attributes, lambda changed: completed(changed, resource))
         assert attributes.object is not None

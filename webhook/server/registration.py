@@ -44,13 +44,13 @@ def read_registration(resource: Resource, configuration: Mapping[str, Any]) -> R
     metadata = configuration["metadata"]
     clients = {webhook["name"]: webhook.get("clientConfig") or {} for webhook in configuration.get("webhooks") or ()}
     return Registered(
-        resource,
-        metadata["name"],
-        metadata["uid"],
-        metadata["resourceVersion"],
-        {name: _bundle(client.get("caBundle")) for name, client in clients.items()},
-        frozenset(host for client in clients.values() if (host := _host(client))),
-        _written_at(metadata),
+        resource=resource,
+        name=metadata["name"],
+        uid=metadata["uid"],
+        version=metadata["resourceVersion"],
+        bundles={name: _bundle(client.get("caBundle")) for name, client in clients.items()},
+        hosts=frozenset(host for client in clients.values() if (host := _host(client))),
+        published_at=_written_at(metadata),
     )
 
 

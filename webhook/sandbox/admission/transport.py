@@ -103,7 +103,9 @@ class Transport:
             parts = urlsplit(client["url"])
             address = (parts.hostname or "", parts.port or 443)
             path = f"{parts.path or '/'}?timeout={timeout}s"
-            return _Target(address, address[0], path, bundle, f"https://{parts.netloc}{path}")
+            return _Target(
+                address=address, server_name=address[0], path=path, bundle=bundle, shown=f"https://{parts.netloc}{path}"
+            )
         service = client["service"]
         namespace, name, port = service["namespace"], service["name"], service.get("port") or 443
         if (namespace, name) not in self._services:
@@ -114,7 +116,11 @@ class Transport:
         path = f"/{str(service.get('path') or '').lstrip('/')}?timeout={timeout}s"
         server_name = f"{name}.{namespace}.svc"
         return _Target(
-            self._services[(namespace, name)], server_name, path, bundle, f"https://{server_name}:{port}{path}"
+            address=self._services[(namespace, name)],
+            server_name=server_name,
+            path=path,
+            bundle=bundle,
+            shown=f"https://{server_name}:{port}{path}",
         )
 
     def _take(self, target: _Target, timeout: float, *, fresh: bool) -> _Connection | None:
