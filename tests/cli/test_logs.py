@@ -38,14 +38,53 @@ def test_text() -> None:
 
 @pytest.mark.parametrize("form", [JsonLine(), TextLine()])
 def test_what_has_many_lines_is_one_line(form: logging.Formatter) -> None:
-    try:
-        raise ValueError("first\nsecond")
-    except ValueError:
-        made = record("one\ntwo", exc_info=sys.exc_info(), fields={"name": "a\nb"})
-    line = form.format(made)
+    line = form.format(record("one\ntwo", fields={"name": "a\nb"}))
     assert "\n" not in line
     assert "one two" in line
-    assert facts_of(made)["error"].startswith("ValueError: first second at ")
+
+
+def inner() -> None:
+    raise ValueError("first\nsecond")
+
+
+def outer() -> None:
+    try:
+        inner()
+    except ValueError as cause:
+        raise RuntimeError("above") from cause
+
+
+def failed() -> logging.LogRecord:
+    try:
+        outer()
+    except RuntimeError:
+        return record("it failed", exc_info=sys.exc_info())
+    raise AssertionError("nothing was raised")
+
+
+def test_an_exception_is_logged_with_every_frame_and_every_cause() -> None:
+    line = JsonLine().format(failed())
+    assert "\n" not in line
+    facts = json.loads(line)
+    assert facts["error"] == "RuntimeError: above"
+    for part in ("in failed", "in outer", "in inner", "ValueError: first\nsecond", "direct cause"):
+        assert part in facts["traceback"]
+
+
+def test_for_people_the_frames_follow_the_line() -> None:
+    first, *frames = TextLine().format(failed()).splitlines()
+    assert first.endswith('it failed error="RuntimeError: above"')
+    assert frames
+    assert all(frame.startswith("    ") for frame in frames)
+    assert frames[-1] == "    RuntimeError: above"
+
+
+def test_a_traceback_has_a_bound() -> None:
+    try:
+        raise ValueError("x" * 100_000)
+    except ValueError:
+        made = record("it failed", exc_info=sys.exc_info())
+    assert len(facts_of(made)["traceback"]) < 20_000
 
 
 class Terminal(io.StringIO):

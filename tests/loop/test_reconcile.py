@@ -277,6 +277,7 @@ def test_a_deletion_that_fails_is_no_error_but_is_tried_again_later() -> None:
     )
     result = reconcile(world, rollout([], target=TARGET))
     assert (result.error, result.retry) == (None, True)
+    assert str(result.unfinished) == f"delete stagepodautoscalers {OLD}: refused"
     assert set(world.bounds()) == {UP, OLD}
 
 
@@ -284,6 +285,25 @@ def test_pods_that_cannot_be_listed_are_no_error_but_are_looked_at_again_later()
     world = world_with(running(DOWN, 5, None, 3), running(UP, 2, 2), failing=frozenset({Request("list", "pods", "*")}))
     result = reconcile(world, rollout(STAGE, target=TARGET))
     assert (result.error, result.retry) == (None, True)
+    assert str(result.unfinished) == "cannot list the terminating pods of default/hello"
+
+
+@pytest.mark.parametrize("where", ["create", "update", "delete", "delete_now", "list_terminating", "names"])
+def test_a_fault_of_the_program_is_raised_and_never_told_as_a_result(
+    where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fault(*_: object) -> None:
+        raise KeyError("metadata")
+
+    gone = Pod("default", "p", DOWN, NOON - timedelta(minutes=1))
+    world = world_with(running(DOWN, 5, None, 3), running(OLD, 0), revisions=frozenset({UP, DOWN}), pods=[gone])
+    strategy = "availability" if where == "update" else "resourceutil"
+    if where in ("update", "delete_now", "list_terminating"):
+        world.add(running(UP, 2))
+    monkeypatch.setattr(world, where, fault)
+    with pytest.raises(KeyError, match="metadata"):
+        reconcile(world, rollout(STAGE, target=TARGET, strategy=strategy))
+    assert ("Warning", "InternalError") not in world.events
 
 
 def test_nothing_is_deleted_because_revisions_could_not_be_seen() -> None:
@@ -299,7 +319,7 @@ def test_an_spa_that_changed_since_it_was_read_is_not_overwritten() -> None:
     result = RolloutReconciler(world, stale, world, world, world, world, clock=world.clock).reconcile(
         rollout(STAGE, target=TARGET)
     )
-    assert str(result.error) == f"{UP} has changed since it was read"
+    assert str(result.error) == f"update stagepodautoscalers {UP}: has changed since it was read"
     assert result.retry
     assert world.bounds()[UP] == (4, None)
 

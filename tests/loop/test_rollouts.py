@@ -8,7 +8,7 @@ import pytest
 from tests.cluster.fake_api import FakeApi, status_error
 from tests.loop.world import KNATIVE, World, autoscale, entry, two_revisions
 from webhook.api.kinds import REVISION_LABEL, SERVICE_LABEL
-from webhook.cluster.errors import ApiError, OutcomeUnknown, TooManyRequests, Unavailable
+from webhook.cluster.errors import ApiError, Forbidden, OutcomeUnknown, TooManyRequests, Unavailable
 from webhook.cluster.resource import (
     POD_AUTOSCALERS,
     PODS,
@@ -18,6 +18,8 @@ from webhook.cluster.resource import (
     STAGE_POD_AUTOSCALERS,
 )
 from webhook.cluster.transport import Request
+from webhook.loop import workers
+from webhook.loop.routing import Key
 from webhook.loop.targets import PLANNED_TARGETS
 
 SPAS, ROS = STAGE_POD_AUTOSCALERS, ROLLOUT_ORCHESTRATORS
@@ -855,3 +857,37 @@ def test_an_object_that_cannot_be_read_is_left_until_it_changes() -> None:
     world.api.put(ROS, {**broken, "spec": {**broken["spec"], "stageTargetRevisions": []}})
     world.settle()
     assert world.stage() != {}
+
+
+# Faults and refusals
+
+
+def test_a_deletion_that_is_refused_says_which_and_why() -> None:
+    world = two_revisions(World())
+    world.spa_object("hello-00000")
+    world.api.fail = lambda request: (
+        Forbidden(request.call, "the account may not", status=403) if request.method == "DELETE" else None
+    )
+    world.observe()
+    with pytest.MonkeyPatch.context() as patch:
+        logged: list[str] = []
+        patch.setattr(workers._LOG, "log", lambda level, form, *values: logged.append(form % values))
+        while world.loop.workers.step():
+            pass
+    refused = "delete stagepodautoscalers default/hello-00000: the account may not"
+    assert f"Warning WriteRefused: {refused}" in world.told()
+    assert any(refused in line for line in logged), logged
+
+
+def test_a_fault_of_the_program_is_logged_whole_and_counted_as_one(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = two_revisions(World())
+    monkeypatch.setattr(world.loop.controller.passes, "reconcile", lambda ro: ro["metadata"])
+    world.observe()
+    assert world.loop.workers.step()
+    (record,) = [record for record in caplog.records if record.exc_info]
+    assert "default/hello" in record.getMessage()
+    assert "Warning InternalError: TypeError in the loop: its log has the traceback" in world.told()
+    assert b'stagegate_loop_reconciles_total{kind="rollout",result="crashed"} 1.0' in world.metrics.page()
+    assert world.loop.queue.failures(Key("rollout", "default", "hello")) == 1

@@ -44,11 +44,12 @@ class World:
 
     def start(self) -> None:
         """A new process: what the last one knew is gone."""
+        self.metrics = Metrics(RESOURCES)
         self.loop = Loop(
             Client(self.api, field_manager="stagegate-loop"),
             self.clock,
             self.options,
-            Metrics(RESOURCES),
+            self.metrics,
             self.events.append,
         )
         self.working = False

@@ -7,13 +7,17 @@ from typing import Any
 
 from webhook.api import ObjectMeta, RolloutOrchestrator, StagePodAutoscaler
 from webhook.api.kinds import REVISION_LABEL, SPA_PLURAL
+from webhook.cluster.errors import ApiError, Call
 from webhook.strategies import TerminatingPod
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
 
-class RequestRefused(Exception):
+class RequestRefused(ApiError):
     """The API server did not do what it was asked to; nothing was stored."""
+
+    def __init__(self, request: "Request", message: str) -> None:
+        super().__init__(Call(request.verb, request.resource, None, request.name), message)
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ class World:
     def create(self, spa: StagePodAutoscaler) -> StagePodAutoscaler:
         self._ask("create", SPA_PLURAL, spa.name)
         if (spa.namespace, spa.name) in self.spas:
-            raise RequestRefused(f"{spa.name} exists already")
+            raise RequestRefused(Request("create", SPA_PLURAL, spa.name), "exists already")
         return self._store(spa)
 
     def update(self, spa: StagePodAutoscaler) -> StagePodAutoscaler:
@@ -138,14 +142,15 @@ class World:
         request = Request(verb, resource, name)
         self.requests.append(request)
         if not self.failing.isdisjoint({request, replace(request, name="*")}):
-            raise RequestRefused(f"{request}: refused")
+            raise RequestRefused(request, "refused")
 
     def _expect_version(self, spa: StagePodAutoscaler) -> None:
         present = self.spas.get((spa.namespace, spa.name))
+        request = self.requests[-1]
         if present is None or not spa.metadata.resource_version:
-            raise RequestRefused(f"{spa.name} does not exist, or was written without a version")
+            raise RequestRefused(request, "does not exist, or was written without a version")
         if present.metadata.resource_version != spa.metadata.resource_version:
-            raise RequestRefused(f"{spa.name} has changed since it was read")
+            raise RequestRefused(request, "has changed since it was read")
 
     def _store(self, spa: StagePodAutoscaler) -> StagePodAutoscaler:
         self._version += 1

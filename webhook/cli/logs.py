@@ -1,12 +1,15 @@
-"""One line for each thing that happens: JSON for machines, the same facts as text for people; never a body, a key."""
+"""Log records: one JSON object a line for machines, the same facts as text for people; never a body or a key."""
 
 import json
 import logging
 import sys
+import traceback
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
 FORMATS: Final = ("auto", "json", "text")
+
+_LONGEST_TRACEBACK: Final = 16_000
 
 
 class JsonLine(logging.Formatter):
@@ -17,17 +20,19 @@ class JsonLine(logging.Formatter):
 
 
 class TextLine(logging.Formatter):
-    """The same facts: time, level, message, then ``name=value``."""
+    """The same facts: time, level, message, then ``name=value``; a traceback follows on lines of its own, indented."""
 
     def format(self, record: logging.LogRecord) -> str:
         facts = facts_of(record)
         head = f"{facts.pop('time')} {facts.pop('level'):7} {facts.pop('message')}"
         facts.pop("logger")
-        return " ".join([head, *(f"{name}={_word(value)}" for name, value in facts.items())])
+        frames = facts.pop("traceback", "").splitlines()
+        line = " ".join([head, *(f"{name}={_word(value)}" for name, value in facts.items())])
+        return "\n".join([line, *(f"    {frame}" for frame in frames)])
 
 
 def facts_of(record: logging.LogRecord) -> dict[str, Any]:
-    """The facts of a record; an exception is its kind and text, and the place it came from, on the same line."""
+    """The facts of a record. Of an exception ``error`` is one line, ``traceback`` every frame and every cause."""
     facts = {
         "time": f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z",
         "level": record.levelname.lower(),
@@ -36,11 +41,9 @@ def facts_of(record: logging.LogRecord) -> dict[str, Any]:
         **getattr(record, "fields", {}),
     }
     if record.exc_info and record.exc_info[1] is not None:
-        problem, trace = record.exc_info[1], record.exc_info[2]
-        while trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
-        where = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
-        facts["error"] = " ".join(f"{type(problem).__name__}: {problem}{where}".split())
+        problem = record.exc_info[1]
+        facts["error"] = " ".join(f"{type(problem).__name__}: {problem}".split())
+        facts["traceback"] = _traceback_of(problem)
     return facts
 
 
@@ -58,6 +61,15 @@ def set_up(form: str, level: str, stream: TextIO | None = None) -> None:
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     # Starting, booting and stopping is told in our own words; the rest of gunicorn's tales are for debugging.
     logging.getLogger("gunicorn.error").setLevel("DEBUG" if level == "debug" else "WARNING")
+
+
+def _traceback_of(problem: BaseException) -> str:
+    """As Python prints it; of a very long one the middle is left out."""
+    whole = "".join(traceback.format_exception(problem)).rstrip()
+    if len(whole) <= _LONGEST_TRACEBACK:
+        return whole
+    half = _LONGEST_TRACEBACK // 2
+    return f"{whole[:half]}\n[{len(whole) - 2 * half} characters left out]\n{whole[-half:]}"
 
 
 def _word(value: object) -> str:

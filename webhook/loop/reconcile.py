@@ -5,10 +5,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from webhook.api import InvalidRollout, MissingObservation, RolloutOrchestrator, StagePodAutoscaler
+from webhook.api import (
+    InvalidRollout,
+    MalformedObject,
+    MissingObservation,
+    RolloutOrchestrator,
+    StagePodAutoscaler,
+)
 from webhook.api.conditions import LAST_STAGE_READY, STAGE_READY
 from webhook.api.kinds import SERVICE_LABEL
-from webhook.cluster.errors import Conflict
+from webhook.cluster.errors import ApiError, Conflict
 from webhook.loop.draft import ComeBack, CreateSPA, DeletePod, Draft, Intent, Tell, UpdateSPA
 from webhook.loop.overlay import Overlay
 from webhook.loop.stage import NothingGoesUp, carry_stage
@@ -34,8 +40,14 @@ class PassResult:
     """Whether to come back with backoff. False for an error that only another spec can mend."""
     enqueue_after: tuple[float, ...] = ()
     """Delays in seconds, sorted, one per request to come back later; the shortest is enough for a work queue."""
+    unfinished: Exception | None = None
+    """Why something beside the stage has to be tried again: an SPA that was not deleted, pods that were not listed."""
     status_changed: bool = False
     """Whether the RO's status has to be written: it differs from the one given, times of conditions ignored."""
+
+
+class PodsUnseen(Exception):
+    """The terminating pods of a rollout could not be listed; the pod client logs why."""
 
 
 def utc_now() -> datetime:
@@ -78,6 +90,8 @@ class RolloutReconciler:
 
         A spec that can never be carried out marks the RO failed, and none of its writes is sent; a failed RO stays as
         it is until its generation changes. SPAs without a Revision are deleted in any case.
+
+        Raises what is neither of this spec nor of a request: a fault of the program, which only its log can explain.
         """
         before = ro.status.copy()
         error: Exception | None = None
@@ -95,10 +109,13 @@ class RolloutReconciler:
             except (MissingObservation, NothingGoesUp) as problem:
                 error = problem
             error = self._send(ro, draft, stored, delays) or error
-        cleaned = self._clean_up(ro, stored)
+        unfinished = self._clean_up(ro, stored)
+        if draft.pods_unseen:
+            unfinished = unfinished or PodsUnseen(f"cannot list the terminating pods of {ro.namespace}/{ro.name}")
         return PassResult(
             error=error,
-            retry=draft.pods_unseen or not cleaned or _is_worth_retrying(error),
+            retry=unfinished is not None or _is_worth_retrying(error),
+            unfinished=unfinished,
             enqueue_after=tuple(sorted(delays)),
             status_changed=not ro.status.says_the_same_as(before),
         )
@@ -139,7 +156,7 @@ class RolloutReconciler:
         for entry in draft.worth_sending(self._revisions.names(ro.namespace, ro.name)):
             try:
                 self._carry_out(ro, entry.intent, stored, delays)
-            except Exception as problem:
+            except (ApiError, MalformedObject) as problem:
                 ro.status = entry.status_before
                 return problem
         return None
@@ -159,19 +176,22 @@ class RolloutReconciler:
             case ComeBack(seconds):
                 delays.append(seconds)
 
-    def _clean_up(self, ro: RolloutOrchestrator, stored: Overlay) -> bool:
-        """Delete the SPAs of this service whose Revision does not exist; False when one could not be."""
+    def _clean_up(self, ro: RolloutOrchestrator, stored: Overlay) -> Exception | None:
+        """Delete the SPAs of this service whose Revision does not exist; answers why the first was not, if one was not.
+
+        One that cannot be deleted does not hold up the others.
+        """
         revisions = self._revisions.names(ro.namespace, ro.name)
         if revisions is None:
-            return True
-        cleaned = True
+            return None
+        problem: Exception | None = None
         for spa in stored.list(ro.namespace, {SERVICE_LABEL: ro.name}):
             if spa.name not in revisions:
                 try:
                     self._deleter.delete(spa)
-                except Exception:
-                    cleaned = False
-        return cleaned
+                except (ApiError, MalformedObject) as error:
+                    problem = problem or error
+        return problem
 
 
 def observe_generation(ro: RolloutOrchestrator, now: datetime) -> None:

@@ -32,6 +32,8 @@ _LOG: Final = logging.getLogger(__name__)
 
 WRITE_REFUSED: Final = "WriteRefused"
 """Reason of the Event when the API server, or an admission webhook, refuses what the loop wants to store."""
+FAULT: Final = "InternalError"
+"""Reason of the Event when the program fails on a rollout, in a way that no object explains."""
 REVISION_MISSING: Final = "RevisionMissing"
 """Reason of the Event when a stage stands still because somebody deleted a Revision that it moves."""
 
@@ -81,6 +83,12 @@ class RolloutController:
                     self._carry(seen, ro, outcome)
             except (Forbidden, Invalid) as refusal:
                 self.events.emit(ro, "Warning", WRITE_REFUSED, str(refusal))
+                raise
+            except (ApiError, MalformedObject):
+                raise
+            except Exception as fault:
+                # Its own words mean nothing to people, and the worker logs it whole.
+                self.events.emit(ro, "Warning", FAULT, f"{type(fault).__name__} in the loop: its log has the traceback")
                 raise
         return outcome
 
@@ -192,7 +200,9 @@ class RolloutController:
         elif decision.error is not None and not isinstance(decision.error, InvalidRollout):
             outcome.error = outcome.error or decision.error
         elif result.retry:
-            outcome.error = outcome.error or RuntimeError("something could not be seen or cleaned up")
+            outcome.error = outcome.error or result.unfinished
+        if isinstance(result.unfinished, Forbidden | Invalid):
+            self.events.emit(ro, "Warning", WRITE_REFUSED, str(result.unfinished))
 
     def _store_status(self, seen: Wire, ro: RolloutOrchestrator, was: RolloutStatus) -> bool:
         """Write the status where it says something else than before; conditions that do not keep their times."""
