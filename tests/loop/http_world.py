@@ -11,6 +11,7 @@ from webhook.cluster.connection import connect
 from webhook.cluster.errors import NotFound
 from webhook.cluster.resource import CONFIG_MAPS, NAMESPACES, PODS, Resource
 from webhook.loop.caches import RESOURCES, SETTINGS_NAME, trimmed
+from webhook.loop.early import FIELD_MANAGER
 from webhook.loop.loop import Loop, LoopOptions
 from webhook.loop.metrics import Metrics
 
@@ -18,10 +19,13 @@ WITHIN = 60.0
 
 
 class HttpApi:
-    """Objects of one namespace, put and got by an administrator. Other namespaces that are asked for mean this one."""
+    """Objects of one namespace, put and got by an administrator. Other namespaces that are asked for mean this one.
+
+    The field manager is the loop's: an SPA that somebody else wrote is spared for a while when it has no Revision.
+    """
 
     def __init__(self, kubeconfig: str, namespace: str) -> None:
-        self.client = Client(connect(kubeconfig, user_agent="test"), field_manager="test")
+        self.client = Client(connect(kubeconfig, user_agent="test"), field_manager=FIELD_MANAGER)
         self.namespace = namespace
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
         self.client.create(NAMESPACES, None, body)

@@ -199,7 +199,7 @@ def test_writes_come_in_the_order_spas_pods_deletions() -> None:
         "delete pods pod-0",
         f"delete stagepodautoscalers {OLD}",
     ]
-    assert world.events == [("Normal", "TerminatingPodRemoved")]
+    assert world.events == [("Normal", "TerminatingPodRemoved"), ("Normal", "StagePodAutoscalerDeleted")]
 
 
 def test_a_held_revision_is_released_in_the_pass_that_finds_the_room() -> None:

@@ -9,6 +9,7 @@ from tests.loop.test_reconcile import ALL, BEGUN, DONE, DOWN, OLD, STAGE, TARGET
 from tests.objects import entry, rollout, running, spa
 from tests.vectors.world import NOON, Pod, Request
 from webhook.api import InvalidRollout, RolloutOrchestrator
+from webhook.loop.early import SPA_DELETED, SPA_EARLY
 
 LATER = NOON + timedelta(hours=1)
 FAILED = {"Ready": "False", "StageReady": "False", "LastStageReady": "False"}
@@ -57,7 +58,7 @@ def test_no_panic_over_an_invalid_spec(stage: list[Any], target: list[Any], fiel
     }
     assert messages(ro) == {f"{PREFIX}{result.error}."}
     assert (ro.status.observed_generation, result.status_changed) == (2, True)
-    assert world.events == [("Warning", "InvalidRollout")]
+    assert world.events == [("Normal", SPA_DELETED), ("Warning", "InvalidRollout")]
 
 
 def test_no_panic_over_an_spa_that_has_no_bounds_yet() -> None:
@@ -76,7 +77,7 @@ def test_failed_stays_failed_while_the_generation_is_the_observed_one() -> None:
     assert (result.error, result.retry, result.status_changed) == (None, False, False)
     assert ro.to_dict() == before
     assert world.writes() == [f"delete stagepodautoscalers {OLD}"]
-    assert world.events == []
+    assert world.events == [("Normal", SPA_DELETED)]
 
 
 def test_failed_stays_no_longer_on_a_new_generation() -> None:
@@ -136,3 +137,14 @@ def test_quiet_writes_send_nothing_that_changes_nothing() -> None:
     assert reconcile(world, ro).error is None, "a refusal of what is not asked for does not occur"
     assert world.requests == []
     assert conditions(ro)["StageReady"] == ("True", "")
+
+
+@pytest.mark.parametrize(("age", "wait"), [(0, 300.0), (100, 200.0), (299.5, 1.0), (300, None), (86400, None)])
+def test_early_spa_is_spared_while_it_is_young_and_then_deleted(age: float, wait: float | None) -> None:
+    young = running(OLD, 0, 0, 1)
+    young["metadata"]["creationTimestamp"] = (NOON - timedelta(seconds=age)).isoformat()
+    world = world_with(running(UP, 2, 2), young, revisions=frozenset({UP}))
+    result = reconcile(world, rollout(TARGET, target=TARGET, conditions=DONE))
+    assert world.writes() == ([] if wait else [f"delete stagepodautoscalers {OLD}"])
+    assert result.enqueue_after == ((wait,) if wait else ())
+    assert world.events == [("Normal", SPA_EARLY if wait else SPA_DELETED)]

@@ -37,24 +37,40 @@ def test_before_they_were_seen_and_where_they_are_not_served_nothing_is_known() 
     assert revisions_of(absent).names("default", "hello") is None
 
 
-@pytest.mark.parametrize(
-    ("labels", "orphan"),
-    [
-        (None, True),
-        ({SERVICE_LABEL: "hello", CONFIGURATION_LABEL: "hello"}, False),
-        ({SERVICE_LABEL: "other", CONFIGURATION_LABEL: "other"}, True),
-        ({SERVICE_LABEL: "hello"}, True),
-    ],
+LACKS_BOTH = (
+    "Revision hello-00001 lacks the label serving.knative.dev/service=hello"
+    " and the label serving.knative.dev/configuration=hello"
 )
-def test_an_orphan_is_one_whose_revision_the_api_does_not_have(labels: dict[str, str] | None, orphan: bool) -> None:
+EXISTENCE = [
+    (None, "no Revision hello-00001"),
+    ({SERVICE_LABEL: "hello", CONFIGURATION_LABEL: "hello"}, None),
+    ({SERVICE_LABEL: "other", CONFIGURATION_LABEL: "other"}, LACKS_BOTH),
+    ({}, LACKS_BOTH),
+    ({SERVICE_LABEL: "hello"}, "Revision hello-00001 lacks the label serving.knative.dev/configuration=hello"),
+    ({CONFIGURATION_LABEL: "hello"}, "Revision hello-00001 lacks the label serving.knative.dev/service=hello"),
+]
+
+
+@pytest.mark.parametrize(("labels", "absence"), EXISTENCE)
+def test_lister_cache_and_api_agree_on_what_exists_and_say_why_it_does_not(
+    labels: dict[str, str] | None, absence: str | None
+) -> None:
     world = World()
     if labels is not None:
         world.api.put(REVISIONS, {"metadata": {"name": "hello-00001", "labels": labels}})
-    assert revisions_of(world).is_orphan(SPA) is orphan
+    world.observe()
+    revisions = revisions_of(world)
+    assert revisions.absence("default", "hello-00001", "hello") == absence
+    assert revisions.absence_in_api(SPA) == absence
+    names = revisions.names("default", "hello")
+    assert names is not None
+    assert ("hello-00001" in names) == (absence is None)
 
 
-def test_an_answer_that_says_nothing_makes_no_orphan() -> None:
-    assert not revisions_of(World(absent=(REVISIONS,))).is_orphan(SPA)
+def test_what_cannot_be_seen_is_not_absent() -> None:
+    for world in (World(), World(absent=(REVISIONS,))):
+        assert revisions_of(world).absence("default", "hello-00001", "hello") is None
+    assert revisions_of(World(absent=(REVISIONS,))).absence_in_api(SPA) is None
     world = World()
     world.api.fail = lambda request: Unavailable(request.call, "500", status=500)
-    assert not revisions_of(world).is_orphan(SPA)
+    assert revisions_of(world).absence_in_api(SPA) is None

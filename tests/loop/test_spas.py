@@ -15,12 +15,12 @@ from webhook.loop.writer import Writer
 
 
 class World:
-    def __init__(self, orphan: bool = True) -> None:
+    def __init__(self, absence: str | None = "no Revision a") -> None:
         self.api = FakeApi()
         self.api.serve(STAGE_POD_AUTOSCALERS)
         self.store = Store(FakeClock().monotonic, {"service": by_label(SERVICE_LABEL)})
         writer = Writer(Client(self.api, field_manager="loop"), STAGE_POD_AUTOSCALERS, self.store)
-        self.spas = ClusterSPAs(self.store, writer, lambda spa: orphan)
+        self.spas = ClusterSPAs(self.store, writer, lambda spa: absence)
 
     def stored(self, name: str = "a", **spec: int) -> StagePodAutoscaler:
         metadata = {"name": name, "labels": {SERVICE_LABEL: "hello"}}
@@ -97,11 +97,11 @@ def test_a_deleted_spa_is_not_read_again(gone_already: bool) -> None:
     spa = world.stored()
     if gone_already:
         world.api.remove(STAGE_POD_AUTOSCALERS, "default", "a")
-    world.spas.delete(spa)
+    assert world.spas.delete(spa) == "no Revision a"
     assert world.spas.get("default", "a") is None
 
 
-def test_an_spa_that_is_no_orphan_after_all_stays() -> None:
-    world = World(orphan=False)
-    world.spas.delete(world.stored())
+def test_an_spa_that_has_a_revision_after_all_stays() -> None:
+    world = World(absence=None)
+    assert world.spas.delete(world.stored()) is None
     assert world.api.writes == []

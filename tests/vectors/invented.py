@@ -11,6 +11,12 @@ SERVICE, NAMESPACE = "hello", "default"
 NAMES = tuple(f"hello-{number:05d}" for number in range(1, 6))
 REPLICAS = st.sampled_from([0, 0, 1, 2, 3, 5, 10])
 
+MANAGED_BY_US = [
+    {"manager": "stagegate-loop", "operation": "Update"},
+    {"manager": "controller", "operation": "Update", "subresource": "status"},
+]
+MANAGED_BY_GIT = [{"manager": "argocd-controller", "operation": "Apply"}, *MANAGED_BY_US]
+
 
 def present(**members: Json) -> dict[str, Json]:
     return {key: value for key, value in members.items() if value is not None}
@@ -44,11 +50,13 @@ def stages(draw: st.DrawFn) -> Json:
 
 @st.composite
 def spas(draw: st.DrawFn, name: str) -> Json:
-    metadata = {
-        "name": name,
-        "namespace": NAMESPACE,
-        "labels": {REVISION_LABEL: name, SERVICE_LABEL: draw(st.sampled_from([SERVICE, SERVICE, SERVICE, "other"]))},
-    }
+    metadata = present(
+        name=name,
+        namespace=NAMESPACE,
+        labels={REVISION_LABEL: name, SERVICE_LABEL: draw(st.sampled_from([SERVICE, SERVICE, SERVICE, "other"]))},
+        creationTimestamp=draw(st.sampled_from([None, "2024-05-01T11:30:00Z", "2024-05-01T11:58:00Z"])),
+        managedFields=draw(st.sampled_from([None, MANAGED_BY_US, MANAGED_BY_US, MANAGED_BY_GIT])),
+    )
     spec = present(stageMinScale=draw(maybe(REPLICAS)), stageMaxScale=draw(maybe(REPLICAS)))
     desired = draw(maybe(REPLICAS))
     status = present(

@@ -11,11 +11,14 @@ from tests.vectors.suite import Difference, Json, Suite, Vector
 from tests.vectors.world import NOON, World, failing, pod_from
 from webhook.api import RolloutOrchestrator
 from webhook.api.kinds import SPA_PLURAL
+from webhook.loop.early import SPA_DELETED, SPA_EARLY
 from webhook.loop.reconcile import PassResult, RolloutReconciler
 from webhook.strategies.termination import POD_REMOVED
 
 _HOUR: Final = timedelta(hours=1)
 _TIMES: Final = {"past": NOON - _HOUR, "future": NOON + _HOUR}
+_SILENT_UPSTREAM: Final = (POD_REMOVED, SPA_EARLY, SPA_DELETED)
+"""Reasons of Events of ours for what upstream does, or does not do, in silence: the rows know nothing of them."""
 _CREATED: Final = ("namespace", "labels", "ownerReferences")
 
 
@@ -49,8 +52,7 @@ def _wrapped_pass(given: dict[str, Json]) -> Json:
     told = _told(ro, world, before, result)
     told["status"]["observedGeneration"] = ro.status.observed_generation
     told["statusWritten"] = result.status_changed
-    # Upstream removes pods in silence, so that the rows know nothing of the Event that we emit for each.
-    told["events"] = [f"{type_} {reason}" for type_, reason in world.events if reason != POD_REMOVED]
+    told["events"] = [f"{type_} {reason}" for type_, reason in world.events if reason not in _SILENT_UPSTREAM]
     return told
 
 

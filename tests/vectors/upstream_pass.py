@@ -6,6 +6,7 @@ that it met, which is to say: where upstream would have gone another way.
 
 from copy import deepcopy
 from dataclasses import fields
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.vectors import upstream_strategies as rules_of
@@ -15,6 +16,8 @@ from tests.vectors.upstream_steps import Steps
 from tests.vectors.upstream_strategies import Panic
 
 Json = Any
+NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
+GRACE = 300.0
 FAILED = "The rollout of the current stage failed with message: "
 UPSTREAM = Rules()
 OURS = Rules(**{rule.name: True for rule in fields(Rules)})
@@ -121,11 +124,31 @@ class Pass(Steps):
             if name in self.fleeting:
                 del self.spas[name]
             elif name not in self.revisions:
+                left = seconds_of_grace(self.spas[name]["metadata"])
+                if left > 0 and self.mends("early_spa"):
+                    self.enqueued.append(max(1.0, left))
+                    continue
                 try:
                     self.request("delete", SPA, name)
                 except Failure:
                     continue
                 del self.spas[name]
+
+
+def seconds_of_grace(metadata: Json) -> float:
+    """How long an SPA without a Revision is spared, seen at noon for the first time: five minutes from its creation,
+    or from now if another field manager than the loop's has fields outside of its status."""
+    others = [
+        entry
+        for entry in metadata.get("managedFields", [])
+        if entry["manager"] != "stagegate-loop" and entry.get("subresource") != "status"
+    ]
+    if others:
+        return GRACE
+    if "creationTimestamp" not in metadata:
+        return 0.0
+    age = NOON - datetime.fromisoformat(metadata["creationTimestamp"])
+    return GRACE - age.total_seconds()
 
 
 def run_of(given: Json, rules: Rules, wrapped: bool) -> Pass:

@@ -27,6 +27,7 @@ class Rules:
     strategy_spelling: bool = False
     grace_left: bool = False
     quiet_writes: bool = False
+    early_spa: bool = False
 
 
 @dataclass

@@ -108,10 +108,11 @@ class World:
         self._expect_version(spa)
         return self._store(spa)
 
-    def delete(self, spa: StagePodAutoscaler) -> None:
+    def delete(self, spa: StagePodAutoscaler) -> str | None:
         self._ask("delete", SPA_PLURAL, spa.name)
         self._expect_version(spa)
         del self.spas[spa.namespace, spa.name]
+        return f"no Revision {spa.name}"
 
     # PodClient
 
@@ -134,6 +135,10 @@ class World:
 
     def names(self, namespace: str, service: str) -> frozenset[str] | None:
         return None if self.revisions is None else self.revisions.get((namespace, service), frozenset())
+
+    def absence(self, namespace: str, name: str, service: str) -> str | None:
+        names = self.names(namespace, service)
+        return None if names is None or name in names else f"no Revision {name}"
 
     def emit(self, ro: RolloutOrchestrator, type_: str, reason: str, message: str) -> None:
         self.events.append((type_, reason))

@@ -28,6 +28,19 @@ def whole(one: Mapping[str, Any]) -> Wire:
     return trimmed
 
 
+def with_managers(one: Mapping[str, Any]) -> Wire:
+    """``whole``, and the names of the field managers that own something outside of the status, without their fields."""
+    trimmed = whole(one)
+    managers = {
+        str(entry.get("manager") or "")
+        for entry in (one.get("metadata") or {}).get("managedFields") or []
+        if not entry.get("subresource")
+    }
+    if managers:
+        trimmed["metadata"]["managedFields"] = _shared([{"manager": name} for name in sorted(managers)])
+    return trimmed
+
+
 def only(*paths: str) -> Trim:
     """Identity, version, labels and deletion time of an object, and the members at these paths (``status.phase``)."""
     identity = ("name", "namespace", "uid", "resourceVersion", "labels", "deletionTimestamp")

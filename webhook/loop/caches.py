@@ -21,7 +21,7 @@ from webhook.cluster.resource import (
     Resource,
 )
 from webhook.cluster.store import Change, IndexFunction, Store, by_label, by_owner
-from webhook.cluster.trim import Trim, only, whole
+from webhook.cluster.trim import Trim, only, whole, with_managers
 
 SETTINGS_NAME: Final = "config-rolloutorchestrator"
 SETTINGS_NAMESPACE: Final = "knative-serving"
@@ -32,7 +32,7 @@ BY_OWNER: Final = "owner"
 
 _TRIMS: Final[Mapping[Resource, Trim]] = {
     ROLLOUT_ORCHESTRATORS: whole,
-    STAGE_POD_AUTOSCALERS: whole,
+    STAGE_POD_AUTOSCALERS: with_managers,
     POD_AUTOSCALERS: only("status.desiredScale", "status.actualScale"),
     REVISIONS: only(),
     PODS: only("metadata.deletionGracePeriodSeconds", "status.phase"),

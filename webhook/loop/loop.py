@@ -128,8 +128,8 @@ def _controller(
     events = ClusterEvents(record)
     pods = ClusterPods(client, caches.pods)
     revisions = ClusterRevisions(client, caches.revisions)
-    lister = ClusterSPAs(caches.spas.store, spas, revisions.is_orphan)
+    lister = ClusterSPAs(caches.spas.store, spas, revisions.absence_in_api)
     passes = RolloutReconciler(
         lister, lister, pods, revisions, lister, events, clock=clock.now, force_delete=options.force_delete
     )
-    return RolloutController(caches, rollouts, spas, pods, passes, events, clock, Steps(options.steps))
+    return RolloutController(caches, rollouts, spas, pods, revisions, passes, events, clock, Steps(options.steps))

@@ -21,13 +21,13 @@ from webhook.cluster.resource import ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALER
 from webhook.cluster.transport import Transport
 from webhook.listening import LOOPBACK, joined, reachable
 from webhook.loop.caches import RESOURCES
+from webhook.loop.early import FIELD_MANAGER
 from webhook.loop.endpoints import Endpoints
 from webhook.loop.loop import Loop, LoopOptions
 from webhook.loop.metrics import Metrics
 
 _LOG: Final = logging.getLogger(__name__)
 
-FIELD_MANAGER: Final = "stagegate-loop"
 LEASE_NAME: Final = "stagegate-loop"
 REQUIRED: Final = (ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS)
 

@@ -14,19 +14,25 @@ from webhook.api import (
 )
 from webhook.api.conditions import LAST_STAGE_READY, STAGE_READY
 from webhook.api.kinds import SERVICE_LABEL
+from webhook.api.wire import format_time
 from webhook.cluster.errors import ApiError, Conflict
 from webhook.loop.draft import ComeBack, CreateSPA, DeletePod, Draft, Intent, Tell, UpdateSPA
+from webhook.loop.early import SPA_DELETED, SPA_EARLY, MissingSince, is_foreign, spared_until
 from webhook.loop.overlay import Overlay
+from webhook.loop.revisions import Revisions
 from webhook.loop.stage import NothingGoesUp, carry_stage
 from webhook.strategies import new_rollout_strategy
-from webhook.strategies.protocols import EventSink, PodClient, RevisionLister, SPAClient, SPALister
+from webhook.strategies.protocols import EventSink, PodClient, SPAClient, SPALister
 
 
 class SPADeleter(Protocol):
     """Deletes SPAs, on condition that uid and resource version are still those it was read with."""
 
-    def delete(self, spa: StagePodAutoscaler) -> None:
-        """Raises the client's error; one that is gone already is none."""
+    def delete(self, spa: StagePodAutoscaler) -> str | None:
+        """Why it has no Revision, which is why it was deleted; None if it has one after all and stays.
+
+        Raises the client's error; an SPA that is gone already is none.
+        """
         ...
 
 
@@ -68,14 +74,18 @@ class RolloutReconciler:
         spas: SPAClient,
         lister: SPALister,
         pods: PodClient,
-        revisions: RevisionLister,
+        revisions: Revisions,
         deleter: SPADeleter,
         events: EventSink,
         *,
         clock: Callable[[], datetime] = utc_now,
         force_delete: bool = True,
+        missing_since: MissingSince | None = None,
     ) -> None:
-        """``force_delete`` False never deletes a pod that hangs in termination."""
+        """``force_delete`` False never deletes a pod that hangs in termination.
+
+        ``missing_since`` is what former passes know of SPAs without a Revision; one is made when absent.
+        """
         self._spas = spas
         self._lister = lister
         self._pods = pods
@@ -84,12 +94,13 @@ class RolloutReconciler:
         self._events = events
         self._clock = clock
         self._force_delete = force_delete
+        self._missing_since = missing_since or MissingSince()
 
     def reconcile_kind(self, ro: RolloutOrchestrator) -> PassResult:
         """The pass alone, as upstream's ReconcileKind: no preparation, no event of its own, no generation observed.
 
         A spec that can never be carried out marks the RO failed, and none of its writes is sent; a failed RO stays as
-        it is until its generation changes. SPAs without a Revision are deleted in any case.
+        it is until its generation changes. SPAs without a Revision are deleted in any case, after their grace period.
 
         Raises what is neither of this spec nor of a request: a fault of the program, which only its log can explain.
         """
@@ -109,7 +120,7 @@ class RolloutReconciler:
             except (MissingObservation, NothingGoesUp) as problem:
                 error = problem
             error = self._send(ro, draft, stored, delays) or error
-        unfinished = self._clean_up(ro, stored)
+        unfinished = self._clean_up(ro, stored, delays)
         if draft.pods_unseen:
             unfinished = unfinished or PodsUnseen(f"cannot list the terminating pods of {ro.namespace}/{ro.name}")
         return PassResult(
@@ -176,22 +187,42 @@ class RolloutReconciler:
             case ComeBack(seconds):
                 delays.append(seconds)
 
-    def _clean_up(self, ro: RolloutOrchestrator, stored: Overlay) -> Exception | None:
+    def _clean_up(self, ro: RolloutOrchestrator, stored: Overlay, delays: list[float]) -> Exception | None:
         """Delete the SPAs of this service whose Revision does not exist; answers why the first was not, if one was not.
 
-        One that cannot be deleted does not hold up the others.
+        One that cannot be deleted does not hold up the others. One whose grace period has not ended is spared, and asks
+        for another pass when it has.
         """
         revisions = self._revisions.names(ro.namespace, ro.name)
         if revisions is None:
             return None
+        now = self._clock()
         problem: Exception | None = None
-        for spa in stored.list(ro.namespace, {SERVICE_LABEL: ro.name}):
-            if spa.name not in revisions:
-                try:
-                    self._deleter.delete(spa)
-                except (ApiError, MalformedObject) as error:
-                    problem = problem or error
+        without = [spa for spa in stored.list(ro.namespace, {SERVICE_LABEL: ro.name}) if spa.name not in revisions]
+        since = self._missing_since.of(ro.namespace, ro.name, without, now)
+        for spa in without:
+            try:
+                until = spared_until(spa, since[spa.name])
+                if until is not None and until > now:
+                    delays.append(max(1.0, (until - now).total_seconds()))
+                    self._events.emit(ro, "Normal", SPA_EARLY, self._early_message(ro, spa, until))
+                elif (absence := self._deleter.delete(spa)) is not None:
+                    self._events.emit(ro, *deletion_event(spa, absence))
+            except (ApiError, MalformedObject) as error:
+                problem = problem or error
         return problem
+
+    def _early_message(self, ro: RolloutOrchestrator, spa: StagePodAutoscaler, until: datetime) -> str:
+        absence = self._revisions.absence(ro.namespace, spa.name, ro.name) or f"no Revision {spa.name}"
+        return f"StagePodAutoscaler {spa.name} is deleted after {format_time(until)}: {absence}"
+
+
+def deletion_event(spa: StagePodAutoscaler, absence: str) -> tuple[str, str, str]:
+    """Type, reason and message of the Event for an SPA that was deleted."""
+    message = f"StagePodAutoscaler {spa.name} was deleted: {absence}"
+    if is_foreign(spa):
+        return "Warning", SPA_DELETED, f"{message}; apply it with its Revision, or leave it out: the loop makes it"
+    return "Normal", SPA_DELETED, message
 
 
 def observe_generation(ro: RolloutOrchestrator, now: datetime) -> None:

@@ -1,7 +1,8 @@
 """Revisions in the cluster: which ones exist, and which are surely gone."""
 
 import logging
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
 
 from webhook.api import StagePodAutoscaler
 from webhook.api.kinds import CONFIGURATION_LABEL, SERVICE_LABEL
@@ -9,8 +10,32 @@ from webhook.cluster.client import Client
 from webhook.cluster.errors import ApiError, NotFound
 from webhook.cluster.resource import REVISIONS
 from webhook.loop.caches import BY_SERVICE, Cache
+from webhook.strategies.protocols import RevisionLister
 
 _LOG: Final = logging.getLogger(__name__)
+
+
+class Revisions(RevisionLister, Protocol):
+    """Which Revisions exist, and why one does not."""
+
+    def absence(self, namespace: str, name: str, service: str) -> str | None:
+        """Why the service has no Revision of that name, in words; None if it has one, or if that cannot be seen."""
+        ...
+
+
+def absence_of(revision: Mapping[str, Any] | None, name: str, service: str) -> str | None:
+    """Why a Revision on the wire, None for none, does not exist for a service; None if it does.
+
+    It exists if its labels name the service and the configuration of that name, as for upstream's lister. Whoever asks
+    what exists asks here.
+    """
+    if revision is None:
+        return f"no Revision {name}"
+    labels = (revision.get("metadata") or {}).get("labels") or {}
+    lacking = [
+        f"the label {key}={service}" for key in (SERVICE_LABEL, CONFIGURATION_LABEL) if labels.get(key) != service
+    ]
+    return f"Revision {name} lacks {' and '.join(lacking)}" if lacking else None
 
 
 class ClusterRevisions:
@@ -23,22 +48,24 @@ class ClusterRevisions:
     def names(self, namespace: str, service: str) -> frozenset[str] | None:
         if not self._cache.synced:
             return None
-        found = self._cache.store.by_index(BY_SERVICE, f"{namespace}/{service}")
-        return frozenset(
-            one["metadata"]["name"]
-            for one in found
-            if (one["metadata"].get("labels") or {}).get(CONFIGURATION_LABEL) == service
-        )
+        found = {
+            one["metadata"]["name"]: one for one in self._cache.store.by_index(BY_SERVICE, f"{namespace}/{service}")
+        }
+        return frozenset(name for name, one in found.items() if absence_of(one, name, service) is None)
 
-    def is_orphan(self, spa: StagePodAutoscaler) -> bool:
-        """Whether the API says that this service has no Revision of the SPA's name; a cache may lag behind."""
-        service = spa.metadata.labels.get(SERVICE_LABEL)
+    def absence(self, namespace: str, name: str, service: str) -> str | None:
+        if not self._cache.synced:
+            return None
+        return absence_of(self._cache.get(namespace, name), name, service)
+
+    def absence_in_api(self, spa: StagePodAutoscaler) -> str | None:
+        """``absence`` of an SPA's Revision by the API's word, since a cache may lag behind; None without an answer."""
+        service = spa.metadata.labels.get(SERVICE_LABEL, "")
         try:
-            labels = self._client.get(REVISIONS, spa.namespace, spa.name).get("metadata", {}).get("labels") or {}
+            return absence_of(self._client.get(REVISIONS, spa.namespace, spa.name), spa.name, service)
         except NotFound as problem:
             # A server that does not serve the resource says so without a Status.
-            return problem.reason == "NotFound"
+            return absence_of(None, spa.name, service) if problem.reason == "NotFound" else None
         except ApiError as problem:
             _LOG.info("StagePodAutoscaler %s/%s stays: %s", spa.namespace, spa.name, problem)
-            return False
-        return (labels.get(SERVICE_LABEL), labels.get(CONFIGURATION_LABEL)) != (service, service)
+            return None

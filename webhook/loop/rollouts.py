@@ -21,6 +21,7 @@ from webhook.loop.news import WAITING, News, late_message, late_news, news_of_sp
 from webhook.loop.observation import observe
 from webhook.loop.pods import ClusterPods
 from webhook.loop.reconcile import RolloutReconciler
+from webhook.loop.revisions import Revisions
 from webhook.loop.sharing import REVISION_SHARED, moved_by, shared_by, shared_message, stand_still
 from webhook.loop.targets import PLANNED_TARGETS, record_of
 from webhook.loop.timeout import TIMED_OUT, seconds_left
@@ -65,6 +66,7 @@ class RolloutController:
     rollouts: Writer
     spas: Writer
     pods: ClusterPods
+    revisions: Revisions
     passes: RolloutReconciler
     events: EventSink
     clock: Clock
@@ -187,8 +189,13 @@ class RolloutController:
         result = self.passes.reconcile(ro)
         self._overlay(ro, decision)
         outcome.again = self._store_status(seen, ro, was)
-        self._tell(ro, news_of_status(before, ro))
-        self._remind(before, ro)
+        absences = self._absences(ro)
+        # What does not exist is not waited for.
+        self._tell(ro, (one for one in news_of_status(before, ro) if not absences or one.reason != WAITING))
+        if absences:
+            self.events.emit(ro, "Warning", REVISION_MISSING, f"the stage cannot be done: {', '.join(absences)}")
+        else:
+            self._remind(before, ro)
         self._say_problem(ro, decision)
         for delay in result.enqueue_after:
             outcome.come_back(delay)
@@ -248,20 +255,18 @@ class RolloutController:
             self.events.emit(after, "Normal", WAITING, waiting)
 
     def _say_problem(self, ro: RolloutOrchestrator, decision: SpecDecision) -> None:
-        if missing := self._without_revision(ro):
-            names = ", ".join(missing)
-            self.events.emit(ro, "Warning", REVISION_MISSING, f"the stage cannot be done: no Revision {names}")
         for note in decision.notes:
             self.events.emit(ro, "Warning", note.reason, note.message)
         if decision.error is not None and not isinstance(decision.error, InvalidRollout):
             self.events.emit(ro, "Warning", "NotPlanned", f"the next stage is not planned: {decision.error}")
 
-    def _without_revision(self, ro: RolloutOrchestrator) -> list[str]:
-        """The revisions that an unfinished stage moves and that surely do not exist."""
-        if not self.caches.revisions.synced or not ro.status.conditions.is_unknown(STAGE_READY):
+    def _absences(self, ro: RolloutOrchestrator) -> list[str]:
+        """Why revisions that an unfinished stage moves surely do not exist, one text for each."""
+        if not ro.status.conditions.is_unknown(STAGE_READY):
             return []
-        moved = (entry for entry in ro.spec.stage_target_revisions if entry.goes_up or entry.goes_down)
-        return [e.revision_name for e in moved if self.caches.revisions.get(ro.namespace, e.revision_name) is None]
+        moved = [entry.revision_name for entry in ro.spec.stage_target_revisions if entry.goes_up or entry.goes_down]
+        absences = (self.revisions.absence(ro.namespace, name, ro.name) for name in moved)
+        return [absence for absence in absences if absence is not None]
 
 
 def seconds_left_of(ro: RolloutOrchestrator, clock: Clock) -> float | None:

@@ -63,8 +63,11 @@ class Router:
             return set(self.every_rollout())
         if resource in (KNATIVE_SERVICES, ROUTES):
             return self._known(namespace, [name])
-        if resource in (REVISIONS, DEPLOYMENTS):
-            return self._known(namespace, [service_of(one)])
+        if resource is REVISIONS:
+            # Labels decide for whom it exists, so that those that name it care for any that come or go.
+            return self._known(namespace, self._services_of(change)) | self._naming([f"{namespace}/{name}"])
+        if resource is DEPLOYMENTS:
+            return self._known(namespace, self._services_of(change))
         return set()
 
     def every_rollout(self) -> Iterable[Key]:
@@ -99,6 +102,10 @@ class Router:
         labels = change.object["metadata"].get("labels") or {}
         revision = labels.get(REVISION_LABEL)
         return self._of_revision(namespace, revision) if revision else set()
+
+    @staticmethod
+    def _services_of(change: Change) -> list[str | None]:
+        return [service_of(one) for one in (change.before, change.after) if one is not None]
 
     def _known(self, namespace: str, names: Iterable[str | None]) -> set[Key]:
         return {Key(ROLLOUT, namespace, name) for name in names if name and self._caches.rollouts.get(namespace, name)}

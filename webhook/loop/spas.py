@@ -17,14 +17,14 @@ class ClusterSPAs:
     """SPA client, lister and deleter in one.
 
     The loop owns the stage bounds: an update is a server-side apply of both under its field manager, on condition of
-    the version that was read. ``is_orphan`` is asked of the API before an SPA is deleted because its Revision cannot
-    be seen.
+    the version that was read. ``absence`` says by the API's word why an SPA has no Revision, None if it may have one;
+    it is asked before an SPA is deleted because its Revision cannot be seen.
     """
 
-    def __init__(self, store: Store, writer: Writer, is_orphan: Callable[[StagePodAutoscaler], bool]) -> None:
+    def __init__(self, store: Store, writer: Writer, absence: Callable[[StagePodAutoscaler], str | None]) -> None:
         self._store = store
         self._writer = writer
-        self._is_orphan = is_orphan
+        self._absence = absence
 
     def get(self, namespace: str, name: str) -> StagePodAutoscaler | None:
         found = self._store.get(namespace, name)
@@ -56,11 +56,12 @@ class ClusterSPAs:
         _LOG.info("set StagePodAutoscaler %s/%s to bounds %s", spa.namespace, spa.name, bounds_of(updated))
         return updated
 
-    def delete(self, spa: StagePodAutoscaler) -> None:
-        if not self._is_orphan(spa):
-            return
-        self._writer.delete({"metadata": spa.metadata.wire})
-        _LOG.info("deleted StagePodAutoscaler %s/%s: it has no Revision", spa.namespace, spa.name)
+    def delete(self, spa: StagePodAutoscaler) -> str | None:
+        absence = self._absence(spa)
+        if absence is not None:
+            self._writer.delete({"metadata": spa.metadata.wire})
+            _LOG.info("deleted StagePodAutoscaler %s/%s: %s", spa.namespace, spa.name, absence)
+        return absence
 
 
 def bounds_of(spa: StagePodAutoscaler) -> str:
