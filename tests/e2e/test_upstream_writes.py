@@ -2,16 +2,13 @@
 
 from collections import Counter
 from http import HTTPStatus
-from pathlib import Path
 
 import pytest
 
 from tests.controlplane.session import Session
 from tests.e2e.cluster import API, KINDS, Namespace
-from tests.e2e.upstream_writes import Write, writes_of
-
-SAMPLES = Path(__file__).parents[1] / "vectors" / "samples"
-RECORDED = Path(__file__).parents[3] / "shared" / "vectors"
+from tests.e2e.upstream_writes import Write, stem_of, writes_of
+from tests.vectors.rows import RECORDED, files_in
 
 # Rows in which upstream breaks a rule although its input kept them all, and the named difference that mends it.
 MENDED = {
@@ -33,11 +30,8 @@ WRITING = [
 
 
 @pytest.mark.parametrize("stem", WRITING)
-@pytest.mark.parametrize("folder", [SAMPLES, RECORDED], ids=["samples", "recorded"])
-def test_writes_are_accepted(controller: Session, namespace: Namespace, folder: Path, stem: str) -> None:
-    paths = sorted(path for path in folder.glob(f"{stem}*.jsonl") if path.stem.rstrip("_12") == stem)
-    if not paths:
-        pytest.skip(f"no rows of {stem} in this checkout")
+def test_writes_are_accepted(controller: Session, namespace: Namespace, stem: str) -> None:
+    paths = [path for path in files_in(RECORDED) if stem_of(path) == stem]
     writes = {str(write.spec): write for path in paths for write in writes_of(path)}
 
     refusals = {write.row: message for write in writes.values() if (message := refusal(controller, namespace, write))}
@@ -50,7 +44,7 @@ def test_the_rows_are_the_ones_that_upstream_breaks(controller: Session, namespa
     """An exception that no longer is one must go."""
     found = Counter(
         write.row
-        for path in SAMPLES.glob("*.jsonl")
+        for path in files_in(RECORDED)
         for write in writes_of(path)
         if write.row in MENDED and refusal(controller, namespace, write)
     )

@@ -1,10 +1,10 @@
 """What upstream wrote in the recorded rows, as far as the input of the row kept the rules."""
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from tests.vectors.rows import name_of, read_rows
 from webhook.admission.rules import rollout_orchestrator
 
 Json = Any
@@ -21,15 +21,24 @@ class Write(NamedTuple):
 
 
 def writes_of(path: Path) -> Iterator[Write]:
-    """The writes of a file of rows; empty for a file whose function writes nothing."""
-    extract = _EXTRACTS.get(path.stem.rstrip("_12"))
-    if extract is None:
-        return
-    with path.open() as lines:
-        for line in lines:
-            row = json.loads(line)
-            if not row["expected"].get("panic"):
-                yield from (Write(row["id"], plural, spec) for plural, spec in extract(row["input"], row["expected"]))
+    """The specs that the rows of a file hold; none for a file whose function writes nothing."""
+    extract = _EXTRACTS.get(stem_of(path))
+    for row in read_rows(path) if extract is not None else ():
+        if extract is not None and not row["expected"].get("panic"):
+            yield from (Write(row["id"], plural, spec) for plural, spec in extract(row["input"], row["expected"]))
+
+
+def statuses_of(path: Path) -> Iterator[tuple[str, dict[str, Json]]]:
+    """The row and the status of each RO whose status upstream wrote, in the rows of a pass."""
+    for row in read_rows(path):
+        status = row["expected"].get("status")
+        if status and status.get("conditions"):
+            yield row["id"], status
+
+
+def stem_of(path: Path) -> str:
+    """The name of a file of rows, without its number where the rows take two files."""
+    return name_of(path).rstrip("_12")
 
 
 _Specs = Iterator[tuple[str, dict[str, Json]]]

@@ -1,23 +1,19 @@
 """Recorded rollouts, tick by tick, through the real controller and an API server: the same as plan and pass alone."""
 
-import json
-import os
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.loop.world import World
+from tests.vectors.rows import recorded_rows
 from tests.vectors.trace import Row, Trace, entry_of
 from tests.vectors.trace_suite import answer_trace, our_planner
 from webhook.api.kinds import CONFIGURATION_LABEL, SERVICE_LABEL
 from webhook.cluster.resource import POD_AUTOSCALERS, REVISIONS, ROLLOUT_ORCHESTRATORS, ROUTES, STAGE_POD_AUTOSCALERS
 from webhook.loop.targets import PLANNED_TARGETS
 
-SAMPLES = Path(__file__).parents[1] / "vectors" / "samples" / "rollout_traces.jsonl"
-FILE = Path(os.environ.get("ROLLOUT_TRACES", SAMPLES))
-ROWS = [json.loads(line) for line in FILE.read_text().splitlines() if line]
+ROWS = recorded_rows("rollout_traces")
 CONFIG = {
     "overConsumptionRatio": "over_consumption_ratio",
     "progressiveRolloutEnabled": "progressive_rollout_enabled",
