@@ -6,8 +6,8 @@ from http import HTTPStatus
 import pytest
 
 from tests.controlplane.session import Session
-from tests.e2e.cluster import API, KINDS, Namespace
-from tests.e2e.upstream_writes import Write, stem_of, writes_of
+from tests.e2e.cluster import API, KINDS, ROS, Namespace, rollout
+from tests.e2e.upstream_writes import Write, statuses_of, stem_of, writes_of
 from tests.vectors.rows import RECORDED, files_in
 
 # Rows in which upstream breaks a rule although its input kept them all, and the named difference that mends it.
@@ -50,6 +50,24 @@ def test_the_rows_are_the_ones_that_upstream_breaks(controller: Session, namespa
     )
 
     assert found == Counter(MENDED.keys())
+
+
+@pytest.mark.parametrize("type_", ["Reconciling", "Stalled"])
+def test_its_statuses_are_stored_with_the_conditions_that_it_carries_along(
+    controller: Session, namespace: Namespace, type_: str
+) -> None:
+    """Upstream replaces the whole status, with every condition that it has read."""
+    carried = {"type": type_, "status": "True", "severity": "Info", "reason": "Why", "message": "What."}
+    paths = [path for path in files_in(RECORDED) if stem_of(path).startswith("rollout_reconcile")]
+    statuses = {str(status): (row, status) for path in paths for row, status in statuses_of(path)}
+    created = controller.create(namespace.path(ROS), rollout("hello")).body
+
+    for row, status in statuses.values():
+        wanted = {**status, "conditions": [*status["conditions"], carried]}
+        stored = controller.update(
+            namespace.path(ROS, "hello", "status"), created | {"status": wanted}, dryRun="All"
+        ).body
+        assert stored.get("status") == wanted, row
 
 
 def refusal(controller: Session, namespace: Namespace, write: Write) -> str:

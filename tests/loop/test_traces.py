@@ -9,6 +9,7 @@ from tests.loop.world import World
 from tests.vectors.rows import recorded_rows
 from tests.vectors.trace import Row, Trace, entry_of
 from tests.vectors.trace_suite import answer_trace, our_planner
+from webhook.api.conditions import RECONCILING, STALLED
 from webhook.api.kinds import CONFIGURATION_LABEL, SERVICE_LABEL
 from webhook.cluster.resource import POD_AUTOSCALERS, REVISIONS, ROLLOUT_ORCHESTRATORS, ROUTES, STAGE_POD_AUTOSCALERS
 from webhook.loop.targets import PLANNED_TARGETS
@@ -68,7 +69,12 @@ class LiveTrace(Trace):
         stored = deepcopy(self.world.api.get(ROLLOUT_ORCHESTRATORS, self.namespace, self.service) or {})
         stored["spec"].pop("targetFinishTime", None)
         stored.get("status", {}).get("annotations", {}).pop(PLANNED_TARGETS, None)
-        self.ro = {"metadata": {**self.ro["metadata"]}, "spec": stored["spec"], "status": stored.get("status", {})}
+        status = stored.get("status", {})
+        # Upstream knows neither; kstatus reads them.
+        status["conditions"] = [
+            one for one in status.get("conditions", []) if one["type"] not in (STALLED, RECONCILING)
+        ]
+        self.ro = {"metadata": {**self.ro["metadata"]}, "spec": stored["spec"], "status": status}
 
     def carry(self) -> None:
         path = STAGE_POD_AUTOSCALERS.path()

@@ -18,6 +18,8 @@ LAST_STAGE_READY: Final = "LastStageReady"
 STAGE_SCALE_UP_READY: Final = "StageScaleUpReady"
 STAGE_SCALE_DOWN_READY: Final = "StageScaleDownReady"
 POD_AUTOSCALER_STAGE_READY: Final = "PodAutoscalerStageReady"
+STALLED: Final = "Stalled"
+RECONCILING: Final = "Reconciling"
 
 _INFO: Final = "Info"
 _START_OF_TIME: Final = datetime.min.replace(tzinfo=UTC)
@@ -140,6 +142,14 @@ class ConditionSet:
         self._set(type_, FALSE, reason, message, now)
         if type_ in self._dependents:
             self._set(self._happy, FALSE, reason, message, now)
+
+    def inform(self, type_: str, reason: str, message: str, now: datetime) -> None:
+        """Set a condition that Ready does not depend on to True, with a reason; Ready stays as it is."""
+        self._set(type_, TRUE, reason, message, now)
+
+    def remove(self, type_: str) -> None:
+        """Remove a condition that Ready does not depend on, if it is there; Ready stays as it is."""
+        self._by_type.pop(type_, None)
 
     def keep_times_of(self, earlier: "ConditionSet") -> None:
         """Give every condition that says what it said before its earlier transition time back."""

@@ -17,6 +17,7 @@ from webhook.loop.caches import BY_OWNER, BY_REVISION, BY_SERVICE, Caches
 from webhook.loop.completion import completion_patch, rollout_name_of
 from webhook.loop.decision import SpecDecision, decide_spec, spec_patch, strategy_of
 from webhook.loop.feed import fed_status
+from webhook.loop.kstatus import mark_progress, unmark_progress
 from webhook.loop.news import WAITING, News, late_message, late_news, news_of_spec, news_of_status, waiting_for
 from webhook.loop.observation import observe
 from webhook.loop.pods import ClusterPods
@@ -92,6 +93,8 @@ class RolloutController:
                 # Its own words mean nothing to people, and the worker logs it whole.
                 self.events.emit(ro, "Warning", FAULT, f"{type(fault).__name__} in the loop: its log has the traceback")
                 raise
+        else:
+            self._leave_status(seen, ro)
         return outcome
 
     def reconcile_spa(self, namespace: str, name: str) -> Outcome:
@@ -213,11 +216,18 @@ class RolloutController:
 
     def _store_status(self, seen: Wire, ro: RolloutOrchestrator, was: RolloutStatus) -> bool:
         """Write the status where it says something else than before; conditions that do not keep their times."""
+        mark_progress(ro, self.clock.now())
         ro.status.conditions.keep_times_of(was.conditions)
         if ro.status.says_the_same_as(was):
             return False
         self.rollouts.patch(seen, {"status": merge_patch(was.to_dict(), ro.status.to_dict())}, "status")
         return True
+
+    def _leave_status(self, seen: Wire, ro: RolloutOrchestrator) -> None:
+        """Remove from a status that is another controller's what only this loop would ever remove again."""
+        was = ro.status.copy()
+        if unmark_progress(ro.status.conditions):
+            self.rollouts.patch(seen, {"status": merge_patch(was.to_dict(), ro.status.to_dict())}, "status")
 
     def _store_spec(
         self, seen: Wire, ro: RolloutOrchestrator, decision: SpecDecision

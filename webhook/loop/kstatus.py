@@ -1,0 +1,34 @@
+"""Stalled and Reconciling: the conditions by which kstatus, and so Flux, tells a failed rollout from one on its way."""
+
+from datetime import datetime
+
+from webhook.api import RolloutOrchestrator
+from webhook.api.conditions import READY, RECONCILING, STALLED, ConditionSet
+from webhook.planning.stage import has_failed
+
+
+def mark_progress(ro: RolloutOrchestrator, now: datetime) -> None:
+    """Set the two conditions by what the others say.
+
+    A failed rollout is Stalled; one that is neither failed nor complete, also one that is late or moves nothing because
+    a revision is not its own, is Reconciling. Either is True with Ready's reason and message, else absent, as kstatus
+    wants it. Both are a function of the other conditions, so that they cost no status write of their own, and only
+    inform: neither we nor upstream's controllers count them for Ready.
+    """
+    conditions = ro.status.conditions
+    ready = conditions.get(READY)
+    wanted = STALLED if has_failed(ro) else RECONCILING
+    if ready is None or conditions.is_true(READY):
+        wanted = ""
+    for type_ in {STALLED, RECONCILING} - {wanted}:
+        conditions.remove(type_)
+    if ready is not None and wanted:
+        conditions.inform(wanted, ready.reason, ready.message, now)
+
+
+def unmark_progress(conditions: ConditionSet) -> bool:
+    """Remove both, for whoever leaves the rollout to a controller that does not know them; False without any."""
+    present = [type_ for type_ in (STALLED, RECONCILING) if conditions.get(type_) is not None]
+    for type_ in present:
+        conditions.remove(type_)
+    return bool(present)
