@@ -65,13 +65,13 @@ def test_every_option_arrives() -> None:
     options = options_of(
         "--namespaces=a, b,a", "--concurrency=8", "--resync=0", "--steps=off", "--force-delete=off",
         "--no-leader-elect", "--lease-namespace=ops", "--metrics-port=9090", "--metrics-host=0.0.0.0",
-        "--settings-namespace=kn",
+        "--settings-namespace=kn", "--spa-grace=20",
     )  # fmt: skip
     assert options.loop.namespaces == ("a", "b")
     assert (options.loop.concurrency, options.loop.resync) == (8, 0.0)
     assert not options.loop.steps
     assert not options.loop.force_delete
-    assert options.loop.settings_namespace == "kn"
+    assert (options.loop.settings_namespace, options.loop.spa_grace) == ("kn", 20.0)
     assert (options.leader_elect, options.lease_namespace) == (False, "ops")
     assert (options.metrics_host, options.metrics_port) == ("0.0.0.0", 9090)
 

@@ -21,6 +21,7 @@ from webhook.server.secret_store import AUTHORITY_SUFFIX
 
 NAMESPACE = Namespace("default")
 OLD = {"revisionName": "hello-00001", "percent": 100, "latestRevision": False, "minScale": 2, "maxScale": 10}
+GRACE = ["--spa-grace", "2"]
 NEW = {"revisionName": "hello-00002", "percent": 100, "latestRevision": True, "minScale": 2, "maxScale": 10}
 POD_AUTOSCALERS = "/apis/autoscaling.internal.knative.dev/v1alpha1/namespaces/default/podautoscalers"
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/stagegate-system/leases/stagegate-loop"
@@ -91,7 +92,7 @@ def run(binaries_with_controller_manager: Binaries, tmp_path_factory: pytest.Tem
         meddler.register(ends.enter_context(Receiver(folder, meddler.reply)))
         stack.start_webhook()
         stack.start_autoscaler(Pace(), 0.1)
-        stack.start_loop()
+        stack.start_loop(GRACE)
         try:
             play(plane, stack)
         except AssertionError as stuck:
@@ -121,7 +122,7 @@ def play(plane: ControlPlane, stack: Stack) -> None:
     assert stack.loop is not None
     transitions = admin.get(LEASE).body["spec"]["leaseTransitions"]
     stack.loop.stop()
-    stack.start_loop()
+    stack.start_loop(GRACE)
     eventually(lambda: admin.get(LEASE).body["spec"]["leaseTransitions"] > transitions, within=60)
 
 

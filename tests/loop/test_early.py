@@ -62,7 +62,7 @@ HOUR, FIVE, TWO = timedelta(hours=1), timedelta(minutes=5), timedelta(minutes=2)
 def test_the_grace_period_counts_from_the_creation_and_for_others_from_when_the_revision_was_missing(
     created: datetime | None, managers: Any, missing: datetime, until: datetime | None
 ) -> None:
-    assert spared_until(spa(created, managers), missing) == until
+    assert spared_until(spa(created, managers), missing, FIVE) == until
 
 
 def test_it_is_missing_since_it_was_first_seen_without_a_revision() -> None:
@@ -168,6 +168,16 @@ def test_a_spared_spa_costs_nothing_while_it_waits() -> None:
     world.settle().forget()
     world.clock.advance(100)
     assert world.settle().written() == []
+
+
+def test_how_long_is_an_option() -> None:
+    world = two_revisions(World(spa_grace=20.0)).settle()
+    sync(world)
+    world.settle()
+    assert world.has_spa(EARLY)
+    world.clock.advance(21)
+    world.settle()
+    assert not world.has_spa(EARLY)
 
 
 # One notion of what exists

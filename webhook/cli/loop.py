@@ -61,6 +61,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--resync", type=_seconds, default=600.0, metavar="S", help="seconds to look at all again, 0: never (600)"
     )
     work.add_argument(
+        "--spa-grace",
+        type=_seconds,
+        default=300.0,
+        metavar="S",
+        help="seconds for which a StagePodAutoscaler without a Revision is spared (300)",
+    )
+    work.add_argument(
         "--settings-namespace",
         default="knative-serving",
         metavar="NS",
@@ -207,6 +214,7 @@ def options_from(arguments: argparse.Namespace) -> "ProcessOptions":
             steps=arguments.steps == "on",
             force_delete=arguments.force_delete == "on",
             settings_namespace=arguments.settings_namespace,
+            spa_grace=arguments.spa_grace,
         ),
         leader_elect=not arguments.no_leader_elect,
         lease_namespace=arguments.lease_namespace,

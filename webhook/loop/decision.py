@@ -8,6 +8,7 @@ from typing import Any, Final
 from webhook.api import InvalidRollout, MissingObservation, RolloutOrchestrator, RolloutSpec
 from webhook.api.conditions import LAST_STAGE_READY, STAGE_READY
 from webhook.api.wire import Wire
+from webhook.loop.record import with_sound_record
 from webhook.loop.stage import reached_by_stage
 from webhook.loop.targets import has_new_targets
 from webhook.loop.timeout import Overdue, next_finish_time, overdue, seconds_left
@@ -63,16 +64,20 @@ def decide_spec(ro: RolloutOrchestrator, seen: Observed, now: datetime) -> SpecD
     if isinstance(seen.config, UnreadableSettings):
         return SpecDecision(ro.spec, error=seen.config)
     try:
-        start = _start_of(ro, seen)
-        if _is_stored_and_not_begun(start):
-            return SpecDecision(ro.spec)
+        sound, about_record = with_sound_record(ro)
+        start = _start_of(sound, seen)
+        # A stage that is recorded in a way that makes no sense is begun again, which records it anew.
+        if _is_stored_and_not_begun(replace(start, status=ro.status)):
+            return SpecDecision(ro.spec, about_record)
         plan = plan_stages(start, seen.config, seen.pod_autoscalers, seen.spas, now)
+        notes = about_record + plan.notes
         if plan.error is not None:
-            return SpecDecision(ro.spec, plan.notes, plan.error)
+            return SpecDecision(ro.spec, notes, plan.error)
         spec = _settled(ro, plan)
         if spec != ro.spec:
-            return SpecDecision(spec, plan.notes)
-        return _see_to_time(ro, seen, seen.config, now)
+            return SpecDecision(spec, notes)
+        late = _see_to_time(ro, seen, seen.config, now)
+        return replace(late, notes=about_record + late.notes)
     except InvalidRollout as error:
         return SpecDecision(ro.spec, error=error)
 

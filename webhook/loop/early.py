@@ -31,7 +31,7 @@ def is_foreign(spa: StagePodAutoscaler) -> bool:
     )
 
 
-def spared_until(spa: StagePodAutoscaler, missing_since: datetime, grace: timedelta = GRACE) -> datetime | None:
+def spared_until(spa: StagePodAutoscaler, missing_since: datetime, grace: timedelta) -> datetime | None:
     """When the grace period of an SPA without a Revision ends; None if it has none.
 
     Each has one from its creation. One that somebody else wrote has another from when its Revision was first missing:

@@ -5,6 +5,7 @@ import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from webhook.cluster.client import Client
@@ -14,6 +15,7 @@ from webhook.cluster.resource import CONFIG_MAPS, ROLLOUT_ORCHESTRATORS, STAGE_P
 from webhook.cluster.store import Change
 from webhook.cluster.work_queue import WorkQueue
 from webhook.loop.caches import RESOURCES, SETTINGS_NAMESPACE, Caches
+from webhook.loop.early import GRACE
 from webhook.loop.event_sink import ClusterEvents
 from webhook.loop.metrics import Metrics
 from webhook.loop.pods import ClusterPods
@@ -30,7 +32,10 @@ _LOG: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LoopOptions:
-    """``namespaces`` empty means all; ``resync`` is in seconds, 0 for never; ``steps`` False only completes SPAs."""
+    """``namespaces`` empty means all; ``resync`` is in seconds, 0 for never; ``steps`` False only completes SPAs.
+
+    ``spa_grace``, in seconds, is how long an SPA without a Revision is spared.
+    """
 
     namespaces: tuple[str, ...] = ()
     concurrency: int = 16
@@ -38,6 +43,7 @@ class LoopOptions:
     steps: bool = True
     force_delete: bool = True
     settings_namespace: str = SETTINGS_NAMESPACE
+    spa_grace: float = GRACE.total_seconds()
 
 
 class Loop:
@@ -130,6 +136,14 @@ def _controller(
     revisions = ClusterRevisions(client, caches.revisions)
     lister = ClusterSPAs(caches.spas.store, spas, revisions.absence_in_api)
     passes = RolloutReconciler(
-        lister, lister, pods, revisions, lister, events, clock=clock.now, force_delete=options.force_delete
+        lister,
+        lister,
+        pods,
+        revisions,
+        lister,
+        events,
+        clock=clock.now,
+        force_delete=options.force_delete,
+        grace=timedelta(seconds=options.spa_grace),
     )
     return RolloutController(caches, rollouts, spas, pods, revisions, passes, events, clock, Steps(options.steps))

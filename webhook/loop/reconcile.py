@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from webhook.api import (
@@ -17,7 +17,7 @@ from webhook.api.kinds import SERVICE_LABEL
 from webhook.api.wire import format_time
 from webhook.cluster.errors import ApiError, Conflict
 from webhook.loop.draft import ComeBack, CreateSPA, DeletePod, Draft, Intent, Tell, UpdateSPA
-from webhook.loop.early import SPA_DELETED, SPA_EARLY, MissingSince, is_foreign, spared_until
+from webhook.loop.early import GRACE, SPA_DELETED, SPA_EARLY, MissingSince, is_foreign, spared_until
 from webhook.loop.overlay import Overlay
 from webhook.loop.revisions import Revisions
 from webhook.loop.stage import NothingGoesUp, carry_stage
@@ -80,11 +80,11 @@ class RolloutReconciler:
         *,
         clock: Callable[[], datetime] = utc_now,
         force_delete: bool = True,
-        missing_since: MissingSince | None = None,
+        grace: timedelta = GRACE,
     ) -> None:
         """``force_delete`` False never deletes a pod that hangs in termination.
 
-        ``missing_since`` is what former passes know of SPAs without a Revision; one is made when absent.
+        ``grace`` is how long an SPA without a Revision is spared; since when it has none is remembered here.
         """
         self._spas = spas
         self._lister = lister
@@ -94,7 +94,8 @@ class RolloutReconciler:
         self._events = events
         self._clock = clock
         self._force_delete = force_delete
-        self._missing_since = missing_since or MissingSince()
+        self._grace = grace
+        self._missing_since = MissingSince()
 
     def reconcile_kind(self, ro: RolloutOrchestrator) -> PassResult:
         """The pass alone, as upstream's ReconcileKind: no preparation, no event of its own, no generation observed.
@@ -202,7 +203,7 @@ class RolloutReconciler:
         since = self._missing_since.of(ro.namespace, ro.name, without, now)
         for spa in without:
             try:
-                until = spared_until(spa, since[spa.name])
+                until = spared_until(spa, since[spa.name], self._grace)
                 if until is not None and until > now:
                     delays.append(max(1.0, (until - now).total_seconds()))
                     self._events.emit(ro, "Normal", SPA_EARLY, self._early_message(ro, spa, until))

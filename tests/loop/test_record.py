@@ -1,0 +1,102 @@
+"""The recorded status: what somebody wrote into it by hand, and what the loop then plans from."""
+
+from typing import Any
+
+import pytest
+
+from tests.loop.test_rollouts import carry
+from tests.loop.world import World, autoscale, entry, two_revisions
+from tests.objects import rollout
+from webhook.api import RolloutOrchestrator
+from webhook.cluster.resource import ROLLOUT_ORCHESTRATORS
+from webhook.loop.record import with_sound_record
+
+UP, DOWN = "hello-00002", "hello-00001"
+STAGE = [entry(DOWN, 60, direction="down", targetReplicas=3), entry(UP, 40, direction="up", targetReplicas=2)]
+SOUND: list[list[Any]] = [
+    [],
+    STAGE,
+    [entry(DOWN, None, direction="down", targetReplicas=0), entry(UP, 100)],
+    [entry(DOWN, 50), entry(UP, 50, tag="t"), entry("hello-00003", 0)],
+]
+NONSENSE = [
+    ([entry(DOWN, 500)], "[0].percent: 500 is not from 0 to 100"),
+    ([entry(DOWN, 120), entry(UP, -20)], "[0].percent: 120 is not from 0 to 100"),
+    ([entry(DOWN, 100), entry(UP, -20)], "[1].percent: -20 is not from 0 to 100"),
+    ([{"percent": 100}], "[0].revisionName: must not be empty"),
+    ([entry(DOWN, 100, targetReplicas=-1)], "[0].targetReplicas: -1 is below 0"),
+    ([entry(DOWN, 100, -2)], "[0].minScale: -2 is below 0"),
+    ([entry(DOWN, 100, 0, -2)], "[0].maxScale: -2 is below 0"),
+]
+
+
+def recorded(ro: RolloutOrchestrator) -> list[Any]:
+    return [revision.to_dict() for revision in ro.status.stage_revision_status]
+
+
+@pytest.mark.parametrize("record", SOUND)
+def test_a_sound_record_is_planned_from(record: list[Any]) -> None:
+    ro = rollout(STAGE, recorded=record)
+    assert with_sound_record(ro) == (ro, ())
+
+
+@pytest.mark.parametrize(("record", "problem"), NONSENSE)
+@pytest.mark.parametrize(
+    ("stage", "ready", "instead"), [(STAGE, "True", STAGE), (STAGE, "Unknown", []), ([], "True", [])]
+)
+def test_in_place_of_any_other_stands_the_stage_that_was_reached_or_none(
+    record: list[Any], problem: str, stage: list[Any], ready: str, instead: list[Any]
+) -> None:
+    ro = rollout(stage, recorded=record, conditions={"StageReady": ready})
+    sound, (note,) = with_sound_record(ro)
+    assert recorded(sound) == instead
+    assert note.reason == "RecordIgnored"
+    assert note.message.startswith(f"status.stageRevisionStatus{problem}; ")
+    assert recorded(ro) == record, "what is stored stays as it is"
+
+
+def test_a_stage_that_makes_no_sense_either_is_no_record() -> None:
+    ro = rollout([entry(DOWN, 500), entry(UP, 0)], recorded=[entry(DOWN, 500)], conditions={"StageReady": "True"})
+    assert recorded(with_sound_record(ro)[0]) == []
+
+
+# In the loop
+
+
+def write_by_hand(world: World, record: list[Any]) -> None:
+    ro = world.ro()
+    world.api.put(ROLLOUT_ORCHESTRATORS, {**ro, "status": {**ro["status"], "stageRevisionStatus": record}})
+
+
+@pytest.mark.parametrize(("record", "problem"), NONSENSE)
+def test_a_complete_rollout_goes_on_from_what_it_reached(record: list[Any], problem: str) -> None:
+    world = two_revisions(World())
+    carry(world)
+    write_by_hand(world, record)
+    world.revision("hello-00003")
+    world.scale("hello-00003", 0)
+    world.edit(targetRevisions=[entry("hello-00003", 100, 1, 10, latestRevision=True)])
+    world.settle()
+    (start,) = world.ro()["spec"]["initialRevisions"]
+    assert (start["revisionName"], start["percent"]) == (UP, 100)
+    assert any(f"Warning RecordIgnored: status.stageRevisionStatus{problem}" in line for line in world.told())
+    carry(world)
+    assert world.stage()["hello-00003"][0] == 100
+
+
+@pytest.mark.parametrize(("record", "problem"), NONSENSE)
+def test_a_rollout_under_way_neither_stops_nor_leads_back(record: list[Any], problem: str) -> None:
+    world = two_revisions(World(), replicas=10)
+    shares: list[int] = []
+    for tick in range(60):
+        world.settle()
+        shares.append(world.stage().get(UP, (0, 0))[0] or 0)
+        if world.condition("Ready")[0] == "True":
+            break
+        if tick in (4, 5, 9):
+            write_by_hand(world, record)
+        autoscale(world, 10)
+        world.clock.advance(1)
+    assert shares[-1] == 100
+    assert shares == sorted(shares)
+    assert any("RecordIgnored" in line for line in world.told())
