@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webhook.api import MalformedObject, TargetRevision
+from webhook.api.target_revision import index_of, one_per_revision
 
 REPLICAS = st.none() | st.integers(-(2**31), 2**31 - 1)
 NAMES = st.text("abcdefgh-0123456789", max_size=12)
@@ -87,3 +88,46 @@ def test_a_member_of_the_wrong_form_is_named(data: Any, message: str) -> None:
 def test_direction_is_read_trimmed_and_in_any_case(direction: str, up: bool, down: bool) -> None:
     entry = TargetRevision(direction=direction)
     assert (entry.goes_up, entry.goes_down) == (up, down)
+
+
+A_100, A_TAG = TargetRevision("a", percent=100, min_scale=2, max_scale=10), TargetRevision("a", percent=0, tag="next")
+B_50 = TargetRevision("b", percent=50, direction="down")
+
+
+@pytest.mark.parametrize(
+    ("listed", "merged"),
+    [
+        ([], []),
+        ([A_100, B_50], [A_100, B_50]),
+        ([A_100, A_TAG], [TargetRevision("a", percent=100, min_scale=2, max_scale=10, tag="next")]),
+        ([A_TAG, B_50, A_100], [TargetRevision("a", percent=100, min_scale=2, max_scale=10, tag="next"), B_50]),
+        # The last entry that states a member gives it; 0 and false are stated.
+        (
+            [
+                TargetRevision("a", direction="down", target_replicas=5, latest_revision=True, min_scale=3),
+                TargetRevision("a", direction="stay", target_replicas=0, latest_revision=False),
+            ],
+            [TargetRevision("a", direction="stay", target_replicas=0, latest_revision=False, min_scale=3)],
+        ),
+        ([TargetRevision("a", percent=60), TargetRevision("a", percent=30)], [TargetRevision("a", percent=90)]),
+        ([TargetRevision("a", percent=0), TargetRevision("a")], [TargetRevision("a", percent=0)]),
+        ([TargetRevision("a"), TargetRevision("a")], [TargetRevision("a")]),
+        # A tag without a percent of its own comes from Knative's controller with one of 100.
+        ([A_100, A_100], [A_100]),
+        # An entry that stands alone stays as it is.
+        ([TargetRevision("a", percent=140)], [TargetRevision("a", percent=140)]),
+        (
+            [TargetRevision("a", extra={"x": 1, "y": 1}), TargetRevision("a", extra={"y": 2})],
+            [TargetRevision("a", extra={"x": 1, "y": 2})],
+        ),
+    ],
+)
+def test_entries_of_one_revision_are_one(listed: list[TargetRevision], merged: list[TargetRevision]) -> None:
+    assert one_per_revision(listed) == merged
+    assert one_per_revision(merged) == merged
+
+
+def test_a_revision_is_found_by_its_first_entry() -> None:
+    assert index_of("b", [A_100, B_50, B_50]) == 1
+    with pytest.raises(ValueError, match="not in list"):
+        index_of("c", [A_100, B_50])

@@ -53,6 +53,14 @@ TARGET = [entry(UP, 100)]
             [entry(DOWN, 100)],
             id="all is ready: it stays so",
         ),
+        pytest.param(
+            [*STAGE, entry(UP, 0, tag="next")],
+            {},
+            [],
+            ("True", "Unknown", "Unknown"),
+            [entry(STAYS, 20, "down"), entry(UP, 80, "up")],
+            id="a tag among what is done goes like all without traffic",
+        ),
     ],
 )
 def test_outcome(

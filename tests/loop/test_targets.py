@@ -11,6 +11,7 @@ from webhook.loop.targets import PLANNED_TARGETS, has_new_targets, record_of, re
 A, B, C = (entry(name, 100) for name in "abc")
 TO_B = [entry("a", 80, direction="down"), entry("b", 20, direction="up")]
 SPLIT = [entry("a", 50), entry("b", 50)]
+TAG = entry("b", 0, tag="next")
 
 
 def ro(targets: list[Any], stage: list[Any], record: list[Any] | str | None) -> RolloutOrchestrator:
@@ -41,6 +42,12 @@ def ro(targets: list[Any], stage: list[Any], record: list[Any] | str | None) -> 
         ([entry("b", 50), entry("a", 50)], SPLIT, SPLIT, True),
         ([entry("b", 100, 2, 9)], TO_B, [B], False),
         ([B], TO_B, "not json", False),
+        ([B, TAG], TO_B, [B], False),
+        ([B], TO_B, [B, TAG], False),
+        ([B], TO_B, '[["b",100],["b",0]]', False),
+        ([C, TAG], TO_B, [B, TAG], True),
+        ([B, TAG], TO_B, None, False),
+        ([*SPLIT, TAG], SPLIT, SPLIT, False),
     ],
     ids=[
         "on its way",
@@ -58,6 +65,12 @@ def ro(targets: list[Any], stage: list[Any], record: list[Any] | str | None) -> 
         "another order",
         "other bounds only",
         "an unreadable record",
+        "a tag has come",
+        "a tag has gone",
+        "a tag in the record of an earlier release",
+        "another revision beside a tag",
+        "a tag, no record",
+        "a tag beside several",
     ],
 )
 def test_rows(targets: list[Any], stage: list[Any], record: list[Any] | str | None, new: bool) -> None:

@@ -41,7 +41,16 @@ def entry(random: Random, name: str, **members: Json) -> Row:
 
 
 def entries(random: Random, names: list[str], most: int = 4) -> list[Row]:
-    return [entry(random, name) for name in random.sample(names, random.randint(0, most))]
+    return with_repeats(random, [entry(random, name) for name in random.sample(names, random.randint(0, most))])
+
+
+def with_repeats(random: Random, listed: list[Row]) -> list[Row]:
+    """The list, at times with another entry of a revision that it names, as tags make them."""
+    if not listed or chance(random, 0.8):
+        return listed
+    again = entry(random, random.choice(listed)["revisionName"], tag=random.choice(("green", "", "")))
+    at = random.randint(0, len(listed))
+    return [*listed[:at], again, *listed[at:]]
 
 
 def shares(random: Random, count: int) -> list[int]:
@@ -53,10 +62,11 @@ def shares(random: Random, count: int) -> list[int]:
 def sound_start(random: Random, names: list[str]) -> list[Row]:
     """A list as a real rollout has it."""
     chosen = sorted(random.sample(names, random.randint(1, 3)))
-    return [
+    sound = [
         entry(random, name, percent=percent, direction="", targetReplicas=None, tag=None)
         for name, percent in zip(chosen, shares(random, len(chosen)), strict=True)
     ]
+    return with_repeats(random, sound) if chance(random, 0.5) else sound
 
 
 def conditions(random: Random) -> list[Row]:
@@ -71,7 +81,7 @@ def rollout(random: Random, names: list[str]) -> Row:
     target = entry(random, random.choice(names), direction="", targetReplicas=None, tag=None)
     if chance(random, 0.8):
         target |= {"percent": 100, "latestRevision": True}
-    targets = [target] if chance(random, 0.93) else entries(random, names, 2)
+    targets = with_repeats(random, [target]) if chance(random, 0.93) else entries(random, names, 2)
     if chance(random, 0.04):
         initial = [dict(target)]
     spec = {

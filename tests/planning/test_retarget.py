@@ -1,5 +1,6 @@
 """New targets: where a rollout starts from then."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -51,6 +52,15 @@ def test_new_targets_replace_the_old_ones_and_the_stage_and_its_time_go() -> Non
 def test_nothing_changes_for_the_same_names_and_percents(final: list[Revision]) -> None:
     ro = rollout(start=START, target=[plain(NEW)], stage=STAGE, finish_time="2024-05-01T12:00:00Z")
     assert update_initial_final_targets(ro, final, route_has_traffic=True, deployments=[]) == ro.spec
+
+
+def test_tag_entries_that_come_or_go_change_the_targets_alone() -> None:
+    """Difference tag-entries."""
+    tagged = [plain(NEW), plain(NEW, 0, tag="next")]
+    for before, after in (([plain(NEW)], tagged), (tagged, [plain(NEW)])):
+        ro = rollout(start=START, target=before, stage=STAGE, finish_time="2024-05-01T12:00:00Z")
+        spec = update_initial_final_targets(ro, after, route_has_traffic=True, deployments=[])
+        assert spec == replace(ro.spec, target_revisions=after)
 
 
 @pytest.mark.parametrize(

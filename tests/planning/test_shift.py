@@ -57,6 +57,18 @@ def test_nothing_to_move_to_or_from_is_an_error(stage: list[Revision], word: str
 # Differences from upstream
 
 
+def test_tag_entries_are_shifted_as_one_revision() -> None:
+    stage = [down(OLD, 60, 3), down(OLD, 10, tag="old"), up(NEW, 30, 7), up(NEW, 0, tag="next")]
+    shifted = shift(stage, {OLD: 7, NEW: 3})
+    assert shifted == [down(OLD, 30, 3, tag="old"), up(NEW, 70, 7, tag="next")]
+
+
+def test_a_tag_entry_without_percent_is_named_by_its_place() -> None:
+    stage = [down(OLD, 60, 3), down(OLD, 10), up(NEW, None, 7)]
+    with pytest.raises(InvalidRollout, match=r"spec\.stageTargetRevisions\[2\]\.percent"):
+        shift(stage, {OLD: 7, NEW: 3})
+
+
 @pytest.mark.parametrize(
     ("stage", "scales", "percents"),
     [

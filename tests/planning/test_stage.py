@@ -125,6 +125,76 @@ def test_it_starts_from_the_initial_revisions_without_a_stage() -> None:
 # Differences from upstream
 
 
+OWN = {"min_scale": 2, "max_scale": 10}
+
+
+@pytest.mark.parametrize(
+    ("start", "target", "scales"),
+    [
+        ([plain(OLD)], [plain(NEW, **OWN), plain(NEW, 0, tag="next")], {OLD: 10, NEW: 0}),
+        ([plain(OLD)], [plain(NEW, 0, tag="next"), plain(NEW, **OWN)], {OLD: 10, NEW: 0}),
+        ([plain(OLD)], [plain(NEW, 60, min_scale=2), plain(NEW, 40, max_scale=10)], {OLD: 10, NEW: 0}),
+        ([plain(OLD, 0, tag="old"), plain(OLD)], [plain(NEW, **OWN)], {OLD: 10, NEW: 0}),
+        ([plain(OLD, 70), plain(OLD, 30)], [plain(NEW, **OWN)], {OLD: 10, NEW: 0}),
+    ],
+    ids=["a tag", "a tag first", "bounds in two entries", "a tag of the start", "a start in two entries"],
+)
+def test_tag_entries_are_planned_as_one_revision(
+    start: list[Revision], target: list[Revision], scales: dict[str, int | None]
+) -> None:
+    planned = ask(rollout(start=start, target=target), scales)
+    first = [down(OLD, 90, 9, latest_revision=False), up(NEW, 10, 1, latest_revision=True, **OWN)]
+    assert (planned.spec.stage_target_revisions, planned.planned) == (first, True)
+    assert planned.spec.target_revisions == target
+
+
+def test_tag_entries_of_what_was_recorded_are_one_revision() -> None:
+    recorded = [down(OLD, 60, 6), up(NEW, 30, 4), up(NEW, 10, tag="next")]
+    target = [plain(NEW), plain(NEW, 0, tag="next")]
+    ro = rollout(start=[plain(OLD)], target=target, stage=recorded, recorded=recorded, conditions=REACHED)
+    stage = ask(ro, {OLD: 6, NEW: 4}).spec.stage_target_revisions
+    assert stage == [down(OLD, 50, 5), up(NEW, 50, 5, tag="next")]
+
+
+@pytest.mark.parametrize("start", [[plain(NEW, **OWN)], [plain(NEW, **OWN), plain(NEW, 0, tag="old")], []])
+def test_tag_entries_are_one_in_a_stage_that_is_the_end(start: list[Revision]) -> None:
+    target = [plain(NEW, **OWN), plain(NEW, 0, tag="next")]
+    planned = ask(rollout(start=start, target=target), {NEW: 4})
+    assert planned.spec.stage_target_revisions == [plain(NEW, **OWN, tag="next")]
+
+
+def test_a_target_without_its_percent_is_named_by_its_first_entry() -> None:
+    recorded = [plain(OLD, 40), plain(OLD, 60), plain(NEW, None), plain(NEW, None)]
+    ro = rollout(start=[], target=[plain(OTHER)], stage=recorded, recorded=recorded, conditions=REACHED)
+    error = ask(ro, {OLD: 4, NEW: 4}).error
+    assert isinstance(error, InvalidRollout)
+    assert error.field == "status.stageRevisionStatus[2].percent"
+
+
+SPLIT = [plain(NEW, 50), plain(OTHER, 50)]
+
+
+@pytest.mark.parametrize(
+    ("targets", "stage", "conditions", "enabled", "told"),
+    [
+        (SPLIT, [], {}, True, True),
+        (SPLIT, SPLIT, IN_PROGRESS, True, True),
+        (SPLIT, SPLIT, COMPLETE, True, False),
+        (SPLIT, [], {}, False, False),
+        ([plain(NEW), plain(NEW, 0, tag="next")], [], {}, True, False),
+        ([], [], {}, True, False),
+    ],
+    ids=["no stage yet", "on its way", "complete", "stages are off", "a tag", "no targets"],
+)
+def test_several_targets_are_said_to_have_no_stages_until_they_are_reached(
+    targets: list[Revision], stage: list[Revision], conditions: dict[str, str], enabled: bool, told: bool
+) -> None:
+    planned = ask(rollout(target=targets, stage=stage, conditions=conditions), {NEW: 0}, enabled=enabled)
+    message = "spec.targetRevisions: hello-00002, hello-00003 go up at once, without stages; to have stages name one"
+    assert [note.reason for note in planned.notes] == (["SeveralTargets"] if told else [])
+    assert all(note.message.startswith(message) for note in planned.notes)
+
+
 @pytest.mark.parametrize(
     ("annotated", "stated", "configured", "written"),
     [

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.planning.rollouts import COMPLETE, IN_PROGRESS, REACHED, down, plain, rollout, up
+from tests.planning.rollouts import COMPLETE, IN_PROGRESS, REACHED, down, plain, rollout, stay, up
 from webhook.api import InvalidRollout, RolloutOrchestrator
 from webhook.api import TargetRevision as Revision
 from webhook.planning import RolloutConfig, RouteTraffic, route_traffic
@@ -132,7 +132,69 @@ def test_the_ro_that_was_asked_about_is_unchanged() -> None:
     assert ro.to_dict() == before
 
 
+def test_of_entries_of_one_revision_the_last_that_states_a_target_counts() -> None:
+    stage = [plain(NEW, 50, target_replicas=13), stay(NEW, 30, 0, min_scale=1)]
+    ro = under_way(target=[plain(NEW, min_scale=31)], stage=stage, recorded=[plain(OLD, 100)])
+    assert percents(route({NEW: 3}, ro=ro)) == [50, 30]
+    ro = under_way(target=[plain(NEW, min_scale=31)], stage=stage[::-1], recorded=[plain(OLD, 100)])
+    assert percents(route({NEW: 3}, ro=ro)) == [100, 0]
+
+
 # Differences from upstream
+
+
+TAGGED = [plain(NEW, 100, min_scale=5), plain(NEW, 0, tag="next")]
+NEXT = {"revisionName": NEW, "percent": 0, "tag": "next"}
+
+
+@pytest.mark.parametrize(
+    ("targets", "stage", "runs", "recorded", "traffic"),
+    [
+        (TAGGED, STAGE, 3, RECORDED, [70, 30, NEXT]),
+        (TAGGED, STAGE, 2, RECORDED, [90, 10, NEXT]),
+        (TAGGED, STAGE, 0, [plain(OLD)], [100, 0, NEXT]),
+        (TAGGED, [down(OLD, None, 0), up(NEW, 100)], 5, RECORDED, [0, 100, NEXT]),
+        (TAGGED, [plain(NEW, 100, tag="next")], 5, RECORDED, [100, NEXT]),
+        (TAGGED, TAGGED, 5, [], [100, NEXT]),
+        ([*TAGGED, plain(NEW, 0, tag="other")], STAGE, 3, RECORDED, [70, 30, NEXT, {**NEXT, "tag": "other"}]),
+        # The share of a tag is its own at the end, and none before.
+        (
+            [plain(NEW, 60), plain(NEW, 40, tag="next")],
+            [plain(NEW, 100)],
+            5,
+            [],
+            [60, {**NEXT, "percent": 40}],
+        ),
+        ([plain(NEW, 60), plain(NEW, 40, tag="next")], STAGE, 5, [], [70, 30, NEXT]),
+        # Upstream gives a tag without a percent 100 of its own.
+        ([plain(NEW), plain(NEW, tag="next")], [plain(NEW, 100)], 5, [], [100, NEXT]),
+    ],
+    ids=[
+        "under way",
+        "held back",
+        "not there yet",
+        "the last stage",
+        "the end at once",
+        "without stages",
+        "two tags",
+        "a tag with a share, at the end",
+        "a tag with a share, under way",
+        "a tag without a percent",
+    ],
+)
+def test_tag_entries_stay_in_the_traffic(
+    targets: list[Revision], stage: list[Revision], runs: int, recorded: list[Revision], traffic: list[Any]
+) -> None:
+    ro = under_way(target=targets, stage=stage, recorded=recorded)
+    routed = route({OLD: 7, NEW: runs}, ro=ro).traffic
+    assert [entry if "tag" in entry else entry["percent"] for entry in routed] == traffic
+
+
+def test_tag_entries_of_the_service_follow_the_stages() -> None:
+    own = [{"latestRevision": True, "percent": 100}, {"revisionName": NEW, "tag": "next", "percent": 0}]
+    service = {"metadata": {"name": "hello"}, "spec": {"traffic": own}}
+    assert percents(route({OLD: 7, NEW: 3}, ro=under_way(target=TAGGED), service=service)) == [70, 30, 0]
+    assert route({OLD: 7, NEW: 3}, ro=under_way(), service=service).traffic == own
 
 
 def test_stated_strategy() -> None:

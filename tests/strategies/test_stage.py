@@ -18,9 +18,26 @@ def test_directions_are_read_trimmed_and_in_any_case() -> None:
     assert (list(up), list(down)) == (["a", "b", "c"], ["d"])
 
 
-def test_of_two_entries_with_one_name_and_direction_the_last_wins() -> None:
-    up, down = up_and_down([revision("a", 10), revision("a", 20), revision("a", 30, "down")])
-    assert (up["a"].percent, down["a"].percent) == (20, 30)
+def test_a_revision_that_is_listed_twice_goes_one_way_as_one() -> None:
+    up, down = up_and_down([revision("a", 10, minScale=3), revision("b", 20, "down"), revision("a", 0, tag="next")])
+    assert list(up.values()) == [revision("a", 10, minScale=3, tag="next")]
+    assert list(down.values()) == [revision("b", 20, "down")]
+    assert up_and_down([revision("a", 10), revision("a", 20, "down")]) == ({}, {"a": revision("a", 30, "down")})
+
+
+@pytest.mark.parametrize(
+    ("reached", "final", "complete"),
+    [
+        ([revision("a", 100)], [revision("a", 60), revision("a", 40, tag="next")], True),
+        ([revision("a", 60)], [revision("a", 60), revision("a", 40, tag="next")], False),
+        ([revision("a", 60), revision("a", 40)], [revision("a", 100)], True),
+        ([revision("a", 50), revision("b", 50)], [revision("a", 50), revision("b", 50), revision("a", 0)], True),
+    ],
+)
+def test_the_last_stage_is_reached_by_revisions_not_by_entries(
+    reached: Entries, final: Entries, complete: bool
+) -> None:
+    assert is_last_stage_complete(reached, final) is complete
 
 
 def test_entries_without_traffic_are_left_out_but_for_the_latest_at_0() -> None:

@@ -145,6 +145,7 @@ _STATED = Rule("stated-strategy", _states_a_strategy)
 _SPELLING = Rule("strategy-spelling")
 _NO_PANIC = Rule("no-panic")
 _RATIO = Rule("ratio-range", _ratio_is_out_of_range)
+_TAGS = Rule("tag-entries")
 
 PLAN = Judged(
     plan,
@@ -157,20 +158,21 @@ PLAN = Judged(
         Rule("down-never-up"),
         Rule("same-revision"),
         Rule("rollback-found", _has_no_stage),
+        _TAGS,
     ),
 )
 SHIFT = Judged(
     shift,
-    (_NO_PANIC, _RATIO, Rule("shift-range")),
+    (_NO_PANIC, _RATIO, Rule("shift-range"), _TAGS),
     ro=lambda given: {"spec": {"stageTargetRevisions": given["revisionTarget"]}},
 )
 TARGETS = Judged(
     targets_model,
-    (_NO_PANIC,),
+    (_NO_PANIC, _TAGS),
     given=lambda vector: {**vector.input, "finalTargetRevision": vector.expected["finalTargetRevision"]},
     part=lambda answer: answer["update"],
 )
-TRAFFIC = Judged(traffic, (_NO_PANIC, _SPELLING, _STATED))
+TRAFFIC = Judged(traffic, (_NO_PANIC, _SPELLING, _STATED, _TAGS))
 
 SUITES = (
     Suite("plan_stages", answer_plan, PLAN.differences(), same_outcome),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from tests.vectors import upstream_strategies as upstream
 from tests.vectors.suite import Difference, Json, Suite, Vector
+from tests.vectors.upstream_entries import together
 from webhook.api import InvalidRollout, RolloutOrchestrator, StagePodAutoscaler, TargetRevision
 from webhook.strategies import (
     create_base_stage_pod_autoscaler,
@@ -92,10 +93,33 @@ def no_panic(model: Model) -> Difference:
     return Difference("no-panic", lambda vector: missing(vector) is not None, objection)
 
 
-def _model_complete(given: dict[str, Json]) -> Json:
-    if given["function"] != "lastStageComplete":
-        return None
-    return upstream.last_stage_complete(given.get("stageRevisionStatus", []), given.get("finalTargetRevisions", []))
+_LISTS = ("revisions", "stageRevisionStatus", "finalTargetRevisions")
+
+
+def _model_stage(given: dict[str, Json]) -> Json:
+    """What upstream answers to a question about a stage; where it panics, what it looks for in vain."""
+    revisions, reached, final = (given.get(key, []) for key in _LISTS)
+    if given["function"] == "removeNonTraffic":
+        return {"revisions": upstream.without_idle(revisions)}
+    if given["function"] == "upDown":
+        up, down = (upstream.by_direction(revisions, which) for which in ("up", "down"))
+        return {"up": up, "down": down, "error": not up}
+    try:
+        return {"complete": upstream.last_stage_complete(reached, final)}
+    except upstream.Panic as panic:
+        return {"invalid": panic.field}
+
+
+def _our_stage(given: dict[str, Json]) -> Json:
+    """The same with the entries of a revision as one; what is recorded of a stage keeps them all."""
+    if given["function"] == "removeNonTraffic":
+        return _model_stage(given)
+    return _model_stage({**given, **{key: together(given[key]) for key in _LISTS if key in given}})
+
+
+def _stage_objection(vector: Vector, answer: Json) -> str | None:
+    wanted = _our_stage(vector.input)
+    return None if answer == wanted else f"the answer is {wanted}"
 
 
 def _mended_down(given: dict[str, Json]) -> Json:
@@ -119,5 +143,14 @@ SUITES: tuple[Suite, ...] = (
     Suite(
         "is_stage_scale_down_ready", _ready(is_stage_scale_down_ready), (zero_max(_mended_ready(upstream.down_ready)),)
     ),
-    Suite("stage_helpers", _stage, (no_panic(_model_complete),)),
+    Suite(
+        "stage_helpers",
+        _stage,
+        (
+            Difference("no-panic", lambda vector: "invalid" in _model_stage(vector.input), _stage_objection),
+            Difference(
+                "tag-entries", lambda vector: _our_stage(vector.input) != _model_stage(vector.input), _stage_objection
+            ),
+        ),
+    ),
 )

@@ -83,14 +83,17 @@ class Pass(Steps):
     # Steps 2 to 7.
 
     def carry(self) -> None:
+        self.up = self.differs(lambda stage: rules_of.by_direction(stage, "up"), self.stage)
+        self.down = self.differs(lambda stage: rules_of.by_direction(stage, "down"), self.stage)
         if not self.up:
             raise Failure("nothing goes up")
         self.reset_obsolete()
         if not self.take_steps():
             return
         if self.conditions.status("StageReady") == "Unknown":
-            reached = rules_of.without_idle(self.stage) if len(self.stage) > len(self.final) else self.stage
-            complete = rules_of.last_stage_complete(reached, self.final)
+            is_longer = self.differs(lambda stage, final: len(stage) > len(final), self.stage, self.final)
+            reached = rules_of.without_idle(self.stage) if is_longer else self.stage
+            complete = self.differs(rules_of.last_stage_complete, reached, self.final)
             self.recorded = reached
             self.conditions.true("StageReady")
             if complete:
@@ -100,7 +103,7 @@ class Pass(Steps):
         elif (self.conditions.status("StageReady"), self.conditions.status("Ready")) == (
             "True",
             "Unknown",
-        ) and not rules_of.last_stage_complete(self.recorded, self.final):
+        ) and not self.differs(rules_of.last_stage_complete, self.recorded, self.final):
             for kind in ("StageScaleUpReady", "StageScaleDownReady", "StageReady"):
                 self.conditions.unknown(kind, *START)
             self.conditions.unknown("LastStageReady", *ROLLING)

@@ -7,6 +7,8 @@ condition and the property of a difference are both told by comparing the model 
 import math
 from typing import Any
 
+from tests.vectors.upstream_entries import together
+
 Json = Any
 Revision = dict[str, Json]
 Rules = frozenset[str]
@@ -133,15 +135,15 @@ def plan(given: Json, rules: Rules = UPSTREAM) -> Json:
     if "stated-strategy" in rules and spec.get("rolloutStrategy", "").strip():
         word = spec["rolloutStrategy"]
     after = put(spec, rolloutStrategy=word)
-    targets = spec.get("targetRevisions", [])
+    targets, initial = (merged(spec.get(key, []), rules) for key in ("targetRevisions", "initialRevisions"))
     if len(targets) != 1 or not config.get("progressiveRolloutEnabled", False):
-        return answered(spec, after, targets, False)
+        return answered(spec, after, spec.get("targetRevisions", []), False)
     absent = not spec.get("stageTargetRevisions")
     if not absent and not (status_of(ro, "StageReady") == "True" and status_of(ro, "LastStageReady") != "True"):
         return answered(spec, after, None, False)
-    if [put(r, tag=None, url=None) for r in spec.get("initialRevisions", [])] == [put(targets[0], tag=None, url=None)]:
+    if [put(r, tag=None, url=None) for r in initial] == [put(targets[0], tag=None, url=None)]:
         return answered(spec, after, targets, True)
-    start = start_of(ro, absent, rules)
+    start = start_of(ro, absent, targets[0].get("revisionName", ""), rules)
     if not start:
         return answered(spec, after, targets, False)
     listed = None
@@ -163,15 +165,19 @@ def answered(before: Json, after: Json, stage: list[Revision] | None, time_is_se
     return {"error": False, "spec": spec, "targetFinishTimeSet": time_is_set or "targetFinishTime" in before}
 
 
-def start_of(ro: Json, absent: bool, rules: Rules) -> list[Revision]:
+def merged(revisions: list[Revision], rules: Rules) -> list[Revision]:
+    return together(revisions) if "tag-entries" in rules else revisions
+
+
+def start_of(ro: Json, absent: bool, target: str, rules: Rules) -> list[Revision]:
     """Step 5."""
     start = ro.get("status", {}).get("stageRevisionStatus", [])
     if not start or absent:
         start = ro.get("spec", {}).get("initialRevisions", [])
-    start = [r for r in start if r.get("percent") != 0]
+    start = [r for r in merged(start, rules) if r.get("percent") != 0]
     if "rollback-found" not in rules or not absent:
         return start
-    if ro["spec"]["targetRevisions"][0].get("revisionName", "") in [r.get("revisionName", "") for r in start]:
+    if target in [r.get("revisionName", "") for r in start]:
         start = [put(r, direction=None, targetReplicas=None) for r in start]
     return [r for r in start if r.get("percent") is not None]
 

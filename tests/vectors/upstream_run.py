@@ -1,11 +1,13 @@
 """A small model of upstream's pass on plain JSON: what it starts from, what it writes, which differences it meets."""
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.vectors import upstream_strategies as rules_of
 from tests.vectors.upstream_conditions import Conditions
+from tests.vectors.upstream_entries import together
 
 Json = Any
 SPA = "stagepodautoscalers"
@@ -28,6 +30,7 @@ class Rules:
     grace_left: bool = False
     quiet_writes: bool = False
     early_spa: bool = False
+    tag_entries: bool = False
 
 
 @dataclass
@@ -52,8 +55,8 @@ class Run:
         self.recorded = self.status.get("stageRevisionStatus", [])
         self.spas = {spa["metadata"]["name"]: deepcopy(spa) for spa in self.given.get("spas", [])}
         self.revisions = set(self.given.get("revisions", []))
-        self.up = rules_of.by_direction(self.stage, "up")
-        self.down = rules_of.by_direction(self.stage, "down")
+        self.up: dict[str, Json] = {}
+        self.down: dict[str, Json] = {}
 
     @property
     def stage(self) -> Json:
@@ -73,6 +76,14 @@ class Run:
             return False
         self.met.add(rule.replace("_", "-"))
         return True
+
+    def differs(self, of: Callable[..., Json], *lists: Json) -> Json:
+        """What a question about lists is answered, where it makes a difference with the entries of a name as one."""
+        usual, merged = outcome(of, *lists), outcome(of, *(together(revisions) for revisions in lists))
+        answer, missing = merged if merged != usual and self.mends("tag_entries") else usual
+        if missing is not None:
+            raise rules_of.Panic(missing)
+        return answer
 
     def request(self, verb: str, resource: str, name: str) -> None:
         self.actions.append(f"{verb} {resource} {name}")
@@ -120,3 +131,11 @@ class Run:
             if spa["metadata"].get("labels", {}).get("serving.knative.dev/service") == self.name
             and spa["metadata"].get("namespace") == self.namespace
         )
+
+
+def outcome(of: Callable[..., Json], *lists: Json) -> tuple[Json, str | None]:
+    """The answer, or the field that upstream looks for in vain."""
+    try:
+        return of(*lists), None
+    except rules_of.Panic as panic:
+        return None, panic.field

@@ -15,6 +15,7 @@ from tests.vectors.upstream_planning import (
     Undefined,
     gauge_of,
     held,
+    merged,
     put,
     quotient,
 )
@@ -35,7 +36,7 @@ def shift(given: Json, rules: Rules = UPSTREAM) -> Json:
 
 
 def shifted(given: Json, rules: Rules) -> list[Revision]:
-    revisions, ratio = list(given["revisionTarget"]), held(given["ratio"], rules)
+    revisions, ratio = list(merged(given["revisionTarget"], rules)), held(given["ratio"], rules)
     gauge = gauge_of(revisions, given["podAutoscalers"], given["spas"])
     up, down = up_and_down(revisions)
     measure = revisions[down if "shift-range" in rules else 0]

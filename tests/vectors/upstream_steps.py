@@ -4,6 +4,7 @@ from typing import Any
 
 from tests.vectors import upstream_strategies as rules_of
 from tests.vectors.upstream_conditions import ROLLING, START
+from tests.vectors.upstream_entries import place_of
 from tests.vectors.upstream_run import Run
 from tests.vectors.upstream_strategies import Panic
 
@@ -54,7 +55,8 @@ class Steps(Run):
             try:
                 spec = rules_of.up_spec(revision)
             except Panic as panic:
-                raise Panic(f"spec.stageTargetRevisions[{self.stage.index(revision)}].{panic.field}") from None
+                place = place_of(revision.get("revisionName", ""), self.stage)
+                raise Panic(f"spec.stageTargetRevisions[{place}].{panic.field}") from None
             if name in self.spas:
                 self.write(name, spec)
             else:

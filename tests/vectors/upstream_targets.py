@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.vectors.upstream_planning import INVALID, UPSTREAM, Panic, Revision, Rules, put, status_of
+from tests.vectors.upstream_planning import INVALID, UPSTREAM, Panic, Revision, Rules, merged, put, status_of
 
 Json = Any
 
@@ -11,10 +11,11 @@ def update(given: Json, final: list[Revision], rules: Rules = UPSTREAM) -> Json:
     """``UpdateInitialFinalTargetRev``: from the input of an initial_final_targets row and the end list."""
     spec = given["ro"].get("spec", {})
     try:
-        if same_targets(spec.get("targetRevisions", []), final):
-            after = spec
+        targets = spec.get("targetRevisions", [])
+        if same_targets(merged(targets, rules), merged(final, rules)):
+            after = spec if shares(targets) == shares(final) else put(spec, targetRevisions=final)
         else:
-            start = start_for(given)
+            start = start_for(given, rules)
             after = put(
                 spec, targetRevisions=final, initialRevisions=start, stageTargetRevisions=None, targetFinishTime=None
             )
@@ -36,7 +37,11 @@ def same_targets(current: list[Revision], final: list[Revision]) -> bool:
     return True
 
 
-def start_for(given: Json) -> list[Revision]:
+def shares(revisions: list[Revision]) -> list[Json]:
+    return [(revision.get("revisionName"), revision.get("percent")) for revision in revisions]
+
+
+def start_for(given: Json, rules: Rules) -> list[Revision]:
     ro = given["ro"]
     recorded, stage = ro.get("status", {}).get("stageRevisionStatus", []), ro["spec"].get("stageTargetRevisions", [])
     traffic = ((given["route"] or {}).get("status") or {}).get("traffic")
@@ -46,7 +51,7 @@ def start_for(given: Json) -> list[Revision]:
         return list(recorded)
     if not traffic or not stage:
         return []
-    rising = next((r for r in stage if r.get("direction", "").strip().lower() in ("", "up")), None)
+    rising = next((r for r in merged(stage, rules) if r.get("direction", "").strip().lower() in ("", "up")), None)
     if rising is None:
         raise Panic(INVALID)
     wanted = (ro["metadata"]["name"], rising.get("revisionName"))

@@ -20,6 +20,7 @@ PLAN_RULES = (
     "down-never-up",
     "same-revision",
     "rollback-found",
+    "tag-entries",
 )
 
 

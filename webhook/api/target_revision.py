@@ -1,7 +1,7 @@
 """TargetRevision: one entry of an RO's lists of revisions."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from webhook.api import wire
@@ -20,6 +20,8 @@ _TEXTS: Final = {
 }
 _REPLICAS: Final = {"targetReplicas": "target_replicas", "minScale": "min_scale", "maxScale": "max_scale"}
 _KNOWN: Final = frozenset({*_TEXTS, *_REPLICAS, "percent", "latestRevision"})
+_MEMBERS: Final = (*_TEXTS.values(), *_REPLICAS.values(), "latest_revision")
+_WHOLE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +95,31 @@ def revisions_from(data: Mapping[str, Any], key: str, path: str) -> list[TargetR
         TargetRevision.from_dict(entry, f"{where}[{index}]")
         for index, entry in enumerate(wire.sequence(data, key, path))
     ]
+
+
+def one_per_revision(revisions: Iterable[TargetRevision]) -> list[TargetRevision]:
+    """The entries of a list with those of one revision merged, each at the place of its first entry.
+
+    A revision is listed more than once where it has tags. The last entry that states a member gives it. Percents add
+    up, to 100 at most: upstream gives a tag without a percent 100 of its own.
+    """
+    by_name: dict[str, list[TargetRevision]] = {}
+    for revision in revisions:
+        by_name.setdefault(revision.revision_name, []).append(revision)
+    return [entries[0] if len(entries) == 1 else _merged(entries) for entries in by_name.values()]
+
+
+def index_of(revision_name: str, revisions: Sequence[TargetRevision]) -> int:
+    """Where the first entry of a revision stands. Raises ValueError where there is none."""
+    return [revision.revision_name for revision in revisions].index(revision_name)
+
+
+def _merged(entries: Sequence[TargetRevision]) -> TargetRevision:
+    stated: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+    for entry in entries:
+        stated |= {name: value for name in _MEMBERS if (value := getattr(entry, name)) not in (None, "")}
+        extra |= entry.extra
+    percents = [entry.percent for entry in entries if entry.percent is not None]
+    percent = min(sum(percents), _WHOLE) if percents else None
+    return replace(entries[0], **stated, percent=percent, extra=extra)

@@ -10,6 +10,7 @@ from webhook.api.conditions import (
     STAGE_SCALE_DOWN_READY,
     STAGE_SCALE_UP_READY,
 )
+from webhook.api.target_revision import one_per_revision
 from webhook.loop.timeout import TIMED_OUT, Overdue
 
 STAGE_STARTED: Final = "StageStarted"
@@ -42,7 +43,7 @@ def news_of_spec(before: RolloutOrchestrator, after: RolloutOrchestrator) -> lis
 def news_of_status(before: RolloutOrchestrator, after: RolloutOrchestrator) -> list[News]:
     """Steps and stages that are done, and what a stage waits for when it has just begun to."""
     was, now = before.status.conditions, after.status.conditions
-    stage = after.spec.stage_target_revisions
+    stage = one_per_revision(after.spec.stage_target_revisions)
     news: list[News] = []
 
     def became_true(type_: str) -> bool:
@@ -64,7 +65,7 @@ def news_of_status(before: RolloutOrchestrator, after: RolloutOrchestrator) -> l
 
 def waiting_for(ro: RolloutOrchestrator) -> str | None:
     """What the stage waits for, in words that stay the same while it does; None when it waits for nothing."""
-    conditions, stage = ro.status.conditions, ro.spec.stage_target_revisions
+    conditions, stage = ro.status.conditions, one_per_revision(ro.spec.stage_target_revisions)
     if not stage or not conditions.is_unknown(STAGE_READY):
         return None
     pending = {STAGE_SCALE_UP_READY: "up", STAGE_SCALE_DOWN_READY: "down"}
@@ -88,7 +89,7 @@ def late_message(late: Overdue) -> str:
 def described(revisions: Iterable[TargetRevision]) -> str:
     """``hello-00001 90% of traffic, 2 replicas; hello-00002 ...``."""
     parts = []
-    for entry in revisions:
+    for entry in one_per_revision(revisions):
         traffic = "no traffic" if entry.percent is None else f"{entry.percent}% of traffic"
         target = "" if entry.target_replicas is None else f", {_goal(entry)}"
         parts.append(f"{entry.revision_name} {traffic}{target}")

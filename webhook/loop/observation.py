@@ -17,12 +17,18 @@ def observe(ro: RolloutOrchestrator, caches: Caches) -> Observed:
     """
     spas = {name: spa for name in _names(ro) if (spa := caches.spas.get(ro.namespace, name)) is not None}
     sources = spas if caches.pod_autoscalers.absent else _found(caches.pod_autoscalers, ro)
-    scales = {name: wire.integer(wire.mapping(one, "status", ""), "actualScale", "status", 32)
-              for name, one in sources.items()}  # fmt: skip
+    scales = {name: _actual_scale(one) for name, one in sources.items()}
     deployments = None
     if caches.deployments.synced:
         deployments = caches.deployments.store.by_index(BY_SERVICE, f"{ro.namespace}/{ro.name}")
-    return Observed(_config(ro, caches), scales, frozenset(spas), deployments, _route_has_traffic(ro, caches.routes))
+    return Observed(
+        config=_config(ro, caches),
+        pod_autoscalers=scales,
+        spas=frozenset(spas),
+        deployments=deployments,
+        route_has_traffic=_route_has_traffic(ro, caches.routes),
+        running=_running(ro, caches),
+    )
 
 
 def _config(ro: RolloutOrchestrator, caches: Caches) -> RolloutConfig | UnreadableSettings:
@@ -37,6 +43,23 @@ def _config(ro: RolloutOrchestrator, caches: Caches) -> RolloutConfig | Unreadab
 def _route_has_traffic(ro: RolloutOrchestrator, routes: Cache) -> bool | None:
     route = routes.get(ro.namespace, ro.name)
     return None if route is None else bool((route.get("status") or {}).get("traffic"))
+
+
+def _running(ro: RolloutOrchestrator, caches: Caches) -> list[str]:
+    """The revisions of the service that have an SPA and run replicas, sorted."""
+    names = {
+        one["metadata"]["name"]: one for one in caches.spas.store.by_index(BY_SERVICE, f"{ro.namespace}/{ro.name}")
+    }
+    autoscalers = caches.pod_autoscalers
+    return sorted(
+        name
+        for name, spa in names.items()
+        if (source := spa if autoscalers.absent else autoscalers.get(ro.namespace, name)) and _actual_scale(source)
+    )
+
+
+def _actual_scale(one: Mapping[str, Any]) -> int | None:
+    return wire.integer(wire.mapping(one, "status", ""), "actualScale", "status", 32)
 
 
 def _found(cache: Cache, ro: RolloutOrchestrator) -> dict[str, Mapping[str, Any]]:

@@ -9,6 +9,7 @@ from webhook.api import InvalidRollout, MalformedObject, RolloutOrchestrator, St
 from webhook.api.conditions import STAGE_READY
 from webhook.api.kinds import SERVICE_LABEL
 from webhook.api.rollout_orchestrator import RolloutStatus
+from webhook.api.target_revision import one_per_revision
 from webhook.api.wire import Wire
 from webhook.cluster.clock import Clock
 from webhook.cluster.errors import ApiError, Forbidden, Invalid
@@ -274,7 +275,8 @@ class RolloutController:
         """Why revisions that an unfinished stage moves surely do not exist, one text for each."""
         if not ro.status.conditions.is_unknown(STAGE_READY):
             return []
-        moved = [entry.revision_name for entry in ro.spec.stage_target_revisions if entry.goes_up or entry.goes_down]
+        stage = one_per_revision(ro.spec.stage_target_revisions)
+        moved = [entry.revision_name for entry in stage if entry.goes_up or entry.goes_down]
         absences = (self.revisions.absence(ro.namespace, name, ro.name) for name in moved)
         return [absence for absence in absences if absence is not None]
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from webhook.api import RolloutOrchestrator
 from webhook.api.conditions import READY, STAGE_READY
+from webhook.api.target_revision import one_per_revision
 from webhook.loop.reconcile import observe_generation
 from webhook.planning.stage import has_failed
 
@@ -17,7 +18,8 @@ def moved_by(ro: RolloutOrchestrator) -> list[str]:
     """The revisions whose bounds the rollout sets: those that its stage moves, or all while it has none."""
     spec = ro.spec
     if spec.stage_target_revisions:
-        entries = [entry for entry in spec.stage_target_revisions if entry.goes_up or entry.goes_down]
+        stage = one_per_revision(spec.stage_target_revisions)
+        entries = [entry for entry in stage if entry.goes_up or entry.goes_down]
     else:
         entries = [*spec.initial_revisions, *spec.target_revisions]
     return sorted({entry.revision_name for entry in entries})

@@ -6,6 +6,7 @@ from datetime import datetime
 from webhook.api import RolloutOrchestrator, StagePodAutoscaler, TargetRevision
 from webhook.api.conditions import READY, STAGE_READY, STAGE_SCALE_DOWN_READY, STAGE_SCALE_UP_READY
 from webhook.api.kinds import SERVICE_LABEL
+from webhook.api.target_revision import one_per_revision
 from webhook.strategies import Rollout, SPAClient, SPALister, normalise_strategy
 from webhook.strategies.stage import is_last_stage_complete, up_and_down, without_idle
 from webhook.strategies.step import Clock, EnqueueAfter
@@ -83,9 +84,10 @@ def record_outcome(ro: RolloutOrchestrator, now: datetime) -> None:
 
 
 def reached_by_stage(ro: RolloutOrchestrator) -> list[TargetRevision]:
-    """What is recorded of the stage when it is done."""
-    stage = ro.spec.stage_target_revisions
-    return without_idle(stage) if len(stage) > len(ro.spec.target_revisions) else list(stage)
+    """What is recorded of the stage when it is done: its entries as they are, tags included."""
+    stage, targets = ro.spec.stage_target_revisions, ro.spec.target_revisions
+    is_longer = len(one_per_revision(stage)) > len(one_per_revision(targets))
+    return without_idle(stage) if is_longer else list(stage)
 
 
 def _is_gone(spa: StagePodAutoscaler) -> bool:

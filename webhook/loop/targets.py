@@ -4,15 +4,16 @@ import json
 from typing import Final
 
 from webhook.api import RolloutOrchestrator, TargetRevision
+from webhook.api.target_revision import one_per_revision
 from webhook.planning import targets_differ
 
 PLANNED_TARGETS: Final = "stagegate.dev/planned-targets"
-"""Key in the RO's ``status.annotations``: revision names and percents, in order, as JSON."""
+"""Key in the RO's ``status.annotations``: revision names and percents, in order, as JSON; each revision once."""
 
 
 def record_of(targets: list[TargetRevision]) -> str:
     """The record of a list of targets; the same targets give the same bytes."""
-    entries = [[target.revision_name, target.percent] for target in targets]
+    entries = [[target.revision_name, target.percent] for target in one_per_revision(targets)]
     return json.dumps(entries, separators=(",", ":"))
 
 
@@ -37,7 +38,8 @@ def has_new_targets(ro: RolloutOrchestrator) -> bool:
         return False
     if recorded is not None and not targets_differ(ro.spec.target_revisions, recorded):
         # A stage for other targets was stored, but not its record; and then these were stated again.
-        is_overtaken = len(ro.spec.target_revisions) == 1 and ro.metadata.generation != ro.status.observed_generation
+        is_one = len(one_per_revision(ro.spec.target_revisions)) == 1
+        is_overtaken = is_one and ro.metadata.generation != ro.status.observed_generation
         return is_overtaken and bool(stage) and not _leads_to(stage, ro.spec.target_revisions)
     return not stage or not _leads_to(stage, ro.spec.target_revisions)
 
@@ -45,6 +47,6 @@ def has_new_targets(ro: RolloutOrchestrator) -> bool:
 def _leads_to(stage: list[TargetRevision], targets: list[TargetRevision]) -> bool:
     if not targets_differ(targets, stage):
         return True
-    return len(targets) == 1 and any(
-        entry.goes_up and entry.revision_name == targets[0].revision_name for entry in stage
+    return len(one_per_revision(targets)) == 1 and any(
+        entry.goes_up and entry.revision_name == targets[0].revision_name for entry in one_per_revision(stage)
     )

@@ -8,6 +8,7 @@ from typing import Any, Final
 from webhook.api import RolloutOrchestrator, TargetRevision, wire
 from webhook.api.conditions import READY, STAGE_READY
 from webhook.api.kinds import REVISION_LABEL
+from webhook.api.target_revision import one_per_revision
 from webhook.strategies.stage import is_last_stage_complete
 
 TIMED_OUT: Final = "StageTimedOut"
@@ -50,7 +51,7 @@ def overdue(ro: RolloutOrchestrator, deployments: Sequence[Mapping[str, Any]] | 
         for deployment in deployments
         if (labels := (deployment.get("metadata") or {}).get("labels") or {})
     }
-    for entry in ro.spec.stage_target_revisions:
+    for entry in one_per_revision(ro.spec.stage_target_revisions):
         obstacle = _obstacle(entry, by_revision.get(entry.revision_name))
         if obstacle is not None:
             return Overdue(since, obstacle)

@@ -7,21 +7,23 @@ from typing import Any
 from webhook.api import InvalidRollout, RolloutOrchestrator, RolloutSpec, TargetRevision, wire
 from webhook.api.conditions import READY, STAGE_READY
 from webhook.api.kinds import REVISION_LABEL, SERVICE_LABEL
+from webhook.api.target_revision import index_of, one_per_revision
 
 
 def targets_differ(current: Sequence[TargetRevision], final: Sequence[TargetRevision]) -> bool:
-    """Whether the rollout has to go elsewhere: other names or percents, in order.
+    """Whether the rollout has to go elsewhere: other names or percents, in order; a revision listed twice is one.
 
     Raises InvalidRollout when a current target that has to be compared has no percent.
     """
+    listed, current, final = current, one_per_revision(current), one_per_revision(final)
     if len(current) != len(final):
         return True
-    for index, (ours, theirs) in enumerate(zip(current, final, strict=True)):
+    for ours, theirs in zip(current, final, strict=True):
         if ours.revision_name != theirs.revision_name:
             return True
         if ours.percent is None:
             raise InvalidRollout(
-                f"spec.targetRevisions[{index}].percent",
+                f"spec.targetRevisions[{index_of(ours.revision_name, listed)}].percent",
                 f"missing; state the share that {ours.revision_name} is to get",
             )
         if ours.percent != theirs.percent:
@@ -38,11 +40,14 @@ def update_initial_final_targets(
 ) -> RolloutSpec:
     """The spec for new targets, a new object; equal to the RO's own where the targets are those it has.
 
-    Else the targets become ``final``, and the rest is as in ``restart``. Raises InvalidRollout where upstream
-    dereferences a null. Mirrors ``UpdateInitialFinalTargetRev``.
+    Else the targets become ``final``, and the rest is as in ``restart``; it stays as it is where only the entries
+    differ in which a revision is listed, as tags make them. Raises InvalidRollout where upstream dereferences a null.
+    Mirrors ``UpdateInitialFinalTargetRev``.
     """
-    if not targets_differ(ro.spec.target_revisions, final):
-        return ro.spec.copy()
+    targets = ro.spec.target_revisions
+    if not targets_differ(targets, final):
+        is_listed_alike = _shares(targets) == _shares(final)
+        return ro.spec.copy() if is_listed_alike else replace(ro.spec.copy(), target_revisions=list(final))
     spec = restart(ro, route_has_traffic=route_has_traffic, deployments=deployments)
     return replace(spec, target_revisions=list(final))
 
@@ -76,12 +81,16 @@ def _start(
         return recorded
     if not route_has_traffic or not stage:
         return []
-    rising = next((revision for revision in stage if revision.goes_up), None)
+    rising = next((revision for revision in one_per_revision(stage) if revision.goes_up), None)
     if rising is None:
         raise InvalidRollout(
             "spec.stageTargetRevisions", "nothing goes up; remove the stage so that it is planned anew"
         )
     return list(stage) if _is_available(ro.name, rising.revision_name, deployments) else recorded
+
+
+def _shares(revisions: Sequence[TargetRevision]) -> list[tuple[str, int | None]]:
+    return [(revision.revision_name, revision.percent) for revision in revisions]
 
 
 def _is_available(service: str, revision: str, deployments: Sequence[Mapping[str, Any]]) -> bool:

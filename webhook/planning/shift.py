@@ -5,7 +5,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from webhook.api import InvalidRollout, MissingObservation, TargetRevision
-from webhook.api.target_revision import DIRECTION_DOWN, DIRECTION_UP
+from webhook.api.target_revision import DIRECTION_DOWN, DIRECTION_UP, index_of, one_per_revision
 from webhook.planning.errors import PlanningError
 from webhook.planning.gauge import read_gauge
 from webhook.planning.plan import Note
@@ -16,7 +16,10 @@ _FIELD = "spec.stageTargetRevisions"
 
 @dataclass(frozen=True, slots=True)
 class TrafficShift:
-    """The stage's entries with traffic moved from the one going down to the one going up; targets stay as they were."""
+    """The stage with traffic moved from the revision going down to the one going up, an entry for each revision.
+
+    Targets stay as they were.
+    """
 
     revisions: list[TargetRevision]
     notes: tuple[Note, ...] = ()
@@ -36,10 +39,11 @@ def shift_traffic_next_stage(
     Mirrors ``shiftTrafficNextStage``.
     """
     limit, notes = held_ratio(ratio)
+    listed, revisions = revisions, one_per_revision(revisions)
     gauge = read_gauge(revisions, pod_autoscalers, spas)
     up, down = _up_and_down(revisions)
-    from_percent, to_percent = _percent(revisions, down), _percent(revisions, up)
-    surplus = gauge.running.get(revisions[down].revision_name, 0) - _target(revisions, down)
+    from_percent, to_percent = _percent(revisions[down], listed), _percent(revisions[up], listed)
+    surplus = gauge.running.get(revisions[down].revision_name, 0) - _target(revisions[down], listed)
     if gauge.replicas == 0:
         raise MissingObservation("the revisions run no replicas, so that nothing tells how much traffic to move")
     wanted = min(math.ceil(gauge.traffic_of(surplus)), limit)
@@ -64,18 +68,18 @@ def _up_and_down(revisions: Sequence[TargetRevision]) -> tuple[int, int]:
     raise PlanningError(f"nothing in {_FIELD} goes {'down' if down is None else 'up'}, so that no traffic can move")
 
 
-def _percent(revisions: Sequence[TargetRevision], index: int) -> int:
-    percent = revisions[index].percent
-    if percent is None:
+def _percent(revision: TargetRevision, listed: Sequence[TargetRevision]) -> int:
+    if revision.percent is None:
+        name = revision.revision_name
         raise InvalidRollout(
-            f"{_FIELD}[{index}].percent", f"missing, so that the share of {revisions[index].revision_name} cannot move"
+            f"{_FIELD}[{index_of(name, listed)}].percent", f"missing, so that the share of {name} cannot move"
         )
-    return percent
+    return revision.percent
 
 
-def _target(revisions: Sequence[TargetRevision], index: int) -> int:
-    target = revisions[index].target_replicas
-    if target is None:
-        name = revisions[index].revision_name
-        raise InvalidRollout(f"{_FIELD}[{index}].targetReplicas", f"missing, so that nothing tells how far {name} goes")
-    return target
+def _target(revision: TargetRevision, listed: Sequence[TargetRevision]) -> int:
+    if revision.target_replicas is None:
+        name = revision.revision_name
+        field = f"{_FIELD}[{index_of(name, listed)}].targetReplicas"
+        raise InvalidRollout(field, f"missing, so that nothing tells how far {name} goes")
+    return revision.target_replicas

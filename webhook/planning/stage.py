@@ -3,20 +3,24 @@
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from webhook.api import InvalidRollout, MissingObservation, RolloutOrchestrator, RolloutSpec, TargetRevision
 from webhook.api.conditions import LAST_STAGE_READY, STAGE_READY
-from webhook.api.target_revision import DIRECTION_DOWN
+from webhook.api.target_revision import DIRECTION_DOWN, one_per_revision
 from webhook.api.wire import format_time
 from webhook.planning.config import RolloutConfig
 from webhook.planning.errors import PlanningError
 from webhook.planning.gauge import read_gauge
-from webhook.planning.plan import StagePlan
+from webhook.planning.plan import Note, StagePlan
 from webhook.planning.ratio import MAX_RATIO, held_ratio
 from webhook.planning.step import StartEntry, take_step
 from webhook.planning.strategy import strategy_in_force
 
-_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
+SEVERAL_TARGETS: Final = "SeveralTargets"
+"""Reason of the note that a rollout has no stages because it has several targets."""
+
+_END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC)
 
 
 def plan_stages(
@@ -33,7 +37,8 @@ def plan_stages(
     stage should be done is ``now`` plus the time-out, in RFC 3339.
 
     A stage is due when there is none, or when StageReady is True and LastStageReady is not. Nothing is due while
-    StageReady is False and the generation is the observed one. Never raises: see StagePlan.error.
+    StageReady is False and the generation is the observed one. A revision that a list names twice is one; several
+    targets are the stage themselves, as they are listed. Never raises: see StagePlan.error.
     Mirrors ``updateRolloutOrchestrator``.
     """
     spec = ro.spec.copy()
@@ -41,18 +46,20 @@ def plan_stages(
         return StagePlan(spec)
     if not spec.rollout_strategy.strip():
         spec.rollout_strategy = strategy_in_force(ro, config)
-    if len(spec.target_revisions) != 1 or not config.progressive_rollout_enabled:
+    targets = one_per_revision(spec.target_revisions)
+    if len(targets) != 1 or not config.progressive_rollout_enabled:
         spec.stage_target_revisions = list(spec.target_revisions)
-        return StagePlan(spec)
+        return StagePlan(spec, notes=_unplanned(ro, targets, config))
     if not _is_due(ro):
         return StagePlan(spec)
-    if _same_but_for_routes(spec.initial_revisions, spec.target_revisions):
-        return StagePlan(_begin(spec, spec.target_revisions, config, now), planned=True)
-    start = _start_of(ro)
+    if _same_but_for_routes(one_per_revision(spec.initial_revisions), targets):
+        return StagePlan(_begin(spec, targets, config, now), planned=True)
+    target = targets[0]
+    start = _start_of(ro, target)
     if not start:
-        spec.stage_target_revisions = list(spec.target_revisions)
+        spec.stage_target_revisions = targets
         return StagePlan(spec)
-    return _plan_from(start, spec, config, pod_autoscalers, spas, now)
+    return _plan_from(start, target, spec, config, pod_autoscalers, spas, now)
 
 
 def has_failed(ro: RolloutOrchestrator) -> bool:
@@ -72,7 +79,17 @@ def _same_but_for_routes(initial: Sequence[TargetRevision], target: Sequence[Tar
     return plain[0] == plain[1]
 
 
-def _start_of(ro: RolloutOrchestrator) -> list[StartEntry]:
+def _unplanned(ro: RolloutOrchestrator, targets: Sequence[TargetRevision], config: RolloutConfig) -> tuple[Note, ...]:
+    """What people should know of a rollout that has no stages although stages are on, until it is complete."""
+    is_over = ro.status.conditions.is_true(LAST_STAGE_READY) and bool(ro.spec.stage_target_revisions)
+    if len(targets) < 2 or not config.progressive_rollout_enabled or is_over:
+        return ()
+    names = ", ".join(target.revision_name for target in targets)
+    message = f"spec.targetRevisions: {names} go up at once, without stages; to have stages name one revision"
+    return (Note(SEVERAL_TARGETS, message),)
+
+
+def _start_of(ro: RolloutOrchestrator, target: TargetRevision) -> list[StartEntry]:
     """What the stage starts from: what was recorded, else the initial revisions; those without traffic left out.
 
     Without a stage the list was recorded by an earlier rollout, and an entry may have no percent because it had just
@@ -83,17 +100,22 @@ def _start_of(ro: RolloutOrchestrator) -> list[StartEntry]:
     path, revisions = "spec.initialRevisions", ro.spec.initial_revisions
     if recorded and planned:
         path, revisions = "status.stageRevisionStatus", recorded
-    entries = [StartEntry(revision, f"{path}[{i}]") for i, revision in enumerate(revisions) if revision.percent != 0]
+    places = {revision.revision_name: index for index, revision in reversed([*enumerate(revisions)])}
+    entries = [
+        StartEntry(revision, f"{path}[{places[revision.revision_name]}]")
+        for revision in one_per_revision(revisions)
+        if revision.percent != 0
+    ]
     if planned:
         return entries
-    target = ro.spec.target_revisions[0].revision_name
-    if any(entry.revision.revision_name == target for entry in entries):
+    if any(entry.revision.revision_name == target.revision_name for entry in entries):
         entries = [replace(e, revision=replace(e.revision, direction="", target_replicas=None)) for e in entries]
     return [entry for entry in entries if entry.revision.percent is not None]
 
 
 def _plan_from(
     start: Sequence[StartEntry],
+    target: TargetRevision,
     spec: RolloutSpec,
     config: RolloutConfig,
     pod_autoscalers: Mapping[str, int | None],
@@ -102,10 +124,10 @@ def _plan_from(
 ) -> StagePlan:
     ratio, notes = held_ratio(config.over_consumption_ratio)
     try:
-        stage = _stage_after(start, spec.target_revisions[0], ratio, pod_autoscalers, spas)
+        stage = _stage_after(start, target, ratio, pod_autoscalers, spas)
     except (InvalidRollout, MissingObservation, PlanningError) as error:
         if ratio == MAX_RATIO:
-            spec.stage_target_revisions = [_without_traffic(e.revision) for e in start] + spec.target_revisions
+            spec.stage_target_revisions = [*(_without_traffic(e.revision) for e in start), target]
         return StagePlan(spec, notes=notes, error=error)
     return StagePlan(_begin(spec, stage, config, now), planned=True, notes=notes)
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from webhook.api import InvalidRollout, RolloutOrchestrator, TargetRevision, wire
 from webhook.api.conditions import LAST_STAGE_READY
+from webhook.api.target_revision import one_per_revision
 from webhook.planning.config import RolloutConfig
 from webhook.planning.strategy import AVAILABILITY, strategy_in_force
 
@@ -26,18 +27,21 @@ def route_traffic(
     """Who gets how many percent of the traffic now.
 
     ``service`` is the Knative Service on the wire, ``spas`` the actual scale by SPA name, None where it has none yet.
-    Several entries of the service's own are left alone. Raises InvalidRollout without target revisions, or without a
-    stage where its last entry is needed. Mirrors ``TransformService``.
+    Several entries of the service's own are left alone, unless all targets are of one revision: then it goes by
+    stages, and its tags are in the traffic from the first one on. Raises InvalidRollout without target revisions, or
+    without a stage where its last entry is needed. Mirrors ``TransformService``.
     """
     own = wire.sequence(wire.mapping(service, "spec", ""), "traffic", "spec")
     recorded = list(ro.status.stage_revision_status)
-    if len(own) > 1:
+    listed, targets = ro.spec.target_revisions, one_per_revision(ro.spec.target_revisions)
+    has_tag_entries = len(targets) == 1 < len(listed)
+    if len(own) > 1 and not has_tag_entries:
         return RouteTraffic(wire.copy_of(own), recorded)
-    if not ro.spec.target_revisions:
+    if not targets:
         raise InvalidRollout("spec.targetRevisions", "missing; name the revision that the traffic is to reach")
-    target = ro.spec.target_revisions[0]
+    target = targets[0]
     entries = list(ro.spec.stage_target_revisions)
-    if recorded and _holds_back(ro, config) and not _has_arrived(ro, target, spas):
+    if len(targets) == 1 and recorded and _holds_back(ro, config) and not _has_arrived(ro, target, spas):
         recorded = [
             entry if entry.revision_name == target.revision_name else replace(entry, latest_revision=False)
             for entry in recorded
@@ -45,6 +49,8 @@ def route_traffic(
         entries = list(recorded)
         if all(entry.revision_name != target.revision_name for entry in recorded):
             entries.append(replace(_last_of_stage(ro), percent=0))
+    if has_tag_entries:
+        entries = _with_tags(entries, listed)
     gradual = config.rollout_duration != _NO_GRADUAL_SHIFT
     silent = gradual or ro.status.conditions.is_true(LAST_STAGE_READY)
     name = wire.text(wire.mapping(service, "metadata", ""), "name", "metadata")
@@ -54,8 +60,7 @@ def route_traffic(
 def _holds_back(ro: RolloutOrchestrator, config: RolloutConfig) -> bool:
     """Whether traffic waits for replicas in this rollout."""
     return (
-        len(ro.spec.target_revisions) == 1
-        and config.progressive_rollout_enabled
+        config.progressive_rollout_enabled
         and strategy_in_force(ro, config) == AVAILABILITY
         and config.rollout_duration == _NO_GRADUAL_SHIFT
     )
@@ -72,11 +77,24 @@ def _has_arrived(ro: RolloutOrchestrator, target: TargetRevision, spas: Mapping[
     actual = spas.get(target.revision_name)
     if actual is None:
         return False
-    planned = (r for r in ro.spec.stage_target_revisions if r.revision_name == target.revision_name)
-    wanted = next((revision.target_replicas for revision in planned), None)
+    stage = one_per_revision(ro.spec.stage_target_revisions)
+    wanted = next((r.target_replicas for r in stage if r.revision_name == target.revision_name), None)
     if wanted is None:
         wanted = target.min_scale
     return wanted is None or target.min_scale is None or wanted > target.min_scale or actual >= wanted
+
+
+def _with_tags(entries: list[TargetRevision], targets: list[TargetRevision]) -> list[TargetRevision]:
+    """The entries with those of the one target as it is listed, once it has the share that they add up to.
+
+    Until then each of its tags that the entries lack follows them with a percent of 0.
+    """
+    name = targets[0].revision_name
+    own = [entry for entry in entries if entry.revision_name == name]
+    if sum(entry.percent or 0 for entry in own) == sum(target.percent or 0 for target in targets):
+        return [*(entry for entry in entries if entry.revision_name != name), *targets]
+    tags = {entry.tag for entry in own}
+    return [*entries, *(replace(target, percent=0) for target in targets if target.tag and target.tag not in tags)]
 
 
 def _entry(revision: TargetRevision, service: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from webhook.api import RolloutOrchestrator, TargetRevision
 from webhook.api.conditions import STAGE_SCALE_DOWN_READY
+from webhook.api.target_revision import one_per_revision
 from webhook.strategies.bounds import create_base_stage_pod_autoscaler, update_spa_for_rev_down
 from webhook.strategies.protocols import EventSink, PodClient, RevisionLister
 from webhook.strategies.readiness import is_stage_scale_down_ready
@@ -70,7 +71,7 @@ class ScaleDownStep:
     def _leaving(self, ro: RolloutOrchestrator, rev_scaling_up: Revisions) -> list[TargetRevision]:
         return [
             replace(revision, percent=None, target_replicas=0)
-            for revision in ro.spec.initial_revisions
+            for revision in one_per_revision(ro.spec.initial_revisions)
             if revision.revision_name not in rev_scaling_up
         ]
 

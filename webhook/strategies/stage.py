@@ -4,19 +4,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from webhook.api import InvalidRollout, TargetRevision
-from webhook.api.target_revision import DIRECTION_DOWN, DIRECTION_STAY
+from webhook.api.target_revision import DIRECTION_DOWN, DIRECTION_STAY, one_per_revision
 
 Revisions = dict[str, TargetRevision]
 
 
 def up_and_down(revisions: Sequence[TargetRevision]) -> tuple[Revisions, Revisions]:
-    """The entries that go up and those that go down, by revision name, in their order.
+    """The revisions that go up and those that go down, by name, in their order; one that is listed twice is one.
 
-    The last of two entries with one name in one direction wins. A stage in which nothing goes up cannot be carried
-    out: the caller reports that.
+    A stage in which nothing goes up cannot be carried out: the caller reports that. Mirrors upDown, in which the last
+    of two entries with one name in one direction wins.
     """
-    up = {revision.revision_name: revision for revision in revisions if revision.goes_up}
-    down = {revision.revision_name: revision for revision in revisions if revision.goes_down}
+    merged = one_per_revision(revisions)
+    up = {revision.revision_name: revision for revision in merged if revision.goes_up}
+    down = {revision.revision_name: revision for revision in merged if revision.goes_down}
     return up, down
 
 
@@ -37,10 +38,12 @@ def without_idle(revisions: Sequence[TargetRevision]) -> list[TargetRevision]:
 def is_last_stage_complete(reached: Sequence[TargetRevision], final: Sequence[TargetRevision]) -> bool:
     """Whether what was reached is where the rollout ends. Mirrors lastStageComplete.
 
-    True for equal lists, or when the first final revision takes all traffic and was reached with all of it. Raises
-    InvalidRollout where upstream indexes an empty list or dereferences an absent percent.
+    True for equal lists, or when the first final revision takes all traffic and was reached with all of it. A revision
+    that is listed twice is one. Raises InvalidRollout where upstream indexes an empty list or dereferences an absent
+    percent.
     """
-    if list(reached) == list(final):
+    reached, final = one_per_revision(reached), one_per_revision(final)
+    if reached == final:
         return True
     if not final:
         raise InvalidRollout("spec.targetRevisions", "must name the revision at which the rollout ends")

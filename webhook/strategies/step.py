@@ -7,6 +7,7 @@ from typing import Protocol
 
 from webhook.api import InvalidRollout, RolloutOrchestrator, StagePodAutoscaler, TargetRevision
 from webhook.api.conditions import STAGE_READY
+from webhook.api.target_revision import index_of
 from webhook.strategies.bounds import create_base_stage_pod_autoscaler
 from webhook.strategies.protocols import SPAClient, SPALister
 
@@ -83,7 +84,7 @@ def _bounds(spa: StagePodAutoscaler) -> tuple[int | None, int | None]:
 
 
 def _path_of(ro: RolloutOrchestrator, revision: TargetRevision) -> str:
-    stage = ro.spec.stage_target_revisions
-    if revision in stage:
-        return f"spec.stageTargetRevisions[{stage.index(revision)}]"
-    return f"spec.stageTargetRevisions ({revision.revision_name})"
+    try:
+        return f"spec.stageTargetRevisions[{index_of(revision.revision_name, ro.spec.stage_target_revisions)}]"
+    except ValueError:
+        return f"spec.stageTargetRevisions ({revision.revision_name})"
