@@ -12,6 +12,7 @@ from tests.admission.reviews import (
 from webhook.admission import Settings, judge
 
 BAD = spa({"stageMinScale": 5, "stageMaxScale": 3})
+MISLABELLED = spa(labels={"serving.knative.dev/revision": "x"})
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ def test_what_is_not_judged_passes_and_says_why(change: Wire, reason: str) -> No
 
 
 def test_the_namespace_is_the_request_s_or_else_the_object_s() -> None:
-    review = request_of(BAD)
+    review = request_of(MISLABELLED)
     assert judge(review, "/validate", cache(enforce="warn"), Settings()).allowed
     review["request"]["namespace"] = ""
     assert judge(review, "/validate", cache(enforce="warn"), Settings()).allowed

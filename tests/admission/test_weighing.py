@@ -1,5 +1,6 @@
 """What becomes of findings: the writer, the object before, the override and the mode."""
 
+import copy
 from typing import Any
 
 import pytest
@@ -19,14 +20,18 @@ from webhook.admission import Settings
 GOOD = spa({"stageMinScale": 1, "stageMaxScale": 3})
 BAD = spa({"stageMinScale": 5, "stageMaxScale": 3})
 WORSE = spa({"stageMinScale": 6, "stageMaxScale": 3})
+MISLABELLED = spa(labels={"serving.knative.dev/revision": "x"})
 BAD_LABELLED = spa({"stageMinScale": 5, "stageMaxScale": 3}, labels={"team": "search"})
 OVERRIDE = "stagegate.dev/override"
+ANNOTATION = f"metadata.annotations[{OVERRIDE}]"
 
 
 @pytest.mark.parametrize("user", [UPSTREAM, LOOP])
 def test_a_controller_is_warned_where_a_person_is_refused(user: str) -> None:
-    verdict = verdict_on(BAD, user=user)
-    assert (verdict.allowed, verdict.ids_by_effect, verdict.writer) == (True, {"controller": ["SPA002"]}, "controller")
+    for obj, finding in ((BAD, "SPA002"), (MISLABELLED, "SPA003")):
+        verdict = verdict_on(obj, user=user)
+        effects = {"controller": [finding]}
+        assert (verdict.allowed, verdict.ids_by_effect, verdict.writer) == (True, effects, "controller")
 
 
 def test_who_the_controllers_are_is_a_setting() -> None:
@@ -56,20 +61,33 @@ def test_who_the_controllers_are_is_a_setting() -> None:
         ),
         # Where in its list an entry stands does not matter; how many of its kind there are does.
         (
+            ro({"targetRevisions": [entry("a", 100, minScale=-1)]}),
+            ro({"targetRevisions": [entry("b", 0), entry("a", 100, minScale=-1)]}),
+            {"ratcheted": ["RO002"]},
+        ),
+        (
+            ro({"targetRevisions": [entry("a", 100, minScale=-1)]}),
+            ro({"targetRevisions": [entry("a", 100, minScale=-1), entry("b", 0, minScale=-1)]}),
+            {"ratcheted": ["RO002"], "denied": ["RO002"]},
+        ),
+        (
+            ro({"targetRevisions": [entry("a", 100, minScale=-1), entry("b", 0, minScale=-1)]}),
+            ro({"targetRevisions": [entry("b", 0, minScale=-1), entry("a", 100, minScale=-1)]}),
+            {"ratcheted": ["RO002"]},
+        ),
+        # What a schema refuses it refuses again in a list that changes anywhere, and spares in one that does not.
+        (
             ro({"targetRevisions": [entry("Bad", 100)]}),
             ro({"targetRevisions": [entry("good", 0), entry("Bad", 100)]}),
-            {"ratcheted": ["RO001"]},
+            {"denied": ["RO001"]},
         ),
         (
             ro({"targetRevisions": [entry("Bad", 100)]}),
-            ro({"targetRevisions": [entry("Bad", 100), entry("Bad", 0)]}),
-            {"ratcheted": ["RO001"], "denied": ["RO001"]},
-        ),
-        (
-            ro({"targetRevisions": [entry("Bad", 100), entry("Bad", 0)]}),
-            ro({"targetRevisions": [entry("Bad", 0), entry("Bad", 100)]}),
+            ro({"targetRevisions": [entry("Bad", 100)], "initialRevisions": [entry("good", 100)]}),
             {"ratcheted": ["RO001"]},
         ),
+        (spa({"stageMinScale": -1}), spa({"stageMinScale": -1, "stageMaxScale": 3}), {"ratcheted": ["SPA001"]}),
+        (spa({"stageMinScale": -1}), spa({"stageMinScale": -2}), {"denied": ["SPA001"]}),
     ],
 )
 @pytest.mark.parametrize("path", ["/mutate", "/validate"])
@@ -97,28 +115,55 @@ def test_an_update_without_its_old_object_has_nothing_to_hide_behind() -> None:
     ],
 )
 def test_the_mode_is_the_namespace_s_or_else_the_setting_s(setting: Any, label: str | None, allowed: bool) -> None:
-    verdict = verdict_on(BAD, lookup=cache(enforce=label), settings=Settings(enforce=setting))
+    verdict = verdict_on(MISLABELLED, lookup=cache(enforce=label), settings=Settings(enforce=setting))
     assert verdict.allowed == allowed
-    assert verdict.ids_by_effect == ({"unenforced": ["SPA002"]} if allowed else {"denied": ["SPA002"]})
+    assert verdict.ids_by_effect == ({"unenforced": ["SPA003"]} if allowed else {"denied": ["SPA003"]})
+
+
+IN_SCHEMA = {
+    "SPA001": spa({"stageMinScale": "5"}),
+    "SPA002": BAD,
+    "RO001": ro({"targetRevisions": [entry("Bad", 100)]}),
+    "RO002": ro({"targetRevisions": [entry("a", 100, maxScale=2**31)]}),
+    "RO004": ro({"stageTargetRevisions": [entry("a", 0, "sideways")]}),
+    "RO009": ro({"rolloutStrategy": 5}),
+}
+"""An object for each rule of which the schema of the CRD refuses a part."""
+
+
+@pytest.mark.parametrize("path", ["/mutate", "/validate"])
+@pytest.mark.parametrize("rule", IN_SCHEMA)
+def test_what_the_schema_refuses_is_denied_to_people_in_every_mode(rule: str, path: str) -> None:
+    obj = copy.deepcopy(IN_SCHEMA[rule])
+    obj["metadata"]["annotations"] = {OVERRIDE: rule}
+
+    for setting, label in (("deny", None), ("warn", None), ("deny", "warn")):
+        lookup = cache(enforce=label)
+        settings = Settings(enforce=setting)  # type: ignore[arg-type]
+        verdict = verdict_on(obj, path=path, lookup=lookup, settings=settings)
+        assert rule in verdict.ids_by_effect["denied"]
+        assert (
+            f"{ANNOTATION}: {rule} cannot be overridden here: the schema of the CRD refuses it too" in verdict.notices
+        )
+        assert verdict_on(obj, path=path, lookup=lookup, settings=settings, user=LOOP).allowed
 
 
 def overriding(annotation: str) -> Wire:
-    labels = {"serving.knative.dev/revision": "x"}
-    return spa({"stageMinScale": 5, "stageMaxScale": 3}, labels=labels, annotations={OVERRIDE: annotation})
+    spec = {"targetRevisions": [entry("a", 90)], "rolloutStrategy": "fast"}
+    return ro(spec, annotations={OVERRIDE: annotation})
 
 
 @pytest.mark.parametrize(
     ("annotation", "effects", "notices"),
     [
-        ("SPA002,SPA003", {"overridden": ["SPA002", "SPA003"]}, ()),
-        (" spa002 ,, SPA003 ", {"overridden": ["SPA002", "SPA003"]}, ()),
-        ("SPA002", {"overridden": ["SPA002"], "denied": ["SPA003"]}, ()),
-        ("", {"denied": ["SPA002", "SPA003"]}, ()),
-        (
-            "SPA002 SPA003",
-            {"denied": ["SPA002", "SPA003"]},
-            ('metadata.annotations[stagegate.dev/override]: "SPA002 SPA003" is no rule',),
-        ),
+        ("RO008,RO009", {"overridden": ["RO008", "RO009"]}, ()),
+        (" ro008 ,, RO009 ", {"overridden": ["RO008", "RO009"]}, ()),
+        ("RO008 RO009", {"overridden": ["RO008", "RO009"]}, ()),
+        ("RO008\tRO009\r\n", {"overridden": ["RO008", "RO009"]}, ()),
+        ("RO008", {"overridden": ["RO008"], "denied": ["RO009"]}, ()),
+        ("", {"denied": ["RO008", "RO009"]}, ()),
+        # A blank beyond ASCII separates nothing, as in the policies.
+        ("RO008\u00a0RO009", {"denied": ["RO008", "RO009"]}, (rf'{ANNOTATION}: "RO008\u00a0RO009" is no rule',)),
     ],
 )
 def test_an_annotation_overrides_the_rules_it_names(
@@ -130,13 +175,12 @@ def test_an_annotation_overrides_the_rules_it_names(
 
 
 def test_overrides_can_be_forbidden() -> None:
-    verdict = verdict_on(overriding("SPA002,SPA003"), path="/validate", settings=Settings(allow_override=False))
-    assert verdict.ids_by_effect == {"denied": ["SPA002", "SPA003"]}
-    assert verdict.notices == (
-        "metadata.annotations[stagegate.dev/override]: ignored, since overrides are not allowed here",
-    )
+    verdict = verdict_on(overriding("RO008,RO009"), path="/validate", settings=Settings(allow_override=False))
+    assert verdict.ids_by_effect == {"denied": ["RO008", "RO009"]}
+    assert verdict.notices == (f"{ANNOTATION}: ignored, since overrides are not allowed here",)
 
 
 def test_an_override_is_seen_even_where_something_else_would_have_spared_the_finding() -> None:
-    verdict = verdict_on(overriding("SPA002"), old=BAD, user=LOOP, settings=Settings(enforce="warn"))
-    assert verdict.ids_by_effect == {"overridden": ["SPA002"], "controller": ["SPA003"]}
+    old = ro({"rolloutStrategy": "fast"})
+    verdict = verdict_on(overriding("RO008"), old=old, user=LOOP, settings=Settings(enforce="warn"))
+    assert verdict.ids_by_effect == {"overridden": ["RO008"], "controller": ["RO009"]}

@@ -51,7 +51,7 @@ def test_the_client_deletes(api: FakeApi, manifest: Path) -> None:
 
 @pytest.mark.parametrize("verb", ["apply", "delete"])
 def test_a_refusal_is_an_answer(verb: str, api: FakeApi, manifest: Path) -> None:
-    api.fail = lambda request: status_error(request, 422, "Invalid", "must not exceed 3 [SPA002]")
+    api.fail = lambda request: status_error(request, 403, "Forbidden", "must not exceed 3 [SPA002]")
     writer = ClientWriter(Client(api, field_manager="demo"))
 
     assert getattr(writer, verb)(manifest) == Answer(False, "must not exceed 3 [SPA002]")

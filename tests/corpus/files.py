@@ -29,7 +29,7 @@ def write(kind: str) -> Path:
 
 def text_of(kind: str) -> str:
     """What the file of a plural should hold."""
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in FILES[kind]())
+    return "".join(json.dumps(row) + "\n" for row in FILES[kind]())
 
 
 def path_of(kind: str) -> Path:

@@ -48,9 +48,37 @@ WRONG_NAMES: Final = (
 )
 RIGHT_NAMES: Final = ("h", "1", "hello.one", "hello-1.two-2", "h" * 253)
 WRONG_COUNTS: Final = (-1, -MAX - 1, MAX + 1, 1.5, "3", True)
-WRONG_PERCENTS: Final = (-1, 101, 120, 2**40, 0.5, "30", True, [30])
-WRONG_DIRECTIONS: Final = ("sideways", "upp", "up down", "none", "-")
-OTHER_SPELLINGS: Final = ("Up", "UP", " up", "up ", "\tup\n", " ")
+WRONG_PERCENTS: Final = (-1, 101, 120, 2**40, 2**64, 0.5, "30", True, [30])
+NO_BLANKS: Final = ("\u00a0", "\v", "\x1f", "\x85", "\u3000")
+"""What Python takes for blanks and RE2 does not."""
+WRONG_DIRECTIONS: Final = (
+    *("sideways", "upp", "up down", "none", "-", "\u017ftay", "up" + 31 * " "),
+    *(f"up{blank}" for blank in NO_BLANKS),
+    *(f"{blank}down" for blank in NO_BLANKS),
+)
+OTHER_SPELLINGS: Final = ("Up", "UP", " up", "up ", "\tup\n", "\f\rup", " ", "up" + 30 * " ")
+WRONG_TYPES: Final = (
+    *(("latestRevision", "true"), ("latestRevision", 1), ("configurationName", 1), ("configurationName", 254 * "c")),
+    *(("tag", 5), ("tag", 254 * "t"), ("url", ["http://hello"]), ("url", 2049 * "u")),
+)
+RIGHT_TYPES: Final = (
+    ("latestRevision", False),
+    ("configurationName", 253 * "c"),
+    ("tag", 253 * "t"),
+    ("url", 2048 * "u"),
+)
+WRONG_TIMES: Final[tuple[Any, ...]] = (
+    *("", "soon", "2030-01-01", "2030-01-01 00:00:00Z", "2030-01-01T00:00:00", "2030-02-30T00:00:00Z"),
+    *(
+        "2030-01-01T24:00:00Z",
+        "2030-01-01T00:60:00Z",
+        "2030-01-01T00:00Z",
+        "2030-01-01T00:00:00\u0663Z",
+        1893456000,
+        True,
+    ),
+)
+RIGHT_TIMES: Final = ("2030-01-01T00:00:00Z", "2030-01-01t23:59:59.123456789z", "2028-02-29T00:00:00+01:00")
 
 
 def initial_variants() -> Iterator[Variant]:
@@ -144,6 +172,10 @@ def entry_variants(listing: Any) -> Iterator[Variant]:
         for count in WRONG_COUNTS:
             yield Variant(f"{key} {count!r}", listing(**{key: count}), "RO002")
         yield Variant(f"{key} 0", listing(**{key: 0}))
+    for key, value in WRONG_TYPES:
+        yield Variant(f"{key} {str(value)[:20]!r}, {len(str(value))} long", listing(**{key: value}), "RO001")
+    for key, value in RIGHT_TYPES:
+        yield Variant(f"{key} {str(value)[:20]!r}, {len(str(value))} long", listing(**{key: value}))
     yield Variant("minScale above maxScale", listing(minScale=5, maxScale=3), "RO003")
     yield Variant("minScale above a maxScale of 0", listing(minScale=5, maxScale=0))
     yield Variant("minScale equal to maxScale", listing(minScale=3, maxScale=3))
@@ -165,10 +197,35 @@ def percent_variants() -> Iterator[tuple[str, Variant]]:
 
 
 def strategy_variants() -> Iterator[Variant]:
-    for word in (None, "", "  ", "availability", "resourceutil", "ResourceUtil", " resourceutil ", "AVAILABILITY"):
+    for word in (
+        None,
+        "",
+        "  ",
+        "availability",
+        "resourceutil",
+        "ResourceUtil",
+        " resourceutil ",
+        "AVAILABILITY",
+        "\f\tavailability\r\n",
+        "availability" + 244 * " ",
+    ):
         yield Variant(repr(word), word)
-    for word in ("fast", "availability,resourceutil", "resource-util", "none", "avail ability"):
+    for word in ("fast", "availability,resourceutil", "resource-util", "none", "avail ability", "re\u017fourceutil"):
         yield Variant(repr(word), word, "RO009")
+    for blank in NO_BLANKS:
+        yield Variant(f"availability{blank!r}", f"availability{blank}", "RO009")
+        yield Variant(repr(blank), blank, "RO009")
+    wrong: tuple[Any, ...] = ("availability" + 245 * " ", 5, ["availability"])
+    for value in wrong:
+        yield Variant(f"{str(value)[:20]!r}, {len(str(value))} long", value, "RO009")
+
+
+def time_variants() -> Iterator[Variant]:
+    yield Variant("absent", None)
+    for time in RIGHT_TIMES:
+        yield Variant(repr(time), time)
+    for value in WRONG_TIMES:
+        yield Variant(repr(value), value, "RO001")
 
 
 def all_variants() -> dict[str, list[Variant]]:
@@ -177,6 +234,7 @@ def all_variants() -> dict[str, list[Variant]]:
         "targetRevisions": list(target_variants()),
         "stageTargetRevisions": list(stage_variants()),
         "rolloutStrategy": list(strategy_variants()),
+        "targetFinishTime": list(time_variants()),
     }
     for key, variant in percent_variants():
         variants[key].append(variant)
@@ -188,6 +246,7 @@ BASE: Final = {
     "targetRevisions": Variant("plain", [NEW]),
     "stageTargetRevisions": Variant("plain", pair({}, {})),
     "rolloutStrategy": Variant("plain", "availability"),
+    "targetFinishTime": Variant("absent", None),
 }
 
 
@@ -243,5 +302,15 @@ def overrides() -> Iterator[Wire]:
         ro(unknown, annotations={"stagegate.dev/override": "RO009, RO008"}),
         "",
         "RO008 RO009",
+    )
+    for annotation in ("RO009 RO008", "ro009\nRO008\t", "RO009\f\rRO008"):
+        overriding = {"stagegate.dev/override": annotation}
+        yield row(f"two findings, overridden by {annotation!r}", ro(unknown, annotations=overriding), "", "RO008 RO009")
+    for blank in NO_BLANKS:
+        overriding = {"stagegate.dev/override": f"RO008{blank}RO009"}
+        yield row(f"two findings and {blank!r}", ro(unknown, annotations=overriding), "RO008 RO009")
+    crossed = {"targetRevisions": [{**NEW, "revisionName": "Hello"}]}
+    yield row(
+        "what the schema refuses, overridden", ro(crossed, annotations={"stagegate.dev/override": "RO001"}), "RO001"
     )
     yield row("another finding overridden", ro(low, annotations={"stagegate.dev/override": "RO005"}), "RO008")

@@ -47,6 +47,7 @@ def rows() -> Iterator[Wire]:
     yield from labels()
     yield from owners()
     yield from overrides()
+    yield from crossed()
 
 
 def bound_pairs() -> Iterator[Wire]:
@@ -108,7 +109,7 @@ def owners() -> Iterator[Wire]:
 
 def overrides() -> Iterator[Wire]:
     wrong = {REVISION: "hello-00001"}
-    for annotation in ("SPA003", "SPA002,SPA003", " spa003 , RO008", "SPA003,"):
+    for annotation in ("SPA003", "SPA002,SPA003", " spa003 , RO008", "SPA003,", "SPA002 SPA003", "RO008\n\fSpA003\r\t"):
         overriding = {"stagegate.dev/override": annotation}
         yield row(
             f"another revision label, overridden by {annotation!r}",
@@ -116,13 +117,29 @@ def overrides() -> Iterator[Wire]:
             "",
             "SPA003",
         )
-    for annotation in ("", "SPA002", "SPA0031", "all"):
+    for annotation in (
+        "",
+        "SPA002",
+        "SPA0031",
+        "all",
+        "SPA003\u00a0",
+        "SPA003\v",
+        "\x85SPA003",
+        "\u017fPA003",
+        "SPA003;",
+    ):
         overriding = {"stagegate.dev/override": annotation}
         yield row(
             f"another revision label, not overridden by {annotation!r}",
             spa(labels=wrong, annotations=overriding),
             "SPA003",
         )
+
+
+def crossed() -> Iterator[Wire]:
+    overriding = {"stagegate.dev/override": "SPA001,SPA002"}
+    yield row("5/3, in vain overridden", spa(bounds(5, 3), annotations=overriding), "SPA002")
+    yield row("a minimum of -1, in vain overridden", spa(bounds(-1), annotations=overriding), "SPA001")
 
 
 def _word(value: int | None) -> str:

@@ -85,7 +85,8 @@ def install_policies(admin: Session) -> None:
 
 
 def refused(answer: Answer) -> bool:
-    return answer.status == HTTPStatus.UNPROCESSABLE_ENTITY
+    """Whether a policy or the webhook refused the write; never as Invalid, or a client that forces would delete."""
+    return answer.status == HTTPStatus.FORBIDDEN and answer.body["reason"] == "Forbidden"
 
 
 def eventually(condition: Callable[[], bool], within: float = 20.0) -> None:

@@ -3,6 +3,7 @@
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,6 +13,8 @@ from tests.controlplane import Binaries, ControlPlane, Unavailable
 from tests.controlplane.session import Session
 from tests.e2e.cluster import Namespace, create_namespace, install_policies
 from tests.e2e.foreign import NotFetched, Parts
+from tests.e2e.receiver import Receiver
+from tests.e2e.registered import Registered
 
 NO_CONTROL_PLANE = 3
 FOREIGN = "FOREIGN"
@@ -125,3 +128,30 @@ def namespace(new_namespace: Callable[..., Namespace]) -> Namespace:
 def plane_with_own_namespace(plane: ControlPlane) -> None:
     """The namespace that Stagegate itself lives in."""
     create_namespace(plane.admin, "stagegate-system", {})
+
+
+@pytest.fixture
+def receiver(tmp_path: Path) -> Iterator[Receiver]:
+    with Receiver(tmp_path) as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def register_in(
+    plane: ControlPlane, person: Session, receiver: Receiver
+) -> Iterator[Callable[[Namespace], Registered]]:
+    """Have the webhooks called for the writes of a namespace."""
+    with ExitStack() as ends:
+
+        def register_in(namespace: Namespace) -> Registered:
+            registered = Registered(plane.admin, receiver, namespace)
+            ends.callback(registered.remove)
+            registered.in_force(person)
+            return registered
+
+        yield register_in
+
+
+@pytest.fixture
+def registered(register_in: Callable[[Namespace], Registered], namespace: Namespace) -> Registered:
+    return register_in(namespace)

@@ -1,6 +1,7 @@
 """CRDs and policies alone give a person the verdict that the webhook gives, object by object."""
 
 import re
+from collections.abc import Callable
 from http import HTTPStatus
 
 import pytest
@@ -8,7 +9,9 @@ import pytest
 from tests.controlplane.session import Session
 from tests.corpus.files import Row, read
 from tests.e2e.cluster import ROS, SPAS, Namespace
-from webhook.admission import EmptyLookup, Settings, judge
+from tests.e2e.receiver import Receiver
+from tests.e2e.registered import Registered
+from webhook.admission import EmptyLookup, Enforcement, Settings, judge, review
 
 ROWS = [(plural, row) for plural in (SPAS, ROS) for row in read(plural)]
 
@@ -26,10 +29,29 @@ def test_a_person_gets_the_verdict_of_the_webhook(person: Session, plural: str, 
     answer = person.create(namespace.path(plural), row.object, dryRun="All")
 
     accepted = answer.status == HTTPStatus.CREATED
-    assert accepted or answer.status == HTTPStatus.UNPROCESSABLE_ENTITY, answer
+    assert accepted or answer.status in (HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY), answer
     assert accepted == (webhook_allows(plural, row) and row.name not in STRICTER), answer.message
     named = set(re.findall(r"\[((?:SPA|RO)\d{3})\]", answer.message))
     assert named <= {*row.findings, *(COMPARED_ALL_THE_SAME if unsound(row) else ())}
+
+
+@pytest.mark.parametrize("enforce", ["deny", "warn"])
+def test_with_the_webhook_a_person_is_never_told_invalid(
+    person: Session, receiver: Receiver, register_in: Callable[[Namespace], Registered], enforce: Enforcement
+) -> None:
+    """It is asked before the schema; clients that force take Invalid as leave to delete what is stored."""
+    register_in(Namespace("default"))
+    receiver.reply = lambda body, path: review(body, path, EmptyLookup(), Settings(enforce=enforce))
+
+    statuses = {
+        (plural, row.name): person.create(Namespace("default").path(plural), row.object, dryRun="All").status
+        for plural, row in ROWS
+        if row.findings
+    }
+
+    assert {
+        row for row, status in statuses.items() if status not in (HTTPStatus.CREATED, HTTPStatus.FORBIDDEN)
+    } == set()
 
 
 def unsound(row: Row) -> bool:

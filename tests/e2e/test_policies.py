@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.controlplane.session import Answer, Session
-from tests.e2e.cluster import ROS, SPAS, Namespace, rollout, spa
+from tests.e2e.cluster import ROS, SPAS, Namespace, refused, rollout, spa
 
 UP = {"revisionName": "hello-00002", "percent": 100}
 DOWN = {"revisionName": "hello-00001", "direction": "down", "targetReplicas": 0}
@@ -27,7 +27,7 @@ BROKEN: dict[str, dict[str, Any]] = {
 
 
 def denied_by(answer: Answer, rule: str) -> bool:
-    return answer.status == HTTPStatus.UNPROCESSABLE_ENTITY and f"[{rule}]" in answer.message
+    return refused(answer) and f"[{rule}]" in answer.message
 
 
 @pytest.mark.parametrize("rule", BROKEN)

@@ -148,7 +148,7 @@ def test_enforcing_denies(cluster: Cluster) -> None:
 
     cluster.administrator.does(ENFORCE)
 
-    eventually(lambda: cluster.writes_something_bad().status == HTTPStatus.UNPROCESSABLE_ENTITY)
+    eventually(lambda: cluster.writes_something_bad().status == HTTPStatus.FORBIDDEN)
     assert "RO008" in cluster.writes_something_bad().message
 
 

@@ -5,9 +5,7 @@ import copy
 import json
 import threading
 import time
-from collections.abc import Iterator
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,12 +19,14 @@ from tests.e2e.cluster import (
     Namespace,
     documents,
     eventually,
+    refused,
     register,
     rollout,
     spa,
     unregister,
 )
 from tests.e2e.receiver import Receiver, as_stagegate
+from tests.e2e.registered import MUTATE, VALIDATE, Registered
 from tests.e2e.test_policies import BROKEN
 
 LABELS = {"serving.knative.dev/revision": "hello-00002", "serving.knative.dev/service": "hello"}
@@ -44,59 +44,6 @@ COMPLETE_RO = rollout(
     {"rolloutStrategy": "availability", "targetRevisions": [{"revisionName": "hello-00002", "percent": 100}]},
     labels={"serving.knative.dev/service": "hello"},
 )
-MUTATE, VALIDATE = "/mutate", "/validate"
-
-
-class Registered:
-    """Both configurations of the manifests, pointed at a receiver and held to one namespace."""
-
-    def __init__(self, admin: Session, receiver: Receiver, namespace: Namespace) -> None:
-        self.receiver = receiver
-        self.namespace = namespace
-        self._admin = admin
-        self._bodies = [self._pointed(copy.deepcopy(body)) for body in documents("webhooks")]
-        for body in self._bodies:
-            register(admin, body)
-
-    def _pointed(self, body: dict[str, Any]) -> dict[str, Any]:
-        body["metadata"]["name"] = f"{self.namespace.name}.{body['metadata']['name']}"
-        (webhook,) = body["webhooks"]
-        webhook["clientConfig"] = self.receiver.client_config(webhook["clientConfig"]["service"]["path"])
-        webhook["namespaceSelector"]["matchExpressions"].append(
-            {"key": "kubernetes.io/metadata.name", "operator": "In", "values": [self.namespace.name, "kube-system"]}
-        )
-        return body
-
-    def in_force(self, session: Session) -> None:
-        """Wait until both are called, then forget the calls."""
-
-        def called() -> bool:
-            session.create(self.namespace.path(SPAS), spa("probe"), dryRun="All")
-            return set(self.receiver.paths()) >= {MUTATE, VALIDATE}
-
-        eventually(called)
-        self.receiver.calls.clear()
-
-    def remove(self) -> None:
-        for body in self._bodies:
-            unregister(self._admin, body)
-
-
-@pytest.fixture
-def receiver(tmp_path: Path) -> Iterator[Receiver]:
-    with Receiver(tmp_path) as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def registered(plane: ControlPlane, person: Session, receiver: Receiver, namespace: Namespace) -> Iterator[Registered]:
-    registered = Registered(plane.admin, receiver, namespace)
-    try:
-        registered.in_force(person)
-        yield registered
-    finally:
-        registered.remove()
-
 
 CREATES = {
     "a complete SPA": (SPAS, COMPLETE_SPA, [VALIDATE]),
@@ -108,40 +55,57 @@ CREATES = {
     "an RO without a strategy": (ROS, COMPLETE_RO | {"spec": {}}, [MUTATE, VALIDATE]),
     "an RO without its label": (ROS, COMPLETE_RO | {"metadata": {"name": "hello"}}, [MUTATE, VALIDATE]),
 }  # fmt: skip
+"""What is created, and the calls that it causes if a controller creates it."""
 
 
 @pytest.mark.parametrize(("plural", "body", "calls"), CREATES.values(), ids=CREATES)
-def test_creating_calls(
-    person: Session, registered: Registered, plural: str, body: dict[str, Any], calls: list[str]
+def test_a_controller_that_creates_something_complete_is_called_for_once(
+    controller: Session, registered: Registered, plural: str, body: dict[str, Any], calls: list[str]
+) -> None:
+    assert controller.create(registered.namespace.path(plural), body).status == HTTPStatus.CREATED
+
+    assert registered.receiver.paths() == calls
+
+
+@pytest.mark.parametrize(("plural", "body", "_calls"), CREATES.values(), ids=CREATES)
+def test_a_person_who_creates_anything_is_called_for_twice(
+    person: Session, registered: Registered, plural: str, body: dict[str, Any], _calls: list[str]
 ) -> None:
     assert person.create(registered.namespace.path(plural), body).status == HTTPStatus.CREATED
 
-    assert registered.receiver.paths() == calls
+    assert registered.receiver.paths() == [MUTATE, VALIDATE]
 
 
 def test_a_dry_run_is_called_too_and_says_so(person: Session, registered: Registered) -> None:
     person.create(registered.namespace.path(SPAS), COMPLETE_SPA, dryRun="All")
 
-    (call,) = registered.receiver.calls
-    assert call.request["dryRun"] is True
-    assert call.query == "timeout=3s"
+    assert [call.path for call in registered.receiver.calls] == [MUTATE, VALIDATE]
+    for call in registered.receiver.calls:
+        assert call.request["dryRun"] is True
+        assert call.query == "timeout=3s"
 
 
-def test_updating_calls_only_for_what_is_judged(person: Session, registered: Registered) -> None:
+@pytest.mark.parametrize(
+    ("writer", "complete"), [("person", [MUTATE, VALIDATE]), ("controller", [VALIDATE])], ids=["person", "controller"]
+)
+def test_updating_calls_only_for_what_is_judged(
+    request: pytest.FixtureRequest, registered: Registered, writer: str, complete: list[str]
+) -> None:
+    session: Session = request.getfixturevalue(writer)
     path = registered.namespace.path(SPAS, "hello-00002")
-    person.create(registered.namespace.path(SPAS), COMPLETE_SPA)
+    session.create(registered.namespace.path(SPAS), COMPLETE_SPA)
 
     def calls_of(patch: dict[str, Any]) -> list[str]:
-        cached(person, path)
+        cached(session, path)
         registered.receiver.calls.clear()
-        assert person.patch(path, patch).status == HTTPStatus.OK
+        assert session.patch(path, patch).status == HTTPStatus.OK
         return registered.receiver.paths()
 
     assert calls_of({"metadata": {"annotations": {"note": "changed"}}}) == []
     assert calls_of({"metadata": {"finalizers": ["example.com/wait"]}}) == []
     assert calls_of({"spec": {"stageMinScale": 1}}) == []
-    assert calls_of({"spec": {"stageMinScale": 2}}) == [VALIDATE]
-    assert calls_of({"metadata": {"labels": {"team": "b"}}}) == [VALIDATE]
+    assert calls_of({"spec": {"stageMinScale": 2}}) == complete
+    assert calls_of({"metadata": {"labels": {"team": "b"}}}) == complete
     assert calls_of({"metadata": {"ownerReferences": None}}) == [MUTATE, VALIDATE]
     assert calls_of({"metadata": {"annotations": {"note": None}}}) == []
 
@@ -194,11 +158,11 @@ def test_a_controller_is_warned_where_a_person_is_refused(
 ) -> None:
     body = rollout("hello", BROKEN["RO002"])
 
-    refused = person.create(registered.namespace.path(ROS), body)
+    answer = person.create(registered.namespace.path(ROS), body)
     warned = controller.create(registered.namespace.path(ROS), body)
 
-    assert refused.status == HTTPStatus.UNPROCESSABLE_ENTITY
-    assert [cause["field"] for cause in refused.body["details"]["causes"]] == ["spec.targetRevisions[0].targetReplicas"]
+    assert refused(answer)
+    assert [cause["field"] for cause in answer.body["details"]["causes"]] == ["spec.targetRevisions[0].targetReplicas"]
     assert warned.status == HTTPStatus.CREATED
     assert [warning for warning in warned.warnings if "[RO002]" in warning]
 
@@ -229,7 +193,7 @@ def test_without_the_webhook_the_policies_still_refuse(
 
     answer = person.create(registered.namespace.path(ROS), rollout("hello", BROKEN[rule]))
 
-    assert answer.status == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert refused(answer)
     assert f"[{rule}]" in answer.message
 
 

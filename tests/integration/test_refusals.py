@@ -16,7 +16,7 @@ WITHOUT_PERCENT = {"revisionName": "hello-00002"}
 def test_a_minimum_above_the_maximum_is_refused_and_nothing_is_stored(person: User, place: Place) -> None:
     answer = person.create(place.path(SPAS), place.spa("hello-00002", CROSSED))
 
-    assert (answer.status, answer.body["reason"]) == (422, "Invalid")
+    assert (answer.status, answer.body["reason"]) == (403, "Forbidden")
     assert FINDING in answer.message
     assert person.get(place.path(SPAS, "hello-00002")).status == 404
 
@@ -27,7 +27,7 @@ def test_every_finding_is_a_cause_that_is_whole_by_itself(person: User, place: P
 
     answer = person.create(place.path(ROS), rollout)
 
-    assert (answer.status, answer.body["reason"]) == (422, "Invalid")
+    assert (answer.status, answer.body["reason"]) == (403, "Forbidden")
     found = {(cause["field"], cause["message"].partition("[")[2].partition("]")[0]) for cause in answer.causes}
     assert found == {
         ("spec.rolloutStrategy", "RO009"),
@@ -42,8 +42,10 @@ def test_kubectl_prints_the_finding_and_the_way_out(person: User, place: Place) 
     printed = person.kubectl("apply", "-f", "-", stdin=place.spa("hello-00002", CROSSED))
 
     assert printed.code == 1
-    assert 'The StagePodAutoscaler "hello-00002" is invalid: ' in printed.err
-    assert f"{FINDING}; lower it" in printed.err
+    head, *findings = [line for line in printed.err.splitlines() if not line.startswith("Warning: ")]
+    assert head.startswith("Error from server (Forbidden): ")
+    assert head.endswith('StagePodAutoscaler.serving.knative.dev "hello-00002" is refused:')
+    assert findings == [f"{FINDING}; lower it, or raise spec.stageMaxScale (0 stands for no limit)"]
     assert printed.out == ""
 
 
@@ -66,7 +68,7 @@ def test_a_controller_is_warned_where_a_person_is_refused(
     refused = person.patch(place.path(ROS, "hello"), patch)
     warned = controller.patch(place.path(ROS, "hello"), patch)
 
-    assert refused.status == 422
+    assert refused.status == 403
     assert "[RO009]" in refused.causes[0]["message"]
     assert warned.done, warned.message
     assert warned.body["spec"]["rolloutStrategy"] == "sideways"
@@ -106,7 +108,7 @@ def test_an_update_is_refused_only_for_what_it_makes_worse(person: User, place: 
     worse = kept.body
     worse["spec"]["targetRevisions"][0]["minScale"] = 12
     refused = person.update(place.path(ROS, "hello"), worse)
-    assert refused.status == 422
+    assert refused.status == 403
     assert ["[RO003]" in cause["message"] for cause in refused.causes] == [True]
 
 
@@ -123,10 +125,10 @@ def test_kubectl_prints_warnings(person: User, place: Place) -> None:
     assert "[RO010]" in printed.err
 
 
-def test_what_the_schema_refuses_never_reaches_the_webhook(person: User, place: Place) -> None:
+def test_what_the_schema_refuses_the_webhook_refuses_before(person: User, place: Place) -> None:
     answer = person.create(place.path(SPAS), place.spa("hello-00002", {"stageMinScale": -1}))
 
-    assert (answer.status, answer.body["reason"]) == (422, "Invalid")
+    assert (answer.status, answer.body["reason"]) == (403, "Forbidden")
     assert answer.causes[0]["field"] == "spec.stageMinScale"
 
 
@@ -149,7 +151,7 @@ def test_who_acts_as_a_controller_is_warned_like_one(admin: User, place: Place) 
     assert controller.out == "rolloutorchestrator.serving.knative.dev/hello created\n"
 
 
-def test_the_schema_says_the_same_where_the_webhook_is_not_asked_to_fill_in(upstream: User, place: Place) -> None:
+def test_the_schema_refuses_controllers_too(upstream: User, place: Place) -> None:
     stored = upstream.create(place.path(SPAS), place.spa("hello-00002", {"stageMinScale": 1, "stageMaxScale": 3})).body
     stored["spec"] = CROSSED
 

@@ -1,6 +1,7 @@
 """The decision on one review: a function of values that returns a value."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from webhook.admission.association import associate, controlling_rollout
@@ -19,7 +20,7 @@ from webhook.admission.rules.stage_pod_autoscaler import (
 from webhook.admission.settings import Settings
 from webhook.admission.stated import stated_bounds
 from webhook.admission.verdict import Finding, Judged, Verdict, Writer
-from webhook.admission.weighing import read_override, weigh
+from webhook.admission.weighing import read_override, vain_overrides, weigh
 from webhook.api.errors import MalformedObject
 from webhook.api.kinds import REVISION_LABEL, SPA_KIND
 
@@ -77,8 +78,11 @@ def judge(review: Mapping[str, Any], path: str, lookup: Lookup, settings: Settin
             is_person=is_person,
             enforcement=lookup.enforcement(namespace) or settings.enforce,
             old_findings=lambda: _findings_of_old(request, old),
+            is_unchanged=cache(
+                lambda path: old is not None and _value_at(path, request.old) == _value_at(path, request.object)
+            ),
         )
-        notices += about_override
+        notices += about_override + vain_overrides(judged, overridden)
     allowed = not judged or all(effect != "denied" for _, effect in judged)
     writer: Writer = "person" if is_person else "controller"
     return Verdict(
@@ -112,6 +116,15 @@ def _is_unchanged(request: Request, metadata: Metadata, old: Metadata) -> bool:
         and (metadata.labels or None) == (old.labels or None)
         and (metadata.owner_references or None) == (old.owner_references or None)
     )
+
+
+def _value_at(path: str, obj: Any) -> Any:
+    """The value of ``spec`` or of one of its members; None where it is absent."""
+    spec = obj.get("spec")
+    member = path.partition(".")[2]
+    if not member:
+        return spec or None
+    return spec.get(member) if isinstance(spec, dict) else None
 
 
 def _judge_spa(

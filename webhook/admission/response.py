@@ -18,7 +18,11 @@ _MAX_NAME: Final = 253
 
 
 def status_of(verdict: Verdict) -> dict[str, Any]:
-    """The Status of a denial: 422 with a cause for each finding, or 400 for an object that cannot be read."""
+    """The Status of a denial: 403 with a cause for each finding, or 400 for an object that cannot be read.
+
+    Never 422 Invalid, which clients that force (Flux, Argo CD, ``kubectl apply --force``) read as a change of what is
+    immutable: they delete the stored object. Of a 403 kubectl prints no causes, so the message has them all.
+    """
     if verdict.malformed:
         return {"status": "Failure", "message": verdict.malformed, "reason": "BadRequest", "code": 400}
     findings = verdict.denials
@@ -27,15 +31,14 @@ def status_of(verdict: Verdict) -> dict[str, Any]:
     if (more := len(findings) - MAX_CAUSES) > 0:
         causes.append(_cause(INVALID, f"... and {more} more", "spec"))
         texts.append(f"... and {more} more")
-    name = echo(verdict.name)
-    problems = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+    refused = f"{verdict.kind}.{GROUP} {echo(verdict.name)} is refused:"
     details = {"name": verdict.name[:_MAX_NAME], "group": GROUP, "kind": verdict.kind, "causes": causes}
     return {
         "status": "Failure",
-        "message": f"{verdict.kind}.{GROUP} {name} is invalid: {problems}",
-        "reason": "Invalid",
+        "message": "\n".join((refused, *texts)),
+        "reason": "Forbidden",
         "details": details,
-        "code": 422,
+        "code": 403,
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final, cast
 from webhook.admission.lookup import Entry, Rollout
 from webhook.admission.settings import Enforcement
 from webhook.api.kinds import ENFORCE_LABEL, MAX_INT32, MAX_REVISIONS
+from webhook.api.word import word_of
 from webhook.planning.strategy import STRATEGY_ANNOTATION, normalised_strategy
 
 _LISTS_BY_PRECEDENCE: Final = ("stageTargetRevisions", "targetRevisions", "initialRevisions")
@@ -111,7 +112,7 @@ def rollout_from(ro: Mapping[str, Any]) -> Rollout | None:
     if not isinstance(name, str) or not name or metadata.get("deletionTimestamp"):
         return None
     words = (_mapping(metadata.get("annotations")).get(STRATEGY_ANNOTATION), spec.get("rolloutStrategy"))
-    strategy = next((word for word in words if isinstance(word, str) and word.strip()), "")
+    strategy = next((word for word in words if isinstance(word, str) and word_of(word)), "")
     entries: dict[str, Entry] = {}
     for key in reversed(_LISTS_BY_PRECEDENCE):
         revisions = spec.get(key)

@@ -21,7 +21,8 @@ class Finding(NamedTuple):
     """One broken rule at one field.
 
     ``body`` is the field error without the field: ``Invalid value: 5: must not exceed ... [SPA002]; lower it ...``.
-    It names the rule and, where one exists, the way out, so that it is whole by itself.
+    It names the rule and, where one exists, the way out, so that it is whole by itself. ``schema_path`` is the part of
+    the object that the schema of the CRD refuses too, unless an update leaves that part as it was; else it is empty.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Finding(NamedTuple):
     field: str
     reason: str
     body: str
+    schema_path: str = ""
 
     @property
     def text(self) -> str:

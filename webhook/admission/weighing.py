@@ -10,7 +10,9 @@ from webhook.admission.rules.field_error import echo
 from webhook.admission.settings import Enforcement
 from webhook.admission.verdict import Effect, Finding, Judged
 from webhook.api.kinds import OVERRIDE_ANNOTATION
+from webhook.api.word import BLANKS
 
+_SEPARATORS: Final = re.compile(f"[,{BLANKS}]")
 _INDEX: Final = re.compile(r"\[\d+\]")
 _ANNOTATION: Final = f"metadata.annotations[{OVERRIDE_ANNOTATION}]"
 
@@ -22,12 +24,18 @@ def weigh(
     is_person: bool,
     enforcement: Enforcement,
     old_findings: Callable[[], Iterable[Finding]],
+    is_unchanged: Callable[[str], bool],
 ) -> tuple[Judged, ...]:
-    """The effect of each finding, in order. What spares a denying one: override, controller, ratchet or mode.
+    """The effect of each finding, in order.
+
+    A denying finding becomes a warning if it is overridden, written by a controller, unchanged since the old object, or
+    not enforced. What the schema refuses too is denied to people all the same: the schema would answer Invalid, which
+    clients that force take as leave to delete the stored object.
 
     ``overridden`` are ids. ``old_findings`` gives those of the object before an update; it is asked only if needed. A
     finding was there before if one of the same id, field and text was, wherever in its list it stood then: stating
-    another wrong value is a new finding.
+    another wrong value is a new finding. ``is_unchanged`` says whether an update leaves the value at a path as it was,
+    which is what the schema spares.
     """
     had: Counter[tuple[str, str, str]] | None = None
     judged = []
@@ -35,6 +43,8 @@ def weigh(
         effect: Effect = "denied"
         if finding.severity == "warn":
             effect = "warned"
+        elif finding.schema_path and is_person and not is_unchanged(finding.schema_path):
+            effect = "denied"
         elif finding.id in overridden:
             effect = "overridden"
         elif not is_person:
@@ -54,16 +64,24 @@ def weigh(
 def read_override(annotation: str, allowed: bool) -> tuple[frozenset[str], tuple[str, ...]]:
     """The ids that an override annotation names, and what its author should know about it.
 
-    Ids are separated by commas, blanks and case do not matter. Where overrides are not allowed it names none.
+    Ids are separated by commas or blanks, case does not matter. Where overrides are not allowed it names none.
     """
     if not annotation:
         return frozenset(), ()
-    ids = {word.strip().upper() for word in annotation.split(",")} - {""}
+    ids = {word.upper() if word.isascii() else word for word in _SEPARATORS.split(annotation)} - {""}
     if not allowed:
         return frozenset(), (f"{_ANNOTATION}: ignored, since overrides are not allowed here",)
     unknown = sorted(ids.difference(RULE_IDS))
     notices = (f"{_ANNOTATION}: {echo(unknown[0])} is no rule",) if unknown else ()
     return frozenset(ids.intersection(RULE_IDS)), notices
+
+
+def vain_overrides(judged: Iterable[Judged], overridden: frozenset[str]) -> tuple[str, ...]:
+    """What the author of an override should know about it: ids that were denied all the same."""
+    vain = sorted({finding.id for finding, effect in judged if effect == "denied"} & overridden)
+    return tuple(
+        f"{_ANNOTATION}: {id_} cannot be overridden here: the schema of the CRD refuses it too" for id_ in vain
+    )
 
 
 def _identity(finding: Finding) -> tuple[str, str, str]:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from webhook.api import wire
 from webhook.api.errors import MalformedObject
+from webhook.api.word import word_of
 
 DIRECTION_UP: Final = "up"
 DIRECTION_DOWN: Final = "down"
@@ -77,7 +78,7 @@ class TargetRevision:
     @property
     def normalised_direction(self) -> str:
         """The direction with blanks cut and case ignored; none at all is up. Anything else stays what it says."""
-        return self.direction.strip().lower() or DIRECTION_UP
+        return word_of(self.direction) or DIRECTION_UP
 
     @property
     def goes_up(self) -> bool:

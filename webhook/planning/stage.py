@@ -9,6 +9,7 @@ from webhook.api import InvalidRollout, MissingObservation, RolloutOrchestrator,
 from webhook.api.conditions import LAST_STAGE_READY, STAGE_READY
 from webhook.api.target_revision import DIRECTION_DOWN, one_per_revision
 from webhook.api.wire import format_time
+from webhook.api.word import word_of
 from webhook.planning.config import RolloutConfig
 from webhook.planning.errors import PlanningError
 from webhook.planning.gauge import read_gauge
@@ -44,7 +45,7 @@ def plan_stages(
     spec = ro.spec.copy()
     if has_failed(ro):
         return StagePlan(spec)
-    if not spec.rollout_strategy.strip():
+    if not word_of(spec.rollout_strategy):
         spec.rollout_strategy = strategy_in_force(ro, config)
     targets = one_per_revision(spec.target_revisions)
     if len(targets) != 1 or not config.progressive_rollout_enabled:

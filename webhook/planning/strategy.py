@@ -3,6 +3,7 @@
 from typing import Final
 
 from webhook.api import RolloutOrchestrator
+from webhook.api.word import word_of
 from webhook.planning.config import PROGRESSIVE_ROLLOUT_STRATEGY, ROLLOUT_ANNOTATIONS, RolloutConfig
 
 AVAILABILITY: Final = "availability"
@@ -21,9 +22,9 @@ def strategy_in_force(ro: RolloutOrchestrator, config: RolloutConfig) -> str:
         ro.spec.rollout_strategy,
         config.progressive_rollout_strategy,
     )
-    return normalised_strategy(next((word for word in words if word.strip()), ""))
+    return normalised_strategy(next((word for word in words if word_of(word)), ""))
 
 
 def normalised_strategy(word: str) -> str:
     """The strategy a word stands for."""
-    return RESOURCE_UTIL if word.strip().lower() == RESOURCE_UTIL else AVAILABILITY
+    return RESOURCE_UTIL if word_of(word) == RESOURCE_UTIL else AVAILABILITY

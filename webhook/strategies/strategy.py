@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from webhook.api.word import word_of
+
 AVAILABILITY_STRATEGY: Final = "availability"
 """Up, then down: replicas are doubled for a while, capacity never drops."""
 RESOURCE_UTIL_STRATEGY: Final = "resourceutil"
@@ -13,5 +15,5 @@ def normalise_strategy(spelling: str) -> str:
 
     Upstream keeps blanks, and forces deletions only under the literal ``resourceutil``.
     """
-    word = spelling.strip().lower()
+    word = word_of(spelling)
     return word if word == RESOURCE_UTIL_STRATEGY else AVAILABILITY_STRATEGY

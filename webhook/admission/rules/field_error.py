@@ -1,5 +1,7 @@
 """Field errors in the form users know, with values echoed short and printable."""
 
+import re
+from datetime import date
 from json.encoder import encode_basestring_ascii
 from typing import Any, Final
 
@@ -12,6 +14,9 @@ MAX_ECHO: Final = 64
 
 # Longer ones tell nobody anything, and Python refuses to print those of more than some thousand digits.
 _MAX_NUMBER: Final = 10**32
+
+_is_day: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII).fullmatch
+_is_time: Final = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:.\d+)?(?:z|[+-]\d\d:\d\d)", re.ASCII).fullmatch
 
 MAX_FINDINGS: Final = 1000
 """Rules stop looking after about as many findings in one object; hostile lists could hold millions."""
@@ -58,11 +63,30 @@ def too_many(id_: str, field: str, count: int, most: int) -> Finding:
     return Finding(id=id_, severity="deny", field=field, reason=TOO_MANY, body=body)
 
 
+def in_schema(finding: Finding, path: str = "") -> Finding:
+    """The finding as one that the CRD's schema refuses too, at ``path``; else at its field, or the list around that."""
+    return finding._replace(schema_path=path or finding.field.partition("[")[0])
+
+
 def is_count(value: Any) -> bool:
     """Whether a JSON value is a whole number of replicas that fits; 3.0 is one, as for an API server's schema."""
     if type(value) is int:
         return 0 <= value <= MAX_INT32
     return type(value) is float and value.is_integer() and 0 <= value <= MAX_INT32
+
+
+def is_date_time(value: Any) -> bool:
+    """Whether the schema takes a JSON value for a time: RFC 3339, but in any case and with any offset."""
+    if not isinstance(value, str):
+        return False
+    day, _, rest = value.lower().partition("t")
+    if _is_day(day) is None or _is_time(rest.partition("t")[0]) is None:
+        return False
+    try:
+        date.fromisoformat(day)
+    except ValueError:
+        return False
+    return True
 
 
 def _body(problem: str, id_: str, way_out: str) -> str:

@@ -9,8 +9,10 @@ from webhook.admission.rules.field_error import (
     MAX_FINDINGS,
     duplicate,
     echo,
+    in_schema,
     invalid,
     is_count,
+    is_date_time,
     required,
     too_many,
     unsupported,
@@ -18,6 +20,7 @@ from webhook.admission.rules.field_error import (
 from webhook.admission.verdict import Finding, Severity
 from webhook.api.kinds import MAX_INT32, MAX_REVISIONS
 from webhook.api.target_revision import DIRECTION_DOWN, DIRECTION_STAY, DIRECTION_UP
+from webhook.api.word import word_of
 from webhook.planning.strategy import AVAILABILITY, RESOURCE_UTIL
 
 INITIAL: Final = "initialRevisions"
@@ -30,6 +33,10 @@ _LISTS: Final = (INITIAL, TARGET, STAGE)
 _SPELLINGS: Final = (*DIRECTIONS, None, "")
 _is_subdomain: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*").fullmatch
 _MAX_SUBDOMAIN: Final = 253
+_MAX_DIRECTION: Final = 32
+_MAX_STRATEGY: Final = 256
+_TYPES: Final = {"latestRevision": 0, "configurationName": 253, "tag": 253, "url": 2048}
+"""The most characters that a text may have; 0 stands for true or false."""
 
 
 def findings_of(spec: Any) -> list[Finding]:
@@ -37,20 +44,20 @@ def findings_of(spec: Any) -> list[Finding]:
     if spec is None:
         return []
     if not isinstance(spec, dict):
-        return [invalid("RO001", "spec", spec, "must be an object")]
+        return [in_schema(invalid("RO001", "spec", spec, "must be an object"))]
     findings: list[Finding] = []
     for key in _LISTS:
         revisions = spec.get(key)
         if revisions:
             _check_list(key, revisions, findings)
         elif revisions is not None and not isinstance(revisions, list):
-            findings.append(invalid("RO001", f"spec.{key}", revisions, "must be a list"))
+            findings.append(in_schema(invalid("RO001", f"spec.{key}", revisions, "must be a list")))
     _check_stage(spec.get(STAGE), spec.get(TARGET), findings)
-    strategy = spec.get("rolloutStrategy")
-    if strategy is not None and strategy not in STRATEGIES and not _is_strategy(strategy):
-        findings.append(
-            unsupported("RO009", "spec.rolloutStrategy", strategy, STRATEGIES, 'leave it out for "availability"')
-        )
+    _check_strategy(spec.get("rolloutStrategy"), findings)
+    time = spec.get("targetFinishTime")
+    if time is not None and not is_date_time(time):
+        problem, way_out = "must be a date and time, such as 2030-01-01T00:00:00Z", "leave it out: the loop sets it"
+        findings.append(in_schema(invalid("RO001", "spec.targetFinishTime", time, problem, way_out)))
     if len(findings) > 1:
         findings.sort(key=attrgetter("id"))
     return findings
@@ -65,24 +72,24 @@ def direction_of(revision: Mapping[str, Any]) -> str:
         return "up"
     if not isinstance(direction, str):
         return ""
-    word = direction.strip().lower() or "up"
+    word = word_of(direction) or "up"
     return word if word in DIRECTIONS else ""
 
 
 def _check_list(key: str, revisions: Any, findings: list[Finding]) -> None:
     if not isinstance(revisions, list):
-        findings.append(invalid("RO001", f"spec.{key}", revisions, "must be a list"))
+        findings.append(in_schema(invalid("RO001", f"spec.{key}", revisions, "must be a list")))
         return
     if len(revisions) > MAX_REVISIONS:
         # Before anything walks it: one review must not keep the others waiting.
-        findings.append(too_many("RO001", f"spec.{key}", len(revisions), MAX_REVISIONS))
+        findings.append(in_schema(too_many("RO001", f"spec.{key}", len(revisions), MAX_REVISIONS)))
         return
     directions_by_name: dict[str, list[str]] = {}
     for index, revision in enumerate(revisions):
         if len(findings) >= MAX_FINDINGS and not _make_room(findings):
             return
         if not isinstance(revision, dict):
-            findings.append(invalid("RO001", f"spec.{key}[{index}]", revision, "must be an object"))
+            findings.append(in_schema(invalid("RO001", f"spec.{key}[{index}]", revision, "must be an object")))
             continue
         direction, name = direction_of(revision), revision.get("revisionName")
         if _is_name(name) and name not in directions_by_name:
@@ -95,6 +102,7 @@ def _check_list(key: str, revisions: Any, findings: list[Finding]) -> None:
         # The first target is the business of RO007.
         _check_percent(where, revision, direction == "up" and (index > 0 or key != TARGET), findings)
         _check_counts(where, revision, findings)
+        _check_types(where, revision, findings)
         spelled = revision.get("direction")
         if spelled not in _SPELLINGS:
             findings.append(_direction_finding(f"{where}.direction", spelled, direction))
@@ -106,6 +114,8 @@ def _is_plain(revision: Mapping[str, Any]) -> bool:
     percent, high = revision.get("percent"), revision.get("maxScale")
     low, target = revision.get("minScale"), revision.get("targetReplicas")
     if type(percent) is not int or not 0 <= percent <= 100 or revision.get("direction") not in _SPELLINGS:
+        return False
+    if not all(map(_is_typed, _TYPES, map(revision.get, _TYPES))):
         return False
     if high is not None and (type(high) is not int or not 0 <= high <= MAX_INT32):
         return False
@@ -124,15 +134,15 @@ def _check_name(
 ) -> None:
     """Why a name is wrong, or what its repeat means."""
     if name is None or name == "":
-        findings.append(required("RO001", field, "must be the name of a revision"))
+        findings.append(in_schema(required("RO001", field, "must be the name of a revision")))
     elif not _is_name(name):
         problem = "must be a DNS subdomain: lower-case letters, digits, '-' and '.', at most 253 characters"
-        findings.append(invalid("RO001", field, name, problem))
+        findings.append(in_schema(invalid("RO001", field, name, problem)))
     else:
         others = directions_by_name[name]
         if {"up", "down"} <= {direction, *others} and direction in ("up", "down"):
             problem, way_out = "goes both up and down in this list", "keep one of the two entries"
-            findings.append(duplicate("RO001", field, name, problem, way_out))
+            findings.append(in_schema(duplicate("RO001", field, name, problem, way_out)))
         else:
             problem, way_out = "is listed more than once", "only an entry with a tag of its own needs that"
             findings.append(duplicate("RO001", field, name, problem, way_out, "warn"))
@@ -147,7 +157,8 @@ def _check_percent(where: str, revision: Mapping[str, Any], needed: bool, findin
             problem = "an entry that goes up needs its share of the traffic"
             findings.append(required("RO006", f"{where}.percent", problem, "state percent, from 0 to 100"))
     elif not is_count(percent) or percent > 100:
-        findings.append(invalid("RO002", f"{where}.percent", percent, "must be a whole number from 0 to 100"))
+        finding = invalid("RO002", f"{where}.percent", percent, "must be a whole number from 0 to 100")
+        findings.append(finding if _is_integer(percent, 64) else in_schema(finding))
 
 
 def _check_counts(where: str, revision: Mapping[str, Any], findings: list[Finding]) -> None:
@@ -157,7 +168,8 @@ def _check_counts(where: str, revision: Mapping[str, Any], findings: list[Findin
         if value is not None and not is_count(value):
             sound = False
             problem = f"must be a whole number from 0 to {MAX_INT32}"
-            findings.append(invalid("RO002", f"{where}.{key}", value, problem))
+            finding = invalid("RO002", f"{where}.{key}", value, problem)
+            findings.append(finding if _is_integer(value, 32) else in_schema(finding))
     if not sound or not high:
         return
     if low and low > high:
@@ -171,9 +183,32 @@ def _check_counts(where: str, revision: Mapping[str, Any], findings: list[Findin
         )
 
 
+def _check_types(where: str, revision: Mapping[str, Any], findings: list[Finding]) -> None:
+    """The members that no other rule reads."""
+    for key, longest in _TYPES.items():
+        value = revision.get(key)
+        if not _is_typed(key, value):
+            problem = f"must be text of at most {longest} characters" if longest else "must be true or false"
+            findings.append(in_schema(invalid("RO001", f"{where}.{key}", value, problem)))
+
+
+def _is_typed(key: str, value: Any) -> bool:
+    longest = _TYPES[key]
+    return value is None or (type(value) is str and len(value) <= longest if longest else type(value) is bool)
+
+
+def _is_integer(value: Any, bits: int) -> bool:
+    """Whether the schema takes a JSON value for a whole number of so many bits."""
+    is_whole = type(value) is int or (type(value) is float and value.is_integer())
+    return is_whole and -(2 ** (bits - 1)) <= value < 2 ** (bits - 1)
+
+
 def _direction_finding(field: str, spelled: Any, direction: str) -> Finding:
     if not direction:
-        return unsupported("RO004", field, spelled, DIRECTIONS, 'leave it out for "up"')
+        return in_schema(unsupported("RO004", field, spelled, DIRECTIONS, 'leave it out for "up"'))
+    if len(spelled) > _MAX_DIRECTION:
+        problem = f"must be at most {_MAX_DIRECTION} characters long"
+        return in_schema(invalid("RO004", field, spelled, problem, f'write "{direction}"'))
     problem = f'is read as "{direction}" here, but Knative\'s planner knows the exact words only'
     return invalid("RO004", field, spelled, problem, f'write "{direction}"', "warn")
 
@@ -218,5 +253,11 @@ def _make_room(findings: list[Finding]) -> bool:
     return len(denying) < MAX_FINDINGS // 2
 
 
-def _is_strategy(strategy: Any) -> bool:
-    return isinstance(strategy, str) and strategy.strip().lower() in ("", *STRATEGIES)
+def _check_strategy(strategy: Any, findings: list[Finding]) -> None:
+    if strategy is None or strategy in STRATEGIES:
+        return
+    is_typed = isinstance(strategy, str) and len(strategy) <= _MAX_STRATEGY
+    if not is_typed or word_of(strategy) not in ("", *STRATEGIES):
+        way_out = 'leave it out for "availability"'
+        finding = unsupported("RO009", "spec.rolloutStrategy", strategy, STRATEGIES, way_out)
+        findings.append(finding if is_typed else in_schema(finding))

@@ -3,7 +3,7 @@
 from typing import Any, Final, NamedTuple
 
 from webhook.admission.lookup import Entry, Rollout
-from webhook.admission.rules.field_error import echo, invalid, is_count, required
+from webhook.admission.rules.field_error import echo, in_schema, invalid, is_count, required
 from webhook.admission.verdict import Finding
 from webhook.api.kinds import MAX_INT32, REVISION_LABEL
 from webhook.planning import scale_bounds
@@ -44,19 +44,18 @@ def denying_findings(spa: SPAFacts) -> list[Finding]:
     name, label, minimum, maximum, spec = spa
     findings: list[Finding] = []
     if spec is not None and not isinstance(spec, dict):
-        findings.append(invalid("SPA001", "spec", spec, "must be an object"))
+        findings.append(in_schema(invalid("SPA001", "spec", spec, "must be an object")))
     sound = True
     for field, value in ((MIN_FIELD, minimum), (MAX_FIELD, maximum)):
         if value is not None and not is_count(value):
             sound = False
             problem = f"must be a whole number from 0 to {MAX_INT32}"
-            findings.append(
-                invalid("SPA001", field, value, problem, "leave it out to inherit the revision's own bound")
-            )
+            way_out = "leave it out to inherit the revision's own bound"
+            findings.append(in_schema(invalid("SPA001", field, value, problem, way_out)))
     if sound and minimum and maximum and minimum > maximum:
         problem = f"must not exceed {MAX_FIELD} ({echo(maximum)})"
         way_out = f"lower it, or raise {MAX_FIELD} (0 stands for no limit)"
-        findings.append(invalid("SPA002", MIN_FIELD, minimum, problem, way_out))
+        findings.append(in_schema(invalid("SPA002", MIN_FIELD, minimum, problem, way_out), "spec"))
     if label is not None and name is not None and label != name:
         field = f"metadata.labels[{REVISION_LABEL}]"
         problem = f"must be the object's own name, {echo(name)}"
