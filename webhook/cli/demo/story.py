@@ -96,7 +96,7 @@ class Story:
         path = SAMPLES / "stagepodautoscaler-bad.yaml"
         self._show("apply", path)
         answer = self._writer.apply(path)
-        self._say(_indented(answer.text))
+        self._say(_indented(answer.text.replace(f"{MANIFESTS.parent}/", "")))
         if answer.done or "[SPA002]" not in answer.text:
             raise StoryFailed(f"{path.name} had to be refused with [SPA002]")
 
