@@ -11,7 +11,7 @@ import pytest
 
 from tests.server.conftest import make_certificates
 from tests.server.live import ROOT, running
-from tests.server.reviews import BAD
+from tests.server.reviews import BAD, MISLABELLED
 from webhook.cli import main
 
 
@@ -110,9 +110,9 @@ def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
 def test_it_serves_as_it_is_told(tmp_path: Path) -> None:
     make_certificates(tmp_path / "certs")
     with running(tmp_path / "certs", tmp_path, "--enforce", "warn", "--log-level", "debug") as live:
-        answer = json.loads(live.post("/validate", BAD).body)["response"]
+        answer = json.loads(live.post("/validate", MISLABELLED).body)["response"]
         assert answer["allowed"] is True
-        assert any("SPA002" in warning for warning in answer["warnings"])
+        assert any("SPA003" in warning for warning in answer["warnings"])
 
 
 def test_denials_are_logged_without_the_object(tmp_path: Path) -> None:

@@ -44,3 +44,5 @@ def review(one: Any, uid: str = "705ab4f5-6393-11e8-b7cc-42010a800002", **reques
 
 GOOD = review(spa(stageMinScale=1, stageMaxScale=3))
 BAD = review(spa(stageMinScale=5, stageMaxScale=3))
+MISLABELLED = review(spa(stageMinScale=1) | {"metadata": spa("hello-00009")["metadata"] | {"name": "hello-00001"}})
+"""What the schema of the CRD takes and a rule does not."""
