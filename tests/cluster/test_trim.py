@@ -48,6 +48,50 @@ def test_rows(trim: Trim, left: dict[str, Any]) -> None:
     assert str(FULL) == before, "what came in is not changed"
 
 
+SPEAKING: dict[str, Any] = {
+    "metadata": IDENTITY,
+    "status": {
+        "conditions": [
+            {
+                "type": "Ready",
+                "status": "False",
+                "reason": "R",
+                "message": "m",
+                "lastTransitionTime": "t",
+                "severity": "",
+            },
+            {"type": "Active", "status": "True", "lastTransitionTime": "t"},
+            {"type": "Initialized", "status": "Unknown", "lastTransitionTime": "t"},
+        ],
+        "scale": 1,
+    },
+}
+INITIALIZED = {"type": "Initialized", "status": "Unknown"}
+READY = {"type": "Ready", "status": "False", "reason": "R", "message": "m"}
+
+
+@pytest.mark.parametrize(
+    ("trim", "status"),
+    [
+        (only(conditions=["Ready"]), {"conditions": [READY]}),
+        (
+            only("status.scale", conditions=["Ready", "Initialized"]),
+            {"scale": 1, "conditions": [INITIALIZED, READY]},
+        ),
+        (only("status.scale", conditions=["Other"]), {"scale": 1}),
+    ],
+)
+def test_of_conditions_those_asked_for_are_kept_without_their_times(trim: Trim, status: dict[str, Any]) -> None:
+    left = trim(SPEAKING)
+    assert left == {"metadata": IDENTITY, "status": status}
+    assert trim(left) == left
+
+
+@pytest.mark.parametrize("status", [None, {}, {"conditions": None}, {"conditions": []}])
+def test_an_object_without_conditions_is_left_without(status: Any) -> None:
+    assert only(conditions=["Ready"])({"metadata": IDENTITY, "status": status}) == {"metadata": IDENTITY}
+
+
 def test_what_is_kept_is_a_copy() -> None:
     kept = whole(FULL)
     kept["spec"]["containers"].append("x")

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.cluster.fake_clock import START
 from tests.loop.world import entry
 from webhook.api import RolloutOrchestrator
 from webhook.loop.news import news_of_spec, news_of_status, waiting_for
@@ -14,11 +15,14 @@ SHIFTED = [entry("a", 65, direction="down", targetReplicas=3), entry("b", 35, di
 
 
 def ro(
-    stage: list[Any], recorded: list[Any] | None = None, conditions: dict[str, str] | None = None
+    stage: list[Any],
+    recorded: list[Any] | None = None,
+    conditions: dict[str, str] | None = None,
+    strategy: str = "availability",
 ) -> RolloutOrchestrator:
     return RolloutOrchestrator.from_dict(
         {
-            "spec": {"stageTargetRevisions": stage, "targetFinishTime": TIME},
+            "spec": {"stageTargetRevisions": stage, "targetFinishTime": TIME, "rolloutStrategy": strategy},
             "status": {
                 "stageRevisionStatus": recorded or [],
                 "conditions": [{"type": type_, "status": status} for type_, status in (conditions or {}).items()],
@@ -88,7 +92,30 @@ UP, DOWN = "StageScaleUpReady", "StageScaleDownReady"
     ids=["begins to wait", "waits on", "up", "done", "found done", "failed"],
 )
 def test_news_of_the_status(before: dict[str, str], after: dict[str, str], reasons: list[str]) -> None:
-    assert [one.reason for one in news_of_status(ro(STAGE, None, before), ro(STAGE, STAGE, after))] == reasons
+    assert [one.reason for one in news_of_status(ro(STAGE, None, before), ro(STAGE, STAGE, after), {})] == reasons
+
+
+@pytest.mark.parametrize(
+    ("running", "messages"),
+    [
+        (
+            {"a": 3, "b": 0},
+            [
+                "up: b runs 0 replicas",
+                "down: a runs 3 replicas",
+                "a 75% of traffic, 3 replicas; b 25% of traffic, 0 replicas",
+            ],
+        ),
+        ({"b": 1}, ["up: b runs 1 replica", "down: a", "a 75% of traffic; b 25% of traffic, 1 replica"]),
+    ],
+    ids=["not what was wanted", "not known"],
+)
+def test_events_say_the_replicas_that_run_and_not_those_that_were_wanted(
+    running: dict[str, int | None], messages: list[str]
+) -> None:
+    before = ro(STAGE, None, {UP: "Unknown", DOWN: "Unknown", "StageReady": "Unknown"})
+    after = ro(STAGE, STAGE, {UP: "True", DOWN: "True", "StageReady": "True"})
+    assert [one.message for one in news_of_status(before, after, running)] == messages
 
 
 @pytest.mark.parametrize(
@@ -102,3 +129,18 @@ def test_news_of_the_status(before: dict[str, str], after: dict[str, str], reaso
 )
 def test_what_a_stage_waits_for(conditions: dict[str, str], words: str | None) -> None:
     assert waiting_for(ro(STAGE, None, conditions)) == words
+
+
+@pytest.mark.parametrize(("strategy", "step"), [("availability", "up"), ("ResourceUtil", "down")])
+def test_of_two_steps_the_first_of_the_strategy_is_waited_for(strategy: str, step: str) -> None:
+    waiting = waiting_for(ro(STAGE, None, {UP: "Unknown", DOWN: "Unknown", "StageReady": "Unknown"}, strategy))
+    assert waiting is not None
+    assert waiting.startswith(f"scaling {step}: ")
+
+
+def test_what_a_step_waits_for_is_said_in_the_words_of_its_condition() -> None:
+    waits = ro(STAGE, None, {UP: "Unknown", "StageReady": "Unknown"})
+    waits.mark_stage_in_progress(UP, START, "b runs no replica yet (PodAutoscaler: Queued)")
+    assert waiting_for(waits) == (
+        "scaling up: waiting for b to run 1 replica: b runs no replica yet (PodAutoscaler: Queued)"
+    )

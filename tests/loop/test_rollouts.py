@@ -90,9 +90,9 @@ def test_what_happens_is_told_in_order() -> None:
     assert world.told() == [
         "Normal StageStarted: hello-00001 no traffic, 0 replicas; hello-00002 100% of traffic, 1 replica",
         "Normal Waiting: scaling up: waiting for hello-00002 to run 1 replica",
-        "Normal ScaledUp: up: hello-00002 to 1 replica",
+        "Normal ScaledUp: up: hello-00002 runs 1 replica",
         "Normal Waiting: scaling down: waiting for hello-00001 to run 0 replicas",
-        "Normal ScaledDown: down: hello-00001 to 0 replicas",
+        "Normal ScaledDown: down: hello-00001 runs 0 replicas",
         "Normal StageComplete: hello-00002 100% of traffic, 1 replica",
         "Normal RolloutComplete: hello-00002 100% of traffic, 1 replica",
     ]

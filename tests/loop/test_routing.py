@@ -20,6 +20,7 @@ from webhook.cluster.resource import (
     Resource,
 )
 from webhook.cluster.store import Change
+from webhook.loop.caches import trimmed
 from webhook.loop.routing import ROLLOUT, SPA, Key
 
 HELLO, OTHER = Key(ROLLOUT, "default", "hello"), Key(ROLLOUT, "default", "other")
@@ -44,6 +45,8 @@ def one(name: str, service: str | None = None, revision: str | None = None, **me
 
 
 NAMING = {"targetRevisions": [entry("shared", 100)]}
+FAILED = {"conditions": [{"type": "Ready", "status": "False", "reason": "R", "lastTransitionTime": "1"}]}
+FAILED_LATER = {"conditions": [{"type": "Ready", "status": "False", "reason": "R", "lastTransitionTime": "2"}]}
 GOING = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
 
 
@@ -72,6 +75,10 @@ GOING = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
         (REVISIONS, one("hello-00001", "hello"), None, {HELLO}),
         (REVISIONS, None, one("hello-00009", "hello"), {HELLO}),
         (REVISIONS, None, one("x-1", "unknown"), set()),
+        (REVISIONS, one("hello-00001", "hello"), one("hello-00001", "hello", status=FAILED), {HELLO}),
+        (REVISIONS, one("shared"), one("shared", status=FAILED), {HELLO, OTHER}),
+        (POD_AUTOSCALERS, one("hello-00001"), one("hello-00001", status=FAILED), {HELLO}),
+        (POD_AUTOSCALERS, one("hello-00001", status=FAILED), one("hello-00001", status=FAILED_LATER), set()),
         (DEPLOYMENTS, None, one("d", "other", status={"availableReplicas": 1}), {OTHER}),
         (KNATIVE_SERVICES, None, one("hello"), {HELLO}),
         (KNATIVE_SERVICES, None, one("unknown"), set()),
@@ -80,7 +87,8 @@ GOING = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
     ],
 )
 def test_rows(world: World, resource: Resource, before: Wire | None, after: Wire | None, keys: set[Key]) -> None:
-    assert world.loop._router.keys(resource, Change(before, after)) == keys
+    cut = (trimmed(resource, one) if one is not None else None for one in (before, after))
+    assert world.loop._router.keys(resource, Change(*cut)) == keys
 
 
 def test_a_key_shows_kind_namespace_and_name() -> None:

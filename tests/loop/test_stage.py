@@ -77,6 +77,21 @@ def test_outcome(
     assert [revision.to_dict() for revision in ro.status.stage_revision_status] == recorded_after
 
 
+@pytest.mark.parametrize(
+    ("ready", "after"),
+    [
+        pytest.param("Unknown", ("Unknown", "Unknown", "Unknown"), id="the spec has changed: a new stage begins"),
+        pytest.param("True", ("True", "True", "True"), id="nothing has changed: what is done is done"),
+    ],
+)
+def test_what_goes_up_and_cannot_run_completes_nothing_anew(ready: str, after: tuple[str, str, str]) -> None:
+    before = {"StageReady": "True", "LastStageReady": "True", "Ready": ready}
+    ro = rollout(LAST, target=TARGET, conditions=before, recorded=[entry(UP, 100)])
+    record_outcome(ro, NOON, can_all_run=False)
+    status = ro.status.conditions.status
+    assert (status("StageReady"), status("LastStageReady"), status("Ready")) == after
+
+
 def test_no_panic_leaves_the_status_as_it_was() -> None:
     ro = rollout(STAGE, target=[], conditions={"StageReady": "Unknown"})
     before = ro.status.copy()

@@ -108,12 +108,27 @@ class World:
         every = {SERVICE_LABEL: service, CONFIGURATION_LABEL: service, **labels}
         return self.api.put(REVISIONS, {"metadata": {"name": name, "labels": every}})
 
-    def scale(self, name: str, actual: int | None, desired: int | None = None, service: str = "hello") -> Wire:
+    def revision_says(self, name: str, *conditions: Wire) -> Wire:
+        """Knative sets the conditions of a Revision."""
+        found = self.api.get(REVISIONS, "default", name)
+        assert found is not None
+        return self.api.put(REVISIONS, {**found, "status": {"conditions": list(conditions)}})
+
+    def scale(
+        self,
+        name: str,
+        actual: int | None,
+        desired: int | None = None,
+        service: str = "hello",
+        conditions: Sequence[Wire] = (),
+    ) -> Wire:
         """The PodAutoscaler of a revision; desired follows actual unless it is given."""
         desired = actual if desired is None else desired
-        status = {
+        status: Wire = {
             key: value for key, value in (("actualScale", actual), ("desiredScale", desired)) if value is not None
         }
+        if conditions:
+            status["conditions"] = list(conditions)
         labels = {SERVICE_LABEL: service, REVISION_LABEL: name}
         return self.api.put(POD_AUTOSCALERS, {"metadata": {"name": name, "labels": labels}, "status": status})
 
@@ -180,16 +195,28 @@ class World:
 
     def condition(self, type_: str, name: str = "hello") -> tuple[str, str]:
         """Status and reason of one of the RO's conditions."""
-        for condition in (self.ro(name).get("status") or {}).get("conditions") or []:
-            if condition["type"] == type_:
-                return condition["status"], condition.get("reason", "")
-        return "", ""
+        found = self._condition(type_, name)
+        return found.get("status", ""), found.get("reason", "")
+
+    def condition_message(self, type_: str, name: str = "hello") -> str:
+        """The message of one of the RO's conditions, empty without one."""
+        return str(self._condition(type_, name).get("message", ""))
+
+    def _condition(self, type_: str, name: str) -> Wire:
+        conditions: Sequence[Wire] = (self.ro(name).get("status") or {}).get("conditions") or []
+        return next((condition for condition in conditions if condition["type"] == type_), {})
 
 
 def entry(name: str, percent: int | None = None, low: int | None = None, high: int | None = None, **more: Any) -> Wire:
     """A target revision on the wire."""
     members = {"revisionName": name, "percent": percent, "minScale": low, "maxScale": high, **more}
     return {key: value for key, value in members.items() if value is not None}
+
+
+def said(type_: str, status: str, reason: str = "", message: str = "") -> Wire:
+    """A condition of a PodAutoscaler or a Revision on the wire."""
+    members = {"type": type_, "status": status, "reason": reason, "message": message}
+    return {key: value for key, value in members.items() if value}
 
 
 def two_revisions(world: World, replicas: int = 4, low: int = 1, high: int = 10, **spec: Any) -> World:

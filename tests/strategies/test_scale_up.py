@@ -2,10 +2,11 @@
 
 import pytest
 
-from tests.objects import ROLLING, STARTING, entry, rollout, running, spa
+from tests.objects import ROLLING, STARTING, entry, revision, rollout, running, spa
 from tests.vectors.world import World
 from webhook.api import MissingObservation, RolloutOrchestrator
-from webhook.strategies import BaseScaleStep, ScaleUpStep
+from webhook.api.conditions import Condition
+from webhook.strategies import BaseScaleStep, RevisionConditions, ScaleUpStep, is_stage_scale_up_ready
 from webhook.strategies.stage import up_and_down
 
 UP, DOWN = "hello-00002", "hello-00001"
@@ -13,7 +14,7 @@ STAGE = [entry(UP, 40, "up", minScale=3, maxScale=9, targetReplicas=2), entry(DO
 
 
 def step(world: World) -> ScaleUpStep:
-    return ScaleUpStep(BaseScaleStep(world, world), clock=world.clock)
+    return ScaleUpStep(BaseScaleStep(world, world), clock=world.clock, conditions=world)
 
 
 def execute(world: World, ro: RolloutOrchestrator) -> None:
@@ -81,6 +82,31 @@ def test_every_revision_that_goes_up_has_to_be_ready() -> None:
     world.add(running(UP, 2), running("hello-00003", 0))
     ro = rollout([*STAGE[:1], entry("hello-00003", 10, "up", minScale=1, targetReplicas=1)])
     assert not verify(world, ro)
+
+
+FREE = [entry(UP, 40, "up", targetReplicas=2), entry(DOWN, 60, "down")]
+NEVER_RAN = RevisionConditions(scale_target_initialized=Condition("ScaleTargetInitialized", "Unknown"))
+ONCE_RAN = RevisionConditions(scale_target_initialized=Condition("ScaleTargetInitialized", "True"))
+
+
+@pytest.mark.parametrize(
+    ("desired", "seen", "ready"),
+    [
+        pytest.param(1, None, False, id="wants a replica"),
+        pytest.param(1, ONCE_RAN, False, id="wants a replica, and once ran"),
+        pytest.param(0, NEVER_RAN, False, id="never ran"),
+        pytest.param(0, ONCE_RAN, True, id="scaled to zero"),
+        pytest.param(0, None, True, id="at zero, and nothing is known"),
+    ],
+)
+def test_ready_runs_takes_no_replicas_only_of_a_revision_that_can_run(
+    desired: int, seen: RevisionConditions | None, ready: bool
+) -> None:
+    world = World(seen={UP: seen} if seen is not None else {})
+    world.add(spa(UP, desired=desired, actual=0), running(DOWN, 9))
+    assert is_stage_scale_up_ready(world.spa(UP), revision(UP, 40, "up", targetReplicas=2)), "upstream's answer"
+    assert verify(world, rollout(FREE)) is ready
+    assert world.requests == []
 
 
 def test_an_spa_that_cannot_be_found_is_to_be_looked_for_again() -> None:

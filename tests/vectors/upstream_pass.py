@@ -87,9 +87,25 @@ class Pass(Steps):
         self.down = self.differs(lambda stage: rules_of.by_direction(stage, "down"), self.stage)
         if not self.up:
             raise Failure("nothing goes up")
-        self.reset_obsolete()
-        if not self.take_steps():
-            return
+        at_first = not self.resets_last()
+        if at_first:
+            self.reset_obsolete()
+        if self.take_steps():
+            self.conclude()
+        if not at_first and self.conditions.status("StageReady") == "True":
+            self.reset_obsolete()
+
+    def resets_last(self) -> bool:
+        """Whether ready-runs lowers nothing of the service before the stage is done: nothing but what goes up is named.
+
+        It applies only if there is something to lower.
+        """
+        others = [r for r in (*self.stage, *self.initial) if r.get("revisionName", "") not in self.up]
+        if others or self.is_down_first() or self.conditions.status("Ready") == "True" or not self.rules.ready_runs:
+            return False
+        return any(self.bounds(name) != rules_of.spec_of(0, 1) for name in self.obsolete()) and self.mends("ready_runs")
+
+    def conclude(self) -> None:
         if self.conditions.status("StageReady") == "Unknown":
             is_longer = self.differs(lambda stage, final: len(stage) > len(final), self.stage, self.final)
             reached = rules_of.without_idle(self.stage) if is_longer else self.stage
@@ -100,10 +116,9 @@ class Pass(Steps):
                 self.conditions.true("LastStageReady")
             else:
                 self.conditions.unknown("LastStageReady", *ROLLING)
-        elif (self.conditions.status("StageReady"), self.conditions.status("Ready")) == (
-            "True",
-            "Unknown",
-        ) and not self.differs(rules_of.last_stage_complete, self.recorded, self.final):
+        elif (self.conditions.status("StageReady"), self.conditions.status("Ready")) == ("True", "Unknown") and (
+            not self.differs(rules_of.last_stage_complete, self.recorded, self.final) or self.runs_nothing_yet()
+        ):
             for kind in ("StageScaleUpReady", "StageScaleDownReady", "StageReady"):
                 self.conditions.unknown(kind, *START)
             self.conditions.unknown("LastStageReady", *ROLLING)
@@ -111,14 +126,30 @@ class Pass(Steps):
             for kind in ("StageScaleUpReady", "StageScaleDownReady", "StageReady", "LastStageReady"):
                 self.conditions.true(kind)
 
+    def runs_nothing_yet(self) -> bool:
+        idle = []
+        carrying = [r.get("revisionName", "") for r in self.recorded if r.get("percent", 0) > 0]
+        for name, revision in self.up.items():
+            status = self.spas.get(name, {}).get("status", {})
+            if name in carrying and not {"desiredScale", "actualScale"} <= status.keys():
+                continue
+            idle.append(rules_of.runs_nothing(status, revision))
+        return any(idle) and self.mends("ready_runs")
+
     def reset_obsolete(self) -> None:
+        for name in self.obsolete():
+            self.write(name, rules_of.spec_of(0, 1))
+
+    def obsolete(self) -> list[str]:
         named = {revision.get("revisionName", "") for revision in (*self.stage, *self.initial)}
+        found = []
         for name in self.of_service():
             status = self.spas[name].get("status", {})
             if name in named:
                 continue
             if status.get("desiredScale") != 0 or (status.get("actualScale", 0) > 0 and self.mends("obsolete_running")):
-                self.write(name, rules_of.spec_of(0, 1))
+                found.append(name)
+        return found
 
     # Step 8.
 

@@ -31,6 +31,7 @@ class Rules:
     quiet_writes: bool = False
     early_spa: bool = False
     tag_entries: bool = False
+    ready_runs: bool = False
 
 
 @dataclass

@@ -80,7 +80,11 @@ class Steps(Run):
     def is_up(self, status: Json, revision: Json) -> bool:
         ready = rules_of.up_ready(status, revision)
         mended = rules_of.up_ready(status, rules_of.unlimited(revision))
-        return mended if mended != ready and self.mends("zero_max") else ready
+        if mended != ready and self.mends("zero_max"):
+            ready = mended
+        if ready and rules_of.runs_nothing(status, revision) and self.mends("ready_runs"):
+            return False
+        return ready
 
     def execute_down(self) -> None:
         for name in self.up:

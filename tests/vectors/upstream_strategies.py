@@ -70,6 +70,17 @@ def up_ready(status: Json, revision: Json) -> bool:
     return bool(desired >= wanted and actual >= wanted)
 
 
+def runs_nothing(status: Json, revision: Json) -> bool:
+    """What ready-runs does not let pass: it is to get traffic, and wants replicas and has none, or reports neither.
+
+    The rows know no conditions of PodAutoscalers and Revisions: one that wants none and has none has shown nothing.
+    """
+    if revision.get("percent", 0) < 1:
+        return False
+    desired, actual = status.get("desiredScale"), status.get("actualScale")
+    return desired is None or actual is None or (actual < 1 and desired > 0)
+
+
 def down_ready(status: Json, revision: Json) -> bool:
     """is_stage_scale_down_ready."""
     desired, actual = status.get("desiredScale"), status.get("actualScale")

@@ -8,7 +8,7 @@ from typing import Any
 from webhook.api import ObjectMeta, RolloutOrchestrator, StagePodAutoscaler
 from webhook.api.kinds import REVISION_LABEL, SPA_PLURAL
 from webhook.cluster.errors import ApiError, Call
-from webhook.strategies import TerminatingPod
+from webhook.strategies import RevisionConditions, TerminatingPod
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
@@ -48,12 +48,14 @@ class World:
     """Everything a pass reads and writes, behind every protocol it asks for. Writes are visible at once.
 
     ``revisions`` are those of each service, by namespace and service; None stands for a cluster that serves none.
-    ``failing`` are requests that are refused; the name ``*`` stands for any.
+    ``failing`` are requests that are refused; the name ``*`` stands for any. ``seen`` is what Knative says of each
+    revision, by name.
     """
 
     pods: list[Pod] = field(default_factory=list)
     revisions: Mapping[tuple[str, str], frozenset[str]] | None = field(default_factory=dict)
     failing: frozenset[Request] = frozenset()
+    seen: Mapping[str, RevisionConditions] = field(default_factory=dict)
     now: datetime = NOON
     requests: list[Request] = field(default_factory=list)
     events: list[tuple[str, str]] = field(default_factory=list)
@@ -131,7 +133,10 @@ class World:
         self._ask("delete", "pods", pod.name)
         self.pods = [p for p in self.pods if (p.namespace, p.name) != (pod.namespace, pod.name)]
 
-    # RevisionLister and EventSink
+    # RevisionLister, RevisionConditionLister and EventSink
+
+    def conditions(self, namespace: str, revision: str) -> RevisionConditions:
+        return self.seen.get(revision, RevisionConditions())
 
     def names(self, namespace: str, service: str) -> frozenset[str] | None:
         return None if self.revisions is None else self.revisions.get((namespace, service), frozenset())

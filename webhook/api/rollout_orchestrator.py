@@ -20,6 +20,7 @@ from webhook.api.object_meta import ObjectMeta, rest_of
 from webhook.api.target_revision import TargetRevision, revisions_from
 
 _LISTS = ("initialRevisions", "targetRevisions", "stageTargetRevisions")
+_ROLLING = "Rolling out a new stage"
 
 
 @dataclass(slots=True)
@@ -176,9 +177,17 @@ class RolloutOrchestrator:
     def mark_stage_scale_down_ready(self, now: datetime) -> None:
         self.status.conditions.mark_true(STAGE_SCALE_DOWN_READY, now)
 
-    def mark_stage_in_progress(self, type_: str, now: datetime) -> None:
-        """StageReady or one of the scale conditions: a stage has begun and is not done."""
-        self.status.conditions.mark_unknown(type_, "StageRevisionStart", "Rolling out a new stage.", now)
+    def mark_stage_in_progress(self, type_: str, now: datetime, detail: str = "") -> None:
+        """StageReady or one of the scale conditions: a stage has begun and is not done, ``detail`` says why."""
+        message = f"{_ROLLING}: {detail}." if detail else f"{_ROLLING}."
+        self.status.conditions.mark_unknown(type_, "StageRevisionStart", message, now)
+
+    def stage_in_progress_detail(self, type_: str) -> str:
+        """The detail that ``mark_stage_in_progress`` left on a condition; empty without one."""
+        condition = self.status.conditions.get(type_)
+        if condition is None or not condition.message.startswith(f"{_ROLLING}: "):
+            return ""
+        return condition.message.removeprefix(f"{_ROLLING}: ").removesuffix(".")
 
     def mark_last_stage_in_progress(self, now: datetime) -> None:
         self.status.conditions.mark_unknown(

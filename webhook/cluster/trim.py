@@ -1,7 +1,7 @@
 """Cutting objects down to what is read, so that thousands of them fit into memory."""
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
 from webhook.api.wire import Wire
@@ -15,6 +15,7 @@ _SHARED_LENGTH: Final = 80
 # Interned strings live for ever on Python 3.12.0 to 3.12.6: only what comes again and again may be interned, never a
 # version, a uid, a time or a message.
 _NAMES: Final = frozenset({"name", "namespace", "revisionName"})
+_SAID: Final = ("type", "status", "reason", "message")
 
 
 def whole(one: Mapping[str, Any]) -> Wire:
@@ -41,8 +42,12 @@ def with_managers(one: Mapping[str, Any]) -> Wire:
     return trimmed
 
 
-def only(*paths: str) -> Trim:
-    """Identity, version, labels and deletion time of an object, and the members at these paths (``status.phase``)."""
+def only(*paths: str, conditions: Collection[str] = ()) -> Trim:
+    """Identity, version, labels and deletion time of an object, and the members at these paths (``status.phase``).
+
+    Of the conditions of its status those of these types, with type, status, reason and message: times are left out, so
+    that a condition that says what it said makes no other object.
+    """
     identity = ("name", "namespace", "uid", "resourceVersion", "labels", "deletionTimestamp")
     wanted = [("metadata", member) for member in identity] + [tuple(path.split(".")) for path in paths]
 
@@ -50,6 +55,8 @@ def only(*paths: str) -> Trim:
         trimmed: Wire = {"metadata": {}}
         for path in wanted:
             _copy(one, trimmed, path)
+        if conditions and (kept := _conditions(one, conditions)):
+            trimmed.setdefault("status", {})["conditions"] = kept
         return trimmed
 
     return trim
@@ -67,6 +74,12 @@ def _copy(source: Mapping[str, Any], target: Wire, path: Iterable[str]) -> None:
     for parent in parents:
         target = target.setdefault(sys.intern(parent), {})
     target[sys.intern(last)] = _shared(value[last], last)
+
+
+def _conditions(one: Mapping[str, Any], types: Collection[str]) -> list[Wire]:
+    listed = (one.get("status") or {}).get("conditions") or ()
+    kept = sorted((condition for condition in listed if condition.get("type") in types), key=lambda c: str(c["type"]))
+    return [{member: condition[member] for member in _SAID if member in condition} for condition in kept]
 
 
 def _shared(value: Any, member: str = "") -> Any:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from webhook.api.conditions import READY
 from webhook.api.kinds import REVISION_LABEL, SERVICE_LABEL
 from webhook.api.wire import Wire
 from webhook.cluster.client import Client
@@ -26,6 +27,9 @@ from webhook.cluster.trim import Trim, only, whole, with_managers
 SETTINGS_NAME: Final = "config-rolloutorchestrator"
 SETTINGS_NAMESPACE: Final = "knative-serving"
 
+SCALE_TARGET_INITIALIZED: Final = "ScaleTargetInitialized"
+"""Condition of a PodAutoscaler: what it scales has run as many replicas as it was to begin with."""
+
 BY_SERVICE: Final = "service"
 BY_REVISION: Final = "revision"
 BY_OWNER: Final = "owner"
@@ -33,8 +37,8 @@ BY_OWNER: Final = "owner"
 _TRIMS: Final[Mapping[Resource, Trim]] = {
     ROLLOUT_ORCHESTRATORS: whole,
     STAGE_POD_AUTOSCALERS: with_managers,
-    POD_AUTOSCALERS: only("status.desiredScale", "status.actualScale"),
-    REVISIONS: only(),
+    POD_AUTOSCALERS: only("status.desiredScale", "status.actualScale", conditions=(READY, SCALE_TARGET_INITIALIZED)),
+    REVISIONS: only(conditions=(READY,)),
     PODS: only("metadata.deletionGracePeriodSeconds", "status.phase"),
     DEPLOYMENTS: only("spec.replicas", "status.availableReplicas", "status.conditions"),
     KNATIVE_SERVICES: only("metadata.annotations", "spec.template.metadata.annotations"),

@@ -20,6 +20,7 @@ from webhook.loop.event_sink import ClusterEvents
 from webhook.loop.metrics import Metrics
 from webhook.loop.pods import ClusterPods
 from webhook.loop.reconcile import RolloutReconciler
+from webhook.loop.revision_conditions import ClusterConditions
 from webhook.loop.revisions import ClusterRevisions
 from webhook.loop.rollouts import Outcome, RolloutController, Steps
 from webhook.loop.routing import ROLLOUT, Key, Router
@@ -145,5 +146,6 @@ def _controller(
         clock=clock.now,
         force_delete=options.force_delete,
         grace=timedelta(seconds=options.spa_grace),
+        conditions=ClusterConditions(caches.pod_autoscalers, caches.revisions),
     )
     return RolloutController(caches, rollouts, spas, pods, revisions, passes, events, clock, Steps(options.steps))

@@ -1,6 +1,7 @@
 """News: what people hear of a rollout, from how it was before a reconcile and how it is after."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from webhook.api import RolloutOrchestrator, TargetRevision
@@ -12,6 +13,7 @@ from webhook.api.conditions import (
 )
 from webhook.api.target_revision import one_per_revision
 from webhook.loop.timeout import TIMED_OUT, Overdue
+from webhook.strategies import RESOURCE_UTIL_STRATEGY, normalise_strategy
 
 STAGE_STARTED: Final = "StageStarted"
 TRAFFIC_SHIFTED: Final = "TrafficShifted"
@@ -40,8 +42,13 @@ def news_of_spec(before: RolloutOrchestrator, after: RolloutOrchestrator) -> lis
     return [News("Normal", STAGE_STARTED, described(now))]
 
 
-def news_of_status(before: RolloutOrchestrator, after: RolloutOrchestrator) -> list[News]:
-    """Steps and stages that are done, and what a stage waits for when it has just begun to."""
+def news_of_status(
+    before: RolloutOrchestrator, after: RolloutOrchestrator, running: Mapping[str, int | None]
+) -> list[News]:
+    """Steps and stages that are done, and what a stage waits for when it has just begun to.
+
+    ``running`` holds the replicas that run, by revision name; None, or no entry, where that is not known.
+    """
     was, now = before.status.conditions, after.status.conditions
     stage = one_per_revision(after.spec.stage_target_revisions)
     news: list[News] = []
@@ -50,13 +57,15 @@ def news_of_status(before: RolloutOrchestrator, after: RolloutOrchestrator) -> l
         return was.get(type_) is not None and not was.is_true(type_) and now.is_true(type_)
 
     if became_true(STAGE_SCALE_UP_READY):
-        news.append(News("Normal", SCALED_UP, f"up: {_goals(entry for entry in stage if entry.goes_up)}"))
+        news.append(News("Normal", SCALED_UP, f"up: {_running((entry for entry in stage if entry.goes_up), running)}"))
     if became_true(STAGE_SCALE_DOWN_READY):
-        news.append(News("Normal", SCALED_DOWN, f"down: {_goals(entry for entry in stage if entry.goes_down)}"))
+        news.append(
+            News("Normal", SCALED_DOWN, f"down: {_running((entry for entry in stage if entry.goes_down), running)}")
+        )
     if became_true(STAGE_READY):
-        news.append(News("Normal", STAGE_COMPLETE, described(after.status.stage_revision_status)))
+        news.append(News("Normal", STAGE_COMPLETE, _reached(after, running)))
     if became_true(LAST_STAGE_READY):
-        news.append(News("Normal", ROLLOUT_COMPLETE, described(after.status.stage_revision_status)))
+        news.append(News("Normal", ROLLOUT_COMPLETE, _reached(after, running)))
     waiting = waiting_for(after)
     if waiting is not None and waiting != waiting_for(before):
         news.append(News("Normal", WAITING, waiting))
@@ -65,16 +74,28 @@ def news_of_status(before: RolloutOrchestrator, after: RolloutOrchestrator) -> l
 
 def waiting_for(ro: RolloutOrchestrator) -> str | None:
     """What the stage waits for, in words that stay the same while it does; None when it waits for nothing."""
-    conditions, stage = ro.status.conditions, one_per_revision(ro.spec.stage_target_revisions)
-    if not stage or not conditions.is_unknown(STAGE_READY):
+    type_ = pending_step(ro)
+    if type_ is None:
         return None
-    pending = {STAGE_SCALE_UP_READY: "up", STAGE_SCALE_DOWN_READY: "down"}
-    steps = [word for type_, word in pending.items() if conditions.get(type_) and conditions.is_unknown(type_)]
-    if not steps:
+    goes_up = type_ == STAGE_SCALE_UP_READY
+    stage = one_per_revision(ro.spec.stage_target_revisions)
+    wanted = [entry for entry in stage if (entry.goes_up if goes_up else entry.goes_down)]
+    if not wanted:
         return None
-    wanted = [entry for entry in stage if (entry.goes_up if steps[0] == "up" else entry.goes_down)]
-    goals = (f"{entry.revision_name} to run {_goal(entry)}" for entry in wanted)
-    return f"scaling {steps[0]}: waiting for {', '.join(goals)}" if wanted else None
+    goals = ", ".join(f"{entry.revision_name} to run {_goal(entry)}" for entry in wanted)
+    detail = ro.stage_in_progress_detail(type_)
+    return f"scaling {'up' if goes_up else 'down'}: waiting for {goals}{f': {detail}' if detail else ''}"
+
+
+def pending_step(ro: RolloutOrchestrator) -> str | None:
+    """The condition of the step that the stage waits for; None when it waits for none."""
+    conditions = ro.status.conditions
+    if not ro.spec.stage_target_revisions or not conditions.is_unknown(STAGE_READY):
+        return None
+    steps = [STAGE_SCALE_UP_READY, STAGE_SCALE_DOWN_READY]
+    if normalise_strategy(ro.spec.rollout_strategy) == RESOURCE_UTIL_STRATEGY:
+        steps.reverse()
+    return next((type_ for type_ in steps if conditions.get(type_) and conditions.is_unknown(type_)), None)
 
 
 def late_news(late: Overdue) -> News:
@@ -99,11 +120,23 @@ def described(revisions: Iterable[TargetRevision]) -> str:
 def _goal(entry: TargetRevision) -> str:
     if entry.target_replicas is None:
         return "within its bounds"
-    return "1 replica" if entry.target_replicas == 1 else f"{entry.target_replicas} replicas"
+    return _replicas(entry.target_replicas)
 
 
-def _goals(entries: Iterable[TargetRevision]) -> str:
-    return ", ".join(f"{entry.revision_name} to {_goal(entry)}" for entry in entries) or "nothing to do"
+def _running(entries: Iterable[TargetRevision], running: Mapping[str, int | None]) -> str:
+    shown = [(entry.revision_name, running.get(entry.revision_name)) for entry in entries]
+    parts = (name if count is None else f"{name} runs {_replicas(count)}" for name, count in shown)
+    return ", ".join(parts) or "nothing to do"
+
+
+def _reached(ro: RolloutOrchestrator, running: Mapping[str, int | None]) -> str:
+    """What is recorded, with the replicas that run in place of those that were wanted."""
+    recorded = ro.status.stage_revision_status
+    return described(replace(entry, target_replicas=running.get(entry.revision_name)) for entry in recorded)
+
+
+def _replicas(count: int) -> str:
+    return "1 replica" if count == 1 else f"{count} replicas"
 
 
 def _without_percent(entry: TargetRevision) -> tuple[str, str, int | None]:

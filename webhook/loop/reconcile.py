@@ -14,6 +14,7 @@ from webhook.api import (
 )
 from webhook.api.conditions import LAST_STAGE_READY, STAGE_READY
 from webhook.api.kinds import SERVICE_LABEL
+from webhook.api.target_revision import one_per_revision
 from webhook.api.wire import format_time
 from webhook.cluster.errors import ApiError, Conflict
 from webhook.loop.draft import ComeBack, CreateSPA, DeletePod, Draft, Intent, Tell, UpdateSPA
@@ -21,7 +22,8 @@ from webhook.loop.early import GRACE, SPA_DELETED, SPA_EARLY, MissingSince, is_f
 from webhook.loop.overlay import Overlay
 from webhook.loop.revisions import Revisions
 from webhook.loop.stage import NothingGoesUp, carry_stage
-from webhook.strategies import new_rollout_strategy
+from webhook.strategies import RevisionConditionLister, new_rollout_strategy
+from webhook.strategies.evidence import NoConditions, missing_evidence
 from webhook.strategies.protocols import EventSink, PodClient, SPAClient, SPALister
 
 
@@ -81,10 +83,12 @@ class RolloutReconciler:
         clock: Callable[[], datetime] = utc_now,
         force_delete: bool = True,
         grace: timedelta = GRACE,
+        conditions: RevisionConditionLister | None = None,
     ) -> None:
         """``force_delete`` False never deletes a pod that hangs in termination.
 
         ``grace`` is how long an SPA without a Revision is spared; since when it has none is remembered here.
+        ``conditions`` reads what Knative says of a revision (nothing when absent).
         """
         self._spas = spas
         self._lister = lister
@@ -96,6 +100,7 @@ class RolloutReconciler:
         self._force_delete = force_delete
         self._grace = grace
         self._missing_since = MissingSince()
+        self._conditions = conditions or NoConditions()
 
     def reconcile_kind(self, ro: RolloutOrchestrator) -> PassResult:
         """The pass alone, as upstream's ReconcileKind: no preparation, no event of its own, no generation observed.
@@ -151,6 +156,21 @@ class RolloutReconciler:
             self._events.emit(ro, "Warning", reason, str(result.error))
         return replace(result, status_changed=not ro.status.says_the_same_as(before))
 
+    def missing_evidence(self, ro: RolloutOrchestrator) -> list[str]:
+        """What keeps the revisions that go up from having shown that they can run, in words; see there."""
+        return [
+            missing
+            for entry in one_per_revision(ro.spec.stage_target_revisions)
+            if entry.goes_up
+            and (
+                missing := missing_evidence(
+                    self._lister.get(ro.namespace, entry.revision_name),
+                    entry,
+                    self._conditions.conditions(ro.namespace, entry.revision_name),
+                )
+            )
+        ]
+
     def _decide(self, ro: RolloutOrchestrator, draft: Draft) -> None:
         strategies = new_rollout_strategy(
             draft,
@@ -159,9 +179,10 @@ class RolloutReconciler:
             clock=self._clock,
             events=draft,
             revisions=self._revisions,
+            conditions=self._conditions,
             force_delete=self._force_delete,
         )
-        carry_stage(ro, strategies, draft, draft, draft.enqueue_after, self._clock)
+        carry_stage(ro, strategies, draft, draft, self._conditions, draft.enqueue_after, self._clock)
 
     def _send(self, ro: RolloutOrchestrator, draft: Draft, stored: Overlay, delays: list[float]) -> Exception | None:
         """Carry the draft out up to the first write that fails; the status is then the one before that write."""

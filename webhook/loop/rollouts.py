@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from webhook.api import InvalidRollout, MalformedObject, RolloutOrchestrator, StagePodAutoscaler
-from webhook.api.conditions import STAGE_READY
+from webhook.api.conditions import STAGE_READY, STAGE_SCALE_UP_READY
 from webhook.api.kinds import SERVICE_LABEL
 from webhook.api.rollout_orchestrator import RolloutStatus
 from webhook.api.target_revision import one_per_revision
@@ -19,7 +19,16 @@ from webhook.loop.completion import completion_patch, rollout_name_of
 from webhook.loop.decision import SpecDecision, decide_spec, spec_patch, strategy_of
 from webhook.loop.feed import fed_status
 from webhook.loop.kstatus import mark_progress, unmark_progress
-from webhook.loop.news import WAITING, News, late_message, late_news, news_of_spec, news_of_status, waiting_for
+from webhook.loop.news import (
+    WAITING,
+    News,
+    late_message,
+    late_news,
+    news_of_spec,
+    news_of_status,
+    pending_step,
+    waiting_for,
+)
 from webhook.loop.observation import observe
 from webhook.loop.pods import ClusterPods
 from webhook.loop.reconcile import RolloutReconciler
@@ -184,7 +193,7 @@ class RolloutController:
         decision = decide_spec(ro, observed, self.clock.now())
         seen, ro = self._store_spec(seen, ro, decision)
         # For this pass alone: an annotation counts before the word in the spec, which stays as its author wrote it.
-        ro.spec.rollout_strategy = strategy_of(ro, observed)
+        before.spec.rollout_strategy = ro.spec.rollout_strategy = strategy_of(ro, observed)
         was = ro.status.copy()
         if isinstance(decision.error, InvalidRollout):
             self._fail(ro, decision.error)
@@ -195,7 +204,8 @@ class RolloutController:
         outcome.again = self._store_status(seen, ro, was)
         absences = self._absences(ro)
         # What does not exist is not waited for.
-        self._tell(ro, (one for one in news_of_status(before, ro) if not absences or one.reason != WAITING))
+        news = news_of_status(before, ro, self._running(ro))
+        self._tell(ro, (one for one in news if not absences or one.reason != WAITING))
         if absences:
             self.events.emit(ro, "Warning", REVISION_MISSING, f"the stage cannot be done: {', '.join(absences)}")
         else:
@@ -249,10 +259,23 @@ class RolloutController:
         self.events.emit(ro, "Warning", "InvalidRollout", str(error))
 
     def _overlay(self, ro: RolloutOrchestrator, decision: SpecDecision) -> None:
-        """Say why a late stage stands still, on the conditions and in an Event; not if this very pass finished it."""
+        """Say on the conditions what a stage waits for, and why a late one stands still, that also in an Event.
+
+        Not if this very pass finished it.
+        """
+        missing = self.passes.missing_evidence(ro) if pending_step(ro) == STAGE_SCALE_UP_READY else []
+        if missing:
+            for type_ in (STAGE_SCALE_UP_READY, STAGE_READY):
+                ro.mark_stage_in_progress(type_, self.clock.now(), "; ".join(missing))
         if decision.late is not None and ro.status.conditions.is_unknown(STAGE_READY):
             ro.status.conditions.mark_unknown(STAGE_READY, TIMED_OUT, late_message(decision.late), self.clock.now())
             self._tell(ro, [late_news(decision.late)])
+
+    def _running(self, ro: RolloutOrchestrator) -> dict[str, int | None]:
+        """The replicas that run of the revisions of the stage and of what is recorded, by name."""
+        names = {e.revision_name for e in (*ro.spec.stage_target_revisions, *ro.status.stage_revision_status)}
+        seen = {name: self.caches.spas.get(ro.namespace, name) for name in names}
+        return {name: StagePodAutoscaler.from_dict(spa).actual_scale for name, spa in seen.items() if spa is not None}
 
     def _tell(self, ro: RolloutOrchestrator, news: Iterable[News]) -> None:
         for one in news:

@@ -7,8 +7,16 @@ from webhook.api import RolloutOrchestrator, StagePodAutoscaler, TargetRevision
 from webhook.api.conditions import READY, STAGE_READY, STAGE_SCALE_DOWN_READY, STAGE_SCALE_UP_READY
 from webhook.api.kinds import SERVICE_LABEL
 from webhook.api.target_revision import one_per_revision
-from webhook.strategies import Rollout, SPAClient, SPALister, normalise_strategy
-from webhook.strategies.stage import is_last_stage_complete, up_and_down, without_idle
+from webhook.strategies import (
+    AVAILABILITY_STRATEGY,
+    RevisionConditionLister,
+    Rollout,
+    SPAClient,
+    SPALister,
+    normalise_strategy,
+)
+from webhook.strategies.evidence import can_run, gets_traffic
+from webhook.strategies.stage import Revisions, is_last_stage_complete, up_and_down, without_idle
 from webhook.strategies.step import Clock, EnqueueAfter
 
 
@@ -21,10 +29,14 @@ def carry_stage(
     strategies: Mapping[str, Rollout],
     client: SPAClient,
     lister: SPALister,
+    conditions: RevisionConditionLister,
     enqueue_after: EnqueueAfter,
     clock: Clock,
 ) -> None:
     """Steps 2 to 7 of a pass: obsolete SPAs are reset, the steps of the strategy are taken, the status follows.
+
+    A rollout that names nothing but what goes up leaves the other SPAs of its service: with availability they are reset
+    once its stage is done. Upstream resets them at once.
 
     Raises NothingGoesUp; InvalidRollout where upstream panics over the spec; and what the strategy raises.
     """
@@ -35,10 +47,14 @@ def carry_stage(
             f"spec.stageTargetRevisions of RolloutOrchestrator {ro.namespace}/{ro.name}: no entry goes up;"
             " set direction: up on the revision that the stage leads to"
         )
-    reset_obsolete(ro, client, lister)
-    rollout = strategies[normalise_strategy(ro.spec.rollout_strategy)]
-    if rollout.reconcile(ro, up, down, enqueue_after):
-        record_outcome(ro, clock())
+    strategy = normalise_strategy(ro.spec.rollout_strategy)
+    resets_last = strategy == AVAILABILITY_STRATEGY and _names_only(ro, up) and not ro.status.conditions.is_true(READY)
+    if not resets_last:
+        reset_obsolete(ro, client, lister)
+    if strategies[strategy].reconcile(ro, up, down, enqueue_after):
+        record_outcome(ro, clock(), can_all_run=_can_all_run(ro, up, lister, conditions))
+    if resets_last and ro.status.conditions.is_true(STAGE_READY):
+        reset_obsolete(ro, client, lister)
 
 
 def reset_obsolete(ro: RolloutOrchestrator, client: SPAClient, lister: SPALister) -> None:
@@ -52,11 +68,12 @@ def reset_obsolete(ro: RolloutOrchestrator, client: SPAClient, lister: SPALister
             client.update(spa.with_bounds(0, 1))
 
 
-def record_outcome(ro: RolloutOrchestrator, now: datetime) -> None:
+def record_outcome(ro: RolloutOrchestrator, now: datetime, *, can_all_run: bool = True) -> None:
     """What the status becomes when no step has to be waited for. Raises InvalidRollout.
 
-    The stage was in progress: it is recorded and ready, and so is the rollout if it was the last. The stage was ready
-    and a rollout that is not complete has changed since: a new stage begins. Otherwise all is ready.
+    The stage was in progress: it is recorded and ready, and so is the rollout if it was the last. The stage was ready,
+    and the rollout has changed since and is not complete, or what goes up has not shown that it can run: a new stage
+    begins. Otherwise all is ready.
     """
     conditions, final = ro.status.conditions, ro.spec.target_revisions
     if conditions.is_unknown(STAGE_READY):
@@ -71,7 +88,7 @@ def record_outcome(ro: RolloutOrchestrator, now: datetime) -> None:
     elif (
         conditions.is_true(STAGE_READY)
         and conditions.is_unknown(READY)
-        and not is_last_stage_complete(ro.status.stage_revision_status, final)
+        and not (is_last_stage_complete(ro.status.stage_revision_status, final) and can_all_run)
     ):
         for type_ in (STAGE_SCALE_UP_READY, STAGE_SCALE_DOWN_READY, STAGE_READY):
             ro.mark_stage_in_progress(type_, now)
@@ -88,6 +105,26 @@ def reached_by_stage(ro: RolloutOrchestrator) -> list[TargetRevision]:
     stage, targets = ro.spec.stage_target_revisions, ro.spec.target_revisions
     is_longer = len(one_per_revision(stage)) > len(one_per_revision(targets))
     return without_idle(stage) if is_longer else list(stage)
+
+
+def _can_all_run(
+    ro: RolloutOrchestrator, up: Revisions, lister: SPALister, conditions: RevisionConditionLister
+) -> bool:
+    """Whether all that go up have shown that they can run; one recorded with traffic has, while it reports no scale."""
+    recorded = {entry.revision_name for entry in ro.status.stage_revision_status if gets_traffic(entry)}
+    for name, revision in up.items():
+        spa = lister.get(ro.namespace, name)
+        is_silent = spa is None or spa.desired_scale is None or spa.actual_scale is None
+        if is_silent and name in recorded:
+            continue
+        if not can_run(spa, revision, conditions.conditions(ro.namespace, name)):
+            return False
+    return True
+
+
+def _names_only(ro: RolloutOrchestrator, up: Revisions) -> bool:
+    """Whether stage and start name no revision but those that go up."""
+    return all(r.revision_name in up for r in (*ro.spec.stage_target_revisions, *ro.spec.initial_revisions))
 
 
 def _is_gone(spa: StagePodAutoscaler) -> bool:

@@ -5,7 +5,16 @@ from webhook.strategies.bounds import (
     update_spa_for_rev_down,
     update_spa_for_rev_up,
 )
-from webhook.strategies.protocols import EventSink, PodClient, RevisionLister, SPAClient, SPALister, TerminatingPod
+from webhook.strategies.protocols import (
+    EventSink,
+    PodClient,
+    RevisionConditionLister,
+    RevisionConditions,
+    RevisionLister,
+    SPAClient,
+    SPALister,
+    TerminatingPod,
+)
 from webhook.strategies.readiness import is_stage_scale_down_ready, is_stage_scale_up_ready
 from webhook.strategies.rollout import Rollout, new_rollout_strategy
 from webhook.strategies.scale_down import ScaleDownStep
@@ -19,6 +28,8 @@ __all__ = [
     "BaseScaleStep",
     "EventSink",
     "PodClient",
+    "RevisionConditionLister",
+    "RevisionConditions",
     "RevisionLister",
     "Rollout",
     "RolloutStep",

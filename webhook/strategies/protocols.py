@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from webhook.api import RolloutOrchestrator, StagePodAutoscaler
+from webhook.api.conditions import Condition
 
 
 class SPAClient(Protocol):
@@ -37,6 +38,26 @@ class RevisionLister(Protocol):
 
     def names(self, namespace: str, service: str) -> frozenset[str] | None:
         """The Revisions whose service and configuration labels are ``service``; None when none can be seen at all."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionConditions:
+    """What Knative says of a revision; None for a condition that does not exist, also for want of its object.
+
+    ScaleTargetInitialized and Ready of the PodAutoscaler of that name, Ready of the Revision.
+    """
+
+    scale_target_initialized: Condition | None = None
+    pod_autoscaler_ready: Condition | None = None
+    revision_ready: Condition | None = None
+
+
+class RevisionConditionLister(Protocol):
+    """Reads what Knative says of a revision."""
+
+    def conditions(self, namespace: str, revision: str) -> RevisionConditions:
+        """The conditions as they are known; nothing of an object that cannot be seen."""
         ...
 
 

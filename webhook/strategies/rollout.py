@@ -5,7 +5,14 @@ from datetime import UTC, datetime
 
 from webhook.api import RolloutOrchestrator
 from webhook.api.conditions import STAGE_READY
-from webhook.strategies.protocols import EventSink, PodClient, RevisionLister, SPAClient, SPALister
+from webhook.strategies.protocols import (
+    EventSink,
+    PodClient,
+    RevisionConditionLister,
+    RevisionLister,
+    SPAClient,
+    SPALister,
+)
 from webhook.strategies.scale_down import ScaleDownStep
 from webhook.strategies.scale_up import ScaleUpStep
 from webhook.strategies.step import BaseScaleStep, Clock, EnqueueAfter, Revisions, RolloutStep
@@ -49,17 +56,18 @@ def new_rollout_strategy(
     clock: Clock | None = None,
     events: EventSink | None = None,
     revisions: RevisionLister | None = None,
+    conditions: RevisionConditionLister | None = None,
     force_delete: bool = True,
 ) -> dict[str, Rollout]:
     """Both strategies by name. Mirrors NewRolloutStrategy.
 
     ``clock`` gives the time with its zone (the system's in UTC when absent); ``events`` hears of removed pods (nobody
-    when absent); ``revisions`` tells which Revisions exist (all of them when absent); ``force_delete`` False leaves
-    pods that hang in termination alone.
+    when absent); ``revisions`` tells which Revisions exist (all of them when absent); ``conditions`` reads what Knative
+    says of a revision (nothing when absent); ``force_delete`` False leaves pods that hang in termination alone.
     """
     clock = clock or (lambda: datetime.now(UTC))
     base = BaseScaleStep(client, spa_lister)
-    up = ScaleUpStep(base, clock=clock)
+    up = ScaleUpStep(base, clock=clock, conditions=conditions)
     down = ScaleDownStep(
         base,
         kube_client,
