@@ -1,6 +1,7 @@
 """Events: what is sent, what is counted instead, and what is dropped."""
 
 import itertools
+import threading
 
 import pytest
 
@@ -10,6 +11,8 @@ from webhook.cluster.client import Client
 from webhook.cluster.errors import Forbidden
 from webhook.cluster.events import NORMAL, WARNING, Correlator, EventRecorder, Happening, reference_to
 from webhook.cluster.resource import EVENTS, ROLLOUT_ORCHESTRATORS
+from webhook.cluster.supervisor import Supervisor
+from webhook.cluster.transport import Request
 
 HELLO = reference_to(
     ROLLOUT_ORCHESTRATORS, {"namespace": "default", "name": "hello", "uid": "u1", "resourceVersion": "7"}
@@ -134,3 +137,33 @@ def test_what_is_queued_is_sent_before_the_end() -> None:
     world.recorder.start()
     world.recorder.stop(5)
     assert world.api.written() == ["create events default/hello.1"]
+
+
+def test_a_fault_costs_one_event_and_the_next_one_is_sent(caplog: pytest.LogCaptureFixture) -> None:
+    world = World()
+    faults: list[str] = []
+    world.recorder._supervisor = Supervisor(world.clock.monotonic, faults.append, random_number=lambda: 0.0)
+    sent = threading.Event()
+
+    def fault(request: Request) -> None:
+        if "poison" in str(request.body):
+            raise KeyError("metadata")
+        sent.set()
+
+    world.api.fail = fault
+    world.recorder.start()
+    world.recorder.record(Happening(HELLO, NORMAL, "Waiting", "poison"))
+    world.recorder.record(Happening(HELLO, NORMAL, "Waiting", "second"))
+    assert sent.wait(20)
+    world.recorder.stop()
+    assert (faults, world.tally) == (["events"], ["failed", "sent"])
+    assert caplog.records[0].exc_info
+
+
+def test_what_is_queued_at_the_end_is_sent() -> None:
+    world = World()
+    world.recorder.start()
+    for number in range(20):
+        world.recorder.record(Happening(HELLO, NORMAL, "Waiting", str(number)))
+    world.recorder.stop(20)
+    assert world.tally == ["sent"] * 20

@@ -1,5 +1,6 @@
 """Leader election: who takes the lease and when, whatever the wall clocks say, and who may write."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,10 +9,12 @@ from hypothesis import strategies as st
 
 from tests.cluster.fake_api import FakeApi
 from tests.cluster.fake_clock import FakeClock
+from webhook.api.wire import Wire
 from webhook.cluster.client import Client
 from webhook.cluster.errors import Call, OutcomeUnknown, Unreachable
 from webhook.cluster.lease import Fence, LeaderElector, LeaseTimes, observe
 from webhook.cluster.resource import LEASES, PODS
+from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.transport import Request
 
 TIMES = LeaseTimes(duration=15, renew_every=2, margin=5)
@@ -30,9 +33,17 @@ class Candidate:
 
     def __init__(self, api: FakeApi, name: str, skew: float = 0.0) -> None:
         self.clock = FakeClock(skew=skew)
+        self.faults: list[str] = []
         self.fence = Fence(self.clock.boottime, TIMES.margin, end)
         self.elector = LeaderElector(
-            Client(api, field_manager="test"), "ns", "loop", name, self.fence, self.clock, times=TIMES
+            Client(api, field_manager="test"),
+            "ns",
+            "loop",
+            name,
+            self.fence,
+            self.clock,
+            times=TIMES,
+            supervisor=Supervisor(self.clock.monotonic, self.faults.append),
         )
 
 
@@ -274,13 +285,18 @@ def test_acquire_waits_until_the_lease_is_free_and_keep_ends_when_it_is_lost(api
     assert second.elector.acquire()
     assert len(waits) == 8
     with pytest.raises(Ended):
-        second.elector.keep()
+        renew_until_the_end(second, wait)
 
 
 @pytest.mark.parametrize("times", [(15, 10, 5), (15, 0, 5), (15, 2, 0), (5, 2, 5)])
 def test_times_that_leave_no_room_are_refused(times: tuple[float, float, float]) -> None:
     with pytest.raises(ValueError, match="lease times"):
         LeaseTimes(*times)
+
+
+def renew_until_the_end(candidate: Candidate, wait: Callable[[float], bool]) -> None:
+    while not wait(candidate.elector.renew()):
+        pass
 
 
 def delete_lease(api: FakeApi) -> None:
@@ -320,3 +336,34 @@ def test_an_observation_keeps_its_time_while_the_lease_says_the_same() -> None:
     first = observe(lease, None, 10.0)
     assert observe(lease, first, 20.0).seen_at == 10.0
     assert observe({"spec": {**lease["spec"], "renewTime": "t0"}}, first, 20.0).seen_at == 20.0
+
+
+@pytest.mark.parametrize("spec", [{"leaseTransitions": "many"}, {"leaseDurationSeconds": "long"}])
+def test_a_lease_that_cannot_be_read_is_logged_whole_and_tried_again(
+    api: FakeApi, spec: Wire, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = Candidate(api, "first")
+    api.put(LEASES, {"metadata": {"name": "loop", "namespace": "ns"}, "spec": {"holderIdentity": "", **spec}})
+    assert not first.elector.step()
+    assert first.faults == ["lease"]
+    assert "lease ns/loop" in caplog.text
+    assert caplog.records[0].exc_info
+    api.put(LEASES, {"metadata": {"name": "loop", "namespace": "ns"}, "spec": {"holderIdentity": ""}})
+    assert first.elector.step()
+
+
+def test_a_fault_while_it_renews_leaves_the_lease_held_for_its_time(api: FakeApi) -> None:
+    first = Candidate(api, "first")
+    first.elector.step()
+
+    def fault(_: Request) -> None:
+        raise KeyError("metadata")
+
+    api.fail = fault
+    assert first.elector.renew() == TIMES.renew_every
+    assert first.elector.is_leader
+    api.fail = lambda request: None
+    pass_time(2, first)
+    first.elector.renew()
+    pass_time(9, first)
+    assert first.elector.is_leader, "renewed after two seconds"

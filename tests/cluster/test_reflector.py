@@ -1,5 +1,6 @@
 """The reflector: list, watch, and what it does when the server or the connection fails."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from webhook.cluster.errors import ApiError, Call, Forbidden, Gone, OutcomeUnkno
 from webhook.cluster.reflector import Pace, Reflector
 from webhook.cluster.resource import PODS
 from webhook.cluster.store import Change, Store
+from webhook.cluster.supervisor import Supervisor
+from webhook.cluster.transport import Request
 from webhook.cluster.trim import only
 
 WATCH = Call("watch", "pods")
@@ -24,17 +27,25 @@ class World:
         self.api, self.clock = FakeApi(), FakeClock()
         self.api.serve(PODS)
         self.changes: list[str] = []
+        self.faults: list[str] = []
+        self.poison: set[str] = set()
         self.tally: list[str] = []
         self.reflector = Reflector(
             Client(self.api, field_manager="test"),
             PODS,
             Store(self.clock.monotonic),
             self.clock,
-            on_change=lambda change: self.changes.append(said(change)),
+            on_change=self.changed,
             tally=self.tally.append,
             random_number=lambda: 0.0,
+            supervisor=Supervisor(self.clock.monotonic, self.faults.append),
             **options,
         )
+
+    def changed(self, change: Change) -> None:
+        if said(change) in self.poison:
+            raise KeyError("metadata")
+        self.changes.append(said(change))
 
     def pod(self, name: str, **spec: Any) -> Wire:
         return self.api.put(PODS, {"metadata": {"name": name}, "spec": spec})
@@ -246,3 +257,91 @@ def test_stop_ends_the_thread() -> None:
     world.reflector.stop()
     assert world.reflector._thread is not None
     assert not world.reflector._thread.is_alive()
+
+
+# Faults of the program
+
+
+def test_a_change_that_is_not_taken_holds_nothing_up_and_is_passed_on_again(caplog: pytest.LogCaptureFixture) -> None:
+    world = World()
+    world.pod("a")
+    world.pod("b")
+    world.poison = {"+a", "~b"}
+    assert world.reflector.step() == 0.0
+    world.pod("b", x=1)
+    world.pod("c")
+    assert world.reflector.step() == 0.0
+    assert world.changes == ["+b", "+c"]
+    assert world.faults == ["reflector"] * 3, "a from the list and once more before the watch, b from the watch"
+    assert "a change of pods default/a" in caplog.text
+    world.poison = set()
+    world.reflector.step()
+    assert world.changes == ["+b", "+c", "+a", "~b"]
+
+
+@pytest.mark.parametrize("where", ["a list", "a watch"])
+@pytest.mark.parametrize("what", ["trim", "index", "contact"])
+def test_after_a_fault_it_lists_anew_and_loses_nothing(what: str, where: str) -> None:
+    broken = False
+
+    def fault(_: Any = None) -> list[str]:
+        if broken:
+            raise KeyError("metadata")
+        return []
+
+    def trimmed(one: Any) -> Wire:
+        return {**one, "trimmed": fault()}
+
+    options: dict[str, dict[str, Any]] = {"trim": {"trim": trimmed}, "index": {}, "contact": {"on_contact": fault}}
+    world = World(**options[what])
+    if what == "index":
+        world.reflector.store = Store(world.clock.monotonic, {"x": fault})
+    if where == "a watch":
+        world.reflector.step()
+    broken = True
+    world.pod("a")
+    world.pod("b")
+    with pytest.raises(KeyError):
+        world.reflector.step()
+    assert isinstance(world.reflector.trouble, KeyError)
+    broken = False
+    world.reflector.step()
+    assert world.names() == ["a", "b"]
+    assert sorted(world.changes) == ["+a", "+b"]
+    assert world.reflector.trouble is None
+
+
+@pytest.mark.parametrize(("listed", "after"), [("", "200"), ("abc", "200"), ("99", "200"), ("9" * 5000, "9" * 5000)])
+def test_a_version_that_is_no_number_is_no_fault(listed: str, after: str) -> None:
+    world = World()
+    world.reflector._version = listed
+    world.api.streams = [Script([{"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "200"}}}])]
+    world.reflector.step()
+    assert world.reflector._version == after
+
+
+def test_it_goes_on_in_its_thread_after_a_fault() -> None:
+    world = World(pace=Pace(shortest_watch=1, longest_watch=1))
+    raised = threading.Event()
+
+    def fault(_: Request) -> None:
+        world.api.fail = lambda request: None
+        raised.set()
+        raise RuntimeError("a bug in the client")
+
+    world.api.fail = fault
+    world.reflector.start()
+    try:
+        assert raised.wait(20)
+        assert world.reflector.wait_until_synced(20)
+        assert world.faults == ["reflector"]
+    finally:
+        world.reflector.stop()
+
+
+def test_once_synced_it_remembers_that_it_was() -> None:
+    world = World()
+    world.reflector.step()
+    world.api.withdraw(PODS)
+    world.reflector.step()
+    assert (world.reflector.synced, world.reflector.was_synced) == (False, True)

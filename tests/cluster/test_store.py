@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.cluster.fake_clock import FakeClock
 from webhook.api.wire import Wire
-from webhook.cluster.store import Change, Store, by_label, by_namespace, by_owner
+from webhook.cluster.store import Change, Store, by_label, by_namespace, by_owner, is_later
 
 
 def thing(name: str = "a", version: int = 1, uid: str = "u1", **more: Any) -> Wire:
@@ -138,3 +138,40 @@ def test_events_in_any_order_and_any_number_end_at_the_latest_version(order: lis
     for version in [*order, *again]:
         table.see("MODIFIED", thing(version=version))
     assert table.get("ns", "a") == thing(version=7)
+
+
+@pytest.mark.parametrize("how", ["replace", "see", "assume"])
+def test_an_object_that_an_index_fails_on_leaves_everything_as_it_was(how: str) -> None:
+    def index(one: Wire) -> list[str]:
+        return [one["metadata"]["annotations"]["x"]]
+
+    good, bad = thing("a", 1, annotations={"x": "1"}), thing("c", 8, "u3")
+    table = store(by=index)
+    table.see("ADDED", good)
+    newer = thing("a", 7, annotations={"x": "2"})
+    calls: dict[str, Any] = {
+        "replace": lambda: table.replace([newer, bad], "9"),
+        "see": lambda: table.see("ADDED", bad),
+        "assume": lambda: table.assume(bad),
+    }
+    with pytest.raises(KeyError):
+        calls[how]()
+    assert table.objects() == table.by_index("by", "1") == [good]
+    assert table.by_index("by", "2") == []
+
+
+@pytest.mark.parametrize(
+    ("version", "than", "later"),
+    [
+        ("10", "9", True),
+        ("9", "10", False),
+        ("7", "7", False),
+        ("007", "7", False),
+        ("7", "", True),
+        ("b", "a", True),
+        ("a", "a", False),
+        ("9" * 5000, "8" * 5000, True),
+    ],
+)
+def test_versions_in_order(version: str, than: str, later: bool) -> None:
+    assert is_later(version, than) == later

@@ -1,11 +1,14 @@
 """The loop's own pages, over a real socket."""
 
 import socket
+import struct
+import threading
 import urllib.error
 import urllib.request
 
 import pytest
 
+from webhook.cluster.supervisor import Supervisor
 from webhook.loop.endpoints import Endpoints, Page
 
 
@@ -40,6 +43,44 @@ def test_pages(pages: dict[str, Page], path: str, answer: tuple[int, bytes]) -> 
         assert get(endpoints.port, path) == answer
     finally:
         endpoints.stop()
+
+
+def test_a_page_that_fails_is_logged_whole_and_answered(caplog: pytest.LogCaptureFixture) -> None:
+    def fails() -> tuple[int, bytes]:
+        raise ZeroDivisionError("a fault in a collector")
+
+    faults: list[str] = []
+    endpoints = Endpoints("127.0.0.1", 0, {"/metrics": fails}, Supervisor(count=faults.append))
+    endpoints.start()
+    try:
+        assert get(endpoints.port, "/metrics") == (500, b"the page failed; the log of this process says why\n")
+    finally:
+        endpoints.stop()
+    assert faults == ["pages"]
+    assert "page /metrics" in caplog.text
+    assert "ZeroDivisionError: a fault in a collector" in caplog.text
+
+
+def test_a_caller_that_goes_away_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
+    asked, go_on = threading.Event(), threading.Event()
+
+    def slow() -> tuple[int, bytes]:
+        asked.set()
+        go_on.wait(20)
+        return 200, b"x" * 1_000_000
+
+    endpoints = Endpoints("127.0.0.1", 0, {"/": slow, "/healthz": lambda: (200, b"ok\n")})
+    endpoints.start()
+    try:
+        with socket.create_connection(("127.0.0.1", endpoints.port)) as caller:
+            caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            caller.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            assert asked.wait(20)
+        go_on.set()
+        assert get(endpoints.port, "/healthz") == (200, b"ok\n")
+    finally:
+        endpoints.stop()
+    assert caplog.records == []
 
 
 def has_ipv6() -> bool:

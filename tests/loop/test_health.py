@@ -1,14 +1,17 @@
 """What the loop answers to probes, by how far it has come."""
 
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from tests.cluster.fake_api import FakeApi
 from tests.cluster.fake_clock import FakeClock
-from webhook.cluster.errors import ApiError, Forbidden, OutcomeUnknown, TooManyRequests, Unavailable
-from webhook.cluster.resource import REVISIONS
+from webhook.cluster.errors import ApiError, Forbidden, OutcomeUnknown, TooManyRequests, Unavailable, Unreachable
+from webhook.cluster.resource import REVISIONS, ROLLOUT_ORCHESTRATORS
+from webhook.cluster.transport import Request
 from webhook.loop.caches import RESOURCES
 from webhook.loop.process import LoopProcess, ProcessOptions, absence
 
@@ -48,7 +51,76 @@ def test_one_that_leads_says_so_until_its_lease_runs_out() -> None:
     loop._working.set()
     assert loop.readiness() == (200, b"leading\n")
     clock.advance(11)
-    assert loop.health() == (500, b"the lease is lost\n")
+    assert loop.readiness() == (200, b"standing by\n")
+    assert loop.health() == (200, b"ok\n"), "no thread is the worse for it"
+
+
+def test_a_thread_that_hangs_is_not_healthy_until_it_goes_on() -> None:
+    clock = FakeClock()
+    loop = process(clock)
+    hangs, go_on = threading.Event(), threading.Event()
+
+    def turn() -> None:
+        hangs.set()
+        go_on.wait(20)
+
+    thread = loop.supervisor.start("worker", turn, lambda seconds: False, name="worker 7")
+    assert hangs.wait(20)
+    clock.advance(300)
+    assert loop.health() == (200, b"ok\n")
+    clock.advance(2)
+    assert loop.health() == (500, b"worker 7: no turn for 302 s\n")
+    go_on.set()
+    thread.join(20)
+    assert loop.health() == (200, b"ok\n")
+
+
+def test_a_worker_whose_requests_all_time_out_does_not_hang() -> None:
+    clock = FakeClock()
+    loop = process(clock)
+    api: Any = loop._transport
+    problems: list[list[str]] = []
+
+    def time_out(request: Request) -> OutcomeUnknown:
+        clock.advance(60)
+        problems.append(loop.supervisor.problems())
+        return OutcomeUnknown(request.call, "read timed out")
+
+    def reconcile() -> None:
+        for number in range(20):
+            with suppress(ApiError):
+                loop.client.get(REVISIONS, "default", str(number))
+
+    api.fail = time_out
+    loop.supervisor.start("worker", reconcile, lambda seconds: False).join(20)
+    assert problems == [[]] * 20
+
+
+def test_an_outage_of_the_server_shows_in_the_metrics_and_nowhere_else() -> None:
+    clock = FakeClock()
+    loop = process(clock)
+    see(loop)
+    assert loop.readiness()[0] == 200
+    api: Any = loop._transport
+    api.fail = lambda request: Unreachable(request.call, "connection refused")
+    for _ in range(20):
+        clock.advance(60)
+        see(loop)
+    assert (loop.health(), loop.readiness()[0]) == ((200, b"ok\n"), 200)
+    page = loop.metrics.page().decode()
+    assert 'stagegate_loop_cache_age_seconds{resource="rolloutorchestrators.serving.knative.dev"} 1200.0' in page
+    assert 'stagegate_loop_cache_age_seconds{resource="revisions.serving.knative.dev"} 0.0' in page, "it is not served"
+
+
+def test_once_ready_it_stays_ready_when_the_crds_go() -> None:
+    loop = process(FakeClock())
+    see(loop)
+    assert loop.readiness()[0] == 200
+    api: Any = loop._transport
+    api.withdraw(ROLLOUT_ORCHESTRATORS)
+    see(loop)
+    assert not loop.loop.caches.ready()
+    assert loop.readiness()[0] == 200
 
 
 def test_without_leader_election_it_always_leads() -> None:

@@ -93,3 +93,29 @@ def test_rows(world: World, resource: Resource, before: Wire | None, after: Wire
 
 def test_a_key_shows_kind_namespace_and_name() -> None:
     assert str(HELLO) == "rollout default/hello"
+
+
+def test_when_routing_fails_every_rollout_of_the_namespace_is_looked_at(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.api.put(ROLLOUT_ORCHESTRATORS, {"metadata": {"name": "far", "namespace": "elsewhere"}, "spec": {}})
+    world.settle()
+
+    def fault(*_: object) -> set[Key]:
+        raise KeyError("metadata")
+
+    monkeypatch.setattr(world.loop._router, "keys", fault)
+    with pytest.raises(KeyError):
+        world.loop._changed(REVISIONS, Change(None, one("x")))
+    assert {world.loop.queue.take(0.0), world.loop.queue.take(0.0)} == {HELLO, OTHER}
+    assert world.loop.queue.take(0.0) is None
+
+
+@pytest.mark.parametrize("spec", [None, [], "text", 7, {"targetRevisions": 3}, {"stageTargetRevisions": {"a": 1}}])
+def test_a_rollout_of_any_shape_does_not_keep_the_others_out(spec: Any) -> None:
+    world = World()
+    world.api.put(ROLLOUT_ORCHESTRATORS, {"metadata": {"name": "odd"}, "spec": spec})
+    world.rollout("hello", targetRevisions=[entry("hello-00001", 100)])
+    world.settle()
+    assert world.loop.caches.rollouts.get("default", "hello")
+    assert world.condition("Ready")[0]

@@ -48,7 +48,7 @@ def exposed() -> dict[str, set[str]]:
 def page_of_a_loop() -> bytes:
     """Of one that leads and has sent something."""
     metrics = Metrics(RESOURCES)
-    metrics.ask_size(RESOURCES[0], lambda: 0)
+    metrics.ask_cache(RESOURCES[0], lambda: 0, lambda: 0.0)
     metrics.answered(Call("get", "stagepodautoscalers"), 200)
     state = KeeperState().failed(Forbidden(Call("get", "secrets"), "no"), datetime(2030, 1, 1, tzinfo=UTC))
     metrics.registry.register(KeeperCollector(lambda: state))

@@ -195,6 +195,7 @@ def _keeper(process: "LoopProcess", arguments: argparse.Namespace) -> "Certifica
         name,
         arguments.webhook_configuration or CONFIGURATIONS,
         KeeperOptions(namespace, arguments.webhook_pods, arguments.webhook_port, terms),
+        process.supervisor,
     )
     keeper.expose(process.metrics.registry)
     return keeper

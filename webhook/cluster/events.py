@@ -14,6 +14,7 @@ from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
 from webhook.cluster.errors import ApiError, NotFound
 from webhook.cluster.resource import EVENTS, Resource
+from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.work_queue import TokenBucket
 
 NORMAL: Final = "Normal"
@@ -23,6 +24,8 @@ _MAX_MESSAGE: Final = 1024
 _MAX_REMEMBERED: Final = 4096
 _MAX_QUEUED: Final = 10_000
 """Some 10 MB: as many as come at once when thousands of rollouts begin."""
+_IDLE_SECONDS: Final = 30.0
+"""How long the recorder waits for an Event before it takes another turn."""
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -154,12 +157,15 @@ class EventRecorder:
         *,
         correlator: Correlator | None = None,
         tally: Callable[[str], None] = lambda what: None,
+        supervisor: Supervisor | None = None,
     ) -> None:
         self._client = client
         self._component = component
         self._clock = clock
         self._correlator = correlator or Correlator(suffix)
         self._tally = tally
+        self._supervisor = supervisor or Supervisor()
+        self._stopped = threading.Event()
         self._queue: queue.Queue[Happening | None] = queue.Queue(_MAX_QUEUED)
         self._thread: threading.Thread | None = None
 
@@ -171,13 +177,13 @@ class EventRecorder:
             self._tally("dropped")
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="events", daemon=True)
-        self._thread.start()
+        self._thread = self._supervisor.start("events", self._turn, self._stopped.wait)
 
     def stop(self, seconds: float = 2.0) -> None:
         """Send what is still queued, for at most that long."""
         if self._thread is None:
             return
+        self._stopped.set()
         try:
             self._queue.put(None, timeout=seconds)
         except queue.Full:
@@ -185,7 +191,7 @@ class EventRecorder:
         self._thread.join(seconds)
 
     def send(self, happening: Happening) -> None:
-        """Send one now, if it is to be sent at all; a failure is only counted."""
+        """Send one now, if it is to be sent at all; a failed request is only counted. Raises what is none."""
         now = self._clock.now()
         telling = self._correlator.tell(happening, now, self._clock.monotonic())
         if telling is None:
@@ -198,6 +204,10 @@ class EventRecorder:
             self._tally("failed")
             self._correlator.lost(happening)
             _LOG.debug("event not stored: %s", problem)
+        except Exception:
+            self._tally("failed")
+            self._correlator.lost(happening)
+            raise
 
     def _store(self, telling: Telling, now: datetime) -> None:
         namespace = namespace_of(telling.happening)
@@ -210,9 +220,15 @@ class EventRecorder:
             return
         self._client.create(EVENTS, namespace, event_body(telling, self._component, now))
 
-    def _run(self) -> None:
-        while (happening := self._queue.get()) is not None:
-            self.send(happening)
+    def _turn(self) -> float | None:
+        try:
+            happening = self._queue.get(timeout=_IDLE_SECONDS)
+        except queue.Empty:
+            return 0.0
+        if happening is None:
+            return None
+        self.send(happening)
+        return 0.0
 
 
 def _bound(table: OrderedDict[Any, Any]) -> None:

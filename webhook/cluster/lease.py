@@ -13,6 +13,7 @@ from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
 from webhook.cluster.errors import AlreadyExists, ApiError, Call, Conflict, NotFound, Unreachable
 from webhook.cluster.resource import LEASES
+from webhook.cluster.supervisor import Supervisor
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -160,6 +161,7 @@ class LeaderElector:
         *,
         times: LeaseTimes | None = None,
         wait: Callable[[float], bool] | None = None,
+        supervisor: Supervisor | None = None,
     ) -> None:
         self._client = client
         self._namespace = namespace
@@ -170,6 +172,7 @@ class LeaderElector:
         self._times = times or LeaseTimes()
         self._stopped = threading.Event()
         self._wait = wait or self._stopped.wait
+        self._supervisor = supervisor or Supervisor()
         self._seen: Observation | None = None
         self._lease: Wire | None = None
         self._missed_at = 0.0
@@ -188,10 +191,14 @@ class LeaderElector:
         return True
 
     def keep(self) -> None:
-        """Renew the lease until stopped. Losing it ends the process through the fence."""
-        while not self._wait(self._times.renew_every):
-            if not self.step():
-                self._fence.check()
+        """Renew the lease, in a thread of its own, until stopped. Losing it ends the process through the fence."""
+        self._supervisor.start("lease", self.renew, self._wait, after=self._times.renew_every)
+
+    def renew(self) -> float:
+        """Renew the lease once; answers the seconds until the next time."""
+        if not self.step():
+            self._fence.check()
+        return self._times.renew_every
 
     def stop(self) -> None:
         """Make ``acquire`` and ``keep`` return."""
@@ -223,6 +230,11 @@ class LeaderElector:
                 if not isinstance(problem, AlreadyExists) and not (held and isinstance(problem, Conflict | NotFound)):
                     self._say(str(problem))
                     return False
+            except Exception:
+                # Not renewed, which the fence notices in time. Here, because a backoff would cost the lease.
+                self._supervisor.fault("lease", f"lease {self._namespace}/{self._name}")
+                self._lease = None
+                return False
         return False
 
     def _step(self) -> bool:

@@ -1,4 +1,4 @@
-"""A reflector keeps a store equal to what the server has: list, watch, and list again when the thread is lost."""
+"""A reflector keeps a store equal to what the server has: list, watch, and list again when the watch cannot resume."""
 
 import logging
 import random
@@ -12,7 +12,8 @@ from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
 from webhook.cluster.errors import ApiError, Call, Gone, NotFound, OutcomeUnknown, error_from_event
 from webhook.cluster.resource import Resource
-from webhook.cluster.store import Change, Store
+from webhook.cluster.store import Change, Key, Store, is_later, key_of
+from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.trim import Trim, whole
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Reflector:
     ``on_change`` is called in that thread for every object added, updated or deleted, also for deletions that
     happened while the connection was lost, and ``on_contact`` after every sign of life. ``tally`` counts what happens:
     list, watch, event, bookmark, gone, silence, error. A resource that the server stops serving makes ``synced`` False,
-    and the objects stay as they were.
+    and the objects stay as they were. A change that ``on_change`` fails on is passed on again before the next watch.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Reflector:
         pace: Pace = DEFAULT_PACE,
         random_number: Callable[[], float] = random.random,
         wait: Callable[[float], bool] | None = None,
+        supervisor: Supervisor | None = None,
     ) -> None:
         self.resource = resource
         self.namespace = namespace
@@ -83,12 +85,17 @@ class Reflector:
         self._backoff = Backoff(random_number)
         self._stopped = threading.Event()
         self._wait = wait or self._stopped.wait
+        self._supervisor = supervisor or Supervisor()
         self._synced = threading.Event()
+        self._refused: dict[Key, Change] = {}
         self._version: str | None = None
         self._contact: float | None = None
         self._stream: Stream | None = None
         self._thread: threading.Thread | None = None
-        self.trouble: ApiError | None = None
+        self._absent = False
+        self.was_synced = False
+        """Whether the store ever held what the server had."""
+        self.trouble: Exception | None = None
 
     @property
     def synced(self) -> bool:
@@ -97,8 +104,8 @@ class Reflector:
 
     @property
     def absent(self) -> bool:
-        """Whether the server said that it does not serve the resource."""
-        return isinstance(self.trouble, NotFound)
+        """Whether the server, when it last answered, said that it does not serve the resource."""
+        return self._absent
 
     def wait_until_synced(self, seconds: float) -> bool:
         """Wait for the first list; False when it has not come within ``seconds``."""
@@ -109,9 +116,9 @@ class Reflector:
         return float("inf") if self._contact is None else max(0.0, self._clock.monotonic() - self._contact)
 
     def start(self) -> None:
-        name = f"reflector {self.resource.full_name}"
-        self._thread = threading.Thread(target=self.run, name=name, daemon=True)
-        self._thread.start()
+        where = f" in {self.namespace}" if self.namespace else ""
+        name = f"reflector {self.resource.full_name}{where}"
+        self._thread = self._supervisor.start("reflector", self._turn, self._wait, name=name)
 
     def stop(self) -> None:
         """End the thread; returns when it has ended, or after two seconds without it."""
@@ -122,16 +129,16 @@ class Reflector:
         if self._thread is not None:
             self._thread.join(2.0)
 
-    def run(self) -> None:
-        """List and watch until stopped."""
-        while not self._stopped.is_set():
-            delay = self.step()
-            if delay and self._wait(delay):
-                return
+    def _turn(self) -> float | None:
+        return None if self._stopped.is_set() else self.step()
 
     def step(self) -> float:
-        """One list where it is needed and one watch; answers the seconds to wait before the next step."""
+        """One list where it is needed and one watch; answers the seconds to wait before the next step.
+
+        Raises what is no error of a request; the step after it lists anew.
+        """
         try:
+            self._pass_on_again()
             if self._version is None:
                 self._list()
             quickly_over = self._watch()
@@ -145,6 +152,10 @@ class Reflector:
             if isinstance(problem, NotFound):
                 return self._missing(problem)
             return self._failed(problem)
+        except Exception as fault:
+            self._version = None
+            self.trouble = fault
+            raise
         self.trouble = None
         return self._backoff.next() if quickly_over else 0.0
 
@@ -153,13 +164,14 @@ class Reflector:
         if not self.absent:
             _LOG.info("the server does not serve %s", self.resource.full_name)
         self.trouble = problem
+        self._absent = True
         self._synced.clear()
         self._version = None
         return self._pace.absent * (1.0 + 0.1 * self._random())
 
     def _failed(self, problem: ApiError) -> float:
         self._tally("error")
-        if self.trouble is None or self.trouble.message != problem.message:
+        if not isinstance(self.trouble, ApiError) or self.trouble.message != problem.message:
             _LOG.warning("%s", problem)
         self.trouble = problem
         return self._backoff.next(problem.retry_after)
@@ -173,9 +185,11 @@ class Reflector:
             objects, version = self._read_list(0)
         self._version = version
         for change in self.store.replace(objects, version, self.namespace):
-            self._on_change(change)
+            self._pass_on(change)
         self._heard()
         self.trouble = None
+        self._absent = False
+        self.was_synced = True
         self._synced.set()
 
     def _read_list(self, limit: int) -> tuple[list[Any], str]:
@@ -185,6 +199,7 @@ class Reflector:
             page = self._client.list(
                 self.resource, self.namespace, limit=limit, continue_token=token, **self._selectors
             )
+            self._supervisor.beat()
             objects.extend(self._trim(one) for one in page.get("items") or [])
             metadata = page.get("metadata") or {}
             token = metadata.get("continue") or ""
@@ -232,6 +247,7 @@ class Reflector:
         raise problem
 
     def _heard(self) -> float:
+        self._supervisor.beat()
         now = self._contact = self._clock.monotonic()
         self._on_contact()
         return now
@@ -248,7 +264,22 @@ class Reflector:
             self._tally("event")
             change = self.store.see(kind, self._trim(one))
             if change is not None:
-                self._on_change(change)
+                self._pass_on(change)
         # Older events may come late; going back would only ask for them again.
-        if version and (not version.isdecimal() or int(version) > int(self._version or 0)):
+        if version and is_later(version, self._version or ""):
             self._version = version
+
+    def _pass_on(self, change: Change) -> None:
+        """Hand a change on. The store has it already and no watch shows it again, so one that fails is kept."""
+        key = key_of(change.object)
+        try:
+            self._on_change(change)
+        except Exception:
+            self._supervisor.fault("reflector", f"a change of {self.resource.full_name} {'/'.join(filter(None, key))}")
+            self._refused[key] = change
+        else:
+            self._refused.pop(key, None)
+
+    def _pass_on_again(self) -> None:
+        for change in list(self._refused.values()):
+            self._pass_on(change)

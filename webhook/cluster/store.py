@@ -14,6 +14,9 @@ Key = tuple[str, str]
 IndexFunction = Callable[[Wire], Iterable[str]]
 """The values under which an object is found in one index."""
 
+Values = Mapping[str, tuple[str, ...]]
+"""The values under which one object is found, by index."""
+
 _TRUST_SECONDS: Final = 30.0
 """How long our own write outweighs a list that does not show it; after a restored etcd the list is right."""
 _MOST_DELETED: Final = 4096
@@ -37,7 +40,8 @@ class Store:
     """A table of objects; safe for many threads. What comes out is shared: never change it.
 
     An object seen with an older resource version than the one stored is ignored, so that events may come twice, late
-    or out of order, and a reader never sees less than what this process has written.
+    or out of order, and a reader never sees less than what this process has written. An object that an index function
+    fails on raises what that raises, and leaves everything as it was.
     """
 
     def __init__(self, monotonic: Callable[[], float], indexes: Mapping[str, IndexFunction] | None = None) -> None:
@@ -71,19 +75,16 @@ class Store:
         """Take a whole list read at a version, of all namespaces or of one; what it lacks was deleted unseen."""
         with self._lock:
             listed = {key_of(one): one for one in objects if not self._is_deleted(one)}
+            changed = {key: one for key, one in listed.items() if self._is_changed(key, one)}
+            values = {key: self._values(one) for key, one in changed.items()}
             changes = []
             for key in [key for key in self._objects if key not in listed]:
                 if namespace in (None, key[0]) and not self._outlives(key, version):
                     changes.append(Change(self._objects[key], None))
                     self._remove(key)
-            for key, one in listed.items():
-                before = self._objects.get(key)
-                if before is not None and (
-                    version_of(before) == version_of(one) or (self._trusted(key) and is_newer(before, one))
-                ):
-                    continue
-                self._put(key, one)
-                changes.append(Change(before, one))
+            for key, one in changed.items():
+                changes.append(Change(self._objects.get(key), one))
+                self._put(key, one, values[key])
             return changes
 
     def see(self, event_type: str, one: Wire) -> Change | None:
@@ -99,7 +100,7 @@ class Store:
                 return Change(before, None)
             if self._is_deleted(one) or (before is not None and not is_newer(one, before)):
                 return None
-            self._put(key, one)
+            self._put(key, one, self._values(one))
             return Change(before, one)
 
     def assume(self, one: Wire) -> None:
@@ -109,7 +110,7 @@ class Store:
             before = self._objects.get(key)
             if self._is_deleted(one) or (before is not None and not is_newer(one, before)):
                 return
-            self._put(key, one)
+            self._put(key, one, self._values(one))
             self._assumed[key] = self._monotonic()
 
     def assume_deleted(self, one: Wire) -> None:
@@ -121,12 +122,23 @@ class Store:
             if before is not None and uid_of(before) == uid_of(one):
                 self._remove(key)
 
-    def _put(self, key: Key, one: Wire) -> None:
+    def _is_changed(self, key: Key, one: Wire) -> bool:
+        """Whether a list shows something else than what is stored, and something that is to be stored."""
+        before = self._objects.get(key)
+        if before is None:
+            return True
+        return version_of(before) != version_of(one) and not (self._trusted(key) and is_newer(before, one))
+
+    def _values(self, one: Wire) -> Values:
+        """Where an object belongs in each index. Raises what an index function raises, before anything is stored."""
+        return {name: tuple(function(one)) for name, function in self._functions.items()}
+
+    def _put(self, key: Key, one: Wire, values: Values) -> None:
         self._unindex(key)
         self._assumed.pop(key, None)
         self._objects[key] = one
-        for name, function in self._functions.items():
-            for value in function(one):
+        for name, found in values.items():
+            for value in found:
                 self._indexes[name].setdefault(value, {})[key] = one
 
     def _remove(self, key: Key) -> None:
@@ -149,7 +161,7 @@ class Store:
 
     def _outlives(self, key: Key, version: str) -> bool:
         """Whether an object that a list lacks is one that we wrote after the list was read."""
-        return self._trusted(key) and _newer(version_of(self._objects[key]), version)
+        return self._trusted(key) and is_later(version_of(self._objects[key]), version)
 
     def _trusted(self, key: Key) -> bool:
         since = self._assumed.get(key)
@@ -181,14 +193,17 @@ def version_of(one: Mapping[str, Any]) -> str:
 def is_newer(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether ``one`` is a later version than ``other``; another object of the same name counts as later."""
     if uid_of(one) != uid_of(other):
-        return _newer(version_of(one), version_of(other))
-    return version_of(one) != version_of(other) and _newer(version_of(one), version_of(other))
+        return is_later(version_of(one), version_of(other))
+    return version_of(one) != version_of(other) and is_later(version_of(one), version_of(other))
 
 
-def _newer(version: str, than: str) -> bool:
-    # Resource versions of one resource are ordered decimals; a server with other ones is taken at its word.
+def is_later(version: str, than: str) -> bool:
+    """Whether a resource version comes after another one of the same resource; every one comes after none at all."""
+    # They are ordered decimals; a server with other ones is taken at its word.
     if version.isdecimal() and than.isdecimal():
-        return int(version) > int(than)
+        # Of any length, and Python turns no more than some thousand digits into a number.
+        one, other = version.lstrip("0"), than.lstrip("0")
+        return (len(one), one) > (len(other), other)
     return version != than
 
 

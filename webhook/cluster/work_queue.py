@@ -238,6 +238,10 @@ class WorkQueue(Generic[K]):
             if self._is_at_rest():
                 self._at_rest.notify_all()
 
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
     def close(self) -> None:
         """Take in nothing more; what is due is still handed out, what waits for a time is dropped."""
         with self._changed:

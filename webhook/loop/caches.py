@@ -22,6 +22,7 @@ from webhook.cluster.resource import (
     Resource,
 )
 from webhook.cluster.store import Change, IndexFunction, Store, by_label, by_owner
+from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.trim import Trim, only, whole, with_managers
 
 SETTINGS_NAME: Final = "config-rolloutorchestrator"
@@ -54,16 +55,23 @@ _PACE: Final = Pace()
 
 
 def revisions_named(ro: Mapping[str, Any]) -> list[str]:
-    """Index of ROs: ``namespace/revision`` for each revision that one of their lists names."""
+    """Index of ROs: ``namespace/revision`` for each revision that one of their lists names.
+
+    What has another shape names none: one RO that cannot be read must not keep the others out of the cache.
+    """
     namespace = (ro.get("metadata") or {}).get("namespace") or ""
-    spec = ro.get("spec") or {}
+    spec = ro.get("spec")
     names = {
         str(entry.get("revisionName"))
         for key in ("initialRevisions", "targetRevisions", "stageTargetRevisions")
-        for entry in spec.get(key) or []
+        for entry in _list(spec.get(key) if isinstance(spec, dict) else None)
         if isinstance(entry, dict)
     }
     return [f"{namespace}/{name}" for name in sorted(names)]
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 _INDEXES: Final[Mapping[Resource, Mapping[str, IndexFunction]]] = {
@@ -101,6 +109,10 @@ class Cache:
     def get(self, namespace: str, name: str) -> Wire | None:
         return self.store.get(namespace, name)
 
+    def age(self) -> float:
+        """Seconds since the server last said anything about it; 0 where it is not served, or nobody looks."""
+        return 0.0 if self.absent else max((reflector.age() for reflector in self.reflectors), default=0.0)
+
 
 class Caches:
     """All caches. ``on_change`` hears of every change that somebody else made, with the resource."""
@@ -115,11 +127,13 @@ class Caches:
         settings_namespace: str = SETTINGS_NAMESPACE,
         resources: Iterable[Resource] = RESOURCES,
         tally: Callable[[Resource, str], None] = lambda resource, what: None,
+        supervisor: Supervisor | None = None,
     ) -> None:
         self._client = client
         self._clock = clock
         self._on_change = on_change
         self._tally = tally
+        self._supervisor = supervisor
         self._by_resource: dict[Resource, Cache] = {}
         self._resources = frozenset(resources)
         for resource in RESOURCES:
@@ -217,6 +231,7 @@ class Caches:
                 on_change=changed,
                 tally=counted,
                 pace=_REQUIRED_PACE if required else _PACE,
+                supervisor=self._supervisor,
             )
             for namespace in namespaces
             if resource in self._resources

@@ -12,7 +12,8 @@ from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
 from webhook.cluster.events import Happening
 from webhook.cluster.resource import CONFIG_MAPS, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS, Resource
-from webhook.cluster.store import Change
+from webhook.cluster.store import Change, key_of
+from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.work_queue import WorkQueue
 from webhook.loop.caches import RESOURCES, SETTINGS_NAMESPACE, Caches
 from webhook.loop.early import GRACE
@@ -57,8 +58,10 @@ class Loop:
         options: LoopOptions,
         metrics: Metrics,
         record: Callable[[Happening], None],
+        supervisor: Supervisor | None = None,
     ) -> None:
         self._options = options
+        self._supervisor = supervisor or Supervisor(clock.monotonic)
         self._working = False
         self._stopped = threading.Event()
         self.caches = caches = Caches(
@@ -69,13 +72,14 @@ class Loop:
             settings_namespace=options.settings_namespace,
             resources=RESOURCES if options.steps else (ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS),
             tally=metrics.reflected,
+            supervisor=self._supervisor,
         )
         for cache in caches:
-            metrics.ask_size(cache.resource, cache.store.__len__)
+            metrics.ask_cache(cache.resource, cache.store.__len__, cache.age)
         self.queue: WorkQueue[Key] = WorkQueue(clock.monotonic, tally=metrics)
         self.controller = _controller(client, clock, caches, options, record)
         self._router = Router(caches, self.controller.rollout_of)
-        self.workers = Workers(self.queue, self.reconcile, metrics, options.concurrency)
+        self.workers = Workers(self.queue, self.reconcile, metrics, options.concurrency, self._supervisor)
 
     def watch(self) -> None:
         """Begin to fill the caches."""
@@ -86,7 +90,7 @@ class Loop:
         self.begin()
         self.workers.start()
         if self._options.resync > 0:
-            threading.Thread(target=self._resync, name="resync", daemon=True).start()
+            self._supervisor.start("resync", self._resync, self._stopped.wait, after=self._options.resync)
 
     def begin(self) -> None:
         """Take every change from now on, and look at everything once."""
@@ -119,12 +123,19 @@ class Loop:
             return
         if resource is CONFIG_MAPS:
             _LOG.info("the settings have changed")
-        for key in self._router.keys(resource, change):
+        try:
+            keys = self._router.keys(resource, change)
+        except Exception:
+            # Whom it concerns is not known: all in its namespace are looked at. The reflector logs and tries again.
+            for one in self.caches.rollouts.store.objects(key_of(change.object)[0] or None):
+                self.queue.add(Key(ROLLOUT, *key_of(one)))
+            raise
+        for key in keys:
             self.queue.add(key)
 
-    def _resync(self) -> None:
-        while not self._stopped.wait(self._options.resync):
-            self.look_at_everything(within=min(60.0, self._options.resync / 2))
+    def _resync(self) -> float:
+        self.look_at_everything(within=min(60.0, self._options.resync / 2))
+        return self._options.resync
 
 
 def _controller(

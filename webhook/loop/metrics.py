@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from webhook.cluster.errors import Call
 from webhook.cluster.resource import Resource
+from webhook.cluster.supervisor import LOOPS
 from webhook.loop.routing import ROLLOUT, SPA
 from webhook.loop.workers import RESULTS
 
@@ -43,6 +44,18 @@ class Metrics:
         self._retries = Counter("stagegate_loop_queue_retries", "Keys put back after a failure", registry=registry)
         self._leader = Gauge("stagegate_loop_leader", "1 while this process may write", registry=registry)
         self._objects = Gauge("stagegate_loop_cache_objects", "Objects in a cache", ["resource"], registry=registry)
+        self._age = Gauge(
+            "stagegate_loop_cache_age_seconds",
+            "Time since the API server last said anything about a resource",
+            ["resource"],
+            registry=registry,
+        )
+        self._faults = Counter(
+            "stagegate_loop_faults",
+            "Exceptions that are no error of a request, by the loop that raised them",
+            ["loop"],
+            registry=registry,
+        )
         for kind in (ROLLOUT, SPA):
             self._seconds.labels(kind)
             for result in RESULTS:
@@ -52,6 +65,8 @@ class Metrics:
                 self._reflected.labels(resource.full_name, what)
         for what in _EVENTS:
             self._events.labels(what)
+        for loop in LOOPS:
+            self._faults.labels(loop)
 
     # Workers
 
@@ -81,6 +96,9 @@ class Metrics:
     def reflected(self, resource: Resource, what: str) -> None:
         self._reflected.labels(resource.full_name, what).inc()
 
+    def faulted(self, loop: str) -> None:
+        self._faults.labels(loop).inc()
+
     def told(self, what: str) -> None:
         self._events.labels(what).inc()
 
@@ -89,8 +107,9 @@ class Metrics:
     def ask_leader(self, is_leader: Callable[[], bool]) -> None:
         self._leader.set_function(lambda: float(is_leader()))
 
-    def ask_size(self, resource: Resource, size: Callable[[], int]) -> None:
+    def ask_cache(self, resource: Resource, size: Callable[[], int], age: Callable[[], float]) -> None:
         self._objects.labels(resource.full_name).set_function(lambda: float(size()))
+        self._age.labels(resource.full_name).set_function(age)
 
     def page(self) -> bytes:
         """The exposition format."""

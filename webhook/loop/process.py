@@ -14,10 +14,11 @@ from webhook.cluster.backoff import Backoff
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
 from webhook.cluster.discovery import served
-from webhook.cluster.errors import OutcomeUnknown, TooManyRequests, Unavailable
+from webhook.cluster.errors import Call, OutcomeUnknown, TooManyRequests, Unavailable
 from webhook.cluster.events import EventRecorder
 from webhook.cluster.lease import Fence, LeaderElector, LeaseTimes
 from webhook.cluster.resource import ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS, Resource
+from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.transport import Transport
 from webhook.listening import LOOPBACK, joined, reachable
 from webhook.loop.caches import RESOURCES
@@ -75,6 +76,7 @@ class LoopProcess:
         times = options.lease_times
         self._fence = Fence(clock.boottime, times.margin, end or end_at_once)
         self.metrics = Metrics(RESOURCES)
+        self.supervisor = Supervisor(clock.monotonic, self.metrics.faulted)
         self._transport = transport
         self.client = self.fenced_client(FIELD_MANAGER)
         self.duties: list[Duty] = []
@@ -83,12 +85,17 @@ class LoopProcess:
             field_manager=FIELD_MANAGER,
             read_timeout=times.margin,
             write_timeout=times.margin,
-            on_answer=self.metrics.answered,
+            on_answer=self._answered,
         )
         self.recorder = EventRecorder(
-            self.client, FIELD_MANAGER, clock, lambda: uuid.uuid4().hex[:16], tally=self.metrics.told
+            self.client,
+            FIELD_MANAGER,
+            clock,
+            lambda: uuid.uuid4().hex[:16],
+            tally=self.metrics.told,
+            supervisor=self.supervisor,
         )
-        self.loop = Loop(self.client, clock, options.loop, self.metrics, self.recorder.record)
+        self.loop = Loop(self.client, clock, options.loop, self.metrics, self.recorder.record, self.supervisor)
         self._elector = LeaderElector(
             lease_client,
             options.lease_namespace,
@@ -98,8 +105,10 @@ class LoopProcess:
             clock,
             times=times,
             wait=self._stopped.wait,
+            supervisor=self.supervisor,
         )
         self._working = threading.Event()
+        self._was_ready = False
         self.metrics.ask_leader(self.is_leader)
         self.endpoints: Endpoints | None = None
 
@@ -111,14 +120,20 @@ class LoopProcess:
             # A write on its way must be over, as far as we can tell, before another process may lead.
             write_timeout=self._options.lease_times.margin,
             before_write=self._fence.check if self._options.leader_elect else lambda call: None,
-            on_answer=self.metrics.answered,
+            on_answer=self._answered,
         )
+
+    def _answered(self, call: Call, status: int) -> None:
+        self.metrics.answered(call, status)
+        # A reconcile of many objects can outlast any limit while every request times out.
+        self.supervisor.beat()
 
     def run(self) -> None:
         """Work until ``stop``. Raises ApiError when the cluster is not there or refuses us, OSError for a port."""
         if self._options.metrics_port is not None:
             pages = {"/healthz": self.health, "/readyz": self.readiness, "/metrics": self._metrics_page}
-            self.endpoints = Endpoints(self._options.metrics_host, self._options.metrics_port, pages)
+            host, port = self._options.metrics_host, self._options.metrics_port
+            self.endpoints = Endpoints(host, port, pages, self.supervisor)
             self.endpoints.start()
             where = joined(reachable(self._options.metrics_host), self.endpoints.port)
             _LOG.info("pages at http://%s/metrics", where)
@@ -137,16 +152,16 @@ class LoopProcess:
         return self._working.is_set() and (not self._options.leader_elect or self._fence.holds())
 
     def health(self) -> tuple[int, bytes]:
-        """Whether this process is of any use: one that worked and may no longer write is not."""
-        if self._working.is_set() and not self.is_leader():
-            return 500, b"the lease is lost\n"
-        return 200, b"ok\n"
+        """Whether every thread is alive and takes its turns; a server that does not answer is no fault of ours."""
+        problems = self.supervisor.problems()
+        return (500, "".join(f"{line}\n" for line in problems).encode()) if problems else (200, b"ok\n")
 
     def readiness(self) -> tuple[int, bytes]:
-        """Whether the cluster is seen; a process that stands by is ready too."""
-        unready = self.loop.caches.unready()
+        """Whether the cluster was seen once; a process that stands by is ready too, and one whose view is stale."""
+        unready = "" if self._was_ready else self.loop.caches.unready()
         if unready:
             return 503, f"{unready}\n".encode()
+        self._was_ready = True
         return 200, b"leading\n" if self.is_leader() else b"standing by\n"
 
     def _metrics_page(self) -> tuple[int, bytes]:
@@ -205,20 +220,12 @@ class LoopProcess:
     def _work(self) -> None:
         self.recorder.start()
         if self._options.leader_elect:
-            threading.Thread(target=self._keep, name="lease", daemon=True).start()
+            self._elector.keep()
         self._working.set()
         self.loop.work()
         for duty in self.duties:
             duty.start()
         _LOG.info("working%s", "" if self._options.loop.steps else " (steps off: SPAs are completed, nothing else)")
-
-    def _keep(self) -> None:
-        try:
-            self._elector.keep()
-        except Exception:
-            # Nobody renews the lease from here on: the fence closes by itself, and this makes it known.
-            _LOG.exception("the lease is not renewed any more")
-            self._stopped.set()
 
     def _leave(self) -> None:
         if not self.loop.stop(self._options.drain):

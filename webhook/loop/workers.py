@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from webhook.api import MalformedObject
 from webhook.cluster.errors import ApiError, Conflict, Forbidden, Invalid, NotFound
+from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.work_queue import WorkQueue
 from webhook.loop.rollouts import Outcome
 from webhook.loop.routing import Key
@@ -20,6 +21,8 @@ REFUSED: Final = "refused"
 RETRY: Final = "retry"
 MALFORMED: Final = "malformed"
 CRASHED: Final = "crashed"
+_IDLE_SECONDS: Final = 30.0
+"""How long a worker waits for a key before it takes another turn."""
 RESULTS: Final = (DONE, CONFLICT, REFUSED, RETRY, MALFORMED, CRASHED)
 
 
@@ -30,17 +33,24 @@ class Tally(Protocol):
 class Workers:
     """``count`` threads that call ``work`` for one key at a time each, and put the key back as its outcome says."""
 
-    def __init__(self, queue: WorkQueue[Key], work: Callable[[Key], Outcome], tally: Tally, count: int) -> None:
+    def __init__(
+        self,
+        queue: WorkQueue[Key],
+        work: Callable[[Key], Outcome],
+        tally: Tally,
+        count: int,
+        supervisor: Supervisor | None = None,
+    ) -> None:
         self._queue = queue
         self._work = work
         self._tally = tally
-        self._threads = [
-            threading.Thread(target=self._run, name=f"worker {number}", daemon=True) for number in range(count)
-        ]
+        self._count = count
+        self._supervisor = supervisor or Supervisor()
+        self._stopped = threading.Event()
 
     def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
+        for number in range(self._count):
+            self._supervisor.start("worker", self._turn, self._stopped.wait, name=f"worker {number}")
 
     def stop(self, seconds: float) -> bool:
         """Take no more keys in, finish what is due; False when that takes longer."""
@@ -60,9 +70,9 @@ class Workers:
         self._tally.reconciled(key.kind, result, time.monotonic() - started)
         return True
 
-    def _run(self) -> None:
-        while self.step(None):
-            pass
+    def _turn(self) -> float | None:
+        worked = self.step(_IDLE_SECONDS)
+        return 0.0 if worked or not self._queue.closed else None
 
     def _carry_out(self, key: Key) -> str:
         try:
@@ -74,7 +84,7 @@ class Workers:
         except ApiError as problem:
             return self._failed(key, problem)
         except Exception:
-            _LOG.exception("%s: a fault in the loop; it will be tried again", key)
+            self._supervisor.fault("worker", f"{key}, which is tried again")
             self._queue.add_rate_limited(key)
             return CRASHED
         if outcome.after is not None:

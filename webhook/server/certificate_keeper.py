@@ -22,6 +22,7 @@ from webhook.cluster.errors import ApiError
 from webhook.cluster.reflector import Reflector
 from webhook.cluster.resource import SECRETS, Resource
 from webhook.cluster.store import Store as LocalStore
+from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.trim import only
 from webhook.server.keeper_metrics import KeeperCollector, KeeperState
 from webhook.server.registration import Registered, Registration, registrations_of
@@ -31,6 +32,8 @@ from webhook.server.serving_pods import PORT, SELECTOR, ServingPods, prober
 _LOG: Final = logging.getLogger("stagegate.certificates")
 _BREATH_SECONDS: Final = 0.2
 """The least time between two looks: somebody who undoes what is written here is not answered faster than that."""
+_LONGEST_SLEEP: Final = 60.0
+"""A longer sleep is taken in parts, so that a thread that sleeps is told from one that hangs."""
 
 
 class Watch(Protocol):
@@ -67,7 +70,9 @@ class CertificateKeeper:
         servers: Callable[[], Served],
         clock: Clock,
         options: KeeperOptions,
+        supervisor: Supervisor | None = None,
     ) -> None:
+        self._supervisor = supervisor or Supervisor(clock.monotonic)
         self._store = store
         self._registration = registration
         self._servers = servers
@@ -84,8 +89,7 @@ class CertificateKeeper:
     def start(self) -> None:
         for watch in self.watches:
             watch.start()
-        self._thread = threading.Thread(target=self._run, name="certificates", daemon=True)
-        self._thread.start()
+        self._thread = self._supervisor.start("certificates", self._turn, self._stopping.wait)
 
     def stop(self) -> None:
         """End the thread, once what it is writing is written; nothing more is begun."""
@@ -133,29 +137,35 @@ class CertificateKeeper:
             _LOG.info("nothing to do before %s: %s", f"{wait.until:%FT%TZ}", wait.reason)
         self._said = wait.reason
 
-    def _failed(self, problem: Exception, *, trace: bool = False) -> float:
-        """Note the problem, tell it unless it was told last time; answers the seconds until the next look."""
+    def _failed(self, problem: Exception) -> float:
+        """Note the problem, log it unless it was the last one too; answers the seconds until the next look."""
         before = self.state or KeeperState()
-        self.state = before.failed(problem, self._clock.now())
-        if self.state.error != before.error:
-            _LOG.warning("the certificates cannot be seen to: %s", problem, exc_info=problem if trace else None)
+        self._note(problem)
+        if self.state is not None and self.state.error != before.error:
+            _LOG.warning("cannot reconcile the certificates in %s: %s", self._store.place, problem)
         return self._options.again
+
+    def _note(self, problem: Exception) -> None:
+        self.state = (self.state or KeeperState()).failed(problem, self._clock.now())
 
     def _go_on(self) -> None:
         if self._stopping.is_set():
             raise Stopped
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._awake.clear()
-            try:
-                seconds = self.step()
-            except Stopped:
-                return
-            except Exception as problem:
-                seconds = self._failed(problem, trace=True)
-            self._stopping.wait(_BREATH_SECONDS)
-            self._awake.wait(seconds)
+    def _turn(self) -> float | None:
+        self._awake.clear()
+        try:
+            seconds = self.step()
+        except Stopped:
+            return None
+        except Exception as fault:
+            self._note(fault)
+            raise
+        self._stopping.wait(_BREATH_SECONDS)
+        while seconds > 0 and not self._awake.wait(min(seconds, _LONGEST_SLEEP)):
+            self._supervisor.beat()
+            seconds -= _LONGEST_SLEEP
+        return None if self._stopping.is_set() else 0.0
 
 
 class Stopped(Exception):
@@ -192,7 +202,12 @@ class RegisteredClients:
 
 
 def make_keeper(
-    client: Client, clock: Clock, secret: str, configurations: Iterable[str], options: KeeperOptions
+    client: Client,
+    clock: Clock,
+    secret: str,
+    configurations: Iterable[str],
+    options: KeeperOptions,
+    supervisor: Supervisor | None = None,
 ) -> CertificateKeeper:
     """A keeper of a Secret in the options' namespace, woken when that, the authority's or a configuration changes.
 
@@ -205,6 +220,7 @@ def make_keeper(
         ServingPods(client, options.namespace, options.selector, prober(options.port)).shown,
         clock,
         options,
+        supervisor,
     )
 
     def watch(resource: Resource, namespace: str | None, name: str) -> Reflector:
@@ -217,6 +233,7 @@ def make_keeper(
             field_selector=f"metadata.name={name}",
             trim=only(),
             on_change=lambda change: keeper.wake(),
+            supervisor=supervisor,
         )
 
     keeper.watches = (

@@ -76,7 +76,7 @@ class KeeperCollector(Collector):
         )
         yield GaugeMetricFamily(
             "stagegate_certificates_error",
-            "1 while the certificates cannot be seen to.",
+            "1 while the certificates cannot be reconciled.",
             value=float(bool(state.error)),
         )
         errors = GaugeMetricFamily(

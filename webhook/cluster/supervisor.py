@@ -1,0 +1,155 @@
+"""The supervisor: keeps the loops of a process going, counts what they raise, and knows which is dead or hangs."""
+
+import asyncio
+import logging
+import random
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from webhook.cluster.backoff import Backoff
+
+_LOG: Final = logging.getLogger(__name__)
+
+LOOPS: Final = (
+    "reflector",
+    "worker",
+    "resync",
+    "events",
+    "lease",
+    "pages",
+    "certificates",
+    "certificate",
+    "connections",
+    "ready",
+)
+"""What a loop can be, by the job it does: the label under which its faults are counted."""
+
+_LONGEST_WAIT: Final = 60.0
+"""A longer wait is taken in parts, each of which counts as a turn."""
+
+Turn = Callable[[], float | None]
+"""One turn of a loop: the seconds until the next one, None when the loop is over."""
+
+
+@dataclass(slots=True)
+class _Loop:
+    name: str
+    turned_at: float
+    state: Literal["runs", "over", "dead"] = "runs"
+
+
+class Supervisor:
+    """Runs loops that must not end by themselves, in threads or as tasks.
+
+    A turn that raises is logged whole, counted, and followed by the next one after a backoff. ``limit`` is in seconds:
+    a loop that takes no turn for longer hangs. ``count`` gets one of LOOPS for each fault.
+    """
+
+    def __init__(
+        self,
+        monotonic: Callable[[], float] = time.monotonic,
+        count: Callable[[str], None] = lambda loop: None,
+        *,
+        limit: float = 300.0,
+        random_number: Callable[[], float] = random.random,
+    ) -> None:
+        self._monotonic = monotonic
+        self._count = count
+        self._limit = limit
+        self._random = random_number
+        self._loops: list[_Loop] = []
+        self._of_thread = threading.local()
+
+    def start(
+        self, loop: str, turn: Turn, wait: Callable[[float], bool], *, name: str = "", after: float = 0.0
+    ) -> threading.Thread:
+        """Take turns in a daemon thread, the first after so many seconds.
+
+        ``wait`` sleeps that many seconds and answers True when the loop is to end.
+        """
+        kept = self._enter(name or loop)
+        thread = threading.Thread(
+            target=self._take_turns, args=(kept, loop, turn, wait, after), name=kept.name, daemon=True
+        )
+        thread.start()
+        return thread
+
+    async def keep(self, loop: str, turn: Callable[[], Awaitable[float | None]]) -> None:
+        """Take turns in the task that awaits this, until one says that it is over or the task is cancelled."""
+        kept = self._enter(loop)
+        backoff = Backoff(self._random)
+        delay: float | None = 0.0
+        try:
+            while delay is not None:
+                await asyncio.sleep(delay)
+                try:
+                    delay = await turn()
+                    backoff.reset()
+                except Exception:
+                    self.fault(loop, kept.name)
+                    delay = backoff.next()
+                kept.turned_at = self._monotonic()
+        except asyncio.CancelledError:
+            kept.state = "over"
+            raise
+        except BaseException:
+            kept.state = "dead"
+            raise
+        kept.state = "over"
+
+    def beat(self) -> None:
+        """Count as a turn what the calling thread has just done, within a turn that takes long."""
+        loop: _Loop | None = getattr(self._of_thread, "loop", None)
+        if loop is not None:
+            loop.turned_at = self._monotonic()
+
+    def fault(self, loop: str, what: str = "") -> None:
+        """Log the exception that is being handled with its traceback, and count it."""
+        _LOG.exception("a fault in the program: %s; it goes on", what or loop)
+        self._count(loop)
+
+    def problems(self) -> list[str]:
+        """One line for each loop that is dead or hangs; empty when all is well."""
+        now = self._monotonic()
+        found = [f"{loop.name}: dead" for loop in self._loops if loop.state == "dead"]
+        return found + [
+            f"{loop.name}: no turn for {now - loop.turned_at:.0f} s"
+            for loop in self._loops
+            if loop.state == "runs" and now - loop.turned_at > self._limit
+        ]
+
+    def _enter(self, name: str) -> _Loop:
+        loop = _Loop(name, self._monotonic())
+        self._loops.append(loop)
+        return loop
+
+    def _take_turns(
+        self, kept: _Loop, loop: str, turn: Turn, wait: Callable[[float], bool], delay: float | None
+    ) -> None:
+        self._of_thread.loop = kept
+        backoff = Backoff(self._random)
+        try:
+            while delay is not None and not self._paused(delay, wait):
+                try:
+                    delay = turn()
+                    backoff.reset()
+                except Exception:
+                    self.fault(loop, kept.name)
+                    delay = backoff.next()
+                self.beat()
+        except BaseException:
+            kept.state = "dead"
+            raise
+        kept.state = "over"
+
+    def _paused(self, seconds: float, wait: Callable[[float], bool]) -> bool:
+        """Wait before the next turn; True when the loop is to end."""
+        while seconds > 0:
+            if wait(min(seconds, _LONGEST_WAIT)):
+                return True
+            self.beat()
+            seconds -= _LONGEST_WAIT
+        return False
