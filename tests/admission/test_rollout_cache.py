@@ -69,6 +69,14 @@ def test_an_rollout_is_found_by_name_and_by_what_it_lists(cache: RolloutCache) -
     assert cache.rollouts_listing("other", "hello-00001") == ()
 
 
+def test_the_entries_of_one_revision_are_one_and_come_from_the_first_list_that_names_it(cache: RolloutCache) -> None:
+    tagged = [*B, entry("hello-00002", 0, tag="next", minScale=2), entry("hello-00002", 0, maxScale=7)]
+    cache.put(stored_ro(initialRevisions=[*A, entry("hello-00002", 0, minScale=9)], targetRevisions=tagged))
+    found = cache.rollout("default", "hello")
+    assert found is not None
+    assert found.entries == {"hello-00001": Entry(1, None), "hello-00002": Entry(2, 7)}
+
+
 def test_several_that_list_a_revision_are_sorted(cache: RolloutCache) -> None:
     for name in ("b", "c", "a"):
         cache.put(stored_ro(name, targetRevisions=A))

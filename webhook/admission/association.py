@@ -6,7 +6,7 @@ from webhook.admission.lookup import Entry, Lookup, Rollout
 from webhook.admission.metadata import Metadata
 from webhook.admission.rules.field_error import echo
 from webhook.api.kinds import SERVICE_LABEL
-from webhook.api.owner_reference import controller_of, is_rollout
+from webhook.api.owner_reference import named_rollout, owning_rollout
 
 _LATER: Final = "the loop completes this object later"
 
@@ -20,33 +20,23 @@ class Association(NamedTuple):
 
 
 def associate(metadata: Metadata, namespace: str, lookup: Lookup, max_age: float) -> Association:
-    """Find the RO of an SPA by its service label, else its controller owner reference, else its revision name.
-
-    The first of these that names an RO decides, also when that RO is not there yet: otherwise the answer would depend
-    on the order in which a rollout and its SPAs are applied. The revision name decides if exactly one RO lists it.
-    """
+    """Find the RO of an SPA by the rule of ``owning_rollout``; none in a view older than ``max_age`` seconds."""
     age = lookup.age()
     if age is None or age > max_age:
         return Association(None, None, f"the view of the rollouts is not current; {_LATER}")
-    service = metadata.label(SERVICE_LABEL) or controlling_rollout(metadata)
-    if service:
-        rollout = lookup.rollout(namespace, service)
-        if rollout is None:
-            return Association(None, None, f"RolloutOrchestrator {echo(service)} is not there yet; {_LATER}")
-        return Association(rollout, rollout.entries.get(metadata.name))
-    if not metadata.name:
+    name, labels, references = metadata.name, metadata.labels, metadata.owner_references
+    rollout = owning_rollout(
+        labels,
+        references,
+        lambda service: lookup.rollout(namespace, service),
+        lambda: lookup.rollouts_listing(namespace, name) if name else (),
+    )
+    if rollout is not None:
+        return Association(rollout, rollout.entries.get(name))
+    if service := named_rollout(labels, references):
+        return Association(None, None, f"RolloutOrchestrator {echo(service)} is not there yet; {_LATER}")
+    if not name:
         return Association(None, None, f"there is neither a name nor a service label yet; {_LATER}")
-    listing = lookup.rollouts_listing(namespace, metadata.name)
-    if len(listing) == 1:
-        return Association(listing[0], listing[0].entries.get(metadata.name))
-    some = "more than one RolloutOrchestrator lists" if listing else "no RolloutOrchestrator lists"
-    return Association(None, None, f"{some} revision {echo(metadata.name)}; state the label {SERVICE_LABEL}")
-
-
-def controlling_rollout(metadata: Metadata) -> str:
-    """The name of the RO that is an SPA's controller; empty if none is."""
-    if not metadata.owner_references:
-        return ""
-    controller = controller_of(metadata.owner_references)
-    name = controller.get("name") if controller is not None and is_rollout(controller) else ""
-    return name if isinstance(name, str) else ""
+    is_listed = bool(lookup.rollouts_listing(namespace, name))
+    some = "more than one RolloutOrchestrator lists" if is_listed else "no RolloutOrchestrator lists"
+    return Association(None, None, f"{some} revision {echo(name)}; state the label {SERVICE_LABEL}")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from webhook.admission.association import associate, controlling_rollout
+from webhook.admission.association import associate
 from webhook.admission.defaults import Filling, fill_rollout, fill_spa
 from webhook.admission.lookup import Lookup
 from webhook.admission.metadata import Metadata, read_metadata
@@ -23,6 +23,7 @@ from webhook.admission.verdict import Finding, Judged, Verdict, Writer
 from webhook.admission.weighing import read_override, vain_overrides, weigh
 from webhook.api.errors import MalformedObject
 from webhook.api.kinds import REVISION_LABEL, SPA_KIND
+from webhook.api.owner_reference import controlling_rollout
 
 
 def judge(review: Mapping[str, Any], path: str, lookup: Lookup, settings: Settings) -> Verdict:
@@ -140,7 +141,7 @@ def _judge_spa(
     minimum, maximum = stated = bounds_of(spec)
     association = associate(metadata, namespace, lookup, settings.max_cache_age)
     filling = Filling((), (), minimum, maximum)
-    controller = controlling_rollout(metadata)
+    controller = controlling_rollout(metadata.owner_references)
     if request.path == MUTATE:
         filling = fill_spa(metadata, spec, minimum, maximum, association)
         minimum, maximum, controller = filling.minimum, filling.maximum, controller or filling.controller

@@ -1,11 +1,12 @@
 """The ROs of a cluster in memory, as admission looks them up."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
 from webhook.admission.lookup import Entry, Rollout
 from webhook.admission.settings import Enforcement
 from webhook.api.kinds import ENFORCE_LABEL, MAX_INT32, MAX_REVISIONS
+from webhook.api.target_revision import TargetRevision, entries_by_revision
 from webhook.api.word import word_of
 from webhook.planning.strategy import STRATEGY_ANNOTATION, normalised_strategy
 
@@ -113,14 +114,21 @@ def rollout_from(ro: Mapping[str, Any]) -> Rollout | None:
         return None
     words = (_mapping(metadata.get("annotations")).get(STRATEGY_ANNOTATION), spec.get("rolloutStrategy"))
     strategy = next((word for word in words if isinstance(word, str) and word_of(word)), "")
-    entries: dict[str, Entry] = {}
-    for key in reversed(_LISTS_BY_PRECEDENCE):
-        revisions = spec.get(key)
-        for revision in revisions if isinstance(revisions, list) and len(revisions) <= MAX_REVISIONS else ():
-            listed = _mapping(revision).get("revisionName")
-            if isinstance(listed, str) and listed:
-                entries[listed] = Entry(_bound(revision.get("minScale")), _bound(revision.get("maxScale")))
+    lists = (_revisions_in(spec.get(key)) for key in _LISTS_BY_PRECEDENCE)
+    entries = {
+        listed: Entry(revision.min_scale, revision.max_scale)
+        for listed, revision in entries_by_revision(*lists).items()
+    }
     return Rollout(namespace, name, uid, normalised_strategy(strategy), entries)
+
+
+def _revisions_in(revisions: Any) -> Iterator[TargetRevision]:
+    """The entries that have a name, with their bounds."""
+    for revision in revisions if isinstance(revisions, list) and len(revisions) <= MAX_REVISIONS else ():
+        listed = _mapping(revision).get("revisionName")
+        if isinstance(listed, str) and listed:
+            low, high = _bound(revision.get("minScale")), _bound(revision.get("maxScale"))
+            yield TargetRevision(revision_name=listed, min_scale=low, max_scale=high)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -24,3 +24,11 @@ MAX_REVISIONS: Final = 200
 
 MAX_INT32: Final = 2**31 - 1
 """The largest replica count; upstream's stand-in for a maximum that is absent."""
+
+MAX_LABEL_VALUE: Final = 63
+"""The longest value of a label. Names may be longer; a label of one would have the whole write refused."""
+
+
+def is_label_value(name: str) -> bool:
+    """True if the name of an object can be the value of a label."""
+    return len(name) <= MAX_LABEL_VALUE

@@ -1,10 +1,12 @@
 """Owner references: who an object belongs to, and who controls it."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
-from webhook.api.kinds import API_VERSION, RO_KIND
+from webhook.api.kinds import API_VERSION, RO_KIND, SERVICE_LABEL
 from webhook.api.wire import Wire
+
+Rollout = TypeVar("Rollout")
 
 
 def rollout_owner_reference(name: str, uid: str) -> Wire:
@@ -28,3 +30,33 @@ def is_rollout(reference: Mapping[str, Any]) -> bool:
     """Whether a reference points at an RO, of any version of its group."""
     group = str(reference.get("apiVersion", "")).partition("/")[0]
     return reference.get("kind") == RO_KIND and group == API_VERSION.partition("/")[0]
+
+
+def controlling_rollout(references: Sequence[Mapping[str, Any]] | None) -> str:
+    """The name of the RO that is the controller; empty if none is."""
+    controller = controller_of(references) if references else None
+    name = controller.get("name") if controller is not None and is_rollout(controller) else ""
+    return name if isinstance(name, str) else ""
+
+
+def named_rollout(labels: Mapping[str, Any] | None, references: Sequence[Mapping[str, Any]] | None) -> str:
+    """The name of the RO that an SPA names: by its service label, else by its controller; empty if by neither."""
+    return (labels or {}).get(SERVICE_LABEL) or controlling_rollout(references)
+
+
+def owning_rollout(
+    labels: Mapping[str, Any] | None,
+    references: Sequence[Mapping[str, Any]] | None,
+    find: Callable[[str], Rollout | None],
+    listing: Callable[[], Sequence[Rollout]],
+) -> Rollout | None:
+    """The RO that an SPA belongs to: the one it names, else the only one that lists its revision.
+
+    One that it names decides also when that RO does not exist yet: otherwise the answer would depend on the order in
+    which a rollout and its SPAs are applied. ``find`` takes a name, ``listing`` gives the ROs that list the revision;
+    to both an RO that is being deleted is none.
+    """
+    if named := named_rollout(labels, references):
+        return find(named)
+    candidates = listing()
+    return candidates[0] if len(candidates) == 1 else None

@@ -110,6 +110,14 @@ def one_per_revision(revisions: Iterable[TargetRevision]) -> list[TargetRevision
     return [entries[0] if len(entries) == 1 else _merged(entries) for entries in by_name.values()]
 
 
+def entries_by_revision(*lists: Iterable[TargetRevision]) -> dict[str, TargetRevision]:
+    """The entry of each revision by name, from the first of the lists that names it."""
+    entries: dict[str, TargetRevision] = {}
+    for revisions in lists:
+        entries = {revision.revision_name: revision for revision in one_per_revision(revisions)} | entries
+    return entries
+
+
 def index_of(revision_name: str, revisions: Sequence[TargetRevision]) -> int:
     """Where the first entry of a revision stands. Raises ValueError where there is none."""
     return [revision.revision_name for revision in revisions].index(revision_name)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from webhook.api.errors import MalformedObject
+from webhook.api.kinds import MAX_INT32
 
 Wire = dict[str, Any]
 
@@ -68,6 +69,13 @@ def integer(data: Mapping[str, Any], key: str, path: str, bits: int) -> int | No
     if not -(1 << (bits - 1)) <= value < 1 << (bits - 1):
         raise MalformedObject(join(path, key), f"must fit into {bits} bits")
     return value
+
+
+def is_count(value: Any) -> bool:
+    """Whether a JSON value is a whole number of replicas that fits; 3.0 is one, as for an API server's schema."""
+    if type(value) is int:
+        return 0 <= value <= MAX_INT32
+    return type(value) is float and value.is_integer() and 0 <= value <= MAX_INT32
 
 
 def join(path: str, key: str) -> str:

@@ -1,79 +1,59 @@
-"""Completion: what an SPA lacks because its RO was not known when it was written."""
+"""Defaulting of SPAs by the loop: what the webhook could not fill in because the RO was not known to it."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from webhook.api import RolloutOrchestrator, StagePodAutoscaler, TargetRevision
-from webhook.api.kinds import REVISION_LABEL, SERVICE_LABEL
-from webhook.api.owner_reference import controller_of, is_rollout, rollout_owner_reference
+from webhook.api.owner_reference import owning_rollout
+from webhook.api.target_revision import entries_by_revision
 from webhook.api.wire import Wire
+from webhook.strategies.defaulting import spa_defaults
 
 FindRollout = Callable[[str], Mapping[str, Any] | None]
 """An RO of the SPA's namespace by name, on the wire."""
 
 
 def rollout_name_of(spa: Mapping[str, Any], find: FindRollout, listing: Sequence[Mapping[str, Any]]) -> str | None:
-    """The RO an SPA belongs to: by its label, else its controller, else the only one that lists its revision.
+    """The name of the RO that an SPA on the wire belongs to, by the rule of ``owning_rollout``.
 
-    ``listing`` holds the ROs of the namespace that list a revision of the SPA's name. One that is being deleted, or
-    does not exist, is none.
+    ``listing`` holds the ROs of the namespace that list a revision of the SPA's name.
     """
     metadata = spa.get("metadata") or {}
-    label = (metadata.get("labels") or {}).get(SERVICE_LABEL)
-    if label:
-        return str(label) if _is_alive(find(str(label))) else None
-    controller = controller_of(metadata.get("ownerReferences") or [])
-    if controller is not None and is_rollout(controller):
-        name = str(controller.get("name") or "")
-        return name if _is_alive(find(name)) else None
-    alive = [one for one in listing if _is_alive(one)]
-    return str(alive[0]["metadata"]["name"]) if len(alive) == 1 else None
+    owner = owning_rollout(
+        metadata.get("labels"),
+        metadata.get("ownerReferences"),
+        lambda name: _alive(find(name)),
+        lambda: [one for one in listing if _alive(one)],
+    )
+    return str(owner["metadata"]["name"]) if owner is not None else None
 
 
 def completion_patch(spa: StagePodAutoscaler, ro: RolloutOrchestrator) -> Wire:
-    """The merge patch that fills in what is absent; empty when nothing is. What is stated is never changed.
-
-    Both labels, the controller reference unless another controller owns the SPA, and the bounds that the RO's entry
-    states; a pair of bounds that would contradict each other is left as it was.
-    """
-    patch: Wire = {}
-    metadata: Wire = {}
-    labels = {REVISION_LABEL: spa.name, SERVICE_LABEL: ro.name}
-    if missing := {key: value for key, value in labels.items() if key not in spa.metadata.labels}:
-        metadata["labels"] = missing
+    """The merge patch for what ``spa_defaults`` gives an SPA of this RO; empty when that is nothing."""
     owners = spa.metadata.owner_references
-    if controller_of(owners) is None and ro.metadata.uid:
-        others = [owner for owner in owners if owner.get("uid") != ro.metadata.uid]
-        metadata["ownerReferences"] = [*others, rollout_owner_reference(ro.name, ro.metadata.uid)]
-    if metadata:
-        patch["metadata"] = metadata
-    if bounds := _missing_bounds(spa, entry_of(ro, spa.name)):
-        patch["spec"] = bounds
-    return patch
+    labels, reference, low, high = spa_defaults(
+        name=spa.name,
+        labels=spa.metadata.labels,
+        owner_references=owners,
+        bounds=(spa.stage_min_scale, spa.stage_max_scale),
+        service=ro.name,
+        uid=ro.metadata.uid,
+        entry=entry_of(ro, spa.name),
+    )
+    metadata: Wire = {"labels": labels} if labels else {}
+    if reference is not None:
+        metadata["ownerReferences"] = [*owners, reference]
+    bounds = {"stageMinScale": low, "stageMaxScale": high}
+    spec = {key: bound for key, bound in bounds.items() if bound is not None}
+    return {key: members for key, members in (("metadata", metadata), ("spec", spec)) if members}
 
 
 def entry_of(ro: RolloutOrchestrator, revision: str) -> TargetRevision | None:
     """The entry of a revision: from the stage, else the targets, else the start."""
-    lists: Iterable[Sequence[TargetRevision]] = (
-        ro.spec.stage_target_revisions,
-        ro.spec.target_revisions,
-        ro.spec.initial_revisions,
-    )
-    return next((entry for entries in lists for entry in entries if entry.revision_name == revision), None)
+    spec = ro.spec
+    lists = spec.stage_target_revisions, spec.target_revisions, spec.initial_revisions
+    return entries_by_revision(*lists).get(revision)
 
 
-def _missing_bounds(spa: StagePodAutoscaler, entry: TargetRevision | None) -> Wire:
-    if entry is None:
-        return {}
-    minimum, maximum = spa.stage_min_scale, spa.stage_max_scale
-    fill: Wire = {}
-    if minimum is None and entry.min_scale is not None:
-        minimum = fill["stageMinScale"] = entry.min_scale
-    if maximum is None and entry.max_scale is not None:
-        maximum = fill["stageMaxScale"] = entry.max_scale
-    contradictory = minimum is not None and maximum is not None and 0 < maximum < minimum
-    return {} if contradictory else fill
-
-
-def _is_alive(ro: Mapping[str, Any] | None) -> bool:
-    return ro is not None and not (ro.get("metadata") or {}).get("deletionTimestamp")
+def _alive(ro: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    return None if ro is None or (ro.get("metadata") or {}).get("deletionTimestamp") else ro

@@ -3,7 +3,7 @@
 from typing import Final
 
 from webhook.api import InvalidRollout, ObjectMeta, RolloutOrchestrator, StagePodAutoscaler, TargetRevision
-from webhook.api.kinds import MAX_INT32, REVISION_LABEL, SERVICE_LABEL
+from webhook.api.kinds import MAX_INT32, REVISION_LABEL, SERVICE_LABEL, is_label_value
 from webhook.api.owner_reference import rollout_owner_reference
 
 _WHOLE: Final = 100
@@ -15,15 +15,16 @@ def create_base_stage_pod_autoscaler(ro: RolloutOrchestrator, revision: TargetRe
     """The SPA a revision starts with: labels, owner reference and the bounds of the entry, absent ones absent.
 
     Mirrors CreateBaseStagePodAutoscaler. Labels of the RO are not inherited; an empty revision name
-    leaves the name out.
+    leaves the name out. A name that is too long for a label is left out of the labels.
     """
     name = {"name": revision.revision_name} if revision.revision_name else {}
+    labels = {REVISION_LABEL: revision.revision_name, SERVICE_LABEL: ro.name}
     return StagePodAutoscaler(
         metadata=ObjectMeta(
             {
                 **name,
                 "namespace": ro.namespace,
-                "labels": {REVISION_LABEL: revision.revision_name, SERVICE_LABEL: ro.name},
+                "labels": {key: value for key, value in labels.items() if is_label_value(value)},
                 "ownerReferences": [rollout_owner_reference(ro.name, ro.metadata.uid)],
             }
         ),

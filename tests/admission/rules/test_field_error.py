@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.admission.rules.field_error import MAX_ECHO, echo, is_count
+from webhook.admission.rules.field_error import MAX_ECHO, echo
 
 
 @pytest.mark.parametrize(
@@ -42,13 +42,3 @@ def test_no_text_breaks_a_message(text: str) -> None:
     assert len(shown) <= MAX_ECHO
     assert shown.isascii()
     assert shown.isprintable()
-
-
-@pytest.mark.parametrize("value", [0, 1, 2147483647, 3.0, 0.0])
-def test_whole_numbers_of_32_bits_count(value: Any) -> None:
-    assert is_count(value)
-
-
-@pytest.mark.parametrize("value", [None, -1, 2147483648, 10**400, 1.5, float("inf"), True, False, "1", [], {}])
-def test_nothing_else_counts(value: Any) -> None:
-    assert not is_count(value)

@@ -17,8 +17,6 @@ from tests.admission.reviews import (
     stored_ro,
     verdict_on,
 )
-from webhook.admission.lookup import Entry
-from webhook.admission.rules.stage_pod_autoscaler import fitting_bounds
 
 MUST_COUNT = "must be a whole number from 0 to 2147483647 [SPA001]; leave it out to inherit the revision's own bound"
 
@@ -294,27 +292,3 @@ def test_it_is_the_rollout_filled_in_as_owner_too_that_controls() -> None:
 def test_nobody_else_s_object_is_the_loop_s(owner: dict[str, Any], path: str) -> None:
     obj = complete_spa(1, 8, ownerReferences=[owner])
     assert lines(verdict_on(obj, path=path, lookup=cache(stored_ro()))) == []
-
-
-@pytest.mark.parametrize(
-    ("stated", "own", "fitting"),
-    [
-        ((None, None), Entry(2, 10), (2, 10)),
-        ((1, None), Entry(2, 10), (None, 10)),
-        ((None, 5), Entry(2, 10), (2, None)),
-        ((1, 5), Entry(2, 10), (None, None)),
-        ((None, None), Entry(None, None), (None, None)),
-        ((None, None), Entry(0, 0), (0, 0)),
-        ((None, None), Entry(5, 0), (5, 0)),
-        ((None, 0), Entry(5, 3), (5, None)),
-        ((None, 3), Entry(5, 10), (None, None)),
-        ((7, None), Entry(5, 6), (None, None)),
-        ((None, None), Entry(5, 3), (None, None)),
-        ((None, None), Entry(-1, 3), (None, 3)),
-        ((None, "3"), Entry(2, 10), (2, None)),
-    ],
-)
-def test_only_bounds_that_fit_stand_in_for_absent_ones(
-    stated: tuple[Any, Any], own: Entry, fitting: tuple[int | None, int | None]
-) -> None:
-    assert fitting_bounds(*stated, own) == fitting

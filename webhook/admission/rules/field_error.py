@@ -6,7 +6,6 @@ from json.encoder import encode_basestring_ascii
 from typing import Any, Final
 
 from webhook.admission.verdict import DUPLICATE, INVALID, NOT_SUPPORTED, REQUIRED, TOO_MANY, Finding, Severity
-from webhook.api.kinds import MAX_INT32
 from webhook.api.wire import kind_of
 
 MAX_ECHO: Final = 64
@@ -66,13 +65,6 @@ def too_many(id_: str, field: str, count: int, most: int) -> Finding:
 def in_schema(finding: Finding, path: str = "") -> Finding:
     """The finding as one that the CRD's schema refuses too, at ``path``; else at its field, or the list around that."""
     return finding._replace(schema_path=path or finding.field.partition("[")[0])
-
-
-def is_count(value: Any) -> bool:
-    """Whether a JSON value is a whole number of replicas that fits; 3.0 is one, as for an API server's schema."""
-    if type(value) is int:
-        return 0 <= value <= MAX_INT32
-    return type(value) is float and value.is_integer() and 0 <= value <= MAX_INT32
 
 
 def is_date_time(value: Any) -> bool:

@@ -11,7 +11,6 @@ from webhook.admission.rules.field_error import (
     echo,
     in_schema,
     invalid,
-    is_count,
     is_date_time,
     required,
     too_many,
@@ -20,6 +19,7 @@ from webhook.admission.rules.field_error import (
 from webhook.admission.verdict import Finding, Severity
 from webhook.api.kinds import MAX_INT32, MAX_REVISIONS
 from webhook.api.target_revision import DIRECTION_DOWN, DIRECTION_STAY, DIRECTION_UP
+from webhook.api.wire import is_count
 from webhook.api.word import word_of
 from webhook.planning.strategy import AVAILABILITY, RESOURCE_UTIL
 

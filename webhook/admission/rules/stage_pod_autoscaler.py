@@ -3,11 +3,13 @@
 from typing import Any, Final, NamedTuple
 
 from webhook.admission.lookup import Entry, Rollout
-from webhook.admission.rules.field_error import echo, in_schema, invalid, is_count, required
+from webhook.admission.rules.field_error import echo, in_schema, invalid, required
 from webhook.admission.verdict import Finding
 from webhook.api.kinds import MAX_INT32, REVISION_LABEL
+from webhook.api.wire import is_count
 from webhook.planning import scale_bounds
 from webhook.planning.strategy import RESOURCE_UTIL
+from webhook.strategies.defaulting import exceeds
 
 MIN_FIELD: Final = "spec.stageMinScale"
 MAX_FIELD: Final = "spec.stageMaxScale"
@@ -101,29 +103,16 @@ def stating_findings(stated: Stated) -> list[Finding]:
     ]
 
 
-def fitting_bounds(minimum: Any, maximum: Any, entry: Entry) -> tuple[int | None, int | None]:
-    """The bounds of the entry that can stand in for absent ones without causing a finding; None for all others."""
-    low = entry.min_scale if minimum is None and is_count(entry.min_scale) else None
-    high = entry.max_scale if maximum is None and is_count(entry.max_scale) else None
-    if _exceeds(minimum if low is None else low, maximum if high is None else high):
-        return None, None
-    return low, high
-
-
-def _exceeds(minimum: Any, maximum: Any) -> bool:
-    return is_count(minimum) and is_count(maximum) and minimum > maximum > 0
-
-
 def _misfit(field: str, spa: SPAFacts, entry: Entry) -> str:
     """Why an absent bound was not filled in from the entry; empty if it could be."""
     minimum, maximum = spa.minimum, spa.maximum
     if not is_count(entry.min_scale if field == MIN_FIELD else entry.max_scale):
         return ", which is not valid"
-    if minimum is None and maximum is None and _exceeds(*entry):
+    if minimum is None and maximum is None and exceeds(*entry):
         return f", but a minimum of {entry.min_scale} with a maximum of {entry.max_scale}"
-    if field == MIN_FIELD and _exceeds(entry.min_scale, maximum):
+    if field == MIN_FIELD and exceeds(entry.min_scale, maximum):
         return f", which does not fit {MAX_FIELD} ({echo(maximum)})"
-    if field == MAX_FIELD and _exceeds(minimum, entry.max_scale):
+    if field == MAX_FIELD and exceeds(minimum, entry.max_scale):
         return f", which does not fit {MIN_FIELD} ({echo(minimum)})"
     return ""
 
