@@ -662,6 +662,64 @@ def test_a_write_that_is_refused_is_told_on_the_rollout() -> None:
     assert world.told() == ["Warning WriteRefused: patch rolloutorchestrators default/hello: denied by a policy"]
 
 
+@pytest.mark.parametrize("steps", [True, False])
+@pytest.mark.parametrize(("code", "reason"), [(422, "Invalid"), (403, "Forbidden"), (400, "BadRequest")])
+def test_a_refused_write_to_an_spa_that_lacks_something_is_told_on_the_rollout(
+    steps: bool, code: int, reason: str
+) -> None:
+    world = two_revisions(World(steps=steps))
+    world.api.put(STAGE_POD_AUTOSCALERS, {"metadata": {"name": "hello-00001", "namespace": "default"}})
+    world.api.fail = lambda request: (
+        status_error(request, code, reason, "denied by a policy")
+        if (request.method, request.call.resource) == ("PATCH", "stagepodautoscalers")
+        else None
+    )
+    world.settle()
+    refused = "patch stagepodautoscalers default/hello-00001: denied by a policy"
+    assert f"Warning WriteRefused: {refused}" in world.told()
+
+
+def test_a_refused_write_of_an_spa_status_is_told_on_the_rollout() -> None:
+    world = two_revisions(World())
+    world.api.fail = lambda request: (
+        status_error(request, 403, "Forbidden", "the account may not")
+        if request.call.resource == "stagepodautoscalers/status"
+        else None
+    )
+    world.settle()
+    refused = "patch stagepodautoscalers/status default/hello-00001: the account may not"
+    assert f"Warning WriteRefused: {refused}" in world.told()
+
+
+@pytest.mark.parametrize(
+    ("rollout", "revision", "labels"),
+    [
+        ("hello", "r" * 64, {SERVICE_LABEL: "hello"}),
+        ("h" * 64, "hello-00002", {REVISION_LABEL: "hello-00002"}),
+        ("h" * 64, "r" * 64, {}),
+    ],
+)
+def test_names_too_long_for_a_label_are_carried_out_without_it(
+    rollout: str, revision: str, labels: dict[str, str]
+) -> None:
+    """Without Knative, whose own names are never that long."""
+    world = World(absent=KNATIVE)
+    ready = [{"type": "PodAutoscalerStageReady", "status": "True"}]
+    world.api.put(
+        ROLLOUT_ORCHESTRATORS,
+        {"metadata": {"name": rollout}, "spec": {"targetRevisions": [entry(revision, 100, 1, 3)]}},
+    )
+    world.settle()
+    assert world.spa(revision)["metadata"].get("labels", {}) == labels
+    assert world.bounds(revision) == (1, 3)
+    world.forget().loop.look_at_everything()
+    assert world.settle().written() == []
+    status = {"desiredScale": 1, "actualScale": 1, "conditions": ready}
+    world.api.put(STAGE_POD_AUTOSCALERS, {**world.spa(revision), "status": status})
+    world.settle()
+    assert world.condition("LastStageReady", rollout)[0] == "True"
+
+
 # Settings
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,15 @@ class ApiError(Exception):
         self.status = status
         self.reason = reason
         self.retry_after = retry_after
+
+    @property
+    def is_refusal(self) -> bool:
+        """True if the server, or an admission webhook, understood the request and will not do it as it is.
+
+        Another try is refused too, until somebody changes the object, a permission or a policy.
+        """
+        is_no = 400 <= self.status < 500 and self.status != _REQUEST_TIMEOUT and not isinstance(self, _PASSING)
+        return is_no or isinstance(self, Forbidden | Invalid)
 
 
 class NotFound(ApiError):
@@ -80,6 +89,10 @@ class Unreachable(ApiError):
 class OutcomeUnknown(ApiError):
     """The request was sent and no answer came back: a write may or may not be stored."""
 
+
+_REQUEST_TIMEOUT: Final = 408
+_PASSING: Final = (NotFound, Conflict, Gone, Unauthorized, TooManyRequests)
+"""Answers of the 4xx range that another try, another version or new credentials may turn into a yes."""
 
 _BY_STATUS: dict[int, type[ApiError]] = {
     401: Unauthorized,

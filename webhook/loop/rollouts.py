@@ -12,7 +12,7 @@ from webhook.api.rollout_orchestrator import RolloutStatus
 from webhook.api.target_revision import one_per_revision
 from webhook.api.wire import Wire
 from webhook.cluster.clock import Clock
-from webhook.cluster.errors import ApiError, Forbidden, Invalid
+from webhook.cluster.errors import ApiError
 from webhook.cluster.merge_patch import merge_patch
 from webhook.loop.caches import BY_OWNER, BY_REVISION, BY_SERVICE, Caches
 from webhook.loop.completion import completion_patch, rollout_name_of
@@ -90,21 +90,20 @@ class RolloutController:
             return Outcome()
         ro = RolloutOrchestrator.from_dict(seen)
         outcome = Outcome(error=self._see_to_spas(ro))
-        if self.steps.carry:
-            try:
-                if not self._stands_still(seen, ro):
-                    self._carry(seen, ro, outcome)
-            except (Forbidden, Invalid) as refusal:
-                self.events.emit(ro, "Warning", WRITE_REFUSED, str(refusal))
-                raise
-            except (ApiError, MalformedObject):
-                raise
-            except Exception as fault:
-                # Its own words mean nothing to people, and the worker logs it whole.
-                self.events.emit(ro, "Warning", FAULT, f"{type(fault).__name__} in the loop: its log has the traceback")
-                raise
-        else:
-            self._leave_status(seen, ro)
+        try:
+            if not self.steps.carry:
+                self._leave_status(seen, ro)
+            elif not self._stands_still(seen, ro):
+                self._carry(seen, ro, outcome)
+        except ApiError as problem:
+            self._say_refusal(ro, problem)
+            raise
+        except MalformedObject:
+            raise
+        except Exception as fault:
+            # Its own words mean nothing to people, and the worker logs it whole.
+            self.events.emit(ro, "Warning", FAULT, f"{type(fault).__name__} in the loop: its log has the traceback")
+            raise
         return outcome
 
     def reconcile_spa(self, namespace: str, name: str) -> Outcome:
@@ -132,6 +131,7 @@ class RolloutController:
                 if self.steps.carry:
                     self._feed(completed)
             except (ApiError, MalformedObject) as error:
+                self._say_refusal(ro, error)
                 problem = problem or error
         return problem
 
@@ -222,8 +222,7 @@ class RolloutController:
             outcome.error = outcome.error or decision.error
         elif result.retry:
             outcome.error = outcome.error or result.unfinished
-        if isinstance(result.unfinished, Forbidden | Invalid):
-            self.events.emit(ro, "Warning", WRITE_REFUSED, str(result.unfinished))
+        self._say_refusal(ro, result.unfinished)
 
     def _store_status(self, seen: Wire, ro: RolloutOrchestrator, was: RolloutStatus) -> bool:
         """Write the status where it says something else than before; conditions that do not keep their times."""
@@ -293,6 +292,10 @@ class RolloutController:
             self.events.emit(ro, "Warning", note.reason, note.message)
         if decision.error is not None and not isinstance(decision.error, InvalidRollout):
             self.events.emit(ro, "Warning", "NotPlanned", f"the next stage is not planned: {decision.error}")
+
+    def _say_refusal(self, ro: RolloutOrchestrator, problem: Exception | None) -> None:
+        if isinstance(problem, ApiError) and problem.is_refusal:
+            self.events.emit(ro, "Warning", WRITE_REFUSED, str(problem))
 
     def _absences(self, ro: RolloutOrchestrator) -> list[str]:
         """Why revisions that an unfinished stage moves surely do not exist, one text for each."""

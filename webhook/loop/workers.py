@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from webhook.api import MalformedObject
-from webhook.cluster.errors import ApiError, Conflict, Forbidden, Invalid, NotFound
+from webhook.cluster.errors import ApiError, Conflict, NotFound
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.work_queue import WorkQueue
 from webhook.loop.rollouts import Outcome
@@ -108,4 +108,4 @@ class Workers:
 def _result_of(problem: Exception) -> str:
     if isinstance(problem, Conflict | NotFound):
         return CONFLICT
-    return REFUSED if isinstance(problem, Forbidden | Invalid) else RETRY
+    return REFUSED if isinstance(problem, ApiError) and problem.is_refusal else RETRY
