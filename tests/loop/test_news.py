@@ -6,7 +6,7 @@ import pytest
 
 from tests.cluster.fake_clock import START
 from tests.loop.world import entry
-from webhook.api import RolloutOrchestrator
+from webhook.api import RolloutOrchestrator, TargetRevision
 from webhook.loop.news import news_of_spec, news_of_status, waiting_for
 
 TIME = "2026-01-02T03:04:05Z"
@@ -136,6 +136,15 @@ def test_of_two_steps_the_first_of_the_strategy_is_waited_for(strategy: str, ste
     waiting = waiting_for(ro(STAGE, None, {UP: "Unknown", DOWN: "Unknown", "StageReady": "Unknown"}, strategy))
     assert waiting is not None
     assert waiting.startswith(f"scaling {step}: ")
+
+
+def test_when_nothing_goes_down_what_the_rollout_started_from_does() -> None:
+    waits = ro([entry("b", 100)], None, {UP: "True", DOWN: "Unknown", "StageReady": "Unknown"})
+    waits.spec.initial_revisions = [TargetRevision("a", 100), TargetRevision("b", 0)]
+    assert waiting_for(waits) == "scaling down: waiting for a to run 0 replicas"
+    done = waits.copy()
+    done.status.conditions.mark_true(DOWN, START)
+    assert [one.message for one in news_of_status(waits, done, {"a": 0})] == ["down: a runs 0 replicas"]
 
 
 def test_what_a_step_waits_for_is_said_in_the_words_of_its_condition() -> None:

@@ -109,3 +109,111 @@ def test_once_it_runs_the_rollout_goes_on_to_its_end(strategy: str) -> None:
     assert world.bounds("p-1") == (0, 1)
     assert world.reasons()[-1] == "RolloutComplete"
     assert world.forget().settle().written() == []
+
+
+# Paths without planned stages
+
+
+def without_stages(path: str) -> World:
+    """p-1 runs nine replicas and p-2 cannot run; the rollout reaches its last stage at once."""
+    if path == "two new targets":
+        world = service_p(targetRevisions=[entry("p-2", 50), entry("p-3", 50)])
+        world.revision("p-3", "p")
+        world.scale("p-3", 1, service="p")
+    elif path == "old and new":
+        world = service_p(
+            initialRevisions=[entry("p-1", 100, 2, 12)], targetRevisions=[entry("p-1", 50, 1, 5), entry("p-2", 50)]
+        )
+    elif path == "no stages":
+        world = service_p()
+        world.settings(progressive_rollout_enabled="false")
+    elif path == "no start":
+        world = service_p(initialRevisions=[])
+    elif path == "the start is the target":
+        world = service_p(initialRevisions=[entry("p-2", 100)])
+    else:
+        raise AssertionError(path)
+    world.spa_object("p-1", "p", stageMinScale=2, stageMaxScale=12)
+    return world
+
+
+PATHS = ("two new targets", "old and new", "no stages", "no start", "the start is the target")
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_on_every_path_the_old_revision_is_not_lowered_before_what_is_to_get_traffic_runs(path: str) -> None:
+    world = minutes(without_stages(path))
+    low, high = world.bounds("p-1")
+    assert (low or 2, high or 12) == (2, 12)
+    assert world.condition("Ready", "p")[0] == "Unknown"
+    assert WHY in world.condition_message("StageScaleUpReady", "p")
+    assert not {"ScaledUp", "StageComplete", "RolloutComplete"} & set(world.reasons())
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_on_every_path_the_rollout_ends_once_it_runs(path: str) -> None:
+    world = shows(minutes(without_stages(path)), 1)
+    lowered = (1, 5) if path == "old and new" else (0, 1)
+    assert world.bounds("p-1") == lowered
+    world.scale("p-1", lowered[0], service="p", conditions=[STARTED])
+    world.settle()
+    assert world.condition("Ready", "p") == ("True", "")
+
+
+def test_a_changed_rollout_is_not_complete_over_a_revision_that_does_not_run() -> None:
+    world = shows(service_p(initialRevisions=[], targetRevisions=[entry("p-2", 100)]), 1)
+    assert world.condition("Ready", "p") == ("True", "")
+    world.scale("p-2", 0, 1, service="p", conditions=[UNREADY, STARTED])
+    assert world.settle().condition("Ready", "p") == ("True", ""), "what is done is done"
+    ro = world.ro("p")
+    ro["metadata"]["generation"] += 1
+    world.edit("p", targetRevisions=[entry("p-2", 100, 0, 10)])
+    world.settle()
+    assert world.condition("Ready", "p")[0] == "Unknown"
+    assert shows(world, 1).condition("Ready", "p") == ("True", "")
+
+
+# Zero replicas on purpose
+
+
+@pytest.mark.parametrize("strategy", BOTH)
+@pytest.mark.parametrize("known", ["PodAutoscaler", "Revision", "nothing"])
+def test_a_service_that_stands_at_zero_is_rolled_out(known: str, strategy: str) -> None:
+    world = service_p(rolloutStrategy=strategy)
+    world.scale("p-1", 0, service="p")
+    world.scale("p-2", 0, service="p", conditions=[STARTED] if known == "PodAutoscaler" else [])
+    if known == "Revision":
+        world.revision_says("p-2", said("Ready", "True"))
+    world.settle()
+    assert world.condition("Ready", "p") == ("True", "")
+    assert "Normal RolloutComplete: p-2 100% of traffic, 0 replicas" in world.told()
+
+
+@pytest.mark.parametrize("strategy", BOTH)
+def test_one_that_never_ran_is_waited_for_until_a_condition_says_that_it_did(strategy: str) -> None:
+    world = service_p(rolloutStrategy=strategy)
+    world.scale("p-1", 0, service="p")
+    world.scale("p-2", 0, service="p", conditions=[NEVER_STARTED])
+    world.revision_says("p-2", said("Ready", "Unknown", "Deploying"))
+    minutes(world)
+    assert world.condition("Ready", "p")[0] == "Unknown"
+    why = "p-2 runs no replica yet (Revision: Deploying)"
+    assert world.condition_message("StageScaleUpReady", "p") == f"Rolling out a new stage: {why}."
+    world.revision_says("p-2", said("Ready", "True"))
+    assert world.settle().condition("Ready", "p") == ("True", "")
+
+
+@pytest.mark.parametrize("strategy", BOTH)
+def test_a_rollback_leads_to_a_revision_that_was_scaled_to_zero(strategy: str) -> None:
+    world = until_complete(service_p(rolloutStrategy=strategy))
+    assert world.bounds("p-1") == (0, 1)
+    world.scale("p-1", 0, service="p", conditions=[said("Ready", "False", "NoTraffic"), STARTED])
+    world.edit("p", targetRevisions=[entry("p-1", 100)])
+    until_complete(world)
+    assert world.ro("p")["status"]["stageRevisionStatus"][-1]["revisionName"] == "p-1"
+    assert world.bounds("p-2") == (0, 1)
+
+
+def test_a_percent_of_nothing_need_not_run() -> None:
+    world = service_p(targetRevisions=[entry("p-1", 100), entry("p-2", 0, tag="candidate")])
+    assert world.settle().condition("Ready", "p") == ("True", "")

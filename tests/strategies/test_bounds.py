@@ -15,6 +15,7 @@ from webhook.strategies import (
     update_spa_for_rev_down,
     update_spa_for_rev_up,
 )
+from webhook.strategies.bounds import not_below
 
 REV = "hello-00002"
 NUMBERS = st.none() | st.integers(-2, 6)
@@ -153,3 +154,24 @@ def test_a_second_update_changes_nothing(rev: TargetRevision, ready: bool) -> No
         except InvalidRollout:
             continue
         assert update(once, rev, ready) == once
+
+
+@pytest.mark.parametrize(
+    ("wanted", "present", "after"),
+    [
+        pytest.param((2, 5), (5, 9), (5, 9), id="lower"),
+        pytest.param((7, 12), (5, 9), (7, 12), id="higher"),
+        pytest.param((7, 5), (5, 9), (7, 9), id="each bound by itself"),
+        pytest.param((2, 5), (None, None), (None, None), id="those of the revision"),
+        pytest.param((None, None), (5, 9), (None, None), id="to those of the revision"),
+        pytest.param((2, 5), (0, 0), (2, 0), id="no limit"),
+        pytest.param((2, 0), (1, 9), (2, 0), id="to no limit"),
+    ],
+)
+def test_bounds_that_are_not_to_be_lowered_yet(
+    wanted: tuple[int | None, int | None],
+    present: tuple[int | None, int | None],
+    after: tuple[int | None, int | None],
+) -> None:
+    changed = not_below(spa_view("hello-00001", *wanted), *present)
+    assert (changed.stage_min_scale, changed.stage_max_scale) == after

@@ -1,5 +1,7 @@
 """The step in which revisions go up: the world before, the writes and the answer after."""
 
+from typing import Any
+
 import pytest
 
 from tests.objects import ROLLING, STARTING, entry, revision, rollout, running, spa
@@ -107,6 +109,47 @@ def test_ready_runs_takes_no_replicas_only_of_a_revision_that_can_run(
     assert is_stage_scale_up_ready(world.spa(UP), revision(UP, 40, "up", targetReplicas=2)), "upstream's answer"
     assert verify(world, rollout(FREE)) is ready
     assert world.requests == []
+
+
+OLD_AND_NEW = [entry(DOWN, 50, minScale=1, maxScale=5), entry(UP, 50, minScale=2)]
+START = [entry(DOWN, 100, minScale=3, maxScale=9)]
+
+
+@pytest.mark.parametrize(
+    ("present", "bounds"),
+    [
+        pytest.param([running(DOWN, 9, 3, 9)], (3, 9), id="the new one is not there"),
+        pytest.param([running(DOWN, 9, 3, 9), spa(UP, desired=2, actual=0)], (3, 9), id="runs nothing"),
+        pytest.param([running(DOWN, 9, 3, 9), running(UP, 1)], (3, 9), id="runs too little"),
+        pytest.param([running(DOWN, 9, 3, 9), running(UP, 2)], (1, 5), id="has come"),
+        pytest.param([running(DOWN, 9, 0, 1)], (1, 5), id="what is raised is raised at once"),
+        pytest.param([], (3, 9), id="without an SPA it keeps what it started with"),
+    ],
+)
+def test_one_of_the_start_that_stays_a_target_is_not_lowered_before_the_others_have_come(
+    present: list[dict[str, Any]], bounds: tuple[int, int]
+) -> None:
+    world = World()
+    world.add(*present)
+    execute(world, rollout(OLD_AND_NEW, initial=START))
+    assert world.bounds()[DOWN] == bounds
+
+
+@pytest.mark.parametrize(
+    "ro",
+    [
+        pytest.param(rollout(OLD_AND_NEW, initial=START, strategy=" ResourceUtil"), id="down comes first"),
+        pytest.param(rollout(OLD_AND_NEW, initial=START, conditions={"Ready": "True"}), id="all was ready"),
+        pytest.param(rollout(OLD_AND_NEW), id="the start does not name it"),
+        pytest.param(rollout([*OLD_AND_NEW[:1], entry(UP, 0, minScale=2)], initial=START), id="no traffic to come"),
+        pytest.param(rollout(OLD_AND_NEW[:1], initial=START), id="it is alone"),
+    ],
+)
+def test_else_it_has_the_bounds_of_its_entry_at_once(ro: RolloutOrchestrator) -> None:
+    world = World()
+    world.add(running(DOWN, 9, 3, 9))
+    execute(world, ro)
+    assert world.bounds()[DOWN] == (1, 5)
 
 
 def test_an_spa_that_cannot_be_found_is_to_be_looked_for_again() -> None:

@@ -57,10 +57,37 @@ class Steps(Run):
             except Panic as panic:
                 place = place_of(revision.get("revisionName", ""), self.stage)
                 raise Panic(f"spec.stageTargetRevisions[{place}].{panic.field}") from None
+            kept = self.kept(name, spec)
+            if kept != spec and self.mends("ready_runs"):
+                spec = kept
             if name in self.spas:
                 self.write(name, spec)
             else:
                 self.create(name, spec)
+
+    def kept(self, name: str, spec: Json) -> Json:
+        """The bounds of one that goes up as ready-runs has them: not below those it has while others have yet to come.
+
+        That is for one of the start, and not where down comes first or nothing has changed since all was ready.
+        """
+        starts = [revision for revision in self.initial if revision.get("revisionName", "") == name]
+        if not starts or self.conditions.status("Ready") == "True" or self.is_down_first():
+            return spec
+        if all(self.has_come(other, revision) for other, revision in self.up.items() if other != name):
+            return spec
+        old = rules_of.spec_of(starts[0].get("minScale"), starts[0].get("maxScale"))
+        if name in self.spas:
+            old = self.bounds(name)
+        minima, maxima = ([bounds.get(f"stage{end}Scale") for bounds in (spec, old)] for end in ("Min", "Max"))
+        unlimited = [maximum for maximum in maxima if not maximum]
+        return rules_of.spec_of(None if None in minima else max(minima), unlimited[0] if unlimited else max(maxima))
+
+    def has_come(self, name: str, revision: Json) -> bool:
+        status = self.spas.get(name, {}).get("status", {})
+        if revision.get("percent", 0) < 1:
+            return True
+        least = min(revision.get("minScale", 0), revision.get("targetReplicas", revision.get("minScale", 0)))
+        return not rules_of.runs_nothing(status, revision) and bool(status["actualScale"] >= least)
 
     def verify_up(self) -> bool:
         for name, revision in self.up.items():

@@ -50,18 +50,15 @@ def news_of_status(
     ``running`` holds the replicas that run, by revision name; None, or no entry, where that is not known.
     """
     was, now = before.status.conditions, after.status.conditions
-    stage = one_per_revision(after.spec.stage_target_revisions)
     news: list[News] = []
 
     def became_true(type_: str) -> bool:
         return was.get(type_) is not None and not was.is_true(type_) and now.is_true(type_)
 
     if became_true(STAGE_SCALE_UP_READY):
-        news.append(News("Normal", SCALED_UP, f"up: {_running((entry for entry in stage if entry.goes_up), running)}"))
+        news.append(News("Normal", SCALED_UP, f"up: {_running(_moved(after, up=True), running)}"))
     if became_true(STAGE_SCALE_DOWN_READY):
-        news.append(
-            News("Normal", SCALED_DOWN, f"down: {_running((entry for entry in stage if entry.goes_down), running)}")
-        )
+        news.append(News("Normal", SCALED_DOWN, f"down: {_running(_moved(after, up=False), running)}"))
     if became_true(STAGE_READY):
         news.append(News("Normal", STAGE_COMPLETE, _reached(after, running)))
     if became_true(LAST_STAGE_READY):
@@ -78,8 +75,7 @@ def waiting_for(ro: RolloutOrchestrator) -> str | None:
     if type_ is None:
         return None
     goes_up = type_ == STAGE_SCALE_UP_READY
-    stage = one_per_revision(ro.spec.stage_target_revisions)
-    wanted = [entry for entry in stage if (entry.goes_up if goes_up else entry.goes_down)]
+    wanted = _moved(ro, goes_up)
     if not wanted:
         return None
     goals = ", ".join(f"{entry.revision_name} to run {_goal(entry)}" for entry in wanted)
@@ -115,6 +111,17 @@ def described(revisions: Iterable[TargetRevision]) -> str:
         target = "" if entry.target_replicas is None else f", {_goal(entry)}"
         parts.append(f"{entry.revision_name} {traffic}{target}")
     return "; ".join(parts)
+
+
+def _moved(ro: RolloutOrchestrator, up: bool) -> list[TargetRevision]:
+    """What a step of the stage moves. When nothing goes down, what the rollout started from goes to nothing."""
+    stage = one_per_revision(ro.spec.stage_target_revisions)
+    moved = [entry for entry in stage if (entry.goes_up if up else entry.goes_down)]
+    if moved or up:
+        return moved
+    rising = {entry.revision_name for entry in stage if entry.goes_up}
+    leaving = (entry for entry in one_per_revision(ro.spec.initial_revisions) if entry.revision_name not in rising)
+    return [replace(entry, target_replicas=0) for entry in leaving]
 
 
 def _goal(entry: TargetRevision) -> str:

@@ -272,7 +272,8 @@ class RolloutController:
 
     def _running(self, ro: RolloutOrchestrator) -> dict[str, int | None]:
         """The replicas that run of the revisions of the stage and of what is recorded, by name."""
-        names = {e.revision_name for e in (*ro.spec.stage_target_revisions, *ro.status.stage_revision_status)}
+        lists = (ro.spec.stage_target_revisions, ro.spec.initial_revisions, ro.status.stage_revision_status)
+        names = {entry.revision_name for entries in lists for entry in entries}
         seen = {name: self.caches.spas.get(ro.namespace, name) for name in names}
         return {name: StagePodAutoscaler.from_dict(spa).actual_scale for name, spa in seen.items() if spa is not None}
 

@@ -52,6 +52,19 @@ def update_spa_for_rev_up(
     return spa.with_bounds(minimum, revision.max_scale)
 
 
+def not_below(spa: StagePodAutoscaler, minimum: int | None, maximum: int | None) -> StagePodAutoscaler:
+    """The SPA with each bound raised to the one given here where it is lower.
+
+    An absent bound is the revision's own, which no bound exceeds; a maximum of 0 is no limit.
+    """
+    lowest, highest = spa.stage_min_scale, spa.stage_max_scale
+    if lowest is not None:
+        lowest = max(lowest, minimum) if minimum is not None else None
+    if highest:
+        highest = max(highest, maximum) if maximum else maximum
+    return spa.with_bounds(lowest, highest)
+
+
 def update_spa_for_rev_down(
     spa: StagePodAutoscaler, revision: TargetRevision, scale_up_ready: bool
 ) -> StagePodAutoscaler:

@@ -1,12 +1,13 @@
 """The step in which revisions go up."""
 
-from webhook.api import MissingObservation, RolloutOrchestrator
-from webhook.api.conditions import STAGE_SCALE_UP_READY
-from webhook.strategies.bounds import update_spa_for_rev_down, update_spa_for_rev_up
-from webhook.strategies.evidence import NoConditions, can_run
+from webhook.api import MissingObservation, RolloutOrchestrator, StagePodAutoscaler, TargetRevision
+from webhook.api.conditions import READY, STAGE_SCALE_UP_READY
+from webhook.strategies.bounds import not_below, update_spa_for_rev_down, update_spa_for_rev_up
+from webhook.strategies.evidence import NoConditions, can_run, gets_traffic
 from webhook.strategies.protocols import RevisionConditionLister
 from webhook.strategies.readiness import is_stage_scale_up_ready
-from webhook.strategies.step import BaseScaleStep, Clock, EnqueueAfter, Revisions, record_step
+from webhook.strategies.step import BaseScaleStep, Clock, EnqueueAfter, Revisions, UpdateSPA, record_step
+from webhook.strategies.strategy import AVAILABILITY_STRATEGY, normalise_strategy
 
 
 class ScaleUpStep:
@@ -23,9 +24,15 @@ class ScaleUpStep:
         self._conditions = conditions or NoConditions()
 
     def execute(self, ro: RolloutOrchestrator, rev_scaling_up: Revisions, rev_scaling_down: Revisions) -> None:
-        """Create or update the SPA of every revision that goes up."""
+        """Create or update the SPA of every revision that goes up.
+
+        Where several go up, one of those that the rollout started from may run already. With availability its bounds
+        are not lowered before the others that are to get traffic have come; upstream does so at once.
+        """
         for revision in rev_scaling_up.values():
-            self._base.create_or_update_spa_rev(ro, revision, False, update_spa_for_rev_up)
+            start = self._start_to_keep(ro, revision, rev_scaling_up)
+            update = self._raise_only(ro, start) if start is not None else update_spa_for_rev_up
+            self._base.create_or_update_spa_rev(ro, revision, False, update)
 
     def verify(
         self,
@@ -47,6 +54,38 @@ class ScaleUpStep:
     def modify_status(self, ro: RolloutOrchestrator, ready: bool = True) -> None:
         """StageScaleUpReady True, or the stage in progress."""
         record_step(ro, STAGE_SCALE_UP_READY, ready, self._clock())
+
+    def _start_to_keep(
+        self, ro: RolloutOrchestrator, revision: TargetRevision, rev_scaling_up: Revisions
+    ) -> TargetRevision | None:
+        """The entry of the start whose revision must not be lowered yet, None where there is none."""
+        if normalise_strategy(ro.spec.rollout_strategy) != AVAILABILITY_STRATEGY or ro.status.conditions.is_true(READY):
+            return None
+        name = revision.revision_name
+        start = next((entry for entry in ro.spec.initial_revisions if entry.revision_name == name), None)
+        others = (other for other in rev_scaling_up.values() if other.revision_name != name)
+        return start if start is not None and not all(self._has_come(ro, other) for other in others) else None
+
+    def _has_come(self, ro: RolloutOrchestrator, revision: TargetRevision) -> bool:
+        """Whether a revision runs what this stage needs of it at least, and can run; also if it gets no traffic."""
+        if not gets_traffic(revision):
+            return True
+        spa = self._base.spa_lister.get(ro.namespace, revision.revision_name)
+        if spa is None or not can_run(spa, revision, self._conditions.conditions(ro.namespace, spa.name)):
+            return False
+        minimum, target = revision.min_scale or 0, revision.target_replicas
+        return (spa.actual_scale or 0) >= (minimum if target is None else min(minimum, target))
+
+    def _raise_only(self, ro: RolloutOrchestrator, start: TargetRevision) -> UpdateSPA:
+        present = self._base.spa_lister.get(ro.namespace, start.revision_name)
+        minimum, maximum = start.min_scale, start.max_scale
+        if present is not None:
+            minimum, maximum = present.stage_min_scale, present.stage_max_scale
+
+        def update(spa: StagePodAutoscaler, revision: TargetRevision, scale_up_ready: bool) -> StagePodAutoscaler:
+            return not_below(update_spa_for_rev_up(spa, revision, scale_up_ready), minimum, maximum)
+
+        return update
 
     def _is_up(self, ro: RolloutOrchestrator, name: str, rev_scaling_up: Revisions) -> bool:
         spa = self._base.spa_lister.get(ro.namespace, name)
