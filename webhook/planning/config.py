@@ -87,10 +87,17 @@ def _integer(key: str, config_map: Mapping[str, str], annotations: Mapping[str, 
 
 def _boolean(key: str, config_map: Mapping[str, str], annotations: Mapping[str, str], default: bool) -> bool:
     if key in config_map:
-        if config_map[key] not in _BOOLEANS:
+        configured = parse_boolean(config_map[key])
+        if configured is None:
             raise UnreadableSettings(key, config_map[key], "true or false")
-        default = _BOOLEANS[config_map[key]]
-    return _BOOLEANS.get(annotations.get(ROLLOUT_ANNOTATIONS + key, ""), default)
+        default = configured
+    annotated = parse_boolean(annotations.get(ROLLOUT_ANNOTATIONS + key, ""))
+    return default if annotated is None else annotated
+
+
+def parse_boolean(text: str) -> bool | None:
+    """One of the spellings that Go's ``strconv.ParseBool`` knows, or None."""
+    return _BOOLEANS.get(text)
 
 
 def parse_integer(text: str, bits: int = 64) -> int | None:

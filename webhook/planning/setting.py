@@ -1,0 +1,150 @@
+"""Settings as people write them: values that cannot be read, keys that nobody reads, and what was probably meant."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any, Final, NamedTuple
+
+from webhook.api.kinds import ENFORCE_LABEL, OVERRIDE_ANNOTATION
+from webhook.planning.config import (
+    OVER_CONSUMPTION_RATIO,
+    PROGRESSIVE_ROLLOUT_ENABLED,
+    PROGRESSIVE_ROLLOUT_STRATEGY,
+    ROLLOUT_ANNOTATIONS,
+    STAGE_ROLLOUT_TIMEOUT_MINUTES,
+    parse_boolean,
+    parse_integer,
+)
+from webhook.planning.strategy import AVAILABILITY, RESOURCE_UTIL
+
+STAGEGATE_PREFIX: Final = "stagegate.dev/"
+PREFIXES: Final = (ROLLOUT_ANNOTATIONS, STAGEGATE_PREFIX)
+"""The prefixes under which a key of an object is a setting of ours, or a mistake."""
+
+MOST_PROBLEMS: Final = 10
+"""As many are looked for in one set of keys: comparing a key with the known ones takes some 0.1 ms."""
+
+
+class Setting(NamedTuple):
+    """What a value must be, and an example."""
+
+    is_readable: Callable[[str], bool]
+    wanted: str
+    example: str
+
+
+class SettingProblem(NamedTuple):
+    """A key that has no effect: its value cannot be read, or nobody reads it there. ``way_out`` may be empty."""
+
+    key: str
+    value: Any
+    problem: str
+    way_out: str
+    is_unknown: bool
+
+    @property
+    def text(self) -> str:
+        """One line, whole by itself."""
+        shown = f"{self.value[:64]!r}" if isinstance(self.value, str) else "its value"
+        problem = self.problem if self.is_unknown else f"{shown} {self.problem}"
+        return f"{self.key}: {problem}; {self.way_out}" if self.way_out else f"{self.key}: {problem}"
+
+
+def _is_strategy(text: str) -> bool:
+    # A blank word states nothing, and that is not a mistake.
+    return text.strip().lower() in ("", AVAILABILITY, RESOURCE_UTIL)
+
+
+SETTINGS: Final[Mapping[str, Setting]] = {
+    OVER_CONSUMPTION_RATIO: Setting(lambda text: parse_integer(text) is not None, "a whole number", "10"),
+    PROGRESSIVE_ROLLOUT_ENABLED: Setting(lambda text: parse_boolean(text) is not None, "true or false", "false"),
+    STAGE_ROLLOUT_TIMEOUT_MINUTES: Setting(
+        lambda text: parse_integer(text) is not None, "a whole number of minutes without a unit", "5"
+    ),
+    PROGRESSIVE_ROLLOUT_STRATEGY: Setting(_is_strategy, f"{AVAILABILITY} or {RESOURCE_UTIL}", RESOURCE_UTIL),
+}
+"""Every setting of a rollout: a key of the ConfigMap, and under the prefix ``rollout.knative.dev/`` an annotation."""
+
+_ANNOTATIONS: Final = (*(ROLLOUT_ANNOTATIONS + key for key in SETTINGS), OVERRIDE_ANNOTATION)
+
+
+def config_map_problems(data: Mapping[str, str]) -> list[SettingProblem]:
+    """What is wrong with the data of the ConfigMap; keys that begin with ``_`` hold text for people, as in Knative."""
+    return _first(_problem(key, value, key, SETTINGS) for key, value in sorted(data.items()) if not key.startswith("_"))
+
+
+def template_problems(annotations: Mapping[str, Any]) -> list[SettingProblem]:
+    """What is wrong with the settings among the annotations on the template of a Knative Service."""
+    return _first(
+        _problem(key, value, key.removeprefix(ROLLOUT_ANNOTATIONS), _ANNOTATIONS)
+        for key, value in sorted(annotations.items())
+        if key.startswith(ROLLOUT_ANNOTATIONS)
+    )
+
+
+def rollout_problems(annotations: Mapping[str, Any], labels: Mapping[str, Any]) -> list[SettingProblem]:
+    """What is wrong with the keys under our prefixes on an RO."""
+    stated = ((key, value) for key, value in sorted(annotations.items()) if key.startswith(PREFIXES))
+    found = (
+        None
+        if key == OVERRIDE_ANNOTATION
+        else _problem(key, value, key.removeprefix(ROLLOUT_ANNOTATIONS), _ANNOTATIONS)
+        for key, value in stated
+    )
+    return _first([*_first(found), *_label_problems(labels)])
+
+
+def spa_problems(annotations: Mapping[str, Any], labels: Mapping[str, Any]) -> list[SettingProblem]:
+    """What is wrong with the keys under our prefixes on an SPA; the settings of a rollout have no effect there."""
+    stated = ((key, value) for key, value in sorted(annotations.items()) if key.startswith(PREFIXES))
+    found = (
+        None
+        if key == OVERRIDE_ANNOTATION
+        else _misplaced(key, value)
+        if key in _ANNOTATIONS
+        else _unknown(key, value, _ANNOTATIONS)
+        for key, value in stated
+    )
+    return _first([*_first(found), *_label_problems(labels)])
+
+
+def _problem(key: str, value: Any, name: str, known: Collection[str]) -> SettingProblem | None:
+    setting = SETTINGS.get(name)
+    if setting is None:
+        return _unknown(key, value, known)
+    if isinstance(value, str) and setting.is_readable(value):
+        return None
+    return SettingProblem(key, value, f"is not {setting.wanted}", f'write for example "{setting.example}"', False)
+
+
+def _unknown(key: str, value: Any, known: Collection[str]) -> SettingProblem:
+    if key == ENFORCE_LABEL:
+        return SettingProblem(key, value, "has no effect here", "label the namespace with it", True)
+    # The prefix is the same for all, and would make everything look alike.
+    by_name = {each.rpartition("/")[2]: each for each in known}
+    close = get_close_matches(key.rpartition("/")[2].lower(), list(by_name), n=1)
+    way_out = f"did you mean {by_name[close[0]]}?" if close else f"known: {', '.join(known)}"
+    return SettingProblem(key, value, "is not a setting", way_out, True)
+
+
+def _misplaced(key: str, value: Any) -> SettingProblem:
+    return SettingProblem(key, value, "has no effect on a StagePodAutoscaler", "set it on the rollout", True)
+
+
+def _label_problems(labels: Mapping[str, Any]) -> Iterable[SettingProblem]:
+    for key, value in sorted(labels.items()):
+        if key.startswith(PREFIXES):
+            if key in _ANNOTATIONS:
+                yield SettingProblem(key, value, "has no effect as a label", "make it an annotation", True)
+            else:
+                yield _unknown(key, value, _ANNOTATIONS)
+
+
+def _first(problems: Iterable[SettingProblem | None]) -> list[SettingProblem]:
+    """The first problems; an iterator is not asked for more than that."""
+    found: list[SettingProblem] = []
+    for problem in problems:
+        if problem is not None:
+            found.append(problem)
+            if len(found) == MOST_PROBLEMS:
+                break
+    return found
