@@ -46,6 +46,7 @@ PEACE: Final[Series] = {
     'stagegate_loop_leader{pod="b"}': "0+0x480",
     'stagegate_loop_reconciles_total{kind="rolloutorchestrator",result="done"}': "0+60x480",
     'stagegate_loop_reconciles_total{kind="rolloutorchestrator",result="crashed"}': "0+0x480",
+    "stagegate_loop_settings_unreadable": "0+0x480",
     f'{WAIT}{{le="10.0"}}': "0+60x480",
     f'{WAIT}{{le="30.0"}}': "0+60x480",
     f'{WAIT}{{le="+Inf"}}': "0+60x480",
@@ -111,6 +112,7 @@ TROUBLE: Final[dict[str, tuple[Series, set[str]]]] = {
         {'stagegate_loop_api_requests_total{verb="update",resource="rolloutorchestrators",code="403"}': "0+1x480"},
         {"StagegateLoopForbidden"},
     ),
+    "the settings cannot be read": ({"stagegate_loop_settings_unreadable": "1+0x480"}, {"StagegateSettingsUnreadable"}),
 }
 
 

@@ -760,17 +760,6 @@ def test_a_stage_is_carried_out_by_the_strategy_in_force(
     assert world.condition("LastStageReady")[0] == "True"
 
 
-def test_a_config_map_that_cannot_be_read_plans_nothing_and_says_so_until_it_is_mended() -> None:
-    world = two_revisions(World())
-    world.settings(over_consumption_ratio="plenty")
-    world.settle()
-    assert world.stage() == {}
-    assert "NotPlanned" in world.reasons()
-    world.settings(over_consumption_ratio="100")
-    world.settle()
-    assert world.stage() != {}
-
-
 # Time-out
 
 

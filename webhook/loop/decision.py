@@ -18,7 +18,6 @@ from webhook.planning import (
     PlanningError,
     RolloutConfig,
     StagePlan,
-    UnreadableSettings,
     plan_stages,
     restart,
     shift_traffic_next_stage,
@@ -33,13 +32,12 @@ _NOTHING_LEFT: Final = "no traffic is left to shift"
 class Observed:
     """What the cluster shows of one rollout, apart from the RO itself.
 
-    ``config`` is the error where the settings cannot be read. ``pod_autoscalers`` holds actual scales by revision
-    name: None where the object has none yet, no entry where it does not exist. ``deployments`` are those of the
-    service, None where they cannot be seen; ``route_has_traffic`` is None where there is no Route. ``running`` are the
-    revisions of the service that run replicas, sorted.
+    ``pod_autoscalers`` holds actual scales by revision name: None where the object has none yet, no entry where it does
+    not exist. ``deployments`` are those of the service, None where they cannot be seen; ``route_has_traffic`` is None
+    where there is no Route. ``running`` are the revisions of the service that run replicas, sorted.
     """
 
-    config: RolloutConfig | UnreadableSettings
+    config: RolloutConfig
     pod_autoscalers: Mapping[str, int | None]
     spas: frozenset[str]
     deployments: Sequence[Mapping[str, Any]] | None = None
@@ -64,8 +62,6 @@ def decide_spec(ro: RolloutOrchestrator, seen: Observed, now: datetime) -> SpecD
     """Where the rollout goes from here. A rollout that has failed for its present spec goes nowhere."""
     if has_failed(ro):
         return SpecDecision(ro.spec)
-    if isinstance(seen.config, UnreadableSettings):
-        return SpecDecision(ro.spec, error=seen.config)
     try:
         sound, about_record = with_sound_record(ro)
         start = _start_of(sound, seen)
@@ -86,9 +82,8 @@ def decide_spec(ro: RolloutOrchestrator, seen: Observed, now: datetime) -> SpecD
 
 
 def strategy_of(ro: RolloutOrchestrator, seen: Observed) -> str:
-    """The strategy by which the stage is carried out; of settings that cannot be read nothing counts."""
-    config = RolloutConfig() if isinstance(seen.config, UnreadableSettings) else seen.config
-    return strategy_in_force(ro, config)
+    """The strategy by which the stage is carried out."""
+    return strategy_in_force(ro, seen.config)
 
 
 def spec_patch(before: RolloutSpec, after: RolloutSpec) -> Wire:

@@ -10,7 +10,7 @@ from typing import Final
 
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
-from webhook.cluster.events import Happening
+from webhook.cluster.events import Happening, reference_to
 from webhook.cluster.resource import CONFIG_MAPS, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS, Resource
 from webhook.cluster.store import Change, key_of
 from webhook.cluster.supervisor import Supervisor
@@ -25,6 +25,7 @@ from webhook.loop.revision_conditions import ClusterConditions
 from webhook.loop.revisions import ClusterRevisions
 from webhook.loop.rollouts import Outcome, RolloutController, Steps
 from webhook.loop.routing import ROLLOUT, Key, Router
+from webhook.loop.settings import ClusterSettings
 from webhook.loop.spas import ClusterSPAs
 from webhook.loop.workers import Workers
 from webhook.loop.writer import Writer
@@ -77,7 +78,10 @@ class Loop:
         for cache in caches:
             metrics.ask_cache(cache.resource, cache.store.__len__, cache.age)
         self.queue: WorkQueue[Key] = WorkQueue(clock.monotonic, tally=metrics)
-        self.controller = _controller(client, clock, caches, options, record)
+        self._record = record
+        self._settings = settings = ClusterSettings(caches.settings.store)
+        metrics.ask_settings(settings.current)
+        self.controller = _controller(client, clock, caches, settings, options, record)
         self._router = Router(caches, self.controller.rollout_of)
         self.workers = Workers(self.queue, self.reconcile, metrics, options.concurrency, self._supervisor)
 
@@ -99,6 +103,7 @@ class Loop:
 
     def look_at_everything(self, within: float = 0.0) -> None:
         """Make every rollout and every SPA without one due, at random times within so many seconds."""
+        self._say_settings()
         keys = set(self._router.every_rollout())
         for one in self.caches.spas.store.objects():
             keys |= self._router.keys(STAGE_POD_AUTOSCALERS, Change(None, one))
@@ -119,10 +124,14 @@ class Loop:
         return self.controller.reconcile_spa(key.namespace, key.name)
 
     def _changed(self, resource: Resource, change: Change) -> None:
+        if resource is CONFIG_MAPS:
+            # Also before this process leads: it then knows the last settings that could be read.
+            self._settings.current()
         if not self._working:
             return
         if resource is CONFIG_MAPS:
             _LOG.info("the settings have changed")
+            self._say_settings()
         try:
             keys = self._router.keys(resource, change)
         except Exception:
@@ -133,13 +142,26 @@ class Loop:
         for key in keys:
             self.queue.add(key)
 
+    def _say_settings(self) -> None:
+        """Say on the ConfigMap itself what of it has no effect."""
+        one = self._settings.config_map()
+        if one is not None:
+            regarding = reference_to(CONFIG_MAPS, one["metadata"])
+            for event in self._settings.current().events:
+                self._record(Happening(regarding, "Warning", event.reason, event.message))
+
     def _resync(self) -> float:
         self.look_at_everything(within=min(60.0, self._options.resync / 2))
         return self._options.resync
 
 
 def _controller(
-    client: Client, clock: Clock, caches: Caches, options: LoopOptions, record: Callable[[Happening], None]
+    client: Client,
+    clock: Clock,
+    caches: Caches,
+    settings: ClusterSettings,
+    options: LoopOptions,
+    record: Callable[[Happening], None],
 ) -> RolloutController:
     spas = Writer(client, STAGE_POD_AUTOSCALERS, caches.spas.store)
     rollouts = Writer(client, ROLLOUT_ORCHESTRATORS, caches.rollouts.store)
@@ -159,4 +181,6 @@ def _controller(
         grace=timedelta(seconds=options.spa_grace),
         conditions=ClusterConditions(caches.pod_autoscalers, caches.revisions),
     )
-    return RolloutController(caches, rollouts, spas, pods, revisions, passes, events, clock, Steps(options.steps))
+    return RolloutController(
+        caches, rollouts, spas, pods, revisions, passes, events, clock, settings, Steps(options.steps)
+    )

@@ -9,6 +9,7 @@ from webhook.cluster.errors import Call
 from webhook.cluster.resource import Resource
 from webhook.cluster.supervisor import LOOPS
 from webhook.loop.routing import ROLLOUT, SPA
+from webhook.loop.settings import ConfigMapSettings
 from webhook.loop.workers import RESULTS
 
 _REFLECTED: Final = ("list", "watch", "event", "bookmark", "gone", "silence", "error")
@@ -43,6 +44,14 @@ class Metrics:
         )
         self._retries = Counter("stagegate_loop_queue_retries", "Keys put back after a failure", registry=registry)
         self._leader = Gauge("stagegate_loop_leader", "1 while this process may write", registry=registry)
+        self._unreadable = Gauge(
+            "stagegate_loop_settings_unreadable",
+            "1 while the ConfigMap cannot be read, so that the settings before it stay in force",
+            registry=registry,
+        )
+        self._ignored = Gauge(
+            "stagegate_loop_settings_ignored", "Entries of the ConfigMap that have no effect", registry=registry
+        )
         self._objects = Gauge("stagegate_loop_cache_objects", "Objects in a cache", ["resource"], registry=registry)
         self._age = Gauge(
             "stagegate_loop_cache_age_seconds",
@@ -106,6 +115,10 @@ class Metrics:
 
     def ask_leader(self, is_leader: Callable[[], bool]) -> None:
         self._leader.set_function(lambda: float(is_leader()))
+
+    def ask_settings(self, settings: Callable[[], ConfigMapSettings]) -> None:
+        self._unreadable.set_function(lambda: float(not settings().is_readable))
+        self._ignored.set_function(lambda: float(len(settings().problems)))
 
     def ask_cache(self, resource: Resource, size: Callable[[], int], age: Callable[[], float]) -> None:
         self._objects.labels(resource.full_name).set_function(lambda: float(size()))

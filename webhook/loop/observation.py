@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from webhook.api import RolloutOrchestrator, wire
-from webhook.loop.caches import BY_SERVICE, SETTINGS_NAME, Cache, Caches
+from webhook.loop.caches import BY_SERVICE, Cache, Caches
 from webhook.loop.decision import Observed
 from webhook.loop.settings import settings_of
-from webhook.planning import RolloutConfig, UnreadableSettings
 
 
-def observe(ro: RolloutOrchestrator, caches: Caches) -> Observed:
-    """What the cluster shows of a rollout.
+def observe(ro: RolloutOrchestrator, caches: Caches, settings: Mapping[str, str]) -> Observed:
+    """What the cluster shows of a rollout; ``settings`` is the data of the ConfigMap that counts.
 
     A cluster that serves no PodAutoscalers shows no scale but that in the SPAs' status, so that one counts there.
     """
@@ -22,22 +21,13 @@ def observe(ro: RolloutOrchestrator, caches: Caches) -> Observed:
     if caches.deployments.synced:
         deployments = caches.deployments.store.by_index(BY_SERVICE, f"{ro.namespace}/{ro.name}")
     return Observed(
-        config=_config(ro, caches),
+        config=settings_of(ro, settings, caches.services.get(ro.namespace, ro.name)),
         pod_autoscalers=scales,
         spas=frozenset(spas),
         deployments=deployments,
         route_has_traffic=_route_has_traffic(ro, caches.routes),
         running=_running(ro, caches),
     )
-
-
-def _config(ro: RolloutOrchestrator, caches: Caches) -> RolloutConfig | UnreadableSettings:
-    settings = caches.settings
-    config_map = next((one for one in settings.store.objects() if one["metadata"]["name"] == SETTINGS_NAME), None)
-    try:
-        return settings_of(ro, config_map, caches.services.get(ro.namespace, ro.name))
-    except UnreadableSettings as problem:
-        return problem
 
 
 def _route_has_traffic(ro: RolloutOrchestrator, routes: Cache) -> bool | None:

@@ -16,7 +16,7 @@ from webhook.cluster.errors import ApiError
 from webhook.cluster.merge_patch import merge_patch
 from webhook.loop.caches import BY_OWNER, BY_REVISION, BY_SERVICE, Caches
 from webhook.loop.completion import completion_patch, rollout_name_of
-from webhook.loop.decision import SpecDecision, decide_spec, spec_patch, strategy_of
+from webhook.loop.decision import Observed, SpecDecision, decide_spec, spec_patch, strategy_of
 from webhook.loop.feed import fed_status
 from webhook.loop.kstatus import mark_progress, unmark_progress
 from webhook.loop.news import (
@@ -33,7 +33,8 @@ from webhook.loop.observation import observe
 from webhook.loop.pods import ClusterPods
 from webhook.loop.reconcile import RolloutReconciler
 from webhook.loop.revisions import Revisions
-from webhook.loop.sharing import REVISION_SHARED, moved_by, shared_by, shared_message, stand_still
+from webhook.loop.settings import ClusterSettings, ConfigMapSettings, ignored_annotations
+from webhook.loop.sharing import REVISION_SHARED, is_over, moved_by, shared_by, shared_message, stand_still
 from webhook.loop.targets import PLANNED_TARGETS, record_of
 from webhook.loop.timeout import TIMED_OUT, seconds_left
 from webhook.loop.writer import Writer
@@ -81,6 +82,7 @@ class RolloutController:
     passes: RolloutReconciler
     events: EventSink
     clock: Clock
+    settings: ClusterSettings
     steps: Steps = field(default_factory=Steps)
 
     def reconcile(self, namespace: str, name: str) -> Outcome:
@@ -189,7 +191,9 @@ class RolloutController:
 
     def _carry(self, seen: Wire, ro: RolloutOrchestrator, outcome: Outcome) -> None:
         before = ro.copy()
-        observed = observe(ro, self.caches)
+        settings = self.settings.current()
+        observed = observe(ro, self.caches, settings.data)
+        self._say_settings(ro, settings, observed)
         decision = decide_spec(ro, observed, self.clock.now())
         seen, ro = self._store_spec(seen, ro, decision)
         # For this pass alone: an annotation counts before the word in the spec, which stays as its author wrote it.
@@ -287,6 +291,13 @@ class RolloutController:
         waiting = waiting_for(after)
         if waiting is not None and waiting == waiting_for(before):
             self.events.emit(after, "Normal", WAITING, waiting)
+
+    def _say_settings(self, ro: RolloutOrchestrator, settings: ConfigMapSettings, observed: Observed) -> None:
+        """Say what is ignored, so that it is; of the ConfigMap only while something is planned by it."""
+        service = self.caches.services.get(ro.namespace, ro.name)
+        of_all = [] if is_over(ro) else settings.events
+        for event in (*of_all, *ignored_annotations(ro, observed.config, service)):
+            self.events.emit(ro, "Warning", event.reason, event.message)
 
     def _say_problem(self, ro: RolloutOrchestrator, decision: SpecDecision) -> None:
         for note in decision.notes:

@@ -1,28 +1,172 @@
-"""Settings of one rollout: the ConfigMap, and annotations over it."""
+"""Settings of one rollout: the ConfigMap, and annotations over it; which of them count, and which are ignored."""
 
-from collections.abc import Mapping
-from typing import Any
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any, Final, NamedTuple
 
 from webhook.api import RolloutOrchestrator
-from webhook.planning import RolloutConfig, rollout_config
+from webhook.api.wire import Wire
+from webhook.cluster.store import Store
+from webhook.loop.caches import SETTINGS_NAME
+from webhook.planning import RolloutConfig, UnreadableSettings, rollout_config, strategy_in_force
+from webhook.planning.config import PROGRESSIVE_ROLLOUT_STRATEGY, ROLLOUT_ANNOTATIONS
+from webhook.planning.setting import (
+    SETTINGS,
+    SettingProblem,
+    config_map_problems,
+    rollout_problems,
+    template_problems,
+)
+from webhook.planning.strategy import STRATEGY_ANNOTATION, normalised_strategy
+
+_LOG: Final = logging.getLogger(__name__)
+
+SETTINGS_UNREADABLE: Final = "SettingsUnreadable"
+"""Reason of the Event for a ConfigMap that cannot be read, so that the settings before it stay in force."""
+SETTING_IGNORED: Final = "SettingIgnored"
+"""Reason of the Event for a value or a key that has no effect."""
+
+_TEMPLATE: Final = "spec.template.metadata.annotations"
 
 
-def settings_of(
-    ro: RolloutOrchestrator, config_map: Mapping[str, Any] | None, service: Mapping[str, Any] | None
-) -> RolloutConfig:
+class SettingsEvent(NamedTuple):
+    """Reason and message of an Event of type Warning."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigMapSettings:
+    """What a ConfigMap comes to: ``data`` counts, which is that of an earlier one if this one cannot be read."""
+
+    data: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[SettingProblem, ...] = ()
+    is_readable: bool = True
+    name: str = SETTINGS_NAME
+
+    @property
+    def events(self) -> list[SettingsEvent]:
+        """What people should know of it."""
+        subject = f"ConfigMap {self.name}"
+        if self.is_readable:
+            return [SettingsEvent(SETTING_IGNORED, f"{subject}: {problem.text}") for problem in self.problems]
+        in_force = "the settings read before" if self.data else "the defaults"
+        problems = "; ".join(problem.text for problem in self.problems)
+        return [SettingsEvent(SETTINGS_UNREADABLE, f"{subject} is not used, {in_force} stay in force: {problems}")]
+
+
+def settings_after(before: ConfigMapSettings, config_map: Mapping[str, Any] | None) -> ConfigMapSettings:
+    """The settings once the ConfigMap on the wire, None for none, is seen. One without a readable value changes none.
+
+    An unknown strategy does not make it unreadable: it is read as availability, everywhere.
+    """
+    if config_map is None:
+        return ConfigMapSettings()
+    metadata, data = config_map.get("metadata") or {}, _texts(config_map.get("data"))
+    name = "/".join(str(metadata[key]) for key in ("namespace", "name") if metadata.get(key))
+    problems = tuple(config_map_problems(data))
+    try:
+        rollout_config(data, {}, {}, {})
+    except UnreadableSettings:
+        return ConfigMapSettings(before.data, problems, False, name)
+    return ConfigMapSettings(data, problems, True, name)
+
+
+class ClusterSettings:
+    """The settings of the ConfigMap in a store. The last that could be read are kept in memory, and nowhere else."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = Lock()
+        self._seen: Wire | None = None
+        self._current = ConfigMapSettings()
+
+    def config_map(self) -> Wire | None:
+        """The ConfigMap as it was seen last."""
+        return next((one for one in self._store.objects() if one["metadata"]["name"] == SETTINGS_NAME), None)
+
+    def current(self) -> ConfigMapSettings:
+        """What counts now; to be called on every change, or a ConfigMap that was readable for a moment is missed."""
+        with self._lock:
+            found = self.config_map()
+            if found is not self._seen:
+                before, self._seen = self._current, found
+                self._current = settings_after(before, found)
+                self._log(before, self._current)
+            return self._current
+
+    @staticmethod
+    def _log(before: ConfigMapSettings, after: ConfigMapSettings) -> None:
+        for event in after.events:
+            _LOG.warning("%s: %s", event.reason, event.message)
+        if before.problems and not after.problems:
+            _LOG.info("ConfigMap %s: all of its settings are in force again", after.name)
+
+
+def settings_of(ro: RolloutOrchestrator, data: Mapping[str, str], service: Mapping[str, Any] | None) -> RolloutConfig:
     """The settings by upstream's names and rules.
 
-    The annotations are those of the Knative Service of the RO's name; without one the RO's own stand for them. Raises
-    UnreadableSettings for a value in the ConfigMap that cannot be read.
+    ``data`` is that of the ConfigMap. The annotations are those of the Knative Service of the RO's name; without one
+    the RO's own stand for them. Raises UnreadableSettings for a value in the ConfigMap that cannot be read.
     """
-    data = _texts((config_map or {}).get("data"))
     if service is None:
-        own = _texts(ro.metadata.wire.get("annotations"))
+        own = _annotations(ro.metadata.wire)
         return rollout_config(data, {}, own, own)
-    template = ((service.get("spec") or {}).get("template") or {}).get("metadata") or {}
-    return rollout_config(
-        data, {}, _texts(template.get("annotations")), _texts((service.get("metadata") or {}).get("annotations"))
-    )
+    return rollout_config(data, {}, _annotations(_template(service)), _annotations(service.get("metadata")))
+
+
+def ignored_annotations(
+    ro: RolloutOrchestrator, config: RolloutConfig, service: Mapping[str, Any] | None
+) -> list[SettingsEvent]:
+    """What people state by annotation and what has no effect: on the RO, and on its Knative Service if there is one."""
+    own, labels = _annotations(ro.metadata.wire), _texts(ro.metadata.wire.get("labels"))
+    messages = [problem.text for problem in rollout_problems(own, labels)]
+    if service is not None:
+        on_template = _annotations(_template(service))
+        subject = f"Knative Service {ro.name}"
+        messages += [f"{subject}, {_TEMPLATE}: {problem.text}" for problem in template_problems(on_template)]
+        messages += [
+            f"{subject}: {key} has no effect in metadata.annotations; set it in {_TEMPLATE}"
+            for key in sorted(_annotations(service.get("metadata")))
+            if key.startswith(ROLLOUT_ANNOTATIONS) and key.removeprefix(ROLLOUT_ANNOTATIONS) in SETTINGS
+        ]
+        messages += _overruled(ro, config, own, on_template, subject)
+    return [SettingsEvent(SETTING_IGNORED, message) for message in messages]
+
+
+def _overruled(
+    ro: RolloutOrchestrator,
+    config: RolloutConfig,
+    own: Mapping[str, str],
+    on_template: Mapping[str, str],
+    service: str,
+) -> Iterator[str]:
+    """Readable annotations in whose place something else counts."""
+    for name, setting in SETTINGS.items():
+        key = ROLLOUT_ANNOTATIONS + name
+        stated = own.get(key)
+        if stated is None or name == PROGRESSIVE_ROLLOUT_STRATEGY:
+            continue
+        if stated != on_template.get(key) and setting.is_readable(stated):
+            yield f"{key}: {stated!r} has no effect, since {service} exists; set it in its {_TEMPLATE}"
+    strategy, in_force = on_template.get(STRATEGY_ANNOTATION, ""), strategy_in_force(ro, config)
+    is_word = strategy.strip() and SETTINGS[PROGRESSIVE_ROLLOUT_STRATEGY].is_readable(strategy)
+    if is_word and normalised_strategy(strategy) != in_force:
+        yield (
+            f"{service}, {_TEMPLATE}: {STRATEGY_ANNOTATION}: {strategy!r} has no effect, since {in_force} is stated"
+            f" elsewhere; annotate RolloutOrchestrator {ro.name} with it"
+        )
+
+
+def _template(service: Mapping[str, Any]) -> Any:
+    return ((service.get("spec") or {}).get("template") or {}).get("metadata")
+
+
+def _annotations(metadata: Any) -> dict[str, str]:
+    return _texts((metadata or {}).get("annotations"))
 
 
 def _texts(value: Any) -> dict[str, str]:
