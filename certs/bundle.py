@@ -6,6 +6,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from certs.authority import is_authority
+from certs.errors import CertificateError
+from certs.pair import read_certificate
 
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
 _END = b"-----END CERTIFICATE-----"
@@ -19,8 +21,8 @@ def read_bundle(pem: bytes) -> tuple[x509.Certificate, ...]:
         if not end:
             continue
         try:
-            certificate = x509.load_pem_x509_certificate(_BEGIN + body + _END + b"\n")
-        except ValueError:
+            certificate = read_certificate(_BEGIN + body + _END + b"\n")
+        except CertificateError:
             continue
         if is_authority(certificate) and certificate not in found:
             found.append(certificate)

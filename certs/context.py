@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from certs.errors import CertificateError
-from certs.pair import Pair, prove
+from certs.handshake import shake_hands
+from certs.leaf import prove_leaf
+from certs.pair import Pair
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -35,11 +37,11 @@ class LiveContext:
         """Serve this pair from the next handshake on; False when it is the one already served.
 
         Raises CertificateError, and leaves the served pair as it was, when the two do not match, when the certificate
-        is not valid at ``now``, or when TLS will not have it.
+        is not valid at ``now``, or when clients cannot use it: a handshake in memory proves each TLS version.
         """
         if pair == self.pair:
             return False
-        certificate = prove(pair)
+        certificate = prove_leaf(pair)
         if now < certificate.not_valid_before_utc:
             raise CertificateError(f"the certificate is not valid before {certificate.not_valid_before_utc:%FT%TZ}")
         if now >= certificate.not_valid_after_utc:
@@ -50,6 +52,12 @@ class LiveContext:
                 context.load_cert_chain(path)
             except (ssl.SSLError, OSError) as problem:
                 raise CertificateError(f"TLS does not accept the pair: {problem}") from problem
+        for name, version in TLS_VERSIONS.items():
+            if version >= self.minimum:
+                try:
+                    shake_hands(context, version)
+                except ssl.SSLError as problem:
+                    raise CertificateError(f"no client can use the pair by TLS {name}: {problem}") from problem
         self.context, self.pair, self.certificate = context, pair, certificate
         return True
 

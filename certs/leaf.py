@@ -10,7 +10,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from certs.authority import BACKDATE, signing_usage
 from certs.errors import CertificateError
-from certs.pair import Pair, new_key, prove, read_key, to_pair
+from certs.host import read_host
+from certs.pair import Pair, check_public_key, new_key, prove, read_chain, read_key, to_pair
 
 
 def make_leaf(authority: Pair, hosts: Iterable[str], now: datetime, lifetime: timedelta) -> Pair:
@@ -57,20 +58,28 @@ def hosts_of(certificate: x509.Certificate) -> frozenset[str]:
     return frozenset([*names.get_values_for_type(x509.DNSName), *addresses])
 
 
-def normal_host(host: str) -> str:
-    """The one spelling of a host: an address in short form, a name in lower case without a final dot."""
+def prove_leaf(pair: Pair) -> x509.Certificate:
+    """The certificate of a pair that a server can show. Raises CertificateError for one that no client takes.
+
+    API servers and kubectl verify as Go does: by subjectAltName alone, and only what may authenticate a server.
+    """
+    certificate = prove(pair)
+    for each in read_chain(pair.certificate):
+        check_public_key(each.public_key())
+    if not hosts_of(certificate):
+        raise CertificateError("the certificate is for no host: it has no DNS name and no IP address in subjectAltName")
     try:
-        return str(ipaddress.ip_address(host.strip("[]")))
-    except ValueError:
-        return host.lower().rstrip(".")
+        usages = set(certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
+    except x509.ExtensionNotFound:
+        return certificate
+    if not usages & {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}:
+        raise CertificateError("the certificate may not be used by servers: its extendedKeyUsage lacks serverAuth")
+    return certificate
 
 
 def _general_name(host: str) -> x509.GeneralName:
+    name = read_host(host)
     try:
-        return x509.IPAddress(ipaddress.ip_address(host))
+        return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
-        pass
-    try:
-        return x509.DNSName(host)
-    except ValueError:
-        raise CertificateError(f"{host!r} is neither a host name nor an address") from None
+        return x509.DNSName(name)

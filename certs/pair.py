@@ -4,12 +4,26 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from certs.errors import CertificateError
 
 _SPKI: Final = serialization.PublicFormat.SubjectPublicKeyInfo
+
+_CURVES: Final = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
+_MOST_RSA_BITS: Final = 8192
+_MOST_RSA_EXPONENT: Final = 2**31 - 1
+# The library raises each of these for some damaged or unusual bytes.
+_UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 
@@ -34,20 +48,43 @@ def prove(pair: Pair) -> x509.Certificate:
 def read_certificate(pem: bytes) -> x509.Certificate:
     """The first certificate of the PEM bytes; raises CertificateError when there is none that reads."""
     try:
-        return x509.load_pem_x509_certificate(pem)
-    except ValueError:
+        return _whole(x509.load_pem_x509_certificate(pem))
+    except _UNREADABLE:
         raise CertificateError("the certificate is not readable PEM") from None
 
 
+def read_chain(pem: bytes) -> list[x509.Certificate]:
+    """Every certificate of the PEM bytes; raises CertificateError when one does not read, or when there is none."""
+    try:
+        return [_whole(each) for each in x509.load_pem_x509_certificates(pem)]
+    except _UNREADABLE:
+        raise CertificateError("a certificate of the chain is not readable PEM") from None
+
+
 def read_key(pem: bytes) -> PrivateKey:
-    """The private key of the PEM bytes; raises CertificateError for one that does not read or is of another kind."""
+    """The private key of the PEM bytes; raises CertificateError for one that does not read, or that no client takes."""
     try:
         key = serialization.load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError):
+    except _UNREADABLE:
         raise CertificateError("the private key is not readable PEM without a password") from None
     if not isinstance(key, PrivateKey):
         raise CertificateError("the private key is neither ECDSA, RSA nor Ed25519")
+    check_public_key(key.public_key())
     return key
+
+
+def check_public_key(key: object) -> None:
+    """Raise CertificateError for a key that clients do not take.
+
+    API servers and kubectl verify by Go's crypto/x509 and crypto/tls, whose bounds these are.
+    """
+    if isinstance(key, ec.EllipticCurvePublicKey) and not isinstance(key.curve, _CURVES):
+        raise CertificateError(f"the key is on the curve {key.curve.name}: clients take P-256, P-384 and P-521")
+    if isinstance(key, rsa.RSAPublicKey):
+        if key.key_size > _MOST_RSA_BITS:
+            raise CertificateError(f"the RSA key has {key.key_size} bits: clients take no more than {_MOST_RSA_BITS}")
+        if key.public_numbers().e > _MOST_RSA_EXPONENT:
+            raise CertificateError("the exponent of the RSA key has more than 31 bits, which clients do not take")
 
 
 def public_bytes(certificate: x509.Certificate) -> bytes:
@@ -68,3 +105,10 @@ def to_pair(certificate: x509.Certificate, key: PrivateKey) -> Pair:
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         ),
     )
+
+
+def _whole(certificate: x509.Certificate) -> x509.Certificate:
+    """The certificate, its key and its extensions read once: the library reads both only when asked for them."""
+    certificate.public_key()
+    iter(certificate.extensions)
+    return certificate

@@ -9,7 +9,8 @@ from certs.authority import make_authority
 from certs.bundle import read_bundle, write_bundle
 from certs.contents import Contents, signing_authority
 from certs.errors import CertificateError, StoreConflict
-from certs.leaf import make_leaf, normal_host
+from certs.host import normal_host
+from certs.leaf import make_leaf
 from certs.pair import read_certificate
 from certs.rotation import (
     Action,

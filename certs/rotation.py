@@ -15,8 +15,9 @@ from certs.authority import is_issued_by
 from certs.bundle import read_bundle, write_bundle
 from certs.contents import Contents, signing_authority
 from certs.errors import CertificateError
-from certs.leaf import hosts_of, normal_host
-from certs.pair import prove, read_certificate
+from certs.host import normal_host
+from certs.leaf import hosts_of, prove_leaf
+from certs.pair import read_certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,7 @@ def _leaf_problem(contents: Contents, signer: x509.Certificate, wanted: frozense
     if not contents.certificate or not contents.key:
         return "there is no leaf"
     try:
-        leaf = prove(contents.leaf)
+        leaf = prove_leaf(contents.leaf)
     except CertificateError as problem:
         return str(problem)
     if not is_issued_by(leaf, signer):

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives import hashes
 from certs.bundle import read_bundle
 from certs.contents import Contents, signing_authority
 from certs.errors import CertificateError
-from certs.leaf import hosts_of
-from certs.pair import prove, read_certificate
+from certs.leaf import hosts_of, prove_leaf
+from certs.pair import read_certificate
 from certs.rotation import Action, MakeAuthority, MakeLeaf, Publish, Terms, Wait, World, WriteBundle, next_action
 
 _WORDS: Final = {
@@ -83,7 +83,7 @@ def _describe_leaf(contents: Contents) -> str:
     if not contents.certificate:
         return "none"
     try:
-        leaf = prove(contents.leaf)
+        leaf = prove_leaf(contents.leaf)
     except CertificateError as problem:
         return f"unusable: {problem}"
     return f"{describe_certificate(leaf)}, for {', '.join(sorted(hosts_of(leaf)))}"

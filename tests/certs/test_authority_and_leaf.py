@@ -1,7 +1,9 @@
 """What is made passes the path check of a strict client, and nothing else does."""
 
 import ipaddress
+import ssl
 from datetime import datetime, timedelta
+from itertools import product
 
 import pytest
 from cryptography import x509
@@ -10,8 +12,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from certs.authority import is_authority, is_issued_by
+from certs.bundle import read_bundle
 from certs.errors import CertificateError
-from certs.leaf import hosts_of, make_leaf, normal_host
+from certs.leaf import hosts_of, make_leaf, prove_leaf
 from certs.pair import Pair
 from tests.certs.world import DAY, START, TERMS, authority, certificate, leaf
 
@@ -92,15 +95,22 @@ def test_issued_by() -> None:
     assert not is_issued_by(certificate(CA), certificate(LEAF))
 
 
-@pytest.mark.parametrize("hosts", [[], ["exämple"]], ids=["none", "not ASCII"])
+@pytest.mark.parametrize("hosts", [[], ["exämple"], ["localhost", "localhost:8443"]], ids=["none", "not ASCII", "port"])
 def test_hosts_that_cannot_be(hosts: list[str]) -> None:
     with pytest.raises(CertificateError, match="host"):
         make_leaf(CA, hosts, START, DAY)
 
 
-@pytest.mark.parametrize(
-    ("given", "normal"),
-    [("Example.COM.", "example.com"), ("[::1]", "::1"), ("0:0::1", "::1"), ("127.0.0.1", "127.0.0.1")],
-)
-def test_normal_host(given: str, normal: str) -> None:
-    assert normal_host(given) == normal
+@pytest.mark.filterwarnings("ignore:Parsed a serial number:cryptography.utils.CryptographyDeprecationWarning")
+def test_a_damaged_certificate_is_refused_and_raises_nothing_else() -> None:
+    der = ssl.PEM_cert_to_DER_cert(LEAF.certificate.decode())
+    refused = 0
+    for place, flipped in product(range(len(der)), (0x01, 0x10, 0x80, 0xFF)):
+        damaged = der[:place] + bytes([der[place] ^ flipped]) + der[place + 1 :]
+        pem = ssl.DER_cert_to_PEM_cert(damaged).encode()
+        read_bundle(pem)
+        try:
+            prove_leaf(Pair(pem, LEAF.key))
+        except CertificateError:
+            refused += 1
+    assert refused > len(der)

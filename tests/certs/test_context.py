@@ -7,12 +7,14 @@ from datetime import datetime
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+import certs.leaf
+import certs.pair
 from certs.context import LiveContext
 from certs.errors import CertificateError
-from certs.pair import Pair, to_pair
+from certs.pair import Pair, PrivateKey, new_key, to_pair
 from certs.probe import probe
 from tests.certs.tls_server import serving
 from tests.certs.world import DAY, START, authority, leaf
@@ -30,12 +32,23 @@ def test_a_new_pair_is_shown_in_the_next_handshake() -> None:
         assert probe("127.0.0.1", port, 5) == SECOND.certificate
 
 
+def made_elsewhere(key: PrivateKey, *extensions: x509.ExtensionType, serial: int = 1) -> Pair:
+    """A self-signed pair as somebody else may store it, for localhost unless extensions are given."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "other")])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), serial, START - DAY, START + DAY)
+    for each in extensions or (FOR_LOCALHOST,):
+        builder = builder.add_extension(each, critical=False)
+    return to_pair(builder.sign(key, hashes.SHA256()), key)
+
+
+FOR_LOCALHOST = x509.SubjectAlternativeName([x509.DNSName("localhost")])
+FOR_CLIENTS = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+ON_SECP256K1 = made_elsewhere(ec.generate_private_key(ec.SECP256K1()))
+
+
 def test_a_pair_of_another_algorithm_takes_the_place_of_the_last_one() -> None:
     """OpenSSL keeps one pair of each, and would go on choosing the older."""
-    key = rsa.generate_private_key(65537, 2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "other")])
-    made = x509.CertificateBuilder(name, name, key.public_key(), 1, START - DAY, START + DAY).sign(key, hashes.SHA256())
-    other = to_pair(made, key)
+    other = made_elsewhere(rsa.generate_private_key(65537, 2048))
     live = LiveContext()
     with serving(live) as port:
         for pair in (FIRST, other, SECOND):
@@ -68,8 +81,28 @@ def test_an_open_connection_lives_on() -> None:
         (Pair(SECOND.certificate, b""), START, "not readable"),
         (SECOND, START + 40 * DAY, "expired at 2030-01-31T00:00:00Z"),
         (SECOND, START - DAY, "not valid before"),
+        (ON_SECP256K1, START, "the key is on the curve secp256k1: clients take P-256, P-384 and P-521"),
+        (made_elsewhere(ec.generate_private_key(ec.SECP224R1())), START, "on the curve secp224r1"),
+        (Pair(SECOND.certificate + ON_SECP256K1.certificate, SECOND.key), START, "on the curve secp256k1"),
+        (Pair(SECOND.certificate + ON_SECP256K1.certificate.replace(b"M", b"N"), SECOND.key), START, "of the chain"),
+        (made_elsewhere(new_key(), FOR_CLIENTS), START, "for no host"),
+        (made_elsewhere(new_key(), FOR_LOCALHOST, FOR_CLIENTS), START, "lacks serverAuth"),
+        (made_elsewhere(rsa.generate_private_key(65537, 1024)), START, "TLS does not accept the pair"),
     ],
-    ids=["mismatch", "cut certificate", "no key", "expired", "not yet valid"],
+    ids=[
+        "mismatch",
+        "cut certificate",
+        "no key",
+        "expired",
+        "not yet valid",
+        "curve",
+        "curve without a signature scheme",
+        "curve in the chain",
+        "damaged chain",
+        "no subjectAltName",
+        "client certificate",
+        "weak key",
+    ],
 )
 def test_the_last_good_pair_stays(bad: Pair, now: datetime, reason: str) -> None:
     live = LiveContext()
@@ -81,16 +114,24 @@ def test_the_last_good_pair_stays(bad: Pair, now: datetime, reason: str) -> None
     assert live.pair == FIRST
 
 
-def test_a_pair_that_matches_but_is_too_weak_for_tls_leaves_the_last_good_one() -> None:
-    key = rsa.generate_private_key(65537, 1024)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "weak")])
-    made = x509.CertificateBuilder(name, name, key.public_key(), 1, START - DAY, START + DAY).sign(key, hashes.SHA256())
-    live = LiveContext()
-    live.load(FIRST, START)
+@pytest.mark.parametrize("curve", [ec.SECP384R1(), ec.SECP521R1()], ids=["P-384", "P-521"])
+def test_what_clients_take_is_served(curve: ec.EllipticCurve) -> None:
+    live = LiveContext("1.2")
+    pair = made_elsewhere(ec.generate_private_key(curve))
+    live.load(pair, START)
     with serving(live) as port:
-        with pytest.raises(CertificateError, match="TLS does not accept the pair"):
-            live.load(to_pair(made, key), START)
-        assert probe("127.0.0.1", port, 5) == FIRST.certificate
+        assert probe("127.0.0.1", port, 5) == pair.certificate
+
+
+@pytest.mark.parametrize("minimum", ["1.2", "1.3"])
+def test_a_handshake_is_tried_before_a_pair_is_served(minimum: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pair that every rule lets pass, and that OpenSSL loads, can still be of no use."""
+    monkeypatch.setattr(certs.pair, "check_public_key", lambda key: None)
+    monkeypatch.setattr(certs.leaf, "check_public_key", lambda key: None)
+    live = LiveContext(minimum)
+    live.load(FIRST, START)
+    with pytest.raises(CertificateError, match=rf"no client can use the pair by TLS {minimum}: "):
+        live.load(ON_SECP256K1, START)
     assert live.pair == FIRST
 
 

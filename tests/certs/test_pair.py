@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 
 from certs.errors import CertificateError
-from certs.pair import Pair, new_key, prove, read_key
+from certs.pair import Pair, check_public_key, new_key, prove, read_key
 from tests.certs.world import authority, certificate, leaf
 
 CA = authority()
@@ -37,6 +37,7 @@ def test_a_chain_is_proven_by_its_first_certificate() -> None:
         (Pair(LEAF.certificate, b""), "the private key is not readable"),
         (Pair(LEAF.certificate, LEAF.certificate), "the private key is not readable"),
         (Pair(LEAF.certificate, pem(new_key(), b"secret")), "the private key is not readable PEM without a password"),
+        (Pair(LEAF.certificate, pem(ec.generate_private_key(ec.SECP256K1()))), "on the curve secp256k1"),
         (Pair(LEAF.certificate, pem(ed448.Ed448PrivateKey.generate())), "neither ECDSA, RSA nor Ed25519"),
     ],
 )
@@ -47,6 +48,24 @@ def test_what_does_not_match_or_read_is_refused(pair: Pair, reason: str) -> None
 
 def test_keys_made_elsewhere_are_read() -> None:
     assert isinstance(read_key(pem(rsa.generate_private_key(65537, 2048))), rsa.RSAPrivateKey)
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        (rsa.RSAPublicNumbers(65537, 2**8192 + 1), "has 8193 bits"),
+        (rsa.RSAPublicNumbers(2**31 + 1, 2**2047 + 1), "more than 31 bits"),
+    ],
+    ids=["bits", "exponent"],
+)
+def test_rsa_keys_beyond_what_clients_take_are_refused(key: rsa.RSAPublicNumbers, reason: str) -> None:
+    with pytest.raises(CertificateError, match=reason):
+        check_public_key(key.public_key())
+
+
+@pytest.mark.parametrize("key", [rsa.RSAPublicNumbers(65537, 2**8191 + 1), rsa.RSAPublicNumbers(3, 2**2047 + 1)])
+def test_rsa_keys_that_clients_take_pass(key: rsa.RSAPublicNumbers) -> None:
+    check_public_key(key.public_key())
 
 
 def test_new_keys_are_on_p256() -> None:
