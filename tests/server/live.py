@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,10 +82,13 @@ def reply_of(response: http.client.HTTPResponse) -> Reply:
 
 
 @contextmanager
-def running(certificates: Path, folder: Path, *options: str) -> Iterator[Live]:
-    """``stagegate serve`` on a free port, standing alone unless told otherwise, until the block ends."""
+def running(certificates: Path, folder: Path, *options: str, before: Sequence[str] = ()) -> Iterator[Live]:
+    """``stagegate serve`` on a free port, standing alone unless told otherwise, until the block ends.
+
+    ``before`` is a command that runs it, such as nohup.
+    """
     log = folder / "serve.log"
-    command = [sys.executable, "-m", "webhook", "serve", "--port", "0", "--host", "localhost"]
+    command = [*before, sys.executable, "-m", "webhook", "serve", "--port", "0", "--host", "localhost"]
     if not {"--kubeconfig", "--standalone"} & set(options):
         command.append("--standalone")
     if "--cert-dir" not in options and "--tls-cert" not in options:

@@ -5,16 +5,18 @@ import socket
 from typing import Any, Final
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 
 from webhook.server.logs import Logs
 from webhook.server.service import Service
 from webhook.server.worker import StagegateWorker
+from webhook.signals import ending_signals, held_back, ignore_the_rest
 
 _MEMORY_FILES: Final = "/dev/shm"  # noqa: S108
 
 
 class Application(BaseApplication):  # type: ignore[misc]
-    """Serves a service on a socket until SIGTERM or SIGINT; ``run`` does not return but exits with 0."""
+    """Serves a service on a socket until an ending signal; ``run`` does not return but exits with 0."""
 
     def __init__(self, service: Service, listener: socket.socket) -> None:
         self.service = service
@@ -27,6 +29,27 @@ class Application(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         return self.service.application()
+
+    def run(self) -> None:
+        StagegateArbiter(self).run()
+
+
+class StagegateArbiter(Arbiter):  # type: ignore[misc]
+    """Takes the ending signals only: a pod has no use for a second server, other workers, or another configuration."""
+
+    def init_signals(self) -> None:
+        ignore_the_rest()
+        self.SIGNALS = ending_signals()
+        super().init_signals()
+
+    def spawn_worker(self) -> int:
+        """A signal waits until the worker can take it: until then it has this process's handlers, which lose it."""
+        with held_back():
+            return int(super().spawn_worker())
+
+    def handle_hup(self) -> None:
+        """SIGHUP: in good order, as SIGTERM."""
+        self.handle_term()
 
 
 def settings_for(service: Service, descriptor: int) -> dict[str, Any]:

@@ -2,15 +2,16 @@
 
 import asyncio
 import os
+import signal
 import socket
 import ssl
-import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from gunicorn.workers.gasgi import ASGIWorker
 
 from webhook.server.connection import Connection
 from webhook.server.usual_call import UsualCallConnection
+from webhook.signals import ending_signals, ignore_the_rest, let_through
 
 if TYPE_CHECKING:
     from webhook.server.service import Service
@@ -39,8 +40,17 @@ class StagegateWorker(ASGIWorker):  # type: ignore[misc]
         """Whether every answer from now on says that its connection closes."""
         return self.service.draining
 
+    def init_signals(self) -> None:
+        """The ending signals; a terminal sends them to this process too, so the others do nothing here either."""
+        ignore_the_rest()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for number in ending_signals():
+            at_once = number in (signal.SIGINT, signal.SIGQUIT)
+            self.loop.add_signal_handler(number, self.handle_quit_signal if at_once else self.handle_exit_signal)
+        self.loop.add_signal_handler(signal.SIGABRT, self.handle_abort_signal)
+
     def handle_exit_signal(self) -> None:
-        """SIGTERM. Gunicorn's ``alive`` stays: taking it away closes connections whose last answer did not say so."""
+        """SIGTERM and SIGHUP. Gunicorn's ``alive`` stays: without it, connections close unannounced."""
         self.service.draining = True
         self._stopping.set()
 
@@ -55,6 +65,7 @@ class StagegateWorker(ASGIWorker):  # type: ignore[misc]
         self.tally.connections = len(self.open)
 
     async def _serve(self) -> None:
+        let_through()
         for listener in self.sockets:
             self._listen(listener.sock)
         tasks = [self.loop.create_task(each) for each in (self._sweep(), *self.service.start())]
@@ -172,7 +183,3 @@ class StagegateWorker(ASGIWorker):  # type: ignore[misc]
             self.forget(connection)
             peer.close()
             self.log.debug("no handshake: %s", problem)
-
-    def _cleanup(self) -> None:
-        super()._cleanup()
-        sys.stdout.flush()

@@ -1,0 +1,80 @@
+"""Signals to the server: four end both of its processes in good order, the others do nothing to either."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.server.live import ROOT, eventually, running
+from tests.server.test_worker import answers, is_alive, worker_of
+
+OTHERS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH, signal.SIGTTIN, signal.SIGTTOU)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP])
+def test_it_ends_in_good_order(number: signal.Signals, certificates: Path, tmp_path: Path) -> None:
+    with running(certificates, tmp_path, "--drain", "0") as live:
+        worker = worker_of(live)
+        live.process.send_signal(number)
+        assert live.process.wait(30) == 0
+        assert not is_alive(worker)
+        assert not answers(live)
+
+
+def test_the_others_do_nothing(certificates: Path, tmp_path: Path) -> None:
+    with running(certificates, tmp_path, "--drain", "0") as live:
+        worker = worker_of(live)
+        for number in OTHERS:
+            live.process.send_signal(number)
+            os.kill(worker, number)
+        # The arbiter takes signals in turn: when it has ended, it has seen to all that came before.
+        assert answers(live)
+        assert worker_of(live) == worker
+        live.terminate()
+        assert live.process.wait(30) == 0
+        assert not is_alive(worker)
+        assert not answers(live), "no other server has taken the port"
+
+
+def test_a_hangup_that_is_ignored_at_the_start_stays_ignored(certificates: Path, tmp_path: Path) -> None:
+    with running(certificates, tmp_path, "--drain", "0", before=["nohup"]) as live:
+        worker = worker_of(live)
+        live.process.send_signal(signal.SIGHUP)
+        os.kill(worker, signal.SIGHUP)
+        for pid in (live.process.pid, worker):
+            assert is_ignored(pid, signal.SIGHUP)
+        assert answers(live)
+        assert worker_of(live) == worker
+
+
+def test_a_hangup_of_the_terminal_drains(certificates: Path, tmp_path: Path) -> None:
+    """A terminal sends it to both processes at once: the worker ends as by SIGTERM, not by the signal itself."""
+    with running(certificates, tmp_path, "--drain", "5") as live:
+        worker = worker_of(live)
+        for pid in (worker, live.process.pid):
+            os.kill(pid, signal.SIGHUP)
+        eventually(lambda: b"about to stop" in live.get("/readyz").body, "the worker drains")
+        assert answers(live), "calls are answered meanwhile"
+        assert live.process.wait(30) == 0
+        assert not is_alive(worker)
+
+
+def test_a_signal_before_it_is_ready_ends_it_as_soon(certificates: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "webhook", "serve", "--standalone", "--port", "0", "--drain", "0"]
+    log = (tmp_path / "log").open("wb")
+    with (
+        log,
+        subprocess.Popen([*command, "--cert-dir", str(certificates)], cwd=ROOT, stdout=log, stderr=log) as process,
+    ):
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        eventually(lambda: children.read_text() != "", "the worker was forked")
+        process.terminate()
+        assert process.wait(10) == 0
+
+
+def is_ignored(pid: int, number: signal.Signals) -> bool:
+    lines = dict(line.split(":\t") for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
+    return bool(int(lines["SigIgn"], 16) >> (number - 1) & 1)

@@ -1,0 +1,62 @@
+"""Signals: which of them end a process in good order, and which do nothing."""
+
+import queue
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+_ENDING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+_IGNORED: Final = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH, signal.SIGTTIN, signal.SIGTTOU)
+
+
+HANDLED: Final = _ENDING + _IGNORED
+"""Every signal that this module changes the handling of."""
+
+
+def ending_signals() -> tuple[signal.Signals, ...]:
+    """Those that end this process: not a SIGHUP that is ignored, as it is for a process started by nohup."""
+    return tuple(number for number in _ENDING if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN)
+
+
+def ignore_the_rest() -> None:
+    """Do nothing on the signals that a terminal or an operator may send and that mean nothing here.
+
+    Left alone, most of them end or stop a process.
+    """
+    for number in _IGNORED:
+        signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Ending signals wait until the block is over, also in a process that is forked in it, until ``let_through``."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def let_through() -> None:
+    """Take the ending signals that were held back."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+
+
+def end_on_signal(end: Callable[[], object]) -> None:
+    """Call ``end`` whenever an ending signal comes, from a thread of its own. To be called from the main thread.
+
+    A handler runs in the middle of whatever the main thread does, which may hold the very lock that ``end`` takes.
+    """
+    arrived: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def wait() -> None:
+        while True:
+            arrived.get()
+            end()
+
+    threading.Thread(target=wait, name="signals", daemon=True).start()
+    ignore_the_rest()
+    for number in ending_signals():
+        signal.signal(number, lambda number, _: arrived.put(number))
