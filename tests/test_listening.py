@@ -79,9 +79,10 @@ def test_a_port_that_is_taken_is_taken_in_both_families() -> None:
         listen(EVERYWHERE, other.getsockname()[1])
 
 
-def test_an_unknown_host_is_told_apart() -> None:
+@pytest.mark.parametrize("host", ["no such host", "a" * 64, "a..b"])
+def test_an_unknown_host_is_told_apart(host: str) -> None:
     with pytest.raises(socket.gaierror):
-        listen("no such host", 0)
+        listen(host, 0)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,12 @@ def listen(host: str, port: int, backlog: int = 128) -> socket.socket:
     EVERYWHERE is IPv4 alone where the kernel has no IPv6. Raises OSError, socket.gaierror for an unknown host.
     """
     if host != EVERYWHERE:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        except UnicodeError as problem:
+            # From the encoding of names: an empty part, or one of more than 63 characters.
+            raise socket.gaierror(socket.EAI_NONAME, "not a host name") from problem
+        family, _, _, _, address = found[0]
         return _bound(family, address, backlog)
     if socket.has_dualstack_ipv6():
         try:

@@ -18,6 +18,20 @@ def test_init_makes_a_pair_for_the_hosts(tmp_path: Path, capsys: pytest.CaptureF
     assert "written; then a new leaf" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "given",
+    [["localhost,127.0.0.1,[::1]"], ["LOCALHOST, 127.0.0.1", "::1"], ["localhost.", "127.0.0.1", "--host", "0:0::1"]],
+)
+def test_init_takes_hosts_in_every_spelling(given: list[str], tmp_path: Path) -> None:
+    assert main(["certs", "init", str(tmp_path), "--host", *given]) == 0
+    assert hosts_of(prove(DirectoryStore(tmp_path).read()[0].leaf)) == {"localhost", "127.0.0.1", "::1"}
+
+
+def test_hosts_that_are_refused_make_no_certificate(tmp_path: Path) -> None:
+    assert main(["certs", "init", str(tmp_path / "d"), "--host", "localhost", "localhost:8443"]) == 2
+    assert not (tmp_path / "d").exists()
+
+
 def test_init_twice_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["certs", "init", str(tmp_path), "--host", "localhost"]
     main(command)
@@ -81,8 +95,18 @@ def test_an_empty_directory_says_how_to_fill_it(task: str, tmp_path: Path, capsy
     ("arguments", "code", "line"),
     [
         (["init", "{}/file", "--host", "a"], 1, "file"),
-        (["init", "{}", "--host", "exämple"], 1, "'exämple' is neither a host name nor an address"),
-        (["status", "{}", "--probe", "nowhere"], 2, "--probe nowhere: wanted HOST:PORT"),
+        (["init", "{}", "--host", "exämple"], 2, "--host: 'exämple' is no host: wanted a DNS name or an IP address"),
+        (["init", "{}", "--host", ""], 2, "--host: '' is no host: wanted a DNS name or an IP address"),
+        (["init", "{}", "--host", "a,"], 2, "--host: '' is no host: wanted a DNS name or an IP address"),
+        (["init", "{}", "--host", "localhost:8443"], 2, "--host: 'localhost:8443' is no host, it has a port: wanted"),
+        (["init", "{}", "--host", "a", "http://localhost"], 2, "'http://localhost' is no host, it is a URL: wanted"),
+        (["init", "{}", "--host", " localhost "], 2, "--host: ' localhost ' is no host, it has blanks around it"),
+        (["init", "{}", "--host", "a" * 64], 2, "is no host, it is longer than 253 characters, or a part of it"),
+        (["init", "", "--host", "a"], 2, "DIR: must not be empty"),
+        (["status", ""], 2, "DIR: must not be empty"),
+        (["status", "{}", "--probe", "nowhere"], 2, "--probe: must be HOST:PORT, such as localhost:8443"),
+        (["status", "{}", "--probe", "localhost:\u00b2"], 2, "--probe: must be HOST:PORT, such as localhost:8443"),
+        (["status", "{}", "--probe", "localhost:70000"], 2, "--probe: must be HOST:PORT, such as localhost:8443"),
     ],
 )
 def test_mistakes_are_told_in_one_line(

@@ -168,7 +168,7 @@ def test_status_of_all_there_is(
     assert lines[4] == "caBundle   MutatingWebhookConfiguration mutate.stagegate.dev: the stored authorities"
     assert lines[5] == "caBundle   ValidatingWebhookConfiguration validate.stagegate.dev: not as stored: empty"
     assert lines[6] == "next       now: publication: clients do not read the stored bundle"
-    assert lines[7] == "leader     stagegate-loop-1, renewed 2030-01-01T00:00:00.000000Z"
+    assert lines[7] == "leader     stagegate-loop-1, renewed 2030-01-01T00:00:00.000000Z (lease ours/stagegate-loop)"
 
 
 def register(client: Client, resource: Resource, name: str, to: dict[str, str]) -> None:
@@ -329,8 +329,16 @@ def test_who_writes_is_on_record(client: Client, store: SecretStore, run: Run) -
     [
         (["status"], 2, "status: wanted a directory, or --secret NAMESPACE/NAME"),
         (["rotate", "dir", "--secret", "a/b"], 2, "rotate: wanted a directory, or --secret NAMESPACE/NAME"),
-        (["status", "--secret", "certs"], 2, "--secret certs: wanted NAMESPACE/NAME"),
-        (["status", "--secret", "a/b/c"], 2, "--secret a/b/c: wanted NAMESPACE/NAME"),
+        (
+            ["status", "--secret", "certs"],
+            2,
+            "--secret: must be NAMESPACE/NAME, such as stagegate-system/stagegate-certs",
+        ),
+        (["status", "--secret", "a/b/c"], 2, "--secret: must be NAMESPACE/NAME"),
+        (["status", "--secret", "A_/b"], 2, "--secret: must be NAMESPACE/NAME"),
+        (["status", "--secret", ""], 2, "--secret: must be NAMESPACE/NAME"),
+        (["status", "--secret", "a/b", "--webhook-port", "0"], 2, "--webhook-port: must be a whole number from 1"),
+        (["status", "--secret", "a/b", "--lease-namespace", ""], 2, "--lease-namespace: must be a namespace"),
         (["status", "--secret", "a/b", "--kubeconfig", "/no/such"], 3, "kubeconfig /no/such: no such file"),
     ],
 )

@@ -18,6 +18,7 @@ import yaml
 
 from webhook.cli import demo, main
 from webhook.cli.demo.story import StoryFailed
+from webhook.signals import HANDLED
 
 KUBECONFIG = {
     "apiVersion": "v1",
@@ -106,12 +107,12 @@ def test_a_story_that_does_not_end_well_says_why(
 
 def test_signals_are_what_they_were_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "_tell", lambda *_, **__: 0)
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    before = [signal.getsignal(number) for number in HANDLED]
 
     options = argparse.Namespace(kubeconfig=None, context=None, control_plane=None, keep=False)
     assert demo.run(options) == 0
 
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
+    assert [signal.getsignal(number) for number in HANDLED] == before
 
 
 @contextmanager
@@ -160,15 +161,17 @@ def is_open(port: int) -> bool:
 
 @pytest.mark.integration
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "killed"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT, signal.SIGKILL], ids=["ctrl-c", "quit", "killed"])
 def test_an_interrupted_demo_leaves_no_process_and_no_port(number: signal.Signals, tmp_path: Path) -> None:
     with demo_under_way(tmp_path) as (child, ports):
         assert len(ports) == 2
         assert all(is_open(port) for port in ports)
         assert len(processes_of(tmp_path)) >= 2
 
+        for without_effect in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGTTOU):
+            child.send_signal(without_effect)
         child.send_signal(number)
-        assert child.wait(30.0) == (130 if number == signal.SIGINT else -number)
+        assert child.wait(30.0) == (-number if number == signal.SIGKILL else 130)
 
         deadline = time.monotonic() + 30.0
         while processes_of(tmp_path) or any(is_open(port) for port in ports):
@@ -176,5 +179,5 @@ def test_an_interrupted_demo_leaves_no_process_and_no_port(number: signal.Signal
             assert number == signal.SIGKILL
             assert time.monotonic() < deadline, processes_of(tmp_path)
             time.sleep(0.05)
-    if number == signal.SIGINT:
+    if number != signal.SIGKILL:
         assert list(tmp_path.iterdir()) == []

@@ -12,23 +12,36 @@ from webhook.cli import loop, main
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (["--concurrency", "0"], "must be from 1 to 256"),
-        (["--resync", "-1"], "must be 0 or more seconds"),
-        (["--metrics-port", "70000"], "must be from 0 to 65535"),
-        (["--lease-duration", "1"], "must be from 3 to 600 seconds"),
-        (["--steps", "maybe"], "invalid choice: 'maybe'"),
-        (["--cert-secret", "certs"], "must be NAMESPACE/NAME"),
-        (["--cert-secret", "a/b/c"], "must be NAMESPACE/NAME"),
-        (["--ca-settle", "-1"], "must be 0 or more seconds"),
+        (["--concurrency", "0"], "--concurrency: must be a whole number from 1 to 256, not '0'"),
+        (["--concurrency", "many"], "--concurrency: must be a whole number from 1 to 256, not 'many'"),
+        (["--resync=-1"], "--resync: must be from 0 to 604800 seconds, not '-1'"),
+        (["--resync", "1e300"], "--resync: must be from 0 to 604800 seconds, not '1e300'"),
+        (["--ca-settle", "1e18"], "--ca-settle: must be from 0 to 86400 seconds, not '1e18'"),
+        (["--metrics-port", "70000"], "--metrics-port: must be a whole number from 0 to 65535, not '70000'"),
+        (["--webhook-port", "0"], "--webhook-port: must be a whole number from 1 to 65535, not '0'"),
+        (["--lease-duration", "1"], "--lease-duration: must be from 3 to 600 seconds, not '1'"),
+        (["--steps", "maybe"], "--steps: invalid choice: 'maybe'"),
+        (["--cert-secret", "certs"], "--cert-secret: must be NAMESPACE/NAME"),
+        (["--cert-secret", "A_/b"], "--cert-secret: must be NAMESPACE/NAME"),
+        (["--namespaces", "Bad_NS"], "--namespaces: must be a namespace"),
+        (["--namespaces", ""], "--namespaces: must be a namespace"),
+        (["--namespaces", ","], "--namespaces: must be a namespace"),
+        (["--lease-namespace", ""], "--lease-namespace: must be a namespace"),
+        (["--settings-namespace", "a.b"], "--settings-namespace: must be a namespace"),
+        (["--webhook-configuration", "Mutate"], "--webhook-configuration: must be the name of an object"),
+        (["--webhook-pods", ""], "--webhook-pods: must be a label selector"),
+        (["--kubeconfig", ""], "--kubeconfig: must not be empty"),
+        (["--context", " "], "--context: must not be empty"),
+        (["--metrics-host", ""], "--metrics-host: must not be empty"),
     ],
 )
 def test_options_that_make_no_sense_are_wrong_usage(
     options: list[str], expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as problem:
-        main(["loop", *options])
-    assert problem.value.code == 2
-    assert expected in capsys.readouterr().err
+    assert main(["loop", *options]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"stagegate loop: {expected}")
+    assert error.count("\n") == 1
 
 
 def test_help_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,6 +72,19 @@ def test_defaults() -> None:
     assert (options.loop.namespaces, options.loop.concurrency, options.loop.resync) == ((), 16, 600.0)
     assert options.loop.steps
     assert options.loop.force_delete
+
+
+@pytest.mark.parametrize(
+    ("pod_namespace", "expected"), [("ops", "ops"), ("", "stagegate-system"), (None, "stagegate-system")]
+)
+def test_the_lease_is_kept_in_the_namespace_of_the_pod(
+    pod_namespace: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if pod_namespace is None:
+        monkeypatch.delenv("POD_NAMESPACE", raising=False)
+    else:
+        monkeypatch.setenv("POD_NAMESPACE", pod_namespace)
+    assert options_of().lease_namespace == expected
 
 
 def test_every_option_arrives() -> None:

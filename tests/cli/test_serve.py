@@ -78,14 +78,22 @@ def test_a_port_in_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--port", "70000"], "--port 70000: must be from 0 to 65535"),
-        (["--max-connections", "0"], "--max-connections 0: must be at least 1"),
-        (["--body-timeout", "0"], "--body-timeout 0: must be from 0.1 to 600 seconds"),
-        (["--drain", "-1"], "--drain -1: must be from 0 to 600 seconds"),
+        (["--port", "70000"], "--port: must be a whole number from 0 to 65535, not '70000'"),
+        (["--port", "https"], "--port: must be a whole number from 0 to 65535, not 'https'"),
+        (["--max-connections", "0"], "--max-connections: must be a whole number from 1 to 1000000, not '0'"),
+        (["--body-timeout", "0"], "--body-timeout: must be from 0.1 to 600 seconds, not '0'"),
+        (["--body-timeout", "nan"], "--body-timeout: must be from 0.1 to 600 seconds, not 'nan'"),
+        (["--drain=-1"], "--drain: must be from 0 to 600 seconds, not '-1'"),
         (["--host", "no such host"], "--host no such host: "),
+        (["--host", "a" * 64], f"--host {'a' * 64}: not a host name"),
+        (["--host", ""], "--host: must not be empty"),
+        (["--controller", ""], "--controller: must not be empty"),
+        (["--cert-dir", ""], "--cert-dir: must not be empty"),
+        (["--tls-cert", ""], "--tls-cert: must not be empty"),
+        (["--cert-secret", "ours/"], "--cert-secret: must be NAMESPACE/NAME"),
     ],
 )
-def test_numbers_out_of_range(
+def test_values_that_make_no_sense(
     arguments: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_certificates(tmp_path)

@@ -98,8 +98,8 @@ def test_it_waits_serves_and_follows(client: Client, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        (["--cert-secret", "certs"], "--cert-secret certs: wanted NAMESPACE/NAME"),
-        (["--cert-secret", "a/b/c"], "--cert-secret a/b/c: wanted NAMESPACE/NAME"),
+        (["--cert-secret", "certs"], "--cert-secret: must be NAMESPACE/NAME"),
+        (["--cert-secret", "a/b/c"], "--cert-secret: must be NAMESPACE/NAME"),
         (["--cert-secret", "a/b", "--cert-dir", "d"], "--cert-secret, or files, not both"),
         (["--cert-secret", "a/b", "--tls-cert", "f"], "--cert-secret, or files, not both"),
         (["--cert-secret", "a/b", "--standalone"], "--cert-secret needs a cluster"),

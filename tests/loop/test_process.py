@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -87,12 +87,12 @@ class Cluster:
 
 
 class Process:
-    """``stagegate loop`` with a kubeconfig; its log is its standard error."""
+    """``stagegate loop`` with a kubeconfig; its log is its standard error. ``before`` is a command that runs it."""
 
-    def __init__(self, folder: Path, kubeconfig: Path | str, *options: str) -> None:
+    def __init__(self, folder: Path, kubeconfig: Path | str, *options: str, before: Sequence[str] = ()) -> None:
         self.log = folder / f"loop-{time.monotonic_ns()}.log"
         with self.log.open("wb") as log:
-            command = [sys.executable, "-m", "webhook", "loop", "--kubeconfig", str(kubeconfig), *options]
+            command = [*before, sys.executable, "-m", "webhook", "loop", "--kubeconfig", str(kubeconfig), *options]
             self.popen = subprocess.Popen(command, stderr=log, stdout=log)
 
     def said(self) -> str:
@@ -122,8 +122,8 @@ def eventually(condition: Callable[[], Any], what: str) -> None:
 
 
 @contextmanager
-def running(folder: Path, kubeconfig: Path | str, *options: str) -> Iterator[Process]:
-    process = Process(folder, kubeconfig, *options)
+def running(folder: Path, kubeconfig: Path | str, *options: str, before: Sequence[str] = ()) -> Iterator[Process]:
+    process = Process(folder, kubeconfig, *options, before=before)
     try:
         yield process
     finally:
@@ -164,6 +164,34 @@ def test_it_leads_works_tells_and_leaves_in_good_order(cluster: Cluster, tmp_pat
         lines = [json.loads(line) for line in loop.said().splitlines()]
         assert lines[-1]["message"] == "stopped"
         assert any("RolloutOrchestrator default/hello: StageStarted" in line["message"] for line in lines)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT, signal.SIGHUP])
+def test_it_leaves_in_good_order_on_every_ending_signal(
+    cluster: Cluster, tmp_path: Path, number: signal.Signals
+) -> None:
+    with running(tmp_path, cluster.sandbox.kubeconfig) as loop:
+        eventually(lambda: "working" in loop.said(), "it works")
+        for other in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH, signal.SIGTTIN, signal.SIGTTOU):
+            loop.signal(other)
+        holder = cluster.holder()
+        cluster.service()
+        eventually(lambda: cluster.bounds("hello-00002") == (1, 10), "the others did nothing")
+        assert cluster.holder() == holder
+        loop.signal(number)
+        assert loop.end() == 0
+        assert cluster.holder() == "", "the next one need not wait"
+        assert "stopped" in loop.said().splitlines()[-1]
+
+
+def test_a_hangup_that_is_ignored_at_the_start_stays_ignored(cluster: Cluster, tmp_path: Path) -> None:
+    with running(tmp_path, cluster.sandbox.kubeconfig, before=["nohup"]) as loop:
+        eventually(lambda: "working" in loop.said(), "it works")
+        loop.signal(signal.SIGHUP)
+        cluster.service()
+        eventually(lambda: cluster.bounds("hello-00002") == (1, 10), "it goes on")
+        loop.signal(signal.SIGTERM)
+        assert loop.end() == 0
 
 
 def test_a_leader_that_was_stopped_stores_nothing_when_it_wakes(cluster: Cluster, tmp_path: Path) -> None:

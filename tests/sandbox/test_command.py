@@ -11,7 +11,7 @@ import pytest
 from tests.sandbox.wire import Api
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP])
 def test_it_tells_where_it_is_and_leaves_nothing_behind(tmp_path: Path, end: signal.Signals) -> None:
     folder = tmp_path / "here"
     command = [sys.executable, "-m", "webhook", "sandbox", "--dir", str(folder)]
@@ -21,6 +21,9 @@ def test_it_tells_where_it_is_and_leaves_nothing_behind(tmp_path: Path, end: sig
         first = process.stdout.readline()
         assert first.startswith("The sandbox is at https://127.0.0.1:")
         with Api(folder / "kubeconfig") as api:
+            assert api.get("/readyz").body == "ok"
+            for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH, signal.SIGTTIN, signal.SIGTTOU):
+                process.send_signal(number)
             assert api.get("/readyz").body == "ok"
         process.send_signal(end)
         rest, errors = process.stdout.read(), process.stderr.read()

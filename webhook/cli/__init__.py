@@ -3,11 +3,17 @@
 import argparse
 import importlib
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import metadata
 from typing import Final, Protocol
 
-from webhook.cli.errors import CommandError
+from webhook.cli.errors import FAILED, USAGE, CommandError
+from webhook.cli.output import checked_output, complain
+from webhook.cli.parser import DEBUG, Parser
+
+INTERRUPTED: Final = 130
+"""The exit code after Ctrl-C, as of a shell."""
 
 COMMANDS: Final = {
     "serve": "answer admission reviews over HTTPS",
@@ -27,7 +33,7 @@ examples:
   stagegate loop --kubeconfig ./kubeconfig
   stagegate manifests --enforce warn | kubectl apply -f -
 
-exit codes: 0 done, 1 failed, 2 wrong usage, 3 something this needs is not there
+exit codes: 0 done, 1 failed, 2 wrong usage, 3 something this needs is not there, 130 interrupted
 """
 
 
@@ -44,31 +50,42 @@ class Command(Protocol):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(
-        prog="stagegate",
-        description="Guards and drives Knative progressive rollouts.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    """Run one command; returns the exit code, and says in one line what went wrong. Raises SystemExit after --help."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    name = next((word for word in words if not word.startswith("-")), "")
+    try:
+        with checked_output():
+            return _run(words, name)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as problem:
+        return _report(problem, f"stagegate {name}" if name in COMMANDS else "stagegate", debug=DEBUG in words)
+
+
+def _run(words: list[str], name: str) -> int:
+    parser = Parser(prog="stagegate", description="Guards and drives Knative progressive rollouts.", epilog=EXAMPLES)
     parser.add_argument("--version", action="version", version=f"stagegate {metadata.version('stagegate')}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, summary in COMMANDS.items():
-        child = commands.add_parser(
-            name, help=summary, description=summary, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
-        if arguments[:1] == [name]:
+    for each, summary in COMMANDS.items():
+        child = commands.add_parser(each, help=summary, description=summary)
+        if each == name:
             command: Command = importlib.import_module(f"webhook.cli.{name}")
             command.configure(child)
-    if not arguments:
+    if not words:
         parser.print_help()
-        return 2
-    parsed = parser.parse_args(arguments)
-    try:
-        return command.run(parsed)
-    except CommandError as problem:
-        print(f"stagegate {parsed.command}: {problem}", file=sys.stderr)
-        return problem.exit_code
-    except KeyboardInterrupt:
-        return 130
+        return USAGE
+    parsed = parser.parse_args(words)
+    return command.run(parsed)
+
+
+def _report(problem: Exception, command: str, *, debug: bool) -> int:
+    """Say it on standard error; returns the exit code."""
+    if isinstance(problem, CommandError):
+        line, code = str(problem), problem.exit_code
+    else:
+        line = f"unexpected {type(problem).__name__}: {problem}; {DEBUG} shows where it comes from"
+        code = FAILED
+    if debug:
+        complain("".join(traceback.format_exception(problem)).rstrip())
+    complain(f"{command}: {' '.join(line.split())}")
+    return code

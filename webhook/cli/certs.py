@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from webhook.cli.arguments import address, filled, hosts, namespace, object_name, path, port, secret, selector
 from webhook.cli.errors import MISSING, USAGE, CommandError
 from webhook.cli.probes import probed
 
 INIT_EXAMPLES: Final = """\
 examples:
-  stagegate certs init ./certs-dir --host localhost 127.0.0.1
+  stagegate certs init ./certs-dir --host localhost,127.0.0.1
       makes what is missing or due, keeps the rest; a second run changes nothing
   stagegate certs init ./certs-dir --host stagegate.stagegate-system.svc
       another host: a new leaf of the same authority
@@ -22,6 +23,8 @@ examples:
       the chain, what that server shows, and what happens next
   stagegate certs status --secret stagegate-system/stagegate-certs
       the same of a cluster: every caBundle, every webhook pod, who leads
+  stagegate certs status --secret stagegate-system/stagegate-certs --lease-namespace ops
+      the same where the loop leads by a lease of another namespace
   kubectl -n stagegate-system exec deploy/stagegate-loop -- \\
       stagegate certs status --secret stagegate-system/stagegate-certs
       from inside, where pods can be asked
@@ -50,9 +53,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = INIT_EXAMPLES + STATUS_EXAMPLES + ROTATE_EXAMPLES + FILES + SECRETS
     tasks = parser.add_subparsers(dest="task", metavar="TASK", required=True)
     init = _add_task(tasks, "init", "make what is missing or due", INIT_EXAMPLES, "DIR --host NAME [NAME ...]")
-    init.add_argument("directory", type=Path, metavar="DIR", help="where the files are")
+    init.add_argument("directory", type=path, metavar="DIR", help="where the files are")
     init.add_argument(
-        "--host", nargs="+", action="extend", required=True, metavar="NAME", help="name or address served"
+        "--host",
+        nargs="+",
+        action="extend",
+        type=hosts,
+        required=True,
+        metavar="NAME",
+        help="name or address that clients ask for, without scheme and port; several with blanks or commas between",
     )
     either = "(DIR | --secret NS/NAME [--kubeconfig F] [--context C])"
     status = _add_task(tasks, "status", "show the chain and what happens next", STATUS_EXAMPLES, f"{either} [options]")
@@ -61,24 +70,40 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--probe",
         nargs="+",
         action="extend",
+        type=address,
         default=[],
         metavar="HOST:PORT",
         help="a server to ask; of a cluster: in place of its pods",
     )
     pods = status.add_argument_group("of a cluster, as of stagegate loop")
-    pods.add_argument("--webhook-configuration", action="append", default=[], metavar="NAME", help="where caBundle is")
-    pods.add_argument("--webhook-pods", metavar="SELECTOR", help="the pods that serve")
-    pods.add_argument("--webhook-port", type=int, metavar="P", help="the port they serve on")
+    pods.add_argument(
+        "--webhook-configuration",
+        action="append",
+        type=object_name,
+        default=[],
+        metavar="NAME",
+        help="where caBundle is",
+    )
+    pods.add_argument("--webhook-pods", type=selector, metavar="SELECTOR", help="the pods that serve")
+    pods.add_argument("--webhook-port", type=port, metavar="P", help="the port they serve on")
+    pods.add_argument(
+        "--lease-namespace",
+        type=namespace,
+        metavar="NS",
+        help="where the loop's lease is; default: wherever it is found",
+    )
     rotate = _add_task(tasks, "rotate", "make a new leaf or authority now", ROTATE_EXAMPLES, f"{either} [--ca]")
     _add_place(rotate)
     rotate.add_argument("--ca", action="store_true", help="make a new authority too; the old one stays trusted")
 
 
 def _add_place(task: argparse.ArgumentParser) -> None:
-    task.add_argument("directory", type=Path, nargs="?", metavar="DIR", help="where the files are")
-    task.add_argument("--secret", metavar="NS/NAME", help="the Secret of a cluster that they are in")
-    task.add_argument("--kubeconfig", metavar="F", help="default: the pod's account, else $KUBECONFIG, else ~/.kube")
-    task.add_argument("--context", metavar="C", help="context of the kubeconfig; default: its current one")
+    task.add_argument("directory", type=path, nargs="?", metavar="DIR", help="where the files are")
+    task.add_argument("--secret", type=secret, metavar="NS/NAME", help="the Secret of a cluster that they are in")
+    task.add_argument(
+        "--kubeconfig", type=filled, metavar="F", help="default: the pod's account, else $KUBECONFIG, else ~/.kube"
+    )
+    task.add_argument("--context", type=filled, metavar="C", help="context of the kubeconfig; default: its current one")
 
 
 def _add_task(
@@ -90,7 +115,6 @@ def _add_task(
         description=summary,
         usage=f"stagegate certs {name} [-h] {usage}",
         epilog=examples + FILES + ("" if name == "init" else SECRETS),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
 
@@ -98,10 +122,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Do the task; certificates are imported only here, so that help is quick."""
     from certs.errors import CertificateError, StoreError
 
-    secret = getattr(arguments, "secret", None)
-    if bool(secret) == bool(arguments.directory):
+    in_cluster = getattr(arguments, "secret", None) is not None
+    if in_cluster == (arguments.directory is not None):
         raise CommandError(f"{arguments.task}: wanted a directory, or --secret NAMESPACE/NAME", USAGE)
-    if secret:
+    if in_cluster:
         from webhook.cli import certs_cluster
 
         return certs_cluster.run(arguments, datetime.now(UTC))
@@ -118,7 +142,8 @@ def _init(arguments: argparse.Namespace, now: datetime) -> int:
     from certs.rotation import Terms
     from certs.status import describe_action
 
-    taken, wait = renew(DirectoryStore(arguments.directory), arguments.host, now, Terms())
+    names = [host for several in arguments.host for host in several]
+    taken, wait = renew(DirectoryStore(arguments.directory), names, now, Terms())
     for action in taken:
         print(describe_action(action))
     print(f"{arguments.directory}: {'written' if taken else 'unchanged'}; {wait.reason}, {wait.until:%Y-%m-%d}")

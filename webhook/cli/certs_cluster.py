@@ -2,9 +2,10 @@
 
 import argparse
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from webhook.cli.errors import MISSING, USAGE, CommandError
+from webhook.cli.errors import MISSING, CommandError
+from webhook.cli.leases import leaders
 from webhook.cli.probes import probed
 
 if TYPE_CHECKING:
@@ -21,11 +22,8 @@ def run(arguments: argparse.Namespace, now: datetime) -> int:
     from webhook.cluster.errors import ApiError
     from webhook.server.secret_store import AuthorityHidden, SecretStore
 
-    namespace, slash, name = arguments.secret.partition("/")
-    if not (namespace and slash and name) or "/" in name:
-        raise CommandError(f"--secret {arguments.secret}: wanted NAMESPACE/NAME", USAGE)
     client = _client(arguments)
-    store = SecretStore(client, namespace, name)
+    store = SecretStore(client, *arguments.secret)
     try:
         if arguments.task == "rotate":
             return _rotate(store, arguments, now)
@@ -64,7 +62,7 @@ def _status(client: "Client", store: "SecretStore", arguments: argparse.Namespac
         kept, hidden = store.look_at_served(), True
     contents = kept.contents
     registered = Registration(client, arguments.webhook_configuration or CONFIGURATIONS).read()
-    namespace = arguments.secret.partition("/")[0]
+    namespace = arguments.secret.namespace
     pods = ServingPods(client, namespace, arguments.webhook_pods or SELECTOR, prober(arguments.webhook_port or PORT))
     served = probed(arguments.probe) if arguments.probe else pods.shown()
     times = [one.published_at for one in registered if one.published_at is not None]
@@ -74,7 +72,8 @@ def _status(client: "Client", store: "SecretStore", arguments: argparse.Namespac
     print(f"ca.key     {_key_place(store, kept, hidden=hidden)}")
     hosts = hosts_for(registered, contents, namespace)
     print("\n".join(describe(contents, world, hosts, now, Terms(), places, key_hidden=hidden)))
-    print(f"leader     {_leader(client, namespace)}")
+    for line in leaders(client, arguments.lease_namespace, namespace):
+        print(f"leader     {line}")
     return 0
 
 
@@ -87,21 +86,6 @@ def _key_place(store: "SecretStore", kept: "Kept", *, hidden: bool) -> str:
     if kept.contents.ca_key:
         return f"{store.place}, as a former release kept it; the leading loop moves it to {store.authority_place}"
     return f"{store.authority_place}: does not exist"
-
-
-def _leader(client: "Client", namespace: str) -> str:
-    """Who does what is next."""
-    from webhook.cluster.errors import Forbidden, NotFound
-    from webhook.cluster.resource import LEASES
-
-    try:
-        spec: dict[str, Any] = client.get(LEASES, namespace, "stagegate-loop").get("spec") or {}
-    except NotFound:
-        spec = {}
-    except Forbidden as problem:
-        return f"not known: {problem}"
-    holder = spec.get("holderIdentity")
-    return f"{holder}, renewed {spec.get('renewTime')}" if holder else "none: nothing happens until a loop leads"
 
 
 def _rotate(store: "SecretStore", arguments: argparse.Namespace, now: datetime) -> int:

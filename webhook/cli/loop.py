@@ -2,19 +2,34 @@
 
 import argparse
 import gc
-import os
-import signal
 from collections.abc import Callable
 from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
+from webhook.cli.arguments import (
+    any_port,
+    count,
+    filled,
+    lease_namespace,
+    namespace,
+    namespaces,
+    object_name,
+    port,
+    seconds,
+    secret,
+    selector,
+)
 from webhook.cli.errors import MISSING, USAGE, CommandError
 from webhook.cli.logs import FORMATS, set_up
 from webhook.listening import LOOPBACK, joined
+from webhook.signals import end_on_signal, ignore_the_rest
 
 if TYPE_CHECKING:
     from webhook.loop.process import LoopProcess, ProcessOptions
     from webhook.server.certificate_keeper import CertificateKeeper
+
+_DAY: Final = 86400
+_WEEK: Final = 7 * _DAY
 
 EXAMPLES: Final = """\
 examples:
@@ -31,7 +46,7 @@ examples:
   stagegate loop --metrics-host :: --metrics-port 9090 --log-format json
       in a pod: probes ask /healthz and /readyz, scrapers /metrics
 
-SIGTERM ends it in good order: what is under way is finished, then the lease is given up.
+SIGTERM, SIGINT, SIGQUIT and SIGHUP end it in good order: what is under way is finished, then the lease is given up.
 """
 
 
@@ -40,11 +55,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     cluster = parser.add_argument_group("cluster")
     cluster.add_argument(
-        "--kubeconfig", metavar="F", help="default: the account of the pod, else $KUBECONFIG, else ~/.kube/config"
+        "--kubeconfig",
+        type=filled,
+        metavar="F",
+        help="default: the account of the pod, else $KUBECONFIG, else ~/.kube/config",
     )
-    cluster.add_argument("--context", metavar="NAME", help="context of the kubeconfig; default: its current one")
     cluster.add_argument(
-        "--namespaces", type=_names, default=(), metavar="A,B", help="look at these only; default: all of them"
+        "--context", type=filled, metavar="NAME", help="context of the kubeconfig; default: its current one"
+    )
+    cluster.add_argument(
+        "--namespaces", type=namespaces, default=(), metavar="A,B", help="look at these only; default: all of them"
     )
     work = parser.add_argument_group("work")
     work.add_argument(
@@ -56,19 +76,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="on",
         help="off: never delete a pod that hangs in termination (%(default)s)",
     )
-    work.add_argument("--concurrency", type=_count, default=16, metavar="N", help="rollouts at once (%(default)s)")
     work.add_argument(
-        "--resync", type=_seconds, default=600.0, metavar="S", help="seconds to look at all again, 0: never (600)"
+        "--concurrency", type=count(1, 256), default=16, metavar="N", help="rollouts at once (%(default)s)"
+    )
+    work.add_argument(
+        "--resync",
+        type=seconds(0, _WEEK),
+        default=600.0,
+        metavar="S",
+        help="seconds to look at all again, 0: never (600); a week at most",
     )
     work.add_argument(
         "--spa-grace",
-        type=_seconds,
+        type=seconds(0, _DAY),
         default=300.0,
         metavar="S",
         help="seconds for which a StagePodAutoscaler without a Revision is spared (300)",
     )
     work.add_argument(
         "--settings-namespace",
+        type=namespace,
         default="knative-serving",
         metavar="NS",
         help="namespace of the ConfigMap config-rolloutorchestrator (%(default)s)",
@@ -77,48 +104,52 @@ def configure(parser: argparse.ArgumentParser) -> None:
     lead.add_argument("--no-leader-elect", action="store_true", help="work without a lease: for one process only")
     lead.add_argument(
         "--lease-namespace",
-        default=os.environ.get("POD_NAMESPACE", "stagegate-system"),
+        type=namespace,
+        default=lease_namespace(),
         metavar="NS",
         help="namespace of the lease stagegate-loop; default: $POD_NAMESPACE, else stagegate-system",
     )
     lead.add_argument(
         "--lease-duration",
-        type=_lease,
+        type=seconds(3, 600),
         default=15.0,
         metavar="S",
         help="seconds without a renewal after which another process takes over (15); at least 3",
     )
     certificates = parser.add_argument_group("the webhook's certificates, seen to by the leader")
     certificates.add_argument(
-        "--cert-secret", type=_secret, metavar="NS/NAME", help="Secret to keep them in; default: they are not seen to"
+        "--cert-secret", type=secret, metavar="NS/NAME", help="Secret to keep them in; default: they are not seen to"
     )
     certificates.add_argument(
         "--webhook-configuration",
         action="append",
+        type=object_name,
         default=[],
         metavar="NAME",
         help="webhook configuration whose caBundle is set (mutate.stagegate.dev and validate.stagegate.dev)",
     )
     certificates.add_argument(
         "--webhook-pods",
+        type=selector,
         default="app.kubernetes.io/name=stagegate-webhook",
         metavar="SELECTOR",
         help="the pods that serve, in the Secret's namespace (%(default)s)",
     )
     certificates.add_argument(
-        "--webhook-port", type=_port, default=8443, metavar="P", help="the port they serve on (%(default)s)"
+        "--webhook-port", type=port, default=8443, metavar="P", help="the port they serve on (%(default)s)"
     )
     certificates.add_argument(
         "--ca-settle",
-        type=_seconds,
+        type=seconds(0, _DAY),
         default=30.0,
         metavar="S",
-        help="seconds that API servers may take to hear of a new caBundle (30)",
+        help="seconds that API servers may take to hear of a new caBundle (30); a day at most",
     )
     tell = parser.add_argument_group("pages and logs")
-    tell.add_argument("--metrics-port", type=_port, metavar="P", help="serve /healthz, /readyz and /metrics there")
+    tell.add_argument("--metrics-port", type=any_port, metavar="P", help="serve /healthz, /readyz and /metrics there")
     tell.add_argument(
         "--metrics-host",
+        type=filled,
         default=LOOPBACK,
         metavar="H",
         help="address for them (%(default)s); :: is every one, of IPv6 and of IPv4",
@@ -134,6 +165,7 @@ def run(arguments: argparse.Namespace) -> int:
     from webhook.cluster.errors import ApiError, Forbidden, Unauthorized
     from webhook.loop.process import LoopProcess
 
+    ignore_the_rest()
     options = options_from(arguments)
     try:
         transport = connect(
@@ -148,8 +180,7 @@ def run(arguments: argparse.Namespace) -> int:
     process = LoopProcess(transport, SystemClock(), options, settled=spared_collector())
     if arguments.cert_secret:
         process.duties.append(_keeper(process, arguments))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: process.stop())
+    end_on_signal(process.stop)
     try:
         process.run()
     except Forbidden as problem:
@@ -159,6 +190,8 @@ def run(arguments: argparse.Namespace) -> int:
     except ApiError as problem:
         raise CommandError(f"the API server cannot be reached: {problem}", MISSING) from problem
     except OSError as problem:
+        if arguments.metrics_port is None:
+            raise
         where = joined(arguments.metrics_host, arguments.metrics_port)
         raise CommandError(f"--metrics-port {where}: {problem.strerror or problem}", USAGE) from problem
     return 0
@@ -223,42 +256,3 @@ def options_from(arguments: argparse.Namespace) -> "ProcessOptions":
         metrics_host=arguments.metrics_host,
         metrics_port=arguments.metrics_port,
     )
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-
-
-def _secret(text: str) -> tuple[str, str]:
-    namespace, _, name = text.partition("/")
-    if not namespace or not name or "/" in name:
-        raise argparse.ArgumentTypeError("must be NAMESPACE/NAME")
-    return namespace, name
-
-
-def _count(text: str) -> int:
-    count = int(text)
-    if not 1 <= count <= 256:
-        raise argparse.ArgumentTypeError("must be from 1 to 256")
-    return count
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 <= seconds < float("inf"):
-        raise argparse.ArgumentTypeError("must be 0 or more seconds")
-    return seconds
-
-
-def _lease(text: str) -> float:
-    seconds = float(text)
-    if not 3 <= seconds <= 600:
-        raise argparse.ArgumentTypeError("must be from 3 to 600 seconds")
-    return seconds
-
-
-def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError("must be from 0 to 65535")
-    return port

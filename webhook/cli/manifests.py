@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
+from webhook.api.names import is_label
 from webhook.api.wire import Wire
 from webhook.cli.errors import USAGE, CommandError
 
@@ -25,7 +26,6 @@ examples:
 The same objects as from: kubectl kustomize manifests/  (or manifests/overlays/NAME)
 """
 _NAMESPACE_WORD: Final = re.compile(rf"(?<![a-z0-9-]){NAMESPACE}(?![a-z0-9-])")
-_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +66,7 @@ def rendered(chosen: list[str], image: str | None = None, namespace: str = NAMES
     """The objects of an install with these overlays, in the order in which to apply them. Raises CommandError."""
     from webhook.cli.kustomization import render
 
-    if not _LABEL.fullmatch(namespace):
+    if not is_label(namespace):
         raise CommandError(f"--namespace {namespace}: must be a DNS label, such as {NAMESPACE}", USAGE)
     if image is not None and not re.fullmatch(r"[^\s:@/][^\s]*", image):
         raise CommandError(f"--image {image!r}: must be an image, such as registry.example.com/stagegate:0.1.0", USAGE)

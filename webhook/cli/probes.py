@@ -2,21 +2,18 @@
 
 from collections.abc import Iterable
 
-from webhook.cli.errors import USAGE, CommandError
+from webhook.cli.arguments import Address
 
 
-def probed(addresses: Iterable[str]) -> dict[str, bytes | None]:
-    """What the servers at these HOST:PORT show, None for those that do not answer. Raises CommandError."""
+def probed(addresses: Iterable[Address]) -> dict[str, bytes | None]:
+    """What the servers there show, by the address, None for those that do not answer."""
     from certs.errors import CertificateError
     from certs.probe import probe
 
     shown: dict[str, bytes | None] = {}
     for address in addresses:
-        host, colon, port = address.rpartition(":")
-        if not colon or not port.isdigit():
-            raise CommandError(f"--probe {address}: wanted HOST:PORT", USAGE)
         try:
-            shown[address] = probe(host.strip("[]"), int(port), timeout=3.0)
+            shown[str(address)] = probe(address.host, address.port, timeout=3.0)
         except CertificateError:
-            shown[address] = None
+            shown[str(address)] = None
     return shown

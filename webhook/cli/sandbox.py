@@ -1,13 +1,17 @@
 """``stagegate sandbox``: a local API server to try things on."""
 
 import argparse
-import signal
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from webhook.cli.errors import FAILED, MISSING, CommandError
+from webhook.cli.arguments import any_port, path
+from webhook.cli.errors import CommandError
+from webhook.cli.extras import sandbox_extra
+from webhook.signals import end_on_signal
 
 _TRY = """\
 The sandbox is at {url}; Ctrl-C ends it. In another terminal:
@@ -31,33 +35,44 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.epilog = "example:\n  stagegate sandbox --dir ./sandbox --port 6443"
     parser.add_argument(
-        "--dir", type=Path, metavar="DIR", help="folder for kubeconfig and certificates, made if absent"
+        "--dir", type=path, metavar="DIR", help="folder for kubeconfig and certificates, made if absent"
     )
-    parser.add_argument("--port", type=int, default=0, metavar="P", help="port on loopback (default: a free one)")
+    parser.add_argument("--port", type=any_port, default=0, metavar="P", help="port on loopback (default: a free one)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until interrupted. Raises CommandError where it cannot begin."""
-    try:
+    with sandbox_extra():
         from webhook.sandbox import Sandbox
-    except ModuleNotFoundError as problem:
-        raise CommandError(f"{problem}; install it with: pip install 'stagegate[sandbox]'", MISSING) from None
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    existed = arguments.dir is not None and arguments.dir.exists()
-    with tempfile.TemporaryDirectory(prefix="stagegate-sandbox-") as temporary:
-        directory: Path = arguments.dir or Path(temporary)
+    end_on_signal(stop.set)
+    with _folder(arguments.dir) as folder:
+        sandbox = Sandbox(folder, arguments.port)
         try:
-            with Sandbox(directory, arguments.port) as sandbox:
-                print(_TRY.format(url=sandbox.url, kubeconfig=sandbox.kubeconfig.resolve()), flush=True)
-                while not stop.wait(3600):
-                    continue
+            sandbox.start()
         except OSError as problem:
-            raise CommandError(
-                f"cannot serve on port {arguments.port}: {problem.strerror or problem}", FAILED
-            ) from None
-        if arguments.dir is not None and not existed and not any(directory.iterdir()):
-            directory.rmdir()
+            what = problem.filename or f"cannot serve on port {arguments.port}"
+            raise CommandError(f"{what}: {problem.strerror or problem}") from problem
+        try:
+            print(_TRY.format(url=sandbox.url, kubeconfig=sandbox.kubeconfig.resolve()), flush=True)
+            while not stop.wait(3600):
+                continue
+        finally:
+            sandbox.stop()
     print("stopped", file=sys.stderr)
     return 0
+
+
+@contextmanager
+def _folder(named: Path | None) -> Iterator[Path]:
+    """The folder to use; one that was made for this, and is empty afterwards, is taken away."""
+    if named is None:
+        with tempfile.TemporaryDirectory(prefix="stagegate-sandbox-") as temporary:
+            yield Path(temporary)
+        return
+    existed = named.exists()
+    try:
+        yield named
+    finally:
+        if not existed and named.is_dir() and not any(named.iterdir()):
+            named.rmdir()

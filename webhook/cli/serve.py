@@ -2,19 +2,24 @@
 
 import argparse
 import errno
+import logging
 import socket
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from webhook.cli.arguments import any_port, count, filled, path, seconds, secret
 from webhook.cli.errors import MISSING, USAGE, CommandError
 from webhook.cli.logs import FORMATS, set_up
 from webhook.listening import LOOPBACK, joined, listen, reachable
+from webhook.signals import ignore_the_rest
 
 if TYPE_CHECKING:
     from webhook.server.limits import Limits
     from webhook.server.served_pair import ServedPair
     from webhook.server.tally import Tally
+
+_LOG: Final = logging.getLogger("stagegate.serve")
 
 EXAMPLES: Final = """\
 examples:
@@ -27,7 +32,8 @@ examples:
       in a pod, with the account of the pod; a stagegate loop keeps that Secret
   curl --cacert ./certs-dir/ca.crt https://localhost:8443/readyz
 
-Prints its URL once it is ready. SIGTERM drains: calls under way are answered, then it exits with 0.
+Prints its URL once it is ready. SIGTERM and SIGHUP drain: calls under way are answered, then it exits with 0.
+SIGINT and SIGQUIT end it at once.
 """
 
 
@@ -42,19 +48,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
     listen = parser.add_argument_group("listening")
     listen.add_argument(
         "--host",
+        type=filled,
         default=LOOPBACK,
         metavar="H",
         help="address to listen on (%(default)s); :: is every one, of IPv6 and of IPv4",
     )
-    listen.add_argument("--port", type=int, default=8443, metavar="P", help="port, 0 for any free one (%(default)s)")
+    listen.add_argument(
+        "--port", type=any_port, default=8443, metavar="P", help="port, 0 for any free one (%(default)s)"
+    )
     tls = parser.add_argument_group("certificate")
-    tls.add_argument("--cert-dir", type=Path, metavar="DIR", help="directory with tls.crt and tls.key")
-    tls.add_argument("--tls-cert", type=Path, metavar="F", help="the certificate, PEM")
-    tls.add_argument("--tls-key", type=Path, metavar="F", help="its private key, PEM")
-    tls.add_argument("--cert-secret", metavar="NS/NAME", help="Secret with tls.crt and tls.key; it may come later")
+    tls.add_argument("--cert-dir", type=path, metavar="DIR", help="directory with tls.crt and tls.key")
+    tls.add_argument("--tls-cert", type=path, metavar="F", help="the certificate, PEM")
+    tls.add_argument("--tls-key", type=path, metavar="F", help="its private key, PEM")
+    tls.add_argument(
+        "--cert-secret", type=secret, metavar="NS/NAME", help="Secret with tls.crt and tls.key; it may come later"
+    )
     tls.add_argument("--tls-min", choices=("1.2", "1.3"), default="1.3", help="oldest TLS version (%(default)s)")
     cluster = parser.add_argument_group("cluster").add_mutually_exclusive_group()
-    cluster.add_argument("--kubeconfig", metavar="F", help="default: the pod's account, else $KUBECONFIG, else ~/.kube")
+    cluster.add_argument(
+        "--kubeconfig", type=filled, metavar="F", help="default: the pod's account, else $KUBECONFIG, else ~/.kube"
+    )
     cluster.add_argument("--standalone", action="store_true", help="no cluster, and so no RolloutOrchestrators")
     admission = parser.add_argument_group("admission")
     admission.add_argument(
@@ -66,19 +79,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
     admission.add_argument(
         "--controller",
         action="append",
+        type=filled,
         default=[],
         metavar="NAME",
         help="a user whose writes are warned about, never denied; in place of Knative's and our own accounts",
     )
     bounds = parser.add_argument_group("bounds")
-    bounds.add_argument("--max-connections", type=int, default=1000, metavar="N", help="open at once (%(default)s)")
+    bounds.add_argument(
+        "--max-connections", type=count(1, 1_000_000), default=1000, metavar="N", help="open at once (%(default)s)"
+    )
     for name, default, summary in (
         ("handshake-timeout", 5.0, "seconds for a TLS handshake"),
         ("header-timeout", 5.0, "seconds for the head of a request"),
         ("body-timeout", 10.0, "seconds for the whole body of a request"),
         ("drain", 2.0, "seconds from SIGTERM to the last new connection"),
     ):
-        bounds.add_argument(f"--{name}", type=float, default=default, metavar="S", help=f"{summary} (%(default)s)")
+        least = 0 if name == "drain" else 0.1
+        bounds.add_argument(
+            f"--{name}", type=seconds(least, 600), default=default, metavar="S", help=f"{summary} (%(default)s)"
+        )
     logs = parser.add_argument_group("logs, on standard error")
     logs.add_argument("--log-format", choices=FORMATS, default="auto", help="auto: text on a terminal")
     logs.add_argument("--log-level", choices=("debug", "info", "warning"), default="info", help="(%(default)s)")
@@ -86,9 +105,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM; the server is imported only here, so that help is quick."""
+    ignore_the_rest()
     paths = _pair_paths(arguments)
-    if not 0 <= arguments.port <= 65535:
-        raise CommandError(f"--port {arguments.port}: must be from 0 to 65535", USAGE)
     limits = _limits(arguments)
 
     from webhook.server.application import Application
@@ -107,23 +125,24 @@ def run(arguments: argparse.Namespace) -> int:
         pair,
         tally,
         feed,
-        on_ready=lambda: print(f"serving {url}", flush=True),
+        on_ready=lambda: _announce(url),
     )
     set_up(arguments.log_format, arguments.log_level)
     Application(service, listener).run()
     return 0
 
 
+def _announce(url: str) -> None:
+    """Say that it serves. A server goes on without a standard output that takes it."""
+    try:
+        print(f"serving {url}", flush=True)
+    except CommandError as problem:
+        _LOG.warning("serving %s; %s", url, problem)
+
+
 def _limits(arguments: argparse.Namespace) -> "Limits":
     from webhook.server.limits import Limits
 
-    if arguments.max_connections < 1:
-        raise CommandError(f"--max-connections {arguments.max_connections}: must be at least 1", USAGE)
-    for name in ("handshake_timeout", "header_timeout", "body_timeout", "drain"):
-        seconds = getattr(arguments, name)
-        least = 0 if name == "drain" else 0.1
-        if not least <= seconds <= 600:
-            raise CommandError(f"--{name.replace('_', '-')} {seconds:g}: must be from {least} to 600 seconds", USAGE)
     return Limits(
         connections=_most_connections(arguments.max_connections),
         handshake_seconds=arguments.handshake_timeout,
@@ -140,7 +159,6 @@ def _pair_paths(arguments: argparse.Namespace) -> tuple[Path, Path] | None:
             raise CommandError("--cert-secret, or files, not both", USAGE)
         if arguments.standalone:
             raise CommandError("--cert-secret needs a cluster, so not with --standalone", USAGE)
-        _secret(arguments.cert_secret)
         return None
     directory: Path | None = arguments.cert_dir
     if directory is not None:
@@ -157,14 +175,6 @@ def _pair_paths(arguments: argparse.Namespace) -> tuple[Path, Path] | None:
             "a certificate is needed: --cert-dir DIR, or --tls-cert F and --tls-key F, or --cert-secret NS/NAME", USAGE
         )
     return arguments.tls_cert, arguments.tls_key
-
-
-def _secret(text: str) -> tuple[str, str]:
-    """Namespace and name."""
-    namespace, _, name = text.partition("/")
-    if not namespace or not name or "/" in name:
-        raise CommandError(f"--cert-secret {text}: wanted NAMESPACE/NAME", USAGE)
-    return namespace, name
 
 
 def _load(paths: tuple[Path, Path], minimum: str, tally: "Tally") -> "ServedPair":
@@ -185,7 +195,7 @@ def _watched(arguments: argparse.Namespace, client: Any, tally: "Tally") -> "Ser
     from webhook.cluster.clock import SystemClock
     from webhook.server.pair_secret import PairSecret
 
-    namespace, name = _secret(arguments.cert_secret)
+    namespace, name = arguments.cert_secret
     clock = SystemClock()
     return PairSecret(client, clock, namespace, name, LiveContext(arguments.tls_min), tally, clock.now)
 

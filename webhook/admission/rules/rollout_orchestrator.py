@@ -1,6 +1,5 @@
 """The rules of an RO: RO001 to RO010."""
 
-import re
 from collections.abc import Mapping
 from operator import attrgetter
 from typing import Any, Final, TypeGuard
@@ -18,6 +17,7 @@ from webhook.admission.rules.field_error import (
 )
 from webhook.admission.verdict import Finding, Severity
 from webhook.api.kinds import MAX_INT32, MAX_REVISIONS
+from webhook.api.names import is_subdomain
 from webhook.api.target_revision import DIRECTION_DOWN, DIRECTION_STAY, DIRECTION_UP
 from webhook.api.wire import is_count
 from webhook.api.word import word_of
@@ -31,8 +31,6 @@ DIRECTIONS: Final = (DIRECTION_UP, DIRECTION_DOWN, DIRECTION_STAY)
 
 _LISTS: Final = (INITIAL, TARGET, STAGE)
 _SPELLINGS: Final = (*DIRECTIONS, None, "")
-_is_subdomain: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*").fullmatch
-_MAX_SUBDOMAIN: Final = 253
 _MAX_DIRECTION: Final = 32
 _MAX_STRATEGY: Final = 256
 _TYPES: Final = {"latestRevision": 0, "configurationName": 253, "tag": 253, "url": 2048}
@@ -126,7 +124,7 @@ def _is_plain(revision: Mapping[str, Any]) -> bool:
 
 
 def _is_name(name: Any) -> TypeGuard[str]:
-    return type(name) is str and len(name) <= _MAX_SUBDOMAIN and _is_subdomain(name) is not None
+    return type(name) is str and is_subdomain(name)
 
 
 def _check_name(

@@ -11,7 +11,10 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
+from webhook.cli.arguments import filled, path
 from webhook.cli.errors import USAGE, CommandError
+from webhook.cli.extras import sandbox_extra
+from webhook.signals import HANDLED, ending_signals, ignore_the_rest
 
 if TYPE_CHECKING:
     from webhook.cli.demo.control_plane import ControlPlane
@@ -52,8 +55,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--control-plane", choices=("sandbox", "real"), help="the API server to run on (sandbox); not with --kubeconfig"
     )
-    parser.add_argument("--kubeconfig", type=Path, metavar="F", help="run on a cluster of this file; needs --context")
-    parser.add_argument("--context", metavar="C", help="the cluster's context; the current one is never assumed")
+    parser.add_argument("--kubeconfig", type=path, metavar="F", help="run on a cluster of this file; needs --context")
+    parser.add_argument(
+        "--context", type=filled, metavar="C", help="the cluster's context; the current one is never assumed"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -63,10 +68,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.kubeconfig and arguments.control_plane:
         raise CommandError("--control-plane or --kubeconfig, not both", USAGE)
 
-    from webhook.cli.demo.process import ProcessFailed
-    from webhook.cli.demo.stack import Stack
-    from webhook.cli.demo.story import StoryFailed
-    from webhook.cluster.errors import ApiError
+    with sandbox_extra():
+        from webhook.cli.demo.process import ProcessFailed
+        from webhook.cli.demo.stack import Stack
+        from webhook.cli.demo.story import StoryFailed
+        from webhook.cluster.errors import ApiError
 
     with (
         _ends_in_order(),
@@ -156,20 +162,23 @@ def _control_plane(arguments: argparse.Namespace, folder: Path) -> "AbstractCont
 
 @contextmanager
 def _ends_in_order() -> Iterator[None]:
-    """SIGTERM and SIGHUP end things like Ctrl-C does; while they end, another signal does not get between."""
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, _interrupt) for number in signals}
+    """Every ending signal ends things like Ctrl-C does; while they end, another one does not get between."""
+    ending = ending_signals()
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        for number in ending:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {number: signal.getsignal(number) for number in HANDLED}
+    ignore_the_rest()
+    for number in ending:
+        signal.signal(number, interrupt)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _say(text: str) -> None:

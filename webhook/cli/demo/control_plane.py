@@ -52,10 +52,8 @@ def client_of(kubeconfig: Path, field_manager: str = "stagegate-demo", *, dry_ru
 @contextmanager
 def sandbox(directory: Path) -> Iterator[ControlPlane]:
     """A sandbox in this process."""
-    try:
-        from webhook.sandbox import Sandbox
-    except ImportError as problem:
-        raise CommandError(f"the sandbox needs {problem.name}: pip install 'stagegate[sandbox]'", MISSING) from problem
+    from webhook.sandbox import Sandbox
+
     with Sandbox(directory / "sandbox") as running:
         yield running
 

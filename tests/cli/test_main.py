@@ -1,0 +1,174 @@
+"""``stagegate``: whatever goes wrong is one line and an exit code, also where the line has no place to go."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.server.live import ROOT
+from webhook.cli import main, manifests
+
+FULL = Path("/dev/full")
+needs_full_disk = pytest.mark.skipif(not FULL.exists(), reason="no /dev/full on this machine")
+
+
+def failing(problem: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``stagegate manifests`` fails in a way that nobody has foreseen."""
+
+    def run(_: object) -> int:
+        raise problem
+
+    monkeypatch.setattr(manifests, "run", run)
+
+
+@pytest.mark.parametrize(
+    ("problem", "line"),
+    [
+        (KeyError("metadata"), "unexpected KeyError: 'metadata'"),
+        (PermissionError(13, "Permission denied", "/x"), "unexpected PermissionError: [Errno 13] Permission denied"),
+        (RuntimeError("one\ntwo"), "unexpected RuntimeError: one two"),
+    ],
+)
+def test_an_unexpected_error_is_one_line_with_a_hint(
+    problem: Exception, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing(problem, monkeypatch)
+    assert main(["manifests"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"stagegate manifests: {line}")
+    assert error.endswith("; --debug shows where it comes from\n")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [["--debug", "manifests"], ["manifests", "--debug"]])
+def test_debug_shows_where_an_error_comes_from(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing(KeyError("metadata"), monkeypatch)
+    assert main(words) == 1
+    error = capsys.readouterr().err
+    assert "Traceback" in error
+    assert "test_main.py" in error
+
+
+def test_debug_is_taken_by_tasks_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["certs", "status", str(tmp_path), "--debug"]) == 3
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["fly"], "stagegate: COMMAND: invalid choice: 'fly'"),
+        (["--fly"], "stagegate: "),
+        (["loop", "--fly"], "stagegate loop: unrecognized arguments: --fly"),
+        (["certs"], "stagegate certs: the following arguments are required: TASK"),
+        (["certs", "init", "d"], "stagegate certs: the following arguments are required: --host"),
+        (["loop", "--steps", "maybe"], "stagegate loop: --steps: invalid choice: 'maybe'"),
+    ],
+)
+def test_wrong_usage_is_one_line_with_the_way_out(
+    words: list[str], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(line)
+    assert error.endswith(" --help\n")
+    assert error.count("\n") == 1
+
+
+def test_without_a_command_there_is_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert "stagegate demo" in capsys.readouterr().out
+
+
+@contextmanager
+def broken_pipe() -> Iterator[int]:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        yield writing
+    finally:
+        os.close(writing)
+
+
+@contextmanager
+def full_disk() -> Iterator[int]:
+    descriptor = os.open(FULL, os.O_WRONLY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def stagegate(*words: str, out: int, error: int = subprocess.PIPE, buffered: bool = True) -> tuple[int, str]:
+    """Exit code and standard error of a process with these streams."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(
+        [sys.executable, "-m", "webhook", *words],
+        cwd=ROOT,
+        env=environment | ({} if buffered else {"PYTHONUNBUFFERED": "1"}),
+        stdout=out,
+        stderr=error,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stderr or ""
+
+
+@pytest.mark.parametrize("buffered", [True, False])
+@pytest.mark.parametrize(
+    ("words", "who"),
+    [
+        (["manifests"], "stagegate manifests"),
+        (["certs", "init", "{}", "--host", "localhost"], "stagegate certs"),
+        (["--help"], "stagegate"),
+        (["certs", "init", "--help"], "stagegate certs"),
+    ],
+)
+def test_a_closed_pipe_is_one_line(words: list[str], who: str, buffered: bool, tmp_path: Path) -> None:
+    with broken_pipe() as pipe:
+        code, error = stagegate(*(word.format(tmp_path / "d") for word in words), out=pipe, buffered=buffered)
+    assert (code, error) == (1, f"{who}: cannot write to standard output: Broken pipe\n")
+
+
+@needs_full_disk
+@pytest.mark.parametrize("buffered", [True, False])
+@pytest.mark.parametrize("words", [["manifests"], ["certs", "init", "{}", "--host", "localhost"], ["sandbox"]])
+def test_a_full_disk_is_one_line(words: list[str], buffered: bool, tmp_path: Path) -> None:
+    with full_disk() as disk:
+        code, error = stagegate(*(word.format(tmp_path / "d") for word in words), out=disk, buffered=buffered)
+    line = f"stagegate {words[0]}: cannot write to standard output: No space left on device\n"
+    assert (code, error) == (1, line)
+
+
+@needs_full_disk
+def test_an_error_keeps_its_exit_code_where_nothing_can_be_said(tmp_path: Path) -> None:
+    with full_disk() as disk:
+        assert stagegate("certs", "status", str(tmp_path), out=disk, error=disk)[0] == 3
+
+
+@pytest.mark.parametrize("words", [["manifests"], ["--version"]])
+def test_a_closed_standard_output_is_one_line(words: list[str]) -> None:
+    shell = ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-m", "webhook", *words]
+    done = subprocess.run(shell, cwd=ROOT, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr.endswith(": cannot write to standard output: it is closed\n")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["demo", "sandbox"])
+def test_a_missing_extra_is_named_with_what_to_install(command: str) -> None:
+    program = "import sys; sys.modules['cel'] = None; from webhook.cli import main; sys.exit(main(sys.argv[1:]))"
+    done = subprocess.run(
+        [sys.executable, "-c", program, command], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == (
+        f"stagegate {command}: the local API server needs cel; install it with: pip install 'stagegate[sandbox]'\n"
+    )

@@ -1,0 +1,20 @@
+"""Names: what Kubernetes takes for the name of an object or of a namespace."""
+
+import re
+from typing import Final
+
+_LABEL: Final = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
+_is_label: Final = re.compile(_LABEL).fullmatch
+_is_subdomain: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*").fullmatch
+_MAX_LABEL: Final = 63
+_MAX_SUBDOMAIN: Final = 253
+
+
+def is_label(text: str) -> bool:
+    """Whether it is a DNS label (RFC 1123), as the name of a namespace is."""
+    return len(text) <= _MAX_LABEL and _is_label(text) is not None
+
+
+def is_subdomain(text: str) -> bool:
+    """Whether it is a DNS subdomain (RFC 1123), as the names of most objects are."""
+    return len(text) <= _MAX_SUBDOMAIN and _is_subdomain(text) is not None

@@ -1,0 +1,152 @@
+"""Arguments: what a value on the command line has to look like, said before anything is done with it.
+
+Each function is an argparse type: from the text to the value, argparse.ArgumentTypeError for another form.
+"""
+
+import os
+import re
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from webhook.api.names import is_label, is_subdomain
+
+_KEY: Final = r"(?:[a-z0-9][-a-z0-9.]*/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+_VALUE: Final = r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?"
+_REQUIREMENT: Final = (
+    rf"(?:!? *{_KEY}|{_KEY} *(?:==?|!=) *{_VALUE}|{_KEY} *[<>] *[0-9]+"
+    rf"|{_KEY} +(?:in|notin) *\( *{_VALUE}(?: *, *{_VALUE})* *\))"
+)
+_SELECTOR: Final = re.compile(rf" *{_REQUIREMENT}(?: *, *{_REQUIREMENT})* *")
+_ADDRESS: Final = re.compile(r"(\[[^\[\]]+\]|[^:\[\]]+):([0-9]{1,5})")
+
+
+class ObjectName(NamedTuple):
+    """An object of a namespace."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+class Address(NamedTuple):
+    """A server to connect to."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def filled(text: str) -> str:
+    """Anything but blanks: an empty value is a variable that was never set."""
+    if not text.strip():
+        raise ArgumentTypeError("must not be empty")
+    return text
+
+
+def path(text: str) -> Path:
+    """A file or folder; an empty one would be the working directory."""
+    return Path(filled(text))
+
+
+def count(least: int, most: int) -> Callable[[str], int]:
+    """A whole number within these bounds."""
+
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,18}", text) or not least <= int(text) <= most:
+            raise _wanted(f"a whole number from {least} to {most}", text)
+        return int(text)
+
+    return read
+
+
+port: Final = count(1, 65535)
+"""A port to connect to."""
+
+any_port: Final = count(0, 65535)
+"""A port to listen on; 0 is any free one."""
+
+
+def seconds(least: float, most: float) -> Callable[[str], float]:
+    """A duration within these bounds."""
+
+    def read(text: str) -> float:
+        try:
+            duration = float(text)
+        except ValueError:
+            duration = float("nan")
+        if not least <= duration <= most:
+            raise _wanted(f"from {least:g} to {most:.0f} seconds", text)
+        return duration
+
+    return read
+
+
+def namespace(text: str) -> str:
+    if not is_label(text):
+        raise _wanted("a namespace, that is a DNS label such as team-a", text)
+    return text
+
+
+def namespaces(text: str) -> tuple[str, ...]:
+    """Several, with commas between them; each once."""
+    return tuple(dict.fromkeys(map(namespace, _parts(text))))
+
+
+def object_name(text: str) -> str:
+    if not is_subdomain(text):
+        raise _wanted("the name of an object, that is a DNS subdomain such as mutate.stagegate.dev", text)
+    return text
+
+
+def secret(text: str) -> ObjectName:
+    space, _, name = text.partition("/")
+    if not (is_label(space) and is_subdomain(name)):
+        raise _wanted("NAMESPACE/NAME, such as stagegate-system/stagegate-certs", text)
+    return ObjectName(space, name)
+
+
+def selector(text: str) -> str:
+    if not _SELECTOR.fullmatch(text):
+        raise _wanted("a label selector, such as app.kubernetes.io/name=stagegate-webhook", text)
+    return text
+
+
+def hosts(text: str) -> tuple[str, ...]:
+    """One or more that a certificate can be for, with commas between them."""
+    return tuple(map(_host, _parts(text)))
+
+
+def address(text: str) -> Address:
+    found = _ADDRESS.fullmatch(text)
+    if found is None or not 1 <= int(found[2]) <= 65535:
+        raise _wanted("HOST:PORT, such as localhost:8443 or [::1]:8443", text)
+    return Address(_host(found[1]), int(found[2]))
+
+
+def lease_namespace() -> str:
+    """Where a loop keeps its lease unless told otherwise."""
+    return os.environ.get("POD_NAMESPACE") or "stagegate-system"
+
+
+def _host(text: str) -> str:
+    from certs.errors import CertificateError
+    from certs.host import read_host
+
+    try:
+        return read_host(text)
+    except CertificateError as problem:
+        raise ArgumentTypeError(str(problem)) from None
+
+
+def _parts(text: str) -> list[str]:
+    return re.split(", *", text)
+
+
+def _wanted(what: str, text: str) -> ArgumentTypeError:
+    return ArgumentTypeError(f"must be {what}, not {text!r}")

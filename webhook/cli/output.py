@@ -1,0 +1,81 @@
+"""Output: standard output and standard error, each of which can be closed, a broken pipe, or on a full disk."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
+from typing import Any, TextIO
+
+from webhook.cli.errors import CommandError
+
+
+class Output:
+    """A stream that raises CommandError for what it cannot write, and after that throws everything away."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        if self._stream is None:
+            raise CommandError("cannot write to standard output: it is closed")
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        if self._stream is None:
+            raise CommandError("cannot write to standard output: it is closed")
+        with self._checked(self._stream):
+            return self._stream.write(text)
+
+    def flush(self) -> None:
+        if self._stream is not None:
+            with self._checked(self._stream):
+                self._stream.flush()
+
+    @contextmanager
+    def _checked(self, stream: TextIO) -> Iterator[None]:
+        try:
+            yield
+        except OSError as problem:
+            _throw_away(stream)
+            raise CommandError(f"cannot write to standard output: {problem.strerror or problem}") from problem
+
+
+@contextmanager
+def checked_output() -> Iterator[None]:
+    """Standard output for the block is an Output, written out at its end.
+
+    An error of the block comes before one of the output; SystemExit, which argparse raises after --help, does not.
+    """
+    output = Output(sys.stdout)
+    with redirect_stdout(output):
+        try:
+            yield
+        except (Exception, KeyboardInterrupt):
+            with suppress(CommandError):
+                output.flush()
+            raise
+        except SystemExit:
+            output.flush()
+            raise
+        output.flush()
+
+
+def complain(line: str) -> None:
+    """Say it on standard error; where that takes nothing either, there is nobody to tell."""
+    stream = sys.stderr
+    if stream is None:
+        return
+    try:
+        stream.write(f"{line}\n")
+        stream.flush()
+    except OSError:
+        _throw_away(stream)
+
+
+def _throw_away(stream: TextIO) -> None:
+    """Send what is still written to this stream nowhere: the interpreter writes out once more when it ends."""
+    # A stand-in for a standard stream has no descriptor.
+    with suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
