@@ -69,6 +69,9 @@ class Dawdler:
             pace = self._paces.get(name)
             if pace is None or pace.wanted != wanted:
                 pace = self._paces[name] = _Pace(wanted, now, self.chance.uniform(_FASTEST, _SLOWEST))
+                if self.running[name] == 0:
+                    # The first replica takes as long as its image: it is wanted, and does not run.
+                    self._report_scale(name, wanted, 0)
             if now - pace.since >= pace.after:
                 self._report(name, wanted)
 
@@ -83,6 +86,9 @@ class Dawdler:
             "conditions": [available],
         }
         self.client.patch(DEPLOYMENTS, self.namespace, deployment, {"status": status}, "status")
-        scale = {"desiredScale": running, "actualScale": running}
-        self.client.patch(POD_AUTOSCALERS, self.namespace, name, {"status": scale}, "status")
+        self._report_scale(name, running, running)
         self.running[name] = running
+
+    def _report_scale(self, name: str, desired: int, actual: int) -> None:
+        scale = {"desiredScale": desired, "actualScale": actual}
+        self.client.patch(POD_AUTOSCALERS, self.namespace, name, {"status": scale}, "status")

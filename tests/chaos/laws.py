@@ -4,16 +4,12 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
+from tests.chaos import recorded
 from tests.chaos.history import Stored, Wire
-from webhook.admission.rules.stage_pod_autoscaler import SPAFacts, bounds_of, denying_findings
-from webhook.api import RolloutOrchestrator, StagePodAutoscaler, TargetRevision, wire
-from webhook.api.conditions import LAST_STAGE_READY, STAGE_READY
-from webhook.api.kinds import REVISION_LABEL, SERVICE_LABEL
+from tests.chaos.recorded import Entry, is_lowered, percent_of, record_of, runs_enough, scales_of, stage_of
 from webhook.cluster.resource import PODS, REVISIONS, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS
-from webhook.planning import RolloutConfig, strategy_in_force
-from webhook.strategies import AVAILABILITY_STRATEGY, RESOURCE_UTIL_STRATEGY, is_stage_scale_up_ready
 
 Key = tuple[str, str]
 _ENDED: Final = (0, 1)
@@ -53,6 +49,8 @@ class Judge:
     progress: dict[Key, Progress] = field(default_factory=dict)
     needless: dict[tuple[str, Key], int] = field(default_factory=dict)
     pods: dict[Key, Wire] = field(default_factory=dict)
+    with_pods: set[Key] = field(default_factory=set)
+    """Revisions that have had a pod: of these the pods are counted, the others are judged by their scales alone."""
     broken: list[str] = field(default_factory=list)
     shifts: int = 0
 
@@ -73,37 +71,56 @@ class Judge:
 
     def _problems(self, one: Stored, before: Wire | None) -> Iterator[str]:
         if one.resource is PODS:
+            self.with_pods.add((one.key[0], _revision_of(one.object)))
             if one.gone:
                 yield from self._hung(one, before)
             return
         if one.resource is STAGE_POD_AUTOSCALERS:
             yield from self._untouched(one, before)
             if not one.gone:
-                yield from _refused(one.object)
+                yield from (f"a rule refuses it: {problem}" for problem in recorded.refusals(one.object))
                 yield from self._available(one, before)
         elif not one.gone:
             yield from _whole(one.object)
             yield from self._forward(one)
             yield from self._shifted(one, before)
+            yield from self._reached(one, before)
         if not one.gone:
             yield from self._needed(one, before)
 
     def _available(self, one: Stored, before: Wire | None) -> Iterator[str]:
-        """1: what goes down is not lowered for a stage before what goes up is ready."""
+        """1: what goes down is not lowered for a stage before what goes up runs."""
         ro = self._rollout_of(one)
-        if before is None or ro is None or not is_lowered(before.get("spec") or {}, one.object.get("spec") or {}):
+        if before is None or ro is None or not is_lowered(scales_of(before), scales_of(one.object)):
             return
-        stage = ro.spec.stage_target_revisions
-        if not any(entry.goes_down and entry.revision_name == one.key[1] for entry in stage):
+        stage = stage_of(ro)
+        if not any(entry.goes_down and entry.name == one.key[1] for entry in stage):
             return
-        if strategy_in_force(ro, RolloutConfig()) != AVAILABILITY_STRATEGY:
+        if recorded.strategy_of(ro) == recorded.RESOURCE_UTIL:
             return
         for entry in stage:
-            wire = self.spas.get((one.key[0], entry.revision_name))
-            if not entry.goes_up:
-                continue
-            if wire is None or not is_stage_scale_up_ready(StagePodAutoscaler.from_dict(wire), entry):
-                yield f"lowered to {one.object.get('spec')} before {entry.revision_name} is ready"
+            if entry.goes_up and not self._runs(one.key[0], entry):
+                yield f"lowered to {one.object.get('spec')} before {entry.name} is ready"
+
+    def _reached(self, one: Stored, before: Wire | None) -> Iterator[str]:
+        """8: a stage is recorded as done only when what goes up in it, and gets traffic, runs."""
+        record = record_of(one.object)
+        if before is None or record == record_of(before):
+            return
+        for entry in stage_of(one.object):
+            has_traffic = entry.goes_up and entry.percent and percent_of(record, entry.name) == entry.percent
+            if has_traffic and not self._runs(one.key[0], entry):
+                yield f"recorded with {entry.percent} percent for {entry.name}, which does not run"
+
+    def _runs(self, namespace: str, entry: Entry) -> bool:
+        """By what was recorded of its scales; and of what has pods, one at least that is ready."""
+        scales = scales_of(self.spas.get((namespace, entry.name)))
+        if not runs_enough(entry, scales):
+            return False
+        if not entry.percent or not scales.desired or (namespace, entry.name) not in self.with_pods:
+            return True
+        mine = (pod for (place, _), pod in self.pods.items() if place == namespace and _revision_of(pod) == entry.name)
+        return any(map(recorded.is_ready_pod, mine))
 
     def _untouched(self, one: Stored, before: Wire | None) -> Iterator[str]:
         """2: what the rollout does not name is let go, or deleted with its Revision, and nothing else."""
@@ -118,32 +135,33 @@ class Judge:
         ro = self._rollout_of(one)
         if ro is None:
             yield "changed, and no rollout owns it"
-        elif one.key[1] not in _named(ro) and bounds_of(one.object.get("spec")) != _ENDED:
+        elif one.key[1] not in recorded.named_by(ro) and scales_of(one.object).bounds != _ENDED:
             yield f"changed to {one.object.get('spec')}, and its rollout does not name it"
 
     def _forward(self, one: Stored) -> Iterator[str]:
         """4: for the same targets the percents only grow, in the stage and in the record, and what is done is done."""
-        ro = RolloutOrchestrator.from_dict(one.object)
-        name = ro.spec.target_revisions[0].revision_name if ro.spec.target_revisions else ""
-        targets = json.dumps(one.object["spec"].get("targetRevisions"), sort_keys=True)
-        stage = json.dumps(one.object["spec"].get("stageTargetRevisions"), sort_keys=True)
+        spec, stages = one.object["spec"], stage_of(one.object)
+        final = recorded.entries(spec.get("targetRevisions"))
+        name = final[0].name if final else ""
+        targets = json.dumps(spec.get("targetRevisions"), sort_keys=True)
+        stage = json.dumps(spec.get("stageTargetRevisions"), sort_keys=True)
         known = self.progress.get(one.key)
         if known is None or known.targets != targets:
             self.progress[one.key] = Progress(targets, stage=stage)
             return
         if not known.settled:
             # The stage, the record and the conditions are still those of the way to the former targets.
-            if stage != known.stage and ro.spec.stage_target_revisions:
+            if stage != known.stage and stages:
                 known.settled, known.stage = True, stage
-                known.planned = _percent(ro.spec.stage_target_revisions, name)
+                known.planned = percent_of(stages, name)
             return
-        planned = _percent(ro.spec.stage_target_revisions, name)
+        planned = percent_of(stages, name)
         if planned < known.planned:
             yield f"the stage goes back from {known.planned} to {planned} percent of {name}"
-        reached = _percent(ro.status.stage_revision_status, name)
+        reached = percent_of(record_of(one.object), name)
         if reached < known.reached:
             yield f"the record goes back from {known.reached} to {reached} percent of {name}"
-        complete = ro.status.conditions.is_true(LAST_STAGE_READY) and reached == 100
+        complete = recorded.is_true(one.object, "LastStageReady") and reached == 100
         if known.complete and not complete:
             yield "it was complete, and is not any more"
         known.stage, known.planned, known.reached, known.complete = stage, planned, reached, complete
@@ -152,16 +170,14 @@ class Judge:
         """6: the traffic of a stage moves only when the stage is late, and it is given another time."""
         if before is None:
             return
-        ro = RolloutOrchestrator.from_dict(before)
-        then, now = ro.spec, RolloutOrchestrator.from_dict(one.object).spec
-        stages = then.stage_target_revisions, now.stage_target_revisions
+        stages = stage_of(before), stage_of(one.object)
         if stages[0] == stages[1] or not stages[0] or _moved(stages[0]) != _moved(stages[1]):
             return
-        if ro.status.conditions.is_true(STAGE_READY):
+        if recorded.is_true(before, "StageReady"):
             # The next stage, with the same targets.
             return
         self.shifts += 1
-        finish, next_finish = (wire.parse_time(spec.target_finish_time or "") for spec in (then, now))
+        finish, next_finish = (_time(some["spec"].get("targetFinishTime")) for some in (before, one.object))
         at = self.sent.versions.get(one.version)
         if finish is None or next_finish is None or next_finish <= finish:
             yield f"shifted, and its time goes from {finish} to {next_finish}"
@@ -174,20 +190,19 @@ class Judge:
         at = self.sent.removed.get(str(metadata.get("uid")))
         if at is None:
             return
-        ends = wire.parse_time(metadata.get("deletionTimestamp") or "")
+        ends = _time(metadata.get("deletionTimestamp"))
         if ends is None:
             yield "removed, and nobody had told it to end"
         elif at + _SECOND < ends and not self._is_waited_for(one.key[0], (metadata.get("labels") or {})):
             yield f"removed at {at}, and it has time until {ends}"
 
     def _is_waited_for(self, namespace: str, labels: Mapping[str, str]) -> bool:
-        found = self.ros.get((namespace, labels.get(SERVICE_LABEL, "")))
-        if found is None:
+        ro = self.ros.get((namespace, labels.get(recorded.SERVICE_LABEL, "")))
+        if ro is None:
             return False
-        ro = RolloutOrchestrator.from_dict(found)
-        up = [entry.revision_name for entry in ro.spec.stage_target_revisions if entry.goes_up]
-        held = any(bounds_of(self.spas.get((namespace, name), {}).get("spec")) == _HELD for name in up)
-        return held and strategy_in_force(ro, RolloutConfig()) == RESOURCE_UTIL_STRATEGY
+        up = [entry.name for entry in stage_of(ro) if entry.goes_up]
+        held = any(scales_of(self.spas.get((namespace, name))).bounds == _HELD for name in up)
+        return held and recorded.strategy_of(ro) == recorded.RESOURCE_UTIL
 
     def _needed(self, one: Stored, before: Wire | None) -> Iterator[str]:
         """5: no object is written without need twice in a row."""
@@ -199,10 +214,9 @@ class Judge:
         if self.needless[key] == 2:
             yield "written twice in a row without need"
 
-    def _rollout_of(self, one: Stored) -> RolloutOrchestrator | None:
-        service = (one.object["metadata"].get("labels") or {}).get(SERVICE_LABEL, "")
-        wire = self.ros.get((one.key[0], service))
-        return RolloutOrchestrator.from_dict(wire) if wire is not None else None
+    def _rollout_of(self, one: Stored) -> Wire | None:
+        service = (one.object["metadata"].get("labels") or {}).get(recorded.SERVICE_LABEL, "")
+        return self.ros.get((one.key[0], service))
 
 
 def judge(history: Iterable[Stored], sent: Sent | None = None) -> Judge:
@@ -218,20 +232,6 @@ def broken_laws(history: Iterable[Stored], sent: Sent | None = None) -> list[str
     return judge(history, sent).broken
 
 
-def is_lowered(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Whether a revision may run fewer replicas than before: a lower maximum, or a lower minimum."""
-    (low, high), (lower, higher) = bounds_of(before), bounds_of(after)
-    ceiling = [float("inf") if not one else float(one) for one in (high, higher)]
-    return ceiling[1] < ceiling[0] or (lower or 0) < (low or 0)
-
-
-def _refused(spa: Wire) -> Iterator[str]:
-    """2: no SPA is stored that a rule would refuse."""
-    label = (spa["metadata"].get("labels") or {}).get(REVISION_LABEL)
-    facts = SPAFacts(spa["metadata"]["name"], label, *bounds_of(spa.get("spec")), spa.get("spec"))
-    yield from (f"a rule refuses it: {finding}" for finding in denying_findings(facts))
-
-
 def _whole(ro: Wire) -> Iterator[str]:
     """3: the percents of the stage have the sum of the start list."""
     spec = ro["spec"]
@@ -242,18 +242,16 @@ def _whole(ro: Wire) -> Iterator[str]:
             yield f"the stage has {now} percent, the start {start}"
 
 
-def _moved(stage: Sequence[TargetRevision]) -> list[tuple[str, str, int | None]]:
-    return [(entry.revision_name, entry.direction, entry.target_replicas) for entry in stage]
+def _moved(stage: Sequence[Entry]) -> list[tuple[str, str, int | None]]:
+    return [(entry.name, entry.direction, entry.target) for entry in stage]
 
 
-def _named(ro: RolloutOrchestrator) -> set[str]:
-    spec = ro.spec
-    lists = (spec.initial_revisions, spec.target_revisions, spec.stage_target_revisions)
-    return {entry.revision_name for entries in lists for entry in entries}
+def _revision_of(pod: Wire) -> str:
+    return str((pod["metadata"].get("labels") or {}).get(recorded.REVISION_LABEL, ""))
 
 
-def _percent(entries: Iterable[Any], name: str) -> int:
-    return sum(entry.percent or 0 for entry in entries if entry.revision_name == name)
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def _meaning(one: Wire) -> str:

@@ -24,6 +24,7 @@ LATER = [
     entry(OLD, 20, 1, 10, direction="down", targetReplicas=1),
     entry(NEW, 80, 1, 10, direction="up", targetReplicas=3),
 ]
+IDLE = [entry(OLD, None, direction="down", targetReplicas=0), entry(NEW, 100, direction="up", targetReplicas=0)]
 SHIFTED = [{**one, "percent": one["percent"] + more} for one, more in zip(HALF, (-10, 10), strict=True)]
 DONE = [{"type": "LastStageReady", "status": "True"}]
 
@@ -50,9 +51,18 @@ class Told:
         return self._add(ROLLOUT_ORCHESTRATORS, "hello", {"spec": whole, "status": status or {}})
 
     def spa(
-        self, name: str, low: int, high: int, actual: int | None = None, *, gone: bool = False, service: str = "hello"
+        self,
+        name: str,
+        low: int,
+        high: int,
+        actual: int | None = None,
+        desired: int | None = None,
+        *,
+        gone: bool = False,
+        service: str = "hello",
     ) -> "Told":
-        status = {} if actual is None else {"desiredScale": actual, "actualScale": actual}
+        wanted = actual if desired is None else desired
+        status = {} if actual is None else {"desiredScale": wanted, "actualScale": actual}
         labels = {REVISION_LABEL: name, SERVICE_LABEL: service}
         one = {
             "metadata": {"labels": labels},
@@ -61,11 +71,12 @@ class Told:
         }
         return self._add(STAGE_POD_AUTOSCALERS, name, one, gone=gone)
 
-    def pod(self, name: str, ends: str = "", *, gone: bool = False) -> "Told":
-        metadata: Wire = {"uid": f"uid-{name}", "labels": {REVISION_LABEL: OLD, SERVICE_LABEL: "hello"}}
+    def pod(self, name: str, ends: str = "", *, gone: bool = False, revision: str = OLD, ready: bool = False) -> "Told":
+        metadata: Wire = {"uid": f"uid-{name}", "labels": {REVISION_LABEL: revision, SERVICE_LABEL: "hello"}}
         if ends:
             metadata["deletionTimestamp"] = ends
-        return self._add(PODS, name, {"metadata": metadata}, gone=gone)
+        status = {"conditions": [{"type": "Ready", "status": str(ready)}]}
+        return self._add(PODS, name, {"metadata": metadata, "status": status}, gone=gone)
 
 
 def told() -> Told:
@@ -82,7 +93,15 @@ ALL_IS_WELL = [
     pytest.param(
         told().ro(HALF, rolloutStrategy="resourceutil").spa(NEW, 0, 0).spa(OLD, 1, 2, 4), id="resourceutil: down first"
     ),
-    pytest.param(told().ro(HALF).ro(LATER, reached(50)).ro(TARGETS, reached(100, conditions=DONE)), id="forward"),
+    pytest.param(
+        told().spa(NEW, 1, 10, 4).ro(HALF).ro(LATER, reached(50)).ro(TARGETS, reached(100, conditions=DONE)),
+        id="forward",
+    ),
+    pytest.param(told().ro(IDLE).spa(NEW, 0, 10, 0).spa(OLD, 0, 1, 0), id="both at zero on purpose"),
+    pytest.param(
+        told().ro(IDLE).pod("n", revision=NEW, ready=True).spa(NEW, 0, 10, 1).spa(OLD, 0, 1, 4),
+        id="lowered when a pod of the new one is ready",
+    ),
     pytest.param(
         told()
         .ro(LATER)
@@ -104,7 +123,28 @@ BROKEN = [
     pytest.param(
         told().ro(HALF).spa(OLD, 0, 10, 4), "before hello-00002 is ready", id="1: minimum, without the new one"
     ),
-    pytest.param(told().spa(NEW, 5, 3), "SPA002", id="2: minimum above maximum"),
+    pytest.param(
+        told().ro(IDLE).spa(NEW, 0, 10, 0, 1).spa(OLD, 0, 1, 4),
+        "before hello-00002 is ready",
+        id="1: without a minimum, wanted and not there",
+    ),
+    pytest.param(
+        told().ro(IDLE).pod("n", revision=NEW).spa(NEW, 0, 10, 1).spa(OLD, 0, 1, 4),
+        "before hello-00002 is ready",
+        id="1: said to run, and no pod is ready",
+    ),
+    pytest.param(
+        told().ro(HALF).spa(NEW, 1, 10, 0, 1).ro(HALF, reached(50)),
+        "recorded with 50 percent for hello-00002, which does not run",
+        id="8: done without the new one",
+    ),
+    pytest.param(
+        told().ro(HALF, rolloutStrategy="resourceutil").spa(NEW, 0, 0).ro(HALF, reached(50)),
+        "recorded with 50 percent for hello-00002, which does not run",
+        id="8: resourceutil, done without the new one",
+    ),
+    pytest.param(told().spa(NEW, 5, 3), "minimum 5 is above its maximum 3", id="2: minimum above maximum"),
+    pytest.param(told().spa(NEW, -1, 3), "a bound of -1", id="2: no whole number from 0 on"),
     pytest.param(told().spa(OTHER, 1, 10).spa(OTHER, 1, 5), "does not name it", id="2: a stranger's bounds"),
     pytest.param(
         told().spa("x", 1, 10, service="x").spa("x", 1, 5, service="x"), "no rollout owns it", id="2: nobody's"
@@ -159,7 +199,7 @@ def timed(stage: list[Wire], time: str, status: Wire | None = None) -> Wire:
     ],
 )
 def test_6_traffic_is_shifted_only_in_a_late_stage(before: Wire, after: Wire, shifts: int, problem: str) -> None:
-    history = told().ro(**before).ro(**after)
+    history = told().spa(NEW, 1, 10, 4).ro(**before).ro(**after)
     verdict = judge(history.events, Sent({len(history.events): NOON}))
     assert verdict.shifts == shifts
     assert [bool(problem) and problem in line for line in verdict.broken] == [True] * bool(problem)
