@@ -35,8 +35,8 @@ _REIGNS: Final = 5
 """How many reigns a pair has, one after the other."""
 
 
-_DENYING: Final = re.compile(r"\[(SPA00[1-3]|RO00[1-79])\]")
-"""What the webhook tells a controller in a warning, and refuses a person."""
+_DENYING: Final = re.compile(r"^(?!.*Duplicate value).*\[(SPA00[1-3]|RO00[1-79])\]")
+"""What the webhook tells a controller in a warning, and refuses a person; a repeated name, as of a tag, only warns."""
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,7 @@ class Service:
         if (self.low, self.high) == _UNLIMITED:
             # No stage can hold down what has no limit of its own, and is needed: such a one waits for its time-out.
             self.demand = min(self.demand, self.low)
+        self.tagged = self.chance.random() < 0.25
         self.knative = Knative(self.client, self.namespace, self.name, self.demand)
         self.dawdler = Dawdler(self.client, self.namespace, self.name, self.demand, self.chance)
 
@@ -69,6 +70,11 @@ class Service:
     def entry(self, number: int, **members: Any) -> Wire:
         bounds = {"minScale": self.low, "maxScale": self.high}
         return {"revisionName": self.revision(number), "percent": 100, **bounds, **members}
+
+    def targets(self, number: int) -> list[Wire]:
+        """Where people want to go; some of them have a tag on the newest revision, which is no second target."""
+        tag = {"revisionName": self.revision(number), "percent": 0, "tag": "candidate"}
+        return [self.entry(number, latestRevision=True), *([tag] if self.tagged else [])]
 
     def begin(self) -> None:
         """The first revision runs; the rollout to the second begins."""
@@ -81,7 +87,7 @@ class Service:
             # Nothing at all is taken for a second.
             f"{_ANNOTATIONS}/stage-rollout-timeout-minutes": "0" if self.nature == DAWDLING else "60",
         }
-        spec: Wire = {"initialRevisions": [self.entry(1)], "targetRevisions": [self.entry(2, latestRevision=True)]}
+        spec: Wire = {"initialRevisions": [self.entry(1)], "targetRevisions": self.targets(2)}
         strategy = self.chance.choice(["availability", "availability", "resourceutil", None])
         if strategy:
             spec["rolloutStrategy"] = strategy
@@ -144,7 +150,7 @@ class Service:
         if wire is None:
             return False
         ro = RolloutOrchestrator.from_dict(wire)
-        named = [entry.revision_name for entry in ro.spec.target_revisions]
+        named = [entry.revision_name for entry in ro.spec.target_revisions if entry.percent]
         reached = [entry.revision_name for entry in ro.status.stage_revision_status if entry.percent]
         conditions = ro.status.conditions
         return (
@@ -197,9 +203,9 @@ class Service:
         self.wanted = number
         if number > len(self.names):
             self._make(number)
-        targets = [self.entry(number, latestRevision=True)]
         # Written twice where the answer got lost, it says the same.
-        self.client.patch(ROLLOUT_ORCHESTRATORS, self.namespace, self.name, {"spec": {"targetRevisions": targets}})
+        spec = {"targetRevisions": self.targets(number)}
+        self.client.patch(ROLLOUT_ORCHESTRATORS, self.namespace, self.name, {"spec": spec})
         self.number, self.wanted = number, None
         self.rollouts += 1
 
