@@ -63,23 +63,23 @@ def test_who_the_controllers_are_is_a_setting() -> None:
         (
             ro({"targetRevisions": [entry("a", 100, minScale=-1)]}),
             ro({"targetRevisions": [entry("b", 0), entry("a", 100, minScale=-1)]}),
-            {"ratcheted": ["RO002"]},
+            {"ratcheted": ["RO002"], "warned": ["RO011"]},
         ),
         (
             ro({"targetRevisions": [entry("a", 100, minScale=-1)]}),
             ro({"targetRevisions": [entry("a", 100, minScale=-1), entry("b", 0, minScale=-1)]}),
-            {"ratcheted": ["RO002"], "denied": ["RO002"]},
+            {"ratcheted": ["RO002"], "denied": ["RO002"], "warned": ["RO011"]},
         ),
         (
             ro({"targetRevisions": [entry("a", 100, minScale=-1), entry("b", 0, minScale=-1)]}),
             ro({"targetRevisions": [entry("b", 0, minScale=-1), entry("a", 100, minScale=-1)]}),
-            {"ratcheted": ["RO002"]},
+            {"ratcheted": ["RO002"], "warned": ["RO011"]},
         ),
         # What a schema refuses it refuses again in a list that changes anywhere, and spares in one that does not.
         (
             ro({"targetRevisions": [entry("Bad", 100)]}),
             ro({"targetRevisions": [entry("good", 0), entry("Bad", 100)]}),
-            {"denied": ["RO001"]},
+            {"denied": ["RO001"], "warned": ["RO011"]},
         ),
         (
             ro({"targetRevisions": [entry("Bad", 100)]}),

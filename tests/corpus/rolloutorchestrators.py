@@ -238,7 +238,14 @@ def all_variants() -> dict[str, list[Variant]]:
     }
     for key, variant in percent_variants():
         variants[key].append(variant)
+    variants["targetRevisions"] = list(map(with_several_targets, variants["targetRevisions"]))
     return variants
+
+
+def with_several_targets(variant: Variant) -> Variant:
+    """The variant with the warning that holds for any targets of more than one name."""
+    names = {target.get("revisionName") for target in variant.value} - {None, ""}
+    return variant._replace(warnings=f"{variant.warnings} RO011".strip()) if len(names) > 1 else variant
 
 
 BASE: Final = {

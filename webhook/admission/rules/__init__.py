@@ -3,6 +3,6 @@
 from typing import Final
 
 RULE_IDS: Final = tuple(f"SPA{number:03}" for number in range(1, 9)) + tuple(
-    f"RO{number:03}" for number in range(1, 11)
+    f"RO{number:03}" for number in range(1, 12)
 )
 """Every id a finding can have, in the order of an answer."""

@@ -1,4 +1,4 @@
-"""The rules of an RO: RO001 to RO010."""
+"""The rules of an RO: RO001 to RO011."""
 
 from collections.abc import Mapping
 from operator import attrgetter
@@ -51,6 +51,7 @@ def findings_of(spec: Any) -> list[Finding]:
         elif revisions is not None and not isinstance(revisions, list):
             findings.append(in_schema(invalid("RO001", f"spec.{key}", revisions, "must be a list")))
     _check_stage(spec.get(STAGE), spec.get(TARGET), findings)
+    _check_targets(spec.get(TARGET), findings)
     _check_strategy(spec.get("rolloutStrategy"), findings)
     time = spec.get("targetFinishTime")
     if time is not None and not is_date_time(time):
@@ -241,6 +242,17 @@ def _check_stage(stage: Any, targets: Any, findings: list[Finding]) -> None:
         if isinstance(first, dict) and first.get("percent") is None:
             problem = "the first target needs its share of the traffic"
             findings.append(required("RO007", f"spec.{TARGET}[0].percent", problem, "state percent, from 0 to 100"))
+
+
+def _check_targets(targets: Any, findings: list[Finding]) -> None:
+    """Entries of one revision are one target; a list beyond the bound is not read."""
+    if not isinstance(targets, list) or not 1 < len(targets) <= MAX_REVISIONS:
+        return
+    names = (target.get("revisionName") for target in targets if isinstance(target, dict))
+    count = len({name for name in names if name and isinstance(name, str)})
+    if count > 1:
+        problem = "several revisions have no stages: all of them go up at once"
+        findings.append(invalid("RO011", f"spec.{TARGET}", count, problem, "name one revision to have stages", "warn"))
 
 
 def _make_room(findings: list[Finding]) -> bool:
