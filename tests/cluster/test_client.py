@@ -137,6 +137,9 @@ def test_an_answer_becomes_the_error_that_says_what_to_do(status: int, answer: b
         ({"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, body(), None),
         ({}, body(), None),
         ({"Retry-After": "0"}, body(), None),
+        ({"Retry-After": "1e300"}, body(), 60.0),
+        ({"Retry-After": "inf"}, body(), 60.0),
+        ({}, body(retryAfterSeconds=86400), 60.0),
     ],
 )
 def test_the_servers_wish_is_read(headers: dict[str, str], answer: bytes, seconds: float | None) -> None:

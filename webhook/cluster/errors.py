@@ -20,10 +20,14 @@ class Call:
         return f"{self.verb} {self.resource}{f' {where}' if where else ''}"
 
 
+MOST_PATIENCE: Final = 60.0
+"""Seconds. Whatever the server, or a proxy in front of it, asks for: nothing stands still for longer."""
+
+
 class ApiError(Exception):
     """A request that was not done. ``status`` is the HTTP status, 0 when there was no answer at all.
 
-    ``retry_after`` is the server's own wish in seconds, None when it has none.
+    ``retry_after`` is the server's own wish in seconds, at most MOST_PATIENCE, None when it has none.
     """
 
     def __init__(
@@ -139,5 +143,5 @@ def _retry_after(headers: Mapping[str, str], answer: Mapping[str, Any]) -> float
         except (TypeError, ValueError):
             continue
         if seconds > 0:
-            return seconds
+            return min(seconds, MOST_PATIENCE)
     return None
