@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from webhook.cluster.trim import Trim, only, whole
+from webhook.cluster.trim import Trim, only, whole, with_managers
 
 FULL: dict[str, Any] = {
     "apiVersion": "v1",
@@ -90,6 +90,21 @@ def test_of_conditions_those_asked_for_are_kept_without_their_times(trim: Trim, 
 @pytest.mark.parametrize("status", [None, {}, {"conditions": None}, {"conditions": []}])
 def test_an_object_without_conditions_is_left_without(status: Any) -> None:
     assert only(conditions=["Ready"])({"metadata": IDENTITY, "status": status}) == {"metadata": IDENTITY}
+
+
+def test_of_the_managers_the_members_of_the_spec_that_each_owns_are_kept() -> None:
+    entries = [
+        {"manager": "loop", "operation": "Update", "subresource": "status", "fieldsV1": {"f:status": {}}},
+        {"manager": "git", "operation": "Apply", "fieldsV1": {"f:spec": {"f:low": {}}, "f:metadata": {}}, "time": "t"},
+        {"manager": "git", "operation": "Update", "fieldsV1": {"f:spec": {"f:high": {}}}},
+        {"manager": "edit", "operation": "Update", "fieldsV1": {"f:metadata": {"f:labels": {}}}},
+    ]
+    trimmed = with_managers({"metadata": {"name": "a", "managedFields": entries}})
+    assert trimmed["metadata"]["managedFields"] == [
+        {"manager": "edit"},
+        {"manager": "git", "fieldsV1": {"f:spec": {"f:low": {}, "f:high": {}}}},
+    ]
+    assert with_managers(trimmed) == trimmed
 
 
 def test_what_is_kept_is_a_copy() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.integration.place import REVISION_LABEL, SERVICE_LABEL, SPAS
+from tests.integration.place import EVENTS, REVISION_LABEL, SERVICE_LABEL, SPAS
 from tests.integration.service import Service
 from tests.integration.user import User, Wire
 from webhook.cli.demo.prediction import differences
@@ -102,6 +102,34 @@ def test_a_bound_that_a_person_sets_is_set_back(new_service: Callable[..., Servi
 
         as_before = {"stageMinScale": 2, "stageMaxScale": 10}
         service.carry(observer, "it is set back", lambda: person.get(path).body["spec"] == as_before)
+
+
+def test_who_states_a_bound_again_and_again_is_named_in_events(
+    new_service: Callable[..., Service], person: User
+) -> None:
+    service = new_service(demand=2)
+    path, name = service.spa_path(2), service.revision(2)
+    as_before = {"stageMinScale": 2, "stageMaxScale": 10}
+
+    def events(about: str) -> list[Wire]:
+        items: list[Wire] = person.get(service.place.path(EVENTS)).body["items"]
+        return [one for one in items if (one["reason"], one["involvedObject"]["name"]) == ("BoundsReverted", about)]
+
+    with service.observed() as observer:
+        service.start("availability", ratio=100)
+        service.carry(observer, "the rollout is complete")
+        # A sync that compares desired and live state applies whenever they differ.
+        for _ in range(2):
+            stated = service.place.object(SPAS, name, {"stageMaxScale": 3})
+            assert person.apply(path, stated, "argocd-controller", force="true").done
+            service.carry(observer, "it is set back", lambda: person.get(path).body["spec"] == as_before)
+        service.carry(observer, "it is told", lambda: events(name) and events(service.name))
+
+    for (event,), kind in ((events(name), "StagePodAutoscaler"), (events(service.name), "RolloutOrchestrator")):
+        assert (event["type"], event["involvedObject"]["kind"]) == ("Warning", kind)
+        assert event["message"].startswith(
+            f"argocd-controller set the stage bounds of StagePodAutoscaler {name} to 2..3 again"
+        )
 
 
 def test_an_spa_that_was_there_before_its_rollout_is_completed_later(

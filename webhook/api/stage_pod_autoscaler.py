@@ -83,6 +83,11 @@ class StagePodAutoscaler:
         return self.metadata.namespace
 
     @property
+    def bounds(self) -> tuple[int | None, int | None]:
+        """Stage minimum and stage maximum."""
+        return self.stage_min_scale, self.stage_max_scale
+
+    @property
     def is_stage_ready(self) -> bool:
         """Whether the pod autoscaler's report is complete (condition PodAutoscalerStageReady True)."""
         return any(c.type == POD_AUTOSCALER_STAGE_READY and c.status == TRUE for c in self.conditions)

@@ -30,15 +30,19 @@ def whole(one: Mapping[str, Any]) -> Wire:
 
 
 def with_managers(one: Mapping[str, Any]) -> Wire:
-    """``whole``, and the names of the field managers that own something outside of the status, without their fields."""
+    """``whole``, and the field managers that own something outside of the status, each with the members of the spec
+    that it owns: ``{"manager": "git", "fieldsV1": {"f:spec": {"f:stageMinScale": {}}}}``, sorted by name."""
     trimmed = whole(one)
-    managers = {
-        str(entry.get("manager") or "")
-        for entry in (one.get("metadata") or {}).get("managedFields") or []
-        if not entry.get("subresource")
-    }
-    if managers:
-        trimmed["metadata"]["managedFields"] = _shared([{"manager": name} for name in sorted(managers)])
+    owned: dict[str, Wire] = {}
+    for entry in (one.get("metadata") or {}).get("managedFields") or []:
+        if not entry.get("subresource"):
+            fields = (entry.get("fieldsV1") or {}).get("f:spec") or {}
+            owned.setdefault(str(entry.get("manager") or ""), {}).update({key: {} for key in fields})
+    if owned:
+        trimmed["metadata"]["managedFields"] = [
+            {"manager": name, **({"fieldsV1": {"f:spec": _shared(owned[name])}} if owned[name] else {})}
+            for name in sorted(owned)
+        ]
     return trimmed
 
 

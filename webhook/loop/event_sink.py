@@ -1,10 +1,10 @@
-"""Events about ROs: the sink of a pass, on the cluster's recorder."""
+"""Events about ROs and SPAs: the sink of a pass, on the cluster's recorder."""
 
 from collections.abc import Callable
 
-from webhook.api import RolloutOrchestrator
+from webhook.api import RolloutOrchestrator, StagePodAutoscaler
 from webhook.cluster.events import Happening, reference_to
-from webhook.cluster.resource import ROLLOUT_ORCHESTRATORS
+from webhook.cluster.resource import ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS
 
 
 class ClusterEvents:
@@ -13,6 +13,6 @@ class ClusterEvents:
     def __init__(self, record: Callable[[Happening], None]) -> None:
         self._record = record
 
-    def emit(self, ro: RolloutOrchestrator, type_: str, reason: str, message: str) -> None:
-        regarding = reference_to(ROLLOUT_ORCHESTRATORS, ro.metadata.wire)
-        self._record(Happening(regarding, type_, reason, message))
+    def emit(self, ro: RolloutOrchestrator | StagePodAutoscaler, type_: str, reason: str, message: str) -> None:
+        resource = STAGE_POD_AUTOSCALERS if isinstance(ro, StagePodAutoscaler) else ROLLOUT_ORCHESTRATORS
+        self._record(Happening(reference_to(resource, ro.metadata.wire), type_, reason, message))

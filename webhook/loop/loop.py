@@ -21,6 +21,7 @@ from webhook.loop.event_sink import ClusterEvents
 from webhook.loop.metrics import Metrics
 from webhook.loop.pods import ClusterPods
 from webhook.loop.reconcile import RolloutReconciler
+from webhook.loop.reverts import Reverts
 from webhook.loop.revision_conditions import ClusterConditions
 from webhook.loop.revisions import ClusterRevisions
 from webhook.loop.rollouts import Outcome, RolloutController, Steps
@@ -81,7 +82,7 @@ class Loop:
         self._record = record
         self._settings = settings = ClusterSettings(caches.settings.store)
         metrics.ask_settings(settings.current)
-        self.controller = _controller(client, clock, caches, settings, options, record)
+        self.controller = _controller(client, clock, caches, settings, options, metrics, record)
         self._router = Router(caches, self.controller.rollout_of)
         self.workers = Workers(self.queue, self.reconcile, metrics, options.concurrency, self._supervisor)
 
@@ -161,11 +162,13 @@ def _controller(
     caches: Caches,
     settings: ClusterSettings,
     options: LoopOptions,
+    metrics: Metrics,
     record: Callable[[Happening], None],
 ) -> RolloutController:
     spas = Writer(client, STAGE_POD_AUTOSCALERS, caches.spas.store)
     rollouts = Writer(client, ROLLOUT_ORCHESTRATORS, caches.rollouts.store)
     events = ClusterEvents(record)
+    reverts = Reverts(clock.monotonic, events.emit, metrics.reverted)
     pods = ClusterPods(client, caches.pods)
     revisions = ClusterRevisions(client, caches.revisions)
     lister = ClusterSPAs(caches.spas.store, spas, revisions.absence_in_api)
@@ -180,7 +183,8 @@ def _controller(
         force_delete=options.force_delete,
         grace=timedelta(seconds=options.spa_grace),
         conditions=ClusterConditions(caches.pod_autoscalers, caches.revisions),
+        reverts=reverts,
     )
     return RolloutController(
-        caches, rollouts, spas, pods, revisions, passes, events, clock, settings, Steps(options.steps)
+        caches, rollouts, spas, pods, revisions, passes, reverts, events, clock, settings, Steps(options.steps)
     )

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from webhook.cluster.errors import Call
 from webhook.cluster.resource import Resource
 from webhook.cluster.supervisor import LOOPS
+from webhook.loop.reverts import EFFECTS
 from webhook.loop.routing import ROLLOUT, SPA
 from webhook.loop.settings import ConfigMapSettings
 from webhook.loop.workers import RESULTS
@@ -38,6 +39,12 @@ class Metrics:
             "stagegate_loop_reflector", "What the reflectors hear and do", ["resource", "what"], registry=registry
         )
         self._events = Counter("stagegate_loop_events", "Events by what became of them", ["what"], registry=registry)
+        self._reverted = Counter(
+            "stagegate_loop_bounds_reverted",
+            "Stage bounds set back after another client changed them, by what they would have done to the stage",
+            ["effect"],
+            registry=registry,
+        )
         self._depth = Gauge("stagegate_loop_queue_depth", "Keys that are due", registry=registry)
         self._waited = Histogram(
             "stagegate_loop_queue_wait_seconds", "From being due to being taken", buckets=_SECONDS, registry=registry
@@ -72,6 +79,8 @@ class Metrics:
         for resource in resources:
             for what in _REFLECTED:
                 self._reflected.labels(resource.full_name, what)
+        for effect in EFFECTS:
+            self._reverted.labels(effect)
         for what in _EVENTS:
             self._events.labels(what)
         for loop in LOOPS:
@@ -110,6 +119,11 @@ class Metrics:
 
     def told(self, what: str) -> None:
         self._events.labels(what).inc()
+
+    # Passes
+
+    def reverted(self, effect: str) -> None:
+        self._reverted.labels(effect).inc()
 
     # State, asked when it is scraped
 

@@ -20,6 +20,7 @@ from webhook.cluster.errors import ApiError, Conflict
 from webhook.loop.draft import ComeBack, CreateSPA, DeletePod, Draft, Intent, Tell, UpdateSPA
 from webhook.loop.early import GRACE, SPA_DELETED, SPA_EARLY, MissingSince, is_foreign, spared_until
 from webhook.loop.overlay import Overlay
+from webhook.loop.reverts import Reverts
 from webhook.loop.revisions import Revisions
 from webhook.loop.stage import NothingGoesUp, carry_stage
 from webhook.strategies import RevisionConditionLister, new_rollout_strategy
@@ -84,11 +85,13 @@ class RolloutReconciler:
         force_delete: bool = True,
         grace: timedelta = GRACE,
         conditions: RevisionConditionLister | None = None,
+        reverts: Reverts | None = None,
     ) -> None:
         """``force_delete`` False never deletes a pod that hangs in termination.
 
         ``grace`` is how long an SPA without a Revision is spared; since when it has none is remembered here.
         ``conditions`` reads what Knative says of a revision (nothing when absent).
+        ``reverts`` is what is known of bounds that other clients changed, None for nothing yet.
         """
         self._spas = spas
         self._lister = lister
@@ -101,6 +104,7 @@ class RolloutReconciler:
         self._grace = grace
         self._missing_since = MissingSince()
         self._conditions = conditions or NoConditions()
+        self._reverts = reverts or Reverts()
 
     def reconcile_kind(self, ro: RolloutOrchestrator) -> PassResult:
         """The pass alone, as upstream's ReconcileKind: no preparation, no event of its own, no generation observed.
@@ -197,17 +201,35 @@ class RolloutReconciler:
     def _carry_out(self, ro: RolloutOrchestrator, intent: Intent, stored: Overlay, delays: list[float]) -> None:
         match intent:
             case CreateSPA(spa):
-                stored.put(self._spas.create(spa))
+                created = self._spas.create(spa)
+                stored.put(created)
+                self._reverts.stored(created)
             case UpdateSPA(spa):
-                # A second write to the same SPA goes on top of what the first one stored.
-                present = stored.written(spa) or spa
-                stored.put(self._spas.update(present.with_bounds(spa.stage_min_scale, spa.stage_max_scale)))
+                self._set_bounds(ro, spa, stored, delays)
             case DeletePod(pod):
                 self._pods.delete_now(pod)
             case Tell(type_, reason, message):
                 self._events.emit(ro, type_, reason, message)
             case ComeBack(seconds):
                 delays.append(seconds)
+
+    def _set_bounds(
+        self, ro: RolloutOrchestrator, spa: StagePodAutoscaler, stored: Overlay, delays: list[float]
+    ) -> None:
+        """Store the bounds of an SPA, unless that would set harmless ones back too soon after the last time."""
+        found = stored.written(spa) or self._lister.get(spa.namespace, spa.name) or spa
+        decision = self._reverts.decide(ro, found, spa.bounds)
+        if decision.wait:
+            delays.append(decision.wait)
+            return
+        # A second write to the same SPA goes on top of what the first one stored.
+        present = stored.written(spa) or spa
+        updated = self._spas.update(present.with_bounds(*spa.bounds))
+        stored.put(updated)
+        if decision.reverts:
+            self._reverts.reverted(ro, found, updated, decision)
+        else:
+            self._reverts.stored(updated)
 
     def _clean_up(self, ro: RolloutOrchestrator, stored: Overlay, delays: list[float]) -> Exception | None:
         """Delete the SPAs of this service whose Revision does not exist; answers why the first was not, if one was not.

@@ -14,6 +14,7 @@ from webhook.api.wire import Wire
 from webhook.cluster.clock import Clock
 from webhook.cluster.errors import ApiError
 from webhook.cluster.merge_patch import merge_patch
+from webhook.cluster.store import uid_of
 from webhook.loop.caches import BY_OWNER, BY_REVISION, BY_SERVICE, Caches
 from webhook.loop.completion import completion_patch, rollout_name_of
 from webhook.loop.decision import Observed, SpecDecision, decide_spec, spec_patch, strategy_of
@@ -32,6 +33,7 @@ from webhook.loop.news import (
 from webhook.loop.observation import observe
 from webhook.loop.pods import ClusterPods
 from webhook.loop.reconcile import RolloutReconciler
+from webhook.loop.reverts import Reverts
 from webhook.loop.revisions import Revisions
 from webhook.loop.settings import ClusterSettings, ConfigMapSettings, ignored_annotations
 from webhook.loop.sharing import REVISION_SHARED, is_over, moved_by, shared_by, shared_message, stand_still
@@ -80,6 +82,7 @@ class RolloutController:
     pods: ClusterPods
     revisions: Revisions
     passes: RolloutReconciler
+    reverts: Reverts
     events: EventSink
     clock: Clock
     settings: ClusterSettings
@@ -152,6 +155,9 @@ class RolloutController:
         if (seen.get("metadata") or {}).get("deletionTimestamp"):
             return seen
         patch = completion_patch(StagePodAutoscaler.from_dict(seen), ro)
+        if self.reverts.knows(ro.namespace, seen["metadata"]["name"], uid_of(seen)):
+            # Somebody removed a bound; to fill it in here would set it back unseen, again and again.
+            patch.pop("spec", None)
         if not patch:
             return seen
         completed = self.spas.patch(seen, patch)

@@ -66,5 +66,4 @@ class ClusterSPAs:
 
 def bounds_of(spa: StagePodAutoscaler) -> str:
     """``0..3``, a dash for an absent bound."""
-    shown = ("-" if bound is None else str(bound) for bound in (spa.stage_min_scale, spa.stage_max_scale))
-    return "..".join(shown)
+    return "..".join("-" if bound is None else str(bound) for bound in spa.bounds)

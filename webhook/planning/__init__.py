@@ -1,6 +1,6 @@
 """Which stage comes next. Pure arithmetic: no cluster, no clock; everything it needs is passed in."""
 
-from webhook.planning.bounds import scale_bounds
+from webhook.planning.bounds import Bounds, breaks_stage, scale_bounds
 from webhook.planning.config import RolloutConfig, rollout_config
 from webhook.planning.errors import PlanningError, UnreadableSettings
 from webhook.planning.plan import Note, StagePlan
@@ -27,6 +27,7 @@ __all__ = [
     "AVAILABILITY",
     "RESOURCE_UTIL",
     "STRATEGY_ANNOTATION",
+    "Bounds",
     "Note",
     "PlanningError",
     "RevisionRecord",
@@ -35,6 +36,7 @@ __all__ = [
     "StagePlan",
     "TrafficShift",
     "UnreadableSettings",
+    "breaks_stage",
     "final_target_revisions",
     "has_failed",
     "initial_target_revisions",

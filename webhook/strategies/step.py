@@ -64,7 +64,7 @@ class BaseScaleStep:
             raise InvalidRollout(f"{_path_of(ro, target_rev)}.{invalid.field}", invalid.problem) from None
         if present is None:
             return self.client.create(wanted)
-        if _bounds(wanted) == _bounds(present):
+        if wanted.bounds == present.bounds:
             return present
         return self.client.update(wanted)
 
@@ -77,10 +77,6 @@ def record_step(ro: RolloutOrchestrator, type_: str, ready: bool, now: datetime)
     ro.mark_stage_in_progress(type_, now)
     ro.mark_stage_in_progress(STAGE_READY, now)
     ro.mark_last_stage_in_progress(now)
-
-
-def _bounds(spa: StagePodAutoscaler) -> tuple[int | None, int | None]:
-    return spa.stage_min_scale, spa.stage_max_scale
 
 
 def _path_of(ro: RolloutOrchestrator, revision: TargetRevision) -> str:
