@@ -87,7 +87,7 @@ def running(stack: Stack, admin: User) -> Stack:
         make_namespace(admin, name, {})
     Knative(stack.client, ROLLING, "any", 0).make_node()
     stack.start_autoscaler(Pace(starts_per_tick=10, stable_ticks=1000), 0.1)
-    stack.start_loop(["--namespaces", f"{ROLLING},{DOOMED}"])
+    stack.start_loop(["--namespaces", f"{ROLLING},{DOOMED}", "--spa-grace", "2"])
     return stack
 
 
