@@ -1,27 +1,28 @@
 """Finding a cluster: from a kubeconfig, from the surroundings, or a line that says what to do."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tests.cluster.api_server import VERSION, ApiServer, api_server, trusting
+from tests.controlplane.certificates import Authority
 from webhook.cluster.connection import NoCluster, connect
 
 
-def kubeconfig(path: Path, *contexts: str) -> str:
-    cluster = {"server": "https://127.0.0.1:1", "insecure-skip-tls-verify": False}
+def kubeconfig(path: Path, **clusters: dict[str, Any]) -> str:
+    """One context for each cluster; the first is the current one."""
     path.write_text(
         yaml.safe_dump(
             {
                 "apiVersion": "v1",
                 "kind": "Config",
-                "clusters": [
-                    {"name": name, "cluster": {**cluster, "server": f"https://{name}:6443"}} for name in contexts
-                ],
-                "users": [{"name": name, "user": {"token": f"token-of-{name}"}} for name in contexts],
-                "contexts": [{"name": name, "context": {"cluster": name, "user": name}} for name in contexts],
-                "current-context": contexts[0],
+                "clusters": [{"name": name, "cluster": cluster} for name, cluster in clusters.items()],
+                "users": [{"name": name, "user": {"token": f"token-of-{name}"}} for name in clusters],
+                "contexts": [{"name": name, "context": {"cluster": name, "user": name}} for name in clusters],
+                "current-context": next(iter(clusters)),
             }
         )
     )
@@ -35,19 +36,28 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def configuration_of(transport: Any) -> Any:
-    return transport._api_client.configuration
-
-
-@pytest.mark.parametrize(("context", "host"), [(None, "https://one:6443"), ("two", "https://two:6443")])
-def test_a_kubeconfig_and_a_context(tmp_path: Path, context: str | None, host: str) -> None:
-    path = kubeconfig(tmp_path / "config", "one", "two")
-    transport: Any = connect(path, context, user_agent="stagegate/1 (test)", pool_size=7)
-    assert configuration_of(transport).host == host
-    assert configuration_of(transport).connection_pool_maxsize == 7
-    assert configuration_of(transport).retries is False
-    assert configuration_of(transport).verify_ssl
-    assert transport._api_client.user_agent == "stagegate/1 (test)"
+@pytest.mark.parametrize(("context", "name"), [(None, "one"), ("two", "two")])
+@pytest.mark.parametrize("way", ["named", "$KUBECONFIG", "home"])
+def test_a_kubeconfig_and_a_context(
+    way: str, context: str | None, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority()
+    with ExitStack() as stack:
+        servers: dict[str, ApiServer] = {
+            each: stack.enter_context(api_server(authority, tmp_path)) for each in ("one", "two")
+        }
+        clusters = {each: trusting(server, authority, tmp_path) for each, server in servers.items()}
+        path = tmp_path / ".kube" / "config"
+        path.parent.mkdir()
+        kubeconfig(path, **clusters)
+        if way == "$KUBECONFIG":
+            monkeypatch.setenv("HOME", "/nowhere")
+            monkeypatch.setenv("KUBECONFIG", f"{tmp_path}/none:{path}")
+        connect(str(path) if way == "named" else None, context, user_agent="stagegate/1 (test)").send(VERSION)
+        asked = {each: len(server.requests) for each, server in servers.items()}
+        assert asked == {"one": 0, "two": 0} | {name: 1}
+        assert servers[name].last.values("Authorization") == [f"Bearer token-of-{name}"]
+        assert servers[name].last.values("User-Agent") == ["stagegate/1 (test)"]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +74,7 @@ def test_a_kubeconfig_that_leads_nowhere_is_one_line(
 ) -> None:
     path = tmp_path / "config"
     if text == "":
-        kubeconfig(path, "one")
+        kubeconfig(path, one={"server": "https://one"})
     elif text is not None:
         path.write_text(text)
     with pytest.raises(NoCluster) as problem:

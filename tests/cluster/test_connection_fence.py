@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.test_connection_trust import api_server, trusting
+from tests.cluster.api_server import api_server, kubeconfig, trusting
 from tests.controlplane.certificates import Authority
 from webhook.cluster import connection
 from webhook.cluster.client import Client
@@ -16,7 +16,8 @@ class Ended(Exception):
     """Stands for the end of the process."""
 
 
-def test_a_process_that_was_stopped_while_it_connected_sends_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_secure", [True, False])
+def test_a_process_that_was_stopped_while_it_connected_sends_nothing(is_secure: bool, tmp_path: Path) -> None:
     asked: list[Call] = []
 
     def fence(call: Call) -> None:
@@ -24,12 +25,15 @@ def test_a_process_that_was_stopped_while_it_connected_sends_nothing(tmp_path: P
         if len(asked) == 2:
             raise Ended
 
-    authority = Authority()
-    with api_server(authority, tmp_path) as url:
-        transport = connection.connect(trusting(tmp_path, url, authority), user_agent="t")
+    authority = Authority() if is_secure else None
+    with api_server(authority, tmp_path) as server:
+        cluster = trusting(server, authority, tmp_path) if authority is not None else {"server": server.url}
+        transport = connection.connect(kubeconfig(tmp_path, cluster, {"token": "t"}), user_agent="t")
         client = Client(transport, field_manager="t", before_write=fence)
         with pytest.raises(Ended):
             client.create(PODS, "ns", {"metadata": {"name": "p"}})
         assert asked == [Call("create", "pods", "ns", "p")] * 2
-        assert client.get_path("/version") == {}, "reads are not fenced, and nothing is left of the write"
+        assert server.requests == []
+        client.get_path("/version")
+        assert len(server.requests) == 1, "reads are not fenced, and nothing is left of the write"
         assert len(asked) == 2

@@ -1,5 +1,6 @@
 """The transport: what a broken connection and a stream of bytes become."""
 
+import contextlib
 import json
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -8,11 +9,17 @@ from typing import Any
 import pytest
 import urllib3.exceptions as broken
 
-from webhook.cluster.errors import ApiError, Call, Forbidden, OutcomeUnknown, Unreachable
+from webhook.cluster.credentials import CredentialsFailed, Identity
+from webhook.cluster.errors import ApiError, Call, Forbidden, NoCredentials, OutcomeUnknown, Unreachable
+from webhook.cluster.pool import BEFORE_SENDING
 from webhook.cluster.transport import KubernetesTransport, Request
 
 CALL = Call("watch", "pods")
 REQUEST = Request(CALL, "GET", "/api/v1/pods", {"watch": "true"}, 5.0)
+
+
+NO_CONNECTION = (broken.NewConnectionError, broken.ConnectTimeoutError, broken.ProxyError, broken.MaxRetryError)
+"""What the pool raises before anything is sent."""
 
 
 class Answer:
@@ -63,35 +70,46 @@ class Pool:
 
     def urlopen(self, method: str, url: str, **rest: Any) -> Answer:
         self.calls.append((method, url, rest))
+        if not isinstance(self.answer, NO_CONNECTION):
+            BEFORE_SENDING.get()()
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
 
 
 class ApiClient:
-    """What the transport uses of the official client: where to, whose token, and the pool."""
+    """What the transport uses of the official client: where to, and the pool."""
 
-    def __init__(
-        self, answer: Answer | Exception, host: str = "https://one:6443", token: str = "", proxy: str | None = None
-    ) -> None:
+    def __init__(self, answer: Answer | Exception, host: str = "https://one:6443", proxy: str | None = None) -> None:
         self.configuration = SimpleNamespace(host=host)
         self.default_headers = {"User-Agent": "stagegate"}
         self.rest_client = SimpleNamespace(pool_manager=self)
-        self.token = token
         self.pool = Pool(answer, host.partition(":")[0], proxy)
 
     def connection_from_url(self, url: str) -> Pool:
         assert url == self.configuration.host
         return self.pool
 
-    def update_params_for_auth(self, headers: dict[str, str], _queries: Any, settings: list[str], *_: Any) -> None:
-        assert settings == ["BearerToken"]
-        if self.token:
-            headers["authorization"] = f"Bearer {self.token}"
+
+class Account:
+    """Credentials that are what a test says; a failure among them is raised. Remembers what the server refused."""
+
+    def __init__(self, *tokens: str | CredentialsFailed) -> None:
+        self.tokens = list(tokens)
+        self.refused: list[str] = []
+
+    def current(self) -> Identity:
+        token = self.tokens.pop(0) if self.tokens else ""
+        if isinstance(token, CredentialsFailed):
+            raise token
+        return Identity(token)
+
+    def refuse(self, identity: Identity) -> None:
+        self.refused.append(identity.authorization)
 
 
 def transport(answer: Answer | Exception) -> KubernetesTransport:
-    return KubernetesTransport(ApiClient(answer))
+    return KubernetesTransport(ApiClient(answer), Account())
 
 
 def test_an_answer_is_its_json_and_an_empty_one_is_an_empty_object() -> None:
@@ -106,10 +124,11 @@ def test_an_answer_is_its_json_and_an_empty_one_is_an_empty_object() -> None:
         (Answer(b"<html>"), ApiError),
         (broken.NewConnectionError(None, "refused"), Unreachable),  # type: ignore[arg-type]
         (broken.ConnectTimeoutError("slow"), Unreachable),
-        (broken.SSLError("certificate verify failed"), Unreachable),
+        (broken.ProxyError("no tunnel", OSError("407")), Unreachable),
         (broken.MaxRetryError(None, "/", broken.SSLError("bad")), Unreachable),  # type: ignore[arg-type]
         (broken.ReadTimeoutError(None, "/", "slow"), OutcomeUnknown),  # type: ignore[arg-type]
         (broken.ProtocolError("reset"), OutcomeUnknown),
+        (broken.SSLError("bad record"), OutcomeUnknown),
     ],
 )
 def test_what_goes_wrong_tells_whether_anything_can_have_been_stored(
@@ -133,19 +152,42 @@ def test_what_goes_wrong_tells_whether_anything_can_have_been_stored(
 )
 def test_a_host_may_lie_under_a_path_and_behind_a_proxy(host: str, proxy: str | None, url: str) -> None:
     client = ApiClient(Answer(b"{}"), host, proxy=proxy)
-    KubernetesTransport(client).send(REQUEST)
+    KubernetesTransport(client, Account()).send(REQUEST)
     assert client.pool.calls[0][:2] == ("GET", url)
 
 
 def test_each_request_carries_the_token_of_the_moment_and_is_sent_once() -> None:
-    client = ApiClient(Answer(b"{}"), token="first")
-    sender = KubernetesTransport(client)
+    client = ApiClient(Answer(b"{}"))
+    sender = KubernetesTransport(client, Account("Bearer first", "Bearer second"))
     sender.send(REQUEST)
-    client.token = "second"
     sender.send(REQUEST)
     assert [rest["headers"]["authorization"] for _, _, rest in client.pool.calls] == ["Bearer first", "Bearer second"]
     assert all(rest["headers"]["User-Agent"] == "stagegate" for _, _, rest in client.pool.calls)
     assert all(rest["retries"] is False and rest["redirect"] is False for _, _, rest in client.pool.calls)
+
+
+def test_without_credentials_nothing_is_sent() -> None:
+    client = ApiClient(Answer(b"{}"))
+    sender = KubernetesTransport(client, Account(CredentialsFailed("credential plugin p failed: log in first")))
+    with pytest.raises(NoCredentials, match=r"^watch pods: credential plugin p failed: log in first$"):
+        sender.send(REQUEST)
+    assert client.pool.calls == []
+
+
+@pytest.mark.parametrize(("status", "refused"), [(200, []), (403, []), (401, ["Bearer old"])])
+def test_credentials_that_the_server_refuses_are_reported(status: int, refused: list[str]) -> None:
+    account = Account("Bearer old")
+    sender = KubernetesTransport(ApiClient(Answer(b"{}", status=status)), account)
+    with contextlib.suppress(ApiError):
+        sender.send(REQUEST)
+    assert account.refused == refused
+
+
+def test_headers_of_one_name_are_all_sent() -> None:
+    client = ApiClient(Answer(b"{}"))
+    KubernetesTransport(client, Account(), [("Impersonate-Group", "a"), ("Impersonate-Group", "b,c")]).send(REQUEST)
+    headers = client.pool.calls[0][2]["headers"]
+    assert [value for name, value in headers.items() if name == "Impersonate-Group"] == ["a", "b,c"]
 
 
 LINES = [{"type": "ADDED", "object": {"metadata": {"name": name}}} for name in ("a", "ü", "c")]
@@ -193,12 +235,12 @@ def test_close_wakes_the_reader() -> None:
 def test_a_body_carries_its_content_type_and_a_stream_its_time_out_for_silence() -> None:
     client = ApiClient(Answer(b"{}"))
     write = Request(CALL, "PATCH", "/p", {}, 3.0, {"a": "ü"}, "application/merge-patch+json")
-    KubernetesTransport(client).send(write)
+    KubernetesTransport(client, Account()).send(write)
     method, url, rest = client.pool.calls[0]
     assert (method, url, json.loads(rest["body"])) == ("PATCH", "/p", {"a": "ü"})
     assert rest["timeout"].total == 3.0
     assert rest["headers"]["Content-Type"] == "application/merge-patch+json"
-    KubernetesTransport(client).stream(REQUEST)
+    KubernetesTransport(client, Account()).stream(REQUEST)
     _, _, rest = client.pool.calls[1]
     assert (rest["timeout"].connect_timeout, rest["timeout"].read_timeout) == (5.0, 5.0)
     assert rest["body"] is None

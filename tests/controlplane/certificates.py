@@ -25,9 +25,9 @@ class Pair:
 class Authority:
     """Signs the certificates of one control plane; lives as long as that, in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "controlplane") -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "controlplane")])
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self._certificate = (
             _builder(self._name, self._name, self._key.public_key())
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)

@@ -59,6 +59,7 @@ class User:
         load: Any = config.load_kube_config
         load(str(kubeconfig), client_configuration=configuration, persist_config=False)
         configuration.retries = False
+        configuration.proxy = None  # the API servers of the tests are on loopback
         self.api_client = client.ApiClient(configuration)
 
     def close(self) -> None:

@@ -1,21 +1,34 @@
 """Finding the API server: a kubeconfig and a context, or the account of the pod."""
 
 import os
-import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
-from urllib3.connection import HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.util import create_urllib3_context
-from urllib3.util.ssl_ import resolve_cert_reqs
-
-from webhook.cluster.transport import KubernetesTransport, before_sending
+from webhook.cluster.account import pod_credentials, user_credentials
+from webhook.cluster.clock import SystemClock
+from webhook.cluster.credentials import Credentials, CredentialsFailed
+from webhook.cluster.kubeconfig import BadKubeconfig, files, load
+from webhook.cluster.pool import Trust, pool_classes, prove_authority
+from webhook.cluster.proxy import BadProxy, proxy_for
+from webhook.cluster.transport import KubernetesTransport
 
 
 class NoCluster(Exception):
     """There is no way to a cluster from here; one line that says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """What leads to an API server. ``proxy_url`` is that of the kubeconfig, ``headers`` are sent with each request."""
+
+    server: str
+    trust: Trust
+    credentials: Credentials
+    proxy_url: str = ""
+    headers: Sequence[tuple[str, str]] = ()
 
 
 def connect(
@@ -23,72 +36,77 @@ def connect(
 ) -> KubernetesTransport:
     """A transport to the cluster of a kubeconfig, or of the pod's own account when none is named.
 
-    Nothing is sent yet. ``pool_size`` is the number of connections kept open. Raises NoCluster.
+    Nothing is sent yet, but credentials are asked for: a plugin that fails stops a command at once. ``pool_size`` is
+    the number of connections kept open. Raises NoCluster.
     """
-    from kubernetes import client, config
+    from kubernetes import client
 
-    configuration = client.Configuration()
     try:
-        if kubeconfig or context:
-            _read_kubeconfig(config, configuration, kubeconfig, context)
-        else:
-            _read_surroundings(config, configuration)
-    except config.ConfigException as problem:
-        raise NoCluster(_one_line(problem)) from problem
-    except (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as problem:
-        # The client's loader takes the form of a kubeconfig for granted.
-        where = kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config"
-        raise NoCluster(f"kubeconfig {where}: not a kubeconfig: {_one_line(problem)}") from problem
+        way = None if kubeconfig or context else _of_pod()
+        if way is None:
+            way = _of_kubeconfig(kubeconfig, context)
+        way.credentials.current()
+        proxy = proxy_for(way.server, way.proxy_url, os.environ)
+    except (BadKubeconfig, BadProxy, CredentialsFailed) as problem:
+        raise NoCluster(str(problem)) from problem
+    configuration = client.Configuration(host=way.server)
+    configuration.verify_ssl = not way.trust.is_insecure
+    configuration.tls_server_name = way.trust.server_name or None
+    # The official client would take ALL_PROXY too, come between us and loopback, and apply NO_PROXY to a proxy-url.
+    configuration.proxy = None if proxy is None else proxy.url
+    configuration.no_proxy = ""
+    if proxy is not None and proxy.authorization:
+        configuration.proxy_headers = {"Proxy-Authorization": proxy.authorization}
     configuration.connection_pool_maxsize = pool_size
     # Each request is sent once: a fence and a precondition hold for one attempt, not for a silent second one.
     configuration.retries = False
     api_client = client.ApiClient(configuration)
     api_client.user_agent = user_agent
-    api_client.rest_client.pool_manager.pool_classes_by_scheme = {"http": HTTPConnectionPool, "https": _Pool}
-    return KubernetesTransport(api_client)
+    api_client.rest_client.pool_manager.pool_classes_by_scheme = pool_classes(
+        way.trust, lambda: way.credentials.certificate
+    )
+    return KubernetesTransport(api_client, way.credentials, way.headers, "" if proxy is None else str(proxy))
 
 
-def _read_kubeconfig(config: Any, configuration: Any, kubeconfig: str | None, context: str | None) -> None:
-    if kubeconfig and not Path(kubeconfig).is_file():
-        raise NoCluster(f"kubeconfig {kubeconfig}: no such file")
-    config.load_kube_config(kubeconfig, context=context, client_configuration=configuration, persist_config=False)
+def _of_pod() -> _Way | None:
+    """That of the pod's service account; None where this is not a pod."""
+    from kubernetes import client, config
 
-
-def _read_surroundings(config: Any, configuration: Any) -> None:
+    configuration: Any = client.Configuration()
+    load_pod: Any = config.load_incluster_config
     try:
-        config.load_incluster_config(configuration)
+        load_pod(configuration)
     except config.ConfigException:
+        return None
+    except OSError as problem:
+        raise NoCluster(f"the service account of the pod: {problem}") from problem
+    trust = _proven(Trust(Path(configuration.ssl_ca_cert)), "the service account of the pod: ca.crt")
+    return _Way(configuration.host, trust, pod_credentials(configuration, SystemClock()))
+
+
+def _of_kubeconfig(kubeconfig: str | None, context: str | None) -> _Way:
+    paths = files(kubeconfig, os.environ)
+    if not paths:
+        raise NoCluster(
+            "no cluster: this is not a pod, and there is no kubeconfig at $KUBECONFIG or ~/.kube/config; "
+            "name one with --kubeconfig"
+        )
+    read = partial(load, paths, context)
+    chosen = read()
+    trust = Trust(chosen.cluster.authority, chosen.cluster.is_insecure, chosen.cluster.tls_server_name)
+    return _Way(
+        chosen.cluster.server,
+        _proven(trust, f"context {chosen.name}: certificate-authority"),
+        user_credentials(chosen, read, SystemClock()),
+        chosen.cluster.proxy_url,
+        () if chosen.user.impersonation is None else chosen.user.impersonation.headers(),
+    )
+
+
+def _proven(trust: Trust, where: str) -> Trust:
+    if trust.authority is not None:
         try:
-            config.load_kube_config(client_configuration=configuration, persist_config=False)
-        except config.ConfigException as problem:
-            raise NoCluster(
-                "no cluster: this is not a pod, and there is no kubeconfig at $KUBECONFIG or ~/.kube/config; "
-                "name one with --kubeconfig"
-            ) from problem
-
-
-class _Connection(HTTPSConnection):
-    """Verifies as kubectl does: the authorities of EKS and others lack key identifiers that Python 3.13 asks for.
-
-    Each connection has a context of its own. The library loads authorities and key into it when it connects, and a
-    context that is loaded in one thread while another shakes hands with it ends the process.
-    """
-
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        before_sending()
-        super().request(*args, **kwargs)
-
-    def connect(self) -> None:
-        self.ssl_context = create_urllib3_context(cert_reqs=resolve_cert_reqs(self.cert_reqs))
-        self.ssl_context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        if not (self.ca_certs or self.ca_cert_dir or self.ca_cert_data):
-            self.ssl_context.load_default_certs()
-        super().connect()
-
-
-class _Pool(HTTPSConnectionPool):
-    ConnectionCls = _Connection
-
-
-def _one_line(problem: Exception) -> str:
-    return " ".join(str(problem).split())
+            prove_authority(trust.authority)
+        except ValueError as problem:
+            raise NoCluster(f"{where}: {problem}") from problem
+    return trust

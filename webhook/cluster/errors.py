@@ -78,6 +78,10 @@ class Unauthorized(ApiError):
     """The credentials are missing or have expired."""
 
 
+class NoCredentials(ApiError):
+    """There are none to send, such as from a plugin that fails: nothing was sent, so nothing was stored."""
+
+
 class TooManyRequests(ApiError):
     """The server asks for patience; ``retry_after`` says for how long."""
 

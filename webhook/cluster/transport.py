@@ -1,16 +1,18 @@
 """Bytes over HTTPS to an API server, on the connection pool and credentials of the official client."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextvars import ContextVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from urllib.parse import urlencode, urlsplit
 
 import urllib3.exceptions
+from urllib3 import HTTPHeaderDict
 from urllib3.util import Timeout
 
-from webhook.cluster.errors import ApiError, Call, OutcomeUnknown, Unreachable, error_from
+from webhook.cluster.credentials import CredentialsFailed, Identity
+from webhook.cluster.errors import ApiError, Call, NoCredentials, OutcomeUnknown, Unreachable, error_from
+from webhook.cluster.pool import BEFORE_SENDING
 
 _CONNECT_SECONDS: Final = 5.0
 _MAX_LINE: Final = 16 * 1024 * 1024
@@ -19,14 +21,6 @@ _MAX_LINE: Final = 16 * 1024 * 1024
 
 def _nothing() -> None:
     return None
-
-
-_BEFORE_SENDING: Final[ContextVar[Callable[[], None]]] = ContextVar("before sending", default=_nothing)
-
-
-def before_sending() -> None:
-    """To be called by a connection that is open and about to send: what the request of this thread asked for."""
-    _BEFORE_SENDING.get()()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +61,30 @@ class Transport(Protocol):
         ...
 
 
+class Credentials(Protocol):
+    """Whose requests these are; see ``webhook.cluster.credentials``."""
+
+    def current(self) -> Identity: ...
+    def refuse(self, identity: Identity) -> None: ...
+
+
 class KubernetesTransport:
-    """Carries requests with what a ``kubernetes.client.ApiClient`` holds: TLS, tokens and their renewal, its pool.
+    """Sends requests through the connection pool of a ``kubernetes.client.ApiClient``.
 
     Only its own way to send is left out: it looks at every value of every body, and at the URL anew each time, which
-    costs as much as the rest of a request.
+    costs as much as the rest of a request. ``headers`` go with each request; ``proxy`` names the proxy in errors.
     """
 
-    def __init__(self, api_client: Any) -> None:
-        self._api_client = api_client
+    def __init__(
+        self, api_client: Any, credentials: Credentials, headers: Sequence[tuple[str, str]] = (), proxy: str = ""
+    ) -> None:
+        self._credentials = credentials
+        self._headers = HTTPHeaderDict(api_client.default_headers)
+        for name, value in headers:
+            self._headers.add(name, value)
+        self._headers["Accept"] = "application/json"
         host = str(api_client.configuration.host)
+        self._way = f"{host} ({proxy})" if proxy else host
         self._pool = api_client.rest_client.pool_manager.connection_from_url(host)
         # A proxy for plain HTTP has to be told the whole URL; else the pool knows all but the path.
         through_proxy = self._pool.proxy is not None and self._pool.scheme == "http"
@@ -92,24 +100,35 @@ class KubernetesTransport:
             try:
                 _checked(request.call, response, response.read())
             except urllib3.exceptions.HTTPError as problem:
-                raise _no_answer(request.call, problem) from problem
+                raise OutcomeUnknown(request.call, _cause(problem)) from problem
         return _Lines(request.call, response)
 
     def _open(self, request: Request, timeout: Timeout, *, whole: bool) -> Any:
         """The answer, read to its end if ``whole``."""
-        headers = {**self._api_client.default_headers, "Accept": "application/json"}
+        try:
+            identity = self._credentials.current()
+        except CredentialsFailed as problem:
+            raise NoCredentials(request.call, str(problem)) from problem
+        headers = self._headers.copy()
+        if identity.authorization:
+            headers["Authorization"] = identity.authorization
         body = None
         if request.body is not None:
             headers["Content-Type"] = request.content_type
             body = json.dumps(request.body, separators=(",", ":")).encode()
-        query: list[tuple[str, str]] = list(request.query.items())
-        self._api_client.update_params_for_auth(headers, query, ["BearerToken"], request.path, request.method, body)
         path = f"{self._prefix}{request.path}"
-        asked = _BEFORE_SENDING.set(request.before_sending)
+        is_sent = False
+
+        def sending() -> None:
+            nonlocal is_sent
+            request.before_sending()
+            is_sent = True
+
+        asked = BEFORE_SENDING.set(sending)
         try:
-            return self._pool.urlopen(
+            response = self._pool.urlopen(
                 request.method,
-                f"{path}?{urlencode(query)}" if query else path,
+                f"{path}?{urlencode(request.query)}" if request.query else path,
                 body=body,
                 headers=headers,
                 # Each request is sent once: a fence and a precondition hold for one attempt, not for a silent second.
@@ -120,9 +139,14 @@ class KubernetesTransport:
                 preload_content=whole,
             )
         except urllib3.exceptions.HTTPError as problem:
-            raise _no_answer(request.call, problem) from problem
+            if is_sent:
+                raise OutcomeUnknown(request.call, _cause(problem)) from problem
+            raise Unreachable(request.call, f"no connection to {self._way}: {_cause(problem)}") from problem
         finally:
-            _BEFORE_SENDING.reset(asked)
+            BEFORE_SENDING.reset(asked)
+        if response.status == 401:
+            self._credentials.refuse(identity)
+        return response
 
 
 class _Lines:
@@ -143,7 +167,7 @@ class _Lines:
                 if len(rest) > _MAX_LINE:
                     raise ApiError(self._call, f"a line of more than {_MAX_LINE} bytes")
         except (urllib3.exceptions.HTTPError, OSError) as problem:
-            raise _no_answer(self._call, problem) from problem
+            raise OutcomeUnknown(self._call, _cause(problem)) from problem
         finally:
             self._response.close()
 
@@ -177,10 +201,15 @@ def _checked(call: Call, response: Any, body: bytes) -> Any:
         raise ApiError(call, f"an answer that is not JSON: {body[:80]!r}", status=response.status) from problem
 
 
-def _no_answer(call: Call, problem: Exception) -> ApiError:
-    cause = problem.reason if isinstance(problem, urllib3.exceptions.MaxRetryError) else problem
-    text = " ".join(str(cause).split()) or type(cause).__name__
-    never_sent = urllib3.exceptions.ConnectTimeoutError | urllib3.exceptions.NewConnectionError
-    if isinstance(cause, never_sent | urllib3.exceptions.ProxyError | urllib3.exceptions.SSLError):
-        return Unreachable(call, text)
-    return OutcomeUnknown(call, text)
+def _cause(problem: Exception) -> str:
+    """What lies under the layers of the pool, on one line."""
+    cause: object = problem
+    if isinstance(cause, urllib3.exceptions.MaxRetryError):
+        cause = cause.reason
+    if isinstance(cause, urllib3.exceptions.ProxyError):
+        cause = cause.original_error
+    if isinstance(cause, urllib3.exceptions.NewConnectionError):
+        cause = cause.__cause__ or cause
+    elif isinstance(cause, urllib3.exceptions.ProtocolError) and cause.args and isinstance(cause.args[-1], OSError):
+        cause = cause.args[-1]
+    return " ".join(str(cause).split()) or type(cause).__name__

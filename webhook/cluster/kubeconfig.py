@@ -1,0 +1,341 @@
+"""Kubeconfig files: merged, resolved and checked as kubectl does it; what is wrong is one line that names the field.
+
+The loader of the official client is not used for them: it skips impersonation, swallows the failures of plugins, turns
+a user that does not exist into an anonymous one, and takes the current context of the last file.
+"""
+
+import base64
+import binascii
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import yaml
+
+from webhook.cluster.exec_plugin import API_VERSIONS, IF_AVAILABLE, INTERACTIVE_MODES, Plugin, bearer
+from webhook.cluster.impersonation import Impersonation
+
+_EXEC_EXTENSION: Final = "client.authentication.k8s.io/exec"
+_REPLACED_BY: Final = {"gcp": "gke-gcloud-auth-plugin", "azure": "kubelogin"}
+
+Pem = Path | bytes
+"""PEM in a file, or as it is."""
+
+
+class BadKubeconfig(ValueError):
+    """One line: the file or entry, the field, and what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Where the API server is and whom to trust; ``authority`` None for the system's."""
+
+    server: str
+    authority: Pem | None = None
+    tls_server_name: str = ""
+    is_insecure: bool = False
+    proxy_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """How to identify oneself. What ``token_file`` holds counts before ``token``."""
+
+    token: str = field(default="", repr=False)
+    token_file: Path | None = None
+    username: str = ""
+    password: str = field(default="", repr=False)
+    certificate: Pem | None = None
+    key: Pem | None = field(default=None, repr=False)
+    id_token: str = field(default="", repr=False)
+    plugin: Plugin | None = None
+    impersonation: Impersonation | None = None
+
+    @property
+    def is_anonymous(self) -> bool:
+        return not (self.token or self.token_file or self.username or self.certificate or self.id_token or self.plugin)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One context of a kubeconfig, with the names of its parts."""
+
+    name: str
+    cluster: Cluster
+    user: User
+
+
+def files(kubeconfig: str | None, environment: Mapping[str, str]) -> list[Path]:
+    """The files that count: the one named, else those of $KUBECONFIG that exist, else ~/.kube/config if it does."""
+    if kubeconfig:
+        return [Path(kubeconfig)]
+    listed = [part for part in environment.get("KUBECONFIG", "").split(os.pathsep) if part]
+    paths = [Path(part) for part in listed] or [Path("~/.kube/config").expanduser()]
+    return [path for path in paths if path.exists()]
+
+
+def load(paths: Sequence[Path], context: str | None = None) -> Context:
+    """One context, by default the current one, of these files together. Raises BadKubeconfig."""
+    documents: list[_Fields] = []
+    shown = ", ".join(map(str, paths))
+    for path in paths:
+        try:
+            document = yaml.safe_load(path.read_text())
+        except FileNotFoundError as problem:
+            raise BadKubeconfig(f"kubeconfig {path}: no such file") from problem
+        except OSError as problem:
+            raise BadKubeconfig(f"kubeconfig {path}: {problem.strerror}") from problem
+        except (yaml.YAMLError, UnicodeDecodeError) as problem:
+            raise BadKubeconfig(f"kubeconfig {path}: not a kubeconfig: it is not YAML") from problem
+        if not isinstance(document, dict | None):
+            raise BadKubeconfig(f"kubeconfig {path}: not a kubeconfig: it is no mapping")
+        documents.append(_Fields("", document or {}, path.absolute().parent))
+    try:
+        return _context(documents, context)
+    except BadKubeconfig as problem:
+        raise BadKubeconfig(f"kubeconfig {shown}: {problem}") from problem
+
+
+class _Fields:
+    """One mapping of a kubeconfig, read by type. ``where`` names it in errors; ``folder`` is that of its file."""
+
+    def __init__(self, where: str, values: Mapping[str, Any], folder: Path) -> None:
+        self.where = where
+        self.values = values
+        self.folder = folder
+
+    def bad(self, what: str) -> BadKubeconfig:
+        return BadKubeconfig(f"{self.where}{what}".removeprefix("."))
+
+    def text(self, name: str) -> str:
+        """A string; empty when absent."""
+        return self._typed(name, str, "a string") or ""
+
+    def header(self, name: str) -> str:
+        """A string that an HTTP header can hold."""
+        value = self.text(name)
+        if not value.isprintable():
+            raise self.bad(f".{name}: has characters that no HTTP header can hold")
+        return value
+
+    def flag(self, name: str) -> bool:
+        return bool(self._typed(name, bool, "true or false"))
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        values = self._typed(name, list, "a list of strings") or []
+        if not all(isinstance(value, str) for value in values):
+            raise self.bad(f".{name}: must be a list of strings")
+        return tuple(values)
+
+    def path(self, name: str) -> Path | None:
+        """A path, seen from the folder of the file."""
+        text = self.text(name)
+        return self.folder / text if text else None
+
+    def pem(self, name: str) -> Pem | None:
+        """``name`` is a file, ``name``-data is PEM in base64; both are one too many."""
+        path, data = self.path(name), self.text(f"{name}-data")
+        if path is not None and data:
+            raise self.bad(f": {name} and {name}-data are both there; leave one out")
+        if path is not None:
+            return readable(path, f"{self.where}.{name}")
+        try:
+            return base64.b64decode("".join(data.split()), validate=True) if data else None
+        except (binascii.Error, ValueError) as problem:
+            raise self.bad(f".{name}-data: is not base64") from problem
+
+    def fields(self, name: str) -> "_Fields | None":
+        values = self._typed(name, dict, "a mapping")
+        return None if values is None else _Fields(f"{self.where}.{name}", values, self.folder)
+
+    def entries(self, name: str) -> "list[_Fields]":
+        values = self._typed(name, list, "a list") or []
+        if not all(isinstance(value, dict) for value in values):
+            raise self.bad(f".{name}: must be a list of mappings")
+        return [_Fields(f"{self.where}.{name}[{at}]", value, self.folder) for at, value in enumerate(values)]
+
+    def _typed(self, name: str, kind: type, shape: str) -> Any:
+        value = self.values.get(name)
+        if value is not None and not isinstance(value, kind):
+            raise self.bad(f".{name}: must be {shape}")
+        return value
+
+
+def readable(path: Path, where: str) -> Path:
+    """The path of a file that can be read. Raises BadKubeconfig."""
+    try:
+        with path.open("rb"):
+            return path
+    except OSError as problem:
+        raise BadKubeconfig(f"{where}: cannot read {path}: {problem.strerror}") from problem
+
+
+def _context(documents: list[_Fields], wanted: str | None) -> Context:
+    """The first file to name a current context, and the first entry of a name, count."""
+    name = wanted or next((current for each in documents if (current := each.text("current-context"))), "")
+    if not name:
+        raise BadKubeconfig("has no current-context; name one with --context")
+    context = _named(documents, "context", name)
+    if context is None:
+        known = ", ".join(dict.fromkeys(each.text("name") for one in documents for each in one.entries("contexts")))
+        raise BadKubeconfig(f"context {name}: does not exist; there are: {known or 'none'}")
+    cluster_name, user_name = context.text("cluster"), context.text("user")
+    cluster = _named(documents, "cluster", cluster_name) if cluster_name else None
+    if cluster is None:
+        raise BadKubeconfig(f"context {name}: its cluster {cluster_name or '(none)'} does not exist")
+    user = _named(documents, "user", user_name) if user_name else None
+    if user_name and user is None:
+        raise BadKubeconfig(f"context {name}: its user {user_name} does not exist")
+    read_cluster = _cluster(cluster)
+    read_user = User() if user is None else _user(user, cluster, read_cluster)
+    if read_user.is_anonymous and read_cluster.server.startswith("https:"):
+        raise BadKubeconfig(f"context {name}: its user {user_name or '(none)'} has no credentials")
+    return Context(name, read_cluster, read_user)
+
+
+def _named(documents: list[_Fields], kind: str, name: str) -> _Fields | None:
+    """What the first entry of that name holds; ``where`` names it as people do."""
+    for document in documents:
+        for entry in document.entries(f"{kind}s"):
+            if entry.text("name") == name:
+                found = entry.fields(kind) or _Fields("", {}, document.folder)
+                return _Fields(f"{kind} {name}", found.values, document.folder)
+    return None
+
+
+def _cluster(cluster: _Fields) -> Cluster:
+    authority = cluster.pem("certificate-authority")
+    is_insecure = cluster.flag("insecure-skip-tls-verify")
+    if is_insecure and authority is not None:
+        raise cluster.bad(
+            ": has a certificate-authority, and insecure-skip-tls-verify, which ignores it; leave one out"
+        )
+    server = _server(cluster, "https" if authority is not None or is_insecure else "http")
+    cluster.flag("disable-compression")  # No answer is ever asked for in compressed form.
+    return Cluster(server, authority, cluster.text("tls-server-name"), is_insecure, cluster.text("proxy-url"))
+
+
+def _server(cluster: _Fields, scheme: str) -> str:
+    """The URL, with this scheme if it has none, and without a slash at its end."""
+    text = cluster.text("server").rstrip("/")
+    if not text:
+        raise cluster.bad(".server: is missing")
+    url = text if "://" in text else f"{scheme}://{text}"
+    try:
+        parts = urlsplit(url)
+        is_url = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_url = False
+    if not is_url or not url.isascii() or not url.isprintable() or " " in url:
+        raise cluster.bad(f".server: {text!r}: must be https://HOST, with a port and a path if need be")
+    return url
+
+
+def _user(user: _Fields, cluster: _Fields, read_cluster: Cluster) -> User:
+    impersonation = _impersonation(user)
+    if read_cluster.server.startswith("http:"):
+        # As with kubectl, nothing that is secret leaves without TLS.
+        return User(impersonation=impersonation)
+    token = user.text("token")
+    username, password = user.text("username"), user.text("password")
+    if token and (username or password):
+        raise user.bad(": has a token, and username and password; leave one out")
+    if token:
+        _checked_token(token, user)
+    certificate, key = user.pem("client-certificate"), user.pem("client-key")
+    if certificate is not None and key is None:
+        raise user.bad(": has a client-certificate, and no client-key or client-key-data")
+    plugin, provider = user.fields("exec"), user.fields("auth-provider")
+    if plugin is not None and provider is not None:
+        raise user.bad(": has exec and auth-provider; leave one out")
+    token_file = user.path("tokenFile")
+    return User(
+        token=token,
+        token_file=readable(token_file, f"{user.where}.tokenFile") if token_file and not token else token_file,
+        username=username,
+        password=password,
+        certificate=certificate,
+        key=key,
+        id_token="" if provider is None else _id_token(provider),
+        plugin=None if plugin is None else _plugin(plugin, cluster, read_cluster),
+        impersonation=impersonation,
+    )
+
+
+def _checked_token(token: str, user: _Fields) -> None:
+    try:
+        bearer(token)
+    except ValueError as problem:
+        raise user.bad(f".token: {problem}") from problem
+
+
+def _impersonation(user: _Fields) -> Impersonation | None:
+    name, uid, groups = user.header("as"), user.header("as-uid"), user.texts("as-groups")
+    extra = user.fields("as-user-extra")
+    values = {} if extra is None else {key: extra.texts(key) for key in extra.values}
+    if not all(text.isprintable() for text in (*groups, *(value for each in values.values() for value in each))):
+        raise user.bad(": as-groups or as-user-extra have characters that no HTTP header can hold")
+    if not name and (uid or groups or values):
+        raise user.bad(": has as-uid, as-groups or as-user-extra, and no as")
+    return Impersonation(name, uid, groups, values) if name else None
+
+
+def _id_token(provider: _Fields) -> str:
+    name = provider.text("name")
+    if name != "oidc":
+        instead = f"{_REPLACED_BY[name]}, a plugin for exec" if name in _REPLACED_BY else "a plugin for exec"
+        raise provider.bad(f": {name or '(none)'} is not supported; use {instead}")
+    config = provider.fields("config")
+    token = "" if config is None else config.header("id-token")
+    if not token:
+        raise provider.bad(".config.id-token: is missing; use kubelogin, a plugin for exec")
+    return token
+
+
+def _plugin(plugin: _Fields, cluster: _Fields, read_cluster: Cluster) -> Plugin:
+    command, api_version = plugin.text("command"), plugin.text("apiVersion")
+    if not command:
+        raise plugin.bad(".command: is missing")
+    if api_version not in API_VERSIONS:
+        raise plugin.bad(f".apiVersion: {api_version or '(none)'}: must be {' or '.join(API_VERSIONS)}")
+    # Only the newer version has to say it.
+    mode = plugin.text("interactiveMode") or (IF_AVAILABLE if api_version.endswith("/v1beta1") else "")
+    if mode not in INTERACTIVE_MODES:
+        raise plugin.bad(f".interactiveMode: {mode or '(none)'}: must be {', '.join(INTERACTIVE_MODES)}")
+    environment = [(each.text("name"), each.text("value")) for each in plugin.entries("env")]
+    if not all(name for name, _ in environment):
+        raise plugin.bad(".env: an entry has no name")
+    return Plugin(
+        command=str(plugin.folder / command) if os.sep in command else command,
+        api_version=api_version,
+        arguments=plugin.texts("args"),
+        environment=tuple(environment),
+        install_hint=plugin.text("installHint"),
+        interactive_mode=mode,
+        cluster=_cluster_info(cluster, read_cluster) if plugin.flag("provideClusterInfo") else None,
+    )
+
+
+def _cluster_info(cluster: _Fields, read: Cluster) -> dict[str, Any]:
+    """The cluster as a plugin is told of it."""
+    authority = read.authority.read_bytes() if isinstance(read.authority, Path) else read.authority
+    found = {
+        "server": read.server,
+        "tls-server-name": read.tls_server_name,
+        "insecure-skip-tls-verify": read.is_insecure,
+        "certificate-authority-data": base64.b64encode(authority or b"").decode(),
+        "proxy-url": read.proxy_url,
+        "disable-compression": cluster.flag("disable-compression"),
+        "config": next(
+            (
+                each.values.get("extension")
+                for each in cluster.entries("extensions")
+                if each.text("name") == _EXEC_EXTENSION
+            ),
+            None,
+        ),
+    }
+    return {name: value for name, value in found.items() if value}

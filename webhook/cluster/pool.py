@@ -1,0 +1,149 @@
+"""Connections to an API server: whom they trust, which certificate they show, and what is asked before they send."""
+
+import ssl
+import tempfile
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util import create_urllib3_context
+
+from webhook.cluster.credentials import ClientCertificate
+from webhook.cluster.kubeconfig import Pem
+
+
+def _nothing() -> None:
+    return None
+
+
+BEFORE_SENDING: Final[ContextVar[Callable[[], None]]] = ContextVar("before sending", default=_nothing)
+"""Called by a connection that is open and about to send, in the thread of the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whom to believe: an authority, None for the system's, or anybody if ``is_insecure``.
+
+    ``server_name`` is what the server's certificate has to show instead of the host of its URL.
+    """
+
+    authority: Pem | None = None
+    is_insecure: bool = False
+    server_name: str = ""
+
+
+def prove_authority(authority: Pem) -> None:
+    """Raises ValueError for what holds no certificate."""
+    try:
+        _load_authority(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), authority)
+    except (OSError, UnicodeDecodeError) as problem:
+        raise ValueError("holds no certificate in PEM that can be read") from problem
+
+
+def prove_certificate(pair: ClientCertificate) -> None:
+    """Raises ValueError for a certificate and a key that cannot be used together."""
+    try:
+        _load_certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), pair)
+    except (ssl.SSLError, ValueError) as problem:
+        raise ValueError("client certificate and key are not PEM that fits together") from problem
+    except OSError as problem:
+        raise ValueError(f"OpenSSL needs a file for a moment, and there can be none: {problem}") from problem
+
+
+def pool_classes(trust: Trust, certificate: Callable[[], ClientCertificate | None]) -> dict[str, type[Any]]:
+    """Pools by scheme. ``certificate`` gives the client certificate of the moment; connections with another end."""
+
+    class Secure(_SecureConnection):
+        def trusted(self) -> Trust:
+            return trust
+
+        def wanted(self) -> ClientCertificate | None:
+            return certificate()
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = Secure
+
+    return {"http": _PlainPool, "https": SecurePool}
+
+
+class _PlainConnection(HTTPConnection):
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        if self.is_closed:
+            self.connect()
+        BEFORE_SENDING.get()()
+        super().request(*args, **kwargs)
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _PlainConnection
+
+
+class _SecureConnection(HTTPSConnection):
+    """Verifies as kubectl does: the authorities of EKS and others lack key identifiers that Python 3.13 asks for.
+
+    Each connection has contexts of its own. A context that is loaded in one thread while another shakes hands with it
+    ends the process.
+    """
+
+    _shown: ClientCertificate | None = None
+
+    def trusted(self) -> Trust:
+        raise NotImplementedError
+
+    def wanted(self) -> ClientCertificate | None:
+        raise NotImplementedError
+
+    @property
+    def is_connected(self) -> bool:
+        """False also when another certificate is to be shown by now: the pool then opens the connection anew."""
+        return super().is_connected and self._shown == self.wanted()
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        BEFORE_SENDING.get()()
+        super().request(*args, **kwargs)
+
+    def connect(self) -> None:
+        trust, shown = self.trusted(), self.wanted()
+        self.ssl_context = _context(trust)
+        if shown is not None:
+            _load_certificate(self.ssl_context, shown)
+        if self.proxy_config is not None:
+            # The proxy is not the API server: it may be of the system's authorities too, and gets no certificate.
+            self.proxy_config = self.proxy_config._replace(ssl_context=_context(trust, with_systems=True))
+        super().connect()
+        self._shown = shown
+        sock: Any = self.sock
+        if not hasattr(sock, "shutdown"):
+            # TLS within TLS: without this nobody could end a stream that another thread reads.
+            sock.shutdown = sock.socket.shutdown
+
+
+def _context(trust: Trust, *, with_systems: bool = False) -> ssl.SSLContext:
+    context = create_urllib3_context(cert_reqs=ssl.CERT_NONE if trust.is_insecure else ssl.CERT_REQUIRED)
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if trust.authority is not None:
+        _load_authority(context, trust.authority)
+    if trust.authority is None or with_systems:
+        context.load_default_certs()
+    return context
+
+
+def _load_authority(context: ssl.SSLContext, authority: Pem) -> None:
+    if isinstance(authority, Path):
+        context.load_verify_locations(cafile=authority)
+    else:
+        context.load_verify_locations(cadata=authority.decode("ascii"))
+
+
+def _load_certificate(context: ssl.SSLContext, pair: ClientCertificate) -> None:
+    """OpenSSL reads files only: the key lies in one for a moment, for our user alone."""
+    with tempfile.TemporaryDirectory(prefix="stagegate-") as folder:
+        path = Path(folder) / "pair.pem"
+        path.touch(mode=0o600)
+        path.write_bytes(pair.certificate + b"\n" + pair.key)
+        # Without a password OpenSSL would ask for one on the terminal if the key is encrypted.
+        context.load_cert_chain(path, password="")
