@@ -84,7 +84,9 @@ def test_a_file_that_is_no_kubeconfig(tmp_path: Path, capsys: pytest.CaptureFixt
 
 def test_a_cluster_that_does_not_answer_is_named(kubeconfig: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (kubeconfig.parent / "config").write_text(
-        yaml.safe_dump(KUBECONFIG | {"users": [{"name": "u", "user": {}}]}).replace("certificate-authority: ca.crt", "")
+        yaml.safe_dump(KUBECONFIG | {"users": [{"name": "u", "user": {"token": "t"}}]}).replace(
+            "certificate-authority: ca.crt", ""
+        )
     )
 
     assert main(["demo", "--kubeconfig", str(kubeconfig), "--context", "production"]) == 1
@@ -117,8 +119,12 @@ def test_signals_are_what_they_were_afterwards(monkeypatch: pytest.MonkeyPatch) 
 
 @contextmanager
 def demo_under_way(folder: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
-    """A demo in the middle of its first rollout, and the ports that it listens on."""
-    environment = {**os.environ, "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1"}
+    """A demo in the middle of its first rollout, and the ports that it listens on.
+
+    The proxies of its environment lead nowhere: it needs none.
+    """
+    proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "https_proxy"), "http://127.0.0.1:9")
+    environment = {**os.environ, **proxies, "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-m", "webhook", "demo"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, start_new_session=True

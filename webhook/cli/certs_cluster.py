@@ -4,6 +4,7 @@ import argparse
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from webhook.cli.cluster import connected, exit_code_of
 from webhook.cli.errors import MISSING, CommandError
 from webhook.cli.leases import leaders
 from webhook.cli.probes import probed
@@ -33,18 +34,14 @@ def run(arguments: argparse.Namespace, now: datetime) -> int:
     except AuthorityHidden as problem:
         raise CommandError(f"{problem}; whoever rotates has to get and patch both Secrets") from problem
     except (StoreError, ApiError) as problem:
-        raise CommandError(str(problem)) from problem
+        raise CommandError(str(problem), exit_code_of(problem)) from problem
 
 
 def _client(arguments: argparse.Namespace) -> "Client":
     from webhook.cluster.client import Client
-    from webhook.cluster.connection import NoCluster, connect
     from webhook.server.registration import FIELD_MANAGER
 
-    try:
-        transport = connect(arguments.kubeconfig, arguments.context, user_agent="stagegate-certs", pool_size=2)
-    except NoCluster as problem:
-        raise CommandError(str(problem), MISSING) from problem
+    transport = connected(arguments.kubeconfig, arguments.context, user_agent="stagegate-certs", pool_size=2)
     return Client(transport, field_manager=FIELD_MANAGER, read_timeout=10.0)
 
 

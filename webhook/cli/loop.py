@@ -19,6 +19,7 @@ from webhook.cli.arguments import (
     secret,
     selector,
 )
+from webhook.cli.cluster import connected
 from webhook.cli.errors import MISSING, USAGE, CommandError
 from webhook.cli.logs import FORMATS, set_up
 from webhook.listening import LOOPBACK, joined
@@ -161,21 +162,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Work until SIGTERM or SIGINT; the client is imported only here, so that help is quick."""
     from webhook.cluster.clock import SystemClock
-    from webhook.cluster.connection import NoCluster, connect
-    from webhook.cluster.errors import ApiError, Forbidden, Unauthorized
+    from webhook.cluster.errors import ApiError, Forbidden, NoCredentials, Unauthorized
     from webhook.loop.process import LoopProcess
 
     ignore_the_rest()
     options = options_from(arguments)
-    try:
-        transport = connect(
-            arguments.kubeconfig,
-            arguments.context,
-            user_agent=f"stagegate/{metadata.version('stagegate')} (loop)",
-            pool_size=16 + arguments.concurrency + 9 * max(1, len(arguments.namespaces)),
-        )
-    except NoCluster as problem:
-        raise CommandError(str(problem), MISSING) from problem
+    transport = connected(
+        arguments.kubeconfig,
+        arguments.context,
+        user_agent=f"stagegate/{metadata.version('stagegate')} (loop)",
+        pool_size=16 + arguments.concurrency + 9 * max(1, len(arguments.namespaces)),
+    )
     set_up(arguments.log_format, arguments.log_level)
     process = LoopProcess(transport, SystemClock(), options, settled=spared_collector())
     if arguments.cert_secret:
@@ -187,6 +184,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(f"forbidden: {problem}; bind the loop's roles to this account") from problem
     except Unauthorized as problem:
         raise CommandError(f"the credentials are not accepted: {problem}", MISSING) from problem
+    except NoCredentials as problem:
+        raise CommandError(f"there are no credentials: {problem}", MISSING) from problem
     except ApiError as problem:
         raise CommandError(f"the API server cannot be reached: {problem}", MISSING) from problem
     except OSError as problem:

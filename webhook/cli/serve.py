@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from webhook.cli.arguments import any_port, count, filled, path, seconds, secret
+from webhook.cli.cluster import connected
 from webhook.cli.errors import MISSING, USAGE, CommandError
 from webhook.cli.logs import FORMATS, set_up
 from webhook.listening import LOOPBACK, joined, listen, reachable
@@ -202,12 +203,9 @@ def _watched(arguments: argparse.Namespace, client: Any, tally: "Tally") -> "Ser
 
 def _client(kubeconfig: str | None) -> Any:
     from webhook.cluster.client import Client
-    from webhook.cluster.connection import NoCluster, connect
 
-    try:
-        transport = connect(kubeconfig, user_agent="stagegate-serve", pool_size=4)
-    except NoCluster as problem:
-        raise CommandError(f"{problem}, or do without a cluster by --standalone", MISSING) from problem
+    otherwise = ", or do without a cluster by --standalone"
+    transport = connected(kubeconfig, user_agent="stagegate-serve", pool_size=4, otherwise=otherwise)
     return Client(transport, field_manager="stagegate-serve")
 
 

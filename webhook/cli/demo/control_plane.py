@@ -1,6 +1,7 @@
 """Control planes that the demo runs on: the sandbox, a real kube-apiserver of its own, or a cluster that is named."""
 
 import importlib
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,9 +11,9 @@ from typing import Any, Final, Protocol
 import yaml
 
 from webhook.api.wire import Wire
+from webhook.cli.cluster import connected, exit_code_of
 from webhook.cli.errors import MISSING, USAGE, CommandError
 from webhook.cluster.client import Client
-from webhook.cluster.connection import NoCluster, connect
 from webhook.cluster.errors import ApiError, NotFound
 from webhook.cluster.resource import (
     POD_AUTOSCALERS,
@@ -44,8 +45,8 @@ class ControlPlane(Protocol):
 
 
 def client_of(kubeconfig: Path, field_manager: str = "stagegate-demo", *, dry_run: bool = False) -> Client:
-    """A client for the current context of a kubeconfig. Nothing is sent yet."""
-    transport = connect(str(kubeconfig), user_agent=field_manager, pool_size=16)
+    """A client for the current context of a kubeconfig. Nothing is sent yet. Raises CommandError."""
+    transport = connected(str(kubeconfig), user_agent=field_manager, pool_size=16)
     return Client(transport, field_manager=field_manager, dry_run=dry_run)
 
 
@@ -84,8 +85,8 @@ def named(directory: Path, kubeconfig: Path, context: str) -> Iterator[ControlPl
         client = client_of(cluster.kubeconfig)
         client.get_path("/version")
         present = [resource for resource in _OURS if _is_served(client, resource)]
-    except (NoCluster, ApiError) as problem:
-        raise CommandError(f"context {context} of {kubeconfig}: {problem}") from problem
+    except ApiError as problem:
+        raise CommandError(f"context {context} of {kubeconfig}: {problem}", exit_code_of(problem)) from problem
     if present:
         raise CommandError(
             f"context {context} already serves {present[0].full_name}, and the demo would disturb what uses it; "
@@ -154,6 +155,9 @@ def _only(kubeconfig: Path, context: str) -> Wire:
         for key in ("certificate-authority", "client-certificate", "client-key", "tokenFile"):
             if key in member:
                 member[key] = str((kubeconfig.parent / member[key]).resolve())
+    for plugin in (entry["user"].get("exec") for entry in parts["users"]):
+        if plugin and os.sep in plugin.get("command", ""):
+            plugin["command"] = str((kubeconfig.parent / plugin["command"]).resolve())
     return {"apiVersion": "v1", "kind": "Config", "contexts": [chosen], "current-context": context, **parts}
 
 

@@ -1,0 +1,27 @@
+"""The way of a command to a cluster: what fails on it becomes one line and an exit code."""
+
+from typing import TYPE_CHECKING
+
+from webhook.cli.errors import FAILED, MISSING, CommandError
+
+if TYPE_CHECKING:
+    from webhook.cluster.transport import KubernetesTransport
+
+
+def connected(
+    kubeconfig: str | None, context: str | None = None, *, user_agent: str, pool_size: int, otherwise: str = ""
+) -> "KubernetesTransport":
+    """As ``connect``; ``otherwise`` says how to do without a cluster. Raises CommandError."""
+    from webhook.cluster.connection import NoCluster, connect
+
+    try:
+        return connect(kubeconfig, context, user_agent=user_agent, pool_size=pool_size)
+    except NoCluster as problem:
+        raise CommandError(f"{problem}{otherwise}", MISSING) from problem
+
+
+def exit_code_of(problem: BaseException) -> int:
+    """MISSING where there are no credentials to send: of this error, or of its cause."""
+    from webhook.cluster.errors import NoCredentials
+
+    return MISSING if any(isinstance(each, NoCredentials) for each in (problem, problem.__cause__)) else FAILED
