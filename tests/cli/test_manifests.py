@@ -35,7 +35,16 @@ def customised(folder: Path, **fields: Any) -> Path:
 
 
 def test_there_is_a_component_for_each_overlay() -> None:
-    assert overlays() == ["cert-manager", "dev", "enforce-warn", "fail-open", "monitoring", "steps-off"]
+    assert overlays() == [
+        "cert-manager",
+        "dev",
+        "enforce-warn",
+        "existing-namespace",
+        "fail-open",
+        "forbid-override",
+        "monitoring",
+        "steps-off",
+    ]
     assert sorted(path.name for path in (MANIFESTS / "components").iterdir()) == overlays()
 
 
@@ -95,7 +104,7 @@ def test_an_image_is_kustomizes(
 
 def test_another_namespace_is_named_wherever_ours_was(capsys: pytest.CaptureFixture[str]) -> None:
     overlays = ["--overlay=cert-manager", "--overlay=monitoring"]
-    ours, others = printed(capsys, *overlays), printed(capsys, *overlays, "--namespace=elsewhere")
+    ours, others = printed(capsys, *overlays), printed(capsys, *overlays, "--namespace=elsewhere", "--create-namespace")
 
     text = yaml.safe_dump(others)
     assert NAMESPACE not in text
@@ -107,6 +116,18 @@ def test_enforce_warn_is_short_for_the_overlay(capsys: pytest.CaptureFixture[str
     assert printed(capsys, "--enforce=warn") == printed(capsys, "--overlay=enforce-warn") != printed(capsys)
 
 
+def test_forbid_override_is_short_for_the_overlay(capsys: pytest.CaptureFixture[str]) -> None:
+    assert printed(capsys, "--forbid-override") == printed(capsys, "--overlay=forbid-override") != printed(capsys)
+
+
+def test_an_account_stands_in_place_of_knatives_wherever_that_stood(capsys: pytest.CaptureFixture[str]) -> None:
+    knative, other = "system:serviceaccount:knative-serving:controller", "system:serviceaccount:ci:deployer"
+    text = yaml.safe_dump(printed(capsys))
+
+    assert printed(capsys, "--controller", other) == yaml.safe_load(text.replace(knative, other))
+    assert printed(capsys, "--controller", knative, "--controller", other) != printed(capsys, "--controller", other)
+
+
 def test_an_overlay_given_twice_counts_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert printed(capsys, "--overlay=steps-off", "--overlay=steps-off") == printed(capsys, "--overlay=steps-off")
 
@@ -116,6 +137,9 @@ def test_an_overlay_given_twice_counts_once(capsys: pytest.CaptureFixture[str]) 
     [
         ("--namespace=Rollouts", "--namespace Rollouts: must be a DNS label"),
         ("--namespace=a.b", "--namespace a.b: must be a DNS label"),
+        ("--controller=", "--controller '': must be a user name"),
+        ("--controller=x' in ['x']", "--controller \"x' in ['x']\": must be a user name"),
+        ("--controller=$(POD_NAMESPACE)", "--controller '$(POD_NAMESPACE)': must be a user name"),
         ("--image=", "--image '': must be an image"),
         ("--image=:0.1.0", "--image ':0.1.0': must be an image"),
         ("--image=gate 0.1.0", "--image 'gate 0.1.0': must be an image"),

@@ -10,7 +10,7 @@ import pytest
 
 from tests.controlplane import Binaries, ControlPlane
 from tests.e2e.administrator import Administrator, Wire, differences, kustomized
-from tests.e2e.cluster import eventually
+from tests.e2e.cluster import ROS, Namespace, create_namespace, eventually, refused, rollout
 from webhook.cli.manifests import overlays
 
 DEFAULT = "manifests/"
@@ -163,6 +163,41 @@ def test_the_ca_bundle_has_an_owner_of_its_own(installed: Administrator, authori
         assert key == f'k:{{"name":"{each["metadata"]["name"]}"}}'
         assert fields == {".": {}, "f:clientConfig": {"f:caBundle": {}}, "f:name": {}}
         assert "caBundle" not in str(owners)
+
+
+def test_a_controller_is_one_to_the_policies_too(installed: Administrator) -> None:
+    deployer = "system:serviceaccount:ci:deployer"
+    bad = rollout("hello", {"rolloutStrategy": "blue-green"})
+
+    installed.does(f"stagegate manifests --overlay fail-open --controller {deployer} | kubectl apply -f -")
+
+    path = Namespace("default").path(ROS)
+    with installed.plane.session(deployer, ["system:masters"]) as session:
+        eventually(lambda: session.create(path, bad, dryRun="All").status == HTTPStatus.CREATED)
+    eventually(lambda: refused(installed.api.create(path, bad, dryRun="All")))
+
+
+def test_a_forbidden_override_is_one_to_the_policies_too(installed: Administrator) -> None:
+    bad = rollout("hello", {"rolloutStrategy": "blue-green"}, annotations={"stagegate.dev/override": "RO009"})
+    path = Namespace("default").path(ROS)
+    installed.does("kubectl apply -k manifests/overlays/fail-open")
+    eventually(lambda: installed.api.create(path, bad, dryRun="All").status == HTTPStatus.CREATED)
+
+    installed.does("stagegate manifests --overlay fail-open --forbid-override | kubectl apply -f -")
+
+    eventually(lambda: refused(installed.api.create(path, bad, dryRun="All")))
+
+
+def test_a_namespace_that_asks_for_denials_gets_them_in_warn_mode_too(installed: Administrator) -> None:
+    bad = rollout("hello", {"rolloutStrategy": "blue-green"})
+    namespace = create_namespace(installed.api, "asks-for-denials", {"stagegate.dev/enforce": "deny"})
+
+    installed.does("kubectl apply -k manifests/overlays/enforce-warn")
+
+    eventually(lambda: refused(installed.api.create(namespace.path(ROS), bad, dryRun="All")))
+    eventually(
+        lambda: installed.api.create(Namespace("default").path(ROS), bad, dryRun="All").status == HTTPStatus.CREATED
+    )
 
 
 @pytest.mark.parametrize("name", ["stagegate-webhook", "stagegate-loop"])

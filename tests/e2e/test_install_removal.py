@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.controlplane import Binaries, ControlPlane
 from tests.e2e import readme
@@ -12,7 +13,11 @@ from tests.e2e.administrator import Administrator, kustomized
 from tests.e2e.cluster import ROS, Namespace, eventually, refused, rollout
 from webhook.cli.manifests import rendered
 
+ROLLOUTS = "/api/v1/namespaces/rollouts"
+OF_THE_CLUSTER = {"configmap/kube-root-ca.crt", "serviceaccount/default"}
+"""What the controller manager puts into every namespace."""
 DEFAULT = Namespace("default")
+IMAGE = "registry.example.com/stagegate:0.1.0"
 GOOD = {"targetRevisions": [{"revisionName": "hello-00001", "percent": 100}], "rolloutStrategy": "availability"}
 BAD = {"targetRevisions": [{"revisionName": "hello-00001", "percent": 90}], "rolloutStrategy": "availability"}
 
@@ -20,7 +25,11 @@ OPEN = readme.command("Break-glass", "kubectl patch ")
 REMOVE_GATE = readme.command("Break-glass", "kubectl delete validatingwebhookconfiguration/")
 REMOVE_POLICIES = readme.command("Break-glass", "kubectl delete validatingadmissionpolicybindings ")
 CLOSE = readme.command("Break-glass", "kubectl apply ")
+INTO_ANOTHER = readme.command("Install", f"stagegate manifests --image {IMAGE} --namespace ")
 UNINSTALL = readme.command("Uninstall", "kubectl delete -l ")
+EMPTY = readme.command("Uninstall", "kubectl -n stagegate-system delete -l ")
+RELEASE = readme.command("Uninstall", "kubectl -n stagegate-system delete --ignore-not-found ")
+REMOVE_NAMESPACE = readme.command("Uninstall", "kubectl delete namespace ")
 FORGET = readme.command("Uninstall", "kubectl delete -f ")
 
 
@@ -49,7 +58,7 @@ def passes(administrator: Administrator, spec: dict[str, Any]) -> bool:
 
 
 def test_every_command_is_run_here() -> None:
-    run = {OPEN, REMOVE_GATE, REMOVE_POLICIES, CLOSE, UNINSTALL, FORGET}
+    run = {OPEN, REMOVE_GATE, REMOVE_POLICIES, CLOSE, UNINSTALL, EMPTY, RELEASE, REMOVE_NAMESPACE, FORGET}
 
     assert set(readme.commands("Break-glass", "Uninstall")) == run
 
@@ -107,7 +116,8 @@ def test_uninstalling_leaves_the_rollouts_and_nothing_else(stuck: Administrator)
     stuck.does(CLOSE)
     installed = kustomized(stuck, "manifests/")
 
-    stuck.does(UNINSTALL)
+    for command in (UNINSTALL, EMPTY, RELEASE, REMOVE_NAMESPACE):
+        stuck.does(command)
 
     left = stuck.does("kubectl get --ignore-not-found -k manifests/ -o name").split()
     assert sorted(left) == [
@@ -127,6 +137,34 @@ def test_uninstalling_leaves_the_rollouts_and_nothing_else(stuck: Administrator)
 
     stuck.does(FORGET)
     assert stuck.api.get(DEFAULT.path(ROS)).status == HTTPStatus.NOT_FOUND
+
+
+def test_a_namespace_of_others_is_left_as_it_was(administrator: Administrator) -> None:
+    """Neither the install nor its removal says anything of what else lives there."""
+    administrator.does("kubectl create namespace rollouts")
+    administrator.does("kubectl -n rollouts create configmap theirs")
+    administrator.does("kubectl -n rollouts create role theirs --verb=get --resource=pods")
+    before = administrator.api.get(ROLLOUTS).body
+
+    administrator.does(INTO_ANOTHER)
+
+    assert administrator.api.get(ROLLOUTS).body == before
+    objects = list(yaml.safe_load_all(administrator.does(INTO_ANOTHER.partition(" |")[0])))
+    assert {each["metadata"]["namespace"] for each in objects if "namespace" in each["metadata"]} == {"rollouts"}
+    for each in administrator.stored(each for each in objects if each["kind"] == "NetworkPolicy"):
+        assert any(key.startswith("app.kubernetes.io/") for key in each["spec"]["podSelector"]["matchLabels"])
+
+    for command in (UNINSTALL, EMPTY, RELEASE):
+        administrator.does(command.replace("-n stagegate-system", "-n rollouts"))
+
+    assert administrator.api.get(ROLLOUTS).body == before
+    left = administrator.does(
+        "kubectl -n rollouts get -o name "
+        "deployments,poddisruptionbudgets,services,networkpolicies,rolebindings,roles,serviceaccounts,secrets,configmaps"
+    )
+    assert set(left.split()) - OF_THE_CLUSTER == {"configmap/theirs", "role.rbac.authorization.k8s.io/theirs"}
+    for command in (UNINSTALL, FORGET):
+        administrator.types(command)
 
 
 def order_of_deletion(administrator: Administrator) -> list[str]:

@@ -29,10 +29,13 @@ KUSTOMIZE = readme.command("Install", "kubectl apply -k ")
 OVER_UPSTREAM = readme.command("Install", "stagegate manifests --overlay steps-off |")
 DIFF = readme.command("Upgrade", "kubectl diff ")
 ROTATE = readme.command("Certificates", "stagegate certs rotate ")
-UNINSTALL = readme.command("Uninstall", "kubectl delete -l ")
+UNINSTALL = [each for each in readme.commands("Uninstall") if not each.startswith("kubectl delete -f ")]
 FORGET = readme.command("Uninstall", "kubectl delete -f ")
 
 EXCUSED = {
+    readme.command("Install", "stagegate manifests --image registry.example.com/stagegate:0.1.0 --namespace "): (
+        "run where it is taken out again"
+    ),
     readme.command("Install", "docker build "): "needs a container engine; the steps of the image are tested apart",
     readme.command("Install", "docker push "): "needs a registry",
     readme.command("Certificates", "kubectl -n stagegate-system exec "): (
@@ -60,7 +63,8 @@ class Cluster:
 
     def is_cleared(self) -> None:
         """Nothing of Stagegate is there, nor of its kinds."""
-        self.administrator.types(UNINSTALL)
+        for command in UNINSTALL:
+            self.administrator.types(command)
         self.administrator.types(FORGET)
 
     def is_installed(self, how: str = KUSTOMIZE) -> None:

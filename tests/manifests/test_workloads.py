@@ -145,12 +145,19 @@ def test_the_service_is_the_one_that_is_registered() -> None:
         assert target["path"] == f"/{name}"
 
 
-def test_in_warn_nothing_is_refused() -> None:
+def test_in_warn_nothing_is_refused_unless_a_namespace_asks_for_it() -> None:
     chosen = objects("enforce-warn")
 
     assert {chosen[key]["webhooks"][0]["failurePolicy"] for key in chosen if "webhooks" in chosen[key]} == {"Ignore"}
     bindings = [chosen[key] for key in chosen if key[0] == "ValidatingAdmissionPolicyBinding"]
-    assert [binding["spec"]["validationActions"] for binding in bindings] == [["Warn", "Audit"]] * 2
+    actions = {binding["metadata"]["name"]: binding["spec"]["validationActions"] for binding in bindings}
+    assert actions == {
+        "rolloutorchestrators.stagegate.dev": ["Warn", "Audit"],
+        "stagepodautoscalers.stagegate.dev": ["Warn", "Audit"],
+        # Only in namespaces that are labelled so.
+        "deny.rolloutorchestrators.stagegate.dev": ["Deny"],
+        "deny.stagepodautoscalers.stagegate.dev": ["Deny"],
+    }
 
 
 def secret_rights(account: str, *chosen: str) -> dict[str, set[str]]:

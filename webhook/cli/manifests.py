@@ -3,6 +3,7 @@
 import argparse
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +22,9 @@ examples:
       the recommended way in: whatever would be refused is warned about
   stagegate manifests --overlay cert-manager --overlay monitoring | kubectl diff -f -
   stagegate manifests --namespace rollouts | kubectl apply --server-side -f -
-      everything that names the namespace, policies and selectors too
+      into a namespace that exists; everything that names the namespace, policies and selectors too
+  stagegate manifests --controller system:serviceaccount:ci:deployer --forbid-override | kubectl apply -f -
+      webhook, conditions and policies alike
 
 The same objects as from: kubectl kustomize manifests/  (or manifests/overlays/NAME)
 """
@@ -34,6 +37,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image", metavar="I", help="image of both Deployments, with its tag or digest")
     parser.add_argument("--namespace", default=NAMESPACE, metavar="N", help="namespace to install into (%(default)s)")
     parser.add_argument(
+        "--create-namespace",
+        action="store_true",
+        help=f"make and label the namespace too; default: only {NAMESPACE}, another must exist and stays as it is",
+    )
+    parser.add_argument(
         "--overlay",
         action="append",
         default=[],
@@ -44,6 +52,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--enforce", choices=("deny", "warn"), default="deny", help="warn is short for --overlay enforce-warn"
     )
+    parser.add_argument("--forbid-override", action="store_true", help="short for --overlay forbid-override")
+    parser.add_argument(
+        "--controller",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a user whose writes are warned about, never denied, beside the loop's; in place of Knative's account",
+    )
 
 
 def overlays() -> list[str]:
@@ -53,8 +69,11 @@ def overlays() -> list[str]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print one YAML document for each object."""
-    chosen = [*arguments.overlay, *(["enforce-warn"] if arguments.enforce == "warn" else [])]
-    objects = rendered(chosen, arguments.image, arguments.namespace)
+    chosen = list(arguments.overlay)
+    chosen += ["enforce-warn"] if arguments.enforce == "warn" else []
+    chosen += ["forbid-override"] if arguments.forbid_override else []
+    chosen += ["existing-namespace"] if arguments.namespace != NAMESPACE and not arguments.create_namespace else []
+    objects = rendered(chosen, arguments.image, arguments.namespace, arguments.controller)
 
     import yaml
 
@@ -62,16 +81,27 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def rendered(chosen: list[str], image: str | None = None, namespace: str = NAMESPACE) -> list[Wire]:
-    """The objects of an install with these overlays, in the order in which to apply them. Raises CommandError."""
+def rendered(
+    chosen: list[str], image: str | None = None, namespace: str = NAMESPACE, controllers: Sequence[str] = ()
+) -> list[Wire]:
+    """The objects of an install with these overlays, in the order in which to apply them.
+
+    ``controllers`` are exempted beside the loop; none are as they stand in the manifests. Raises CommandError.
+    """
+    from webhook.cli.exemption import is_account, with_controllers
     from webhook.cli.kustomization import render
 
     if not is_label(namespace):
         raise CommandError(f"--namespace {namespace}: must be a DNS label, such as {NAMESPACE}", USAGE)
     if image is not None and not re.fullmatch(r"[^\s:@/][^\s]*", image):
         raise CommandError(f"--image {image!r}: must be an image, such as registry.example.com/stagegate:0.1.0", USAGE)
+    for account in controllers:
+        if not is_account(account):
+            example = "system:serviceaccount:knative-serving:controller"
+            raise CommandError(f"--controller {account!r}: must be a user name, such as {example}", USAGE)
     objects = render(MANIFESTS / "base", [MANIFESTS / "components" / name for name in dict.fromkeys(chosen)])
-    return [_in_namespace(_with_image(wire, image), namespace) for wire in objects]
+    objects = [_in_namespace(_with_image(wire, image), namespace) for wire in objects]
+    return [with_controllers(wire, controllers, namespace) for wire in objects] if controllers else objects
 
 
 def _with_image(wire: Wire, image: str | None) -> Wire:
