@@ -27,8 +27,10 @@ Send = Callable[[Session, Namespace, int], Answer]
 JUDGED: Final = Namespace("default")
 SPARED: Final = Namespace("spared")
 """A namespace whose writes no webhook sees. CRDs and policies judge in both."""
-AT_MOST: Final = 0.25
-"""The share that may be added to a write, at the median."""
+AT_MOST: Final = 0.0015
+"""Seconds that one call may add to a write, at the median."""
+PERSON: Final = "jane"
+CONTROLLER: Final = "system:serviceaccount:knative-serving:controller"
 _WARM_UP: Final = 20
 _REVIEWS: Final = re.compile(r'^stagegate_admission_reviews_total\{.*path="/?(\w+)".*\} (\S+)$', re.MULTILINE)
 _REVISION: Final = "hello-00002"
@@ -40,10 +42,11 @@ _LABELS: Final = {"serving.knative.dev/revision": _REVISION, _SERVICE_LABEL: "he
 class Write:
     """One kind of write. ``send`` makes the n-th of them in a namespace; ``undo`` is what is deleted after each.
 
-    ``mutating`` and ``validating`` are the most calls that one may cause.
+    ``writer`` is a user name. ``mutating`` and ``validating`` are the most calls that one may cause.
     """
 
     name: str
+    writer: str
     send: Send
     mutating: int
     validating: int
@@ -58,9 +61,9 @@ class Write:
 
     @property
     def added(self) -> float:
-        """The share that the webhook adds to what the write takes without it."""
+        """Seconds that the webhook adds to what the write takes without it."""
         judged, spared = self.medians
-        return judged / spared - 1
+        return judged - spared
 
     def per_write(self, path: str) -> float:
         return self.calls[path] / len(self.seconds[JUDGED])
@@ -72,8 +75,11 @@ class Write:
             for path, number in most.items()
             if self.per_write(path) > number
         ]
-        if self.added > AT_MOST:
-            lines.append(f"missed: {self.name}: {self.added:.0%} added, wanted at most {AT_MOST:.0%}")
+        most_added = AT_MOST * max(1, self.mutating + self.validating)
+        if self.added > most_added:
+            lines.append(
+                f"missed: {self.name}: {self.added * 1000:.2f} ms added, wanted at most {most_added * 1000:.2f} ms"
+            )
         return lines
 
 
@@ -98,17 +104,20 @@ def main(arguments: list[str]) -> int:
         stack.install()
         stack.start_webhook(("--log-level", "warning"))
         _spare(plane.admin)
-        session = ends.enter_context(plane.session("jane"))
-        writes = _kinds(_prepare(session))
+        sessions = {
+            PERSON: ends.enter_context(plane.session(PERSON)),
+            CONTROLLER: ends.enter_context(plane.session(CONTROLLER, ["system:masters"])),
+        }
+        writes = _kinds(_prepare(sessions[PERSON]))
         for write in writes:
-            _measure(write, session, stack.webhook_url, options)
+            _measure(write, sessions[write.writer], stack.webhook_url, options)
     print(
-        f"  {'medians of a write':34} {'with':>8} {'without':>8} {'added':>6}   calls a write, mutating and validating"
+        f"  {'medians of a write':45} {'with':>8} {'without':>8} {'added':>8}   calls a write, mutating and validating"
     )
     for write in writes:
         judged, spared = (seconds * 1000 for seconds in write.medians)
         calls = f"{write.per_write('mutate'):.2f} {write.per_write('validate'):.2f}"
-        print(f"  {write.name:34} {judged:5.2f} ms {spared:5.2f} ms {write.added:6.0%}   {calls}")
+        print(f"  {write.name:45} {judged:5.2f} ms {spared:5.2f} ms {write.added * 1000:5.2f} ms   {calls}")
     print(f"load after: {machine_load()}")
     missed = [line for write in writes for line in write.missed()]
     print("\n".join(missed) if missed else "every figure was reached")
@@ -148,14 +157,18 @@ def _kinds(owner: Wire) -> list[Write]:
     bounds = {"stageMinScale": 1, "stageMaxScale": 9}
     complete_spa = spa(_REVISION, bounds, labels=_LABELS, ownerReferences=[owner])
     plain_ro = rollout("other", _targets("other", 9))
+    one_spa, one_ro = f"{SPAS}/{_REVISION}", f"{ROS}/other"
     return [
-        Write("create a complete SPA", _creating(SPAS, complete_spa), 0, 1, f"{SPAS}/{_REVISION}"),
-        Write("create an SPA to be filled in", _creating(SPAS, spa(_REVISION)), 1, 1, f"{SPAS}/{_REVISION}"),
-        Write("change the bounds of an SPA", _changing(SPAS, "kept-00002", _bounds), 1, 1),
-        Write("annotate an SPA", _changing(SPAS, "kept-00002", _note), 0, 0),
-        Write("create a complete RO", _creating(ROS, _complete_rollout("other")), 0, 1, f"{ROS}/other"),
-        Write("create an RO without a strategy", _creating(ROS, plain_ro), 1, 1, f"{ROS}/other"),
-        Write("change the targets of an RO", _changing(ROS, "kept", _limits), 0, 1),
+        Write("a person creates a complete SPA", PERSON, _creating(SPAS, complete_spa), 1, 1, one_spa),
+        Write("a person creates an SPA to be filled in", PERSON, _creating(SPAS, spa(_REVISION)), 1, 1, one_spa),
+        Write("a person changes the bounds of an SPA", PERSON, _changing(SPAS, "kept-00002", _bounds), 1, 1),
+        Write("a person annotates an SPA", PERSON, _changing(SPAS, "kept-00002", _note), 0, 0),
+        Write("a person creates a complete RO", PERSON, _creating(ROS, _complete_rollout("other")), 1, 1, one_ro),
+        Write("a person creates an RO without a strategy", PERSON, _creating(ROS, plain_ro), 1, 1, one_ro),
+        Write("a person changes the targets of an RO", PERSON, _changing(ROS, "kept", _limits), 1, 1),
+        Write("a controller creates a complete SPA", CONTROLLER, _creating(SPAS, complete_spa), 0, 1, one_spa),
+        Write("a controller changes the bounds of an SPA", CONTROLLER, _changing(SPAS, "kept-00002", _bounds), 0, 1),
+        Write("a controller changes the targets of an RO", CONTROLLER, _changing(ROS, "kept", _limits), 0, 1),
     ]
 
 

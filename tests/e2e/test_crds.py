@@ -78,6 +78,14 @@ def test_the_fields_are_upstreams(plural: str, part: str) -> None:
             assert kinds(field["items"]["properties"]) == REVISION
 
 
+@pytest.mark.parametrize("plural", UPSTREAM)
+def test_pruning_spares_the_definition_and_with_it_every_object(plural: str) -> None:
+    annotations = crd(plural)["metadata"]["annotations"]
+
+    assert annotations["kustomize.toolkit.fluxcd.io/prune"] == "disabled"
+    assert annotations["argocd.argoproj.io/sync-options"].split(",") == ["Prune=false", "Delete=false"]
+
+
 @pytest.mark.parametrize(("plural", "short"), [(SPAS, "spa"), (ROS, "ro")])
 def test_names_and_categories_are_upstreams(person: Session, plural: str, short: str) -> None:
     resources = person.get("/apis/serving.knative.dev/v1").body["resources"]

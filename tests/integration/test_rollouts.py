@@ -1,5 +1,9 @@
 """Whole rollouts, carried by the real loop: their stages, their peak, and how they end."""
 
+import re
+import ssl
+import urllib.request
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -8,6 +12,7 @@ from tests.integration.place import EVENTS, REVISION_LABEL, SERVICE_LABEL, SPAS
 from tests.integration.service import Service
 from tests.integration.user import User, Wire
 from webhook.cli.demo.prediction import differences
+from webhook.cli.demo.stack import Stack
 
 
 def conditions(ro: Wire) -> dict[str, tuple[str, str | None]]:
@@ -157,3 +162,31 @@ def test_an_spa_without_a_revision_is_removed(new_service: Callable[..., Service
         service.retarget(3)
 
         service.carry(observer, "it is gone", lambda: person.get(service.spa_path(9)).status == 404)
+
+
+def test_what_the_loop_writes_complete_causes_no_mutating_call(
+    new_service: Callable[..., Service], running: Stack
+) -> None:
+    """A person's write of the RO is the only one that does; every change of a spec is checked once all the same."""
+    service = new_service(demand=4)
+    before = reviews(running)
+    with service.observed() as observer:
+        service.start("availability", ratio=25)
+        service.carry(observer, "the rollout is complete")
+
+    calls = reviews(running) - before
+    assert calls["mutate"] == 1
+    assert calls["validate"] > 4
+
+
+def reviews(stack: Stack) -> Counter[str]:
+    """The calls that the webhook has answered, by path."""
+    context = ssl.create_default_context(cafile=stack.directory / "certs" / "ca.crt")
+    with urllib.request.urlopen(f"{stack.webhook_url}/metrics", context=context, timeout=10) as page:
+        found = re.findall(
+            r'^stagegate_admission_reviews_total\{.*path="/?(\w+)".*\} (\S+)$', page.read().decode(), re.M
+        )
+    counts: Counter[str] = Counter()
+    for path, count in found:
+        counts[path] += int(float(count))
+    return counts
