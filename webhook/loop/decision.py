@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from webhook.api import InvalidRollout, MissingObservation, RolloutOrchestrator, RolloutSpec, TargetRevision
+from webhook.api import InvalidRollout, MissingObservation, RolloutOrchestrator, RolloutSpec
 from webhook.api.conditions import LAST_STAGE_READY, STAGE_READY
-from webhook.api.target_revision import DIRECTION_DOWN, one_per_revision
+from webhook.api.target_revision import one_per_revision
 from webhook.api.wire import Wire
 from webhook.loop.record import with_sound_record
 from webhook.loop.stage import reached_by_stage
@@ -34,7 +34,7 @@ class Observed:
 
     ``pod_autoscalers`` holds actual scales by revision name: None where the object has none yet, no entry where it does
     not exist. ``deployments`` are those of the service, None where they cannot be seen; ``route_has_traffic`` is None
-    where there is no Route. ``running`` are the revisions of the service that run replicas, sorted.
+    where there is no Route.
     """
 
     config: RolloutConfig
@@ -42,7 +42,6 @@ class Observed:
     spas: frozenset[str]
     deployments: Sequence[Mapping[str, Any]] | None = None
     route_has_traffic: bool | None = None
-    running: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,23 +101,10 @@ def spec_patch(before: RolloutSpec, after: RolloutSpec) -> Wire:
 
 
 def _start_of(ro: RolloutOrchestrator, seen: Observed) -> RolloutOrchestrator:
-    if has_new_targets(ro):
-        spec = restart(ro, route_has_traffic=seen.route_has_traffic, deployments=seen.deployments or ())
-        ro = replace(ro, spec=spec)
-    return replace(ro, spec=_with_running(ro.spec, seen.running))
-
-
-def _with_running(spec: RolloutSpec, running: Sequence[str]) -> RolloutSpec:
-    """The spec with a start that names what runs, where there is no stage yet and the start names nothing with traffic.
-
-    The pass lets go of a revision that neither start nor stage names at once, of one that the start names when every
-    target runs.
-    """
-    if spec.stage_target_revisions or any(entry.percent for entry in spec.initial_revisions):
-        return spec
-    named = {entry.revision_name for entry in (*spec.initial_revisions, *spec.target_revisions)}
-    leaving = [TargetRevision(revision_name=name, direction=DIRECTION_DOWN) for name in running if name not in named]
-    return replace(spec, initial_revisions=[*spec.initial_revisions, *leaving])
+    if not has_new_targets(ro):
+        return ro
+    spec = restart(ro, route_has_traffic=seen.route_has_traffic, deployments=seen.deployments or ())
+    return replace(ro, spec=spec)
 
 
 def _is_stored_and_not_begun(ro: RolloutOrchestrator) -> bool:

@@ -26,26 +26,12 @@ def observe(ro: RolloutOrchestrator, caches: Caches, settings: Mapping[str, str]
         spas=frozenset(spas),
         deployments=deployments,
         route_has_traffic=_route_has_traffic(ro, caches.routes),
-        running=_running(ro, caches),
     )
 
 
 def _route_has_traffic(ro: RolloutOrchestrator, routes: Cache) -> bool | None:
     route = routes.get(ro.namespace, ro.name)
     return None if route is None else bool((route.get("status") or {}).get("traffic"))
-
-
-def _running(ro: RolloutOrchestrator, caches: Caches) -> list[str]:
-    """The revisions of the service that have an SPA and run replicas, sorted."""
-    names = {
-        one["metadata"]["name"]: one for one in caches.spas.store.by_index(BY_SERVICE, f"{ro.namespace}/{ro.name}")
-    }
-    autoscalers = caches.pod_autoscalers
-    return sorted(
-        name
-        for name, spa in names.items()
-        if (source := spa if autoscalers.absent else autoscalers.get(ro.namespace, name)) and _actual_scale(source)
-    )
 
 
 def _actual_scale(one: Mapping[str, Any]) -> int | None:
