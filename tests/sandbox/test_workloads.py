@@ -44,6 +44,18 @@ def rollout(*, initial: dict[str, int], stage: dict[str, int | None] | None = No
     return {"metadata": metadata("hello"), "spec": spec}
 
 
+TAGGED: Wire = {
+    "metadata": metadata("hello"),
+    "spec": {
+        "stageTargetRevisions": [
+            {"revisionName": "hello-00001", "percent": 70},
+            {"revisionName": "hello-00001", "percent": 0, "tag": "old"},
+            {"revisionName": "hello-00002", "percent": 30},
+        ]
+    },
+}
+
+
 def pod(
     name: str, revision: str = "hello-00001", *, ready: bool = False, ending: bool = False, node: str = "sandbox-node"
 ) -> Wire:
@@ -92,6 +104,7 @@ def test_effective_bounds(annotations: dict[str, str], stage: tuple[int, ...], e
         pytest.param((rollout(initial={"hello-00001": 100}, stage={"hello-00001": 70}),), 70, id="the stage"),
         pytest.param((rollout(initial={"hello-00001": 100}, stage={"hello-00001": None}),), 0, id="absent is none"),
         pytest.param((rollout(initial={"hello-00001": 100}, stage={"other": 100}),), 0, id="not listed is none"),
+        pytest.param((TAGGED,), 70, id="a tag is another entry of its revision"),
     ],
 )
 def test_traffic(rollouts: tuple[Wire, ...], percent: int) -> None:

@@ -92,9 +92,13 @@ def _orphans(namespace: str, revision: str, pods: Iterable[Pod]) -> Workload:
 
 
 def _percents(rollout: Wire) -> dict[str, int]:
+    """The share of each revision; a tag is another entry of one."""
     spec = rollout.get("spec", {})
-    entries = spec.get("stageTargetRevisions") or spec.get("initialRevisions") or ()
-    return {entry.get("revisionName", ""): entry.get("percent") or 0 for entry in entries}
+    percents: dict[str, int] = {}
+    for entry in spec.get("stageTargetRevisions") or spec.get("initialRevisions") or ():
+        name = entry.get("revisionName", "")
+        percents[name] = percents.get(name, 0) + (entry.get("percent") or 0)
+    return percents
 
 
 def _pod(pod: Wire, seen: Mapping[str, Pod]) -> Pod:

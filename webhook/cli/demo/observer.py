@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 from webhook.api import RolloutOrchestrator
 from webhook.api.conditions import LAST_STAGE_READY, READY, STAGE_READY, STAGE_SCALE_DOWN_READY, STAGE_SCALE_UP_READY
 from webhook.api.kinds import SERVICE_LABEL
+from webhook.api.target_revision import one_per_revision
 from webhook.cli.demo.prediction import Outcome, Stage, stage_of
 from webhook.cli.demo.progress import Row, Snapshot
 from webhook.cluster.client import Client
@@ -108,7 +109,7 @@ class Observer:
         if ro is None:
             return Snapshot(name, strategy, 0, stages, ())
         entries = ro.spec.stage_target_revisions or ro.spec.initial_revisions
-        percents = {entry.revision_name: entry.percent or 0 for entry in entries}
+        percents = {entry.revision_name: entry.percent or 0 for entry in one_per_revision(entries)}
         status = {one["metadata"]["name"]: one.get("status", {}) for one in self._stores[POD_AUTOSCALERS].objects()}
         rows = tuple(
             Row(
