@@ -145,6 +145,12 @@ def test_which_files_count(
         (entry("one") | {"current-context": ["one"]}, None, "current-context: must be a string"),
         (entry("one", **{"as-groups": "a"}), "one", "user one.as-groups: must be a list of strings"),
         (entry("one", **{"as-user-extra": {"a": "b"}}), "one", "user one.as-user-extra.a: must be a list of strings"),
+        (entry("one", **{"as": "a", "as-user-extra": {1: ["b"]}}), "one", "user one.as-user-extra: a key is no string"),
+        (
+            entry("one") | {"clusters": [{"name": "one", "cluster": {"server": "https://me:secret@one"}}]},
+            "one",
+            "cluster one.server: has credentials in it; they belong into the user",
+        ),
         (entry("one", exec="run"), "one", "user one.exec: must be a mapping"),
     ],
 )

@@ -124,11 +124,13 @@ def test_credentials_are_for_the_proxy_alone_and_never_shown(text: str, pair: st
         ("", {"https_proxy": "socks5h://proxy"}, "$HTTPS_PROXY: socks5h: only http:// and https:// proxies "),
         ("ftp://proxy", {}, "proxy-url: ftp: only http:// and https:// proxies are supported"),
         ("proxy.example:3128", {}, "proxy-url: no scheme: only http:// and https:// proxies are supported"),
-        ("http://proxy:port", {}, "proxy-url: not a URL: "),
-        ("http://[::1", {}, "proxy-url: not a URL: "),
-        ("", {"HTTPS_PROXY": "http://proxy:99999"}, "$HTTPS_PROXY: not a URL: "),
-        ("http://", {}, "proxy-url: no host that could be a proxy; write http://HOST:PORT"),
-        ("", {"HTTPS_PROXY": "a b"}, "$HTTPS_PROXY: no host that could be a proxy; write http://HOST:PORT"),
+        ("http://proxy:port", {}, "proxy-url: not a URL; write http://HOST:PORT"),
+        ("http://me:pw/x@proxy", {}, "proxy-url: not a URL; write http://HOST:PORT"),
+        ("http://[::1", {}, "proxy-url: not a URL; write http://HOST:PORT"),
+        ("", {"HTTPS_PROXY": "http://[::1"}, "$HTTPS_PROXY: not a URL; write http://HOST:PORT"),
+        ("", {"HTTPS_PROXY": "http://proxy:99999"}, "$HTTPS_PROXY: not a URL; write http://HOST:PORT"),
+        ("http://", {}, "proxy-url: no host; write http://HOST:PORT"),
+        ("", {"HTTPS_PROXY": "a b"}, "$HTTPS_PROXY: no host; write http://HOST:PORT"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_a_proxy_is_refused_in_one_line(

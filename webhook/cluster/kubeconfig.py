@@ -224,6 +224,8 @@ def _server(cluster: _Fields, scheme: str) -> str:
     if not text:
         raise cluster.bad(".server: is missing")
     url = text if "://" in text else f"{scheme}://{text}"
+    if "@" in url:
+        raise cluster.bad(".server: has credentials in it; they belong into the user")
     try:
         parts = urlsplit(url)
         is_url = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
@@ -275,6 +277,8 @@ def _checked_token(token: str, user: _Fields) -> None:
 def _impersonation(user: _Fields) -> Impersonation | None:
     name, uid, groups = user.header("as"), user.header("as-uid"), user.texts("as-groups")
     extra = user.fields("as-user-extra")
+    if extra is not None and not all(isinstance(key, str) for key in extra.values):
+        raise extra.bad(": a key is no string")
     values = {} if extra is None else {key: extra.texts(key) for key in extra.values}
     if not all(text.isprintable() for text in (*groups, *(value for each in values.values() for value in each))):
         raise user.bad(": as-groups or as-user-extra have characters that no HTTP header can hold")

@@ -40,8 +40,7 @@ def proxy_for(server: str, proxy_url: str, environment: Mapping[str, str]) -> Pr
     text = _setting(environment, source)
     if not text or is_direct(target, _setting(environment, "NO_PROXY")):
         return None
-    has_scheme = "://" in text and urlsplit(text).netloc
-    return _proxy(text if has_scheme else f"http://{text}", f"${source}")
+    return _proxy(text if "://" in text else f"http://{text}", f"${source}")
 
 
 def is_direct(target: SplitResult, no_proxy: str) -> bool:
@@ -107,12 +106,13 @@ def _proxy(text: str, source: str) -> Proxy:
         parts = urlsplit(text)
         host, port = parts.hostname or "", parts.port
     except ValueError as problem:
-        raise BadProxy(f"{source}: not a URL: {problem}") from problem
+        # What is wrong with it may be the password.
+        raise BadProxy(f"{source}: not a URL; write http://HOST:PORT") from problem
     if parts.scheme not in _PORTS:
         named = parts.scheme if parts.netloc else "no scheme"
         raise BadProxy(f"{source}: {named}: only http:// and https:// proxies are supported")
     if not host or not host.isascii() or any(letter.isspace() for letter in text):
-        raise BadProxy(f"{source}: no host that could be a proxy; write http://HOST:PORT")
+        raise BadProxy(f"{source}: no host; write http://HOST:PORT")
     shown = f"[{host}]" if ":" in host else host
     authorization = ""
     if parts.username is not None:
