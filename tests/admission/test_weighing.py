@@ -7,10 +7,12 @@ import pytest
 
 from tests.admission.reviews import (
     LOOP,
+    PERSON,
     UPSTREAM,
     Wire,
     cache,
     entry,
+    response_to,
     ro,
     spa,
     verdict_on,
@@ -110,6 +112,11 @@ def test_an_update_without_its_old_object_has_nothing_to_hide_behind() -> None:
         ("warn", None, True),
         ("deny", "warn", True),
         ("warn", "deny", False),
+        ("deny", "Warn", True),
+        ("deny", "WARN", True),
+        ("warn", "Deny", False),
+        ("warn", "DENY", False),
+        ("deny", "wARN", False),
         ("deny", "nonsense", False),
         ("warn", "nonsense", True),
     ],
@@ -146,6 +153,41 @@ def test_what_the_schema_refuses_is_denied_to_people_in_every_mode(rule: str, pa
             f"{ANNOTATION}: {rule} cannot be overridden here: the schema of the CRD refuses it too" in verdict.notices
         )
         assert verdict_on(obj, path=path, lookup=lookup, settings=settings, user=LOOP).allowed
+
+
+FAST = ro({"rolloutStrategy": "fast"})
+UNKNOWN = (
+    'namespace "default": the label stagegate.dev/enforce="{}" is no known word, so "{}" holds; write warn or deny'
+)
+
+
+@pytest.mark.parametrize(("obj", "id_"), [(FAST, "RO009"), (BAD, "SPA002")])
+@pytest.mark.parametrize("word", ["wARN", "off", "dry-run", "false", ""])
+def test_a_word_that_is_not_known_is_said_in_the_denial(word: str, obj: Wire, id_: str) -> None:
+    response = response_to(obj, lookup=cache(enforce=word))
+    _, finding, remark = response["status"]["message"].splitlines()
+    assert f"[{id_}]" in finding
+    assert remark == UNKNOWN.format(word, "deny")
+    assert len(response["status"]["details"]["causes"]) == 1, "it is no finding"
+    assert not [warning for warning in response.get("warnings", []) if "enforce" in warning]
+
+
+def test_a_word_that_is_not_known_is_a_warning_where_nothing_is_denied() -> None:
+    warning = UNKNOWN.format("off", "warn")
+    verdict = verdict_on(FAST, path="/validate", lookup=cache(enforce="off"), settings=Settings(enforce="warn"))
+    assert (verdict.notices, verdict.remarks) == ((warning,), ())
+
+
+@pytest.mark.parametrize(("obj", "user"), [(GOOD, PERSON), (FAST, LOOP), (BAD, LOOP)])
+def test_a_word_that_is_not_known_is_not_said_where_it_decides_nothing(obj: Wire, user: str) -> None:
+    verdict = verdict_on(obj, user=user, lookup=cache(enforce="off"), path="/validate")
+    assert (verdict.allowed, verdict.notices, verdict.remarks) == (True, (), ())
+
+
+@pytest.mark.parametrize("word", ["deny", "Warn", None])
+def test_a_word_that_is_known_is_not_said(word: str | None) -> None:
+    verdict = verdict_on(FAST, lookup=cache(enforce=word), path="/validate")
+    assert (verdict.notices, verdict.remarks) == ((), ())
 
 
 def overriding(annotation: str) -> Wire:

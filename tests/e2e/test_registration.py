@@ -29,6 +29,7 @@ from tests.e2e.receiver import Receiver, as_stagegate
 from tests.e2e.registered import MUTATE, VALIDATE, Registered
 from tests.e2e.test_policies import BROKEN
 
+RATIO = "rollout.knative.dev/over-consumption-ratio"
 LABELS = {"serving.knative.dev/revision": "hello-00002", "serving.knative.dev/service": "hello"}
 OWNER = {
     "apiVersion": API,
@@ -110,6 +111,26 @@ def test_updating_calls_only_for_what_is_judged(
     assert calls_of({"metadata": {"annotations": {"note": None}}}) == []
 
 
+def test_a_setting_that_a_person_changes_is_answered_by_the_call_that_refuses_nothing(
+    person: Session, controller: Session, registered: Registered
+) -> None:
+    path = registered.namespace.path(ROS, "hello")
+    person.create(registered.namespace.path(ROS), COMPLETE_RO)
+
+    def calls_of(writer: Session, value: str | None) -> tuple[list[str], bool]:
+        cached(writer, path)
+        registered.receiver.calls.clear()
+        answer = writer.patch(path, {"metadata": {"annotations": {RATIO: value}}})
+        assert answer.status == HTTPStatus.OK
+        return registered.receiver.paths(), any("[RO012]" in warning for warning in answer.warnings)
+
+    assert calls_of(person, "fifty") == ([MUTATE], True)
+    assert calls_of(person, "50") == ([MUTATE], False)
+    assert calls_of(person, "50") == ([], False)
+    assert calls_of(person, None) == ([], False)
+    assert calls_of(controller, "fifty") == ([], False)
+
+
 def cached(session: Session, path: str) -> None:
     """Wait until the API server's cache holds the object as it is stored.
 
@@ -176,7 +197,7 @@ def test_without_the_webhook_nothing_is_filled_in_and_nothing_passes(
 
     incomplete = person.create(registered.namespace.path(SPAS), spa("hello-00003"))
     changed = person.patch(path, {"spec": {"stageMinScale": 2}})
-    annotated = person.patch(path, {"metadata": {"annotations": {"note": "changed"}}})
+    annotated = person.patch(path, {"metadata": {"annotations": {"note": "changed", RATIO: "fifty"}}})
     reported = person.update(f"{path}/status", annotated.body | {"status": {"actualScale": 1}})
 
     # The mutating call is ignored, the validating one is not.

@@ -10,6 +10,7 @@ from webhook.admission.lookup import Lookup
 from webhook.admission.metadata import Metadata, read_metadata
 from webhook.admission.request import MUTATE, Request, read_path, read_request
 from webhook.admission.rules.rollout_orchestrator import findings_of
+from webhook.admission.rules.settings import setting_findings, settings_among
 from webhook.admission.rules.stage_pod_autoscaler import (
     SPAFacts,
     advising_findings,
@@ -20,7 +21,7 @@ from webhook.admission.rules.stage_pod_autoscaler import (
 from webhook.admission.settings import Settings
 from webhook.admission.stated import stated_bounds
 from webhook.admission.verdict import Finding, Judged, Verdict, Writer
-from webhook.admission.weighing import read_override, vain_overrides, weigh
+from webhook.admission.weighing import read_override, unknown_enforcement, vain_overrides, weigh
 from webhook.api.errors import MalformedObject
 from webhook.api.kinds import REVISION_LABEL, SPA_KIND
 from webhook.api.owner_reference import controlling_rollout
@@ -51,8 +52,11 @@ def judge(review: Mapping[str, Any], path: str, lookup: Lookup, settings: Settin
             malformed=str(malformed),
         )
     namespace, name = namespace or metadata.namespace, metadata.name
+    is_person = username not in settings.controllers
+    writer: Writer = "person" if is_person else "controller"
     skipped = _reason_to_skip(request, metadata, old)
     if skipped:
+        about_settings = _findings_of_changed_settings(kind, metadata, old)
         return Verdict(
             uid=uid,
             allowed=True,
@@ -61,16 +65,19 @@ def judge(review: Mapping[str, Any], path: str, lookup: Lookup, settings: Settin
             kind=kind,
             namespace=namespace,
             name=name,
-            skipped=skipped,
+            writer=writer,
+            findings=tuple(Judged(finding, "warned") for finding in about_settings),
+            skipped="" if about_settings else skipped,
         )
-    is_person = username not in settings.controllers
     if kind == SPA_KIND:
         findings, filling = _judge_spa(request, metadata, old, namespace, is_person, lookup, settings)
     else:
         filling = fill_rollout(metadata, obj.get("spec")) if path == MUTATE else Filling(())
         findings = findings_of(obj.get("spec"))
+    findings += setting_findings(kind, metadata.annotations, metadata.labels)
     judged: tuple[Judged, ...] = ()
     notices = filling.notices
+    remarks: tuple[str, ...] = ()
     if findings:
         overridden, about_override = read_override(metadata.override, settings.allow_override)
         judged = weigh(
@@ -85,7 +92,12 @@ def judge(review: Mapping[str, Any], path: str, lookup: Lookup, settings: Settin
         )
         notices += about_override + vain_overrides(judged, overridden)
     allowed = not judged or all(effect != "denied" for _, effect in judged)
-    writer: Writer = "person" if is_person else "controller"
+    if judged and is_person and (word := lookup.unknown_enforcement(namespace)) is not None:
+        remark = unknown_enforcement(word, namespace, settings.enforce)
+        if not allowed:
+            remarks = (remark,)
+        elif any(effect == "unenforced" for _, effect in judged):
+            notices += (remark,)
     return Verdict(
         uid=uid,
         allowed=allowed,
@@ -97,6 +109,7 @@ def judge(review: Mapping[str, Any], path: str, lookup: Lookup, settings: Settin
         writer=writer,
         findings=judged,
         notices=notices,
+        remarks=remarks,
         fills=filling.fills if allowed else (),
     )
 
@@ -108,6 +121,15 @@ def _reason_to_skip(request: Request, metadata: Metadata, old: Metadata | None) 
     if old is not None and _is_unchanged(request, metadata, old):
         return "neither spec, labels nor owner references change"
     return ""
+
+
+def _findings_of_changed_settings(kind: str, metadata: Metadata, old: Metadata | None) -> list[Finding]:
+    """What the settings come to of an object that is not judged otherwise, if an update changes them."""
+    if metadata.is_deleting or old is None:
+        return []
+    if settings_among(metadata.annotations) == settings_among(old.annotations):
+        return []
+    return setting_findings(kind, metadata.annotations, metadata.labels)
 
 
 def _is_unchanged(request: Request, metadata: Metadata, old: Metadata) -> bool:

@@ -46,6 +46,10 @@ class Lookup(Protocol):
         """What the namespace's label chooses; None if it chooses nothing, or is not known."""
         ...
 
+    def unknown_enforcement(self, namespace: str) -> str | None:
+        """The namespace's label if it states a word that chooses nothing; else None."""
+        ...
+
 
 class EmptyLookup:
     """A view that never heard anything: nothing is filled in from an RO."""
@@ -60,4 +64,7 @@ class EmptyLookup:
         return ()
 
     def enforcement(self, namespace: str) -> Enforcement | None:
+        return None
+
+    def unknown_enforcement(self, namespace: str) -> str | None:
         return None

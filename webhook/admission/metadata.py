@@ -8,11 +8,15 @@ from webhook.api.kinds import OVERRIDE_ANNOTATION, REVISION_LABEL, SERVICE_LABEL
 
 
 class Metadata(NamedTuple):
-    """Names are empty, labels and owner references None where absent. ``managed_fields`` is whatever came."""
+    """Names are empty; labels, annotations and owner references None where absent.
+
+    ``managed_fields`` is whatever came.
+    """
 
     name: str
     namespace: str
     labels: dict[str, str] | None
+    annotations: dict[str, Any] | None
     owner_references: list[dict[str, Any]] | None
     override: str
     is_deleting: bool
@@ -35,7 +39,7 @@ def read_metadata(obj: Any) -> Metadata:
         _check_labels(wire.mapping(metadata, "labels", "metadata"))
     if owner_references is not None:
         _check_owner_references(metadata)
-    override = ""
+    override, annotations = "", None
     if metadata.get("annotations"):
         annotations = wire.mapping(metadata, "annotations", "metadata")
         override = wire.text(annotations, OVERRIDE_ANNOTATION, "metadata.annotations")
@@ -43,6 +47,7 @@ def read_metadata(obj: Any) -> Metadata:
         name=name if type(name) is str else wire.text(metadata, "name", "metadata"),
         namespace=namespace if type(namespace) is str else wire.text(metadata, "namespace", "metadata"),
         labels=labels,
+        annotations=annotations,
         owner_references=owner_references,
         override=override,
         is_deleting=metadata.get("deletionTimestamp") is not None,

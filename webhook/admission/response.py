@@ -35,7 +35,7 @@ def status_of(verdict: Verdict) -> dict[str, Any]:
     details = {"name": verdict.name[:_MAX_NAME], "group": GROUP, "kind": verdict.kind, "causes": causes}
     return {
         "status": "Failure",
-        "message": "\n".join((refused, *texts)),
+        "message": "\n".join((refused, *texts, *verdict.remarks)),
         "reason": "Forbidden",
         "details": details,
         "code": 403,

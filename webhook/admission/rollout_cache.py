@@ -1,10 +1,10 @@
 """The ROs of a cluster in memory, as admission looks them up."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from webhook.admission.lookup import Entry, Rollout
-from webhook.admission.settings import Enforcement
+from webhook.admission.settings import ENFORCEMENT_BY_WORD, Enforcement
 from webhook.api.kinds import ENFORCE_LABEL, MAX_INT32, MAX_REVISIONS
 from webhook.api.target_revision import TargetRevision, entries_by_revision
 from webhook.api.word import word_of
@@ -25,7 +25,7 @@ class RolloutCache:
         self._heard_at: float | None = None
         self._rollouts: dict[tuple[str, str], Rollout] = {}
         self._listing: dict[tuple[str, str], tuple[Rollout, ...]] = {}
-        self._enforcement: dict[str, Enforcement] = {}
+        self._enforce_words: dict[str, str] = {}
 
     def heard(self) -> None:
         """The watch gave a sign of life (a bookmark, a new watch): what is here is current."""
@@ -56,15 +56,15 @@ class RolloutCache:
         self.heard()
 
     def put_namespace(self, name: str, labels: Mapping[str, str]) -> None:
-        """Note what a namespace's labels say about enforcement; a word that is not known says nothing."""
-        chosen = labels.get(ENFORCE_LABEL)
-        if chosen in ("deny", "warn"):
-            self._enforcement[name] = cast("Enforcement", chosen)
+        """Note what a namespace's labels say about enforcement."""
+        word = labels.get(ENFORCE_LABEL)
+        if word is None:
+            self._enforce_words.pop(name, None)
         else:
-            self._enforcement.pop(name, None)
+            self._enforce_words[name] = word
 
     def remove_namespace(self, name: str) -> None:
-        self._enforcement.pop(name, None)
+        self._enforce_words.pop(name, None)
 
     def age(self) -> float | None:
         heard_at = self._heard_at
@@ -77,7 +77,12 @@ class RolloutCache:
         return self._listing.get((namespace, revision), ())
 
     def enforcement(self, namespace: str) -> Enforcement | None:
-        return self._enforcement.get(namespace)
+        word = self._enforce_words.get(namespace)
+        return None if word is None else ENFORCEMENT_BY_WORD.get(word)
+
+    def unknown_enforcement(self, namespace: str) -> str | None:
+        word = self._enforce_words.get(namespace)
+        return None if word in ENFORCEMENT_BY_WORD else word
 
     def _hold(self, key: tuple[str, str], rollout: Rollout) -> None:
         before = self._rollouts.get(key)

@@ -1,9 +1,16 @@
 """How admission is set up: who the controllers are, and whether findings deny."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
 Enforcement = Literal["deny", "warn"]
+
+ENFORCEMENT_BY_WORD: Final[Mapping[str, Enforcement]] = {
+    **dict.fromkeys(("deny", "Deny", "DENY"), "deny"),
+    **dict.fromkeys(("warn", "Warn", "WARN"), "warn"),
+}
+"""The words that a namespace's label may state; the policies know the same, and can only list them."""
 
 DEFAULT_CONTROLLERS: Final = frozenset(
     {

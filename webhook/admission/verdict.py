@@ -56,9 +56,9 @@ class Verdict(NamedTuple):
     """The decision on one review; an absent string is empty.
 
     ``fills`` is the patch, sorted by pointer, and empty unless the call is a mutating one that allows the write.
-    ``notices`` are warnings that belong to no rule. ``skipped`` says why nothing was judged (another resource, a
-    deletion, an unchanged object). ``malformed`` says why the object could not be read at all; it is then refused
-    with code 400 whoever writes.
+    ``notices`` are warnings that belong to no rule. ``remarks`` are lines about a denial as a whole. ``skipped`` says
+    why nothing was judged (another resource, a deletion, an unchanged object). ``malformed`` says why the object could
+    not be read at all; it is then refused with code 400 whoever writes.
     """
 
     uid: str
@@ -71,6 +71,7 @@ class Verdict(NamedTuple):
     writer: Writer = "person"
     findings: tuple[Judged, ...] = ()
     notices: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     fills: tuple[Fill, ...] = ()
     skipped: str = ""
     malformed: str = ""

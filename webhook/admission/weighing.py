@@ -9,7 +9,7 @@ from webhook.admission.rules import RULE_IDS
 from webhook.admission.rules.field_error import echo
 from webhook.admission.settings import Enforcement
 from webhook.admission.verdict import Effect, Finding, Judged
-from webhook.api.kinds import OVERRIDE_ANNOTATION
+from webhook.api.kinds import ENFORCE_LABEL, OVERRIDE_ANNOTATION
 from webhook.api.word import BLANKS
 
 _SEPARATORS: Final = re.compile(f"[,{BLANKS}]")
@@ -82,6 +82,12 @@ def vain_overrides(judged: Iterable[Judged], overridden: frozenset[str]) -> tupl
     return tuple(
         f"{_ANNOTATION}: {id_} cannot be overridden here: the schema of the CRD refuses it too" for id_ in vain
     )
+
+
+def unknown_enforcement(word: str, namespace: str, enforced: Enforcement) -> str:
+    """What people should know of a namespace's label that states a word that chooses nothing."""
+    label = f"{ENFORCE_LABEL}={echo(word)}"
+    return f'namespace {echo(namespace)}: the label {label} is no known word, so "{enforced}" holds; write warn or deny'
 
 
 def _identity(finding: Finding) -> tuple[str, str, str]:

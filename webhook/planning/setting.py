@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from typing import Any, Final, NamedTuple
 
 from webhook.api.kinds import ENFORCE_LABEL, OVERRIDE_ANNOTATION
+from webhook.api.word import word_of
 from webhook.planning.config import (
     OVER_CONSUMPTION_RATIO,
     PROGRESSIVE_ROLLOUT_ENABLED,
@@ -40,6 +41,7 @@ class SettingProblem(NamedTuple):
     problem: str
     way_out: str
     is_unknown: bool
+    is_label: bool = False
 
     @property
     def text(self) -> str:
@@ -51,7 +53,7 @@ class SettingProblem(NamedTuple):
 
 def _is_strategy(text: str) -> bool:
     # A blank word states nothing, and that is not a mistake.
-    return text.strip().lower() in ("", AVAILABILITY, RESOURCE_UTIL)
+    return word_of(text) in ("", AVAILABILITY, RESOURCE_UTIL)
 
 
 SETTINGS: Final[Mapping[str, Setting]] = {
@@ -122,7 +124,11 @@ def _unknown(key: str, value: Any, known: Collection[str]) -> SettingProblem:
     # The prefix is the same for all, and would make everything look alike.
     by_name = {each.rpartition("/")[2]: each for each in known}
     close = get_close_matches(key.rpartition("/")[2].lower(), list(by_name), n=1)
-    way_out = f"did you mean {by_name[close[0]]}?" if close else f"known: {', '.join(known)}"
+    if close:
+        way_out = f"did you mean {by_name[close[0]]}?"
+    else:
+        prefix = key.rpartition("/")[0]
+        way_out = f"known: {', '.join(name for name, each in by_name.items() if each.rpartition('/')[0] == prefix)}"
     return SettingProblem(key, value, "is not a setting", way_out, True)
 
 
@@ -134,9 +140,9 @@ def _label_problems(labels: Mapping[str, Any]) -> Iterable[SettingProblem]:
     for key, value in sorted(labels.items()):
         if key.startswith(PREFIXES):
             if key in _ANNOTATIONS:
-                yield SettingProblem(key, value, "has no effect as a label", "make it an annotation", True)
+                yield SettingProblem(key, value, "has no effect as a label", "make it an annotation", True, True)
             else:
-                yield _unknown(key, value, _ANNOTATIONS)
+                yield _unknown(key, value, _ANNOTATIONS)._replace(is_label=True)
 
 
 def _first(problems: Iterable[SettingProblem | None]) -> list[SettingProblem]:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-RULE_IDS: Final = tuple(f"SPA{number:03}" for number in range(1, 9)) + tuple(
-    f"RO{number:03}" for number in range(1, 12)
+RULE_IDS: Final = tuple(f"SPA{number:03}" for number in range(1, 10)) + tuple(
+    f"RO{number:03}" for number in range(1, 13)
 )
 """Every id a finding can have, in the order of an answer."""

@@ -1,0 +1,46 @@
+"""The rules of keys under our prefixes: SPA009 and RO012, which say that a setting has no effect."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from webhook.admission.rules.field_error import echo, invalid
+from webhook.admission.verdict import Finding
+from webhook.api.kinds import SPA_KIND
+from webhook.planning.setting import PREFIXES, rollout_problems, spa_problems
+
+SPA_SETTING: Final = "SPA009"
+RO_SETTING: Final = "RO012"
+
+_is_key: Final = re.compile(r"[-A-Za-z0-9_./]{1,316}").fullmatch
+"""Whether a text can be the key of an annotation or label, which is how it is shown."""
+
+
+def setting_findings(
+    kind: str, annotations: Mapping[str, Any] | None, labels: Mapping[str, Any] | None
+) -> list[Finding]:
+    """A warning for each annotation and label of ours that nobody reads there, or whose value cannot be read."""
+    ours = settings_among(annotations), settings_among(labels)
+    if not any(ours):
+        return []
+    id_, problems_of = (SPA_SETTING, spa_problems) if kind == SPA_KIND else (RO_SETTING, rollout_problems)
+    return [
+        invalid(
+            id_,
+            f"metadata.{'labels' if problem.is_label else 'annotations'}[{_shown(problem.key)}]",
+            problem.value,
+            problem.problem if problem.is_unknown else f"{problem.problem}, so that it is ignored",
+            problem.way_out,
+            "warn",
+        )
+        for problem in problems_of(*ours)
+    ]
+
+
+def _shown(key: str) -> str:
+    return key if _is_key(key) else echo(key)
+
+
+def settings_among(members: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The annotations or labels under our prefixes."""
+    return {key: value for key, value in members.items() if key.startswith(PREFIXES)} if members else {}
