@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.place import ROS, Place, eventually
 from tests.integration.service import Service
-from tests.integration.user import User
+from tests.integration.user import User, Wire
 from webhook.cli.demo.control_plane import ControlPlane
 from webhook.cli.demo.knative import Knative
 from webhook.cli.demo.stack import LOOP, Stack
@@ -96,8 +96,8 @@ def new_service(running: Stack, person: User) -> Iterator[Callable[..., Service]
     """Make a service whose traffic needs so many replicas; it goes at the end."""
     with ExitStack() as ends:
 
-        def new_service(demand: int, namespace: str = ROLLING) -> Service:
-            service = Service(running.client, person, Place(namespace), f"hello-{next(_numbers)}", demand)
+        def new_service(demand: int, namespace: str = ROLLING, bounds: Wire | None = None) -> Service:
+            service = Service(running.client, person, Place(namespace), f"hello-{next(_numbers)}", demand, bounds)
             ends.callback(service.remove)
             return service
 

@@ -3,13 +3,16 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
-from tests.integration.place import EVENTS, PODS, ROS, SERVICE_LABEL, SPAS, Place, entry, eventually
+from tests.integration.place import EVENTS, PODS, ROS, SERVICE_LABEL, SPAS, Place, eventually
 from tests.integration.user import User, Wire
 from webhook.cli.demo.knative import Knative
 from webhook.cli.demo.observer import Observer
 from webhook.cli.demo.prediction import Outcome, predict
 from webhook.cluster.client import Client
+from webhook.cluster.resource import POD_AUTOSCALERS
+from webhook.sandbox.workloads import FAIL_ANNOTATION
 
 RATIO = "rollout.knative.dev/over-consumption-ratio"
 
@@ -17,8 +20,12 @@ RATIO = "rollout.knative.dev/over-consumption-ratio"
 class Service:
     """A service whose traffic needs ``demand`` replicas. Its first revision runs them all at first."""
 
-    def __init__(self, client: Client, person: User, place: Place, name: str, demand: int) -> None:
+    def __init__(
+        self, client: Client, person: User, place: Place, name: str, demand: int, bounds: Wire | None = None
+    ) -> None:
+        """``bounds`` are those of each revision; at least 2 and at most 10 replicas when absent."""
         self.name = name
+        self._bounds = {"minScale": 2, "maxScale": 10} if bounds is None else bounds
         self.place = place
         self.path = place.path(ROS, name)
         self._client = client
@@ -37,9 +44,9 @@ class Service:
     def observed(self, **annotations: str) -> Iterator[Observer]:
         """With revision 1 running; ``annotations`` tell the simulation about it, as ``hang="true"``."""
         for number in (1, 2):
-            self._knative.make_revision(entry(self.revision(number), 100))
+            self._knative.make_revision(self._entry(number))
         self._knative.make_pod_autoscaler(
-            entry(self.revision(1), 100),
+            self._entry(1),
             {f"sandbox.stagegate.dev/{key.replace('_', '-')}": value for key, value in annotations.items()},
         )
         with Observer(self._client, self.place.namespace, self.name) as observer:
@@ -49,16 +56,19 @@ class Service:
     def start(self, strategy: str, ratio: int) -> Wire:
         """Write the RO; answers it as stored."""
         rollout = self.place.rollout(self.name, strategy, annotations={RATIO: str(ratio)})
+        rollout["spec"] |= {
+            "initialRevisions": [self._entry(1, latestRevision=False)],
+            "targetRevisions": [self._entry(2, latestRevision=True)],
+        }
         answer = self._person.create(self.place.path(ROS), rollout)
         assert answer.done, answer.message
         return answer.body
 
     def retarget(self, number: int) -> None:
         """Another revision is to be the end."""
-        name = self.revision(number)
-        self._knative.make_revision(entry(name, 100))
-        self._awaited.add(name)
-        targets = [entry(name, 100, latestRevision=True)]
+        self._knative.make_revision(self._entry(number))
+        self._awaited.add(self.revision(number))
+        targets = [self._entry(number, latestRevision=True)]
         answer = self._person.patch(self.path, {"spec": {"targetRevisions": targets}})
         assert answer.done, answer.message
 
@@ -70,7 +80,7 @@ class Service:
         def is_done() -> object:
             # With its SPA there, a new revision never runs free.
             for name in self._awaited & observer.spas.keys():
-                self._knative.make_pod_autoscaler(entry(name, 100))
+                self._knative.make_pod_autoscaler({"revisionName": name, **self._bounds})
                 self._awaited.discard(name)
             assert not observer.failure, observer.failure
             return done() if done is not None else observer.complete
@@ -90,5 +100,20 @@ class Service:
         items: list[Wire] = self._person.get(self.place.path(EVENTS)).body["items"]
         return [event for event in items if (event["involvedObject"]["name"], event["reason"]) == (self.name, reason)]
 
+    def waits(self) -> list[str]:
+        """What the rollout says that it waits for."""
+        return [event["message"] for event in self.events("Waiting")]
+
+    def fail(self, number: int, fails: bool = True) -> None:
+        """The pods of a revision cannot start, or can again."""
+        said = {FAIL_ANNOTATION: str(fails).lower()}
+        name = self.revision(number)
+        self._knative.make_pod_autoscaler(self._entry(number), said)
+        self._client.patch(POD_AUTOSCALERS, self.place.namespace, name, {"metadata": {"annotations": said}})
+        self._awaited.discard(name)
+
     def remove(self) -> None:
         self._knative.remove_all()
+
+    def _entry(self, number: int, **members: Any) -> Wire:
+        return {"revisionName": self.revision(number), "percent": 100, **self._bounds, **members}

@@ -66,6 +66,33 @@ def test_the_end_is_told_as_an_event(new_service: Callable[..., Service]) -> Non
     assert (event["type"], event["involvedObject"]["kind"]) == ("Normal", "RolloutOrchestrator")
 
 
+@pytest.mark.parametrize("bounds", [{"maxScale": 10}, {"minScale": 0, "maxScale": 10}], ids=["none", "minScale 0"])
+def test_a_revision_that_cannot_start_gets_no_traffic(
+    bounds: Wire, new_service: Callable[..., Service], person: User
+) -> None:
+    service = new_service(demand=4, bounds=bounds)
+    old, new = service.revision(1), service.revision(2)
+    why = f"{new} runs no replica yet (PodAutoscaler: ImagePullBackOff: "
+    with service.observed() as observer:
+        service.fail(2)
+        service.start("availability", ratio=50)
+        service.carry(observer, "it says what it waits for", lambda: any(why in said for said in service.waits()))
+        stored = person.get(service.path).body
+        messages = {one["type"]: one.get("message", "") for one in stored["status"]["conditions"]}
+        assert why in messages["StageScaleUpReady"]
+        assert why in messages["Ready"]
+        kept = {f"stage{key[0].upper()}{key[1:]}": bound for key, bound in bounds.items()}
+        assert person.get(service.spa_path(1)).body["spec"] == kept, "the old revision is not lowered"
+        assert len(observer.outcome().stages) == 1
+
+        service.fail(2, fails=False)
+        service.carry(observer, "the rollout is complete")
+        outcome = observer.outcome()
+
+    assert len(outcome.stages) == 2
+    assert outcome.scales == {old: 0, new: 4}
+
+
 def test_new_targets_while_a_rollout_is_on_its_way(new_service: Callable[..., Service], person: User) -> None:
     service = new_service(demand=4)
     with service.observed() as observer:

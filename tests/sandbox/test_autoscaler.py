@@ -46,8 +46,8 @@ def remove(number: int) -> RemovePod:
     return RemovePod(NS, f"{REV}-{number}", f"uid-{number}")
 
 
-def report(desired: int, actual: int) -> ReportScale:
-    return ReportScale(NS, REV, desired, actual)
+def report(desired: int, actual: int, initialized: bool = True) -> ReportScale:
+    return ReportScale(NS, REV, desired, actual, initialized)
 
 
 def running(count: int, **more: Any) -> Workload:
@@ -60,6 +60,7 @@ def running(count: int, **more: Any) -> Workload:
         pytest.param(running(0, demand=10, percent=100), 10, id="all traffic, no bounds"),
         pytest.param(running(0, demand=10, percent=34), 4, id="a share is rounded up"),
         pytest.param(running(0, demand=10), 0, id="no traffic"),
+        pytest.param(running(0, demand=10, initialized=False), 1, id="no traffic, and it has not run yet"),
         pytest.param(running(0, demand=10, minimum=3), 3, id="not below the minimum"),
         pytest.param(running(0, demand=10, percent=100, maximum=4), 4, id="not above the maximum"),
         pytest.param(running(0, demand=10, percent=50, minimum=8, maximum=2), 2, id="the maximum is looked at last"),
@@ -105,6 +106,21 @@ def test_wanted_replicas(workload: Workload, wanted: int) -> None:
             Workload(NS, REV, minimum=1, pods=(pod(0, Phase.STARTING, 5), pod(1, Phase.READY)), desired=1, actual=1),
             [end(0)],
             id="a starting pod goes before a ready one",
+        ),
+        pytest.param(
+            Workload(NS, REV, initialized=False),
+            [start(0), report(1, 0, initialized=False)],
+            id="a revision that starts has not run yet",
+        ),
+        pytest.param(
+            Workload(NS, REV, minimum=1, pods=(pod(0, Phase.STARTING, 1),), desired=1, actual=0, initialized=False),
+            [ready(0), report(1, 1)],
+            id="with its first replica it has",
+        ),
+        pytest.param(
+            Workload(NS, REV, minimum=1, pods=(pod(0, Phase.STARTING, 9),), desired=1, actual=0, fails=True),
+            [],
+            id="a pod that fails never starts",
         ),
         pytest.param(
             Workload(NS, REV, pods=tuple(pod(n, Phase.READY) for n in range(4)), desired=4, actual=4),

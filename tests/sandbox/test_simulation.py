@@ -10,11 +10,14 @@ from webhook.cluster.client import Client
 from webhook.cluster.errors import ApiError
 from webhook.cluster.resource import POD_AUTOSCALERS, PODS, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS, Resource
 from webhook.cluster.transport import Request
-from webhook.sandbox.autoscaler import Pace
-from webhook.sandbox.simulation import Autoscaler, pod_manifest
+from webhook.sandbox.autoscaler import Pace, ReportScale
+from webhook.sandbox.simulation import Autoscaler, pod_manifest, reported_status
 
 ALL = (POD_AUTOSCALERS, PODS, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS)
 PACE = Pace(starts_per_tick=2, startup_ticks=1, termination_ticks=1, stable_ticks=0)
+
+
+RUNNING = {"status": reported_status(ReportScale("default", "hello-00001", 1, 1))}
 
 
 def pod_autoscaler(name: str = "hello-00001", namespace: str = "default", **annotations: str) -> dict[str, Any]:
@@ -49,7 +52,7 @@ def test_a_replica_from_its_start_to_its_end() -> None:
     for _ in range(4):
         simulation.tick()
         rows.append(written(api))
-    api.put(POD_AUTOSCALERS, pod_autoscaler(demand="0") | {"status": {"desiredScale": 1, "actualScale": 1}})
+    api.put(POD_AUTOSCALERS, pod_autoscaler(demand="0") | RUNNING)
     for _ in range(4):
         simulation.tick()
         rows.append(written(api))
@@ -63,7 +66,7 @@ def test_a_replica_from_its_start_to_its_end() -> None:
     assert rows[4][0] == "delete pods default/hello-00001-0"
     scales = api.get(POD_AUTOSCALERS, "default", "hello-00001")
     assert scales is not None
-    assert scales["status"] == {"desiredScale": 0, "actualScale": 0}
+    assert scales["status"]["desiredScale"] == scales["status"]["actualScale"] == 0
 
 
 def test_what_is_sent_for_each_action() -> None:
@@ -77,7 +80,25 @@ def test_what_is_sent_for_each_action() -> None:
     assert ready.body["status"]["phase"] == "Running"
     assert ready.body["status"]["conditions"] == [{"type": "Ready", "status": "True"}]
     assert [container["ready"] for container in ready.body["status"]["containerStatuses"]] == [True]
-    assert report.body == {"status": {"desiredScale": 1, "actualScale": 1}}
+    assert report.body == {"status": reported_status(ReportScale("default", "hello-00001", 1, 1))}
+
+
+@pytest.mark.parametrize(
+    ("desired", "actual", "initialized", "fails", "ready"),
+    [
+        pytest.param(1, 1, True, False, ("True", None), id="runs"),
+        pytest.param(1, 0, False, False, ("Unknown", "Queued"), id="starts"),
+        pytest.param(1, 0, False, True, ("False", "ImagePullBackOff"), id="cannot start"),
+        pytest.param(0, 0, True, False, ("False", "NoTraffic"), id="scaled to zero"),
+    ],
+)
+def test_conditions_are_those_of_knative(
+    desired: int, actual: int, initialized: bool, fails: bool, ready: tuple[str, str | None]
+) -> None:
+    status = reported_status(ReportScale("default", "hello-00001", desired, actual, initialized, fails))
+    assert (status["desiredScale"], status["actualScale"]) == (desired, actual)
+    said = {condition["type"]: (condition["status"], condition.get("reason")) for condition in status["conditions"]}
+    assert said == {"Ready": ready, "ScaleTargetInitialized": ("True" if initialized else "Unknown", None)}
 
 
 def test_pods_end_with_their_grace_period_and_are_gone_without_one() -> None:
@@ -93,7 +114,7 @@ def test_pods_end_with_their_grace_period_and_are_gone_without_one() -> None:
         "metadata": {"name": "hello-00001-1", "labels": {"serving.knative.dev/revision": "hello-00001"}},
         "spec": {"nodeName": "sandbox-node"},
     }
-    api = server((POD_AUTOSCALERS, pod_autoscaler(demand="0")), (PODS, ending), (PODS, running))
+    api = server((POD_AUTOSCALERS, pod_autoscaler(demand="0") | RUNNING), (PODS, ending), (PODS, running))
     simulation = autoscaler(api)
     simulation.tick()
     simulation.tick()

@@ -156,12 +156,22 @@ def test_a_pod_that_ends_outlives_its_pod_autoscaler_and_is_seen_to_its_end() ->
 def test_what_the_pod_autoscaler_says_of_itself() -> None:
     found = only(
         pod_autoscaler(
-            {"sandbox.stagegate.dev/demand": "25", "sandbox.stagegate.dev/hang": "true"},
+            {
+                "sandbox.stagegate.dev/demand": "25",
+                "sandbox.stagegate.dev/hang": "true",
+                "sandbox.stagegate.dev/fail": "true",
+            },
             {"desiredScale": 3, "actualScale": 0},
         )
     )
 
-    assert (found.desired, found.actual, found.demand, found.hangs) == (3, 0, 25, True)
+    assert (found.desired, found.actual, found.demand, found.hangs, found.fails) == (3, 0, 25, True, True)
+
+
+@pytest.mark.parametrize(("status", "initialized"), [("True", True), ("Unknown", False), (None, False)])
+def test_what_it_scales_has_run_once_it_says_so(status: str | None, initialized: bool) -> None:
+    conditions = [] if status is None else [{"type": "ScaleTargetInitialized", "status": status}]
+    assert only(pod_autoscaler({}, {"conditions": conditions})).initialized is initialized
 
 
 def test_demand_that_is_not_stated_or_not_a_number_is_the_default() -> None:

@@ -29,8 +29,8 @@ class Workload:
 
     ``demand`` is the number of replicas that all traffic of the service needs, ``percent`` this revision's share of
     it; ``calm_ticks`` says for how many ticks that has been less than what runs. ``desired`` and ``actual`` are what
-    its PodAutoscaler reports, None where it reports nothing yet. Pods of a revision that ``hangs`` never end by
-    themselves.
+    its PodAutoscaler reports, None where it reports nothing yet; ``initialized`` whether it reports that what it scales
+    has run. Pods of a revision that ``hangs`` never end by themselves, those of one that ``fails`` never start.
     """
 
     namespace: str
@@ -43,7 +43,9 @@ class Workload:
     pods: tuple[Pod, ...] = ()
     desired: int | None = None
     actual: int | None = None
+    initialized: bool = True
     hangs: bool = False
+    fails: bool = False
 
     @property
     def running(self) -> int:
@@ -104,20 +106,25 @@ class RemovePod:
 
 @dataclass(frozen=True, slots=True)
 class ReportScale:
-    """Write the PodAutoscaler's status; replicas."""
+    """Write the PodAutoscaler's status; replicas. ``initialized`` once the revision has run."""
 
     namespace: str
     revision: str
     desired: int
     actual: int
+    initialized: bool = True
+    fails: bool = False
 
 
 Action = StartPod | MarkPodReady | TerminatePod | RemovePod | ReportScale
 
 
 def wanted_replicas(workload: Workload, stable_ticks: int) -> int:
-    """What the traffic needs, or what runs while that is more and within the stable window; then within the bounds."""
-    wanted = workload.share
+    """What the traffic needs, or what runs while that is more and within the stable window; then within the bounds.
+
+    A revision that has not run yet wants one replica at least, as with Knative's initial scale of 1.
+    """
+    wanted = max(workload.share, 0 if workload.initialized else 1)
     if workload.percent > 0 and workload.calm_ticks < stable_ticks:
         wanted = max(wanted, workload.running)
     wanted = max(wanted, workload.minimum)
@@ -144,7 +151,7 @@ class _Plan:
         kept = [*ready, *starting][:wanted]
         ends = [*ready, *starting][wanted:]
         begins = min(wanted - len(kept), pace.starts_per_tick)
-        ripe = [pod for pod in starting if pod in kept and pod.ticks >= pace.startup_ticks]
+        ripe = [pod for pod in starting if pod in kept and pod.ticks >= pace.startup_ticks and not workload.fails]
         gone = [pod for pod in terminating if pod.ticks >= pace.termination_ticks and not workload.hangs]
         # What was told to end just now still runs: who reads of fewer replicas has heard of the ending pods before.
         actual = len(ready) + len(ripe)
@@ -157,8 +164,9 @@ class _Plan:
         self.actions += [
             StartPod(where, workload.revision, name) for name in _free_names(workload.revision, workload.pods, begins)
         ]
-        if (workload.desired, workload.actual) != (wanted, actual):
-            self.actions.append(ReportScale(where, workload.revision, wanted, actual))
+        initialized = workload.initialized or actual > 0
+        if (workload.desired, workload.actual, workload.initialized) != (wanted, actual, initialized):
+            self.actions.append(ReportScale(where, workload.revision, wanted, actual, initialized, workload.fails))
 
 
 def _free_names(revision: str, pods: Sequence[Pod], count: int) -> list[str]:

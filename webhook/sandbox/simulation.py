@@ -29,9 +29,10 @@ from webhook.sandbox.autoscaler import (
     Workload,
     decide,
 )
-from webhook.sandbox.workloads import NODE, grace_seconds, workloads
+from webhook.sandbox.workloads import INITIALIZED, NODE, grace_seconds, workloads
 
-_CONTAINER: Final = {"name": "user-container", "image": "sandbox.invalid/simulated"}
+_IMAGE: Final = "sandbox.invalid/simulated"
+_CONTAINER: Final = {"name": "user-container", "image": _IMAGE}
 _RUNNING: Final = {
     "phase": "Running",
     "conditions": [{"type": "Ready", "status": "True"}],
@@ -138,14 +139,26 @@ class Autoscaler:
                     client.delete(PODS, namespace, name, uid=uid)
                 case RemovePod(namespace, name, uid):
                     client.delete(PODS, namespace, name, uid=uid, grace_period_seconds=0)
-                case ReportScale(namespace, revision, desired, actual):
-                    status = {"status": {"desiredScale": desired, "actualScale": actual}}
-                    client.patch(POD_AUTOSCALERS, namespace, revision, status, "status")
+                case ReportScale(namespace, revision):
+                    client.patch(POD_AUTOSCALERS, namespace, revision, {"status": reported_status(action)}, "status")
         except (NotFound, Conflict, Invalid) as problem:
             _LOG.debug("autoscaler: %s", problem)
         except Forbidden as problem:
             # The account may lack a right, or the namespace is on its way out; other namespaces go on.
             self._warn(problem)
+
+
+def reported_status(report: ReportScale) -> Wire:
+    """The status of a PodAutoscaler, with the two conditions that say whether what it scales can run."""
+    initialized = {"type": INITIALIZED, "status": "True" if report.initialized else "Unknown"}
+    ready = {"type": "Ready", "status": "True"}
+    if report.desired == 0:
+        ready |= {"status": "False", "reason": "NoTraffic", "message": "The target is not receiving traffic."}
+    elif report.actual == 0 and report.fails:
+        ready |= {"status": "False", "reason": "ImagePullBackOff", "message": f"Back-off pulling image {_IMAGE}"}
+    elif report.actual == 0:
+        ready |= {"status": "Unknown", "reason": "Queued", "message": "The target waits for its first replica."}
+    return {"desiredScale": report.desired, "actualScale": report.actual, "conditions": [ready, initialized]}
 
 
 def pod_manifest(name: str, pod_autoscaler: Mapping[str, Any]) -> Wire:

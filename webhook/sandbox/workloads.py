@@ -21,8 +21,11 @@ DEMAND_ANNOTATION: Final = "sandbox.stagegate.dev/demand"
 """On a PodAutoscaler: the replicas that all traffic of its service needs."""
 HANG_ANNOTATION: Final = "sandbox.stagegate.dev/hang"
 """On a PodAutoscaler: ``true`` makes its pods hang when they are told to end."""
+FAIL_ANNOTATION: Final = "sandbox.stagegate.dev/fail"
+"""On a PodAutoscaler: ``true`` keeps its pods from starting."""
 GRACE_ANNOTATION: Final = "sandbox.stagegate.dev/grace-seconds"
 """On a PodAutoscaler: the grace period of the pods it starts."""
+INITIALIZED: Final = "ScaleTargetInitialized"
 DEFAULT_GRACE_SECONDS: Final = 30
 
 
@@ -73,7 +76,12 @@ def workloads(
             pods=tuple(pods_of.pop(key, ())),
             desired=status.get("desiredScale"),
             actual=status.get("actualScale"),
+            initialized=any(
+                (condition.get("type"), condition.get("status")) == (INITIALIZED, "True")
+                for condition in status.get("conditions") or ()
+            ),
             hangs=annotations.get(HANG_ANNOTATION) == "true",
+            fails=annotations.get(FAIL_ANNOTATION) == "true",
         )
         calm = earlier[key].calm_ticks + 1 if key in earlier and workload.share < workload.running else 0
         found.append(replace(workload, calm_ticks=calm))
