@@ -226,3 +226,11 @@ def test_an_override_is_seen_even_where_something_else_would_have_spared_the_fin
     old = ro({"rolloutStrategy": "fast"})
     verdict = verdict_on(overriding("RO008"), old=old, user=LOOP, settings=Settings(enforce="warn"))
     assert verdict.ids_by_effect == {"overridden": ["RO008"], "controller": ["RO009"]}
+
+
+@pytest.mark.parametrize("old", [None, spa({"stageMinScale": 1, "stageMaxScale": 3})])
+def test_an_override_of_no_rule_is_said_before_it_is_needed(old: Wire | None) -> None:
+    noted = spa({"stageMinScale": 1, "stageMaxScale": 3}, annotations={OVERRIDE: "SPA02"})
+    verdict = verdict_on(noted, old=old, path="/validate")
+    assert (verdict.allowed, verdict.skipped) == (True, "")
+    assert verdict.notices == ('metadata.annotations[stagegate.dev/override]: "SPA02" is no rule',)

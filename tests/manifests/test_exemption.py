@@ -145,7 +145,7 @@ def test_everything_that_judges_leaves_out_the_same_namespaces(install: Install)
     assert judging == 4
 
 
-@pytest.mark.parametrize("label", [None, "deny", "warn"])
+@pytest.mark.parametrize("label", [None, "deny", "Deny", "DENY", "warn", "Warn", "WARN", "wARN", "off"])
 @pytest.mark.parametrize("chosen", [(), ("enforce-warn",)], ids=lambda chosen: "+".join(chosen) or "default")
 def test_webhook_and_policies_deny_in_the_same_namespaces(chosen: tuple[str, ...], label: str | None) -> None:
     install = Install(chosen)

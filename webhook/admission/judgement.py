@@ -56,7 +56,7 @@ def judge(review: Mapping[str, Any], path: str, lookup: Lookup, settings: Settin
     writer: Writer = "person" if is_person else "controller"
     skipped = _reason_to_skip(request, metadata, old)
     if skipped:
-        about_settings = _findings_of_changed_settings(kind, metadata, old)
+        findings, notices = _said_of_changed_settings(kind, metadata, old, settings)
         return Verdict(
             uid=uid,
             allowed=True,
@@ -66,8 +66,9 @@ def judge(review: Mapping[str, Any], path: str, lookup: Lookup, settings: Settin
             namespace=namespace,
             name=name,
             writer=writer,
-            findings=tuple(Judged(finding, "warned") for finding in about_settings),
-            skipped="" if about_settings else skipped,
+            findings=tuple(Judged(finding, "warned") for finding in findings),
+            notices=notices,
+            skipped="" if findings or notices else skipped,
         )
     if kind == SPA_KIND:
         findings, filling = _judge_spa(request, metadata, old, namespace, is_person, lookup, settings)
@@ -78,8 +79,9 @@ def judge(review: Mapping[str, Any], path: str, lookup: Lookup, settings: Settin
     judged: tuple[Judged, ...] = ()
     notices = filling.notices
     remarks: tuple[str, ...] = ()
+    overridden, about_override = read_override(metadata.override, settings.allow_override)
+    notices += about_override
     if findings:
-        overridden, about_override = read_override(metadata.override, settings.allow_override)
         judged = weigh(
             findings,
             overridden=overridden,
@@ -90,7 +92,7 @@ def judge(review: Mapping[str, Any], path: str, lookup: Lookup, settings: Settin
                 lambda path: old is not None and _value_at(path, request.old) == _value_at(path, request.object)
             ),
         )
-        notices += about_override + vain_overrides(judged, overridden)
+        notices += vain_overrides(judged, overridden)
     allowed = not judged or all(effect != "denied" for _, effect in judged)
     if judged and is_person and (word := lookup.unknown_enforcement(namespace)) is not None:
         remark = unknown_enforcement(word, namespace, settings.enforce)
@@ -123,13 +125,14 @@ def _reason_to_skip(request: Request, metadata: Metadata, old: Metadata | None) 
     return ""
 
 
-def _findings_of_changed_settings(kind: str, metadata: Metadata, old: Metadata | None) -> list[Finding]:
-    """What the settings come to of an object that is not judged otherwise, if an update changes them."""
-    if metadata.is_deleting or old is None:
-        return []
-    if settings_among(metadata.annotations) == settings_among(old.annotations):
-        return []
-    return setting_findings(kind, metadata.annotations, metadata.labels)
+def _said_of_changed_settings(
+    kind: str, metadata: Metadata, old: Metadata | None, settings: Settings
+) -> tuple[list[Finding], tuple[str, ...]]:
+    """Findings and notices about the settings of an object that is not judged otherwise, if an update changes them."""
+    if metadata.is_deleting or old is None or settings_among(metadata.annotations) == settings_among(old.annotations):
+        return [], ()
+    _, about_override = read_override(metadata.override, settings.allow_override)
+    return setting_findings(kind, metadata.annotations, metadata.labels), about_override
 
 
 def _is_unchanged(request: Request, metadata: Metadata, old: Metadata) -> bool:
