@@ -9,8 +9,6 @@ from typing import Final
 
 _ENDING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 _IGNORED: Final = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH, signal.SIGTTIN, signal.SIGTTOU)
-
-
 HANDLED: Final = _ENDING + _IGNORED
 """Every signal that this module changes the handling of."""
 

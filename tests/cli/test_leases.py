@@ -13,7 +13,7 @@ HELD = "{0}-1, renewed 2030-01-01T00:00:00.000000Z (lease {0}/stagegate-loop)"
 
 
 def cluster(held: Iterable[str], *, given_up: Iterable[str] = (), refused: Iterable[str] = ()) -> Client:
-    """Leases of loops in these namespaces. ``refused`` are verbs that the asker may not use on leases."""
+    """Leases of loops in these namespaces. ``refused`` are verbs, or a verb and a namespace, that are forbidden."""
     api = FakeApi()
     api.serve(LEASES)
     client = Client(api, field_manager="test")
@@ -25,7 +25,7 @@ def cluster(held: Iterable[str], *, given_up: Iterable[str] = (), refused: Itera
     client.create(LEASES, "ours", other)
     api.fail = lambda request: (
         status_error(request, 403, "Forbidden", f"cannot {request.call.verb} leases")
-        if request.call.verb in refused
+        if {request.call.verb, f"{request.call.verb} {request.call.namespace}"} & set(refused)
         else None
     )
     return client
@@ -54,10 +54,25 @@ ROWS = [
         ["none in ours and stagegate-system; --lease-namespace names another namespace to look in"],
     ),
     (
+        "one namespace allowed",
+        cluster(["stagegate-system"], refused=["list", "get ours"]),
+        None,
+        [HELD.format("stagegate-system")],
+    ),
+    (
+        "named, not allowed",
+        cluster(["ops"], refused=["list", "get"]),
+        "ops",
+        ["not known: get leases ops/stagegate-loop: cannot get leases"],
+    ),
+    (
         "nothing allowed",
         cluster(["ours"], refused=["list", "get"]),
         None,
-        ["not known: get leases ours/stagegate-loop: cannot get leases"],
+        [
+            "not known: get leases ours/stagegate-loop: cannot get leases",
+            "not known: get leases stagegate-system/stagegate-loop: cannot get leases",
+        ],
     ),
 ]
 

@@ -1,12 +1,20 @@
 """The pair on disk changes under constant calls: none is dropped, and a pair that does not match is never served."""
 
+import ssl
 import threading
 from collections import Counter
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from certs.contents import Contents
 from certs.directory import DirectoryStore
+from certs.pair import Pair, to_pair
 from certs.probe import probe
 from certs.renewal import carry_out
 from certs.rotation import MakeLeaf, Terms
@@ -15,6 +23,7 @@ from tests.server.live import JSON, Live, eventually, reply_of, running
 from tests.server.reviews import GOOD
 
 HOSTS = ["localhost", "127.0.0.1"]
+HOUR = timedelta(hours=1)
 
 
 def renewed(contents: Contents) -> Contents:
@@ -88,6 +97,38 @@ def test_a_pair_that_does_not_match_leaves_the_last_good_one(tmp_path: Path) -> 
         warnings = [line["message"] for line in live.log_lines() if line["level"] == "warning"]
         assert len(warnings) == 1
         assert warnings[0].startswith("the last good certificate stays: ")
+
+
+def on_secp256k1() -> Pair:
+    """OpenSSL loads it, and no client can use it."""
+    key = ec.generate_private_key(ec.SECP256K1())
+    name, now = x509.Name([]), datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now - HOUR, now + HOUR)
+    names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
+    return to_pair(builder.add_extension(names, critical=True).sign(key, hashes.SHA256()), key)
+
+
+def of_another_version() -> Pair:
+    """A certificate whose version number is damaged, which its reader does not take for a ValueError."""
+    pair = on_secp256k1()
+    der = ssl.PEM_cert_to_DER_cert(pair.certificate.decode()).replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x03")
+    return Pair(ssl.DER_cert_to_PEM_cert(der).encode(), pair.key)
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [(on_secp256k1(), b"the key is on the curve secp256k1"), (of_another_version(), b"is not readable PEM")],
+    ids=["curve", "damaged"],
+)
+def test_a_pair_that_no_client_can_use_leaves_the_last_good_one(bad: Pair, reason: bytes, tmp_path: Path) -> None:
+    store = DirectoryStore(make_certificates(tmp_path / "certs"))
+    with running(store.path, tmp_path) as live:
+        good, version = store.read()
+        store.write(replace(good, certificate=bad.certificate, key=bad.key), version)
+        eventually(lambda: reason in live.get("/readyz").body, "the bad pair is refused, with the reason")
+        assert live.get("/readyz").status == 200
+        assert shown(live) == good.certificate
+        assert live.metric('stagegate_certificate_pairs_total{result="loaded"}') == 1
 
 
 def test_deleted_files_leave_the_last_good_pair(tmp_path: Path) -> None:

@@ -1,16 +1,14 @@
 """Leases: which loops lead in a cluster, wherever their leases are."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from webhook.cli.arguments import lease_namespace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from webhook.api.wire import Wire
     from webhook.cluster.client import Client
 
-_NOTHING_HAPPENS = "nothing happens until a loop leads"
+_NOTHING_HAPPENS: Final = "nothing happens until a loop leads"
 
 
 def leaders(client: "Client", namespace: str | None, beside: str) -> list[str]:
@@ -21,47 +19,46 @@ def leaders(client: "Client", namespace: str | None, beside: str) -> list[str]:
     """
     from webhook.cluster.errors import Forbidden
 
+    if namespace is not None:
+        return _read(client, [namespace]) or [f"none in {namespace}: {_NOTHING_HAPPENS}"]
     try:
-        if namespace is not None:
-            return _lines(_read(client, [namespace])) or [f"none in {namespace}: {_NOTHING_HAPPENS}"]
-        try:
-            return _lines(_list(client)) or [f"none: {_NOTHING_HAPPENS}"]
-        except Forbidden:
-            likely = list(dict.fromkeys((beside, lease_namespace())))
-            return _lines(_read(client, likely)) or [
-                f"none in {' and '.join(likely)}; --lease-namespace names another namespace to look in"
-            ]
-    except Forbidden as problem:
-        return [f"not known: {problem}"]
+        return _list(client) or [f"none: {_NOTHING_HAPPENS}"]
+    except Forbidden:
+        likely = list(dict.fromkeys((beside, lease_namespace())))
+        return _read(client, likely) or [
+            f"none in {' and '.join(likely)}; --lease-namespace names another namespace to look in"
+        ]
 
 
-def _list(client: "Client") -> "list[Wire]":
+def _list(client: "Client") -> list[str]:
     from webhook.cluster.resource import LEASES
     from webhook.loop.process import LEASE_NAME
 
-    found = client.list(LEASES, field_selector=f"metadata.name={LEASE_NAME}")
-    return [lease for lease in found.get("items") or () if lease["metadata"]["name"] == LEASE_NAME]
+    found = client.list(LEASES, field_selector=f"metadata.name={LEASE_NAME}").get("items") or ()
+    return [line for lease in found if lease["metadata"]["name"] == LEASE_NAME for line in _lines(lease)]
 
 
-def _read(client: "Client", namespaces: "Iterable[str]") -> "list[Wire]":
-    from webhook.cluster.errors import NotFound
+def _read(client: "Client", namespaces: list[str]) -> list[str]:
+    """Those who lead there; where nobody is seen to, the refusals that may be the cause."""
+    from webhook.cluster.errors import Forbidden, NotFound
     from webhook.cluster.resource import LEASES
     from webhook.loop.process import LEASE_NAME
 
-    found = []
+    lines, refusals = [], []
     for namespace in namespaces:
         try:
-            found.append(client.get(LEASES, namespace, LEASE_NAME))
+            lines += _lines(client.get(LEASES, namespace, LEASE_NAME))
         except NotFound:
             continue
-    return found
+        except Forbidden as problem:
+            refusals.append(f"not known: {problem}")
+    return lines or refusals
 
 
-def _lines(leases: "Iterable[Wire]") -> list[str]:
-    lines = []
-    for lease in leases:
-        spec, metadata = lease.get("spec") or {}, lease["metadata"]
-        if spec.get("holderIdentity"):
-            where = f"{metadata['namespace']}/{metadata['name']}"
-            lines.append(f"{spec['holderIdentity']}, renewed {spec.get('renewTime')} (lease {where})")
-    return lines
+def _lines(lease: "Wire") -> list[str]:
+    """The line of the lease's holder; none where it was given up."""
+    spec, metadata = lease.get("spec") or {}, lease["metadata"]
+    if not spec.get("holderIdentity"):
+        return []
+    where = f"{metadata['namespace']}/{metadata['name']}"
+    return [f"{spec['holderIdentity']}, renewed {spec.get('renewTime')} (lease {where})"]

@@ -189,7 +189,7 @@ def run(arguments: argparse.Namespace) -> int:
     except ApiError as problem:
         raise CommandError(f"the API server cannot be reached: {problem}", MISSING) from problem
     except OSError as problem:
-        if arguments.metrics_port is None:
+        if arguments.metrics_port is None or process.endpoints is not None:
             raise
         where = joined(arguments.metrics_host, arguments.metrics_port)
         raise CommandError(f"--metrics-port {where}: {problem.strerror or problem}", USAGE) from problem

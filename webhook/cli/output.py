@@ -4,9 +4,11 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 from webhook.cli.errors import CommandError
+
+_CLOSED: Final = "cannot write to standard output: it is closed"
 
 
 class Output:
@@ -17,12 +19,12 @@ class Output:
 
     def __getattr__(self, name: str) -> Any:
         if self._stream is None:
-            raise CommandError("cannot write to standard output: it is closed")
+            raise CommandError(_CLOSED)
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
         if self._stream is None:
-            raise CommandError("cannot write to standard output: it is closed")
+            raise CommandError(_CLOSED)
         with self._checked(self._stream):
             return self._stream.write(text)
 
