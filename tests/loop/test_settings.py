@@ -117,6 +117,14 @@ def seen(*config_maps: dict[str, Any] | None) -> ConfigMapSettings:
             "50",
             ignored(f"progressive-rollout-strategy: {FAST}"),
         ),
+        (
+            [config_map(progressive_rollout_mode="normal", progressive_rollout_strategy="fast")],
+            None,
+            ignored(
+                f"progressive-rollout-strategy: {FAST}; "
+                "progressive-rollout-mode: is not a setting; did you mean progressive-rollout-enabled?"
+            ),
+        ),
         ([{"metadata": {"name": "config-rolloutorchestrator"}, "data": {"_example": "text"}}], None, []),
     ],
 )
@@ -197,7 +205,7 @@ def test_an_unreadable_config_map_stops_nothing_and_event_log_and_metrics_say_so
     with caplog.at_level(logging.WARNING):
         world.settle()
     assert world.stage() == {"hello-00001": (50, 5), "hello-00002": (50, 5)}, "the last that could be read"
-    said = f"{NAME} is not used, the settings read before stay in force: foo: is not a setting"
+    said = f"{NAME} is not used, the settings read before stay in force: {PLENTY}; foo: is not a setting"
     on = {event.regarding["kind"] for event in world.events if event.message.startswith(said)}
     assert on == {"ConfigMap", "RolloutOrchestrator"}
     assert [record.levelname for record in caplog.records if said in record.message] == ["WARNING"], "once"

@@ -123,6 +123,16 @@ def test_no_more_is_looked_for_than_anybody_reads() -> None:
         assert len(problems) == MOST_PROBLEMS
 
 
+def test_a_value_that_cannot_be_read_is_said_before_any_number_of_unknown_keys() -> None:
+    many = {f"{PREFIX}a{number}": "" for number in range(100)} | {RATIO: "fifty"}
+    for problems in (rollout_problems(many, {}), template_problems(many)):
+        assert problems[0].key == RATIO
+    assert (
+        config_map_problems({"a": "", **{f"b{n}": "" for n in range(100)}, "over-consumption-ratio": "x"})[0].value
+        == "x"
+    )
+
+
 def test_a_long_value_is_cut() -> None:
     (problem,) = rollout_problems({RATIO: "x" * 100_000}, {})
     assert len(problem.text) < 300

@@ -49,12 +49,13 @@ class ConfigMapSettings:
 
     @property
     def events(self) -> list[SettingsEvent]:
-        """What people should know of it."""
-        subject = f"ConfigMap {self.name}"
+        """What people should know of it, in one Event."""
+        if not self.problems:
+            return []
+        subject, problems = f"ConfigMap {self.name}", "; ".join(problem.text for problem in self.problems)
         if self.is_readable:
-            return [SettingsEvent(SETTING_IGNORED, f"{subject}: {problem.text}") for problem in self.problems]
+            return [SettingsEvent(SETTING_IGNORED, f"{subject}: {problems}")]
         in_force = "the settings read before" if self.data else "the defaults"
-        problems = "; ".join(problem.text for problem in self.problems)
         return [SettingsEvent(SETTINGS_UNREADABLE, f"{subject} is not used, {in_force} stay in force: {problems}")]
 
 

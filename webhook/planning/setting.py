@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from webhook.api.kinds import ENFORCE_LABEL, OVERRIDE_ANNOTATION
@@ -23,6 +24,8 @@ PREFIXES: Final = (ROLLOUT_ANNOTATIONS, STAGEGATE_PREFIX)
 
 MOST_PROBLEMS: Final = 10
 """As many are looked for in one set of keys: comparing a key with the known ones takes some 0.1 ms."""
+
+_MOST_SORTED: Final = 1000
 
 
 class Setting(NamedTuple):
@@ -71,33 +74,33 @@ _ANNOTATIONS: Final = (*(ROLLOUT_ANNOTATIONS + key for key in SETTINGS), OVERRID
 
 def config_map_problems(data: Mapping[str, str]) -> list[SettingProblem]:
     """What is wrong with the data of the ConfigMap; keys that begin with ``_`` hold text for people, as in Knative."""
-    return _first(_problem(key, value, key, SETTINGS) for key, value in sorted(data.items()) if not key.startswith("_"))
+    return _first(_problem(key, value, key, SETTINGS) for key, value in _known_first(data) if not key.startswith("_"))
 
 
 def template_problems(annotations: Mapping[str, Any]) -> list[SettingProblem]:
     """What is wrong with the settings among the annotations on the template of a Knative Service."""
     return _first(
         _problem(key, value, key.removeprefix(ROLLOUT_ANNOTATIONS), _ANNOTATIONS)
-        for key, value in sorted(annotations.items())
+        for key, value in _known_first(annotations)
         if key.startswith(ROLLOUT_ANNOTATIONS)
     )
 
 
 def rollout_problems(annotations: Mapping[str, Any], labels: Mapping[str, Any]) -> list[SettingProblem]:
     """What is wrong with the keys under our prefixes on an RO."""
-    stated = ((key, value) for key, value in sorted(annotations.items()) if key.startswith(PREFIXES))
+    stated = ((key, value) for key, value in _known_first(annotations) if key.startswith(PREFIXES))
     found = (
         None
         if key == OVERRIDE_ANNOTATION
         else _problem(key, value, key.removeprefix(ROLLOUT_ANNOTATIONS), _ANNOTATIONS)
         for key, value in stated
     )
-    return _first([*_first(found), *_label_problems(labels)])
+    return _first(chain(found, _label_problems(labels)))
 
 
 def spa_problems(annotations: Mapping[str, Any], labels: Mapping[str, Any]) -> list[SettingProblem]:
     """What is wrong with the keys under our prefixes on an SPA; the settings of a rollout have no effect there."""
-    stated = ((key, value) for key, value in sorted(annotations.items()) if key.startswith(PREFIXES))
+    stated = ((key, value) for key, value in _known_first(annotations) if key.startswith(PREFIXES))
     found = (
         None
         if key == OVERRIDE_ANNOTATION
@@ -106,7 +109,7 @@ def spa_problems(annotations: Mapping[str, Any], labels: Mapping[str, Any]) -> l
         else _unknown(key, value, _ANNOTATIONS)
         for key, value in stated
     )
-    return _first([*_first(found), *_label_problems(labels)])
+    return _first(chain(found, _label_problems(labels)))
 
 
 def _problem(key: str, value: Any, name: str, known: Collection[str]) -> SettingProblem | None:
@@ -137,12 +140,23 @@ def _misplaced(key: str, value: Any) -> SettingProblem:
 
 
 def _label_problems(labels: Mapping[str, Any]) -> Iterable[SettingProblem]:
-    for key, value in sorted(labels.items()):
+    for key, value in _known_first(labels):
         if key.startswith(PREFIXES):
             if key in _ANNOTATIONS:
                 yield SettingProblem(key, value, "has no effect as a label", "make it an annotation", True, True)
             else:
                 yield _unknown(key, value, _ANNOTATIONS)._replace(is_label=True)
+
+
+def _known_first(members: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    """Those first whose values count, for what is wrong with them must not be cut off; then the others by key.
+
+    Too many to be sorted come in their own order.
+    """
+    known = [key for key in (*SETTINGS, *_ANNOTATIONS) if key in members]
+    others = members if len(members) > _MOST_SORTED else sorted(members)
+    yield from ((key, members[key]) for key in sorted(known))
+    yield from ((key, members[key]) for key in others if key not in known)
 
 
 def _first(problems: Iterable[SettingProblem | None]) -> list[SettingProblem]:

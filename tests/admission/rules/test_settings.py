@@ -50,8 +50,8 @@ def test_a_label_is_no_annotation_and_enforcement_is_the_namespace_s(user: str) 
     enforce = 'Invalid value: "warn": has no effect here [RO012]; label the namespace with it'
     override = 'Invalid value: "RO008": has no effect as a label [RO012]; make it an annotation'
     assert lines(verdict, "warned") == [
-        f"metadata.labels[stagegate.dev/enforce]: {enforce}",
         f"metadata.labels[stagegate.dev/override]: {override}",
+        f"metadata.labels[stagegate.dev/enforce]: {enforce}",
     ]
 
 
