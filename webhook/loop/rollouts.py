@@ -299,7 +299,7 @@ class RolloutController:
             self.events.emit(after, "Normal", WAITING, waiting)
 
     def _say_settings(self, ro: RolloutOrchestrator, settings: ConfigMapSettings, observed: Observed) -> None:
-        """Say what is ignored, so that it is; of the ConfigMap only while something is planned by it."""
+        """Emit an Event for each setting that has no effect; of the ConfigMap only while the rollout is unfinished."""
         service = self.caches.services.get(ro.namespace, ro.name)
         of_all = [] if is_over(ro) else settings.events
         for event in (*of_all, *ignored_annotations(ro, observed.config, service)):
