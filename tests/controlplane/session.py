@@ -64,9 +64,9 @@ class Session:
     def patch(self, path: str, body: Any, kind: str = "merge-patch+json", **query: str) -> Answer:
         return self._send("PATCH", _with(path, query), body, {"Content-Type": f"application/{kind}"})
 
-    def apply(self, path: str, body: Mapping[str, Any], manager: str) -> Answer:
+    def apply(self, path: str, body: Mapping[str, Any], manager: str, **query: str) -> Answer:
         """Server-side apply."""
-        return self.patch(path, body, "apply-patch+yaml", fieldManager=manager)
+        return self.patch(path, body, "apply-patch+yaml", fieldManager=manager, **query)
 
     def delete(self, path: str) -> Answer:
         return self._send("DELETE", path, None, {})

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from webhook.api import RolloutOrchestrator
 from webhook.api.wire import Wire
+from webhook.api.word import word_of
 from webhook.cluster.store import Store
 from webhook.loop.caches import SETTINGS_NAME
 from webhook.planning import RolloutConfig, UnreadableSettings, rollout_config, strategy_in_force
@@ -154,7 +155,7 @@ def _overruled(
         if stated != on_template.get(key) and setting.is_readable(stated):
             yield f"{key}: {stated!r} has no effect, since {service} exists; set it in its {_TEMPLATE}"
     strategy, in_force = on_template.get(STRATEGY_ANNOTATION, ""), strategy_in_force(ro, config)
-    is_word = strategy.strip() and SETTINGS[PROGRESSIVE_ROLLOUT_STRATEGY].is_readable(strategy)
+    is_word = word_of(strategy) and SETTINGS[PROGRESSIVE_ROLLOUT_STRATEGY].is_readable(strategy)
     if is_word and normalised_strategy(strategy) != in_force:
         yield (
             f"{service}, {_TEMPLATE}: {STRATEGY_ANNOTATION}: {strategy!r} has no effect, since {in_force} is stated"
