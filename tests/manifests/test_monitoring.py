@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from webhook.cli.arguments import ObjectName
 from webhook.cli.certs import configure
 from webhook.cli.manifests import rendered
 from webhook.cluster.errors import Call, Forbidden
@@ -102,7 +103,7 @@ def test_the_commands_of_a_runbook_are_known(alert: dict[str, Any]) -> None:
     configure(parser)
 
     for task, secret in re.findall(r"stagegate certs (\w+)((?: --secret \S+)?)", alert["annotations"]["runbook"]):
-        assert parser.parse_args([task, *secret.split()]).secret == "stagegate-system/stagegate-certs"
+        assert parser.parse_args([task, *secret.split()]).secret == ObjectName("stagegate-system", "stagegate-certs")
 
 
 @pytest.mark.parametrize("name", ["stagegate-webhook", "stagegate-loop"])
