@@ -1,5 +1,6 @@
 """The cluster's ROs and namespaces, reflected into the cache that admission looks things up in."""
 
+from functools import partial
 from typing import Any, Final
 
 from webhook.admission import RolloutCache
@@ -10,7 +11,7 @@ from webhook.cluster.reflector import Pace, Reflector
 from webhook.cluster.resource import NAMESPACES, ROLLOUT_ORCHESTRATORS
 from webhook.cluster.store import Change, Store
 from webhook.cluster.trim import only
-from webhook.server.tally import Tally
+from webhook.server.metrics import ServerMetrics
 
 PACE: Final = Pace(shortest_watch=20.0, longest_watch=30.0, silence=45.0)
 """Admission fills nothing in from a cache older than a minute, so the watch is opened anew well before that."""
@@ -31,7 +32,7 @@ class ReflectedRollouts(RolloutCache):
 class ClusterFeed:
     """Two reflectors, each in its own thread once started. Nothing here writes to the cluster."""
 
-    def __init__(self, client: Client, clock: Clock, tally: Tally) -> None:
+    def __init__(self, client: Client, clock: Clock, metrics: ServerMetrics) -> None:
         self.rollouts = ReflectedRollouts(clock)
         self.reflectors = (
             Reflector(
@@ -41,7 +42,7 @@ class ClusterFeed:
                 clock,
                 trim=only("metadata.annotations", "spec"),
                 on_change=self._on_rollout,
-                tally=_counter(tally, ROLLOUT_ORCHESTRATORS.plural),
+                tally=partial(metrics.reflected, ROLLOUT_ORCHESTRATORS.plural),
                 pace=PACE,
             ),
             Reflector(
@@ -52,7 +53,7 @@ class ClusterFeed:
                 label_selector=ENFORCE_LABEL,
                 trim=only(),
                 on_change=self._on_namespace,
-                tally=_counter(tally, NAMESPACES.plural),
+                tally=partial(metrics.reflected, NAMESPACES.plural),
                 pace=PACE,
             ),
         )
@@ -89,13 +90,3 @@ class ClusterFeed:
             self.rollouts.remove_namespace(metadata["name"])
         else:
             self.rollouts.put_namespace(metadata["name"], metadata.get("labels") or {})
-
-
-def _counter(tally: Tally, plural: str) -> Any:
-    for what in ("list", "watch", "event", "bookmark", "gone", "silence", "error"):
-        tally.reflected[plural, what] = 0
-
-    def count(what: str) -> None:
-        tally.reflected[plural, what] += 1
-
-    return count

@@ -15,9 +15,9 @@ from webhook.cluster.reflector import Reflector
 from webhook.cluster.resource import SECRETS
 from webhook.cluster.store import Store
 from webhook.cluster.trim import only
+from webhook.server.metrics import ServerMetrics
 from webhook.server.secret_store import decoded
 from webhook.server.served_pair import ServedPair
-from webhook.server.tally import Tally
 
 
 class PairSecret(ServedPair):
@@ -33,10 +33,10 @@ class PairSecret(ServedPair):
         namespace: str,
         name: str,
         live: LiveContext,
-        tally: Tally,
+        metrics: ServerMetrics,
         now: Callable[[], datetime],
     ) -> None:
-        super().__init__(live, tally, now)
+        super().__init__(live, metrics, now)
         self._namespace = namespace
         self._name = name
         self.reflector = Reflector(
