@@ -220,7 +220,9 @@ class Broken(Connection):
 
 
 def test_a_fault_in_reading_is_answered_and_closed_and_logged_whole(caplog: pytest.LogCaptureFixture) -> None:
-    connection, transport = Worker().connect(Broken)
+    worker = Worker()
+    connection, transport = worker.connect(Broken)
     connection.data_received(HEAD)
     assert (transport.statuses, transport.open) == ([500], False)
     assert "ZeroDivisionError: read by nothing" in caplog.text
+    assert worker.sample("stagegate_faults_total", loop="connections") == 1.0

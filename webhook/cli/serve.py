@@ -16,6 +16,7 @@ from webhook.listening import LOOPBACK, joined, listen, reachable
 from webhook.signals import ignore_the_rest
 
 if TYPE_CHECKING:
+    from webhook.cluster.supervisor import Supervisor
     from webhook.server.limits import Limits
     from webhook.server.metrics import ServerMetrics
     from webhook.server.served_pair import ServedPair
@@ -117,14 +118,16 @@ def run(arguments: argparse.Namespace) -> int:
     paths = _pair_paths(arguments)
     limits = _limits(arguments)
 
+    from webhook.cluster.supervisor import Supervisor
     from webhook.server.application import Application
     from webhook.server.metrics import ServerMetrics
     from webhook.server.service import Service
 
     metrics = ServerMetrics()
+    supervisor = Supervisor(count=metrics.faulted)
     client = None if arguments.standalone else _client(arguments.kubeconfig)
-    pair = _load(paths, arguments.tls_min, metrics) if paths else _watched(arguments, client, metrics)
-    feed = None if client is None else _feed(client, metrics)
+    pair = _load(paths, arguments.tls_min, metrics) if paths else _watched(arguments, client, metrics, supervisor)
+    feed = None if client is None else _feed(client, metrics, supervisor)
     listener = _listen("--port", arguments.host, arguments.port)
     pages = None
     if arguments.pages_port is not None:
@@ -140,6 +143,7 @@ def run(arguments: argparse.Namespace) -> int:
         feed,
         pages,
         on_ready=lambda: _announce(", pages ".join(urls)),
+        supervisor=supervisor,
     )
     set_up(arguments.log_format, arguments.log_level)
     Application(service, listener).run()
@@ -204,14 +208,16 @@ def _load(paths: tuple[Path, Path], minimum: str, metrics: "ServerMetrics") -> "
     return files
 
 
-def _watched(arguments: argparse.Namespace, client: Any, metrics: "ServerMetrics") -> "ServedPair":
+def _watched(
+    arguments: argparse.Namespace, client: Any, metrics: "ServerMetrics", supervisor: "Supervisor"
+) -> "ServedPair":
     from certs.context import LiveContext
     from webhook.cluster.clock import SystemClock
     from webhook.server.pair_secret import PairSecret
 
     namespace, name = arguments.cert_secret
     clock = SystemClock()
-    return PairSecret(client, clock, namespace, name, LiveContext(arguments.tls_min), metrics, clock.now)
+    return PairSecret(client, clock, namespace, name, LiveContext(arguments.tls_min), metrics, clock.now, supervisor)
 
 
 def _client(kubeconfig: str | None) -> Any:
@@ -222,11 +228,11 @@ def _client(kubeconfig: str | None) -> Any:
     return Client(transport, field_manager="stagegate-serve")
 
 
-def _feed(client: Any, metrics: "ServerMetrics") -> Any:
+def _feed(client: Any, metrics: "ServerMetrics", supervisor: "Supervisor") -> Any:
     from webhook.cluster.clock import SystemClock
     from webhook.server.cluster_feed import ClusterFeed
 
-    return ClusterFeed(client, SystemClock(), metrics)
+    return ClusterFeed(client, SystemClock(), metrics, supervisor)
 
 
 def _admission_settings(arguments: argparse.Namespace) -> Any:

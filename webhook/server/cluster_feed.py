@@ -10,6 +10,7 @@ from webhook.cluster.clock import Clock
 from webhook.cluster.reflector import Pace, Reflector
 from webhook.cluster.resource import NAMESPACES, ROLLOUT_ORCHESTRATORS
 from webhook.cluster.store import Change, Store
+from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.trim import only
 from webhook.server.metrics import ServerMetrics
 
@@ -32,7 +33,9 @@ class ReflectedRollouts(RolloutCache):
 class ClusterFeed:
     """Two reflectors, each in its own thread once started. Nothing here writes to the cluster."""
 
-    def __init__(self, client: Client, clock: Clock, metrics: ServerMetrics) -> None:
+    def __init__(
+        self, client: Client, clock: Clock, metrics: ServerMetrics, supervisor: Supervisor | None = None
+    ) -> None:
         self.rollouts = ReflectedRollouts(clock)
         self.reflectors = (
             Reflector(
@@ -44,6 +47,7 @@ class ClusterFeed:
                 on_change=self._on_rollout,
                 tally=partial(metrics.reflected, ROLLOUT_ORCHESTRATORS.plural),
                 pace=PACE,
+                supervisor=supervisor,
             ),
             Reflector(
                 client,
@@ -55,6 +59,7 @@ class ClusterFeed:
                 on_change=self._on_namespace,
                 tally=partial(metrics.reflected, NAMESPACES.plural),
                 pace=PACE,
+                supervisor=supervisor,
             ),
         )
         self.rollouts.reflector = self.reflectors[0]
@@ -70,11 +75,14 @@ class ClusterFeed:
             reflector.stop()
 
     def unsynced(self) -> str:
-        """What has not been read yet, and why as far as it is known; empty when all has."""
+        """What was never read, and why as far as it is known; empty when all was.
+
+        What was read once and cannot be read now leaves the webhook ready, or an outage would refuse every write.
+        """
         return "; ".join(
             f"{reflector.resource.full_name} not read yet{f': {reflector.trouble}' if reflector.trouble else ''}"
             for reflector in self.reflectors
-            if not reflector.synced
+            if not reflector.was_synced
         )
 
     def _on_rollout(self, change: Change) -> None:

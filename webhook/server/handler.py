@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from webhook.admission import Answer, Lookup, Settings, examine
+from webhook.cluster.supervisor import Supervisor
 from webhook.server.head import LINE_TYPE
 from webhook.server.metrics import ServerMetrics
 
@@ -23,12 +24,14 @@ class AdmissionHandler:
         lookup: Lookup,
         settings: Settings,
         metrics: ServerMetrics,
+        supervisor: Supervisor | None = None,
         examine: Examine = examine,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.lookup = lookup
         self.settings = settings
         self.metrics = metrics
+        self._supervisor = supervisor or Supervisor(count=metrics.faulted)
         self._examine = examine
         self._clock = clock
 
@@ -38,7 +41,7 @@ class AdmissionHandler:
         try:
             answer = self._examine(body, path, self.lookup, self.settings)
         except Exception:
-            _LOG.exception("no answer to a review", extra={"fields": {"path": path, "bytes": len(body)}})
+            self._supervisor.fault("admission", f"no answer to a review of {len(body)} bytes at {path}")
             answer = _FAILED
         self.metrics.answered(path, answer, self._clock() - started)
         verdict = answer.verdict

@@ -19,6 +19,8 @@ OPERATIONS: Final = ("CREATE", "UPDATE", "other")
 REFUSED: Final = (400, 404, 405, 408, 413, 414, 415, 431, 500)
 CLOSED: Final = ("handshake", "header", "body", "write", "idle", "crowded", "full")
 BUCKETS: Final = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0)
+LOOPS: Final = ("admission", "reflector", "certificate", "connections", "ready", "pages", "event loop")
+"""Where a fault of the program can come from."""
 REFLECTED: Final = ("list", "watch", "event", "bookmark", "gone", "silence", "error")
 
 
@@ -74,6 +76,12 @@ class ServerMetrics:
             ["resource", "what"],
             registry=registry,
         )
+        faults = Counter(
+            "stagegate_faults",
+            "Exceptions that are no error of a request, by the part of the webhook that raised them.",
+            ["loop"],
+            registry=registry,
+        )
         # ``labels`` takes a lock and looks its arguments up; what is counted on every call is looked up here, once.
         self._reviews = {key: reviews.labels(*key) for key in product(ADMISSION_PATHS, KINDS, OPERATIONS, OUTCOMES)}
         self._findings = {key: findings.labels(*key) for key in product(RULE_IDS, EFFECTS)}
@@ -83,6 +91,7 @@ class ServerMetrics:
         self._duration = {path: duration.labels(path) for path in ADMISSION_PATHS}
         self._closed = {reason: closed.labels(reason) for reason in CLOSED}
         self._pairs = {result: pairs.labels(result) for result in ("loaded", "refused")}
+        self._faults = {loop: faults.labels(loop) for loop in LOOPS}
         self._reflected = {
             key: reflected.labels(*key) for key in product((ROLLOUT_ORCHESTRATORS.plural, NAMESPACES.plural), REFLECTED)
         }
@@ -133,6 +142,10 @@ class ServerMetrics:
 
     def reflected(self, resource: str, what: str) -> None:
         self._reflected[resource, what].inc()
+
+    def faulted(self, loop: str) -> None:
+        """One exception that nothing a client or the cluster did explains."""
+        self._faults[loop].inc()
 
     # State, asked when it is scraped
 

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from werkzeug.exceptions import HTTPException
 
+from webhook.cluster.supervisor import Supervisor
 from webhook.server.handler import AdmissionHandler
 from webhook.server.head import ADMISSION_PATHS, LINE_TYPE, Head, Refusal, refuse, too_large
 from webhook.server.limits import Limits
@@ -35,6 +36,7 @@ def make_app(
     readiness: Callable[[datetime], Check],
     registry: CollectorRegistry,
     admission: tuple[AdmissionHandler, Limits] | None = None,
+    supervisor: Supervisor | None = None,
 ) -> Flask:
     """The app for any WSGI server. ``what`` is the process in one sentence, for the front page.
 
@@ -42,6 +44,7 @@ def make_app(
     own; ours serves reviews on another port.
     """
     app = Flask("webhook.server", static_folder=None)
+    supervisor = supervisor or Supervisor()
 
     def checked(check: Check) -> Response:
         return _respond(200 if check.good else 503, LINE_TYPE, check.text.encode())
@@ -72,7 +75,7 @@ def make_app(
 
     @app.errorhandler(Exception)
     def failed(problem: Exception) -> Response:
-        _LOG.error("%s %s failed", request.method, request.path, exc_info=problem)
+        supervisor.fault("pages", f"{request.method} {request.path}", problem)
         return _refuse(Refusal(500, "the page failed; the log of the process says why"))
 
     if admission is not None:
@@ -107,7 +110,9 @@ def _mount(app: Flask, handler: AdmissionHandler, limits: Limits) -> None:
 class PagesServer:
     """Serves an app on a socket that listens, in threads of its own: few of them, few connections, no bodies."""
 
-    def __init__(self, app: Flask, listener: socket.socket) -> None:
+    def __init__(self, app: Flask, listener: socket.socket, supervisor: Supervisor | None = None) -> None:
+        self._supervisor = supervisor or Supervisor()
+        self._stopped = threading.Event()
         self._app = app
         self._listener = listener
         self._server: Any = None
@@ -128,8 +133,17 @@ class PagesServer:
             ident=None,
             clear_untrusted_proxy_headers=True,
         )
-        self._thread = threading.Thread(target=self._server.run, name="pages", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="pages", daemon=True)
         self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._server.run()
+                return
+            except Exception:
+                self._supervisor.fault("pages", "the thread of the pages")
+                self._stopped.wait(1.0)
 
     @property
     def alive(self) -> bool:
@@ -141,6 +155,7 @@ class PagesServer:
         if self._thread is None:
             self._listener.close()
             return
+        self._stopped.set()
         if self._thread.is_alive():
             self._server.trigger.pull_trigger(self._close)
             self._thread.join(5.0)

@@ -14,6 +14,7 @@ from webhook.cluster.clock import Clock
 from webhook.cluster.reflector import Reflector
 from webhook.cluster.resource import SECRETS
 from webhook.cluster.store import Store
+from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.trim import only
 from webhook.server.metrics import ServerMetrics
 from webhook.server.secret_store import decoded
@@ -35,6 +36,7 @@ class PairSecret(ServedPair):
         live: LiveContext,
         metrics: ServerMetrics,
         now: Callable[[], datetime],
+        supervisor: Supervisor | None = None,
     ) -> None:
         super().__init__(live, metrics, now)
         self._namespace = namespace
@@ -48,6 +50,7 @@ class PairSecret(ServedPair):
             field_selector=f"metadata.name={name}",
             trim=served_part,
             on_contact=self.wake,
+            supervisor=supervisor,
         )
 
     @property

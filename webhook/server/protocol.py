@@ -112,6 +112,7 @@ class Connection(asyncio.Protocol):
             self.close()
         except httptools.HttpParserCallbackError:
             _LOG.exception("a fault in reading a request; its connection is closed")
+            self._host.metrics.faulted("connections")
             self._fail(Refusal(500, "the server failed on this request; its log says why"))
         except httptools.HttpParserError as error:
             self._fail(Refusal(400, f"not an HTTP/1.1 request: {_reason_of(error)}"))

@@ -11,6 +11,7 @@ from typing import Final
 from certs.context import LiveContext
 from certs.errors import CertificateError
 from certs.pair import Pair
+from webhook.cluster.supervisor import Supervisor
 from webhook.server.metrics import ServerMetrics
 
 _LOG: Final = logging.getLogger("stagegate.certificate")
@@ -78,17 +79,24 @@ class ServedPair(ABC):
         with suppress(RuntimeError):
             self._wake()
 
-    async def watch(self, seconds: float) -> None:
+    async def watch(self, seconds: float, supervisor: Supervisor | None = None) -> None:
         """Look every so many seconds, and when woken, for ever."""
         woken, loop = asyncio.Event(), asyncio.get_running_loop()
         self._wake = lambda: loop.call_soon_threadsafe(woken.set)
-        while True:
+
+        async def turn() -> float:
             woken.clear()
             try:
                 pair = await asyncio.to_thread(self.read)
             except CertificateError as problem:
                 self.look(None, str(problem))
+            except Exception as fault:
+                self.look(None, f"cannot read {self.place}: {type(fault).__name__}: {fault}")
+                raise
             else:
                 self.look(pair)
             with suppress(TimeoutError):
                 await asyncio.wait_for(woken.wait(), seconds)
+            return 0.0
+
+        await (supervisor or Supervisor()).keep("certificate", turn)

@@ -1,6 +1,5 @@
 """The service: everything one worker serves, wired together."""
 
-import asyncio
 import socket
 import ssl
 from collections.abc import Callable, Coroutine
@@ -8,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from webhook.admission import EmptyLookup, Lookup, Settings
+from webhook.cluster.supervisor import Supervisor
 from webhook.server.handler import AdmissionHandler
 from webhook.server.limits import Limits
 from webhook.server.metrics import ServerMetrics
@@ -44,7 +44,9 @@ class Service:
         feed: Feed | None = None,
         pages: socket.socket | None = None,
         on_ready: Callable[[], None] = lambda: None,
+        supervisor: Supervisor | None = None,
     ) -> None:
+        self.supervisor = supervisor or Supervisor(count=metrics.faulted)
         self.limits = limits
         self.metrics = metrics
         self.draining = False
@@ -53,7 +55,7 @@ class Service:
         self._listener = pages
         self._pages: Any = None
         self._on_ready = on_ready
-        self.handler = AdmissionHandler(feed.rollouts if feed else EmptyLookup(), settings, metrics)
+        self.handler = AdmissionHandler(feed.rollouts if feed else EmptyLookup(), settings, metrics, self.supervisor)
         live = pair.live
         metrics.ask_certificate(
             lambda: live.certificate.not_valid_after_utc if live.certificate else None, lambda: not pair.trouble
@@ -79,6 +81,11 @@ class Service:
             draining=self.draining,
         )
 
+    def health(self) -> tuple[bool, str]:
+        """Whether every thread and task is alive and takes its turns, and what is wrong with those that do not."""
+        problems = self.supervisor.problems()
+        return not problems, "".join(f"{line}\n" for line in problems) or "ok\n"
+
     def start(self) -> list[Coroutine[Any, Any, None]]:
         """Start the pages, the feed and the pair's; the coroutines are the worker's to run until it stops."""
         if self._listener is not None:
@@ -88,16 +95,17 @@ class Service:
             enforced = "refuses a write" if self.handler.settings.enforce == "deny" else "only warns"
             app = make_app(
                 f"The admission webhook; a finding {enforced}.",
-                lambda: Check(True, "ok\n"),
+                lambda: Check(*self.health()),
                 lambda now: Check(*readiness(self.state(), now)),
                 self.metrics.registry,
+                supervisor=self.supervisor,
             )
-            self._pages = PagesServer(app, self._listener)
+            self._pages = PagesServer(app, self._listener, self.supervisor)
             self._pages.start()
         if self._feed is not None:
             self._feed.start()
         self._pair.start()
-        return [self._pair.watch(PAIR_SECONDS), self._announce()]
+        return [self._pair.watch(PAIR_SECONDS, self.supervisor), self.supervisor.keep("ready", self._announce)]
 
     def stop(self) -> None:
         """Stop all three."""
@@ -107,7 +115,12 @@ class Service:
         if self._pages is not None:
             self._pages.stop()
 
-    async def _announce(self) -> None:
-        while not readiness(self.state(), datetime.now(UTC))[0]:
-            await asyncio.sleep(0.05)
-        self._on_ready()
+    async def _announce(self) -> float | None:
+        if not readiness(self.state(), datetime.now(UTC))[0]:
+            return 0.05
+        try:
+            self._on_ready()
+        except Exception:
+            # Said once or not at all: nobody is served better by a second try.
+            self.supervisor.fault("ready", "the announcement that the webhook is ready")
+        return None

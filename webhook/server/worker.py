@@ -86,9 +86,11 @@ class StagegateWorker(Worker):  # type: ignore[misc]
 
     async def _serve(self) -> None:
         let_through()
+        self.loop.set_exception_handler(self._uncaught)
         for listener in self.sockets:
             self._listen(listener.sock)
-        tasks = [self.loop.create_task(each) for each in (self._sweep(), *self.service.start())]
+        sweeps = self.service.supervisor.keep("connections", self._sweep)
+        tasks = [self.loop.create_task(each) for each in (sweeps, *self.service.start())]
         for task in tasks:
             task.add_done_callback(self._ended)
         try:
@@ -142,13 +144,25 @@ class StagegateWorker(Worker):  # type: ignore[misc]
                     return
             await asyncio.sleep(0.05)
 
-    async def _sweep(self) -> None:
+    async def _sweep(self) -> float:
         """End the connections that are past their deadline."""
-        while True:
-            await asyncio.sleep(_SWEEP_SECONDS)
-            now = self.loop.time()
-            for connection in [each for each in self.open if each.deadline < now]:
+        now = self.loop.time()
+        for connection in [each for each in self.open if each.deadline < now]:
+            try:
                 connection.expire()
+            except Exception:
+                self.service.supervisor.fault("connections", "a connection past its deadline")
+                self.forget(connection)
+                connection.abort()
+        return _SWEEP_SECONDS
+
+    def _uncaught(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What a callback or a task of the event loop raised, and nobody caught; a broken connection is no fault."""
+        problem = context.get("exception")
+        if isinstance(problem, OSError):
+            self.log.debug("%s: %s", context["message"], problem)
+        else:
+            self.service.supervisor.fault("event loop", context["message"], problem)
 
     def _listen(self, listener: socket.socket) -> None:
         if listener.fileno() >= 0:
@@ -184,8 +198,12 @@ class StagegateWorker(Worker):  # type: ignore[misc]
         return False
 
     def _admit(self, peer: socket.socket) -> None:
-        peer.setblocking(False)
-        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            peer.setblocking(False)
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError:
+            peer.close()
+            return
         connection = Connection(self)
         self.open[connection] = None
         connection.handshake = self.loop.create_task(self._shake_hands(peer, connection))
@@ -203,3 +221,7 @@ class StagegateWorker(Worker):  # type: ignore[misc]
             self.forget(connection)
             peer.close()
             self.log.debug("no handshake: %s", problem)
+        except Exception:
+            self.service.supervisor.fault("connections", "a handshake")
+            self.forget(connection)
+            peer.close()
