@@ -690,6 +690,21 @@ def test_a_refused_write_of_an_spa_status_is_told_on_the_rollout() -> None:
     assert f"Warning WriteRefused: {refused}" in world.told()
 
 
+def test_a_refused_write_to_an_spa_that_belongs_to_nobody_is_told_on_the_spa() -> None:
+    world = World()
+    world.api.put(STAGE_POD_AUTOSCALERS, {"metadata": {"name": "alone", "namespace": "default"}})
+    world.scale("alone", 1)
+    world.api.fail = lambda request: (
+        status_error(request, 403, "Forbidden", "the account may not")
+        if request.call.resource == "stagepodautoscalers/status"
+        else None
+    )
+    world.settle()
+    refused = "patch stagepodautoscalers/status default/alone: the account may not"
+    assert f"Warning WriteRefused: {refused}" in world.told()
+    assert {event.regarding["kind"] for event in world.events} == {"StagePodAutoscaler"}
+
+
 @pytest.mark.parametrize(
     ("rollout", "revision", "labels"),
     [

@@ -18,6 +18,7 @@ from webhook.cluster.store import uid_of
 from webhook.loop.caches import BY_OWNER, BY_REVISION, BY_SERVICE, Caches
 from webhook.loop.completion import completion_patch, rollout_name_of
 from webhook.loop.decision import Observed, SpecDecision, decide_spec, spec_patch, strategy_of
+from webhook.loop.event_sink import ClusterEvents
 from webhook.loop.feed import fed_status
 from webhook.loop.kstatus import mark_progress, unmark_progress
 from webhook.loop.news import (
@@ -41,7 +42,6 @@ from webhook.loop.targets import PLANNED_TARGETS, record_of
 from webhook.loop.timeout import TIMED_OUT, seconds_left
 from webhook.loop.writer import Writer
 from webhook.planning.stage import has_failed
-from webhook.strategies.protocols import EventSink
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class RolloutController:
     revisions: Revisions
     passes: RolloutReconciler
     reverts: Reverts
-    events: EventSink
+    events: ClusterEvents
     clock: Clock
     settings: ClusterSettings
     steps: Steps = field(default_factory=Steps)
@@ -115,7 +115,11 @@ class RolloutController:
         """Feed an SPA that belongs to no rollout. Raises ApiError."""
         seen = self.caches.spas.get(namespace, name)
         if seen is not None and self.steps.carry:
-            self._feed(seen)
+            try:
+                self._feed(seen)
+            except ApiError as problem:
+                self._say_refusal(StagePodAutoscaler.from_dict(seen), problem)
+                raise
         return Outcome()
 
     def rollout_of(self, spa: Wire) -> str | None:
@@ -137,8 +141,6 @@ class RolloutController:
                     self._feed(completed)
             except (ApiError, MalformedObject) as error:
                 self._say_refusal(ro, error)
-                if problem is not None:
-                    _LOG.warning("RolloutOrchestrator %s/%s: %s", ro.namespace, ro.name, error)
                 problem = problem or error
         return problem
 
@@ -313,9 +315,9 @@ class RolloutController:
         if decision.error is not None and not isinstance(decision.error, InvalidRollout):
             self.events.emit(ro, "Warning", "NotPlanned", f"the next stage is not planned: {decision.error}")
 
-    def _say_refusal(self, ro: RolloutOrchestrator, problem: Exception | None) -> None:
+    def _say_refusal(self, of: RolloutOrchestrator | StagePodAutoscaler, problem: Exception | None) -> None:
         if isinstance(problem, ApiError) and problem.is_refusal:
-            self.events.emit(ro, "Warning", WRITE_REFUSED, str(problem))
+            self.events.emit(of, "Warning", WRITE_REFUSED, str(problem))
 
     def _absences(self, ro: RolloutOrchestrator) -> list[str]:
         """Why revisions that an unfinished stage moves surely do not exist, one text for each."""
