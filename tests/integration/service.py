@@ -53,13 +53,15 @@ class Service:
             eventually(lambda: observer.scales == {self.revision(1): self._demand}, "revision 1 runs")
             yield observer
 
-    def start(self, strategy: str, ratio: int) -> Wire:
-        """Write the RO; answers it as stored."""
+    def start(self, strategy: str, ratio: int, tag: str = "") -> Wire:
+        """Write the RO, with a tag for its target if one is given; answers it as stored."""
         rollout = self.place.rollout(self.name, strategy, annotations={RATIO: str(ratio)})
         rollout["spec"] |= {
             "initialRevisions": [self._entry(1, latestRevision=False)],
             "targetRevisions": [self._entry(2, latestRevision=True)],
         }
+        if tag:
+            rollout["spec"]["targetRevisions"].append({"revisionName": self.revision(2), "percent": 0, "tag": tag})
         answer = self._person.create(self.place.path(ROS), rollout)
         assert answer.done, answer.message
         return answer.body

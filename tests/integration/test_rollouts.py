@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.integration.place import EVENTS, REVISION_LABEL, SERVICE_LABEL, SPAS
+from tests.integration.conftest import ROLLING
+from tests.integration.place import EVENTS, REVISION_LABEL, ROS, SERVICE_LABEL, SPAS, Place, entry, eventually
 from tests.integration.service import Service
 from tests.integration.user import User, Wire
 from webhook.cli.demo.prediction import differences
@@ -54,6 +55,42 @@ def test_a_whole_rollout(strategy: str, peak: int, new_service: Callable[..., Se
     for name, spa in spas.items():
         assert spa["metadata"]["labels"] == {REVISION_LABEL: name, SERVICE_LABEL: service.name}
         assert [owner["uid"] for owner in spa["metadata"]["ownerReferences"]] == [started["metadata"]["uid"]]
+
+
+def test_a_tag_of_the_target_changes_nothing_about_the_stages(
+    new_service: Callable[..., Service], person: User
+) -> None:
+    service = new_service(demand=4)
+    with service.observed() as observer:
+        started = service.start("availability", ratio=25, tag="candidate")
+        service.carry(observer, "the rollout is complete")
+        outcome = observer.outcome()
+
+    assert len(started["spec"]["targetRevisions"]) == 2
+    assert differences(service.predicted(started), outcome) == []
+    assert len(outcome.stages) == 4
+    assert outcome.bounds == {service.revision(1): (0, 1), service.revision(2): (2, 10)}
+    ended = person.get(service.path).body
+    assert ended["spec"]["targetRevisions"] == started["spec"]["targetRevisions"]
+
+
+@pytest.mark.usefixtures("running")
+def test_an_spa_of_a_rollout_whose_name_is_too_long_for_a_label_is_completed_without_it(person: User) -> None:
+    place, name, revision = Place(ROLLING), "h" * 64, "long-00002"
+    assert person.create(place.path(SPAS), place.object(SPAS, revision)).done
+    rollout = place.rollout(name)
+    rollout["spec"] = {"targetRevisions": [entry(revision, 100)]}
+    assert person.create(place.path(ROS), rollout).done
+
+    def stored() -> Wire:
+        found: Wire = person.get(place.path(SPAS, revision)).body
+        return found
+
+    eventually(lambda: "spec" in stored(), "the loop completes the SPA")
+    assert stored()["spec"] == {"stageMinScale": 2, "stageMaxScale": 10}
+    assert stored()["metadata"]["labels"] == {REVISION_LABEL: revision}
+    assert [owner["name"] for owner in stored()["metadata"]["ownerReferences"]] == [name]
+    assert person.delete(place.path(ROS, name)).done
 
 
 def test_the_end_is_told_as_an_event(new_service: Callable[..., Service]) -> None:

@@ -44,7 +44,7 @@ It stays up until Ctrl-C. In another terminal:
   kubectl apply -f {samples}/stagepodautoscaler-bad.yaml
   kubectl patch rolloutorchestrators hello --type merge --patch-file {folder}/back.yaml
       back to the first revision, in stages; kubectl get rolloutorchestrators --watch shows them
-  curl {pages}/metrics
+  curl --cacert {certificates}/ca.crt {webhook}/metrics
 """
 
 
@@ -141,7 +141,8 @@ def _stay(stack: "Stack") -> None:
             folder=stack.directory,
             kubeconfig=stack.plane.kubeconfig,
             samples=SAMPLES,
-            pages=stack.pages_url,
+            certificates=stack.directory / "certs",
+            webhook=stack.webhook_url,
         )
     )
     while not (trouble := stack.trouble()):
