@@ -10,8 +10,8 @@ COPY requirements.lock .requirements-dev.lock ./
 # What builds, by its hash like everything else.
 RUN sed -n '/^setuptools==/,/[^\\]$/p' .requirements-dev.lock > build.lock \
  && python3 -m pip install --no-cache-dir --only-binary=:all: --require-hashes --requirement build.lock
-# The request parser comes as a source only; of all others a wheel is taken, so that nothing else is compiled.
-RUN python3 -m pip wheel --no-cache-dir --no-build-isolation --only-binary=:all: --no-binary=gunicorn-h1c \
+# Wheels only: nothing is compiled here.
+RUN python3 -m pip wheel --no-cache-dir --no-build-isolation --only-binary=:all: \
       --require-hashes --requirement requirements.lock --wheel-dir wheels
 COPY pyproject.toml README.md LICENSE ./
 COPY webhook webhook

@@ -1,19 +1,20 @@
-"""The complete Flask app under gunicorn's gthread worker: the same answers without the short lane."""
+"""The handler mounted in a Flask app under gunicorn's gthread worker: the same answers through WSGI."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.bench.bare_app import Embedded, gunicorn_settings
 from webhook.admission import EmptyLookup, Settings
-from webhook.server.gate import Gate
+from webhook.server.handler import AdmissionHandler
 from webhook.server.limits import Limits
-from webhook.server.pages import make_app
-from webhook.server.state import State
-from webhook.server.tally import Tally
+from webhook.server.metrics import ServerMetrics
+from webhook.server.pages import Check, make_app
 
 
 def serve(port: int, certificates: Path, threads: int = 8) -> None:
     """Does not return."""
-    app = make_app(Gate(EmptyLookup(), Settings(), Tally()), Limits(), lambda: State(datetime.max.replace(tzinfo=UTC)))
+    metrics = ServerMetrics()
+    handler = AdmissionHandler(EmptyLookup(), Settings(), metrics)
+    good = Check(True, "ok\n")
+    app = make_app("The bench.", lambda: good, lambda now: good, metrics.registry, (handler, Limits()))
     settings = gunicorn_settings(port, certificates)
     Embedded(app, settings | {"worker_class": "gthread", "threads": threads}).run()

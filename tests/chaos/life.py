@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Final
 
 KILLED: Final = -signal.SIGKILL
-_LEASE_LOST: Final = 1
 
 BY_KILL: Final = "by SIGKILL"
 BY_TERM: Final = "by SIGTERM"
-BY_LEASE: Final = "by itself, its lease lost"
 
 # The command as it is, in a process that has read the code already and waits for its arguments. The kernel ends it
 # when its parent dies, also while it is stopped.
@@ -54,7 +52,9 @@ class Life:
 
     @property
     def leads(self) -> bool:
-        return "leads (lease" in self.said()
+        """By its own word; one that was stopped says it until it has woken and looked."""
+        said = self.said()
+        return said.rfind(" leads (lease") > said.rfind(" lost lease ")
 
     def said(self) -> str:
         return self.log.read_text(errors="replace")
@@ -83,6 +83,4 @@ class Life:
             return BY_KILL
         if asked and code in (0, -signal.SIGTERM):
             return BY_TERM
-        if code == _LEASE_LOST and "ending at once" in self.said():
-            return BY_LEASE
         return None

@@ -80,7 +80,7 @@ class Pair:
             scene.wait(lambda: standby.leads, "the other one leads", within=_TAKEOVER_SECONDS)
             scene.idle(chance.uniform(0.0, 2.0))
             leader.wake()
-            self._await_end(leader)
+            self._await_loss(leader)
         elif way == PAUSE:
             leader.freeze()
             scene.idle(chance.uniform(0.1, 0.8))
@@ -93,11 +93,11 @@ class Pair:
             self._await_end(leader)
         elif way == REFUSE:
             scene.proxy.without_leases.add(leader.name)
-            self._await_end(leader)
+            self._await_loss(leader)
             scene.proxy.without_leases.discard(leader.name)
         elif way == USURP:
             self._usurp()
-            self._await_end(leader)
+            self._await_loss(leader)
         elif way == DELETE:
             # Of a lease that is deleted before it has looked for it a process can know nothing.
             scene.wait(lambda: "standing by" in standby.said(), "the other one stands by", within=_TAKEOVER_SECONDS)
@@ -127,6 +127,11 @@ class Pair:
 
     def _await_end(self, life: Life) -> None:
         self._scene.wait(lambda: not life.running, f"{life.name} ends", within=_TAKEOVER_SECONDS)
+
+    def _await_loss(self, life: Life) -> None:
+        """It notices that its lease is lost, and stands by."""
+        self._scene.wait(lambda: not life.leads, f"{life.name} stands by", within=_TAKEOVER_SECONDS)
+        self._scene.report.losses += 1
 
     def _usurp(self) -> None:
         """Somebody who keeps to no rules takes the lease, and never renews it."""

@@ -12,6 +12,7 @@ class Report:
     """Printed, it is the summary: one line of what was done, one of what met with it."""
 
     ends: Counter[str] = field(default_factory=Counter)
+    losses: int = 0
     faults: Counter[Fault] = field(default_factory=Counter)
     gate: Counter[str] = field(default_factory=Counter)
     ways: Counter[str] = field(default_factory=Counter)

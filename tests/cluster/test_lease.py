@@ -1,6 +1,6 @@
 """Leader election: who takes the lease and when, whatever the wall clocks say, and who may write."""
 
-from collections.abc import Callable
+import logging
 from typing import Any
 
 import pytest
@@ -12,20 +12,12 @@ from tests.cluster.fake_clock import FakeClock
 from webhook.api.wire import Wire
 from webhook.cluster.client import Client
 from webhook.cluster.errors import Call, OutcomeUnknown, Unreachable
-from webhook.cluster.lease import Fence, LeaderElector, LeaseTimes, observe
+from webhook.cluster.lease import Fence, LeaderElector, LeaseTimes, NotLeading, observe
 from webhook.cluster.resource import LEASES, PODS
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.transport import Request
 
 TIMES = LeaseTimes(duration=15, renew_every=2, margin=5)
-
-
-class Ended(Exception):
-    """Stands for the end of the process."""
-
-
-def end(reason: str) -> None:
-    raise Ended(reason)
 
 
 class Candidate:
@@ -34,7 +26,8 @@ class Candidate:
     def __init__(self, api: FakeApi, name: str, skew: float = 0.0) -> None:
         self.clock = FakeClock(skew=skew)
         self.faults: list[str] = []
-        self.fence = Fence(self.clock.boottime, TIMES.margin, end)
+        self.changes: list[bool] = []
+        self.fence = Fence(self.clock.boottime, TIMES.margin)
         self.elector = LeaderElector(
             Client(api, field_manager="test"),
             "ns",
@@ -44,6 +37,7 @@ class Candidate:
             self.clock,
             times=TIMES,
             supervisor=Supervisor(self.clock.monotonic, self.faults.append),
+            on_change=self.changes.append,
         )
 
 
@@ -135,7 +129,7 @@ def test_of_two_that_want_a_free_lease_one_gets_it(api: FakeApi) -> None:
     assert spec_of(api)["holderIdentity"] == "third"
 
 
-def test_a_leader_that_is_cut_off_ends_before_another_may_start(api: FakeApi) -> None:
+def test_a_leader_that_is_cut_off_writes_nothing_before_another_may_start(api: FakeApi) -> None:
     first = Candidate(api, "first")
     first.elector.step()
     api.fail = refuse
@@ -143,29 +137,29 @@ def test_a_leader_that_is_cut_off_ends_before_another_may_start(api: FakeApi) ->
     assert not first.elector.step()
     first.fence.check()
     pass_time(0.1, first)
-    with pytest.raises(Ended, match="lost the lease"):
+    with pytest.raises(NotLeading, match="not sent: this process does not hold the lease"):
         first.fence.check()
 
 
-def test_a_leader_that_was_stopped_ends_at_its_next_write(api: FakeApi) -> None:
+def test_a_leader_that_was_stopped_sends_nothing_when_it_wakes(api: FakeApi) -> None:
     first = Candidate(api, "first")
     first.elector.step()
     writer = Client(api, field_manager="test", before_write=first.fence.check)
     writer.create(PODS, "ns", {"metadata": {"name": "before"}})
     pass_time(3600, first)
-    with pytest.raises(Ended, match=r"lost the lease before: create pods ns/after"):
+    with pytest.raises(NotLeading, match=r"create pods ns/after: not sent: this process does not hold the lease"):
         writer.create(PODS, "ns", {"metadata": {"name": "after"}})
     assert api.get(PODS, "ns", "after") is None
 
 
-def test_a_leader_that_sees_another_holder_ends_at_once(api: FakeApi) -> None:
+def test_a_leader_that_sees_another_holder_writes_nothing(api: FakeApi) -> None:
     first = Candidate(api, "first")
     first.elector.step()
     lease = api.get(LEASES, "ns", "loop")
     assert lease is not None
     api.put(LEASES, {**lease, "spec": {**lease["spec"], "holderIdentity": "usurper", "renewTime": "x"}})
     assert not first.elector.step(), "the write meets a conflict, and the fresh read shows another holder"
-    with pytest.raises(Ended):
+    with pytest.raises(NotLeading):
         first.fence.check()
 
 
@@ -178,7 +172,7 @@ def test_a_leader_whose_lease_was_deleted_makes_another_one_at_once_and_leads_on
     assert spec_of(api)["holderIdentity"] == "first"
 
 
-def test_a_leader_whose_lease_was_deleted_and_made_by_another_ends_at_its_next_look(api: FakeApi) -> None:
+def test_a_leader_whose_lease_was_deleted_and_made_by_another_writes_nothing_after_its_next_look(api: FakeApi) -> None:
     first, second = Candidate(api, "first"), Candidate(api, "second")
     first.elector.step()
     delete_lease(api)
@@ -190,7 +184,7 @@ def test_a_leader_whose_lease_was_deleted_and_made_by_another_ends_at_its_next_l
 
     api.fail = make
     assert not first.elector.step(), "it loses the race, and sees who won"
-    with pytest.raises(Ended):
+    with pytest.raises(NotLeading):
         first.fence.check()
     assert second.elector.is_leader
 
@@ -220,7 +214,7 @@ def test_a_former_leader_does_not_make_the_lease_that_its_successor_lost(api: Fa
     assert second.elector.step()
     delete_lease(api)
     assert not first.elector.step(), "it was stopped meanwhile, and has not heard of the other"
-    with pytest.raises(Ended):
+    with pytest.raises(NotLeading):
         first.fence.check()
 
 
@@ -264,12 +258,12 @@ def test_what_is_still_under_way_when_the_lease_is_given_up_is_not_sent_and_does
 
 
 def test_nobody_writes_without_a_lease() -> None:
-    fence = Fence(FakeClock().boottime, 5, end)
-    with pytest.raises(Ended, match="lost the lease before: patch pods a/b"):
+    fence = Fence(FakeClock().boottime, 5)
+    with pytest.raises(NotLeading, match="patch pods a/b: not sent: this process does not hold the lease"):
         fence.check(Call("patch", "pods", "a", "b"))
 
 
-def test_acquire_waits_until_the_lease_is_free_and_keep_ends_when_it_is_lost(api: FakeApi) -> None:
+def test_acquire_waits_until_the_lease_is_free(api: FakeApi) -> None:
     first, second = Candidate(api, "first"), Candidate(api, "second")
     first.elector.step()
     waits: list[float] = []
@@ -277,26 +271,82 @@ def test_acquire_waits_until_the_lease_is_free_and_keep_ends_when_it_is_lost(api
     def wait(seconds: float) -> bool:
         waits.append(seconds)
         pass_time(seconds, first, second)
-        if len(waits) == 10:
-            api.fail = refuse
         return False
 
     second.elector._wait = wait
     assert second.elector.acquire()
     assert len(waits) == 8
-    with pytest.raises(Ended):
-        renew_until_the_end(second, wait)
+
+
+def renewed(candidate: Candidate, seconds: float, *others: Candidate) -> None:
+    """What its thread does in that time, at the pace that it asks for."""
+    while seconds > 0:
+        pause = candidate.elector.renew()
+        pass_time(pause, candidate, *others)
+        seconds -= pause
+
+
+def test_a_leader_outlives_an_outage_of_the_server_and_leads_again(
+    api: FakeApi, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    first = Candidate(api, "first")
+    assert first.elector.acquire()
+    api.fail = refuse
+    renewed(first, 8)
+    assert first.changes == [], "its lease holds yet"
+    renewed(first, 3600)
+    assert (first.changes, first.elector.is_leader) == ([False], False)
+    api.fail = lambda request: None
+    renewed(first, 2)
+    assert (first.changes, first.elector.is_leader) == ([False, True], True)
+    assert [line for line in caplog.messages if line.startswith("first ")] == [
+        "first leads (lease ns/loop)",
+        "first lost lease ns/loop; standing by",
+        "first leads (lease ns/loop)",
+    ]
+    assert spec_of(api)["leaseTransitions"] == 0
+
+
+def test_of_two_that_outlive_an_outage_one_leads(api: FakeApi) -> None:
+    first, second = Candidate(api, "first"), Candidate(api, "second")
+    assert first.elector.acquire()
+    second.elector.step()
+    api.fail = refuse
+    renewed(first, 60, second)
+    api.fail = lambda request: None
+    assert second.elector.acquire()
+    renewed(first, 2, second)
+    assert (first.elector.is_leader, second.elector.is_leader) == (False, True)
+    assert first.changes == [False]
+    second.elector.release()
+    renewed(first, 2, second)
+    assert (first.changes, first.elector.is_leader) == ([False, True], True)
+
+
+def test_a_change_that_is_not_taken_is_told_again(api: FakeApi) -> None:
+    first = Candidate(api, "first")
+    assert first.elector.acquire()
+    pass_time(60, first)
+    api.fail = refuse
+    left = [KeyError("metadata")]
+
+    def changed(leads: bool) -> None:
+        if left:
+            raise left.pop()
+        first.changes.append(leads)
+
+    first.elector._on_change = changed
+    with pytest.raises(KeyError):
+        first.elector.renew()
+    first.elector.renew()
+    assert first.changes == [False]
 
 
 @pytest.mark.parametrize("times", [(15, 10, 5), (15, 0, 5), (15, 2, 0), (5, 2, 5)])
 def test_times_that_leave_no_room_are_refused(times: tuple[float, float, float]) -> None:
     with pytest.raises(ValueError, match="lease times"):
         LeaseTimes(*times)
-
-
-def renew_until_the_end(candidate: Candidate, wait: Callable[[float], bool]) -> None:
-    while not wait(candidate.elector.renew()):
-        pass
 
 
 def delete_lease(api: FakeApi) -> None:

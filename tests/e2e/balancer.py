@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import http.client
-import ssl
 import threading
 from collections.abc import Iterable
 from types import TracebackType
@@ -16,13 +15,15 @@ _POLL_SECONDS: Final = 0.2
 class Balancer:
     """Hands new connections to those that are ready, in turn; a connection once made stays where it is.
 
+    ``pages`` is the port of the readiness page, the same at every address.
     ``refused`` are the servers that did not take a connection although they had not been withdrawn.
     """
 
-    def __init__(self, backends: Iterable[Backend]) -> None:
+    def __init__(self, backends: Iterable[Backend], pages: int) -> None:
         self.refused: list[Backend] = []
         self.admitted: list[Backend] = []
         self._backends = list(backends)
+        self._pages = pages
         self._turn = 0
         self._closed = threading.Event()
         self._loop = asyncio.new_event_loop()
@@ -51,7 +52,7 @@ class Balancer:
 
     def _look(self) -> None:
         while not self._closed.wait(_POLL_SECONDS):
-            self.admitted = [each for each in self._backends if is_ready(each)]
+            self.admitted = [each for each in self._backends if is_ready(each[0], self._pages)]
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         admitted = self.admitted
@@ -90,12 +91,9 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.close()
 
 
-def is_ready(backend: Backend) -> bool:
-    """Whether it answers 200 at /readyz; its certificate is not looked at, as a kubelet does not."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    connection = http.client.HTTPSConnection(*backend, timeout=3, context=context)
+def is_ready(address: str, pages: int) -> bool:
+    """Whether the pages of a server say 200 at /readyz, asked as a kubelet asks."""
+    connection = http.client.HTTPConnection(address, pages, timeout=3)
     try:
         connection.request("GET", "/readyz")
         return connection.getresponse().status == 200

@@ -41,13 +41,14 @@ Wire = dict[str, Any]
 class Replica:
     """``stagegate serve`` on an address of its own, and the Pod object that stands for it."""
 
-    def __init__(self, plane: ControlPlane, address: str, port: int, log: Path) -> None:
+    def __init__(self, plane: ControlPlane, address: str, port: int, pages: int, log: Path) -> None:
         self.backend = (address, port)
         self.pod = f"stagegate-webhook-{address.replace('.', '-')}"
         self._plane = plane
         kubeconfig = plane.kubeconfig_for(WEBHOOK)
         options = ["--host", address, "--port", str(port), "--cert-secret", SECRET, "--kubeconfig", str(kubeconfig)]
-        self.process = Process(["serve", *options, "--drain", "2"], log)
+        options += ["--pages-host", address, "--pages-port", str(pages), "--drain", "2"]
+        self.process = Process(["serve", *options], log)
         created = plane.admin.create(PODS, pod_of(self.pod))
         assert created.status == HTTPStatus.CREATED, created.message
         status = {"status": {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}]}}
@@ -75,9 +76,10 @@ class Certified:
         self.folder = folder
         self._ends = ExitStack()
         self._ends.enter_context(Stack(plane, folder)).install()
-        self.port = free_port("127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5")
+        addresses = ("127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5")
+        self.port, self.pages = free_port(*addresses), free_port(*addresses)
         self.replicas = [self.start_replica(address) for address in ("127.0.0.2", "127.0.0.3")]
-        self.balancer = self._ends.enter_context(Balancer(each.backend for each in self.replicas))
+        self.balancer = self._ends.enter_context(Balancer((each.backend for each in self.replicas), self.pages))
         self.configured = [self._at_balancer(body) for body in documents("webhooks")]
         self.apply_configurations()
 
@@ -87,7 +89,7 @@ class Certified:
         self._ends.close()
 
     def start_replica(self, address: str) -> Replica:
-        replica = Replica(self.plane, address, self.port, self.folder / f"serve-{address}.log")
+        replica = Replica(self.plane, address, self.port, self.pages, self.folder / f"serve-{address}.log")
         self._ends.callback(replica.stop)
         return replica
 

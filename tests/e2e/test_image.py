@@ -1,6 +1,7 @@
 """The image: every instruction of the Dockerfile played in a folder, and its programs run there as in a pod."""
 
 import base64
+import json
 import os
 import re
 import socket
@@ -21,6 +22,7 @@ from tests.e2e.administrator import REPOSITORY, Administrator
 from tests.image.build import Image, build
 from tests.image.container import Container
 from tests.image.root import find_python, make_base
+from tests.server.reviews import GOOD
 from webhook.cli.manifests import MANIFESTS, rendered
 
 VERSION = "3.13"
@@ -149,12 +151,15 @@ def certificates(tmp_path: Path) -> Path:
 def test_the_webhook_serves_from_a_root_that_nobody_can_write_to(
     image: Image, tmp_path: Path, certificates: Path
 ) -> None:
-    arguments = ["serve", "--standalone", "--cert-dir=/work", "--host=127.0.0.1", "--port=0", "--drain=0.1"]
+    arguments = ["serve", "--standalone", "--cert-dir=/work", "--host=127.0.0.1", "--port=0", "--pages-port=0"]
     with Container(image, arguments, tmp_path / "log", volumes={certificates: "/work"}) as container:
-        url = container.wait_for_line("serving ").removeprefix("serving ")
-        trusting = ssl.create_default_context(cafile=certificates / "ca.crt")
-        with urllib.request.urlopen(f"{url}/readyz", context=trusting) as answer:
+        url, _, pages = container.wait_for_line("serving ").removeprefix("serving ").partition(", pages ")
+        with urllib.request.urlopen(f"{pages}/readyz", timeout=10) as answer:
             assert answer.status == 200
+        trusting = ssl.create_default_context(cafile=certificates / "ca.crt")
+        asked = urllib.request.Request(f"{url}/validate", GOOD, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(asked, context=trusting, timeout=10) as answer:
+            assert json.load(answer)["response"]["allowed"] is True
         assert as_in_a_restricted_pod(container.status(), image)
 
         assert container.stop() == 0, container.output

@@ -47,6 +47,11 @@ PEACE: Final[Series] = {
     'stagegate_loop_reconciles_total{kind="rolloutorchestrator",result="done"}': "0+60x480",
     'stagegate_loop_reconciles_total{kind="rolloutorchestrator",result="crashed"}': "0+0x480",
     "stagegate_loop_settings_unreadable": "0+0x480",
+    'stagegate_loop_bounds_reverted_total{effect="breaking"}': "0+0x480",
+    'stagegate_loop_bounds_reverted_total{effect="harmless"}': "0+0x480",
+    'stagegate_loop_faults_total{loop="worker"}': "0+0x480",
+    'stagegate_loop_faults_total{loop="reflector"}': "0+0x480",
+    'stagegate_loop_cache_age_seconds{resource="rolloutorchestrators"}': "20+0x480",
     f'{WAIT}{{le="10.0"}}': "0+60x480",
     f'{WAIT}{{le="30.0"}}': "0+60x480",
     f'{WAIT}{{le="+Inf"}}': "0+60x480",
@@ -111,6 +116,18 @@ TROUBLE: Final[dict[str, tuple[Series, set[str]]]] = {
     "the loop lacks a right": (
         {'stagegate_loop_api_requests_total{verb="update",resource="rolloutorchestrators",code="403"}': "0+1x480"},
         {"StagegateLoopForbidden"},
+    ),
+    "a Git sync states bounds": (
+        {'stagegate_loop_bounds_reverted_total{effect="harmless"}': "0+1x480"},
+        {"StagegateBoundsContested"},
+    ),
+    "a part of the loop has a bug": (
+        {'stagegate_loop_faults_total{loop="reflector"}': "0+1x480"},
+        {"StagegateLoopFaults"},
+    ),
+    "a view of the loop is old": (
+        {'stagegate_loop_cache_age_seconds{resource="rolloutorchestrators"}': "0+60x480"},
+        {"StagegateLoopViewStale"},
     ),
     "the settings cannot be read": ({"stagegate_loop_settings_unreadable": "1+0x480"}, {"StagegateSettingsUnreadable"}),
 }

@@ -20,7 +20,7 @@ def process(clock: FakeClock, leader_elect: bool = True, settled: Callable[[], N
     api = FakeApi()
     api.serve(*(resource for resource in RESOURCES if resource is not REVISIONS))
     options = ProcessOptions(leader_elect=leader_elect)
-    return LoopProcess(api, clock, options, end=lambda reason: None, identity="me", settled=settled)
+    return LoopProcess(api, clock, options, identity="me", settled=settled)
 
 
 def see(loop: LoopProcess) -> None:

@@ -281,6 +281,18 @@ def test_a_deletion_that_fails_is_no_error_but_is_tried_again_later() -> None:
     assert set(world.bounds()) == {UP, OLD}
 
 
+def test_of_two_deletions_that_fail_neither_is_forgotten(caplog: pytest.LogCaptureFixture) -> None:
+    world = world_with(
+        running(DOWN, 1),
+        running(OLD, 0),
+        revisions=frozenset({UP}),
+        failing=frozenset({Request("delete", "stagepodautoscalers", "*")}),
+    )
+    result = reconcile(world, rollout([], target=TARGET))
+    assert str(result.unfinished) == f"delete stagepodautoscalers {OLD}: refused"
+    assert f"delete stagepodautoscalers {DOWN}: refused" in caplog.text
+
+
 def test_pods_that_cannot_be_listed_are_no_error_but_are_looked_at_again_later() -> None:
     world = world_with(running(DOWN, 5, None, 3), running(UP, 2, 2), failing=frozenset({Request("list", "pods", "*")}))
     result = reconcile(world, rollout(STAGE, target=TARGET))

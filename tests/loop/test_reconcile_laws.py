@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from tests.objects import spa as spa_on_the_wire
 from tests.vectors import upstream_pass as upstream
 from tests.vectors.invented import rows
 from tests.vectors.reconcile_suites import SUITES, equal_but_for_needless_updates, reconciler_in, world_of
@@ -65,6 +66,58 @@ def test_in_a_world_that_stands_still_the_writes_come_to_an_end(row: Row) -> Non
     world.requests.clear()
     reconciler_in(world).reconcile(ro)
     assert [write for write in world.writes() if "stagepodautoscalers" in write] == []
+
+
+@quick
+@given(rows(api_errors=False), st.booleans(), st.booleans())
+def test_with_availability_nothing_is_lowered_while_what_is_to_get_traffic_runs_nothing(
+    row: Row, begins: bool, starts: bool
+) -> None:
+    """But what goes up by itself, and what neither start nor stage names while they name what stays."""
+    spec = row["ro"]["spec"] | {"rolloutStrategy": "availability"}
+    row["ro"]["spec"] = spec
+    conditions = [{"type": "StageReady", "status": "Unknown"}] if begins else []
+    row["ro"]["status"]["conditions"] = conditions
+    stage, start = spec["stageTargetRevisions"], spec["initialRevisions"]
+    names = [entry["revisionName"] for entry in stage]
+    assume(len(set(names)) == len(names))
+    ups = {entry["revisionName"]: entry for entry in stage if direction(entry) == "up"}
+    if starts and ups:
+        # For upstream it is ready.
+        name, entry = next(iter(ups.items()))
+        entry |= {"percent": 100, "minScale": 0, "targetReplicas": 1}
+        row["spas"] = [spa for spa in row["spas"] if spa["metadata"]["name"] != name]
+        row["spas"].append(spa_on_the_wire(name, desired=1, actual=0))
+    world = world_of(row)
+    before = dict(world.spas)
+    idle = {name for name, entry in ups.items() if entry.get("percent", 0) > 0 and runs_nothing(row, name)}
+    assume(idle)
+    reconciler_in(world).reconcile(RolloutOrchestrator.from_dict(row["ro"]))
+    named = {entry["revisionName"] for entry in (*stage, *start)}
+    old = {entry["revisionName"] for entry in start} | (named - ups.keys())
+    for (namespace, name), spa in before.items():
+        is_kept = name in old or not named - ups.keys()
+        is_own = spa.metadata.labels["serving.knative.dev/service"] == "hello" or name in named
+        after = world.spas.get((namespace, name))
+        if not is_kept or not is_own or after is None or (name in ups and not idle - {name}):
+            continue
+        if name in ups and name not in old:
+            continue
+        assert not is_lower(after.stage_min_scale, spa.stage_min_scale), (name, row)
+        assert not is_lower(after.stage_max_scale or None, spa.stage_max_scale or None), (name, row)
+
+
+def runs_nothing(row: Row, name: str) -> bool:
+    status: Row = next((spa.get("status", {}) for spa in row["spas"] if spa["metadata"]["name"] == name), {})
+    desired, actual = status.get("desiredScale"), status.get("actualScale")
+    known = row["conditions"].get(name, {}).values()
+    never_ran = bool(known) and "True" not in known
+    return desired is None or actual is None or (actual == 0 and (desired > 0 or never_ran))
+
+
+def is_lower(after: int | None, before: int | None) -> bool:
+    """Of two bounds, where none is the revision's own, or no limit."""
+    return after is not None and (before is None or after < before)
 
 
 @quick

@@ -1,38 +1,15 @@
 """Every thread of ``stagegate loop``: each one is made to raise, and the process goes on as if nothing had been."""
 
 import threading
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
 import pytest
 
-from tests.cluster.fake_api import FakeApi
-from tests.loop.world import entry
-from webhook.api.kinds import CONFIGURATION_LABEL, SERVICE_LABEL
-from webhook.cluster.clock import SystemClock
-from webhook.cluster.lease import LeaseTimes
-from webhook.cluster.resource import (
-    EVENTS,
-    LEASES,
-    MUTATING_WEBHOOKS,
-    POD_AUTOSCALERS,
-    REVISIONS,
-    ROLLOUT_ORCHESTRATORS,
-    SECRETS,
-    STAGE_POD_AUTOSCALERS,
-    VALIDATING_WEBHOOKS,
-    Resource,
-)
-from webhook.cluster.transport import Request
+from tests.loop.running import KEEPER_WATCHES, Running, eventually
+from webhook.cluster.resource import EVENTS, LEASES, ROLLOUT_ORCHESTRATORS, SECRETS, STAGE_POD_AUTOSCALERS
 from webhook.loop.caches import RESOURCES
-from webhook.loop.loop import LoopOptions
-from webhook.loop.process import LoopProcess, ProcessOptions
-from webhook.server.certificate_keeper import KeeperOptions, make_keeper
-
-KEEPER_WATCHES: Final = (SECRETS, MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS)
+from webhook.loop.process import LoopProcess
 
 FAULTS: Final[dict[tuple[str, str], set[int]]] = {
     **{("list", resource.plural): {1} for resource in (*RESOURCES, *KEEPER_WATCHES)},
@@ -64,102 +41,29 @@ THREADS: Final[dict[str, set[str]]] = {
 """The label under which faults are counted, and the threads that have it."""
 
 
-class Running:
-    """A process of the loop with everything it can have, on an API that fails as FAULTS says."""
+def break_resync_once(process: LoopProcess) -> None:
+    usual, left = process.loop.look_at_everything, [KeyError("a fault in resync")]
 
-    def __init__(self) -> None:
-        self.before = set(threading.enumerate())
-        self.api = FakeApi()
-        self.api.serve(*RESOURCES, *KEEPER_WATCHES, EVENTS, LEASES)
-        for name in ("hello-00001", "hello-00002"):
-            labels = {SERVICE_LABEL: "hello", CONFIGURATION_LABEL: "hello"}
-            self.api.put(REVISIONS, {"metadata": {"name": name, "labels": labels}})
-            self.api.put(POD_AUTOSCALERS, {"metadata": {"name": name}, "status": {"desiredScale": 1, "actualScale": 1}})
-        spec = {
-            "initialRevisions": [entry("hello-00001", 100, 1, 10)],
-            "targetRevisions": [entry("hello-00002", 100, 1, 10)],
-        }
-        self.api.put(
-            ROLLOUT_ORCHESTRATORS, {"metadata": {"name": "hello", "labels": {SERVICE_LABEL: "hello"}}, "spec": spec}
-        )
-        self.asked: dict[tuple[str, str], int] = {}
-        self.api.fail = self.fail
-        clock = SystemClock()
-        options = ProcessOptions(
-            LoopOptions(concurrency=2, resync=0.2), lease_times=LeaseTimes.of(6.0), metrics_port=0, drain=1.0
-        )
-        self.process = LoopProcess(self.api, clock, options, identity="me")
-        client = self.process.fenced_client("stagegate-certs")
-        keeper = make_keeper(client, clock, "certs", ("a",), KeeperOptions("ours"), self.process.supervisor)
-        self.process.duties.append(keeper)
-        self._break_resync_once()
-        self._thread = threading.Thread(target=self.process.run, name="main of the loop", daemon=True)
+    def look(within: float = 0.0) -> None:
+        if threading.current_thread().name == "resync" and left:
+            raise left.pop()
+        usual(within)
 
-    def fail(self, request: Request) -> None:
-        key = request.call.verb, request.call.resource
-        self.asked[key] = self.asked.get(key, 0) + 1
-        if self.asked[key] in FAULTS.get(key, ()):
-            raise KeyError(f"a fault in {request.call}")
-
-    def _break_resync_once(self) -> None:
-        loop, usual = self.process.loop, self.process.loop.look_at_everything
-        left = [KeyError("a fault in resync")]
-
-        def look(within: float = 0.0) -> None:
-            if threading.current_thread().name == "resync" and left:
-                raise left.pop()
-            usual(within)
-
-        loop.look_at_everything = look  # type: ignore[method-assign]
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self.process.stop()
-        self._thread.join(60)
-
-    def faults(self) -> dict[str, float]:
-        lines = self.process.metrics.page().decode().splitlines()
-        counted = (line.rpartition(" ") for line in lines if line.startswith("stagegate_loop_faults_total"))
-        return {series.split('"')[1]: float(count) for series, _, count in counted}
-
-    def threads(self) -> set[str]:
-        return {thread.name for thread in set(threading.enumerate()) - self.before} - {"main of the loop"}
-
-    def get(self, path: str) -> tuple[int, str]:
-        assert self.process.endpoints is not None
-        try:
-            url = f"http://127.0.0.1:{self.process.endpoints.port}{path}"
-            with urllib.request.urlopen(url, timeout=20) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as answer:
-            with answer:
-                return answer.code, answer.read().decode()
-
-
-def eventually(condition: Callable[[], Any], what: str) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, f"not within 60 s: {what}"
-        time.sleep(0.02)
+    process.loop.look_at_everything = look  # type: ignore[method-assign]
 
 
 @pytest.fixture(scope="module")
 def loop() -> Iterator[Running]:
-    running = Running()
+    running = Running(FAULTS)
+    break_resync_once(running.process)
     running.start()
     yield running
     running.stop()
 
 
-def stored(running: Running, resource: Resource, name: str) -> Any:
-    return running.api.get(resource, "default", name)
-
-
 def test_the_rollout_begins_all_the_same(loop: Running) -> None:
-    eventually(lambda: stored(loop, STAGE_POD_AUTOSCALERS, "hello-00002"), "the SPA of the new revision is made")
-    eventually(lambda: stored(loop, ROLLOUT_ORCHESTRATORS, "hello").get("status"), "the status is written")
+    eventually(lambda: loop.stored(STAGE_POD_AUTOSCALERS, "hello-00002"), "the SPA of the new revision is made")
+    eventually(lambda: loop.stored(ROLLOUT_ORCHESTRATORS, "hello").get("status"), "the status is written")
     eventually(lambda: ("update", LEASES.plural) in loop.asked and loop.process.is_leader(), "it leads")
 
 
@@ -169,7 +73,7 @@ def test_what_raised_is_tried_again(loop: Running, verb: str, resource: str) -> 
     eventually(lambda: loop.asked.get((verb, resource), 0) > last, f"{verb} {resource} again")
 
 
-def test_a_page_that_fails_is_an_answer_and_a_fault(loop: Running) -> None:
+def fail_a_page(loop: Running) -> tuple[int, str]:
     eventually(lambda: loop.process.endpoints, "pages are served")
     pages = loop.process.metrics
     usual, left = pages.page, [KeyError("a fault in a collector")]
@@ -180,7 +84,11 @@ def test_a_page_that_fails_is_an_answer_and_a_fault(loop: Running) -> None:
         return usual()
 
     pages.page = page  # type: ignore[method-assign]
-    assert loop.get("/metrics") == (500, "the page failed; the log of this process says why\n")
+    return loop.get("/metrics")
+
+
+def test_a_page_that_fails_is_an_answer_and_a_fault(loop: Running) -> None:
+    assert fail_a_page(loop) == (500, "the page failed; the log of this process says why\n")
     assert loop.get("/metrics")[0] == 200
 
 
@@ -201,6 +109,8 @@ def test_the_thread_of_the_pages_goes_on(loop: Running, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("label", THREADS)
 def test_each_fault_is_counted_under_its_loop(loop: Running, label: str) -> None:
+    if label == "pages":
+        fail_a_page(loop)
     eventually(lambda: loop.faults()[label] >= 1, f"a fault of {label}")
 
 

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from tests.cluster.fake_api import status_error
-from tests.loop.world import World, autoscale, entry
-from webhook.api import RolloutOrchestrator, StagePodAutoscaler
+from tests.loop.world import World, autoscale, entry, said
+from webhook.api import RolloutOrchestrator
 from webhook.cluster.errors import ApiError, OutcomeUnknown, TooManyRequests, Unavailable, Unreachable
 from webhook.cluster.resource import POD_AUTOSCALERS, PODS, STAGE_POD_AUTOSCALERS
 from webhook.cluster.transport import Request
 from webhook.planning import scale_bounds
-from webhook.strategies import is_stage_scale_up_ready
 
 FAULTS = 0.12
+NAMES = ("hello-00001", "hello-00002")
 TURNS = 400
 
 
@@ -26,10 +26,13 @@ class Killed(BaseException):
 class Fire:
     """A seeded source of faults between the loop and the API server, which also watches what gets stored."""
 
-    def __init__(self, seed: int, **options: Any) -> None:
+    def __init__(self, seed: int, demand: int, **options: Any) -> None:
         self.random = random.Random(seed)
+        self.demand = demand
         self.world = World(**options)
         self.burning = True
+        self.ran: set[str] = set()
+        self.said: dict[str, tuple[int | None, int | None]] = {}
         self.broken: list[str] = []
         self.world.api.fail = self.before
         self.world.api.after = self.afterwards
@@ -74,16 +77,45 @@ class Fire:
     def judge_old(self, high: int) -> None:
         """Availability: the old one is lowered for a stage only when the new one is up."""
         ro = RolloutOrchestrator.from_dict(self.world.ro())
-        old, new = self.world.api.get(STAGE_POD_AUTOSCALERS, "default", "hello-00001"), None
+        old = self.world.api.get(STAGE_POD_AUTOSCALERS, "default", "hello-00001")
         before = ((old or {}).get("spec") or {}).get("stageMaxScale")
         if before is None or high >= before:
             return
         for one in ro.spec.stage_target_revisions:
-            if one.goes_up:
-                new = self.world.api.get(STAGE_POD_AUTOSCALERS, "default", one.revision_name)
-                ready = new is not None and is_stage_scale_up_ready(StagePodAutoscaler.from_dict(new), one)
-                if not ready and (ro.spec.rollout_strategy or "availability") == "availability":
-                    self.broken.append(f"hello-00001 lowered to {high} before {one.revision_name} was up")
+            if one.goes_up and (ro.spec.rollout_strategy or "availability") == "availability":
+                new = self.world.api.get(STAGE_POD_AUTOSCALERS, "default", one.revision_name) or {}
+                runs, wants = ((new.get("status") or {}).get(f"{what}Scale") for what in ("actual", "desired"))
+                least = min(
+                    one.min_scale or 0, one.min_scale or 0 if one.target_replicas is None else one.target_replicas
+                )
+                has_run = bool(runs) or (wants == 0 and one.revision_name in self.ran)
+                if runs is None or runs < least or not has_run:
+                    self.broken.append(
+                        f"hello-00001 lowered to {high} while {one.revision_name} runs {runs} of {wants}"
+                    )
+
+    def start_slowly(self) -> None:
+        """Half of the time a revision that is to have its first replicas has none of them yet."""
+        before = {name: self.scales(name) for name in NAMES}
+        autoscale(self.world, self.demand)
+        for name, (_, actual) in before.items():
+            desired, now = self.scales(name)
+            if not actual and now and self.random.random() < 0.5:
+                now = 0
+            self.report(name, desired, now)
+
+    def report(self, name: str, desired: int | None, actual: int | None) -> None:
+        """What the PodAutoscaler of a revision says, as Knative does."""
+        if actual:
+            self.ran.add(name)
+        started = said("ScaleTargetInitialized", "True" if name in self.ran else "Unknown")
+        if self.said.get(name) != (desired, actual):
+            self.said[name] = desired, actual
+            self.world.scale(name, actual, desired, conditions=[started])
+
+    def scales(self, name: str) -> tuple[int | None, int | None]:
+        status = (self.world.api.get(POD_AUTOSCALERS, "default", name) or {}).get("status") or {}
+        return status.get("desiredScale"), status.get("actualScale")
 
     def turn(self) -> None:
         """Let the loop do what it can, with one process after the other."""
@@ -96,7 +128,7 @@ class Fire:
         if self.random.random() < 0.1:
             self.world.api.compact()
 
-    def carry(self, demand: int) -> None:
+    def carry(self) -> None:
         for turn in range(TURNS):
             self.burning = turn < TURNS * 3 // 4
             self.turn()
@@ -104,7 +136,7 @@ class Fire:
                 return
             if self.world.condition("LastStageReady")[0] == "True" and turn > 50:
                 self.burning = False
-            autoscale(self.world, demand)
+            self.start_slowly()
             self.world.clock.advance(self.random.choice([0.1, 1.0, 5.0]))
         raise AssertionError(f"not complete: {self.world.ro()}")
 
@@ -115,18 +147,18 @@ def test_a_rollout_under_fire_ends_and_never_breaks_its_rules(seed: int) -> None
     demand = choose.randint(1, 12)
     low, high = choose.choice([(1, 20), (demand, demand), (0, 15)])
     strategy = choose.choice(["availability", "availability", "resourceutil"])
-    fire = Fire(seed)
+    fire = Fire(seed, demand)
     world = fire.world
     world.settings(over_consumption_ratio=str(choose.choice([5, 10, 25, 50, 100])), stage_rollout_timeout_minutes="60")
-    for name, actual in (("hello-00001", demand), ("hello-00002", 0)):
+    for name, actual in zip(NAMES, (demand, 0), strict=True):
         world.revision(name)
-        world.scale(name, actual)
+        fire.report(name, actual, actual)
     world.rollout(
         rolloutStrategy=strategy,
         initialRevisions=[entry("hello-00001", 100, low, high)],
         targetRevisions=[entry("hello-00002", 100, low, high, latestRevision=True)],
     )
-    fire.carry(demand)
+    fire.carry()
     world.clock.advance(120)
     world.settle()
     assert fire.broken == []

@@ -8,17 +8,17 @@ from functools import cache
 from typing import Any
 
 import pytest
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from webhook.cli.arguments import ObjectName
 from webhook.cli.certs import configure
 from webhook.cli.manifests import rendered
 from webhook.cluster.errors import Call, Forbidden
 from webhook.loop.caches import RESOURCES
 from webhook.loop.metrics import Metrics
 from webhook.server.keeper_metrics import KeeperCollector, KeeperState
-from webhook.server.metrics import make_registry, render
-from webhook.server.state import State
-from webhook.server.tally import Tally
+from webhook.server.metrics import ServerMetrics
 
 # Of Prometheus itself, of the process, and what scraping adds.
 FOREIGN = {"up", "process_cpu_seconds_total"}
@@ -33,10 +33,7 @@ def objects() -> dict[tuple[str, str], dict[str, Any]]:
 @cache
 def exposed() -> dict[str, set[str]]:
     """Each sample's name, with the names of its labels."""
-    tally = Tally()
-    tally.reflected["rolloutorchestrators", "list"] += 1
-    state = State(certificate_not_after=datetime(2030, 1, 1, tzinfo=UTC), cache_age=1.0)
-    pages = [render(make_registry(tally, lambda: state)), page_of_a_loop()]
+    pages = [generate_latest(ServerMetrics().registry), page_of_a_loop()]
     return {
         sample.name: set(sample.labels)
         for page in pages
@@ -102,7 +99,7 @@ def test_the_commands_of_a_runbook_are_known(alert: dict[str, Any]) -> None:
     configure(parser)
 
     for task, secret in re.findall(r"stagegate certs (\w+)((?: --secret \S+)?)", alert["annotations"]["runbook"]):
-        assert parser.parse_args([task, *secret.split()]).secret == "stagegate-system/stagegate-certs"
+        assert parser.parse_args([task, *secret.split()]).secret == ObjectName("stagegate-system", "stagegate-certs")
 
 
 @pytest.mark.parametrize("name", ["stagegate-webhook", "stagegate-loop"])
@@ -112,11 +109,11 @@ def test_a_monitor_finds_its_service_and_its_port(name: str) -> None:
     pod = objects()["Deployment", name]["spec"]["template"]
 
     (endpoint,) = monitor["endpoints"]
-    (port,) = service["spec"]["ports"]
+    (port,) = [port for port in service["spec"]["ports"] if port["name"] == endpoint["port"]]
     ports = [found for container in pod["spec"]["containers"] for found in container["ports"]]
     assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
     assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
-    assert endpoint["port"] == port["name"]
+    assert endpoint["scheme"] == "http"
     assert port["targetPort"] in [found["name"] for found in ports]
 
 

@@ -109,18 +109,22 @@ def test_a_drain_outlasts_the_news_of_it() -> None:
 def test_a_pod_listens_on_whatever_addresses_its_cluster_gives_it(name: str) -> None:
     arguments = arguments_of(name)
 
-    assert (arguments.host if name == "stagegate-webhook" else arguments.metrics_host) == EVERYWHERE
+    hosts = (arguments.host, arguments.pages_host) if name == "stagegate-webhook" else (arguments.metrics_host,)
+    assert set(hosts) == {EVERYWHERE}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_probes_ask_a_port_that_is_served(name: str) -> None:
     (container,) = pod_of(name)["containers"]
     arguments = arguments_of(name)
-    (port,) = container["ports"]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
 
-    assert port["containerPort"] == (arguments.port if name == "stagegate-webhook" else arguments.metrics_port)
+    if name == "stagegate-webhook":
+        assert ports == {"https": arguments.port, "http": arguments.pages_port}
+    else:
+        assert ports == {"http": arguments.metrics_port}
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-        assert container[probe]["httpGet"]["port"] == port["name"]
+        assert container[probe]["httpGet"]["port"] == "http"
     assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
     assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
 

@@ -32,6 +32,7 @@ class Live:
 
     process: subprocess.Popen[bytes]
     port: int
+    pages: int
     certificates: Path
     log: Path
 
@@ -48,7 +49,13 @@ class Live:
         return self.client_context().wrap_socket(raw, server_hostname="localhost")
 
     def get(self, path: str) -> Reply:
-        return self.send("GET", path)
+        """A page, over plain HTTP on its own port."""
+        connection = http.client.HTTPConnection("localhost", self.pages, timeout=10)
+        try:
+            connection.request("GET", path)
+            return reply_of(connection.getresponse())
+        finally:
+            connection.close()
 
     def post(self, path: str, body: Any, headers: Mapping[str, str] = JSON) -> Reply:
         return self.send("POST", path, body, headers)
@@ -88,7 +95,8 @@ def running(certificates: Path, folder: Path, *options: str, before: Sequence[st
     ``before`` is a command that runs it, such as nohup.
     """
     log = folder / "serve.log"
-    command = [*before, sys.executable, "-m", "webhook", "serve", "--port", "0", "--host", "localhost"]
+    command = [*before, sys.executable, "-m", "webhook", "serve"]
+    command += ["--port", "0", "--host", "localhost", "--pages-port", "0"]
     if not {"--kubeconfig", "--standalone"} & set(options):
         command.append("--standalone")
     if "--cert-dir" not in options and "--tls-cert" not in options:
@@ -98,7 +106,7 @@ def running(certificates: Path, folder: Path, *options: str, before: Sequence[st
             [*command, *options], cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, env=os.environ | {"HOME": "/nowhere"}
         )
     try:
-        yield Live(process, _port_of(process, log), certificates, log)
+        yield Live(process, *_ports_of(process, log), certificates, log)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
@@ -111,12 +119,13 @@ def running(certificates: Path, folder: Path, *options: str, before: Sequence[st
             process.stdout.close()
 
 
-def _port_of(process: subprocess.Popen[bytes], log: Path) -> int:
+def _ports_of(process: subprocess.Popen[bytes], log: Path) -> tuple[int, int]:
     assert process.stdout is not None
     readable, _, _ = select.select([process.stdout], [], [], 30)
     line = process.stdout.readline().decode() if readable else ""
-    assert line.startswith("serving https://"), f"{line!r}; log: {log.read_text()}"
-    return int(line.rpartition(":")[2])
+    serving, _, pages = line.partition(", pages ")
+    assert serving.startswith("serving https://"), f"{line!r}; log: {log.read_text()}"
+    return int(serving.rpartition(":")[2]), int(pages.rpartition(":")[2])
 
 
 def eventually(condition: Callable[[], bool], what: str, seconds: float = 15.0) -> None:

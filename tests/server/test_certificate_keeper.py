@@ -350,6 +350,24 @@ def test_a_bug_is_told_and_tried_again(running: World, caplog: pytest.LogCapture
     assert all(record.exc_info for record in caplog.records), "logged whole"
 
 
+def test_one_that_does_not_lead_does_nothing_and_tells_nothing(running: World) -> None:
+    leads = True
+    running.publish(b"")
+    running.keeper._leads = lambda: leads
+    running.keeper.start()
+    until(lambda: running.published == GOOD.ca_certificates)
+    leads = False
+    running.keeper.wake()
+    until(lambda: running.keeper.state is None)
+    running.publish(b"")
+    running.keeper.wake()
+    until(lambda: not running.keeper._awake.is_set())
+    assert running.published == b""
+    leads = True
+    running.keeper.wake()
+    until(lambda: running.published == GOOD.ca_certificates)
+
+
 def test_its_end_waits_for_no_server_and_nothing_is_written_after_it() -> None:
     world = World()
     asked, go_on = threading.Event(), threading.Event()

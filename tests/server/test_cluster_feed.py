@@ -8,7 +8,7 @@ from webhook.cluster.client import Client
 from webhook.cluster.errors import Call, Forbidden
 from webhook.cluster.transport import Request
 from webhook.server.cluster_feed import ClusterFeed
-from webhook.server.tally import Tally
+from webhook.server.metrics import ServerMetrics
 
 
 class Clock:
@@ -72,9 +72,9 @@ def namespace(name: str, version: str, **labels: str) -> dict[str, Any]:
     return {"metadata": {"name": name, "resourceVersion": version, "uid": name, "labels": spelled}}
 
 
-def make(server: Server) -> tuple[ClusterFeed, Clock, Tally]:
-    clock, tally = Clock(), Tally()
-    return ClusterFeed(Client(server, field_manager="test"), clock, tally), clock, tally
+def make(server: Server) -> tuple[ClusterFeed, Clock, ServerMetrics]:
+    clock, metrics = Clock(), ServerMetrics()
+    return ClusterFeed(Client(server, field_manager="test"), clock, metrics), clock, metrics
 
 
 def step(feed: ClusterFeed) -> None:
@@ -124,7 +124,7 @@ def test_events_change_what_is_found() -> None:
         ],
         "namespaces": [{"type": "DELETED", "object": namespace("n", "14", enforce="warn")}],
     }
-    feed, _, tally = make(server)
+    feed, _, metrics = make(server)
     step(feed)
     assert feed.rollouts.rollout("default", "a") is None
     assert feed.rollouts.rollout("default", "c") is not None
@@ -132,7 +132,8 @@ def test_events_change_what_is_found() -> None:
     assert changed is not None
     assert changed.entries["x"].min_scale == 7
     assert feed.rollouts.enforcement("n") is None
-    assert tally.reflected["rolloutorchestrators", "event"] == 3
+    labels = {"resource": "rolloutorchestrators", "what": "event"}
+    assert metrics.registry.get_sample_value("stagegate_reflector_events_total", labels) == 3
 
 
 def test_only_labelled_namespaces_are_asked_for() -> None:

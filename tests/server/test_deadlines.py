@@ -41,9 +41,9 @@ def read_all(connection: socket.socket) -> bytes:
 def test_two_hundred_stalled_handshakes_do_not_silence_the_server(live: Live) -> None:
     with ExitStack() as stack:
         silent(live, stack, 200)
-        eventually(lambda: live.metric("stagegate_connections") > 200, "200 open connections are seen")
+        eventually(lambda: live.metric("stagegate_connections") >= 200, "200 open connections are seen")
         assert live.post("/validate", GOOD).status == 200
-        assert live.metric("stagegate_connections") > 200
+        assert live.metric("stagegate_connections") >= 200
 
 
 def test_a_stalled_handshake_is_ended(impatient: Live) -> None:
@@ -73,6 +73,7 @@ def test_a_slow_head_is_told_and_ended(sent: bytes, impatient: Live) -> None:
 def test_a_head_that_drips_is_ended_all_the_same(impatient: Live) -> None:
     """The deadline is for the whole head; a byte now and then does not move it."""
     with impatient.tls() as connection:
+        connection.sendall(b"POST /validate HTTP/1.1\r\nX-Slow: ")
         connection.settimeout(0.1)
         answer = b""
         for _ in range(100):

@@ -59,14 +59,15 @@ ROWS = [
     Row("an invented method", GOOD, 400, "", JSON, "/mutate", "G{}T"),
     Row("a long method", None, 400, "", {}, "/mutate", "X" * 300),
     Row("another path", GOOD, 404, "nothing at '/mutate/'", JSON, "/mutate/"),
-    Row("a page by POST", GOOD, 405, "/readyz is read by GET", JSON, "/readyz"),
-    Row("a page by POST, 8 MiB", b" " * (8 * MIB), 405, "/readyz is read by GET", JSON, "/readyz"),
+    Row("a page", None, 404, "nothing at '/readyz'; reviews go to POST /mutate or /validate", {}, "/readyz", "GET"),
+    Row("a page by POST, 8 MiB", b" " * (8 * MIB), 404, "nothing at", JSON, "/readyz"),
     Row("a path out of the tree", None, 404, "nothing at", {}, "/../../etc/passwd", "GET"),
     Row("a path in percent", None, 404, "nothing at", {}, "/%00%ff", "GET"),
-    Row("a query in percent", None, 200, "ok", {}, "/healthz?%ff", "GET"),
+    Row("a query in percent", GOOD, 200, '"allowed":true', JSON, "/validate?%ff"),
+    Row("a compressed body", GOOD, 415, "Content-Encoding 'gzip' is not read", JSON | {"Content-Encoding": "gzip"}),
     Row("a long path", None, 414, "", {}, "/" + "x" * 5000, "GET"),
-    Row("a long header", None, 431, "", {"X-Long": "x" * 10_000}, "/healthz", "GET"),
-    Row("many headers", None, 431, "", {f"X-{n}": "x" for n in range(80)}, "/healthz", "GET"),
+    Row("a long header", None, 431, "", {"X-Long": "x" * 10_000}, "/mutate", "GET"),
+    Row("many headers", None, 431, "", {f"X-{n}": "x" for n in range(80)}, "/mutate", "GET"),
     Row("a websocket", None, 404, "", {"Upgrade": "websocket", "Connection": "Upgrade"}, "/x", "GET"),
 ]
 
@@ -99,6 +100,10 @@ RAW = [
         USUAL + b"Content-Length: 1\r\nTransfer-Encoding: x\r\n\r\n1",
         b"400",
     ),
+    ("bare line feeds", b"POST /mutate HTTP/1.1\nHost: x\nContent-Length: 1\n\nx", b"400"),
+    ("a folded header", b"POST /mutate HTTP/1.1\r\nHost: x\r\n y\r\n\r\n", b"400"),
+    ("an unknown version", b"POST /mutate HTTP/1.7\r\nHost: x\r\n\r\n", b"400"),
+    ("a header without an end", b"POST /mutate HTTP/1.1\r\nX: " + b"x" * 300_000, b"431"),
     (
         "chunks of no size",
         USUAL + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
@@ -120,9 +125,9 @@ def test_bytes_that_are_no_request(sent: bytes, status: bytes, live: Live) -> No
 
 def test_plain_http_gets_nothing(live: Live) -> None:
     with socket.create_connection(("localhost", live.port), 10) as plain:
-        plain.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert b"ok" not in plain.recv(4096)
-    assert live.get("/healthz").status == 200
+        plain.sendall(USUAL + b"Content-Length: %d\r\n\r\n" % len(GOOD) + GOOD)
+        assert b"allowed" not in plain.recv(4096)
+    assert live.post("/validate", GOOD).status == 200
 
 
 def test_calls_in_one_packet_are_answered_in_order(live: Live) -> None:

@@ -11,8 +11,8 @@ from certs.context import LiveContext
 from certs.errors import CertificateError
 from certs.leaf import make_leaf
 from certs.pair import Pair
+from webhook.server.metrics import ServerMetrics
 from webhook.server.pair_files import PairFiles
-from webhook.server.tally import Tally
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 CA = make_authority(NOW, timedelta(days=90))
@@ -22,7 +22,7 @@ TORN = Pair(SECOND.certificate, FIRST.key)
 
 @pytest.fixture
 def files(tmp_path: Path) -> PairFiles:
-    made = PairFiles(tmp_path / "tls.crt", tmp_path / "tls.key", LiveContext(), Tally(), lambda: NOW)
+    made = PairFiles(tmp_path / "tls.crt", tmp_path / "tls.key", LiveContext(), ServerMetrics(), lambda: NOW)
     made.load(FIRST)
     return made
 

@@ -17,8 +17,8 @@ from tests.cluster.fake_api import FakeApi, status_error
 from tests.cluster.fake_clock import FakeClock
 from webhook.cluster.client import Client
 from webhook.cluster.resource import SECRETS
+from webhook.server.metrics import ServerMetrics
 from webhook.server.pair_secret import PairSecret
-from webhook.server.tally import Tally
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 CA = make_authority(NOW, timedelta(days=90))
@@ -39,8 +39,8 @@ class World:
         self.api = FakeApi()
         self.api.serve(SECRETS)
         client = Client(self.api, field_manager="test")
-        self.tally = Tally()
-        self.pair = PairSecret(client, FakeClock(), "ours", "certs", LiveContext(), self.tally, lambda: NOW)
+        self.metrics = ServerMetrics()
+        self.pair = PairSecret(client, FakeClock(), "ours", "certs", LiveContext(), self.metrics, lambda: NOW)
 
     @property
     def served(self) -> Pair | None:
@@ -101,7 +101,9 @@ def test_a_new_pair_is_taken(world: World) -> None:
     put(world.api, SECOND)
     world.hear_and_look()
     assert world.served == SECOND
-    assert world.tally.pairs == {"loaded": 2, "refused": 0}
+    sample = world.metrics.registry.get_sample_value
+    assert sample("stagegate_certificate_pairs_total", {"result": "loaded"}) == 2
+    assert sample("stagegate_certificate_pairs_total", {"result": "refused"}) == 0
 
 
 @pytest.mark.parametrize(

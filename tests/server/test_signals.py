@@ -71,10 +71,13 @@ def test_a_signal_before_it_is_ready_ends_it_as_soon(certificates: Path, tmp_pat
         subprocess.Popen([*command, "--cert-dir", str(certificates)], cwd=ROOT, stdout=log, stderr=log) as process,
     ):
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-        eventually(lambda: children.read_text() != "", "the worker was forked")
-        process.send_signal(signal.SIGINT)
-        # A worker that lost it would be waited for as long as it may take to drain.
-        assert process.wait(60) == 0
+        try:
+            eventually(lambda: children.read_text() != "", "the worker was forked")
+            process.send_signal(signal.SIGINT)
+            # A worker that lost it would be waited for as long as it may take to drain.
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
 
 
 def is_ignored(pid: int, number: signal.Signals) -> bool:

@@ -10,9 +10,11 @@ from tests.vectors import upstream_pass, upstream_run
 from tests.vectors.suite import Difference, Json, Suite, Vector
 from tests.vectors.world import NOON, World, failing, pod_from
 from webhook.api import RolloutOrchestrator
+from webhook.api.conditions import Condition
 from webhook.api.kinds import SPA_PLURAL
 from webhook.loop.early import SPA_DELETED, SPA_EARLY
 from webhook.loop.reconcile import PassResult, RolloutReconciler
+from webhook.strategies import RevisionConditions
 from webhook.strategies.termination import POD_REMOVED
 
 _HOUR: Final = timedelta(hours=1)
@@ -29,13 +31,21 @@ def world_of(given: dict[str, Json]) -> World:
         pods=[pod_from(pod, _TIMES) for pod in given.get("pods", [])],
         revisions={(metadata["namespace"], metadata["name"]): frozenset(given.get("revisions", []))},
         failing=failing(given.get("apiErrors", [])),
+        seen={name: _seen(said) for name, said in given.get("conditions", {}).items()},
     )
     world.add(*given.get("spas", []))
     return world
 
 
+def _seen(said: dict[str, str]) -> RevisionConditions:
+    initialized, ready = (
+        Condition(type_, said[type_]) if type_ in said else None for type_ in ("ScaleTargetInitialized", "Ready")
+    )
+    return RevisionConditions(scale_target_initialized=initialized, revision_ready=ready)
+
+
 def reconciler_in(world: World) -> RolloutReconciler:
-    return RolloutReconciler(world, world, world, world, world, world, clock=world.clock)
+    return RolloutReconciler(world, world, world, world, world, world, clock=world.clock, conditions=world)
 
 
 def _pass(given: dict[str, Json]) -> Json:

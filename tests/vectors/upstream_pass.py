@@ -133,7 +133,7 @@ class Pass(Steps):
             status = self.spas.get(name, {}).get("status", {})
             if name in carrying and not {"desiredScale", "actualScale"} <= status.keys():
                 continue
-            idle.append(rules_of.runs_nothing(status, revision))
+            idle.append(self.runs_nothing(status, revision))
         return any(idle) and self.mends("ready_runs")
 
     def reset_obsolete(self) -> None:

@@ -71,6 +71,11 @@ class Run:
     def initial(self) -> Json:
         return self.spec.get("initialRevisions", [])
 
+    def runs_nothing(self, status: Json, revision: Json) -> bool:
+        """``conditions`` of a row holds what Knative says, by revision; recorded rows have none."""
+        said = self.given.get("conditions", {}).get(revision.get("revisionName", ""), {})
+        return rules_of.runs_nothing(status, revision, said)
+
     def mends(self, rule: str) -> bool:
         """Whether a difference applies here; called only where it makes one."""
         if not getattr(self.rules, rule):
@@ -81,7 +86,10 @@ class Run:
     def differs(self, of: Callable[..., Json], *lists: Json) -> Json:
         """What a question about lists is answered, where it makes a difference with the entries of a name as one."""
         usual, merged = outcome(of, *lists), outcome(of, *(together(revisions) for revisions in lists))
-        answer, missing = merged if merged != usual and self.mends("tag_entries") else usual
+        # Entries by name are written in their order.
+        orders = [list(answer) if isinstance(answer, dict) else answer for answer, _ in (usual, merged)]
+        is_other = merged != usual or orders[0] != orders[1]
+        answer, missing = merged if is_other and self.mends("tag_entries") else usual
         if missing is not None:
             raise rules_of.Panic(missing)
         return answer

@@ -87,7 +87,7 @@ class Steps(Run):
         if revision.get("percent", 0) < 1:
             return True
         least = min(revision.get("minScale", 0), revision.get("targetReplicas", revision.get("minScale", 0)))
-        return not rules_of.runs_nothing(status, revision) and bool(status["actualScale"] >= least)
+        return not self.runs_nothing(status, revision) and bool(status["actualScale"] >= least)
 
     def verify_up(self) -> bool:
         for name, revision in self.up.items():
@@ -109,7 +109,7 @@ class Steps(Run):
         mended = rules_of.up_ready(status, rules_of.unlimited(revision))
         if mended != ready and self.mends("zero_max"):
             ready = mended
-        if ready and rules_of.runs_nothing(status, revision) and self.mends("ready_runs"):
+        if ready and self.runs_nothing(status, revision) and self.mends("ready_runs"):
             return False
         return ready
 

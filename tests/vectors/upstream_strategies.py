@@ -70,15 +70,19 @@ def up_ready(status: Json, revision: Json) -> bool:
     return bool(desired >= wanted and actual >= wanted)
 
 
-def runs_nothing(status: Json, revision: Json) -> bool:
+def runs_nothing(status: Json, revision: Json, said: Json) -> bool:
     """What ready-runs does not let pass: it is to get traffic, and wants replicas and has none, or reports neither.
 
-    The rows know no conditions of PodAutoscalers and Revisions: one that wants none and has none has shown nothing.
+    Or it wants none and has none, and all that is ``said`` of it, the status of one condition of its PodAutoscaler and
+    one of its Revision, is not True.
     """
     if revision.get("percent", 0) < 1:
         return False
     desired, actual = status.get("desiredScale"), status.get("actualScale")
-    return desired is None or actual is None or (actual < 1 and desired > 0)
+    if desired is None or actual is None:
+        return True
+    never_ran = len(said) > 0 and "True" not in said.values()
+    return bool(actual < 1 and (desired > 0 or never_ran))
 
 
 def down_ready(status: Json, revision: Json) -> bool:

@@ -2,25 +2,16 @@
 
 import json
 from base64 import b64encode
-from json.encoder import encode_basestring_ascii
 from typing import Any, Final, NoReturn
+
+import orjson
 
 from webhook.admission.errors import MalformedReview
 from webhook.admission.response import audit_annotations_of, status_of, warnings_of
 from webhook.admission.verdict import Verdict
 
-_OPENING: Final = '{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":'
-_ALLOWED: Final = ',"allowed":true'
-_DENIED: Final = ',"allowed":false'
-
-
-def _refuse_constant(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
-
-
-_decode = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode
+_ENVELOPE: Final = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}
 _BLANKS: Final = " \t\n\r"
-_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def read_review(body: bytes) -> Any:
@@ -30,6 +21,24 @@ def read_review(body: bytes) -> Any:
     """
     if not body:
         raise MalformedReview("the body is empty; it must be an AdmissionReview")
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _read_whatever_is_json(body)
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+_decode = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode
+
+
+def _read_whatever_is_json(body: bytes) -> Any:
+    """JSON that no API server sends, but somebody may: numbers beyond a double, halves of surrogate pairs.
+
+    These deserve a verdict; everything else gets the reason why it is no review.
+    """
     try:
         text = body.decode().strip(_BLANKS)
         value, end = _decode(text)
@@ -44,17 +53,25 @@ def read_review(body: bytes) -> Any:
     return value
 
 
+def _encode(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        # What could only be read slowly is written slowly.
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
 def write_verdict(verdict: Verdict) -> bytes:
     """The AdmissionReview that answers; the same verdict gives the same bytes."""
-    parts = [_OPENING, encode_basestring_ascii(verdict.uid), _ALLOWED if verdict.allowed else _DENIED]
+    response: dict[str, Any] = {"uid": verdict.uid, "allowed": verdict.allowed}
     if not verdict.allowed:
-        parts += ',"status":', _encode(status_of(verdict))
+        response["status"] = status_of(verdict)
     if verdict.fills:
-        patch = _encode([{"op": "add", "path": pointer, "value": value} for pointer, value in verdict.fills])
-        parts += ',"patchType":"JSONPatch","patch":"', b64encode(patch.encode()).decode(), '"'
+        patch = [{"op": "add", "path": pointer, "value": value} for pointer, value in verdict.fills]
+        response["patchType"] = "JSONPatch"
+        response["patch"] = b64encode(_encode(patch)).decode()
     if (verdict.findings or verdict.notices) and (warnings := warnings_of(verdict)):
-        parts += ',"warnings":', _encode(warnings)
+        response["warnings"] = warnings
     if (verdict.findings or verdict.skipped) and (annotations := audit_annotations_of(verdict)):
-        parts += ',"auditAnnotations":', _encode(annotations)
-    parts.append("}}")
-    return "".join(parts).encode()
+        response["auditAnnotations"] = annotations
+    return _encode({**_ENVELOPE, "response": response})

@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import os
 from collections.abc import Callable
 from importlib import metadata
 from typing import TYPE_CHECKING, Final
@@ -228,6 +229,7 @@ def _keeper(process: "LoopProcess", arguments: argparse.Namespace) -> "Certifica
         arguments.webhook_configuration or CONFIGURATIONS,
         KeeperOptions(namespace, arguments.webhook_pods, arguments.webhook_port, terms),
         process.supervisor,
+        process.is_leader,
     )
     keeper.expose(process.metrics.registry)
     return keeper
@@ -254,4 +256,5 @@ def options_from(arguments: argparse.Namespace) -> "ProcessOptions":
         lease_times=LeaseTimes.of(arguments.lease_duration),
         metrics_host=arguments.metrics_host,
         metrics_port=arguments.metrics_port,
+        patient="KUBERNETES_SERVICE_HOST" in os.environ and not (arguments.kubeconfig or arguments.context),
     )

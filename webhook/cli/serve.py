@@ -16,9 +16,10 @@ from webhook.listening import LOOPBACK, joined, listen, reachable
 from webhook.signals import ignore_the_rest
 
 if TYPE_CHECKING:
+    from webhook.cluster.supervisor import Supervisor
     from webhook.server.limits import Limits
+    from webhook.server.metrics import ServerMetrics
     from webhook.server.served_pair import ServedPair
-    from webhook.server.tally import Tally
 
 _LOG: Final = logging.getLogger("stagegate.serve")
 
@@ -31,9 +32,10 @@ examples:
       with the cluster's RolloutOrchestrators; findings warn and deny nothing
   stagegate serve --cert-secret stagegate-system/stagegate-certs --host ::
       in a pod, with the account of the pod; a stagegate loop keeps that Secret
-  curl --cacert ./certs-dir/ca.crt https://localhost:8443/readyz
+  stagegate serve --standalone --cert-dir ./certs-dir --pages-port 8080
+      and: curl http://localhost:8080/readyz
 
-Prints its URL once it is ready. SIGTERM and SIGHUP drain: calls under way are answered, then it exits with 0.
+Prints its URLs once it is ready. SIGTERM and SIGHUP drain: calls under way are answered, then it exits with 0.
 SIGINT and SIGQUIT end it at once.
 """
 
@@ -56,6 +58,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     listen.add_argument(
         "--port", type=any_port, default=8443, metavar="P", help="port, 0 for any free one (%(default)s)"
+    )
+    listen.add_argument(
+        "--pages-port", type=any_port, metavar="P", help="serve /healthz, /readyz and /metrics there, over HTTP"
+    )
+    listen.add_argument(
+        "--pages-host", type=filled, default=LOOPBACK, metavar="H", help="address for them (%(default)s)"
     )
     tls = parser.add_argument_group("certificate")
     tls.add_argument("--cert-dir", type=path, metavar="DIR", help="directory with tls.crt and tls.key")
@@ -110,23 +118,32 @@ def run(arguments: argparse.Namespace) -> int:
     paths = _pair_paths(arguments)
     limits = _limits(arguments)
 
+    from webhook.cluster.supervisor import Supervisor
     from webhook.server.application import Application
+    from webhook.server.metrics import ServerMetrics
     from webhook.server.service import Service
-    from webhook.server.tally import Tally
 
-    tally = Tally()
+    metrics = ServerMetrics()
+    supervisor = Supervisor(count=metrics.faulted)
     client = None if arguments.standalone else _client(arguments.kubeconfig)
-    pair = _load(paths, arguments.tls_min, tally) if paths else _watched(arguments, client, tally)
-    feed = None if client is None else _feed(client, tally)
-    listener = _listen(arguments.host, arguments.port)
-    url = f"https://{joined(reachable(arguments.host), listener.getsockname()[1])}"
+    pair = _load(paths, arguments.tls_min, metrics) if paths else _watched(arguments, client, metrics, supervisor)
+    feed = None if client is None else _feed(client, metrics, supervisor)
+    listener = _listen("--port", arguments.host, arguments.port)
+    pages = None
+    if arguments.pages_port is not None:
+        pages = _listen("--pages-port", arguments.pages_host, arguments.pages_port)
+    urls = [f"https://{joined(reachable(arguments.host), listener.getsockname()[1])}"]
+    if pages is not None:
+        urls.append(f"http://{joined(reachable(arguments.pages_host), pages.getsockname()[1])}")
     service = Service(
         _admission_settings(arguments),
         limits,
         pair,
-        tally,
+        metrics,
         feed,
-        on_ready=lambda: _announce(url),
+        pages,
+        on_ready=lambda: _announce(", pages ".join(urls)),
+        supervisor=supervisor,
     )
     set_up(arguments.log_format, arguments.log_level)
     Application(service, listener).run()
@@ -178,12 +195,12 @@ def _pair_paths(arguments: argparse.Namespace) -> tuple[Path, Path] | None:
     return arguments.tls_cert, arguments.tls_key
 
 
-def _load(paths: tuple[Path, Path], minimum: str, tally: "Tally") -> "ServedPair":
+def _load(paths: tuple[Path, Path], minimum: str, metrics: "ServerMetrics") -> "ServedPair":
     from certs.context import LiveContext
     from certs.errors import CertificateError
     from webhook.server.pair_files import PairFiles
 
-    files = PairFiles(*paths, LiveContext(minimum), tally, lambda: datetime.now(UTC))
+    files = PairFiles(*paths, LiveContext(minimum), metrics, lambda: datetime.now(UTC))
     try:
         files.load(files.read())
     except CertificateError as problem:
@@ -191,14 +208,16 @@ def _load(paths: tuple[Path, Path], minimum: str, tally: "Tally") -> "ServedPair
     return files
 
 
-def _watched(arguments: argparse.Namespace, client: Any, tally: "Tally") -> "ServedPair":
+def _watched(
+    arguments: argparse.Namespace, client: Any, metrics: "ServerMetrics", supervisor: "Supervisor"
+) -> "ServedPair":
     from certs.context import LiveContext
     from webhook.cluster.clock import SystemClock
     from webhook.server.pair_secret import PairSecret
 
     namespace, name = arguments.cert_secret
     clock = SystemClock()
-    return PairSecret(client, clock, namespace, name, LiveContext(arguments.tls_min), tally, clock.now)
+    return PairSecret(client, clock, namespace, name, LiveContext(arguments.tls_min), metrics, clock.now, supervisor)
 
 
 def _client(kubeconfig: str | None) -> Any:
@@ -209,11 +228,11 @@ def _client(kubeconfig: str | None) -> Any:
     return Client(transport, field_manager="stagegate-serve")
 
 
-def _feed(client: Any, tally: "Tally") -> Any:
+def _feed(client: Any, metrics: "ServerMetrics", supervisor: "Supervisor") -> Any:
     from webhook.cluster.clock import SystemClock
     from webhook.server.cluster_feed import ClusterFeed
 
-    return ClusterFeed(client, SystemClock(), tally)
+    return ClusterFeed(client, SystemClock(), metrics, supervisor)
 
 
 def _admission_settings(arguments: argparse.Namespace) -> Any:
@@ -226,15 +245,15 @@ def _admission_settings(arguments: argparse.Namespace) -> Any:
     )
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(option: str, host: str, port: int) -> socket.socket:
     where = joined(host, port)
     try:
         return listen(host, port, backlog=2048)
     except socket.gaierror as problem:
-        raise CommandError(f"--host {host}: {problem.strerror}", USAGE) from problem
+        raise CommandError(f"{option.replace('port', 'host')} {host}: {problem.strerror}", USAGE) from problem
     except OSError as problem:
         if problem.errno == errno.EADDRINUSE:
-            raise CommandError(f"{where} is in use; choose another --port, or 0 for any free one") from problem
+            raise CommandError(f"{where} is in use; choose another {option}, or 0 for any free one") from problem
         raise CommandError(f"cannot listen on {where}: {problem.strerror}") from problem
 
 

@@ -104,16 +104,16 @@ def micro_time(now: datetime) -> str:
     return now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+class NotLeading(Unreachable):
+    """A write that was not sent, because this process does not hold the lease for sure."""
+
+
 class Fence:
-    """Knows until when this process may write, by a clock that also runs while the process is stopped.
+    """Knows until when this process may write, by a clock that also runs while the process is stopped."""
 
-    ``end`` ends the process at once and does not come back; it gets the reason.
-    """
-
-    def __init__(self, boottime: Callable[[], float], margin: float, end: Callable[[str], None]) -> None:
+    def __init__(self, boottime: Callable[[], float], margin: float) -> None:
         self._boottime = boottime
         self._margin = margin
-        self._end = end
         self._valid_until: float | None = None
         self._is_left = False
 
@@ -126,7 +126,7 @@ class Fence:
         self._valid_until = None
 
     def left(self) -> None:
-        """This process gives the lease up for good. What it still wants to write is refused, and does not end it."""
+        """This process gives the lease up for good."""
         self._is_left = True
         self._valid_until = None
 
@@ -134,20 +134,17 @@ class Fence:
         return self._valid_until is not None and self._boottime() < self._valid_until - self._margin
 
     def check(self, call: Call | None = None) -> None:
-        """Pass while the lease is surely ours, else end the process: another one may be writing already.
-
-        Raises Unreachable once the lease was given up.
-        """
-        if self._is_left:
-            raise Unreachable(call or Call("update", LEASES.plural), "not sent: this process has given its lease up")
+        """Pass while the lease is surely ours. Raises NotLeading: another process may be writing already."""
         if not self.holds():
-            self._end(f"lost the lease before: {call}" if call is not None else "lost the lease")
+            why = "has given its lease up" if self._is_left else "does not hold the lease"
+            raise NotLeading(call or Call("update", LEASES.plural), f"not sent: this process {why}")
 
 
 class LeaderElector:
     """Waits for a Lease, renews it, and gives it up at the end.
 
     ``client`` must not be fenced itself. ``wait`` sleeps that many seconds and answers True when it is time to stop.
+    ``on_change`` is called with False when a lease that was held is lost, and with True when it is held again.
     """
 
     def __init__(
@@ -162,6 +159,7 @@ class LeaderElector:
         times: LeaseTimes | None = None,
         wait: Callable[[float], bool] | None = None,
         supervisor: Supervisor | None = None,
+        on_change: Callable[[bool], None] = lambda leads: None,
     ) -> None:
         self._client = client
         self._namespace = namespace
@@ -173,6 +171,8 @@ class LeaderElector:
         self._stopped = threading.Event()
         self._wait = wait or self._stopped.wait
         self._supervisor = supervisor or Supervisor()
+        self._on_change = on_change
+        self._led = False
         self._seen: Observation | None = None
         self._lease: Wire | None = None
         self._missed_at = 0.0
@@ -187,18 +187,32 @@ class LeaderElector:
         while not self.step():
             if self._wait(self._times.renew_every):
                 return False
-        _LOG.info("%s leads (lease %s/%s)", self._identity, self._namespace, self._name)
+        self._led = True
+        self._say_that_it_leads()
         return True
 
     def keep(self) -> None:
-        """Renew the lease, in a thread of its own, until stopped. Losing it ends the process through the fence."""
+        """Renew the lease, or wait for it again, in a thread of its own until stopped."""
         self._supervisor.start("lease", self.renew, self._wait, after=self._times.renew_every)
 
     def renew(self) -> float:
-        """Renew the lease once; answers the seconds until the next time."""
-        if not self.step():
-            self._fence.check()
+        """Look at the lease once and say what has changed; answers the seconds until the next time.
+
+        A server that does not answer costs the lease, and nothing else: the process stands by until it holds it again.
+        """
+        self.step()
+        leads = self._fence.holds()
+        if leads != self._led:
+            self._on_change(leads)
+            self._led = leads
+            if leads:
+                self._say_that_it_leads()
+            else:
+                _LOG.warning("%s lost lease %s/%s; standing by", self._identity, self._namespace, self._name)
         return self._times.renew_every
+
+    def _say_that_it_leads(self) -> None:
+        _LOG.info("%s leads (lease %s/%s)", self._identity, self._namespace, self._name)
 
     def stop(self) -> None:
         """Make ``acquire`` and ``keep`` return."""

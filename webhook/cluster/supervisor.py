@@ -13,20 +13,6 @@ from webhook.cluster.backoff import Backoff
 
 _LOG: Final = logging.getLogger(__name__)
 
-LOOPS: Final = (
-    "reflector",
-    "worker",
-    "resync",
-    "events",
-    "lease",
-    "pages",
-    "certificates",
-    "certificate",
-    "connections",
-    "ready",
-)
-"""What a loop can be, by the job it does: the label under which its faults are counted."""
-
 _LONGEST_WAIT: Final = 60.0
 """A longer wait is taken in parts, each of which counts as a turn."""
 
@@ -45,7 +31,7 @@ class Supervisor:
     """Runs loops that must not end by themselves, in threads or as tasks.
 
     A turn that raises is logged whole, counted, and followed by the next one after a backoff. ``limit`` is in seconds:
-    a loop that takes no turn for longer hangs. ``count`` gets one of LOOPS for each fault.
+    a loop that takes no turn for longer hangs. ``count`` is called for each fault, with the job of its loop.
     """
 
     def __init__(
@@ -106,9 +92,9 @@ class Supervisor:
         if loop is not None:
             loop.turned_at = self._monotonic()
 
-    def fault(self, loop: str, what: str = "") -> None:
-        """Log the exception that is being handled with its traceback, and count it."""
-        _LOG.exception("a fault in the program: %s; it goes on", what or loop)
+    def fault(self, loop: str, what: str = "", problem: BaseException | None = None) -> None:
+        """Log an exception with its traceback, that which is being handled if none is given, and count it."""
+        _LOG.error("a fault in the program: %s; it goes on", what or loop, exc_info=problem or True)
         self._count(loop)
 
     def problems(self) -> list[str]:

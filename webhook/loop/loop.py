@@ -102,6 +102,10 @@ class Loop:
         self._working = True
         self.look_at_everything()
 
+    def pause(self) -> None:
+        """Work on nothing until ``begin``; what is under way is for the fence to stop."""
+        self._working = False
+
     def look_at_everything(self, within: float = 0.0) -> None:
         """Make every rollout and every SPA without one due, at random times within so many seconds."""
         self._say_settings()
@@ -119,7 +123,9 @@ class Loop:
         return done
 
     def reconcile(self, key: Key) -> Outcome:
-        """The work on one key. Raises ApiError, MalformedObject."""
+        """The work on one key; nothing while paused. Raises ApiError, MalformedObject."""
+        if not self._working:
+            return Outcome()
         if key.kind == ROLLOUT:
             return self.controller.reconcile(key.namespace, key.name)
         return self.controller.reconcile_spa(key.namespace, key.name)

@@ -7,7 +7,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from webhook.cluster.errors import Call
 from webhook.cluster.resource import Resource
-from webhook.cluster.supervisor import LOOPS
 from webhook.loop.reverts import EFFECTS
 from webhook.loop.routing import ROLLOUT, SPA
 from webhook.loop.settings import ConfigMapSettings
@@ -15,6 +14,7 @@ from webhook.loop.workers import RESULTS
 
 _REFLECTED: Final = ("list", "watch", "event", "bookmark", "gone", "silence", "error")
 _EVENTS: Final = ("sent", "quiet", "dropped", "failed")
+_LOOPS: Final = ("reflector", "worker", "resync", "events", "lease", "pages", "certificates")
 _SECONDS: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
 
@@ -83,7 +83,7 @@ class Metrics:
             self._reverted.labels(effect)
         for what in _EVENTS:
             self._events.labels(what)
-        for loop in LOOPS:
+        for loop in _LOOPS:
             self._faults.labels(loop)
 
     # Workers

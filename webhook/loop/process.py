@@ -1,7 +1,6 @@
 """The loop as a process: find the cluster, see it, lead, work, and leave in good order."""
 
 import logging
-import os
 import random
 import socket
 import threading
@@ -14,7 +13,7 @@ from webhook.cluster.backoff import Backoff
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
 from webhook.cluster.discovery import served
-from webhook.cluster.errors import Call, OutcomeUnknown, TooManyRequests, Unavailable
+from webhook.cluster.errors import ApiError, Call, OutcomeUnknown, TooManyRequests, Unavailable, Unreachable
 from webhook.cluster.events import EventRecorder
 from webhook.cluster.lease import Fence, LeaderElector, LeaseTimes
 from webhook.cluster.resource import ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS, Resource
@@ -35,7 +34,10 @@ REQUIRED: Final = (ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS)
 
 @dataclass(frozen=True, slots=True)
 class ProcessOptions:
-    """``metrics_port`` None serves no pages; ``drain`` is in seconds. ``poll`` spaces the questions while it waits."""
+    """``metrics_port`` None serves no pages; ``drain`` is in seconds. ``poll`` spaces the questions while it waits.
+
+    ``patient`` waits for a server that cannot be reached at the start, as a pod has to; a person wants to be told.
+    """
 
     loop: LoopOptions = field(default_factory=LoopOptions)
     leader_elect: bool = True
@@ -45,6 +47,7 @@ class ProcessOptions:
     metrics_port: int | None = None
     drain: float = 10.0
     poll: float = 5.0
+    patient: bool = False
 
 
 class Duty(Protocol):
@@ -55,9 +58,9 @@ class Duty(Protocol):
 
 
 class LoopProcess:
-    """One run of the loop. ``end`` ends the process at once, without a word to anybody, when the lease is lost.
+    """One run of the loop. ``settled`` is called once, when the caches hold what there is.
 
-    ``settled`` is called once, when the caches hold what there is.
+    A process that loses its lease stands by, with its caches full, and works again when it holds it again.
     """
 
     def __init__(
@@ -65,7 +68,6 @@ class LoopProcess:
         transport: Transport,
         clock: Clock,
         options: ProcessOptions,
-        end: Callable[[str], None] | None = None,
         identity: str | None = None,
         settled: Callable[[], None] = lambda: None,
     ) -> None:
@@ -74,7 +76,7 @@ class LoopProcess:
         self._stopped = threading.Event()
         self._identity = identity or f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}"
         times = options.lease_times
-        self._fence = Fence(clock.boottime, times.margin, end or end_at_once)
+        self._fence = Fence(clock.boottime, times.margin)
         self.metrics = Metrics(RESOURCES)
         self.supervisor = Supervisor(clock.monotonic, self.metrics.faulted)
         self._transport = transport
@@ -106,6 +108,7 @@ class LoopProcess:
             times=times,
             wait=self._stopped.wait,
             supervisor=self.supervisor,
+            on_change=self._lead_changed,
         )
         self._working = threading.Event()
         self._was_ready = False
@@ -190,10 +193,13 @@ class LoopProcess:
     def _served(self) -> set[Resource] | None:
         """What the cluster serves, asked until its server has an answer; None when stopped before."""
         backoff = Backoff(random.random)
+        passing: tuple[type[ApiError], ...] = (Unavailable, TooManyRequests, OutcomeUnknown)
+        if self._options.patient:
+            passing = (*passing, Unreachable)
         while True:
             try:
                 return served(self.client, RESOURCES)
-            except (Unavailable, TooManyRequests, OutcomeUnknown) as problem:
+            except passing as problem:
                 _LOG.warning("%s; asking again", problem)
                 if self._stopped.wait(backoff.next(problem.retry_after)):
                     return None
@@ -227,6 +233,12 @@ class LoopProcess:
             duty.start()
         _LOG.info("working%s", "" if self._options.loop.steps else " (steps off: SPAs are completed, nothing else)")
 
+    def _lead_changed(self, leads: bool) -> None:
+        if leads:
+            self.loop.begin()
+        else:
+            self.loop.pause()
+
     def _leave(self) -> None:
         if not self.loop.stop(self._options.drain):
             _LOG.warning("not everything was finished within %.0f s; the next process takes it up", self._options.drain)
@@ -245,10 +257,3 @@ def absence(absent: list[Resource]) -> str:
     """What it means that a cluster does not serve some resources."""
     names = ", ".join(resource.full_name for resource in absent)
     return f"the cluster does not serve {names}: what cannot be seen is taken neither for missing nor for empty"
-
-
-def end_at_once(reason: str) -> None:
-    """Leave no time for anything that is under way."""
-    _LOG.critical("%s; ending at once", reason)
-    logging.shutdown()
-    os._exit(1)

@@ -1,9 +1,10 @@
 """The pass: one look at a rollout, from its spec and its SPAs to the writes that differ and its new status."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from webhook.api import (
     InvalidRollout,
@@ -26,6 +27,8 @@ from webhook.loop.stage import NothingGoesUp, carry_stage
 from webhook.strategies import RevisionConditionLister, new_rollout_strategy
 from webhook.strategies.evidence import NoConditions, missing_evidence
 from webhook.strategies.protocols import EventSink, PodClient, SPAClient, SPALister
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 class SPADeleter(Protocol):
@@ -253,6 +256,8 @@ class RolloutReconciler:
                 elif (absence := self._deleter.delete(spa)) is not None:
                     self._events.emit(ro, *deletion_event(spa, absence))
             except (ApiError, MalformedObject) as error:
+                if problem is not None:
+                    _LOG.warning("RolloutOrchestrator %s/%s: %s", ro.namespace, ro.name, error)
                 problem = problem or error
         return problem
 

@@ -141,6 +141,8 @@ class RolloutController:
                     self._feed(completed)
             except (ApiError, MalformedObject) as error:
                 self._say_refusal(ro, error)
+                if problem is not None:
+                    _LOG.warning("RolloutOrchestrator %s/%s: %s", ro.namespace, ro.name, error)
                 problem = problem or error
         return problem
 

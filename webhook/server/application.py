@@ -28,7 +28,7 @@ class Application(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        return self.service.application()
+        return self.service
 
     def run(self) -> None:
         StagegateArbiter(self).run()
@@ -59,15 +59,8 @@ def settings_for(service: Service, descriptor: int) -> dict[str, Any]:
         "bind": f"fd://{descriptor}",
         "workers": 1,
         "worker_class": StagegateWorker,
-        "asgi_loop": "uvloop",
-        "asgi_lifespan": "off",
-        "http_parser": "fast",
-        "keepalive": int(limits.keep_alive_seconds),
         "graceful_timeout": int(limits.drain_seconds + limits.finish_seconds + limits.close_seconds + 3),
         "timeout": 30,
-        "limit_request_line": limits.request_line,
-        "limit_request_fields": limits.header_count,
-        "limit_request_field_size": limits.header_size,
         # It wants a home folder; a pod with a read-only root has none.
         "control_socket_disable": True,
         # The worker's signs of life; a disk that stalls must not look like a dead worker.

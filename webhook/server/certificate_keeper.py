@@ -71,7 +71,9 @@ class CertificateKeeper:
         clock: Clock,
         options: KeeperOptions,
         supervisor: Supervisor | None = None,
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._leads = leads
         self._supervisor = supervisor or Supervisor(clock.monotonic)
         self._store = store
         self._registration = registration
@@ -145,6 +147,11 @@ class CertificateKeeper:
             _LOG.warning("cannot reconcile the certificates in %s: %s", self._store.place, problem)
         return self._options.again
 
+    def _stand_by(self) -> float:
+        """Another process may lead by now: what this one knew is nobody's business."""
+        self.state, self._said = None, ""
+        return self._options.again
+
     def _note(self, problem: Exception) -> None:
         self.state = (self.state or KeeperState()).failed(problem, self._clock.now())
 
@@ -155,7 +162,7 @@ class CertificateKeeper:
     def _turn(self) -> float | None:
         self._awake.clear()
         try:
-            seconds = self.step()
+            seconds = self.step() if self._leads() else self._stand_by()
         except Stopped:
             return None
         except Exception as fault:
@@ -208,10 +215,11 @@ def make_keeper(
     configurations: Iterable[str],
     options: KeeperOptions,
     supervisor: Supervisor | None = None,
+    leads: Callable[[], bool] = lambda: True,
 ) -> CertificateKeeper:
     """A keeper of a Secret in the options' namespace, woken when that, the authority's or a configuration changes.
 
-    ``client`` has the registration's field manager.
+    ``client`` has the registration's field manager. Nothing is done while ``leads`` answers False.
     """
     names = tuple(configurations)
     keeper = CertificateKeeper(
@@ -221,6 +229,7 @@ def make_keeper(
         clock,
         options,
         supervisor,
+        leads,
     )
 
     def watch(resource: Resource, namespace: str | None, name: str) -> Reflector:

@@ -1,5 +1,6 @@
 """The cluster's ROs and namespaces, reflected into the cache that admission looks things up in."""
 
+from functools import partial
 from typing import Any, Final
 
 from webhook.admission import RolloutCache
@@ -9,8 +10,9 @@ from webhook.cluster.clock import Clock
 from webhook.cluster.reflector import Pace, Reflector
 from webhook.cluster.resource import NAMESPACES, ROLLOUT_ORCHESTRATORS
 from webhook.cluster.store import Change, Store
+from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.trim import only
-from webhook.server.tally import Tally
+from webhook.server.metrics import ServerMetrics
 
 PACE: Final = Pace(shortest_watch=20.0, longest_watch=30.0, silence=45.0)
 """Admission fills nothing in from a cache older than a minute, so the watch is opened anew well before that."""
@@ -31,7 +33,9 @@ class ReflectedRollouts(RolloutCache):
 class ClusterFeed:
     """Two reflectors, each in its own thread once started. Nothing here writes to the cluster."""
 
-    def __init__(self, client: Client, clock: Clock, tally: Tally) -> None:
+    def __init__(
+        self, client: Client, clock: Clock, metrics: ServerMetrics, supervisor: Supervisor | None = None
+    ) -> None:
         self.rollouts = ReflectedRollouts(clock)
         self.reflectors = (
             Reflector(
@@ -41,8 +45,9 @@ class ClusterFeed:
                 clock,
                 trim=only("metadata.annotations", "spec"),
                 on_change=self._on_rollout,
-                tally=_counter(tally, ROLLOUT_ORCHESTRATORS.plural),
+                tally=partial(metrics.reflected, ROLLOUT_ORCHESTRATORS.plural),
                 pace=PACE,
+                supervisor=supervisor,
             ),
             Reflector(
                 client,
@@ -52,8 +57,9 @@ class ClusterFeed:
                 label_selector=ENFORCE_LABEL,
                 trim=only(),
                 on_change=self._on_namespace,
-                tally=_counter(tally, NAMESPACES.plural),
+                tally=partial(metrics.reflected, NAMESPACES.plural),
                 pace=PACE,
+                supervisor=supervisor,
             ),
         )
         self.rollouts.reflector = self.reflectors[0]
@@ -69,11 +75,14 @@ class ClusterFeed:
             reflector.stop()
 
     def unsynced(self) -> str:
-        """What has not been read yet, and why as far as it is known; empty when all has."""
+        """What was never read, and why as far as it is known; empty when all was.
+
+        What was read once and cannot be read now leaves the webhook ready, or an outage would refuse every write.
+        """
         return "; ".join(
             f"{reflector.resource.full_name} not read yet{f': {reflector.trouble}' if reflector.trouble else ''}"
             for reflector in self.reflectors
-            if not reflector.synced
+            if not reflector.was_synced
         )
 
     def _on_rollout(self, change: Change) -> None:
@@ -89,13 +98,3 @@ class ClusterFeed:
             self.rollouts.remove_namespace(metadata["name"])
         else:
             self.rollouts.put_namespace(metadata["name"], metadata.get("labels") or {})
-
-
-def _counter(tally: Tally, plural: str) -> Any:
-    for what in ("list", "watch", "event", "bookmark", "gone", "silence", "error"):
-        tally.reflected[plural, what] = 0
-
-    def count(what: str) -> None:
-        tally.reflected[plural, what] += 1
-
-    return count

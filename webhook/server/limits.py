@@ -24,10 +24,11 @@ class Limits:
     request_line: int = 4094
     header_count: int = 64
     header_size: int = 8190
+    head_size: int = 128 * 1024
     handshake_seconds: float = 5.0
     header_seconds: float = 5.0
     body_seconds: float = 10.0
-    answer_seconds: float = 30.0
+    write_seconds: float = 30.0
     keep_alive_seconds: float = 120.0
     close_seconds: float = 1.0
     drain_seconds: float = 2.0

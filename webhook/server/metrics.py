@@ -1,132 +1,180 @@
-"""The metrics page: the tally and the state of the server in the exposition format."""
+"""The webhook's metrics, in a registry of their own; every series that can be known beforehand starts at zero."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
+from datetime import datetime
+from itertools import product
+from typing import Final, Literal
 
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.metrics_core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    Metric,
-)
-from prometheus_client.registry import Collector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
-from webhook.server.state import State
-from webhook.server.tally import BUCKETS, Tally
+from webhook.admission import EFFECTS, RULE_IDS, Answer, Verdict
+from webhook.api.kinds import RO_KIND, SPA_KIND
+from webhook.cluster.resource import NAMESPACES, ROLLOUT_ORCHESTRATORS
+from webhook.server.head import ADMISSION_PATHS
 
-
-class ServerCollector(Collector):
-    """Reads the numbers when they are asked for; nothing is kept here."""
-
-    def __init__(self, tally: Tally, state: Callable[[], State]) -> None:
-        self._tally = tally
-        self._state = state
-
-    def collect(self) -> Iterator[Metric]:
-        yield from _admission(self._tally)
-        yield from _connections(self._tally)
-        yield from _certificate(self._tally, self._state())
-        yield from _cache(self._tally, self._state())
-
-    def describe(self) -> Iterable[Metric]:
-        return ()
+Outcome = Literal["allowed", "warned", "denied", "skipped", "malformed"]
+OUTCOMES: Final[tuple[Outcome, ...]] = ("allowed", "warned", "denied", "skipped", "malformed")
+KINDS: Final = (SPA_KIND, RO_KIND, "other")
+OPERATIONS: Final = ("CREATE", "UPDATE", "other")
+REFUSED: Final = (400, 404, 405, 408, 413, 414, 415, 431, 500)
+CLOSED: Final = ("handshake", "header", "body", "write", "idle", "crowded", "full")
+BUCKETS: Final = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0)
+LOOPS: Final = ("admission", "reflector", "certificate", "connections", "ready", "pages", "event loop")
+"""Where a fault of the program can come from."""
+REFLECTED: Final = ("list", "watch", "event", "bookmark", "gone", "silence", "error")
 
 
-def make_registry(tally: Tally, state: Callable[[], State]) -> CollectorRegistry:
-    """Our numbers and those of the process."""
-    registry = CollectorRegistry()
-    registry.register(ServerCollector(tally, state))
-    ProcessCollector(registry=registry)
-    return registry
+class ServerMetrics:
+    """What the webhook counts. A client cannot invent series: unknown kinds and operations count as ``other``."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        reviews = Counter(
+            "stagegate_admission_reviews",
+            "Answered reviews by path, kind, operation and verdict.",
+            ["path", "kind", "operation", "verdict"],
+            registry=registry,
+        )
+        findings = Counter(
+            "stagegate_admission_findings",
+            "Broken rules by id and by what became of them: denied, or why only warned about.",
+            ["id", "effect"],
+            registry=registry,
+        )
+        patches = Counter(
+            "stagegate_admission_patches", "Objects that got defaults, by kind.", ["kind"], registry=registry
+        )
+        refused = Counter(
+            "stagegate_http_refused",
+            "Calls that were no admission review, or were refused unread, by status.",
+            ["status"],
+            registry=registry,
+        )
+        duration = Histogram(
+            "stagegate_admission_duration_seconds",
+            "Time from the whole body to the whole answer.",
+            ["path"],
+            buckets=BUCKETS,
+            registry=registry,
+        )
+        closed = Counter(
+            "stagegate_connections_closed",
+            "Connections that the server closed: at which deadline, or for want of room.",
+            ["reason"],
+            registry=registry,
+        )
+        pairs = Counter(
+            "stagegate_certificate_pairs",
+            "Key pairs that were found: loaded, or refused while the last good one stays.",
+            ["result"],
+            registry=registry,
+        )
+        reflected = Counter(
+            "stagegate_reflector_events",
+            "What the reflectors did and received, by resource.",
+            ["resource", "what"],
+            registry=registry,
+        )
+        faults = Counter(
+            "stagegate_faults",
+            "Exceptions that are no error of a request, by the part of the webhook that raised them.",
+            ["loop"],
+            registry=registry,
+        )
+        # ``labels`` takes a lock and looks its arguments up; what is counted on every call is looked up here, once.
+        self._reviews = {key: reviews.labels(*key) for key in product(ADMISSION_PATHS, KINDS, OPERATIONS, OUTCOMES)}
+        self._findings = {key: findings.labels(*key) for key in product(RULE_IDS, EFFECTS)}
+        self._patches = {kind: patches.labels(kind) for kind in KINDS}
+        self._refused = {status: refused.labels(str(status)) for status in REFUSED}
+        self._refused_other = refused
+        self._duration = {path: duration.labels(path) for path in ADMISSION_PATHS}
+        self._closed = {reason: closed.labels(reason) for reason in CLOSED}
+        self._pairs = {result: pairs.labels(result) for result in ("loaded", "refused")}
+        self._faults = {loop: faults.labels(loop) for loop in LOOPS}
+        self._reflected = {
+            key: reflected.labels(*key) for key in product((ROLLOUT_ORCHESTRATORS.plural, NAMESPACES.plural), REFLECTED)
+        }
+        self.in_flight = Gauge(
+            "stagegate_admission_in_flight", "Reviews whose body is not read to its end yet.", registry=registry
+        )
+        self._connections = Gauge(
+            "stagegate_connections", "Open connections, those in their handshake too.", registry=registry
+        )
+        self._not_after = Gauge(
+            "stagegate_certificate_not_after_seconds", "Unix time at which the served leaf ends.", registry=registry
+        )
+        self._not_served = Gauge(
+            "stagegate_certificate_trouble", "1 while the stored key pair is not the served one.", registry=registry
+        )
+        self._synced = Gauge(
+            "stagegate_cache_synced", "1 when the cache holds the cluster's objects.", registry=registry
+        )
+        self._age = Gauge(
+            "stagegate_cache_age_seconds",
+            "Time since the API server last sent anything; NaN before it has.",
+            registry=registry,
+        )
+
+    def answered(self, path: str, answer: Answer, seconds: float) -> None:
+        """One answered admission call."""
+        self._duration[path].observe(seconds)
+        verdict = answer.verdict
+        if verdict is None:
+            self.refused(answer.status)
+            return
+        kind = verdict.kind if verdict.kind in KINDS else "other"
+        operation = verdict.operation if verdict.operation in OPERATIONS else "other"
+        self._reviews[path, kind, operation, outcome_of(verdict)].inc()
+        if verdict.fills:
+            self._patches[kind].inc()
+        for finding, effect in verdict.findings:
+            self._findings[finding.id, effect].inc()
+
+    def refused(self, status: int) -> None:
+        (self._refused.get(status) or self._refused_other.labels(str(status))).inc()
+
+    def closed(self, reason: str) -> None:
+        self._closed[reason].inc()
+
+    def found_pair(self, result: Literal["loaded", "refused"]) -> None:
+        self._pairs[result].inc()
+
+    def reflected(self, resource: str, what: str) -> None:
+        self._reflected[resource, what].inc()
+
+    def faulted(self, loop: str) -> None:
+        """One exception that nothing a client or the cluster did explains."""
+        self._faults[loop].inc()
+
+    # State, asked when it is scraped
+
+    def ask_connections(self, count: Callable[[], int]) -> None:
+        self._connections.set_function(lambda: float(count()))
+
+    def ask_certificate(self, not_after: Callable[[], datetime | None], is_served: Callable[[], bool]) -> None:
+        def seconds() -> float:
+            found = not_after()
+            return found.timestamp() if found else 0.0
+
+        self._not_after.set_function(seconds)
+        self._not_served.set_function(lambda: float(not is_served()))
+
+    def ask_cache(self, is_synced: Callable[[], bool], age: Callable[[], float | None]) -> None:
+        def seconds() -> float:
+            found = age()
+            return float("nan") if found is None else found
+
+        self._synced.set_function(lambda: float(is_synced()))
+        self._age.set_function(seconds)
 
 
-def render(registry: CollectorRegistry) -> bytes:
-    """The page, in the text format that every scraper reads."""
-    return generate_latest(registry)
-
-
-def _admission(tally: Tally) -> Iterator[Metric]:
-    yield _counter(
-        "stagegate_admission_reviews",
-        "Answered reviews by path, kind, operation and verdict.",
-        ("path", "kind", "operation", "verdict"),
-        tally.reviews.items(),
-    )
-    yield _counter(
-        "stagegate_admission_findings",
-        "Broken rules by id and by what became of them: denied, or why only warned about.",
-        ("id", "effect"),
-        tally.findings.items(),
-    )
-    yield _counter(
-        "stagegate_admission_patches",
-        "Objects that were filled in, by kind.",
-        ("kind",),
-        (((kind,), count) for kind, count in tally.patches.items()),
-    )
-    yield _counter(
-        "stagegate_http_refused",
-        "Calls that were no admission review, or were refused unread, by status.",
-        ("status",),
-        (((str(status),), count) for status, count in tally.refused.items()),
-    )
-    latency = HistogramMetricFamily(
-        "stagegate_admission_duration_seconds", "Time from the whole body to the whole answer.", labels=("path",)
-    )
-    for path, counts in tally.latency.items():
-        total, buckets = 0, []
-        for bound, count in zip((*map(str, BUCKETS), "+Inf"), counts, strict=True):
-            total += count
-            buckets.append((bound, total))
-        latency.add_metric((path,), buckets, sum_value=tally.seconds[path])
-    yield latency
-    yield _gauge("stagegate_admission_in_flight", "Calls whose answer is not written yet.", tally.in_flight)
-
-
-def _connections(tally: Tally) -> Iterator[Metric]:
-    yield _gauge("stagegate_connections", "Open connections, those in their handshake too.", tally.connections)
-    yield _counter(
-        "stagegate_connections_closed",
-        "Connections that the server closed: at which deadline, or for want of room.",
-        ("reason",),
-        (((reason,), count) for reason, count in tally.closed.items()),
-    )
-
-
-def _certificate(tally: Tally, state: State) -> Iterator[Metric]:
-    not_after = state.certificate_not_after.timestamp() if state.certificate_not_after else 0.0
-    yield _gauge("stagegate_certificate_not_after_seconds", "Unix time at which the served leaf ends.", not_after)
-    yield _counter(
-        "stagegate_certificate_pairs",
-        "Pairs that were found: loaded, or refused while the last good one stays.",
-        ("result",),
-        (((result,), count) for result, count in tally.pairs.items()),
-    )
-    yield _gauge(
-        "stagegate_certificate_trouble", "1 while the stored pair is not the served one.", float(bool(state.trouble))
-    )
-
-
-def _cache(tally: Tally, state: State) -> Iterator[Metric]:
-    yield _gauge("stagegate_cache_synced", "1 when the cache holds the cluster's objects.", float(not state.unsynced))
-    if state.cache_age is not None:
-        yield _gauge("stagegate_cache_age_seconds", "Time since the API server last said anything.", state.cache_age)
-    yield _counter(
-        "stagegate_reflector_events",
-        "What the reflectors did and heard, by resource.",
-        ("resource", "what"),
-        tally.reflected.items(),
-    )
-
-
-def _counter(
-    name: str, text: str, labels: tuple[str, ...], rows: Iterable[tuple[tuple[str, ...], float]]
-) -> CounterMetricFamily:
-    family = CounterMetricFamily(name, text, labels=labels)
-    for values, count in list(rows):
-        family.add_metric(values, count)
-    return family
-
-
-def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
-    return GaugeMetricFamily(name, text, value=value)
+def outcome_of(verdict: Verdict) -> Outcome:
+    """The one word for a verdict, the gravest that holds."""
+    if verdict.malformed:
+        return "malformed"
+    if not verdict.allowed:
+        return "denied"
+    if verdict.skipped:
+        return "skipped"
+    return "warned" if verdict.findings or verdict.notices else "allowed"

@@ -1,72 +1,173 @@
-"""The Flask app: health, readiness, metrics, the front page, and the two admission routes; complete by itself."""
+"""The pages of a process for probes, scrapers and people: health, readiness, metrics; over plain HTTP."""
 
+import logging
+import socket
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import metadata
+from typing import Any, Final, NamedTuple
 
+import waitress
 from flask import Flask, Response, render_template, request
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from werkzeug.exceptions import HTTPException
 
-from webhook.server.call_head import ADMISSION_PATHS, LINE_TYPE, Refusal, refuse_head, too_large, unknown_path
-from webhook.server.gate import Gate
+from webhook.cluster.supervisor import Supervisor
+from webhook.server.handler import AdmissionHandler
+from webhook.server.head import ADMISSION_PATHS, LINE_TYPE, Head, Refusal, refuse, too_large
 from webhook.server.limits import Limits
-from webhook.server.metrics import make_registry, render
-from webhook.server.state import State, readiness
+
+_LOG: Final = logging.getLogger("stagegate.pages")
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
-def make_app(gate: Gate, limits: Limits, state: Callable[[], State]) -> Flask:
-    """The app for any WSGI server. Its admission routes answer the same bytes as the short lane."""
+class Check(NamedTuple):
+    """Whether all is well, and the text of the page that says so or says why not."""
+
+    good: bool
+    text: str
+
+
+def make_app(
+    what: str,
+    health: Callable[[], Check],
+    readiness: Callable[[datetime], Check],
+    registry: CollectorRegistry,
+    admission: tuple[AdmissionHandler, Limits] | None = None,
+    supervisor: Supervisor | None = None,
+) -> Flask:
+    """The app for any WSGI server. ``what`` is the process in one sentence, for the front page.
+
+    ``admission`` mounts the handler under /mutate and /validate, for people who bring a WSGI server and TLS of their
+    own; ours serves reviews on another port.
+    """
     app = Flask("webhook.server", static_folder=None)
-    registry = make_registry(gate.tally, state)
+    supervisor = supervisor or Supervisor()
 
-    def admission() -> Response:
-        refusal = refuse_head(
-            request.method, request.path, request.headers.get("Content-Type", ""), request.content_length, limits.body
-        )
-        if refusal is not None:
-            return _refuse(gate, refusal)
-        body = request.stream.read(limits.body + 1)
-        if len(body) > limits.body:
-            return _refuse(gate, too_large(limits.body))
-        answer = gate.answer(request.path, body)
-        return _respond(answer.status, answer.content_type, answer.body)
-
-    for path in ADMISSION_PATHS:
-        methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-        app.add_url_rule(path, path, admission, methods=methods, provide_automatic_options=False)
+    def checked(check: Check) -> Response:
+        return _respond(200 if check.good else 503, LINE_TYPE, check.text.encode())
 
     @app.get("/healthz")
     def healthz() -> Response:
-        return _respond(200, LINE_TYPE, b"ok\n")
+        return checked(health())
 
     @app.get("/readyz")
     def readyz() -> Response:
-        ready, text = readiness(state(), datetime.now(UTC))
-        return _respond(200 if ready else 503, LINE_TYPE, text.encode())
+        return checked(readiness(datetime.now(UTC)))
 
     @app.get("/metrics")
     def metrics() -> Response:
-        return _respond(200, CONTENT_TYPE_PLAIN_0_0_4, render(registry))
+        return _respond(200, CONTENT_TYPE_PLAIN_0_0_4, generate_latest(registry))
 
     @app.get("/")
     def front() -> str:
-        return render_template("index.html", version=metadata.version("stagegate"), settings=gate.settings)
+        return render_template("index.html", version=metadata.version("stagegate"), what=what)
 
     @app.errorhandler(HTTPException)
     def refused(problem: HTTPException) -> Response:
         if problem.code == 404:
-            return _refuse(gate, unknown_path(request.path))
+            return _refuse(Refusal(404, f"nothing at {request.path[:128]!r}; GET / names the pages"))
         if problem.code == 405:
-            line = f"{request.path} is read by GET, not {request.method[:16]}"
-            return _refuse(gate, Refusal(405, line, "GET, HEAD"))
-        return _refuse(gate, Refusal(problem.code or 500, problem.name))
+            return _refuse(Refusal(405, f"{request.path} is read by GET, not {request.method[:16]}", "GET, HEAD"))
+        return _refuse(Refusal(problem.code or 500, problem.name))
 
+    @app.errorhandler(Exception)
+    def failed(problem: Exception) -> Response:
+        supervisor.fault("pages", f"{request.method} {request.path}", problem)
+        return _refuse(Refusal(500, "the page failed; the log of the process says why"))
+
+    if admission is not None:
+        _mount(app, *admission)
     return app
 
 
-def _refuse(gate: Gate, refusal: Refusal) -> Response:
-    gate.tally.refused[refusal.status] += 1
+def _mount(app: Flask, handler: AdmissionHandler, limits: Limits) -> None:
+    def review() -> Response:
+        asked = request.headers
+        head = Head(
+            method=request.method,
+            path=request.path,
+            content_type=asked.get("Content-Type", ""),
+            content_length=request.content_length,
+            content_encoding=asked.get("Content-Encoding", ""),
+        )
+        refusal = refuse(head, limits.body)
+        if refusal is None:
+            body = request.stream.read(limits.body + 1)
+            if len(body) <= limits.body:
+                answer = handler.answer(head.path, body)
+                return _respond(answer.status, answer.content_type, answer.body)
+            refusal = too_large(limits.body)
+        handler.metrics.refused(refusal.status)
+        return _refuse(refusal)
+
+    for path in ADMISSION_PATHS:
+        app.add_url_rule(path, path, review, methods=_METHODS, provide_automatic_options=False)
+
+
+class PagesServer:
+    """Serves an app on a socket that listens, in threads of its own: few of them, few connections, no bodies."""
+
+    def __init__(self, app: Flask, listener: socket.socket, supervisor: Supervisor | None = None) -> None:
+        self._supervisor = supervisor or Supervisor()
+        self._stopped = threading.Event()
+        self._app = app
+        self._listener = listener
+        self._server: Any = None
+        self._sockets: dict[int, Any] = {}
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        # Made here: its threads start at once, and would not survive the fork of a worker.
+        self._server = waitress.create_server(
+            self._app,
+            map=self._sockets,
+            sockets=[self._listener],
+            threads=4,
+            connection_limit=100,
+            channel_timeout=10,
+            max_request_body_size=1024,
+            max_request_header_size=16 * 1024,
+            ident=None,
+            clear_untrusted_proxy_headers=True,
+        )
+        self._thread = threading.Thread(target=self._run, name="pages", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._server.run()
+                return
+            except Exception:
+                self._supervisor.fault("pages", "the thread of the pages")
+                self._stopped.wait(1.0)
+
+    @property
+    def alive(self) -> bool:
+        """Whether its thread runs; True before the start."""
+        return self._thread is None or self._thread.is_alive()
+
+    def stop(self) -> None:
+        """End it; a page that is being written is cut."""
+        if self._thread is None:
+            self._listener.close()
+            return
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._server.trigger.pull_trigger(self._close)
+            self._thread.join(5.0)
+        self._server.task_dispatcher.shutdown()
+
+    def _close(self) -> None:
+        # In its own thread, which ends once it has nothing left to wait for.
+        for each in list(self._sockets.values()):
+            each.close()
+
+
+def _refuse(refusal: Refusal) -> Response:
     response = _respond(refusal.status, LINE_TYPE, refusal.body)
     if refusal.allow:
         response.headers["Allow"] = refusal.allow

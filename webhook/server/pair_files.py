@@ -7,17 +7,17 @@ from pathlib import Path
 from certs.context import LiveContext
 from certs.errors import CertificateError
 from certs.pair import Pair
+from webhook.server.metrics import ServerMetrics
 from webhook.server.served_pair import ServedPair
-from webhook.server.tally import Tally
 
 
 class PairFiles(ServedPair):
     """Reads certificate and key from a path each."""
 
     def __init__(
-        self, certificate: Path, key: Path, live: LiveContext, tally: Tally, now: Callable[[], datetime]
+        self, certificate: Path, key: Path, live: LiveContext, metrics: ServerMetrics, now: Callable[[], datetime]
     ) -> None:
-        super().__init__(live, tally, now)
+        super().__init__(live, metrics, now)
         self.certificate = certificate
         self.key = key
 

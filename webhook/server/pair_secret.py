@@ -14,10 +14,11 @@ from webhook.cluster.clock import Clock
 from webhook.cluster.reflector import Reflector
 from webhook.cluster.resource import SECRETS
 from webhook.cluster.store import Store
+from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.trim import only
+from webhook.server.metrics import ServerMetrics
 from webhook.server.secret_store import decoded
 from webhook.server.served_pair import ServedPair
-from webhook.server.tally import Tally
 
 
 class PairSecret(ServedPair):
@@ -33,10 +34,11 @@ class PairSecret(ServedPair):
         namespace: str,
         name: str,
         live: LiveContext,
-        tally: Tally,
+        metrics: ServerMetrics,
         now: Callable[[], datetime],
+        supervisor: Supervisor | None = None,
     ) -> None:
-        super().__init__(live, tally, now)
+        super().__init__(live, metrics, now)
         self._namespace = namespace
         self._name = name
         self.reflector = Reflector(
@@ -48,6 +50,7 @@ class PairSecret(ServedPair):
             field_selector=f"metadata.name={name}",
             trim=served_part,
             on_contact=self.wake,
+            supervisor=supervisor,
         )
 
     @property

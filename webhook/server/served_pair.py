@@ -11,7 +11,8 @@ from typing import Final
 from certs.context import LiveContext
 from certs.errors import CertificateError
 from certs.pair import Pair
-from webhook.server.tally import Tally
+from webhook.cluster.supervisor import Supervisor
+from webhook.server.metrics import ServerMetrics
 
 _LOG: Final = logging.getLogger("stagegate.certificate")
 
@@ -19,10 +20,10 @@ _LOG: Final = logging.getLogger("stagegate.certificate")
 class ServedPair(ABC):
     """A place that keeps a pair, and the live context that serves it. A bad pair leaves the last good one served."""
 
-    def __init__(self, live: LiveContext, tally: Tally, now: Callable[[], datetime]) -> None:
+    def __init__(self, live: LiveContext, metrics: ServerMetrics, now: Callable[[], datetime]) -> None:
         self.live = live
         self.trouble = ""
-        self._tally = tally
+        self._metrics = metrics
         self._now = now
         self._wake: Callable[[], object] = lambda: None
 
@@ -49,7 +50,8 @@ class ServedPair(ABC):
             loaded = self.live.load(pair, self._now())
         except CertificateError as problem:
             raise CertificateError(f"{self.place}: {problem}") from problem
-        self._tally.pairs["loaded"] += loaded
+        if loaded:
+            self._metrics.found_pair("loaded")
         return loaded
 
     def look(self, pair: Pair | None, problem: str = "") -> None:
@@ -66,7 +68,7 @@ class ServedPair(ABC):
             except CertificateError as refused:
                 problem = str(refused)
         if problem and problem != self.trouble:
-            self._tally.pairs["refused"] += 1
+            self._metrics.found_pair("refused")
             kept = "the last good certificate stays" if self.live.pair else "no certificate to serve yet"
             _LOG.warning("%s: %s", kept, problem)
         self.trouble = problem
@@ -77,17 +79,24 @@ class ServedPair(ABC):
         with suppress(RuntimeError):
             self._wake()
 
-    async def watch(self, seconds: float) -> None:
+    async def watch(self, seconds: float, supervisor: Supervisor | None = None) -> None:
         """Look every so many seconds, and when woken, for ever."""
         woken, loop = asyncio.Event(), asyncio.get_running_loop()
         self._wake = lambda: loop.call_soon_threadsafe(woken.set)
-        while True:
+
+        async def turn() -> float:
             woken.clear()
             try:
                 pair = await asyncio.to_thread(self.read)
             except CertificateError as problem:
                 self.look(None, str(problem))
+            except Exception as fault:
+                self.look(None, f"cannot read {self.place}: {type(fault).__name__}: {fault}")
+                raise
             else:
                 self.look(pair)
             with suppress(TimeoutError):
                 await asyncio.wait_for(woken.wait(), seconds)
+            return 0.0
+
+        await (supervisor or Supervisor()).keep("certificate", turn)

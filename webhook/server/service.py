@@ -1,17 +1,18 @@
 """The service: everything one worker serves, wired together."""
 
-import asyncio
+import socket
 import ssl
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from webhook.admission import EmptyLookup, Lookup, Settings
-from webhook.server.gate import Gate
+from webhook.cluster.supervisor import Supervisor
+from webhook.server.handler import AdmissionHandler
 from webhook.server.limits import Limits
+from webhook.server.metrics import ServerMetrics
 from webhook.server.served_pair import ServedPair
 from webhook.server.state import State, readiness
-from webhook.server.tally import Tally
 
 PAIR_SECONDS = 1.0
 """How often the place that keeps the certificate is read; none of the places asks anybody for that."""
@@ -30,8 +31,8 @@ class Feed(Protocol):
 class Service:
     """Made before the worker is forked, so that what is wrong is told at the command line; started in the worker.
 
-    Without a feed the service stands alone: its lookup is empty and never fresh. ``on_ready`` is called once, when
-    readiness is first reached.
+    Without a feed the service stands alone: its lookup is empty and never fresh. ``pages`` is a socket that listens,
+    None for no pages. ``on_ready`` is called once, when readiness is first reached.
     """
 
     def __init__(
@@ -39,17 +40,30 @@ class Service:
         settings: Settings,
         limits: Limits,
         pair: ServedPair,
-        tally: Tally,
+        metrics: ServerMetrics,
         feed: Feed | None = None,
+        pages: socket.socket | None = None,
         on_ready: Callable[[], None] = lambda: None,
+        supervisor: Supervisor | None = None,
     ) -> None:
+        self.supervisor = supervisor or Supervisor(count=metrics.faulted)
         self.limits = limits
-        self.tally = tally
+        self.metrics = metrics
         self.draining = False
         self._pair = pair
         self._feed = feed
+        self._listener = pages
+        self._pages: Any = None
         self._on_ready = on_ready
-        self.gate = Gate(feed.rollouts if feed else EmptyLookup(), settings, tally)
+        self.handler = AdmissionHandler(feed.rollouts if feed else EmptyLookup(), settings, metrics, self.supervisor)
+        live = pair.live
+        metrics.ask_certificate(
+            lambda: live.certificate.not_valid_after_utc if live.certificate else None, lambda: not pair.trouble
+        )
+        metrics.ask_cache(
+            lambda: not (feed and feed.unsynced()),
+            lambda: feed.rollouts.age() if feed else None,
+        )
 
     @property
     def context(self) -> ssl.SSLContext:
@@ -63,33 +77,50 @@ class Service:
             certificate_not_after=certificate.not_valid_after_utc if certificate else None,
             trouble=self._pair.trouble,
             unsynced=self._feed.unsynced() if self._feed else "",
-            cache_age=self._feed.rollouts.age() if self._feed else None,
             standalone=self._feed is None,
             draining=self.draining,
         )
 
-    def application(self) -> Any:
-        """The ASGI application; flask and the metrics library are imported here, in the worker."""
-        from webhook.server.entry import Entry
-        from webhook.server.lane import Lane
-        from webhook.server.pages import make_app
-
-        return Entry(Lane(self.gate, self.limits), make_app(self.gate, self.limits, self.state))
+    def health(self) -> tuple[bool, str]:
+        """Whether every thread and task is alive and takes its turns, and what is wrong with those that do not."""
+        problems = self.supervisor.problems()
+        return not problems, "".join(f"{line}\n" for line in problems) or "ok\n"
 
     def start(self) -> list[Coroutine[Any, Any, None]]:
-        """Start the feed and the pair's; the coroutines are the worker's to run until it stops."""
+        """Start the pages, the feed and the pair's; the coroutines are the worker's to run until it stops."""
+        if self._listener is not None:
+            # Flask is imported in the worker, and only where pages are served.
+            from webhook.server.pages import Check, PagesServer, make_app
+
+            enforced = "refuses a write" if self.handler.settings.enforce == "deny" else "only warns"
+            app = make_app(
+                f"The admission webhook; a finding {enforced}.",
+                lambda: Check(*self.health()),
+                lambda now: Check(*readiness(self.state(), now)),
+                self.metrics.registry,
+                supervisor=self.supervisor,
+            )
+            self._pages = PagesServer(app, self._listener, self.supervisor)
+            self._pages.start()
         if self._feed is not None:
             self._feed.start()
         self._pair.start()
-        return [self._pair.watch(PAIR_SECONDS), self._announce()]
+        return [self._pair.watch(PAIR_SECONDS, self.supervisor), self.supervisor.keep("ready", self._announce)]
 
     def stop(self) -> None:
-        """Stop both."""
+        """Stop all three."""
         self._pair.stop()
         if self._feed is not None:
             self._feed.stop()
+        if self._pages is not None:
+            self._pages.stop()
 
-    async def _announce(self) -> None:
-        while not readiness(self.state(), datetime.now(UTC))[0]:
-            await asyncio.sleep(0.05)
-        self._on_ready()
+    async def _announce(self) -> float | None:
+        if not readiness(self.state(), datetime.now(UTC))[0]:
+            return 0.05
+        try:
+            self._on_ready()
+        except Exception:
+            # Said once or not at all: nobody is served better by a second try.
+            self.supervisor.fault("ready", "the announcement that the webhook is ready")
+        return None

@@ -8,13 +8,12 @@ from datetime import datetime
 class State:
     """``trouble`` says why the stored pair is not the served one; ``unsynced`` what the cache still waits for.
 
-    Both are empty when all is well. ``cache_age`` is in seconds, None where there is no cache or it never heard.
+    Both are empty when all is well.
     """
 
     certificate_not_after: datetime | None = None
     trouble: str = ""
     unsynced: str = ""
-    cache_age: float | None = None
     standalone: bool = False
     draining: bool = False
 

@@ -1,16 +1,18 @@
-"""The worker: gunicorn's asgi worker, with a bound on connections, deadlines, and an exit that cuts no call."""
+"""The worker: gunicorn's arbiter starts and watches it; it accepts connections, and its exit cuts no call."""
 
 import asyncio
 import os
 import signal
 import socket
 import ssl
+import time
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Final
 
-from gunicorn.workers.gasgi import ASGIWorker
+import uvloop
+from gunicorn.workers.base import Worker
 
-from webhook.server.connection import Connection
-from webhook.server.usual_call import UsualCallConnection
+from webhook.server.protocol import Connection, LargeBodies
 from webhook.signals import ending_signals, ignore_the_rest, let_through
 
 if TYPE_CHECKING:
@@ -22,23 +24,26 @@ _PAUSE_SECONDS: Final = 0.25
 _EVICTED_FIRST: Final = ("handshake", "header", "closing", "idle")
 
 
-class StagegateWorker(ASGIWorker):  # type: ignore[misc]
-    """Accepts by itself: gunicorn and asyncio count a connection only once its handshake is done."""
-
-    alive: bool
+class StagegateWorker(Worker):  # type: ignore[misc]
+    """One event loop with every connection. It accepts by itself: asyncio counts a connection after its handshake."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.service: Service = self.app.service
         self.limits = self.service.limits
-        self.tally = self.service.tally
+        self.handler = self.service.handler
+        self.metrics = self.service.metrics
+        self.large_bodies = LargeBodies(self.limits.large_at_once)
         self.open: dict[Connection, None] = {}
+        self.loop: asyncio.AbstractEventLoop
         self._stopping = asyncio.Event()
+        self._at_once = False
+        self._second, self._date = 0, b""
 
-    @property
-    def draining(self) -> bool:
-        """Whether every answer from now on says that its connection closes."""
-        return self.service.draining
+    def init_process(self) -> None:
+        # Gunicorn sets the signals up next, and the loop takes them.
+        self.loop = uvloop.new_event_loop()
+        super().init_process()
 
     def init_signals(self) -> None:
         """The ending signals; a terminal sends them to this process too, so the others do nothing here either."""
@@ -46,39 +51,59 @@ class StagegateWorker(ASGIWorker):  # type: ignore[misc]
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for number in ending_signals():
             at_once = number in (signal.SIGINT, signal.SIGQUIT)
-            self.loop.add_signal_handler(number, self.handle_quit_signal if at_once else self.handle_exit_signal)
-        self.loop.add_signal_handler(signal.SIGABRT, self.handle_abort_signal)
+            self.loop.add_signal_handler(number, self._stop_at_once if at_once else self._stop)
 
-    def handle_exit_signal(self) -> None:
-        """SIGTERM and SIGHUP. Gunicorn's ``alive`` stays: without it, connections close unannounced."""
-        self.service.draining = True
-        self._stopping.set()
+    def run(self) -> None:
+        self.metrics.ask_connections(self.open.__len__)
+        try:
+            self.loop.run_until_complete(self._serve())
+        finally:
+            self.loop.close()
 
-    def handle_quit_signal(self) -> None:
-        """SIGINT and SIGQUIT: at once."""
-        super().handle_quit_signal()
-        self._stopping.set()
+    @property
+    def draining(self) -> bool:
+        """True once shutdown has begun: every response carries ``Connection: close``."""
+        return self.service.draining
 
     def forget(self, connection: Connection) -> None:
         """The connection is over, or never came to be."""
         self.open.pop(connection, None)
-        self.tally.connections = len(self.open)
+
+    def date(self) -> bytes:
+        """The time of day as HTTP writes it."""
+        second = int(time.time())
+        if second != self._second:
+            self._second, self._date = second, formatdate(second, usegmt=True).encode()
+        return self._date
+
+    def _stop(self) -> None:
+        self.service.draining = True
+        self._stopping.set()
+
+    def _stop_at_once(self) -> None:
+        self._at_once = True
+        self._stopping.set()
 
     async def _serve(self) -> None:
         let_through()
+        self.loop.set_exception_handler(self._uncaught)
         for listener in self.sockets:
             self._listen(listener.sock)
-        tasks = [self.loop.create_task(each) for each in (self._sweep(), *self.service.start())]
+        sweeps = self.service.supervisor.keep("connections", self._sweep)
+        tasks = [self.loop.create_task(each) for each in (sweeps, *self.service.start())]
         for task in tasks:
             task.add_done_callback(self._ended)
         try:
             await self._beat()
-            if not self._quick_shutdown:
+            if not self._at_once:
                 await self._drain()
         finally:
             self.alive = False
+            for connection in list(self.open):
+                connection.abort()
             for task in tasks:
                 task.cancel()
+            await asyncio.wait(tasks)
             self.service.stop()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -106,13 +131,11 @@ class StagegateWorker(ASGIWorker):  # type: ignore[misc]
             self.loop.remove_reader(listener.sock.fileno())
             listener.close()
         await self._until(self.limits.finish_seconds)
-        for connection in list(self.open):
-            connection.abort()
 
     async def _until(self, seconds: float) -> None:
         """Until so many seconds are over; once the listeners are closed, until the last busy connection is."""
         end = self.loop.time() + seconds
-        while self.loop.time() < end and not self._quick_shutdown:
+        while self.loop.time() < end and not self._at_once:
             self.notify()
             if all(listener.sock is None for listener in self.sockets):
                 for connection in [each for each in self.open if each.stage == "idle"]:
@@ -121,13 +144,25 @@ class StagegateWorker(ASGIWorker):  # type: ignore[misc]
                     return
             await asyncio.sleep(0.05)
 
-    async def _sweep(self) -> None:
+    async def _sweep(self) -> float:
         """End the connections that are past their deadline."""
-        while True:
-            await asyncio.sleep(_SWEEP_SECONDS)
-            now = self.loop.time()
-            for connection in [each for each in self.open if each.deadline < now]:
+        now = self.loop.time()
+        for connection in [each for each in self.open if each.deadline < now]:
+            try:
                 connection.expire()
+            except Exception:
+                self.service.supervisor.fault("connections", "a connection past its deadline")
+                self.forget(connection)
+                connection.abort()
+        return _SWEEP_SECONDS
+
+    def _uncaught(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What a callback or a task of the event loop raised, and nobody caught; a broken connection is no fault."""
+        problem = context.get("exception")
+        if isinstance(problem, OSError):
+            self.log.debug("%s: %s", context["message"], problem)
+        else:
+            self.service.supervisor.fault("event loop", context["message"], problem)
 
     def _listen(self, listener: socket.socket) -> None:
         if listener.fileno() >= 0:
@@ -140,7 +175,7 @@ class StagegateWorker(ASGIWorker):  # type: ignore[misc]
             except BlockingIOError:
                 return
             except OSError as problem:
-                # Out of descriptors or memory: the listener stays readable, so asking again at once would never end.
+                # Out of descriptors or memory: the listener stays readable, so accepting again at once would never end.
                 self.log.warning("cannot accept a connection: %s", problem)
                 self.loop.remove_reader(listener.fileno())
                 self.loop.call_later(_PAUSE_SECONDS, self._listen, listener)
@@ -148,7 +183,7 @@ class StagegateWorker(ASGIWorker):  # type: ignore[misc]
             if len(self.open) < self.limits.connections or self._evict():
                 self._admit(peer)
             else:
-                self.tally.closed["full"] += 1
+                self.metrics.closed("full")
                 peer.close()
 
     def _evict(self) -> bool:
@@ -156,18 +191,21 @@ class StagegateWorker(ASGIWorker):  # type: ignore[misc]
         for stage in _EVICTED_FIRST:
             for connection in self.open:
                 if connection.stage == stage:
-                    self.tally.closed["crowded"] += 1
+                    self.metrics.closed("crowded")
                     self.forget(connection)
                     connection.abort()
                     return True
         return False
 
     def _admit(self, peer: socket.socket) -> None:
-        peer.setblocking(False)
-        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = UsualCallConnection(self)
+        try:
+            peer.setblocking(False)
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError:
+            peer.close()
+            return
+        connection = Connection(self)
         self.open[connection] = None
-        self.tally.connections = len(self.open)
         connection.handshake = self.loop.create_task(self._shake_hands(peer, connection))
 
     async def _shake_hands(self, peer: socket.socket, connection: Connection) -> None:
@@ -183,3 +221,7 @@ class StagegateWorker(ASGIWorker):  # type: ignore[misc]
             self.forget(connection)
             peer.close()
             self.log.debug("no handshake: %s", problem)
+        except Exception:
+            self.service.supervisor.fault("connections", "a handshake")
+            self.forget(connection)
+            peer.close()

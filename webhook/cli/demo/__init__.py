@@ -44,7 +44,7 @@ It stays up until Ctrl-C. In another terminal:
   kubectl apply -f {samples}/stagepodautoscaler-bad.yaml
   kubectl patch rolloutorchestrators hello --type merge --patch-file {folder}/back.yaml
       back to the first revision, in stages; kubectl get rolloutorchestrators --watch shows them
-  curl --cacert {certificates}/ca.crt {webhook}/metrics
+  curl {pages}/metrics
 """
 
 
@@ -141,8 +141,7 @@ def _stay(stack: "Stack") -> None:
             folder=stack.directory,
             kubeconfig=stack.plane.kubeconfig,
             samples=SAMPLES,
-            certificates=stack.directory / "certs",
-            webhook=stack.webhook_url,
+            pages=stack.pages_url,
         )
     )
     while not (trouble := stack.trouble()):

@@ -33,7 +33,7 @@ class Stack:
         self.directory = directory
         self.client = client_of(plane.kubeconfig)
         self.rehearsal = client_of(plane.kubeconfig, dry_run=True)
-        self.webhook_url = ""
+        self.webhook_url = self.pages_url = ""
         self.webhook: Process | None = None
         self.loop: Process | None = None
         self._installation = Installation(self.client)
@@ -63,10 +63,11 @@ class Stack:
         renew(DirectoryStore(certificates), ["127.0.0.1", "localhost"], datetime.now(UTC), Terms())
         kubeconfig = self.plane.kubeconfig_for(WEBHOOK)
         # Nobody else holds connections to it, so it need not wait for them at the end.
-        where = ["--host", "127.0.0.1", "--port", "0", "--drain", "0"]
+        where = ["--host", "127.0.0.1", "--port", "0", "--pages-port", "0", "--drain", "0"]
         options = [*where, "--cert-dir", str(certificates), "--kubeconfig", str(kubeconfig)]
         self.webhook = self._start(["serve", *options, *arguments])
-        self.webhook_url = self.webhook.wait_for_line("serving ", _READY_SECONDS)
+        urls = self.webhook.wait_for_line("serving ", _READY_SECONDS)
+        self.webhook_url, _, self.pages_url = urls.partition(", pages ")
         authority = (certificates / "ca.crt").read_bytes()
         self._installation.apply(
             at_url(configuration, self.webhook_url, authority) for configuration in documents(MANIFESTS / "webhooks")

@@ -1,4 +1,4 @@
-"""The gate: one admission call from bytes to answer, counted. Both lanes end here."""
+"""The handler: one admission review from the bytes of its body to the bytes of the answer, counted and logged."""
 
 import logging
 import time
@@ -6,35 +6,44 @@ from collections.abc import Callable
 from typing import Final
 
 from webhook.admission import Answer, Lookup, Settings, examine
-from webhook.server.tally import Tally
+from webhook.cluster.supervisor import Supervisor
+from webhook.server.head import LINE_TYPE
+from webhook.server.metrics import ServerMetrics
 
 _LOG: Final = logging.getLogger("stagegate.admission")
+_FAILED: Final = Answer(500, LINE_TYPE, b"the server failed on this review; its log says why\n", None)
 
 Examine = Callable[[bytes, str, Lookup, Settings], Answer]
 
 
-class Gate:
-    """Answers calls from a lookup that others keep up to date."""
+class AdmissionHandler:
+    """Answers reviews from a lookup that others keep up to date."""
 
     def __init__(
         self,
         lookup: Lookup,
         settings: Settings,
-        tally: Tally,
+        metrics: ServerMetrics,
+        supervisor: Supervisor | None = None,
         examine: Examine = examine,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.lookup = lookup
         self.settings = settings
-        self.tally = tally
+        self.metrics = metrics
+        self._supervisor = supervisor or Supervisor(count=metrics.faulted)
         self._examine = examine
         self._clock = clock
 
     def answer(self, path: str, body: bytes) -> Answer:
-        """The answer to one call; ``path`` is /mutate or /validate, without a query. Raises nothing for any bytes."""
+        """The answer to one review; ``path`` is /mutate or /validate, without a query. Raises nothing for any bytes."""
         started = self._clock()
-        answer = self._examine(body, path, self.lookup, self.settings)
-        self.tally.count(path, answer, self._clock() - started)
+        try:
+            answer = self._examine(body, path, self.lookup, self.settings)
+        except Exception:
+            self._supervisor.fault("admission", f"no answer to a review of {len(body)} bytes at {path}")
+            answer = _FAILED
+        self.metrics.answered(path, answer, self._clock() - started)
         verdict = answer.verdict
         if verdict is not None and not verdict.allowed:
             _LOG.info(

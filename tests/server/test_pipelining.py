@@ -23,7 +23,7 @@ CALLS = {
     "typed at length": (usual(b"/validate", GOOD, b"application/json; charset=utf-8"), 200),
     "other type": (usual(b"/validate", GOOD, b"text/plain"), 415),
     "chunked": (CHUNKED + b"%x\r\n%s\r\n0\r\n\r\n" % (len(GOOD), GOOD), 200),
-    "a page": (b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 200),
+    "options": (b"OPTIONS /mutate HTTP/1.1\r\nHost: x\r\n\r\n", 405),
     "no page": (b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n", 404),
     "another uid": (usual(b"/validate", review(spa(), uid="second")), 200),
 }

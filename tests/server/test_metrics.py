@@ -3,13 +3,12 @@
 from datetime import UTC, datetime
 
 import pytest
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from webhook.admission import Answer, Fill, Finding, Judged, Verdict
 from webhook.admission.verdict import Effect
-from webhook.server.metrics import make_registry, render
-from webhook.server.state import State
-from webhook.server.tally import Tally, outcome_of
+from webhook.server.metrics import ServerMetrics, outcome_of
 
 VERDICT = Verdict("uid", True, "/mutate", operation="CREATE", kind="StagePodAutoscaler")
 
@@ -18,8 +17,8 @@ def judged(effect: Effect, rule: str = "SPA002") -> Judged:
     return Judged(Finding(rule, "deny", "spec", "FieldValueInvalid", "text"), effect)
 
 
-def samples(tally: Tally, state: State) -> dict[tuple[str, ...], float]:
-    page = render(make_registry(tally, lambda: state)).decode()
+def samples(metrics: ServerMetrics) -> dict[tuple[str, ...], float]:
+    page = generate_latest(metrics.registry).decode()
     return {
         (sample.name, *(sample.labels[name] for name in sorted(sample.labels))): sample.value
         for family in text_string_to_metric_families(page)
@@ -44,7 +43,7 @@ def test_outcome_of(verdict: Verdict, outcome: str) -> None:
 
 
 def test_every_series_is_there_at_zero_from_the_start() -> None:
-    seen = samples(Tally(), State())
+    seen = samples(ServerMetrics())
     review = ("stagegate_admission_reviews_total", "RolloutOrchestrator", "UPDATE", "/validate", "denied")
     assert seen[review] == 0
     for rule in ("SPA001", "SPA008", "RO001", "RO010"):
@@ -52,7 +51,7 @@ def test_every_series_is_there_at_zero_from_the_start() -> None:
             assert seen["stagegate_admission_findings_total", effect, rule] == 0
     for status in ("400", "408", "413", "415"):
         assert seen["stagegate_http_refused_total", status] == 0
-    for reason in ("handshake", "header", "body", "answer", "idle", "crowded", "full"):
+    for reason in ("handshake", "header", "body", "write", "idle", "crowded", "full"):
         assert seen["stagegate_connections_closed_total", reason] == 0
     assert seen["stagegate_admission_duration_seconds_count", "/mutate"] == 0
     assert seen["stagegate_admission_in_flight",] == 0
@@ -60,10 +59,10 @@ def test_every_series_is_there_at_zero_from_the_start() -> None:
 
 
 def test_one_denied_review() -> None:
-    tally = Tally()
+    metrics = ServerMetrics()
     verdict = VERDICT._replace(allowed=False, findings=(judged("denied"), judged("ratcheted", "RO001")))
-    tally.count("/mutate", Answer(200, "application/json", b"", verdict), 0.0002)
-    seen = samples(tally, State())
+    metrics.answered("/mutate", Answer(200, "application/json", b"", verdict), 0.0002)
+    seen = samples(metrics)
     assert seen["stagegate_admission_reviews_total", "StagePodAutoscaler", "CREATE", "/mutate", "denied"] == 1
     assert seen["stagegate_admission_findings_total", "denied", "SPA002"] == 1
     assert seen["stagegate_admission_findings_total", "ratcheted", "RO001"] == 1
@@ -74,33 +73,40 @@ def test_one_denied_review() -> None:
 
 
 def test_a_filled_object_counts_as_a_patch() -> None:
-    tally = Tally()
-    tally.count("/mutate", Answer(200, "application/json", b"", VERDICT._replace(fills=(Fill("/x", 1),))), 0.1)
-    assert samples(tally, State())["stagegate_admission_patches_total", "StagePodAutoscaler"] == 1
+    metrics = ServerMetrics()
+    metrics.answered("/mutate", Answer(200, "application/json", b"", VERDICT._replace(fills=(Fill("/x", 1),))), 0.1)
+    assert samples(metrics)["stagegate_admission_patches_total", "StagePodAutoscaler"] == 1
 
 
 def test_a_call_that_is_no_review_counts_by_status() -> None:
-    tally = Tally()
-    tally.count("/mutate", Answer(400, "text/plain", b"", None), 0.1)
-    seen = samples(tally, State())
+    metrics = ServerMetrics()
+    metrics.answered("/mutate", Answer(400, "text/plain", b"", None), 0.1)
+    seen = samples(metrics)
     assert seen["stagegate_http_refused_total", "400"] == 1
     assert all(value == 0 for name, value in seen.items() if name[0] == "stagegate_admission_reviews_total")
 
 
 def test_a_client_cannot_invent_series() -> None:
-    tally = Tally()
-    before = len(samples(tally, State()))
+    metrics = ServerMetrics()
+    before = len(samples(metrics))
     for number in range(50):
         verdict = VERDICT._replace(kind=f"Kind{number}", operation=f"DO{number}")
-        tally.count("/mutate", Answer(200, "application/json", b"", verdict), 0.1)
-    assert len(samples(tally, State())) == before
+        metrics.answered("/mutate", Answer(200, "application/json", b"", verdict), 0.1)
+    assert len(samples(metrics)) == before
 
 
 def test_the_state_is_read_when_it_is_scraped() -> None:
-    not_after = datetime(2030, 1, 1, tzinfo=UTC)
-    seen = samples(Tally(), State(not_after, trouble="x", unsynced="", cache_age=4.5))
+    not_after, age = datetime(2030, 1, 1, tzinfo=UTC), 4.5
+    metrics = ServerMetrics()
+    metrics.ask_connections(lambda: 7)
+    metrics.ask_certificate(lambda: not_after, lambda: False)
+    metrics.ask_cache(lambda: True, lambda: age)
+    seen = samples(metrics)
+    assert seen["stagegate_connections",] == 7
     assert seen["stagegate_certificate_not_after_seconds",] == not_after.timestamp()
     assert seen["stagegate_certificate_trouble",] == 1
     assert seen["stagegate_cache_synced",] == 1
     assert seen["stagegate_cache_age_seconds",] == 4.5
-    assert ("stagegate_cache_age_seconds",) not in samples(Tally(), State())
+    not_after, age = datetime(2031, 1, 1, tzinfo=UTC), 0.5
+    assert samples(metrics)["stagegate_certificate_not_after_seconds",] == not_after.timestamp()
+    assert samples(metrics)["stagegate_cache_age_seconds",] == 0.5

@@ -1,0 +1,60 @@
+"""An outage of the API server: the loop stands by, restarts nothing, and goes on by itself."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.loop.running import Running, eventually
+from webhook.cluster.errors import ApiError, OutcomeUnknown, Unauthorized, Unavailable, Unreachable
+from webhook.cluster.resource import LEASES, POD_AUTOSCALERS, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS
+from webhook.cluster.transport import Request
+
+
+@pytest.fixture
+def loop() -> Iterator[Running]:
+    running = Running(lease=3.0)
+    running.start()
+    eventually(lambda: running.stored(STAGE_POD_AUTOSCALERS, "hello-00002"), "the rollout begins")
+    yield running
+    running.stop()
+
+
+@pytest.mark.parametrize("problem", [Unreachable, OutcomeUnknown, Unavailable, Unauthorized])
+def test_a_leader_stands_by_and_leads_again(loop: Running, problem: type[ApiError]) -> None:
+    threads = loop.threads()
+
+    def refuse(request: Request) -> ApiError:
+        return problem(request.call, "the server is away")
+
+    loop.api.fail = refuse
+    eventually(lambda: not loop.process.is_leader(), "the lease runs out")
+    assert loop.get("/healthz") == (200, "ok\n")
+    assert loop.get("/readyz") == (200, "standing by\n")
+    written = len(loop.api.writes)
+    status = {"desiredScale": 4, "actualScale": 4}
+    loop.api.put(POD_AUTOSCALERS, {"metadata": {"name": "hello-00002"}, "status": status})
+
+    loop.api.fail = loop.fail
+    eventually(loop.process.is_leader, "it leads again")
+    eventually(
+        lambda: (loop.stored(STAGE_POD_AUTOSCALERS, "hello-00002").get("status") or {}).get("actualScale") == 4,
+        "what happened meanwhile is seen, and written",
+    )
+    assert len(loop.api.writes) > written
+    assert threads <= loop.threads()
+    assert all(count == 0 for count in loop.faults().values()), loop.faults()
+
+
+def test_one_that_another_has_taken_over_from_writes_nothing_and_stands_by(loop: Running) -> None:
+    lease = loop.api.get(LEASES, "stagegate-system", "stagegate-loop")
+    assert lease is not None
+    spec = {**lease["spec"], "holderIdentity": "another", "leaseDurationSeconds": 3600}
+    loop.api.put(LEASES, {**lease, "spec": spec})
+    eventually(lambda: not loop.process.is_leader(), "it sees the other one")
+    before = [str(write) for write in loop.api.writes]
+    ro = loop.stored(ROLLOUT_ORCHESTRATORS, "hello")
+    loop.api.put(ROLLOUT_ORCHESTRATORS, {**ro, "spec": {**ro["spec"], "stageTargetRevisions": []}})
+    lists = loop.asked["watch", "rolloutorchestrators"]
+    eventually(lambda: loop.asked["watch", "rolloutorchestrators"] > lists + 1, "the change is seen")
+    assert [str(write) for write in loop.api.writes] == before
+    assert loop.get("/healthz") == (200, "ok\n")

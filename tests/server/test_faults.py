@@ -1,0 +1,333 @@
+"""Every thread and task of ``stagegate serve``: each one is made to raise, is counted, and goes on."""
+
+import asyncio
+import logging
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from certs.authority import make_authority
+from certs.context import LiveContext
+from certs.leaf import make_leaf
+from tests.cluster.fake_api import FakeApi
+from tests.server.live import eventually
+from tests.server.reviews import GOOD
+from tests.server.test_pair_secret import put
+from webhook.admission import EmptyLookup, Settings
+from webhook.cluster.client import Client
+from webhook.cluster.clock import SystemClock
+from webhook.cluster.resource import NAMESPACES, ROLLOUT_ORCHESTRATORS, SECRETS
+from webhook.cluster.supervisor import Supervisor
+from webhook.cluster.transport import Request
+from webhook.listening import listen
+from webhook.server.cluster_feed import ClusterFeed
+from webhook.server.handler import AdmissionHandler
+from webhook.server.limits import Limits
+from webhook.server.metrics import LOOPS, ServerMetrics
+from webhook.server.pages import Check, PagesServer, make_app
+from webhook.server.pair_secret import PairSecret
+from webhook.server.service import Service
+from webhook.server.worker import StagegateWorker
+
+
+class World:
+    """What a webhook has of a cluster, on an API that fails once in each kind of request named in ``faulty``."""
+
+    def __init__(self, *faulty: tuple[str, str]) -> None:
+        self.api = FakeApi()
+        self.api.serve(ROLLOUT_ORCHESTRATORS, NAMESPACES, SECRETS)
+        self.api.put(ROLLOUT_ORCHESTRATORS, {"metadata": {"name": "hello"}, "spec": {}})
+        authority = make_authority(datetime.now(UTC), timedelta(days=90))
+        put(self.api, make_leaf(authority, ["a"], datetime.now(UTC), timedelta(days=30)))
+        self.left = set(faulty)
+        self.api.fail = self.fail
+        self.metrics = ServerMetrics()
+        self.supervisor = Supervisor(count=self.metrics.faulted, random_number=lambda: 0.0)
+        client, clock = Client(self.api, field_manager="test"), SystemClock()
+        self.feed = ClusterFeed(client, clock, self.metrics, self.supervisor)
+        self.pair = PairSecret(client, clock, "ours", "certs", LiveContext(), self.metrics, clock.now, self.supervisor)
+        self.said: list[str] = []
+
+    def fail(self, request: Request) -> None:
+        key = request.call.verb, request.call.resource
+        if key in self.left:
+            self.left.remove(key)
+            raise KeyError(f"a fault in {request.call}")
+
+    def service(self, on_ready: Callable[[], None] | None = None) -> Service:
+        return Service(
+            Settings(),
+            Limits(),
+            self.pair,
+            self.metrics,
+            self.feed,
+            on_ready=on_ready or (lambda: self.said.append("ready")),
+            supervisor=self.supervisor,
+        )
+
+    def faults(self) -> dict[str, float]:
+        counted = {
+            loop: self.metrics.registry.get_sample_value("stagegate_faults_total", {"loop": loop}) or 0.0
+            for loop in LOOPS
+        }
+        return {loop: count for loop, count in counted.items() if count}
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def run(service: Service, condition: Callable[[], Any]) -> None:
+    """What a worker runs of a service, until something is the case."""
+
+    async def served() -> None:
+        tasks = [asyncio.create_task(each) for each in service.start()]
+        try:
+            await until(condition)
+        finally:
+            for task in tasks:
+                task.cancel()
+            service.stop()
+
+    asyncio.run(served())
+
+
+@pytest.mark.parametrize("resource", [ROLLOUT_ORCHESTRATORS, NAMESPACES, SECRETS])
+@pytest.mark.parametrize("verb", ["list", "watch"])
+def test_a_reflector(verb: str, resource: Any, caplog: pytest.LogCaptureFixture) -> None:
+    world = World((verb, resource.plural))
+    run(world.service(), lambda: world.said and world.faults())
+    assert world.faults() == {"reflector": 1.0}
+    assert caplog.records[0].exc_info
+    assert world.supervisor.problems() == []
+
+
+def test_a_change_that_the_cache_does_not_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    put_once = world.feed.rollouts.put
+    left = [KeyError("metadata")]
+
+    def put_or_fail(one: Any) -> None:
+        if left:
+            raise left.pop()
+        put_once(one)
+
+    monkeypatch.setattr(world.feed.rollouts, "put", put_or_fail)
+    run(world.service(), lambda: world.feed.rollouts.rollout("default", "hello"))
+    assert world.faults() == {"reflector": 1.0}
+
+
+def test_the_task_of_the_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    usual, left = world.pair.read, [KeyError("data")]
+
+    def read() -> Any:
+        if left:
+            raise left.pop()
+        return usual()
+
+    monkeypatch.setattr(world.pair, "read", read)
+    run(world.service(), lambda: world.said)
+    assert world.faults() == {"certificate": 1.0}
+    assert world.pair.trouble == ""
+
+
+def test_while_the_certificate_cannot_be_looked_at_the_pages_say_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    service = world.service()
+
+    def read() -> Any:
+        raise KeyError("data")
+
+    monkeypatch.setattr(world.pair, "read", read)
+    run(service, lambda: world.pair.trouble)
+    assert service.state().trouble == "cannot read Secret ours/certs: KeyError: 'data'"
+
+
+def test_the_announcement_is_tried_once() -> None:
+    world = World()
+
+    def fails() -> None:
+        raise ValueError("I/O operation on closed file")
+
+    run(world.service(fails), world.faults)
+    assert world.faults() == {"ready": 1.0}
+
+
+class Bare(StagegateWorker):
+    """A worker without gunicorn around it."""
+
+    def __init__(self, service: Service) -> None:
+        self.service, self.limits = service, service.limits
+        self.metrics, self.handler = service.metrics, service.handler
+        self.open = {}
+        self.log = logging.getLogger("test")
+
+
+class Late:
+    """A connection past its deadline, which cannot even say so."""
+
+    deadline = 0.0
+    stage = "header"
+    aborted = False
+
+    def expire(self) -> None:
+        raise KeyError("stage")
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+def test_the_sweep_of_connections() -> None:
+    world = World()
+    worker, late = Bare(world.service()), Late()
+    worker.open[late] = None  # type: ignore[index]
+
+    async def swept() -> None:
+        worker.loop = asyncio.get_running_loop()
+        task = asyncio.create_task(world.supervisor.keep("connections", worker._sweep))
+        await until(lambda: late.aborted)
+        assert not task.done()
+        task.cancel()
+
+    asyncio.run(swept())
+    assert (world.faults(), worker.open) == ({"connections": 1.0}, {})
+
+
+def test_a_handshake(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    worker = Bare(world.service())
+    listener = listen("127.0.0.1", 0)
+
+    async def shaken() -> None:
+        worker.loop = loop = asyncio.get_running_loop()
+
+        async def fails(*_: object, **__: object) -> None:
+            raise KeyError("context")
+
+        monkeypatch.setattr(loop, "connect_accepted_socket", fails)
+        caller = asyncio.create_task(asyncio.open_connection(*listener.getsockname()))
+        listener.setblocking(False)
+        peer, _ = await loop.sock_accept(listener)
+        worker._admit(peer)
+        await until(world.faults)
+        _, writer = await caller
+        writer.close()
+
+    asyncio.run(shaken())
+    listener.close()
+    assert (world.faults(), worker.open) == ({"connections": 1.0}, {})
+
+
+@pytest.mark.parametrize(
+    ("problem", "faults"), [(KeyError("x"), {"event loop": 1.0}), (None, {"event loop": 1.0}), (OSError("reset"), {})]
+)
+def test_a_callback_of_the_event_loop(problem: Exception | None, faults: dict[str, float]) -> None:
+    world = World()
+    worker = Bare(world.service())
+
+    async def called() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(worker._uncaught)
+        loop.call_exception_handler({"message": "a callback failed", "exception": problem})
+
+    asyncio.run(called())
+    assert world.faults() == faults
+
+
+def test_a_review(caplog: pytest.LogCaptureFixture) -> None:
+    world = World()
+
+    def fails(*_: object) -> Any:
+        raise ZeroDivisionError("a bug in a rule")
+
+    handler = AdmissionHandler(EmptyLookup(), Settings(), world.metrics, world.supervisor, examine=fails)
+    answer = handler.answer("/validate", GOOD)
+    assert (answer.status, world.faults()) == (500, {"admission": 1.0})
+    assert "a bug in a rule" in caplog.text
+
+
+def test_a_page_and_the_thread_of_the_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    service = world.service()
+
+    def fails(registry: CollectorRegistry) -> bytes:
+        monkeypatch.setattr("webhook.server.pages.generate_latest", generate_latest)
+        raise ZeroDivisionError("a bug in a collector")
+
+    app = make_app(
+        "", lambda: Check(*service.health()), lambda now: Check(True, ""), world.metrics.registry,
+        supervisor=world.supervisor,
+    )  # fmt: skip
+    monkeypatch.setattr("webhook.server.pages.generate_latest", fails)
+    client = app.test_client()
+    assert [client.get("/metrics").status_code for _ in range(2)] == [500, 200]
+    assert world.faults() == {"pages": 1.0}
+
+    listener = listen("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    pages = PagesServer(app, listener, world.supervisor)
+    create, left = __import__("waitress").create_server, [KeyError("map")]
+
+    def breaking(*arguments: Any, **options: Any) -> Any:
+        server = create(*arguments, **options)
+        usual = server.run
+
+        def broken() -> None:
+            if left:
+                raise left.pop()
+            usual()
+
+        server.run = broken
+        return server
+
+    monkeypatch.setattr("waitress.create_server", breaking)
+    pages.start()
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=30) as reply:
+            assert reply.read() == b"ok\n"
+    finally:
+        pages.stop()
+    assert world.faults() == {"pages": 2.0}
+
+
+def test_health_is_red_for_a_loop_that_hangs_alone() -> None:
+    world = World()
+    service = world.service()
+    assert service.health() == (True, "ok\n")
+    now = time.monotonic()
+    world.supervisor._monotonic = lambda: now
+    hangs, go_on = threading.Event(), threading.Event()
+
+    def turn() -> None:
+        hangs.set()
+        go_on.wait(30)
+
+    thread = world.supervisor.start("reflector", turn, lambda seconds: False, name="reflector namespaces")
+    assert hangs.wait(30)
+    now += 301
+    assert service.health() == (False, "reflector namespaces: no turn for 301 s\n")
+    go_on.set()
+    thread.join(30)
+    assert service.health() == (True, "ok\n")
+
+
+def test_once_synced_a_webhook_stays_ready_when_the_resource_goes() -> None:
+    world = World()
+    world.feed.start()
+    try:
+        eventually(lambda: world.feed.unsynced() == "", "the feed is read")
+        world.api.withdraw(ROLLOUT_ORCHESTRATORS)
+        eventually(lambda: world.feed.reflectors[0].absent, "it is gone")
+        assert world.feed.unsynced() == ""
+        assert world.feed.rollouts.age() is None, "so that nothing is filled in from it, and warnings say why"
+    finally:
+        world.feed.stop()

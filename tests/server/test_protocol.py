@@ -1,0 +1,228 @@
+"""One connection by itself: what it reads before it answers, where it stops reading, and when it closes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from webhook.admission import Answer, EmptyLookup, Lookup, Settings
+from webhook.server.handler import AdmissionHandler
+from webhook.server.limits import Limits
+from webhook.server.metrics import ServerMetrics
+from webhook.server.protocol import Connection, LargeBodies
+
+LIMITS = Limits(body=100, discard=200, large=30, large_at_once=2, write_seconds=3.0, keep_alive_seconds=120.0)
+HEAD = b"POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+
+
+class Loop:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def time(self) -> float:
+        return self.now
+
+
+class Transport:
+    """The other end: keeps what is written, and whether anything is read."""
+
+    def __init__(self) -> None:
+        self.written = b""
+        self.reading = True
+        self.open = True
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+    def close(self) -> None:
+        self.open = False
+
+    def abort(self) -> None:
+        self.open = False
+
+    @property
+    def statuses(self) -> list[int]:
+        return [int(part[:3]) for part in self.written.split(b"HTTP/1.1 ")[1:]]
+
+
+def echo(body: bytes, path: str, lookup: Lookup, settings: Settings) -> Answer:
+    return Answer(200, "application/json", path.encode() + b" " + body, None)
+
+
+class Worker:
+    """What a worker is to its connections."""
+
+    def __init__(self, examine: Callable[..., Answer] = echo) -> None:
+        self.loop: Any = Loop()
+        self.limits = LIMITS
+        self.metrics = ServerMetrics()
+        self.handler = AdmissionHandler(EmptyLookup(), Settings(), self.metrics, examine=examine)
+        self.large_bodies = LargeBodies(LIMITS.large_at_once)
+        self.draining = False
+        self.gone: list[Connection] = []
+
+    def forget(self, connection: Connection) -> None:
+        self.gone.append(connection)
+
+    def date(self) -> bytes:
+        return b"Thu, 01 Jan 2026 00:00:00 GMT"
+
+    def connect(self, kind: type[Connection] = Connection) -> tuple[Connection, Any]:
+        connection, transport = kind(self), Transport()
+        connection.connection_made(transport)  # type: ignore[arg-type]
+        return connection, transport
+
+    def sample(self, name: str, **labels: str) -> float | None:
+        return self.metrics.registry.get_sample_value(name, labels)
+
+
+def chunked(*parts: bytes) -> bytes:
+    return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts)
+
+
+@pytest.mark.parametrize(
+    "parts", [(b"abc",), (b"a", b"b", b"c"), (b"x" * 40, b"y" * 60)], ids=["one", "three", "large"]
+)
+def test_a_body_in_any_parts_is_one_body(parts: tuple[bytes, ...]) -> None:
+    connection, transport = Worker().connect()
+    connection.data_received(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
+    for part in parts:
+        connection.data_received(chunked(part))
+    assert transport.written == b""
+    connection.data_received(b"0\r\n\r\n")
+    assert transport.written.endswith(b"\r\n\r\n/mutate " + b"".join(parts))
+    assert connection.stage == "idle"
+
+
+def test_a_body_without_end_is_refused_at_the_limit_and_read_no_further_than_the_discard() -> None:
+    connection, transport = Worker().connect()
+    connection.data_received(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
+    sent = 0
+    while transport.open:
+        connection.data_received(chunked(b"x" * 10))
+        sent += 10
+        assert sent <= LIMITS.body + LIMITS.discard
+    assert transport.statuses == [413]
+
+
+def test_a_length_above_the_limit_is_refused_before_the_body_and_the_next_call_is_served() -> None:
+    connection, transport = Worker().connect()
+    connection.data_received(HEAD + b"Content-Length: 101\r\n\r\n")
+    assert transport.statuses == [413]
+    connection.data_received(b"x" * 101 + HEAD + b"Content-Length: 1\r\n\r\nx")
+    assert transport.statuses == [413, 200]
+
+
+def test_a_refused_body_that_does_not_end_is_cut_at_its_deadline_without_a_second_answer() -> None:
+    worker = Worker()
+    connection, transport = worker.connect()
+    connection.data_received(HEAD + b"Content-Length: 101\r\n\r\nx")
+    connection.expire()
+    assert (transport.statuses, transport.open) == ([413], False)
+    assert worker.sample("stagegate_connections_closed_total", reason="body") == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"a", b"x" * 40], ids=["at once", "in the middle", "in a large one"])
+def test_a_client_that_leaves_gets_nothing_and_takes_no_place(body: bytes) -> None:
+    worker = Worker()
+    for _ in range(LIMITS.large_at_once + 1):
+        connection, transport = worker.connect()
+        connection.data_received(HEAD + b"Content-Length: 50\r\n\r\n" + body)
+        assert worker.sample("stagegate_admission_in_flight") == 1
+        connection.connection_lost(None)
+        assert (transport.written, transport.reading) == (b"", True)
+    assert worker.sample("stagegate_admission_in_flight") == 0
+    assert len(worker.gone) == LIMITS.large_at_once + 1
+
+
+def test_few_large_bodies_are_read_at_once_and_the_others_in_their_order() -> None:
+    worker = Worker()
+    clients = [worker.connect() for _ in range(5)]
+    for connection, _ in clients:
+        connection.data_received(HEAD + b"Content-Length: 80\r\n\r\n" + b"x" * 40)
+    reading = [[transport.reading for _, transport in clients]]
+    clients[3][0].connection_lost(None)
+    for number in (0, 1, 2, 4):
+        connection, transport = clients[number]
+        assert transport.reading
+        connection.data_received(b"y" * 40)
+        assert transport.statuses == [200]
+        reading.append([transport.reading for _, transport in clients])
+    assert reading[:3] == [
+        [True, True, False, False, False],
+        [True, True, True, False, False],
+        [True, True, True, False, True],
+    ]
+
+
+def test_a_client_that_does_not_read_is_not_read_either_and_is_closed_at_its_deadline() -> None:
+    worker = Worker()
+    connection, transport = worker.connect()
+    transport.write = lambda data: connection.pause_writing()
+    connection.data_received(HEAD + b"Content-Length: 1\r\n\r\nx")
+    assert (connection.stage, transport.reading, connection.deadline) == ("write", False, 1003.0)
+    connection.resume_writing()
+    assert (connection.stage, transport.reading, connection.deadline) == ("idle", True, 1120.0)
+    connection.data_received(HEAD + b"Content-Length: 1\r\n\r\nx")
+    connection.expire()
+    assert not transport.open
+    assert worker.sample("stagegate_connections_closed_total", reason="write") == 1
+
+
+def test_while_the_server_drains_an_answer_says_close_and_nothing_behind_it_is_read() -> None:
+    worker = Worker()
+    connection, transport = worker.connect()
+    worker.draining = True
+    connection.data_received(2 * (HEAD + b"Content-Length: 1\r\n\r\nx"))
+    assert transport.statuses == [200]
+    assert b"Connection: close\r\n" in transport.written
+    assert not transport.open
+
+
+@pytest.mark.parametrize("line", [b"HTTP/1.0\r\n", b"HTTP/1.1\r\nConnection: close\r\n"])
+def test_a_client_that_does_not_stay_is_answered_and_closed(line: bytes) -> None:
+    connection, transport = Worker().connect()
+    head = b"POST /mutate " + line + b"Content-Type: application/json\r\nContent-Length: 1\r\n\r\nx"
+    connection.data_received(head)
+    assert (transport.statuses, transport.open) == ([200], False)
+
+
+def test_head_gets_no_body() -> None:
+    connection, transport = Worker().connect()
+    connection.data_received(b"HEAD /mutate HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert transport.statuses == [405]
+    assert transport.written.endswith(b"\r\n\r\n")
+
+
+def test_an_exception_in_judging_is_an_answer_is_logged_and_counted(caplog: pytest.LogCaptureFixture) -> None:
+    def fails(body: bytes, path: str, lookup: Lookup, settings: Settings) -> Answer:
+        raise ZeroDivisionError("judged by nothing")
+
+    worker = Worker(fails)
+    connection, transport = worker.connect()
+    connection.data_received(2 * (HEAD + b"Content-Length: 1\r\n\r\nx"))
+    assert transport.statuses == [500, 500]
+    assert transport.open
+    assert "judged by nothing" in caplog.text
+    assert worker.sample("stagegate_http_refused_total", status="500") == 2
+    assert worker.sample("stagegate_admission_in_flight") == 0
+
+
+class Broken(Connection):
+    def on_url(self, url: bytes) -> None:
+        raise ZeroDivisionError("read by nothing")
+
+
+def test_a_fault_in_reading_is_answered_and_closed_and_logged_whole(caplog: pytest.LogCaptureFixture) -> None:
+    worker = Worker()
+    connection, transport = worker.connect(Broken)
+    connection.data_received(HEAD)
+    assert (transport.statuses, transport.open) == ([500], False)
+    assert "ZeroDivisionError: read by nothing" in caplog.text
+    assert worker.sample("stagegate_faults_total", loop="connections") == 1.0

@@ -1,0 +1,84 @@
+"""The head of a request: what it says before its body is read, and whether the body will be read at all."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Final, NamedTuple
+
+ADMISSION_PATHS: Final = ("/mutate", "/validate")
+REVIEW_TYPE: Final = "application/json"
+LINE_TYPE: Final = "text/plain; charset=utf-8"
+
+
+@dataclass(slots=True)
+class Head:
+    """``path`` has no query. ``content_length`` is in bytes, None where the request states none."""
+
+    method: str
+    path: str
+    content_type: str = ""
+    content_length: int | None = None
+    content_encoding: str = ""
+    expects_continue: bool = False
+
+
+class Refusal(NamedTuple):
+    """An HTTP status, one line for a person, and the methods to name in ``Allow`` (405 only)."""
+
+    status: int
+    line: str
+    allow: str = ""
+
+    @property
+    def body(self) -> bytes:
+        return f"{self.line}\n".encode()
+
+
+def refuse(head: Head, limit: int) -> Refusal | None:
+    """Why the body of this request is not read; None when it is. ``limit`` is the largest body in bytes."""
+    if head.path not in ADMISSION_PATHS:
+        return unknown_path(head.path)
+    if head.method != "POST":
+        return Refusal(405, f"{head.path} takes an AdmissionReview by POST, not {head.method[:16]}", "POST")
+    if head.content_length is not None and head.content_length > limit:
+        return too_large(limit)
+    if head.content_encoding.strip().lower() not in ("", "identity"):
+        return Refusal(415, f"Content-Encoding {head.content_encoding[:64]!r} is not read; send the body as it is")
+    if head.content_type.partition(";")[0].strip().lower() != REVIEW_TYPE:
+        seen = f"not {head.content_type[:64]!r}" if head.content_type else "and this call names none"
+        return Refusal(415, f"Content-Type must be {REVIEW_TYPE}, {seen}")
+    return None
+
+
+def too_large(limit: int) -> Refusal:
+    """The body is longer than ``limit`` bytes, as stated or as received."""
+    return Refusal(413, f"the body is larger than {limit} bytes, the most that is read")
+
+
+def unknown_path(path: str) -> Refusal:
+    """Nothing is served at this path."""
+    return Refusal(404, f"nothing at {path[:128]!r}; reviews go to POST {' or '.join(ADMISSION_PATHS)}")
+
+
+@lru_cache(maxsize=64)
+def _start(status: int, content_type: str) -> bytes:
+    phrase = HTTPStatus(status).phrase
+    return f"HTTP/1.1 {status} {phrase}\r\ncontent-type: {content_type}\r\ncontent-length: ".encode()
+
+
+def response(
+    status: int,
+    content_type: str,
+    body: bytes,
+    date: bytes,
+    *,
+    allow: str = "",
+    close: bool = False,
+    bare: bool = False,
+) -> bytes:
+    """A whole HTTP/1.1 response. ``bare`` leaves the body out, as the answer to HEAD has to."""
+    more = b"Allow: %s\r\n" % allow.encode() if allow else b""
+    if close:
+        more += b"Connection: close\r\n"
+    head = b"%s%d\r\ndate: %s\r\n%s\r\n" % (_start(status, content_type), len(body), date, more)
+    return head if bare else head + body

@@ -1,0 +1,300 @@
+"""One HTTP/1.1 connection: bytes to a whole request, the handler's answer to bytes, a deadline for each stage."""
+
+import asyncio
+import logging
+from collections import deque
+from typing import Any, Final, Literal, Protocol
+
+import httptools
+
+from webhook.server.handler import AdmissionHandler
+from webhook.server.head import LINE_TYPE, Head, Refusal, refuse, response, too_large
+from webhook.server.limits import Limits
+from webhook.server.metrics import ServerMetrics
+
+Stage = Literal["handshake", "header", "body", "write", "idle", "closing"]
+"""``body`` lasts until the whole body is there, also where it is thrown away; ``write``: the client does not read."""
+
+_LATE: Final = {
+    "header": "the head of the request took longer than {:g} seconds",
+    "body": "the body of the request took longer than {:g} seconds",
+}
+_LOG: Final = logging.getLogger("stagegate.http")
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class LargeBodies:
+    """How many large bodies are read at once. The others wait, unread, in the order in which they came."""
+
+    def __init__(self, at_once: int) -> None:
+        self._free = at_once
+        self._waiting: deque[Connection] = deque()
+
+    def take(self, connection: "Connection") -> bool:
+        """A place for this connection now; else it is called back by ``resume_body`` when one is free."""
+        if self._free:
+            self._free -= 1
+            return True
+        self._waiting.append(connection)
+        return False
+
+    def release(self) -> None:
+        """The place goes to the first that waits."""
+        if self._waiting:
+            self._waiting.popleft().resume_body()
+        else:
+            self._free += 1
+
+    def forget(self, connection: "Connection") -> None:
+        """The connection waits no longer."""
+        self._waiting.remove(connection)
+
+
+class Host(Protocol):
+    """What a connection needs of the worker that accepted it."""
+
+    loop: asyncio.AbstractEventLoop
+    limits: Limits
+    handler: AdmissionHandler
+    metrics: ServerMetrics
+    large_bodies: LargeBodies
+
+    @property
+    def draining(self) -> bool: ...
+    def forget(self, connection: "Connection") -> None: ...
+    def date(self) -> bytes: ...
+
+
+class Connection(asyncio.Protocol):
+    """Reads requests one after the other and answers each in the moment its last byte arrives.
+
+    The worker looks through all connections and calls ``expire`` on those past their deadline: one timer for all of
+    them costs a call nothing. A request that is refused is answered at once; the rest of its body is read and thrown
+    away, up to a bound, since a client that is still sending would not see an answer behind which the connection ends.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._limits = host.limits
+        self._time = host.loop.time
+        self._transport: Any = None
+        self._parser: Any = httptools.HttpRequestParser(self)
+        self.handshake: asyncio.Task[None] | None = None
+        self.stage: Stage = "handshake"
+        self.deadline = self._time() + self._limits.handshake_seconds
+        self._url = b""
+        self._header_count = 0
+        self._head = Head("", "")
+        self._head_bytes = 0
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._refused = False
+        self._in_flight = False
+        self._write_paused = False
+        self._place: Literal["none", "waiting", "taken"] = "none"
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self._enter("header", self._limits.header_seconds)
+
+    def data_received(self, data: bytes) -> None:
+        if self.stage == "closing":
+            return
+        if self.stage == "idle":
+            self._enter("header", self._limits.header_seconds)
+        self._head_bytes += len(data) if self.stage == "header" else 0
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            # The request that asked for another protocol has been answered; what follows it is no HTTP.
+            self.close()
+        except httptools.HttpParserCallbackError:
+            _LOG.exception("a fault in reading a request; its connection is closed")
+            self._host.metrics.faulted("connections")
+            self._fail(Refusal(500, "the server failed on this request; its log says why"))
+        except httptools.HttpParserError as error:
+            self._fail(Refusal(400, f"not an HTTP/1.1 request: {_reason_of(error)}"))
+        if self.stage == "header" and self._head_bytes > self._limits.head_size:
+            self._fail(Refusal(431, f"the head of the request is larger than {self._limits.head_size} bytes"))
+
+    def pause_writing(self) -> None:
+        self._write_paused = True
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._write_paused = False
+        if self.stage == "write":
+            self._enter("idle", self._limits.keep_alive_seconds)
+        if self._place != "waiting":
+            self._transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._leave()
+        self._parser = None
+        self._host.forget(self)
+
+    # The worker
+
+    def expire(self) -> None:
+        """The deadline has passed: say so where an answer is still owed, and close; a close that takes long is cut."""
+        if self.stage == "closing":
+            self.abort()
+            return
+        self._host.metrics.closed(self.stage)
+        if self.stage in _LATE and not self._refused:
+            seconds = self._limits.header_seconds if self.stage == "header" else self._limits.body_seconds
+            self._fail(Refusal(408, _LATE[self.stage].format(seconds)))
+        self.close()
+
+    def close(self) -> None:
+        """End the connection once what was written has left."""
+        if self._transport is None:
+            if self.handshake is not None:
+                self.handshake.cancel()
+            return
+        self._enter("closing", self._limits.close_seconds)
+        self._transport.close()
+
+    def abort(self) -> None:
+        """End the connection now."""
+        if self._transport is None:
+            self.close()
+        else:
+            self._transport.abort()
+
+    def resume_body(self) -> None:
+        """There is a place for this large body now."""
+        self._place = "taken"
+        if not self._write_paused:
+            self._transport.resume_reading()
+
+    # httptools, for each request in turn
+
+    def on_message_begin(self) -> None:
+        self._url, self._header_count = b"", 0
+        self._head = Head("", "")
+        self._parts, self._size, self._refused = [], 0, False
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+        if len(self._url) > self._limits.request_line:
+            self._fail(Refusal(414, f"the path is longer than {self._limits.request_line} bytes"))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._header_count += 1
+        if self._header_count > self._limits.header_count or len(name) + len(value) > self._limits.header_size:
+            bounds = f"more than {self._limits.header_count} headers, or one of over {self._limits.header_size} bytes"
+            self._fail(Refusal(431, bounds))
+            return
+        match name.lower():
+            case b"content-type":
+                self._head.content_type = value.decode("latin-1")
+            case b"content-length":
+                # The parser has refused what is no number.
+                self._head.content_length = int(value)
+            case b"content-encoding":
+                self._head.content_encoding = value.decode("latin-1")
+            case b"expect":
+                self._head.expects_continue = value.lower() == b"100-continue"
+
+    def on_headers_complete(self) -> None:
+        if self.stage == "closing":
+            return
+        self._head_bytes = 0
+        self._head.method = self._parser.get_method().decode()
+        self._head.path = self._url.partition(b"?")[0].decode("latin-1")
+        self._enter("body", self._limits.body_seconds)
+        refusal = refuse(self._head, self._limits.body)
+        if refusal is not None:
+            self._refuse(refusal)
+            return
+        self._in_flight = True
+        self._host.metrics.in_flight.inc()
+        if self._head.expects_continue and self._parser.get_http_version() == "1.1":
+            self._transport.write(_CONTINUE)
+
+    def on_body(self, chunk: bytes) -> None:
+        if self.stage == "closing":
+            return
+        self._size += len(chunk)
+        if self._refused:
+            if self._size > self._limits.discard:
+                self.close()
+            return
+        self._parts.append(chunk)
+        if self._size > self._limits.body:
+            self._leave()
+            self._refuse(too_large(self._limits.body))
+        elif self._size > self._limits.large and self._place == "none":
+            self._place = "taken" if self._host.large_bodies.take(self) else "waiting"
+            if self._place == "waiting":
+                self._transport.pause_reading()
+
+    def on_message_complete(self) -> None:
+        if self.stage == "closing":
+            return
+        if not self._refused:
+            parts = self._parts
+            body = parts[0] if len(parts) == 1 else b"".join(parts)
+            self._leave()
+            answer = self._host.handler.answer(self._head.path, body)
+            self._respond(answer.status, answer.content_type, answer.body)
+        if self._closes():
+            self.close()
+        elif self._write_paused:
+            self._enter("write", self._limits.write_seconds)
+        else:
+            self._enter("idle", self._limits.keep_alive_seconds)
+
+    # Answers
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer before the body; the connection goes on behind it."""
+        self._refused = True
+        self._host.metrics.refused(refusal.status)
+        self._respond(refusal.status, LINE_TYPE, refusal.body, refusal.allow)
+
+    def _fail(self, refusal: Refusal) -> None:
+        """Answer what cannot be read on, and close."""
+        if self.stage == "closing":
+            return
+        self._leave()
+        self._refused = True
+        self._host.metrics.refused(refusal.status)
+        body = refusal.body
+        self._transport.write(response(refusal.status, LINE_TYPE, body, self._host.date(), close=True))
+        self.close()
+
+    def _respond(self, status: int, content_type: str, body: bytes, allow: str = "") -> None:
+        bare = self._head.method == "HEAD"
+        close = self._closes()
+        self._transport.write(
+            response(status, content_type, body, self._host.date(), allow=allow, close=close, bare=bare)
+        )
+
+    def _closes(self) -> bool:
+        return self._host.draining or not self._parser.should_keep_alive()
+
+    # State
+
+    def _enter(self, stage: Stage, seconds: float) -> None:
+        self.stage = stage
+        self.deadline = self._time() + seconds
+
+    def _leave(self) -> None:
+        """The body is there, or will not be."""
+        self._parts = []
+        if self._in_flight:
+            self._in_flight = False
+            self._host.metrics.in_flight.dec()
+        if self._place == "waiting":
+            self._host.large_bodies.forget(self)
+        elif self._place == "taken":
+            self._host.large_bodies.release()
+        self._place = "none"
+
+
+def _reason_of(error: Exception) -> str:
+    return str(error).splitlines()[0][:128] if str(error) else type(error).__name__
