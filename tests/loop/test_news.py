@@ -37,7 +37,7 @@ def ro(
         (
             [],
             STAGE,
-            [("Normal", "StageStarted", "a 75% of traffic, 3 replicas; b 25% of traffic, 1 replica")],
+            [("Normal", "StageStarted", "a 75% of traffic, to run 3 replicas; b 25% of traffic, to run 1 replica")],
         ),
         (STAGE, STAGE, []),
         (STAGE, [], []),
@@ -48,14 +48,17 @@ def ro(
                 (
                     "Normal",
                     "TrafficShifted",
-                    f"the stage was not done by {TIME}: now a 65% of traffic, 3 replicas; b 35% of traffic, 1 replica",
+                    (
+                        f"the stage was not done by {TIME}: now a 65% of traffic, to run 3 replicas;"
+                        " b 35% of traffic, to run 1 replica"
+                    ),
                 )
             ],
         ),
         (
             STAGE,
             [entry("a", direction="down", targetReplicas=0), entry("b", 100, direction="up")],
-            [("Normal", "StageStarted", "a no traffic, 0 replicas; b 100% of traffic")],
+            [("Normal", "StageStarted", "a no traffic, to run 0 replicas; b 100% of traffic")],
         ),
     ],
 )

@@ -88,7 +88,7 @@ def test_what_happens_is_told_in_order() -> None:
     world = two_revisions(World(), replicas=1, high=1)
     carry(world, demand=1)
     assert world.told() == [
-        "Normal StageStarted: hello-00001 no traffic, 0 replicas; hello-00002 100% of traffic, 1 replica",
+        "Normal StageStarted: hello-00001 no traffic, to run 0 replicas; hello-00002 100% of traffic, to run 1 replica",
         "Normal Waiting: scaling up: waiting for hello-00002 to run 1 replica",
         "Normal ScaledUp: up: hello-00002 runs 1 replica",
         "Normal Waiting: scaling down: waiting for hello-00001 to run 0 replicas",

@@ -33,6 +33,8 @@ EITHER = RevisionConditions(
         pytest.param(0, 0, EITHER, True, id="scaled to zero, by one of the two"),
         pytest.param(0, 0, NOT_STARTED, False, id="at zero, and never ran"),
         pytest.param(0, 0, REVISION_FAILED, False, id="at zero, and its Revision failed"),
+        pytest.param(-1, 0, STARTED, True, id="Knative does not know yet what it wants, and it once ran"),
+        pytest.param(-1, 0, NOT_STARTED, False, id="Knative does not know yet what it wants, and it never ran"),
         pytest.param(None, 1, STARTED, False, id="no desired scale"),
         pytest.param(1, None, STARTED, False, id="no actual scale"),
     ],

@@ -103,14 +103,17 @@ def late_message(late: Overdue) -> str:
     return f"The stage was not done by {late.since}, and its traffic is not shifted: {late.obstacle}."
 
 
-def described(revisions: Iterable[TargetRevision]) -> str:
-    """``hello-00001 90% of traffic, 2 replicas; hello-00002 ...``."""
-    parts = []
-    for entry in one_per_revision(revisions):
-        traffic = "no traffic" if entry.percent is None else f"{entry.percent}% of traffic"
-        target = "" if entry.target_replicas is None else f", {_goal(entry)}"
-        parts.append(f"{entry.revision_name} {traffic}{target}")
-    return "; ".join(parts)
+def described(stage: Iterable[TargetRevision]) -> str:
+    """``hello-00001 90% of traffic, to run 2 replicas; hello-00002 ...``."""
+    return "; ".join(
+        _traffic(entry) if entry.target_replicas is None else f"{_traffic(entry)}, to run {_goal(entry)}"
+        for entry in one_per_revision(stage)
+    )
+
+
+def _traffic(entry: TargetRevision) -> str:
+    percent = "no traffic" if entry.percent is None else f"{entry.percent}% of traffic"
+    return f"{entry.revision_name} {percent}"
 
 
 def _moved(ro: RolloutOrchestrator, up: bool) -> list[TargetRevision]:
@@ -137,9 +140,12 @@ def _running(entries: Iterable[TargetRevision], running: Mapping[str, int | None
 
 
 def _reached(ro: RolloutOrchestrator, running: Mapping[str, int | None]) -> str:
-    """What is recorded, with the replicas that run in place of those that were wanted."""
-    recorded = ro.status.stage_revision_status
-    return described(replace(entry, target_replicas=running.get(entry.revision_name)) for entry in recorded)
+    """What is recorded, with the replicas that run: ``hello-00001 90% of traffic, 2 replicas; hello-00002 ...``."""
+    recorded = one_per_revision(ro.status.stage_revision_status)
+    counts = ((entry, running.get(entry.revision_name)) for entry in recorded)
+    return "; ".join(
+        _traffic(entry) if count is None else f"{_traffic(entry)}, {_replicas(count)}" for entry, count in counts
+    )
 
 
 def _replicas(count: int) -> str:
