@@ -39,9 +39,9 @@ def gets_traffic(revision: TargetRevision) -> bool:
 
 
 def missing_evidence(spa: StagePodAutoscaler | None, revision: TargetRevision, seen: RevisionConditions) -> str | None:
-    """What keeps an entry from ``can_run``, with the reasons that Knative gives; None if nothing is known to.
+    """That an entry has not shown that it can run (see ``can_run``), and the reasons that Knative gives; else None.
 
-    Nothing is known of a revision that has neither scales nor conditions yet. The words stay the same while it waits.
+    None also for a revision that has neither scales nor conditions yet. The words stay the same while it starts.
     """
     has_scales = spa is not None and spa.desired_scale is not None and spa.actual_scale is not None
     if can_run(spa, revision, seen) or (not has_scales and _has_run(seen)):
