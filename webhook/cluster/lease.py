@@ -203,13 +203,21 @@ class LeaderElector:
         self.step()
         leads = self._fence.holds()
         if leads != self._led:
-            self._on_change(leads)
-            self._led = leads
-            if leads:
-                self._say_that_it_leads()
-            else:
-                _LOG.warning("%s lost lease %s/%s; standing by", self._identity, self._namespace, self._name)
+            self._change(leads)
         return self._times.renew_every
+
+    def _change(self, leads: bool) -> None:
+        try:
+            self._on_change(leads)
+        except Exception:
+            # Told again with the next renewal, which a backoff would put off.
+            self._supervisor.fault("lease", f"a change of lease {self._namespace}/{self._name}")
+            return
+        self._led = leads
+        if leads:
+            self._say_that_it_leads()
+        else:
+            _LOG.warning("%s lost lease %s/%s; standing by", self._identity, self._namespace, self._name)
 
     def _say_that_it_leads(self) -> None:
         _LOG.info("%s leads (lease %s/%s)", self._identity, self._namespace, self._name)
