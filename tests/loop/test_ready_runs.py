@@ -190,7 +190,8 @@ def test_a_service_that_stands_at_zero_is_rolled_out(known: str, strategy: str) 
 
 
 @pytest.mark.parametrize("strategy", BOTH)
-def test_one_that_never_ran_is_waited_for_until_a_condition_says_that_it_did(strategy: str) -> None:
+@pytest.mark.parametrize("speaker", ["PodAutoscaler", "Revision"])
+def test_one_that_never_ran_is_waited_for_until_a_condition_says_that_it_did(speaker: str, strategy: str) -> None:
     world = service_p(rolloutStrategy=strategy)
     world.scale("p-1", 0, service="p")
     world.scale("p-2", 0, service="p", conditions=[NEVER_STARTED])
@@ -199,7 +200,10 @@ def test_one_that_never_ran_is_waited_for_until_a_condition_says_that_it_did(str
     assert world.condition("Ready", "p")[0] == "Unknown"
     why = "p-2 runs no replica yet (Revision: Deploying)"
     assert world.condition_message("StageScaleUpReady", "p") == f"Rolling out a new stage: {why}."
-    world.revision_says("p-2", said("Ready", "True"))
+    if speaker == "Revision":
+        world.revision_says("p-2", said("Ready", "True"))
+    else:
+        world.scale("p-2", 0, service="p", conditions=[STARTED])
     assert world.settle().condition("Ready", "p") == ("True", "")
 
 
