@@ -6,10 +6,10 @@ STAMP := $(VENV)/.ready
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint format e2e chaos bench vectors lock clean
+.PHONY: help env demo test test-lowest search lint format e2e chaos bench vectors lock clean
 
 help: ## this list
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 env: $(STAMP) ## build the virtual environment from the lock file
 
@@ -26,6 +26,14 @@ demo: $(STAMP) ## watch two rollouts on this machine, without a cluster (KEEP=1 
 
 test: $(STAMP) ## unit, property, vector and integration tests
 	@$(BIN)/python -m pytest -n auto -m "not e2e"
+
+test-lowest: ## the tests with the lowest versions that pyproject.toml allows (needs uv)
+	@uv venv --quiet --allow-existing .venv-lowest
+	@uv pip install --quiet --python .venv-lowest --resolution lowest-direct --editable .[dev]
+	@.venv-lowest/bin/python -m pytest -n auto -m "not e2e and not integration"
+
+search: $(STAMP) ## the property tests with new random examples
+	@$(BIN)/python -m pytest -n auto --hypothesis-profile=search $$(grep -rlE '^from hypothesis|^import hypothesis' tests --include='test_*.py')
 
 vectors: $(STAMP) ## the recorded behaviour of upstream, row by row (DIR=... for other rows)
 	@$(BIN)/python -m tests.vectors $(DIR)
@@ -54,4 +62,4 @@ lock: ## pin the dependencies anew (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 --extra dev -c requirements.lock --no-emit-package stagegate pyproject.toml -o .requirements-dev.lock
 
 clean: ## remove what the above made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .bench build dist *.egg-info
+	rm -rf $(VENV) .venv-3.13 .venv-lowest .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .bench build dist *.egg-info

@@ -38,6 +38,9 @@ _DEFINITIONS: Final = {
     ),
 }
 _PROGRAMS: Final = {
+    "actionlint": Recipe(
+        "actionlint", _HERE / "actionlint", {"actionlint": "github.com/rhysd/actionlint/cmd/actionlint"}
+    ),
     "cert-manager": Recipe(
         "cert-manager", _HERE / "cert-manager", {"cert-manager": "stagegate.dev/foreign/cert-manager"}
     ),
@@ -82,7 +85,7 @@ class Parts:
         return found
 
     def program(self, name: str) -> Path:
-        """The program ``cert-manager`` or ``promtool``. Raises NotFetched, BuildFailed."""
+        """The program ``actionlint``, ``cert-manager`` or ``promtool``. Raises NotFetched, BuildFailed."""
         recipe = _PROGRAMS[name]
         folder = self._cache / f"{name}-{recipe.digest()}"
         if not folder.exists():
