@@ -17,7 +17,7 @@ from webhook.cli import loop, main
         (["--resync=-1"], "--resync: must be from 0 to 604800 seconds, not '-1'"),
         (["--resync", "1e300"], "--resync: must be from 0 to 604800 seconds, not '1e300'"),
         (["--ca-settle", "1e18"], "--ca-settle: must be from 0 to 86400 seconds, not '1e18'"),
-        (["--metrics-port", "70000"], "--metrics-port: must be a whole number from 0 to 65535, not '70000'"),
+        (["--pages-port", "70000"], "--pages-port: must be a whole number from 0 to 65535, not '70000'"),
         (["--webhook-port", "0"], "--webhook-port: must be a whole number from 1 to 65535, not '0'"),
         (["--lease-duration", "1"], "--lease-duration: must be from 3 to 600 seconds, not '1'"),
         (["--steps", "maybe"], "--steps: invalid choice: 'maybe'"),
@@ -32,7 +32,7 @@ from webhook.cli import loop, main
         (["--webhook-pods", ""], "--webhook-pods: must be a label selector"),
         (["--kubeconfig", ""], "--kubeconfig: must not be empty"),
         (["--context", " "], "--context: must not be empty"),
-        (["--metrics-host", ""], "--metrics-host: must not be empty"),
+        (["--pages-host", ""], "--pages-host: must not be empty"),
     ],
 )
 def test_options_that_make_no_sense_are_wrong_usage(
@@ -67,7 +67,6 @@ def options_of(*arguments: str) -> Any:
 def test_defaults() -> None:
     options = options_of()
     assert options.leader_elect
-    assert (options.metrics_host, options.metrics_port) == ("127.0.0.1", None)
     assert (options.lease_times.duration, options.lease_times.renew_every, options.lease_times.margin) == (15, 2, 5)
     assert (options.loop.namespaces, options.loop.concurrency, options.loop.resync) == ((), 16, 600.0)
     assert options.loop.steps
@@ -90,8 +89,7 @@ def test_the_lease_is_kept_in_the_namespace_of_the_pod(
 def test_every_option_arrives() -> None:
     options = options_of(
         "--namespaces=a, b,a", "--concurrency=8", "--resync=0", "--steps=off", "--force-delete=off",
-        "--no-leader-elect", "--lease-namespace=ops", "--metrics-port=9090", "--metrics-host=0.0.0.0",
-        "--settings-namespace=kn", "--spa-grace=20",
+        "--no-leader-elect", "--lease-namespace=ops", "--settings-namespace=kn", "--spa-grace=20",
     )  # fmt: skip
     assert options.loop.namespaces == ("a", "b")
     assert (options.loop.concurrency, options.loop.resync) == (8, 0.0)
@@ -99,7 +97,6 @@ def test_every_option_arrives() -> None:
     assert not options.loop.force_delete
     assert (options.loop.settings_namespace, options.loop.spa_grace) == ("kn", 20.0)
     assert (options.leader_elect, options.lease_namespace) == (False, "ops")
-    assert (options.metrics_host, options.metrics_port) == ("0.0.0.0", 9090)
 
 
 def test_the_collector_leaves_what_the_caches_hold_alone_and_then_works_as_before() -> None:

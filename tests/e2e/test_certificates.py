@@ -71,7 +71,7 @@ def first(binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.fixture(scope="module")
 def loop(first: FirstStart) -> Process:
     """The loop that leads from now on."""
-    return first.cluster.start_loop("--metrics-port", "0", "--log-format", "text")
+    return first.cluster.start_loop("--pages-port", "0", "--log-format", "text")
 
 
 @pytest.fixture

@@ -191,7 +191,7 @@ def pod(image: Image, folder: Path, plane: ControlPlane, name: str) -> Container
     (deployment,) = (each for each in rendered([]) if (each["kind"], each["metadata"]["name"]) == ("Deployment", name))
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     elsewhere = {"--host=::": "--host=127.0.0.1", "--port=8443": "--port=0"}
-    elsewhere |= {"--metrics-host=::": "--metrics-host=127.0.0.1", "--metrics-port=8080": "--metrics-port=0"}
+    elsewhere |= {"--pages-host=::": "--pages-host=127.0.0.1", "--pages-port=8080": "--pages-port=0"}
     arguments = [
         elsewhere.get(text, text).replace("$(POD_NAMESPACE)", "stagegate-system") for text in container["args"]
     ]
@@ -253,7 +253,7 @@ def test_a_kubeconfig_with_everything_in_it_is_unpacked_in_memory(
     folder = tmp_path / "account"
     folder.mkdir(mode=0o755)
     (folder / "kubeconfig").write_text(plane.kubeconfig.read_text())
-    arguments = ["loop", "--kubeconfig=/work/kubeconfig", "--no-leader-elect", "--metrics-port=0"]
+    arguments = ["loop", "--kubeconfig=/work/kubeconfig", "--no-leader-elect", "--pages-port=0"]
     with Container(image, arguments, tmp_path / "log", volumes={folder: "/work"}) as container:
         pages = container.wait_for_line("pages at ").split("pages at ")[1].partition("/metrics")[0]
         with urllib.request.urlopen(f"{pages}/healthz") as answer:

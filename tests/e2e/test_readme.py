@@ -77,7 +77,7 @@ class Cluster:
         kubeconfig = self.administrator.plane.kubeconfig_for(LOOP)
         options = ["--kubeconfig", str(kubeconfig), "--cert-secret", "stagegate-system/stagegate-certs"]
         log = self._folder / f"loop-{len(list(self._folder.iterdir()))}.log"
-        loop = Process(["loop", *options, "--metrics-port", "0"], log)
+        loop = Process(["loop", *options, "--pages-port", "0"], log)
         try:
             eventually(lambda: len(self.bundles()) == 2 or not loop.running, 60)
             assert loop.running, loop.last_words()

@@ -7,6 +7,8 @@ import urllib.request
 from collections.abc import Callable, Mapping, Set
 from typing import Any, Final
 
+from prometheus_client import generate_latest
+
 from tests.cluster.fake_api import FakeApi
 from tests.loop.world import entry
 from webhook.api.kinds import CONFIGURATION_LABEL, SERVICE_LABEL
@@ -24,10 +26,12 @@ from webhook.cluster.resource import (
     Resource,
 )
 from webhook.cluster.transport import Request
+from webhook.listening import listen
 from webhook.loop.caches import RESOURCES
 from webhook.loop.loop import LoopOptions
 from webhook.loop.process import LoopProcess, ProcessOptions
 from webhook.server.certificate_keeper import KeeperOptions, make_keeper
+from webhook.server.pages import Check, PagesServer, make_app
 
 KEEPER_WATCHES: Final = (SECRETS, MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS)
 
@@ -57,14 +61,26 @@ class Running:
         self.asked: dict[tuple[str, str], int] = {}
         self.api.fail = self.fail
         clock = SystemClock()
-        options = ProcessOptions(
-            LoopOptions(concurrency=2, resync=0.2), lease_times=LeaseTimes.of(lease), metrics_port=0, drain=1.0
-        )
+        options = ProcessOptions(LoopOptions(concurrency=2, resync=0.2), lease_times=LeaseTimes.of(lease), drain=1.0)
         self.process = LoopProcess(self.api, clock, options, identity="me")
         client = self.process.fenced_client("stagegate-certs")
         keeper = make_keeper(client, clock, "certs", ("a",), KeeperOptions("ours"), self.process.supervisor)
-        self.process.duties.append(keeper)
+        self.process.runnables.append(keeper)
+        self.process.pages = self._pages()
         self._thread = threading.Thread(target=self.process.run, name="main of the loop", daemon=True)
+
+    def _pages(self) -> PagesServer:
+        process = self.process
+        listener = listen("127.0.0.1", 0)
+        self.port = listener.getsockname()[1]
+        app = make_app(
+            "",
+            lambda: Check(*process.health()),
+            lambda now: Check(*process.readiness()),
+            process.metrics.registry,
+            supervisor=process.supervisor,
+        )
+        return PagesServer(app, listener, process.supervisor)
 
     def fail(self, request: Request) -> None:
         key = request.call.verb, request.call.resource
@@ -80,7 +96,7 @@ class Running:
         self._thread.join(60)
 
     def faults(self) -> dict[str, float]:
-        lines = self.process.metrics.page().decode().splitlines()
+        lines = generate_latest(self.process.metrics.registry).decode().splitlines()
         counted = (line.rpartition(" ") for line in lines if line.startswith("stagegate_loop_faults_total"))
         return {series.split('"')[1]: float(count) for series, _, count in counted}
 
@@ -88,9 +104,8 @@ class Running:
         return {thread.name for thread in set(threading.enumerate()) - self.before} - {"main of the loop"}
 
     def get(self, path: str) -> tuple[int, str]:
-        assert self.process.endpoints is not None
         try:
-            url = f"http://127.0.0.1:{self.process.endpoints.port}{path}"
+            url = f"http://127.0.0.1:{self.port}{path}"
             with urllib.request.urlopen(url, timeout=20) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as answer:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from prometheus_client import generate_latest
 
 from tests.cluster.fake_api import FakeApi
 from tests.cluster.fake_clock import FakeClock
@@ -31,16 +32,16 @@ def see(loop: LoopProcess) -> None:
 
 def test_before_anything_was_read_it_is_healthy_and_not_ready() -> None:
     loop = process(FakeClock())
-    assert loop.health() == (200, b"ok\n")
-    status, text = loop.readiness()
-    assert status == 503
-    assert b"rolloutorchestrators.serving.knative.dev: not read yet" in text
+    assert loop.health() == (True, "ok\n")
+    ready, text = loop.readiness()
+    assert not ready
+    assert "rolloutorchestrators.serving.knative.dev: not read yet" in text
 
 
 def test_what_is_not_served_holds_nobody_up_and_one_that_stands_by_is_ready() -> None:
     loop = process(FakeClock())
     see(loop)
-    assert loop.readiness() == (200, b"standing by\n")
+    assert loop.readiness() == (True, "standing by\n")
 
 
 def test_one_that_leads_says_so_until_its_lease_runs_out() -> None:
@@ -49,10 +50,10 @@ def test_one_that_leads_says_so_until_its_lease_runs_out() -> None:
     see(loop)
     loop._fence.renewed(clock.boottime() + 15)
     loop._working.set()
-    assert loop.readiness() == (200, b"leading\n")
+    assert loop.readiness() == (True, "leading\n")
     clock.advance(11)
-    assert loop.readiness() == (200, b"standing by\n")
-    assert loop.health() == (200, b"ok\n"), "no thread is the worse for it"
+    assert loop.readiness() == (True, "standing by\n")
+    assert loop.health() == (True, "ok\n"), "no thread is the worse for it"
 
 
 def test_a_thread_that_hangs_is_not_healthy_until_it_goes_on() -> None:
@@ -67,12 +68,12 @@ def test_a_thread_that_hangs_is_not_healthy_until_it_goes_on() -> None:
     thread = loop.supervisor.start("worker", turn, lambda seconds: False, name="worker 7")
     assert hangs.wait(20)
     clock.advance(300)
-    assert loop.health() == (200, b"ok\n")
+    assert loop.health() == (True, "ok\n")
     clock.advance(2)
-    assert loop.health() == (500, b"worker 7: no turn for 302 s\n")
+    assert loop.health() == (False, "worker 7: no turn for 302 s\n")
     go_on.set()
     thread.join(20)
-    assert loop.health() == (200, b"ok\n")
+    assert loop.health() == (True, "ok\n")
 
 
 def test_a_worker_whose_requests_all_time_out_does_not_hang() -> None:
@@ -100,14 +101,14 @@ def test_an_outage_of_the_server_shows_in_the_metrics_and_nowhere_else() -> None
     clock = FakeClock()
     loop = process(clock)
     see(loop)
-    assert loop.readiness()[0] == 200
+    assert loop.readiness()[0]
     api: Any = loop._transport
     api.fail = lambda request: Unreachable(request.call, "connection refused")
     for _ in range(20):
         clock.advance(60)
         see(loop)
-    assert (loop.health(), loop.readiness()[0]) == ((200, b"ok\n"), 200)
-    page = loop.metrics.page().decode()
+    assert (loop.health(), loop.readiness()[0]) == ((True, "ok\n"), True)
+    page = generate_latest(loop.metrics.registry).decode()
     assert 'stagegate_loop_cache_age_seconds{resource="rolloutorchestrators.serving.knative.dev"} 1200.0' in page
     assert 'stagegate_loop_cache_age_seconds{resource="revisions.serving.knative.dev"} 0.0' in page, "it is not served"
 
@@ -115,19 +116,19 @@ def test_an_outage_of_the_server_shows_in_the_metrics_and_nowhere_else() -> None
 def test_once_ready_it_stays_ready_when_the_crds_go() -> None:
     loop = process(FakeClock())
     see(loop)
-    assert loop.readiness()[0] == 200
+    assert loop.readiness()[0]
     api: Any = loop._transport
     api.withdraw(ROLLOUT_ORCHESTRATORS)
     see(loop)
     assert not loop.loop.caches.ready()
-    assert loop.readiness()[0] == 200
+    assert loop.readiness()[0]
 
 
 def test_without_leader_election_it_always_leads() -> None:
     loop = process(FakeClock(), leader_elect=False)
     see(loop)
     loop._working.set()
-    assert (loop.health()[0], loop.readiness()) == (200, (200, b"leading\n"))
+    assert (loop.health()[0], loop.readiness()) == (True, (True, "leading\n"))
 
 
 @pytest.mark.parametrize("problem", [Unavailable, TooManyRequests, OutcomeUnknown])

@@ -1,7 +1,6 @@
 """The loop as a process against the sandbox: how it starts, leads, is stopped, and what it says when it cannot."""
 
 import json
-import os
 import re
 import signal
 import socket
@@ -152,7 +151,7 @@ def get(port: int, path: str) -> tuple[int, str]:
 
 def test_it_leads_works_tells_and_leaves_in_good_order(cluster: Cluster, tmp_path: Path) -> None:
     cluster.service()
-    options = ("--metrics-port", "0", "--log-format", "json")
+    options = ("--pages-port", "0", "--log-format", "json")
     with running(tmp_path, cluster.sandbox.kubeconfig, *options) as loop:
         eventually(lambda: cluster.bounds("hello-00002") == (1, 10), "the first stage begins")
         assert cluster.holder()
@@ -239,7 +238,7 @@ def test_two_that_share_out_the_namespaces_lead_side_by_side_by_leases_of_their_
 
 def test_without_crds_it_waits_and_says_so(tmp_path: Path) -> None:
     with Sandbox(tmp_path / "sandbox", manifests=False, knative=False) as sandbox:
-        options = ("--metrics-port", "0", "--no-leader-elect")
+        options = ("--pages-port", "0", "--no-leader-elect")
         with running(tmp_path, sandbox.kubeconfig, *options) as loop:
             eventually(lambda: "waiting; apply the CRDs" in loop.said(), "it says what is missing")
             assert get(loop.port(), "/readyz")[0] == 503
@@ -280,7 +279,7 @@ def test_in_a_pod_it_waits_for_a_server_that_is_not_there(
         url = f"https://127.0.0.1:{closed.getsockname()[1]}"
         lost.write_text(Path(cluster.sandbox.kubeconfig).read_text().replace(cluster.sandbox.url, url))
         monkeypatch.setenv("KUBECONFIG", str(lost))
-        with running(tmp_path, None, "--metrics-port", "0") as loop:
+        with running(tmp_path, None, "--pages-port", "0") as loop:
             eventually(lambda: "asking again" in loop.said(), "it asks again")
             assert get(loop.port(), "/healthz") == (200, "ok\n")
             assert get(loop.port(), "/readyz")[0] == 503
@@ -293,6 +292,8 @@ def test_a_port_that_is_taken_is_one_clear_line(cluster: Cluster, tmp_path: Path
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        with running(tmp_path, cluster.sandbox.kubeconfig, "--metrics-port", port) as loop:
+        with running(tmp_path, cluster.sandbox.kubeconfig, "--pages-port", port) as loop:
             assert loop.end() == 2
-            assert loop.said().splitlines() == [f"stagegate loop: --metrics-port 127.0.0.1:{port}: {os.strerror(98)}"]
+            assert loop.said().splitlines() == [
+                f"stagegate loop: 127.0.0.1:{port} is in use; choose another --pages-port, or 0 for any free one"
+            ]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from prometheus_client import generate_latest
 
 from tests.cluster.fake_api import FakeApi, status_error
 from tests.loop.world import KNATIVE, World, autoscale, entry, two_revisions
@@ -952,5 +953,7 @@ def test_a_fault_of_the_program_is_logged_whole_and_counted_as_one(
     (record,) = [record for record in caplog.records if record.exc_info]
     assert "default/hello" in record.getMessage()
     assert "Warning InternalError: TypeError in the loop: its log has the traceback" in world.told()
-    assert b'stagegate_loop_reconciles_total{kind="rollout",result="crashed"} 1.0' in world.metrics.page()
+    assert b'stagegate_loop_reconciles_total{kind="rollout",result="crashed"} 1.0' in generate_latest(
+        world.metrics.registry
+    )
     assert world.loop.queue.failures(Key("rollout", "default", "hello")) == 1

@@ -49,7 +49,7 @@ def page_of_a_loop() -> bytes:
     metrics.answered(Call("get", "stagepodautoscalers"), 200)
     state = KeeperState().failed(Forbidden(Call("get", "secrets"), "no"), datetime(2030, 1, 1, tzinfo=UTC))
     metrics.registry.register(KeeperCollector(lambda: state))
-    return metrics.page()
+    return generate_latest(metrics.registry)
 
 
 def alerts() -> list[dict[str, Any]]:

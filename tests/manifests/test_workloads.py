@@ -109,7 +109,7 @@ def test_a_drain_outlasts_the_news_of_it() -> None:
 def test_a_pod_listens_on_whatever_addresses_its_cluster_gives_it(name: str) -> None:
     arguments = arguments_of(name)
 
-    hosts = (arguments.host, arguments.pages_host) if name == "stagegate-webhook" else (arguments.metrics_host,)
+    hosts = (arguments.host, arguments.pages_host) if name == "stagegate-webhook" else (arguments.pages_host,)
     assert set(hosts) == {EVERYWHERE}
 
 
@@ -122,7 +122,7 @@ def test_probes_ask_a_port_that_is_served(name: str) -> None:
     if name == "stagegate-webhook":
         assert ports == {"https": arguments.port, "http": arguments.pages_port}
     else:
-        assert ports == {"http": arguments.metrics_port}
+        assert ports == {"http": arguments.pages_port}
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         assert container[probe]["httpGet"]["port"] == "http"
     assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"

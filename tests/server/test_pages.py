@@ -1,6 +1,9 @@
 """The pages of a process, and the handler mounted beside them for other WSGI servers."""
 
+import logging
 import socket
+import struct
+import threading
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime
@@ -14,6 +17,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from tests.server.live import JSON, Live
 from tests.server.reviews import BAD, GOOD, review, spa
 from webhook.admission import EmptyLookup, Settings
+from webhook.cluster.supervisor import Supervisor
 from webhook.listening import listen
 from webhook.server.handler import AdmissionHandler
 from webhook.server.limits import Limits
@@ -95,6 +99,35 @@ def served(page: str, pages: Flask) -> tuple[int, bytes]:
 def test_pages_are_served_until_stopped() -> None:
     assert served("/healthz", app()) == (200, b"ok\n")
     assert served("/readyz", app(ready=False)) == (503, b"UTC\n")
+
+
+def test_a_caller_that_goes_away_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
+    asked, go_on = threading.Event(), threading.Event()
+    pages = app()
+
+    @pages.get("/slow")
+    def slow() -> bytes:
+        asked.set()
+        go_on.wait(20)
+        return b"x" * 1_000_000
+
+    listener = listen("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    faults: list[str] = []
+    server = PagesServer(pages, listener, Supervisor(count=faults.append))
+    server.start()
+    try:
+        with socket.create_connection(("127.0.0.1", port)) as caller:
+            caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            caller.sendall(b"GET /slow HTTP/1.0\r\n\r\n")
+            assert asked.wait(20)
+        go_on.set()
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=20) as reply:
+            assert reply.read() == b"ok\n"
+    finally:
+        server.stop()
+    assert faults == []
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 def test_a_server_that_never_started_can_be_stopped() -> None:

@@ -2,13 +2,13 @@
 
 import argparse
 import gc
+import logging
 import os
 from collections.abc import Callable
 from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
 from webhook.cli.arguments import (
-    any_port,
     count,
     filled,
     lease_namespace,
@@ -23,12 +23,15 @@ from webhook.cli.arguments import (
 from webhook.cli.cluster import connected
 from webhook.cli.errors import MISSING, USAGE, CommandError
 from webhook.cli.logs import FORMATS, set_up
-from webhook.listening import LOOPBACK, joined
+from webhook.cli.ports import add_pages_options, pages_listener, url
 from webhook.signals import end_on_signal, ignore_the_rest
 
 if TYPE_CHECKING:
     from webhook.loop.process import LoopProcess, ProcessOptions
     from webhook.server.certificate_keeper import CertificateKeeper
+    from webhook.server.pages import PagesServer
+
+_LOG: Final = logging.getLogger(__name__)
 
 _DAY: Final = 86400
 _WEEK: Final = 7 * _DAY
@@ -45,7 +48,7 @@ examples:
       beside Knative's own rollout controllers: completes StagePodAutoscalers, and nothing else
   stagegate loop --cert-secret stagegate-system/stagegate-certs
       sees to the webhook's certificates too: first ones, renewal, rotation, recovery
-  stagegate loop --metrics-host :: --metrics-port 9090 --log-format json
+  stagegate loop --pages-host :: --pages-port 8080 --log-format json
       in a pod: probes ask /healthz and /readyz, scrapers /metrics
 
 SIGTERM, SIGINT, SIGQUIT and SIGHUP end it in good order: what is under way is finished, then the lease is given up.
@@ -148,14 +151,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="seconds that API servers may take to hear of a new caBundle (30); a day at most",
     )
     tell = parser.add_argument_group("pages and logs")
-    tell.add_argument("--metrics-port", type=any_port, metavar="P", help="serve /healthz, /readyz and /metrics there")
-    tell.add_argument(
-        "--metrics-host",
-        type=filled,
-        default=LOOPBACK,
-        metavar="H",
-        help="address for them (%(default)s); :: is every one, of IPv6 and of IPv4",
-    )
+    add_pages_options(tell.add_argument)
     tell.add_argument("--log-format", choices=FORMATS, default="auto", help="auto: text on a terminal")
     tell.add_argument("--log-level", choices=("debug", "info", "warning"), default="info", help="(%(default)s)")
 
@@ -176,8 +172,9 @@ def run(arguments: argparse.Namespace) -> int:
     )
     set_up(arguments.log_format, arguments.log_level)
     process = LoopProcess(transport, SystemClock(), options, settled=spared_collector())
+    process.pages = _pages(process, arguments)
     if arguments.cert_secret:
-        process.duties.append(_keeper(process, arguments))
+        process.runnables.append(_keeper(process, arguments))
     end_on_signal(process.stop)
     try:
         process.run()
@@ -189,11 +186,6 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(f"there are no credentials: {problem}", MISSING) from problem
     except ApiError as problem:
         raise CommandError(f"the API server cannot be reached: {problem}", MISSING) from problem
-    except OSError as problem:
-        if arguments.metrics_port is None or process.endpoints is not None:
-            raise
-        where = joined(arguments.metrics_host, arguments.metrics_port)
-        raise CommandError(f"--metrics-port {where}: {problem.strerror or problem}", USAGE) from problem
     return 0
 
 
@@ -210,6 +202,23 @@ def spared_collector() -> Callable[[], None]:
         gc.set_threshold(*usual)
 
     return settled
+
+
+def _pages(process: "LoopProcess", arguments: argparse.Namespace) -> "PagesServer | None":
+    listening = pages_listener(arguments, USAGE)
+    if listening is None:
+        return None
+    from webhook.server.pages import Check, PagesServer, make_app
+
+    app = make_app(
+        "The companion loop, which carries rollouts through their stages.",
+        lambda: Check(*process.health()),
+        lambda now: Check(*process.readiness()),
+        process.metrics.registry,
+        supervisor=process.supervisor,
+    )
+    _LOG.info("pages at %s/metrics", url("http", arguments.pages_host, listening))
+    return PagesServer(app, listening, process.supervisor)
 
 
 def _keeper(process: "LoopProcess", arguments: argparse.Namespace) -> "CertificateKeeper":
@@ -254,7 +263,5 @@ def options_from(arguments: argparse.Namespace) -> "ProcessOptions":
         leader_elect=not arguments.no_leader_elect,
         lease_namespace=arguments.lease_namespace,
         lease_times=LeaseTimes.of(arguments.lease_duration),
-        metrics_host=arguments.metrics_host,
-        metrics_port=arguments.metrics_port,
         patient="KUBERNETES_SERVICE_HOST" in os.environ and not (arguments.kubeconfig or arguments.context),
     )

@@ -1,9 +1,7 @@
 """``stagegate serve``: answer admission reviews over HTTPS."""
 
 import argparse
-import errno
 import logging
-import socket
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -12,7 +10,8 @@ from webhook.cli.arguments import any_port, count, filled, path, seconds, secret
 from webhook.cli.cluster import connected
 from webhook.cli.errors import MISSING, USAGE, CommandError
 from webhook.cli.logs import FORMATS, set_up
-from webhook.listening import LOOPBACK, joined, listen, reachable
+from webhook.cli.ports import add_pages_options, listener, pages_listener, url
+from webhook.listening import LOOPBACK
 from webhook.signals import ignore_the_rest
 
 if TYPE_CHECKING:
@@ -59,12 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     listen.add_argument(
         "--port", type=any_port, default=8443, metavar="P", help="port, 0 for any free one (%(default)s)"
     )
-    listen.add_argument(
-        "--pages-port", type=any_port, metavar="P", help="serve /healthz, /readyz and /metrics there, over HTTP"
-    )
-    listen.add_argument(
-        "--pages-host", type=filled, default=LOOPBACK, metavar="H", help="address for them (%(default)s)"
-    )
+    add_pages_options(listen.add_argument)
     tls = parser.add_argument_group("certificate")
     tls.add_argument("--cert-dir", type=path, metavar="DIR", help="directory with tls.crt and tls.key")
     tls.add_argument("--tls-cert", type=path, metavar="F", help="the certificate, PEM")
@@ -128,13 +122,11 @@ def run(arguments: argparse.Namespace) -> int:
     client = None if arguments.standalone else _client(arguments.kubeconfig)
     pair = _load(paths, arguments.tls_min, metrics) if paths else _watched(arguments, client, metrics, supervisor)
     feed = None if client is None else _feed(client, metrics, supervisor)
-    listener = _listen("--port", arguments.host, arguments.port)
-    pages = None
-    if arguments.pages_port is not None:
-        pages = _listen("--pages-port", arguments.pages_host, arguments.pages_port)
-    urls = [f"https://{joined(reachable(arguments.host), listener.getsockname()[1])}"]
+    listening = listener("--port", arguments.host, arguments.port)
+    pages = pages_listener(arguments)
+    urls = [url("https", arguments.host, listening)]
     if pages is not None:
-        urls.append(f"http://{joined(reachable(arguments.pages_host), pages.getsockname()[1])}")
+        urls.append(url("http", arguments.pages_host, pages))
     service = Service(
         _admission_settings(arguments),
         limits,
@@ -146,7 +138,7 @@ def run(arguments: argparse.Namespace) -> int:
         supervisor=supervisor,
     )
     set_up(arguments.log_format, arguments.log_level)
-    Application(service, listener).run()
+    Application(service, listening).run()
     return 0
 
 
@@ -243,18 +235,6 @@ def _admission_settings(arguments: argparse.Namespace) -> Any:
         allow_override=not arguments.forbid_override,
         controllers=frozenset(arguments.controller) or DEFAULT_CONTROLLERS,
     )
-
-
-def _listen(option: str, host: str, port: int) -> socket.socket:
-    where = joined(host, port)
-    try:
-        return listen(host, port, backlog=2048)
-    except socket.gaierror as problem:
-        raise CommandError(f"{option.replace('port', 'host')} {host}: {problem.strerror}", USAGE) from problem
-    except OSError as problem:
-        if problem.errno == errno.EADDRINUSE:
-            raise CommandError(f"{where} is in use; choose another {option}, or 0 for any free one") from problem
-        raise CommandError(f"cannot listen on {where}: {problem.strerror}") from problem
 
 
 def _most_connections(wanted: int) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from webhook.cluster.errors import Call
 from webhook.cluster.resource import Resource
@@ -137,7 +137,3 @@ class Metrics:
     def ask_cache(self, resource: Resource, size: Callable[[], int], age: Callable[[], float]) -> None:
         self._objects.labels(resource.full_name).set_function(lambda: float(size()))
         self._age.labels(resource.full_name).set_function(age)
-
-    def page(self) -> bytes:
-        """The exposition format."""
-        return generate_latest(self.registry)

@@ -19,10 +19,8 @@ from webhook.cluster.lease import Fence, LeaderElector, LeaseTimes
 from webhook.cluster.resource import ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS, Resource
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.transport import Transport
-from webhook.listening import LOOPBACK, joined, reachable
 from webhook.loop.caches import RESOURCES
 from webhook.loop.early import FIELD_MANAGER
-from webhook.loop.endpoints import Endpoints
 from webhook.loop.loop import Loop, LoopOptions
 from webhook.loop.metrics import Metrics
 
@@ -34,7 +32,7 @@ REQUIRED: Final = (ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS)
 
 @dataclass(frozen=True, slots=True)
 class ProcessOptions:
-    """``metrics_port`` None serves no pages; ``drain`` is in seconds. ``poll`` spaces the questions while it waits.
+    """``drain`` and ``poll`` are in seconds; ``poll`` is the time between two requests while the CRDs are waited for.
 
     ``patient`` waits for a server that cannot be reached at the start, as a pod has to; a person wants to be told.
     """
@@ -43,15 +41,13 @@ class ProcessOptions:
     leader_elect: bool = True
     lease_namespace: str = "stagegate-system"
     lease_times: LeaseTimes = field(default_factory=LeaseTimes)
-    metrics_host: str = LOOPBACK
-    metrics_port: int | None = None
     drain: float = 10.0
     poll: float = 5.0
     patient: bool = False
 
 
-class Duty(Protocol):
-    """Something else that only the leader does."""
+class Runnable(Protocol):
+    """Something that runs between ``start`` and ``stop``, in threads of its own."""
 
     def start(self) -> None: ...
     def stop(self) -> None: ...
@@ -60,7 +56,8 @@ class Duty(Protocol):
 class LoopProcess:
     """One run of the loop. ``settled`` is called once, when the caches hold what there is.
 
-    A process that loses its lease stands by, with its caches full, and works again when it holds it again.
+    A process that loses its lease stands by, with its caches full, and works again when it holds it again. ``pages``
+    run from the first moment to the last, ``runnables`` from the moment at which this process first leads.
     """
 
     def __init__(
@@ -81,7 +78,8 @@ class LoopProcess:
         self.supervisor = Supervisor(clock.monotonic, self.metrics.faulted)
         self._transport = transport
         self.client = self.fenced_client(FIELD_MANAGER)
-        self.duties: list[Duty] = []
+        self.runnables: list[Runnable] = []
+        self.pages: Runnable | None = None
         lease_client = Client(
             transport,
             field_manager=FIELD_MANAGER,
@@ -113,7 +111,6 @@ class LoopProcess:
         self._working = threading.Event()
         self._was_ready = False
         self.metrics.ask_leader(self.is_leader)
-        self.endpoints: Endpoints | None = None
 
     def fenced_client(self, field_manager: str) -> Client:
         """A client that writes only while this process leads."""
@@ -132,14 +129,9 @@ class LoopProcess:
         self.supervisor.beat()
 
     def run(self) -> None:
-        """Work until ``stop``. Raises ApiError when the cluster is not there or refuses us, OSError for a port."""
-        if self._options.metrics_port is not None:
-            pages = {"/healthz": self.health, "/readyz": self.readiness, "/metrics": self._metrics_page}
-            host, port = self._options.metrics_host, self._options.metrics_port
-            self.endpoints = Endpoints(host, port, pages, self.supervisor)
-            self.endpoints.start()
-            where = joined(reachable(self._options.metrics_host), self.endpoints.port)
-            _LOG.info("pages at http://%s/metrics", where)
+        """Work until ``stop``. Raises ApiError when the cluster is not there or refuses us."""
+        if self.pages is not None:
+            self.pages.start()
         try:
             if self._await_resources() and self._await_caches() and self._lead():
                 self._work()
@@ -154,21 +146,18 @@ class LoopProcess:
     def is_leader(self) -> bool:
         return self._working.is_set() and (not self._options.leader_elect or self._fence.holds())
 
-    def health(self) -> tuple[int, bytes]:
+    def health(self) -> tuple[bool, str]:
         """Whether every thread is alive and takes its turns; a server that does not answer is no fault of ours."""
         problems = self.supervisor.problems()
-        return (500, "".join(f"{line}\n" for line in problems).encode()) if problems else (200, b"ok\n")
+        return not problems, "".join(f"{line}\n" for line in problems) or "ok\n"
 
-    def readiness(self) -> tuple[int, bytes]:
-        """Whether the cluster was seen once; a process that stands by is ready too, and one whose view is stale."""
+    def readiness(self) -> tuple[bool, str]:
+        """Whether the caches were filled once; a process that stands by is ready, and so is one whose view is stale."""
         unready = "" if self._was_ready else self.loop.caches.unready()
         if unready:
-            return 503, f"{unready}\n".encode()
+            return False, f"{unready}\n"
         self._was_ready = True
-        return 200, b"leading\n" if self.is_leader() else b"standing by\n"
-
-    def _metrics_page(self) -> tuple[int, bytes]:
-        return 200, self.metrics.page()
+        return True, "leading\n" if self.is_leader() else "standing by\n"
 
     def _await_resources(self) -> bool:
         """Wait until the CRDs are there, and say once what else is not; False when stopped before."""
@@ -229,8 +218,8 @@ class LoopProcess:
             self._elector.keep()
         self._working.set()
         self.loop.work()
-        for duty in self.duties:
-            duty.start()
+        for runnable in self.runnables:
+            runnable.start()
         _LOG.info("working%s", "" if self._options.loop.steps else " (steps off: SPAs are completed, nothing else)")
 
     def _lead_changed(self, leads: bool) -> None:
@@ -243,13 +232,13 @@ class LoopProcess:
         if not self.loop.stop(self._options.drain):
             _LOG.warning("not everything was finished within %.0f s; the next process takes it up", self._options.drain)
         if self._working.is_set():
-            for duty in self.duties:
-                duty.stop()
+            for runnable in self.runnables:
+                runnable.stop()
             self.recorder.stop()
         if self._options.leader_elect:
             self._elector.release()
-        if self.endpoints is not None:
-            self.endpoints.stop()
+        if self.pages is not None:
+            self.pages.stop()
         _LOG.info("stopped")
 
 

@@ -1,0 +1,54 @@
+"""Ports that a command listens on: the options of the pages' port, and listening sockets."""
+
+import argparse
+import errno
+import socket
+from collections.abc import Callable
+
+from webhook.cli.arguments import any_port, filled
+from webhook.cli.errors import FAILED, USAGE, CommandError
+from webhook.listening import LOOPBACK, joined, listen, reachable
+
+
+def add_pages_options(add: Callable[..., object]) -> None:
+    """Add --pages-port and --pages-host; ``add`` is the ``add_argument`` of a parser or of a group."""
+    add(
+        "--pages-port",
+        type=any_port,
+        metavar="P",
+        help="serve /healthz, /readyz and /metrics there, over HTTP; 0 for any free one",
+    )
+    add(
+        "--pages-host",
+        type=filled,
+        default=LOOPBACK,
+        metavar="H",
+        help="address for them (%(default)s); :: is every one, of IPv6 and of IPv4",
+    )
+
+
+def pages_listener(arguments: argparse.Namespace, in_use: int = FAILED) -> socket.socket | None:
+    """A socket that listens where the options say; None where they name no port. Raises CommandError."""
+    if arguments.pages_port is None:
+        return None
+    return listener("--pages-port", arguments.pages_host, arguments.pages_port, in_use)
+
+
+def listener(option: str, host: str, port: int, in_use: int = FAILED) -> socket.socket:
+    """A socket that listens. Raises CommandError, with exit code ``in_use`` for an address that is not to be had."""
+    where = joined(host, port)
+    try:
+        return listen(host, port, backlog=2048)
+    except socket.gaierror as problem:
+        raise CommandError(f"{option.replace('port', 'host')} {host}: {problem.strerror}", USAGE) from problem
+    except OSError as problem:
+        if problem.errno == errno.EADDRINUSE:
+            raise CommandError(
+                f"{where} is in use; choose another {option}, or 0 for any free one", in_use
+            ) from problem
+        raise CommandError(f"cannot listen on {where}: {problem.strerror}", in_use) from problem
+
+
+def url(scheme: str, host: str, listening: socket.socket) -> str:
+    """The URL by which this machine reaches a socket that listens at ``host``."""
+    return f"{scheme}://{joined(reachable(host), listening.getsockname()[1])}"
