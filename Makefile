@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-lowest search lint format e2e chaos bench vectors lock clean
+.PHONY: help env demo sandbox test test-lowest search lint format e2e chaos bench vectors lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -22,7 +22,10 @@ $(STAMP): .requirements-dev.lock pyproject.toml
 	@touch $@
 
 demo: $(STAMP) ## watch two rollouts on this machine, without a cluster (KEEP=1 stays up)
-	@$(BIN)/stagegate demo $(if $(KEEP),--keep)
+	@$(BIN)/python -m sandbox.demo $(if $(KEEP),--keep)
+
+sandbox: $(STAMP) ## a local API server to try things on (PORT=..., DIR=... for its kubeconfig)
+	@$(BIN)/python -m sandbox $(if $(PORT),--port $(PORT)) $(if $(DIR),--dir $(DIR))
 
 test: $(STAMP) ## unit, property, vector and integration tests
 	@$(BIN)/python -m pytest -n auto -m "not e2e"

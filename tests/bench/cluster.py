@@ -11,13 +11,13 @@ from typing import Any, Final
 
 from kubernetes import client, config
 
+from sandbox.demo.control_plane import ControlPlane, client_of
+from sandbox.demo.stack import LOOP, Stack
 from tests.bench.pods import Pods
 from tests.bench.timed import Timed
 from webhook.api import RolloutOrchestrator
 from webhook.api.conditions import LAST_STAGE_READY, READY, STAGE_SCALE_UP_READY
 from webhook.api.kinds import CONFIGURATION_LABEL, REVISION_LABEL, SERVICE_LABEL
-from webhook.cli.demo.control_plane import ControlPlane, client_of
-from webhook.cli.demo.stack import LOOP, Stack
 from webhook.cluster.resource import (
     POD_AUTOSCALERS,
     REVISIONS,
@@ -287,7 +287,7 @@ def control_plane_of(kind: str, folder: Path) -> Iterator[Cluster]:
                     raise SystemExit(str(problem)) from problem
                 print(f"no real API server: {problem}")
         if plane is None:
-            from webhook.sandbox import Sandbox
+            from sandbox import Sandbox
 
             sandbox = Sandbox(folder / f"sandbox-{time.monotonic_ns()}", history=1_000_000)
             plane, kind = ends.enter_context(sandbox), "sandbox"

@@ -12,10 +12,10 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
+from sandbox.demo.stack import LOOP
 from tests.bench import machine_load, plain
 from tests.bench.cluster import Cluster, control_plane_of, wait
 from tests.bench.process import running_loop, server_cpu
-from webhook.cli.demo.stack import LOOP
 from webhook.cluster.resource import STAGE_POD_AUTOSCALERS
 
 UPSTREAM: Final = {

@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from sandbox.demo.process import Process
 from tests.bench.cluster import Cluster, wait
-from webhook.cli.demo.process import Process
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 

@@ -15,11 +15,11 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
+from sandbox.demo.stack import Stack
 from tests.bench import machine_load
 from tests.controlplane import ControlPlane, Unavailable
 from tests.controlplane.session import Answer, Session
 from tests.e2e.cluster import API, REGISTRATION, ROS, SPAS, Namespace, create_namespace, eventually, rollout, spa
-from webhook.cli.demo.stack import Stack
 
 Wire = dict[str, Any]
 Send = Callable[[Session, Namespace, int], Answer]

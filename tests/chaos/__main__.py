@@ -6,11 +6,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from sandbox.demo import control_plane
 from tests.chaos.campaign import Campaign, Plan
 from tests.chaos.pair import WAYS
 from tests.chaos.report import Report
 from tests.controlplane.settings import etcd_socket
-from webhook.cli.demo import control_plane
 
 
 def main(arguments: list[str]) -> int:
@@ -63,7 +63,7 @@ def command(plan: Plan, kind: str) -> str:
 def run(kind: str, plan: Plan, folder: Path) -> Report:
     """One campaign on a control plane of its own."""
     if kind == "sandbox":
-        from webhook.sandbox import Sandbox
+        from sandbox import Sandbox
 
         with Sandbox(folder / "sandbox", history=1_000_000, bookmark_seconds=2.0) as sandbox:
             return Campaign(sandbox, plan, folder, sandbox.forget_history).run()

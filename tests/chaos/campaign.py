@@ -12,6 +12,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from sandbox.autoscaler import Pace
+from sandbox.demo.control_plane import ControlPlane, client_of
+from sandbox.demo.stack import LOOP, Stack
 from tests.chaos.alone import Alone
 from tests.chaos.answered import Answered
 from tests.chaos.fence import judge_reigns
@@ -25,9 +28,6 @@ from tests.chaos.report import Report
 from tests.chaos.scene import Scene
 from tests.chaos.services import Service, make_services
 from tests.chaos.world import World
-from webhook.cli.demo.control_plane import ControlPlane, client_of
-from webhook.cli.demo.stack import LOOP, Stack
-from webhook.sandbox.autoscaler import Pace
 
 _QUIET_SECONDS: Final = 2.0
 _OUTAGE_EVERY: Final = 25

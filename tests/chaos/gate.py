@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from webhook.cli.demo.control_plane import ControlPlane
-from webhook.cli.demo.process import Process
-from webhook.cli.demo.stack import WEBHOOK, Stack
+from sandbox.demo.control_plane import ControlPlane
+from sandbox.demo.process import Process
+from sandbox.demo.stack import WEBHOOK, Stack
 
 KILLED: Final = "killed"
 SLOW: Final = "slow"

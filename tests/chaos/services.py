@@ -5,12 +5,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from sandbox.demo.knative import Knative
+from sandbox.workloads import CLASS_ANNOTATION, GRACE_ANNOTATION, HANG_ANNOTATION
 from tests.chaos.dawdler import CLASS, Dawdler
 from tests.chaos.history import History
 from webhook.api import RolloutOrchestrator
 from webhook.api.conditions import LAST_STAGE_READY, READY
 from webhook.api.kinds import SERVICE_LABEL
-from webhook.cli.demo.knative import Knative
 from webhook.cluster.client import Client
 from webhook.cluster.errors import Conflict, NotFound, OutcomeUnknown, Unavailable, Unreachable
 from webhook.cluster.resource import (
@@ -20,7 +21,6 @@ from webhook.cluster.resource import (
     ROLLOUT_ORCHESTRATORS,
     STAGE_POD_AUTOSCALERS,
 )
-from webhook.sandbox.workloads import CLASS_ANNOTATION, GRACE_ANNOTATION, HANG_ANNOTATION
 
 Wire = dict[str, Any]
 PLACES: Final = ("chaos-a", "chaos-b", "chaos-c")

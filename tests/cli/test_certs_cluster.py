@@ -14,16 +14,16 @@ from certs.contents import Contents, signing_authority
 from certs.context import LiveContext
 from certs.leaf import hosts_of, make_leaf
 from certs.pair import prove, read_certificate
+from sandbox import Sandbox
+from sandbox.demo.control_plane import client_of
 from tests.certs.tls_server import serving
 from tests.cluster.fake_api import FakeApi, status_error
 from tests.server.test_registration import configuration
 from webhook.api.wire import Wire
 from webhook.cli import certs_cluster, main
-from webhook.cli.demo.control_plane import client_of
 from webhook.cluster.client import Client
 from webhook.cluster.errors import NotFound
 from webhook.cluster.resource import LEASES, MUTATING_WEBHOOKS, NAMESPACES, PODS, SECRETS, VALIDATING_WEBHOOKS, Resource
-from webhook.sandbox import Sandbox
 from webhook.server.registration import CONFIGURATIONS, FIELD_MANAGER
 from webhook.server.secret_store import SecretStore
 

@@ -14,7 +14,6 @@ COMMANDS = {
     "loop": ["loop", "--kubeconfig"],
     "serve": ["serve", "--cert-secret", "ns/certs", "--kubeconfig"],
     "certs": ["certs", "status", "--secret", "ns/certs", "--kubeconfig"],
-    "demo": ["demo", "--context", "x", "--kubeconfig"],
 }
 LOG_IN = {"exec": EXEC | {"command": "sh", "args": ["-c", "echo 'please log in first' >&2; exit 1"]}}
 ROWS = [

@@ -83,7 +83,7 @@ def test_wrong_usage_is_one_line_with_the_way_out(
 
 def test_without_a_command_there_is_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
-    assert "stagegate demo" in capsys.readouterr().out
+    assert "stagegate loop" in capsys.readouterr().out
 
 
 @contextmanager
@@ -139,7 +139,7 @@ def test_a_closed_pipe_is_one_line(words: list[str], who: str, buffered: bool, t
 
 @needs_full_disk
 @pytest.mark.parametrize("buffered", [True, False])
-@pytest.mark.parametrize("words", [["manifests"], ["certs", "init", "{}", "--host", "localhost"], ["sandbox"]])
+@pytest.mark.parametrize("words", [["manifests"], ["certs", "init", "{}", "--host", "localhost"]])
 def test_a_full_disk_is_one_line(words: list[str], buffered: bool, tmp_path: Path) -> None:
     with full_disk() as disk:
         code, error = stagegate(*(word.format(tmp_path / "d") for word in words), out=disk, buffered=buffered)
@@ -160,15 +160,3 @@ def test_a_closed_standard_output_is_one_line(words: list[str]) -> None:
     assert done.returncode == 1
     assert done.stderr.endswith(": cannot write to standard output: it is closed\n")
     assert done.stderr.count("\n") == 1
-
-
-@pytest.mark.parametrize("command", ["demo", "sandbox"])
-def test_a_missing_extra_is_named_with_what_to_install(command: str) -> None:
-    program = "import sys; sys.modules['cel'] = None; from webhook.cli import main; sys.exit(main(sys.argv[1:]))"
-    done = subprocess.run(
-        [sys.executable, "-c", program, command], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr == (
-        f"stagegate {command}: the local API server needs cel; install it with: pip install 'stagegate[sandbox]'\n"
-    )

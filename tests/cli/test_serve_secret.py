@@ -14,12 +14,12 @@ from certs.contents import Contents
 from certs.errors import CertificateError
 from certs.leaf import make_leaf
 from certs.probe import probe
+from sandbox import Sandbox
+from sandbox.demo.control_plane import client_of
+from sandbox.demo.process import Process
 from webhook.cli import main
-from webhook.cli.demo.control_plane import client_of
-from webhook.cli.demo.process import Process
 from webhook.cluster.client import Client
 from webhook.cluster.resource import NAMESPACES, SECRETS
-from webhook.sandbox import Sandbox
 from webhook.server.secret_store import SecretStore
 
 NOW = datetime.now(UTC)

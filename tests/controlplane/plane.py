@@ -26,7 +26,7 @@ from tests.controlplane.session import Session
 
 ADMINS: Final = "system:masters"
 MANIFESTS: Final = Path(__file__).parents[2] / "manifests"
-KNATIVE_CRDS: Final = Path(__file__).parents[2] / "webhook" / "sandbox" / "crds"
+KNATIVE_CRDS: Final = Path(__file__).parents[2] / "sandbox" / "crds"
 _CRDS: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _START_WITHIN: Final = 60.0
 

@@ -15,12 +15,12 @@ from certs.contents import Contents, signing_authority
 from certs.errors import CertificateError
 from certs.pair import prove, read_certificate
 from certs.probe import probe
+from sandbox.demo.process import Process
+from sandbox.demo.stack import LOOP, WEBHOOK, Stack
 from tests.controlplane import ControlPlane
 from tests.controlplane.session import Session
 from tests.e2e.balancer import Balancer
 from tests.e2e.cluster import REGISTRATION, SPAS, Namespace, documents, eventually, spa
-from webhook.cli.demo.process import Process
-from webhook.cli.demo.stack import LOOP, WEBHOOK, Stack
 from webhook.server.secret_store import AUTHORITY_SUFFIX, Kept
 
 NAMESPACE: Final = "stagegate-system"

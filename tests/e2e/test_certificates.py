@@ -15,13 +15,13 @@ from certs.bundle import read_bundle
 from certs.contents import signing_authority
 from certs.leaf import hosts_of, make_leaf
 from certs.pair import prove
+from sandbox.demo.process import Process
+from sandbox.demo.stack import LOOP, WEBHOOK
 from tests.controlplane import Binaries, ControlPlane
 from tests.e2e.balancer import Backend
 from tests.e2e.certified import AUTHORITY, CONFIGURATIONS, SECRET, SERVED, Certified, Wire
 from tests.e2e.cluster import documents, eventually
 from webhook.cli import main
-from webhook.cli.demo.process import Process
-from webhook.cli.demo.stack import LOOP, WEBHOOK
 from webhook.server.registration import FIELD_MANAGER
 
 DAY = timedelta(days=1)

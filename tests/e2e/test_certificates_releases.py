@@ -9,13 +9,13 @@ import pytest
 
 from certs.contents import Contents
 from certs.rotation import Terms
+from sandbox.demo.control_plane import client_of
+from sandbox.demo.stack import LOOP
 from tests.controlplane import Binaries, ControlPlane
 from tests.e2e.certified import AUTHORITY, NAMESPACE, SERVED, Certified
 from tests.e2e.cluster import documents, eventually
 from tests.e2e.test_install_releases import without_authority
 from tests.server.former_store import FormerStore
-from webhook.cli.demo.control_plane import client_of
-from webhook.cli.demo.stack import LOOP
 from webhook.cluster.clock import SystemClock
 from webhook.server.certificate_keeper import CertificateKeeper, KeeperOptions
 from webhook.server.registration import CONFIGURATIONS, FIELD_MANAGER, Registration

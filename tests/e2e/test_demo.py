@@ -26,7 +26,7 @@ def cluster(binaries: Binaries) -> Iterator[ControlPlane]:
 def demo(*arguments: str) -> list[str]:
     """The lines that the demo ends with, without their seconds."""
     done = subprocess.run(
-        [sys.executable, "-m", "webhook", "demo", *arguments], capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, "-m", "sandbox.demo", *arguments], capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
     return [line.rpartition(",")[0] for line in done.stdout.splitlines()[-2:]]
@@ -55,7 +55,7 @@ def test_on_a_cluster_that_is_named_it_takes_everything_away_again(cluster: Cont
 
 def test_a_cluster_that_has_knative_is_left_alone(plane: ControlPlane, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "webhook", "demo", "--kubeconfig", str(plane.kubeconfig), "--context", "controlplane"],
+        [sys.executable, "-m", "sandbox.demo", "--kubeconfig", str(plane.kubeconfig), "--context", "controlplane"],
         capture_output=True,
         text=True,
         timeout=60,

@@ -130,7 +130,9 @@ def test_it_holds_the_manifests(image: Image, tmp_path: Path) -> None:
 def test_it_holds_nothing_but_the_program(image: Image) -> None:
     site_packages = image.root / f"opt/stagegate/lib/python{VERSION}/site-packages"
 
-    assert not (site_packages / "tests").exists()
+    for folder in ("sandbox", "tests"):
+        assert not (site_packages / folder).exists()
+    assert not list(site_packages.glob("webhook/**/demo*"))
     assert not (site_packages / "kubernetes" / "aio").exists()
 
 

@@ -15,12 +15,12 @@ from certs.authority import is_issued_by
 from certs.bundle import read_bundle
 from certs.leaf import hosts_of
 from certs.pair import Pair, prove, public_bytes, read_certificate
+from sandbox.demo.process import Process
+from sandbox.demo.stack import WEBHOOK
 from tests.controlplane import Binaries, ControlPlane
 from tests.controlplane.process import Program
 from tests.e2e.administrator import Administrator, Wire, differences, kustomized
 from tests.e2e.cluster import REGISTRATION, eventually
-from webhook.cli.demo.process import Process
-from webhook.cli.demo.stack import WEBHOOK
 
 OVERLAY = "manifests/overlays/cert-manager"
 HOST = "stagegate-webhook.stagegate-system.svc"

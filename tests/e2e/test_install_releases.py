@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
+from sandbox.autoscaler import Pace
+from sandbox.demo.control_plane import client_of
+from sandbox.demo.knative import Knative
+from sandbox.demo.stack import LOOP, Stack
+from sandbox.simulation import Autoscaler
 from tests.controlplane import Binaries, ControlPlane
 from tests.e2e.administrator import Administrator, Wire, kustomized
 from tests.e2e.cluster import ROS, SPAS, Namespace, eventually, rollout
-from webhook.cli.demo.control_plane import client_of
-from webhook.cli.demo.knative import Knative
-from webhook.cli.demo.stack import LOOP, Stack
-from webhook.sandbox.autoscaler import Pace
-from webhook.sandbox.simulation import Autoscaler
 from webhook.server.secret_store import AUTHORITY_SUFFIX
 
 DEFAULT = Namespace("default")

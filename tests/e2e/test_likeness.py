@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import pytest
 
+from sandbox import Sandbox
 from tests.controlplane import ControlPlane
 from tests.e2e.likeness import SCENARIOS
 from tests.e2e.likeness.steps import Step
 from tests.sandbox.wire import Api
-from webhook.sandbox import Sandbox
 
 _OWN: Final = {
     "uid",

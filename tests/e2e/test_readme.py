@@ -12,14 +12,14 @@ import jsonpatch
 import pytest
 
 from certs.bundle import read_bundle
+from sandbox.demo.process import Process
+from sandbox.demo.stack import LOOP
 from tests.controlplane import Binaries, ControlPlane
 from tests.e2e import readme
 from tests.e2e.administrator import Administrator, Wire, differences, kustomized
 from tests.e2e.cluster import ROS, Namespace, eventually, rollout
 from tests.e2e.kubelet import Kubelet
 from tests.e2e.upstream_crds import upstream_crds
-from webhook.cli.demo.process import Process
-from webhook.cli.demo.stack import LOOP
 
 WARN = readme.command("Install", "stagegate manifests --image registry.example.com/stagegate:0.1.0 --enforce warn |")
 WAIT = readme.command("Install", "kubectl -n stagegate-system rollout status ")

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from sandbox.autoscaler import Pace
+from sandbox.demo.knative import Knative
+from sandbox.demo.stack import LOOP, WEBHOOK, Stack
+from sandbox.workloads import GRACE_ANNOTATION, HANG_ANNOTATION
 from tests.controlplane import Binaries, ControlPlane
 from tests.controlplane.session import Session
 from tests.e2e.cluster import ROS, SPAS, Namespace, documents, eventually, register, rollout, spa
 from tests.e2e.receiver import Receiver
-from webhook.cli.demo.knative import Knative
-from webhook.cli.demo.stack import LOOP, WEBHOOK, Stack
-from webhook.sandbox.autoscaler import Pace
-from webhook.sandbox.workloads import GRACE_ANNOTATION, HANG_ANNOTATION
 from webhook.server.secret_store import AUTHORITY_SUFFIX
 
 NAMESPACE = Namespace("default")

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from tests.image.dockerfile import REPOSITORY, Stage, ignored_patterns, parse, s
 from webhook.cli.manifests import rendered
 
 ARGUMENTS, (BUILD, FINAL) = parse((REPOSITORY / "Dockerfile").read_text())
-PROJECT: dict[str, Any] = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+SETTINGS: dict[str, Any] = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+PROJECT: dict[str, Any] = SETTINGS["project"]
 
 
 def pods() -> list[dict[str, Any]]:
@@ -111,12 +113,25 @@ def test_nothing_is_added_from_elsewhere(stage: Stage) -> None:
         (".requirements-dev.lock", True),
         ("webhook/api/__pycache__/conditions.cpython-311.pyc", False),
         ("tests/conftest.py", False),
+        ("sandbox/sandbox.py", False),
         (".git/config", False),
         (".venv/bin/python", False),
     ],
 )
 def test_the_context_holds_what_is_built_and_no_more(path: str, is_sent: bool) -> None:
     assert sent(Path(path), ignored_patterns()) is is_sent
+
+
+def test_the_wheel_holds_the_product_alone() -> None:
+    include = SETTINGS["tool"]["setuptools"]["packages"]["find"]["include"]
+
+    folders = {path.name for path in REPOSITORY.iterdir() if path.is_dir()}
+
+    assert {name for name in folders if any(fnmatch(name, each) for each in include)} == {
+        "webhook",
+        "certs",
+        "manifests",
+    }
 
 
 def test_an_instruction_that_nobody_plays_is_refused() -> None:

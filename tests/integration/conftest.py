@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.autoscaler import Pace
+from sandbox.demo.control_plane import ControlPlane
+from sandbox.demo.knative import Knative
+from sandbox.demo.stack import LOOP, Stack
 from tests.integration.place import ROS, Place, eventually
 from tests.integration.service import Service
 from tests.integration.user import User, Wire
-from webhook.cli.demo.control_plane import ControlPlane
-from webhook.cli.demo.knative import Knative
-from webhook.cli.demo.stack import LOOP, Stack
-from webhook.sandbox.autoscaler import Pace
 
 NO_CONTROL_PLANE = 3
 UPSTREAM = "system:serviceaccount:knative-serving:controller"
@@ -44,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def plane(request: pytest.FixtureRequest, folder: Path) -> Iterator[ControlPlane]:
     """The API server: the sandbox, or with ``--control-plane real`` a real one."""
     if request.config.getoption("--control-plane") == "sandbox":
-        from webhook.sandbox import Sandbox
+        from sandbox import Sandbox
 
         with Sandbox(folder / "sandbox", history=HISTORY, bookmark_seconds=1.0) as sandbox:
             yield sandbox

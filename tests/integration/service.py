@@ -5,14 +5,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from sandbox.demo.knative import Knative
+from sandbox.demo.observer import Observer
+from sandbox.demo.prediction import Outcome, predict
+from sandbox.workloads import FAIL_ANNOTATION
 from tests.integration.place import EVENTS, PODS, ROS, SERVICE_LABEL, SPAS, Place, eventually
 from tests.integration.user import User, Wire
-from webhook.cli.demo.knative import Knative
-from webhook.cli.demo.observer import Observer
-from webhook.cli.demo.prediction import Outcome, predict
 from webhook.cluster.client import Client
 from webhook.cluster.resource import POD_AUTOSCALERS
-from webhook.sandbox.workloads import FAIL_ANNOTATION
 
 RATIO = "rollout.knative.dev/over-consumption-ratio"
 

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
+from sandbox.demo.stack import Stack
 from tests.integration.conftest import DOOMED
 from tests.integration.place import ROS, SPAS, Place, eventually
 from tests.integration.service import Service
 from tests.integration.user import User
-from webhook.cli.demo.stack import Stack
 
 
 def with_spa(person: User, place: Place) -> str:

@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 import pytest
 
+from sandbox.demo.prediction import differences
+from sandbox.demo.stack import Stack
 from tests.integration.conftest import ROLLING
 from tests.integration.place import EVENTS, REVISION_LABEL, ROS, SERVICE_LABEL, SPAS, Place, entry, eventually
 from tests.integration.service import Service
 from tests.integration.user import User, Wire
-from webhook.cli.demo.prediction import differences
-from webhook.cli.demo.stack import Stack
 
 
 def conditions(ro: Wire) -> dict[str, tuple[str, str | None]]:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from sandbox import Sandbox
 from tests.loop.world import entry
 from webhook.api.kinds import CONFIGURATION_LABEL, REVISION_LABEL, SERVICE_LABEL
 from webhook.api.wire import Wire
@@ -31,7 +32,6 @@ from webhook.cluster.resource import (
     STAGE_POD_AUTOSCALERS,
     Resource,
 )
-from webhook.sandbox import Sandbox
 
 pytestmark = pytest.mark.integration
 WITHIN = 60.0

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.workloads import NODE
 from tests.loop.http_world import HttpWorld, names
 from tests.loop.test_traces import LiveTrace
 from tests.vectors.reconcile_suites import SUITES
@@ -21,7 +22,6 @@ from webhook.cluster.clock import SystemClock
 from webhook.cluster.errors import Invalid
 from webhook.cluster.merge_patch import merge_patch
 from webhook.cluster.resource import PODS, REVISIONS, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS
-from webhook.sandbox.workloads import NODE
 
 pytestmark = pytest.mark.integration
 
@@ -40,7 +40,7 @@ def new_world(
     worlds: list[HttpWorld] = []
     plane: Any
     if request.config.getoption("--control-plane") == "sandbox":
-        from webhook.sandbox import Sandbox
+        from sandbox import Sandbox
 
         plane = Sandbox(tmp_path_factory.mktemp("recorded") / "sandbox")
     else:

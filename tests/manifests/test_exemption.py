@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
+from sandbox.admission.attributes import DECLARED
+from sandbox.expressions import compiled
+from sandbox.selectors import from_object
 from webhook.admission import DEFAULT_CONTROLLERS, RolloutCache, Settings, judge
 from webhook.cli import main
 from webhook.cli.manifests import rendered
-from webhook.sandbox.admission.attributes import DECLARED
-from webhook.sandbox.expressions import compiled
-from webhook.sandbox.selectors import from_object
 
 Wire = dict[str, Any]
 

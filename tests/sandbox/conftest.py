@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from sandbox import Sandbox
 from tests.sandbox.wire import Api, Place
-from webhook.sandbox import Sandbox
 
 Kubectl = Callable[..., subprocess.CompletedProcess[str]]
 

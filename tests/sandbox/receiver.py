@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 
+from sandbox.identity import Authority
 from tests.sandbox.wire import Object
-from webhook.sandbox.identity import Authority
 
 Answer = Callable[[Object], Any]
 """From the request of a review to its response; bytes are sent as they are, None hangs up."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from sandbox import Sandbox
 from tests.sandbox.receiver import Receiver, patching
 from tests.sandbox.wire import SPAS, Api, Object, Place, spa
-from webhook.sandbox import Sandbox
 
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 API_VERSION = "admissionregistration.k8s.io/v1"
@@ -291,7 +291,7 @@ def test_neither_status_nor_deletion_matches_the_main_resource(
 
 def test_dry_run_is_refused_where_a_webhook_has_side_effects() -> None:
     """Registration knows None and NoneOnDryRun alone, as version 1 of the API does."""
-    from webhook.sandbox.admission.webhooks import findings
+    from sandbox.admission.webhooks import findings
 
     hook = {"name": "a.b.c", "clientConfig": {"url": "https://x"}, "admissionReviewVersions": ["v1"]}
     (finding,) = findings({"webhooks": [{**hook, "sideEffects": "Some"}]})

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.sandbox.autoscaler import (
+from sandbox.autoscaler import (
     Action,
     MarkPodReady,
     Pace,

@@ -8,8 +8,8 @@ import pytest
 from kubernetes import client, config
 from kubernetes.watch import Watch as _Watch
 
+from sandbox import Sandbox
 from tests.sandbox.wire import Place, pod, spa
-from webhook.sandbox import Sandbox
 
 Watch: Any = _Watch
 GROUP, VERSION, PLURAL = "serving.knative.dev", "v1", "stagepodautoscalers"

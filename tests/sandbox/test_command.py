@@ -1,4 +1,4 @@
-"""``stagegate sandbox`` from its first line to Ctrl-C."""
+"""``python -m sandbox`` from its first line to Ctrl-C."""
 
 import signal
 import socket
@@ -14,7 +14,7 @@ from tests.sandbox.wire import Api
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP])
 def test_it_tells_where_it_is_and_leaves_nothing_behind(tmp_path: Path, end: signal.Signals) -> None:
     folder = tmp_path / "here"
-    command = [sys.executable, "-m", "webhook", "sandbox", "--dir", str(folder)]
+    command = [sys.executable, "-m", "sandbox", "--dir", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -36,8 +36,8 @@ def test_it_tells_where_it_is_and_leaves_nothing_behind(tmp_path: Path, end: sig
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        command = [sys.executable, "-m", "webhook", "sandbox", "--dir", str(tmp_path), "--port", str(port)]
+        command = [sys.executable, "-m", "sandbox", "--dir", str(tmp_path), "--port", str(port)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 1
     assert list(tmp_path.iterdir()) == []
-    assert done.stderr == f"stagegate sandbox: cannot serve on port {port}: Address already in use\n"
+    assert done.stderr == f"python -m sandbox: cannot serve on port {port}: Address already in use\n"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from sandbox import Sandbox
 from tests.sandbox.wire import SPAS, Api, Object, Place, config_map, pod, spa
-from webhook.sandbox import Sandbox
 
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 

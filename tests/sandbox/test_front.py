@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from sandbox import Sandbox
+from sandbox.front import LARGEST_BODY
 from tests.sandbox.wire import SPAS, Api, Place, config_map, spa
-from webhook.sandbox import Sandbox
-from webhook.sandbox.front import LARGEST_BODY
 
 WHOAMI = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sandbox.failures import ApiError
+from sandbox.ownership.managed import APPLY, UPDATE, Manager, Scope, after_apply, after_update
+from sandbox.ownership.merging import merge
+from sandbox.ownership.paths import compare, from_fields, paths_of, shown, to_fields
+from sandbox.ownership.typing import type_problems
 from tests.sandbox.wire import SPAS, Api, Object, Place, spa
-from webhook.sandbox.failures import ApiError
-from webhook.sandbox.ownership.managed import APPLY, UPDATE, Manager, Scope, after_apply, after_update
-from webhook.sandbox.ownership.merging import merge
-from webhook.sandbox.ownership.paths import compare, from_fields, paths_of, shown, to_fields
-from webhook.sandbox.ownership.typing import type_problems
 
 TEXT: Object = {"type": "string"}
 ITEMS: Object = {

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sandbox.expressions import CompilationFailed, EvaluationFailed, compiled
+from sandbox.objects import copy_of
+from sandbox.schema.pruning import fill_defaults, prune
+from sandbox.schema.rules import check_fields, check_rules
+from sandbox.schema.validation import validate
 from tests.sandbox.wire import Api, Object, Place
-from webhook.sandbox.expressions import CompilationFailed, EvaluationFailed, compiled
-from webhook.sandbox.objects import copy_of
-from webhook.sandbox.schema.pruning import fill_defaults, prune
-from webhook.sandbox.schema.rules import check_fields, check_rules
-from webhook.sandbox.schema.validation import validate
 
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 TEXT: Object = {"type": "string"}

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
+from sandbox.autoscaler import Pace, ReportScale
+from sandbox.simulation import Autoscaler, pod_manifest, reported_status
 from tests.cluster.fake_api import FakeApi, status_error
 from webhook.cluster.client import Client
 from webhook.cluster.errors import ApiError
 from webhook.cluster.resource import POD_AUTOSCALERS, PODS, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS, Resource
 from webhook.cluster.transport import Request
-from webhook.sandbox.autoscaler import Pace, ReportScale
-from webhook.sandbox.simulation import Autoscaler, pod_manifest, reported_status
 
 ALL = (POD_AUTOSCALERS, PODS, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS)
 PACE = Pace(starts_per_tick=2, startup_ticks=1, termination_ticks=1, stable_ticks=0)

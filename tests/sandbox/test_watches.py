@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from sandbox import Sandbox
 from tests.sandbox.wire import SPAS, Api, Place, config_map, spa
-from webhook.sandbox import Sandbox
 
 NEVER = "99999999"
 

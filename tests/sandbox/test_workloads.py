@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from webhook.sandbox.autoscaler import Phase, Pod, Workload
-from webhook.sandbox.workloads import grace_seconds, workloads
+from sandbox.autoscaler import Phase, Pod, Workload
+from sandbox.workloads import grace_seconds, workloads
 
 Wire = dict[str, Any]
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from sandbox.failures import UNCHECKED
 from tests.sandbox.wire import JSON_PATCH, MERGE, SPAS, STRATEGIC, Api, Place, config_map, pod, spa
-from webhook.sandbox.failures import UNCHECKED
 
 
 def test_a_created_object_gets_what_a_server_gives(api: Api, place: Place) -> None:

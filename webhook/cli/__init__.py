@@ -3,31 +3,24 @@
 import argparse
 import importlib
 import sys
-import traceback
 from collections.abc import Sequence
 from importlib import metadata
 from typing import Final, Protocol
 
-from webhook.cli.errors import FAILED, USAGE, CommandError
-from webhook.cli.output import checked_output, complain
-from webhook.cli.parser import DEBUG, Parser
-
-INTERRUPTED: Final = 130
-"""The exit code after Ctrl-C, as of a shell."""
+from webhook.cli.errors import USAGE
+from webhook.cli.parser import Parser
+from webhook.cli.program import run_program
 
 COMMANDS: Final = {
     "serve": "answer admission reviews over HTTPS",
     "loop": "carry rollouts through their stages",
     "certs": "make, show and rotate certificates",
     "manifests": "print what to apply to a cluster",
-    "sandbox": "run a local API server to try things on",
-    "demo": "watch a whole rollout on this machine, without a cluster",
 }
 """Name of a command (and of its module in this package) to its one-line summary."""
 
 EXAMPLES: Final = """\
 examples:
-  stagegate demo                                  watch two rollouts from start to end
   stagegate certs init ./certs-dir --host localhost
   stagegate serve --standalone --cert-dir ./certs-dir --port 8443
   stagegate loop --kubeconfig ./kubeconfig
@@ -53,13 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code, and says in one line what went wrong. Raises SystemExit after --help."""
     words = list(sys.argv[1:] if argv is None else argv)
     name = next((word for word in words if not word.startswith("-")), "")
-    try:
-        with checked_output():
-            return _run(words, name)
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except Exception as problem:
-        return _report(problem, f"stagegate {name}" if name in COMMANDS else "stagegate", debug=DEBUG in words)
+    who = f"stagegate {name}" if name in COMMANDS else "stagegate"
+    return run_program(who, words, lambda: _run(words, name))
 
 
 def _run(words: list[str], name: str) -> int:
@@ -76,16 +64,3 @@ def _run(words: list[str], name: str) -> int:
         return USAGE
     parsed = parser.parse_args(words)
     return command.run(parsed)
-
-
-def _report(problem: Exception, command: str, *, debug: bool) -> int:
-    """Say it on standard error; returns the exit code."""
-    if isinstance(problem, CommandError):
-        line, code = str(problem), problem.exit_code
-    else:
-        line = f"unexpected {type(problem).__name__}: {problem}; {DEBUG} shows where it comes from"
-        code = FAILED
-    if debug:
-        complain("".join(traceback.format_exception(problem)).rstrip())
-    complain(f"{command}: {' '.join(line.split())}")
-    return code

@@ -1,0 +1,94 @@
+"""``python -m sandbox``: a local API server to try things on."""
+
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from sandbox.sandbox import Sandbox
+from webhook.cli.arguments import any_port, path
+from webhook.cli.errors import CommandError
+from webhook.cli.parser import Parser
+from webhook.cli.program import run_program
+from webhook.signals import end_on_signal
+
+_PROGRAM: Final = "python -m sandbox"
+_TRY: Final = """\
+The sandbox is at {url}; Ctrl-C ends it. In another terminal:
+
+  export KUBECONFIG={kubeconfig}
+  kubectl api-resources
+  kubectl apply -f - <<EOF
+  apiVersion: serving.knative.dev/v1
+  kind: StagePodAutoscaler
+  metadata: {{name: hello-00001, labels: {{serving.knative.dev/service: hello}}}}
+  spec: {{stageMinScale: 1, stageMaxScale: 3}}
+  EOF
+  kubectl get spa
+  kubectl patch spa hello-00001 --type merge -p '{{"spec": {{"stageMinScale": 5}}}}'   # refused by the CRD's rule
+  kubectl get spa --watch --as system:serviceaccount:default:someone
+
+Everything is in memory and gone when it ends. Rights are not checked."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run it; returns the exit code. Raises SystemExit after --help."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    return run_program(_PROGRAM, words, lambda: _run(words))
+
+
+def _run(words: list[str]) -> int:
+    parser = Parser(
+        prog=_PROGRAM,
+        description="Run a local API server to try things on.",
+        epilog=f"example:\n  {_PROGRAM} --dir ./sandbox-dir --port 6443",
+    )
+    parser.add_argument(
+        "--dir", type=path, metavar="DIR", help="folder for kubeconfig and certificates, made if absent"
+    )
+    parser.add_argument("--port", type=any_port, default=0, metavar="P", help="port on loopback (default: a free one)")
+    arguments = parser.parse_args(words)
+    return _serve(arguments.dir, arguments.port)
+
+
+def _serve(directory: Path | None, port: int) -> int:
+    """Serve until interrupted. Raises CommandError where it cannot begin."""
+    stop = threading.Event()
+    end_on_signal(stop.set)
+    with _folder(directory) as folder:
+        sandbox = Sandbox(folder, port)
+        try:
+            sandbox.start()
+        except OSError as problem:
+            what = problem.filename or f"cannot serve on port {port}"
+            raise CommandError(f"{what}: {problem.strerror or problem}") from problem
+        try:
+            print(_TRY.format(url=sandbox.url, kubeconfig=sandbox.kubeconfig.resolve()), flush=True)
+            while not stop.wait(3600):
+                continue
+        finally:
+            sandbox.stop()
+    print("stopped", file=sys.stderr)
+    return 0
+
+
+@contextmanager
+def _folder(named: Path | None) -> Iterator[Path]:
+    """The folder to use; one that was made for this, and is empty afterwards, is taken away."""
+    if named is None:
+        with tempfile.TemporaryDirectory(prefix="stagegate-sandbox-") as temporary:
+            yield Path(temporary)
+        return
+    existed = named.exists()
+    try:
+        yield named
+    finally:
+        if not existed and named.is_dir() and not any(named.iterdir()):
+            named.rmdir()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,191 @@
+"""From the body of a request to the change it asks for: a function of the live object, with field ownership kept."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from sandbox.calls import Call
+from sandbox.events import stored_form, view_of
+from sandbox.failures import (
+    ApiError,
+    FieldError,
+    bad_request,
+    invalid,
+    not_implemented,
+    required,
+    unsupported_media,
+)
+from sandbox.intake import check_types, clean, completed, parse, strict_problems, typed
+from sandbox.objects import (
+    Object,
+    Undecodable,
+    decode,
+    go_quote,
+    json_name,
+    metadata,
+    name_of,
+    namespace_of,
+    with_metadata,
+)
+from sandbox.ownership.managed import APPLY, UPDATE, Manager, Scope, after_apply, after_update
+from sandbox.ownership.typing import type_problems
+from sandbox.patches import json_patch, merge_patch
+from sandbox.resources import Resource
+from sandbox.schema.pruning import prune
+from sandbox.strategic import strategic_merge_patch
+from sandbox.strategy import place_in
+
+JSON_PATCH: Final = "application/json-patch+json"
+MERGE_PATCH: Final = "application/merge-patch+json"
+STRATEGIC_PATCH: Final = "application/strategic-merge-patch+json"
+APPLY_PATCH: Final = "application/apply-patch+yaml"
+
+Change = Callable[[Object], Object]
+"""From the live object to the wanted one. Raises ApiError where it does not fit."""
+
+
+def creation(call: Call, now: str) -> Object:
+    """The object that a create asks for, its fields owned by who asks. Raises ApiError."""
+    value = place_in(_read(call), call.resource, call.namespace)
+    if metadata(value).get("resourceVersion"):
+        raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
+    return after_update(None, value, _manager(call, UPDATE), _scope(call), now)
+
+
+def replacement(call: Call, now: str) -> Callable[[Object | None], Object]:
+    """What an update asks for; it takes None where there is no object yet. Raises ApiError."""
+    value = place_in(_read(call), call.resource, call.namespace)
+    check_name(value, call)
+    value = with_metadata(value, name=call.name)
+    return lambda live: after_update(live, value, _manager(call, UPDATE), _scope(call), now)
+
+
+def patched(call: Call, now: str) -> Change:
+    """What a patch asks for that is no apply. Raises ApiError."""
+    if call.query.get("force"):
+        problem = FieldError("Forbidden", "force", "", "may not be specified for non-apply patch")
+        raise invalid("PatchOptions", "meta.k8s.io", "", [problem])
+    duplicates: list[str] = []
+    change = _patch_of(media_of(call), _body(call.body, duplicates), call.view)
+
+    def wanted(live: Object) -> Object:
+        result = _cleaned(change(view_of(live, call.view)), call, duplicates)
+        return after_update(live, stored_form(result, call.view), _manager(call, UPDATE), _scope(call), now)
+
+    return wanted
+
+
+def application(call: Call, now: str) -> tuple[Object, Change]:
+    """The configuration of an apply, and what it asks for. Raises ApiError."""
+    if not call.query.get("fieldManager"):
+        raise invalid("PatchOptions", "meta.k8s.io", "", [required("fieldManager", "is required for apply patch")])
+    if call.view is not call.resource:
+        raise not_implemented("server-side apply of events.k8s.io; apply the core event instead")
+    duplicates: list[str] = []
+    stated = _configuration(call, duplicates)
+    check_name(stated, call)
+    stated = place_in(with_metadata(stated, name=call.name), call.resource, call.namespace)
+    # It is checked with its defaults and merged without them, as nobody stated these.
+    clean(stated, call.resource, duplicates, call.field_validation, call.warnings)
+    stated, _ = prune(stated, call.resource.schema)
+    check_types(stated, call.resource)
+
+    def wanted(live: Object) -> Object:
+        manager = _manager(call, APPLY)
+        merged = after_apply(live, stated, manager, _scope(call), now, force=call.flag("force"))
+        return completed(merged, call.resource)
+
+    return stated, wanted
+
+
+def check_patch_type(call: Call) -> None:
+    """Refuse a patch of a type that the resource does not take. Raises ApiError 415."""
+    strategic = () if call.resource.custom else (STRATEGIC_PATCH,)
+    taken = (JSON_PATCH, MERGE_PATCH, *strategic, APPLY_PATCH)
+    if media_of(call) not in taken:
+        raise unsupported_media(taken)
+
+
+def media_of(call: Call) -> str:
+    """The media type of the body without its parameters."""
+    return call.content_type.partition(";")[0].strip().lower()
+
+
+def check_name(value: Object, call: Call, *, absent: bool = True) -> None:
+    """Refuse an object of another name than that of the path. Raises ApiError 400."""
+    name = name_of(value)
+    if name != call.name and not (absent and not name):
+        raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({call.name})")
+
+
+def _read(call: Call) -> Object:
+    duplicates: list[str] = []
+    value = typed(parse(call.body, call.content_type, duplicates, call.view.kind), call.view, call.body)
+    return stored_form(clean(value, call.view, duplicates, call.field_validation, call.warnings), call.view)
+
+
+def _manager(call: Call, operation: str) -> Manager:
+    return Manager(call.manager, operation, call.resource.api_version, call.subresource)
+
+
+def _scope(call: Call) -> Scope:
+    if call.subresource == "status":
+        return Scope(call.resource.schema, frozenset({"metadata", "spec"}))
+    return Scope(call.resource.schema, frozenset({"status"}) if call.resource.status else frozenset())
+
+
+def _body(body: bytes, duplicates: list[str], *, as_yaml: bool = False) -> Any:
+    try:
+        return decode(body, duplicates, as_yaml=as_yaml and not body.lstrip().startswith(b"{"))
+    except Undecodable as problem:
+        raise bad_request(f"error decoding patch: {problem}") from None
+
+
+def _patch_of(media: str, change: Any, resource: Resource) -> Change:
+    if media == JSON_PATCH:
+        return lambda live: json_patch(live, change)
+    if not isinstance(change, dict):
+        told = f"json: cannot unmarshal {json_name(change)} into Go value of type map[string]interface {{}}"
+        raise bad_request(f"error decoding patch: {told}")
+    if media == MERGE_PATCH:
+        return lambda live: _object(merge_patch(live, change))
+    return lambda live: _object(strategic_merge_patch(live, change, resource.schema))
+
+
+def _object(value: Any) -> Object:
+    if not isinstance(value, dict):
+        raise bad_request("the patch leaves no object")
+    return value
+
+
+def _cleaned(value: Object, call: Call, duplicates: Sequence[str]) -> Object:
+    """The result of a patch, cleaned. Raises ApiError, 422 in strict mode."""
+    _, unknown = prune(value, call.view.schema)
+    told = strict_problems(unknown, duplicates)
+    if told and call.field_validation == "Strict":
+        shown = go_quote(json.dumps(value, separators=(",", ":"), sort_keys=True))
+        problem = FieldError("Invalid value", "patch", shown, f"strict decoding error: {', '.join(told)}")
+        raise invalid("", "", "", [problem])
+    return clean(value, call.view, duplicates, call.field_validation, call.warnings)
+
+
+def _configuration(call: Call, duplicates: list[str]) -> Object:
+    resource = call.resource
+    stated = _body(call.body, duplicates, as_yaml=True)
+    if not isinstance(stated, dict):
+        raise bad_request(
+            "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal "
+            f"{json_name(stated)} into Go value of type map[string]interface {{}}"
+        )
+    kind, api_version = stated.get("kind") or "", stated.get("apiVersion") or ""
+    if (kind, api_version) != (resource.kind, resource.api_version):
+        told = api_version if "/" in str(api_version) else f"/{api_version}"
+        raise bad_request(f"invalid object type: {told}, Kind={kind}")
+    if metadata(stated).get("managedFields") is not None:
+        raise bad_request("metadata.managedFields must be nil")
+    problems = list(type_problems(stated, resource.schema))
+    if problems:
+        told = problems[0] if len(problems) == 1 else "errors:\n" + "\n".join(f"  {p}" for p in problems)
+        subject = f"{namespace_of(stated)}/{name_of(stated)}; {resource.api_version}, Kind={resource.kind}"
+        raise ApiError(500, "", f"failed to create typed patch object ({subject}): {told}")
+    return stated

@@ -1,0 +1,188 @@
+"""``python -m sandbox.demo``: watch a whole rollout on this machine, without a cluster."""
+
+import argparse
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+import yaml
+
+from sandbox.demo import control_plane
+from sandbox.demo.control_plane import ControlPlane
+from sandbox.demo.manifest import SAMPLES, sample
+from sandbox.demo.process import ProcessFailed
+from sandbox.demo.progress import Screen
+from sandbox.demo.stack import Stack
+from sandbox.demo.story import PACE, SECONDS_PER_TICK, Story, StoryFailed
+from sandbox.demo.writer import writer_for
+from webhook.cli.arguments import filled, path
+from webhook.cli.errors import USAGE, CommandError
+from webhook.cli.parser import Parser
+from webhook.cli.program import run_program
+from webhook.cluster.errors import ApiError
+from webhook.signals import HANDLED, ending_signals, ignore_the_rest
+
+PROGRAM: Final = "python -m sandbox.demo"
+EXAMPLES: Final = """\
+examples:
+  python -m sandbox.demo
+      API server, webhook, loop and autoscaler on this machine; both strategies, one after the other
+  python -m sandbox.demo --keep
+      the same, and it stays up afterwards for you to try things
+  python -m sandbox.demo --control-plane real
+      on a kube-apiserver and etcd of its own
+  python -m sandbox.demo --kubeconfig ./kubeconfig --context kind-kind
+      on that cluster, whose API server must reach this machine at 127.0.0.1; everything is taken away again
+
+exit codes: 0 both rollouts went as predicted, 1 one did not, 2 wrong usage, 3 something this needs is not there
+"""
+
+_THINGS_TO_TRY: Final = """
+It stays up until Ctrl-C. In another terminal:
+
+  export KUBECONFIG={kubeconfig}
+  kubectl get rolloutorchestrators,stagepodautoscalers
+  kubectl get events
+  kubectl apply -f {samples}/stagepodautoscaler-bad.yaml
+  kubectl patch rolloutorchestrators hello --type merge --patch-file {folder}/back.yaml
+      back to the first revision, in stages; kubectl get rolloutorchestrators --watch shows them
+  curl {pages}/metrics
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the demo; returns the exit code. Raises SystemExit after --help."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    return run_program(PROGRAM, words, lambda: run(_parser().parse_args(words)))
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog=PROGRAM, description="Watch a whole rollout on this machine, without a cluster.", epilog=EXAMPLES
+    )
+    parser.add_argument("--keep", action="store_true", help="stay up afterwards, until Ctrl-C")
+    parser.add_argument(
+        "--control-plane", choices=("sandbox", "real"), help="the API server to run on (sandbox); not with --kubeconfig"
+    )
+    parser.add_argument("--kubeconfig", type=path, metavar="F", help="run on a cluster of this file; needs --context")
+    parser.add_argument(
+        "--context", type=filled, metavar="C", help="the cluster's context; the current one is never assumed"
+    )
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show both rollouts; everything it started has ended when this returns. Raises CommandError."""
+    if bool(arguments.kubeconfig) != bool(arguments.context):
+        raise CommandError("--kubeconfig F and --context C belong together: no cluster is ever guessed", USAGE)
+    if arguments.kubeconfig and arguments.control_plane:
+        raise CommandError("--control-plane or --kubeconfig, not both", USAGE)
+
+    with (
+        _ends_in_order(),
+        tempfile.TemporaryDirectory(prefix="stagegate-demo-") as folder,
+        _control_plane(arguments, Path(folder)) as plane,
+        Stack(plane, Path(folder), remove=bool(arguments.kubeconfig)) as stack,
+    ):
+        try:
+            return _tell(stack, keep=arguments.keep, clear=bool(arguments.kubeconfig))
+        except (StoryFailed, ProcessFailed, ApiError) as problem:
+            raise CommandError(str(problem)) from problem
+
+
+def _tell(stack: Stack, *, keep: bool, clear: bool) -> int:
+    """``clear``: the control plane lives on, so the service must not."""
+    began = time.monotonic()
+    stack.install()
+    stack.start_webhook()
+    _say(f"api server  {stack.plane.url}")
+    _say(f"webhook     {stack.webhook_url}  ready after {time.monotonic() - began:.1f} s")
+    stack.start_autoscaler(PACE, SECONDS_PER_TICK, "default")
+    writer = writer_for(stack.plane.kubeconfig, stack.directory, stack.client)
+    story = Story(stack, writer, Screen(), _say)
+    try:
+        summaries = _chapters(story, stack)
+        _say("")
+        for summary in summaries:
+            _say(str(summary))
+        if keep:
+            _stay(stack)
+    finally:
+        if clear:
+            story.end()
+    return 0
+
+
+def _chapters(story: Story, stack: Stack) -> list[object]:
+    story.begin()
+    _say("\n1. A rollout is written. The loop does not run yet, so nothing moves.")
+    story.apply_rollout("rollout-availability")
+    _say("\n2. What the webhook fills in.")
+    story.filled_in()
+    _say("\n3. What it refuses.")
+    story.refused()
+    _say("\n4. The loop starts. Strategy availability: up before down.")
+    first = story.follow("availability", stack.start_loop)
+    _say("\n5. Once more from the start. Strategy resourceutil: down before up.")
+    story.start_over()
+    second = story.follow("resourceutil", lambda: story.apply_rollout("rollout-resourceutil"))
+    return [first, second]
+
+
+def _stay(stack: Stack) -> None:
+    back = sample("rollout-availability")["spec"]["initialRevisions"]
+    (stack.directory / "back.yaml").write_text(yaml.safe_dump({"spec": {"targetRevisions": back}}))
+    _say(
+        _THINGS_TO_TRY.format(
+            folder=stack.directory,
+            kubeconfig=stack.plane.kubeconfig,
+            samples=SAMPLES,
+            pages=stack.pages_url,
+        )
+    )
+    while not (trouble := stack.trouble()):
+        time.sleep(0.5)
+    raise CommandError(trouble)
+
+
+def _control_plane(arguments: argparse.Namespace, folder: Path) -> AbstractContextManager[ControlPlane]:
+    if arguments.kubeconfig:
+        return control_plane.named(folder, arguments.kubeconfig, arguments.context)
+    if arguments.control_plane == control_plane.REAL:
+        return control_plane.real(folder)
+    return control_plane.sandbox(folder)
+
+
+@contextmanager
+def _ends_in_order() -> Iterator[None]:
+    """Every ending signal ends things like Ctrl-C does; while they end, another one does not get between."""
+    ending = ending_signals()
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        for number in ending:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {number: signal.getsignal(number) for number in HANDLED}
+    ignore_the_rest()
+    for number in ending:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stdout, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""Stack: manifests, webhook, loop and autoscaler on a control plane, each started when it is asked for."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from certs.directory import DirectoryStore
+from certs.renewal import renew
+from certs.rotation import Terms
+from sandbox.autoscaler import Pace
+from sandbox.demo.control_plane import ControlPlane, client_of
+from sandbox.demo.manifest import KNATIVE_CRDS, MANIFESTS, Installation, at_url, documents
+from sandbox.demo.process import Process
+from sandbox.simulation import Autoscaler
+
+LOOP: Final = "system:serviceaccount:stagegate-system:stagegate-loop"
+WEBHOOK: Final = "system:serviceaccount:stagegate-system:stagegate-webhook"
+_READY_SECONDS: Final = 30.0
+
+
+class Stack:
+    """What a cluster runs, on this machine: webhook and loop as processes under their own service accounts.
+
+    Use it in a ``with``: at the end nothing of it runs. What was put into the control plane stays there, unless
+    ``remove`` says otherwise. Logs and certificates lie in ``directory``.
+    """
+
+    def __init__(self, plane: ControlPlane, directory: Path, *, remove: bool = False) -> None:
+        self.plane = plane
+        self.directory = directory
+        self.client = client_of(plane.kubeconfig)
+        self.rehearsal = client_of(plane.kubeconfig, dry_run=True)
+        self.webhook_url = self.pages_url = ""
+        self.webhook: Process | None = None
+        self.loop: Process | None = None
+        self._installation = Installation(self.client)
+        self._ends = ExitStack()
+        if remove:
+            self._ends.callback(self._installation.remove)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        for process in (self.webhook, self.loop):
+            # Both take a moment to end well: let it be the same moment.
+            if process is not None:
+                process.terminate()
+        self._ends.close()
+
+    def install(self) -> None:
+        """CRDs (those of Knative too), namespace, accounts, roles and policies."""
+        self._installation.apply(
+            documents(MANIFESTS / "base", MANIFESTS / "crds", KNATIVE_CRDS, MANIFESTS / "rbac", MANIFESTS / "policies")
+        )
+
+    def start_webhook(self, arguments: Sequence[str] = ()) -> None:
+        """Make certificates, serve over HTTPS, and register. Raises ProcessFailed."""
+        certificates = self.directory / "certs"
+        renew(DirectoryStore(certificates), ["127.0.0.1", "localhost"], datetime.now(UTC), Terms())
+        kubeconfig = self.plane.kubeconfig_for(WEBHOOK)
+        # Nobody else holds connections to it, so it need not wait for them at the end.
+        where = ["--host", "127.0.0.1", "--port", "0", "--pages-port", "0", "--drain", "0"]
+        options = [*where, "--cert-dir", str(certificates), "--kubeconfig", str(kubeconfig)]
+        self.webhook = self._start(["serve", *options, *arguments])
+        urls = self.webhook.wait_for_line("serving ", _READY_SECONDS)
+        self.webhook_url, _, self.pages_url = urls.partition(", pages ")
+        authority = (certificates / "ca.crt").read_bytes()
+        self._installation.apply(
+            at_url(configuration, self.webhook_url, authority) for configuration in documents(MANIFESTS / "webhooks")
+        )
+
+    def start_loop(self, arguments: Sequence[str] = ()) -> None:
+        """Carry rollouts from now on."""
+        kubeconfig = self.plane.kubeconfig_for(LOOP)
+        self.loop = self._start(["loop", "--kubeconfig", str(kubeconfig), *arguments])
+
+    def start_autoscaler(self, pace: Pace, seconds_per_tick: float, namespace: str | None = None) -> Autoscaler:
+        """Move simulated replicas from now on, of one namespace or of all."""
+        client = client_of(self.plane.kubeconfig, "stagegate-autoscaler")
+        autoscaler = Autoscaler(client, namespace=namespace, pace=pace, seconds_per_tick=seconds_per_tick)
+        return self._ends.enter_context(autoscaler)
+
+    def trouble(self) -> str:
+        """Why the stack cannot go on: a process that ended; empty while all is well."""
+        for process in (self.webhook, self.loop):
+            if process is not None and not process.running:
+                return f"{process.name} ended: {process.last_words()}; see {process.log}"
+        return ""
+
+    def _start(self, arguments: Sequence[str]) -> Process:
+        process = Process(arguments, self.directory / f"{arguments[0]}.log")
+        self._ends.callback(process.stop)
+        return process

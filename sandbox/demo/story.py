@@ -1,0 +1,225 @@
+"""Story: what the demo shows, in order, and what has to come true for it to end well."""
+
+import difflib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from sandbox.autoscaler import Pace
+from sandbox.demo.knative import Knative
+from sandbox.demo.manifest import MANIFESTS, SAMPLES, sample
+from sandbox.demo.observer import Observer
+from sandbox.demo.prediction import differences, predict
+from sandbox.demo.progress import Screen
+from sandbox.demo.stack import Stack
+from sandbox.demo.writer import Writer
+from webhook.api.kinds import REVISION_LABEL, SERVICE_LABEL
+from webhook.api.owner_reference import controller_of
+from webhook.api.wire import Wire
+from webhook.cluster.resource import PODS, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS
+
+NAMESPACE: Final = "default"
+SERVICE: Final = "hello"
+DEMAND: Final = 10
+"""The replicas that all traffic of the sample needs."""
+PACE: Final = Pace()
+SECONDS_PER_TICK: Final = 0.4
+
+_PATIENCE_SECONDS: Final = 30.0
+_SERVERS_OWN: Final = frozenset({"uid", "resourceVersion", "creationTimestamp", "generation", "managedFields"})
+_LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+class StoryFailed(Exception):
+    """Something did not come as it must; one line for each thing."""
+
+    def __init__(self, *reasons: str) -> None:
+        super().__init__("; ".join(reasons))
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How one rollout went."""
+
+    stages: int
+    peak: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"{NAMESPACE}/{SERVICE}: complete in {self.stages} stages, peak {self.peak} replicas, {self.seconds:.1f} s"
+        )
+
+
+class Story:
+    """Tells the story on a stack. Every step raises StoryFailed when it does not go as it must."""
+
+    def __init__(self, stack: Stack, writer: Writer, screen: Screen, say: Callable[[str], None]) -> None:
+        self._stack = stack
+        self._client = stack.client
+        self._writer = writer
+        self._screen = screen
+        self._say = say
+        self._knative = Knative(stack.client, NAMESPACE, SERVICE, DEMAND)
+
+    def begin(self) -> None:
+        """The service as it is before: its first revision runs what the traffic needs."""
+        rollout = sample("rollout-availability")["spec"]
+        self._knative.make_node()
+        for entry in (*rollout["initialRevisions"], *rollout["targetRevisions"]):
+            self._knative.make_revision(entry)
+        for entry in rollout["initialRevisions"]:
+            self._knative.make_pod_autoscaler(entry)
+
+    def filled_in(self) -> None:
+        """An SPA that states next to nothing, before and after the webhook saw it; taken away again."""
+        path = SAMPLES / "stagepodautoscaler.yaml"
+        stated = sample("stagepodautoscaler")
+        name = stated["metadata"]["name"]
+        self._wait_until_filled_in(stated)
+        self._write("apply", path)
+        stored = self._client.get(STAGE_POD_AUTOSCALERS, NAMESPACE, name)
+        for line in diff(stated, stored, str(path.relative_to(MANIFESTS.parent))):
+            self._say(f"  {line}")
+        faults = spa_faults(stored, self._rollout_uid())
+        self._write("delete", path)
+        if faults or "stageMaxScale" not in stored.get("spec", {}):
+            raise StoryFailed(*faults or [f"{name} was stored without bounds"])
+
+    def refused(self) -> None:
+        """An SPA that breaks a rule: the message, and nothing stored."""
+        path = SAMPLES / "stagepodautoscaler-bad.yaml"
+        self._show("apply", path)
+        answer = self._writer.apply(path)
+        self._say(_indented(answer.text.replace(f"{MANIFESTS.parent}/", "")))
+        if answer.done or "[SPA002]" not in answer.text:
+            raise StoryFailed(f"{path.name} had to be refused with [SPA002]")
+
+    def apply_rollout(self, name: str) -> None:
+        """Write the RO of a sample."""
+        self._write("apply", SAMPLES / f"{name}.yaml")
+
+    def follow(self, strategy: str, start: Callable[[], None]) -> Summary:
+        """Watch the rollout from ``start`` to its end, and hold it against what was predicted."""
+        with Observer(self._client, NAMESPACE, SERVICE) as observer:
+            self._wait("the first revision did not come up", lambda: sum(observer.scales.values()) == DEMAND, observer)
+            began = time.monotonic()
+            start()
+            rollout = self._client.get(ROLLOUT_ORCHESTRATORS, NAMESPACE, SERVICE)
+            predicted = predict(rollout, DEMAND, datetime.now(UTC))
+            self._carry(observer, rollout, strategy, len(predicted.stages))
+            seconds = time.monotonic() - began
+            observed = observer.outcome()
+            reasons = differences(predicted, observed)
+            for spa in observer.spas.values():
+                reasons += spa_faults(spa, rollout["metadata"]["uid"])
+        if reasons:
+            raise StoryFailed(*reasons)
+        return Summary(len(observed.stages), observed.peak, seconds)
+
+    def start_over(self) -> None:
+        """Take the service away, and put it back as it was at first."""
+        self._knative.remove_all()
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        owned = f"{SERVICE_LABEL}={SERVICE}"
+        while any(
+            self._client.list(resource, NAMESPACE, label_selector=owned)["items"]
+            for resource in (STAGE_POD_AUTOSCALERS, PODS)
+        ):
+            if time.monotonic() > deadline:
+                raise StoryFailed("SPAs and pods of the first rollout are still there")
+            time.sleep(0.1)
+        self.begin()
+
+    def end(self) -> None:
+        """Take everything of the service away."""
+        self._knative.remove_all()
+        self._knative.remove_node()
+
+    def _carry(self, observer: Observer, rollout: Wire, strategy: str, stages: int) -> None:
+        targets = {entry["revisionName"]: entry for entry in rollout["spec"]["targetRevisions"]}
+        moved = time.monotonic()
+        while not observer.complete:
+            if observer.wait_for_change(0.5):
+                moved = time.monotonic()
+            # Knative makes a revision's PodAutoscaler while the rollout begins; with the SPA there, it never runs free.
+            for name in targets.keys() & observer.spas.keys():
+                self._knative.make_pod_autoscaler(targets.pop(name))
+            snapshot = observer.snapshot(strategy, stages)
+            self._screen.show(snapshot)
+            if trouble := self._stack.trouble() or observer.failure:
+                raise StoryFailed(trouble)
+            if time.monotonic() - moved > _PATIENCE_SECONDS:
+                raise StoryFailed(
+                    f"stage {snapshot.stage} of {stages} has not moved for {_PATIENCE_SECONDS:.0f} s ({snapshot.state})"
+                )
+        self._screen.show(observer.snapshot(strategy, stages))
+        self._screen.finish()
+
+    def _wait(self, otherwise: str, condition: Callable[[], bool], observer: Observer) -> None:
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not condition():
+            observer.wait_for_change(0.5)
+            if time.monotonic() > deadline:
+                raise StoryFailed(f"{otherwise} within {_PATIENCE_SECONDS:.0f} s")
+
+    def _wait_until_filled_in(self, stated: Wire) -> None:
+        """The webhook hears of a new RO a moment after it was written."""
+        rehearsal = self._stack.rehearsal
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while "stageMaxScale" not in rehearsal.create(STAGE_POD_AUTOSCALERS, NAMESPACE, stated).get("spec", {}):
+            if time.monotonic() > deadline:
+                raise StoryFailed("the webhook has not heard of the RolloutOrchestrator: nothing is filled in")
+            time.sleep(0.1)
+
+    def _write(self, verb: str, path: Path) -> None:
+        self._show(verb, path)
+        answer = self._writer.apply(path) if verb == "apply" else self._writer.delete(path)
+        self._say(_indented(answer.text))
+        if not answer.done:
+            raise StoryFailed(f"{path.name} could not be written")
+
+    def _show(self, verb: str, path: Path) -> None:
+        self._say(f"  {self._writer.prompt} {verb} -f {path.relative_to(MANIFESTS.parent)}")
+
+    def _rollout_uid(self) -> str:
+        uid: str = self._client.get(ROLLOUT_ORCHESTRATORS, NAMESPACE, SERVICE)["metadata"]["uid"]
+        return uid
+
+
+def diff(before: Mapping[str, Any], after: Mapping[str, Any], name: str) -> list[str]:
+    """What was added to an object, line by line, without what every API server adds."""
+    stated, stored = (yaml.safe_dump(_stated(wire)).splitlines() for wire in (before, after))
+    return list(difflib.unified_diff(stated, stored, name, "as stored", lineterm="", n=2))
+
+
+def spa_faults(spa: Mapping[str, Any], rollout_uid: str) -> list[str]:
+    """What is wrong with the labels and the owner of a complete SPA; empty if nothing is."""
+    metadata = spa["metadata"]
+    labels, name = metadata.get("labels", {}), metadata["name"]
+    faults = [
+        f"SPA {name}: label {key} is {labels.get(key)}, not {value}"
+        for key, value in ((REVISION_LABEL, name), (SERVICE_LABEL, SERVICE))
+        if labels.get(key) != value
+    ]
+    owner = controller_of(metadata.get("ownerReferences", ()))
+    if owner is None or owner["uid"] != rollout_uid:
+        faults.append(f"SPA {name}: is not controlled by the RolloutOrchestrator {SERVICE}")
+    return faults
+
+
+def _stated(wire: Mapping[str, Any]) -> Wire:
+    metadata = {key: value for key, value in wire["metadata"].items() if key not in _SERVERS_OWN}
+    annotations = {key: value for key, value in metadata.pop("annotations", {}).items() if key != _LAST_APPLIED}
+    if annotations:
+        metadata["annotations"] = annotations
+    return {**wire, "metadata": metadata}
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.splitlines())
