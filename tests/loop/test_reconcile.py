@@ -9,7 +9,7 @@ from tests.objects import ROLLING, STARTING, entry, rollout, running, spa
 from tests.vectors.world import NOON, Pod, Request, World
 from webhook.api import RolloutOrchestrator
 from webhook.loop.reconcile import PassResult, RolloutReconciler
-from webhook.loop.stage import NothingGoesUp
+from webhook.loop.stage_pass import NothingGoesUp
 
 UP, DOWN, OLD = "hello-00002", "hello-00001", "hello-00000"
 STAGE = [entry(DOWN, 60, "down", targetReplicas=3), entry(UP, 40, "up", targetReplicas=2, minScale=2)]

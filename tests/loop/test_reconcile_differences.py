@@ -9,7 +9,7 @@ from tests.loop.test_reconcile import ALL, BEGUN, DONE, DOWN, OLD, STAGE, TARGET
 from tests.objects import entry, rollout, running, spa
 from tests.vectors.world import NOON, Pod, Request
 from webhook.api import InvalidRollout, RolloutOrchestrator
-from webhook.loop.early import SPA_DELETED, SPA_EARLY
+from webhook.loop.grace_period import SPA_DELETED, SPA_EARLY
 
 LATER = NOON + timedelta(hours=1)
 FAILED = {"Ready": "False", "StageReady": "False", "LastStageReady": "False"}

@@ -10,7 +10,7 @@ from tests.cluster.fake_clock import FakeClock
 from webhook.api import MalformedObject
 from webhook.cluster.errors import Call, Conflict, Forbidden, Invalid, NotFound, TooManyRequests, Unavailable
 from webhook.cluster.work_queue import WorkQueue
-from webhook.loop.rollouts import Outcome
+from webhook.loop.reconciler import Outcome
 from webhook.loop.routing import ROLLOUT, Key
 from webhook.loop.workers import Workers
 

@@ -9,7 +9,7 @@ from tests.objects import entry, rollout, running, spa
 from tests.vectors.world import NOON, Pod, Request, World
 from webhook.api import RolloutOrchestrator
 from webhook.strategies import BaseScaleStep, ScaleDownStep
-from webhook.strategies.stage import up_and_down
+from webhook.strategies.stage_entries import up_and_down
 
 UP, DOWN, OTHER = "hello-00002", "hello-00001", "hello-00000"
 STAGE = [entry(UP, 40, "up", minScale=3, targetReplicas=2), entry(DOWN, 60, "down", minScale=3, targetReplicas=2)]

@@ -12,7 +12,7 @@ from tests.vectors.world import NOON, World, failing, pod_from
 from webhook.api import RolloutOrchestrator
 from webhook.api.conditions import Condition
 from webhook.api.kinds import SPA_PLURAL
-from webhook.loop.early import SPA_DELETED, SPA_EARLY
+from webhook.loop.grace_period import SPA_DELETED, SPA_EARLY
 from webhook.loop.reconcile import PassResult, RolloutReconciler
 from webhook.strategies import RevisionConditions
 from webhook.strategies.termination import POD_REMOVED

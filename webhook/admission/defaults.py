@@ -9,7 +9,7 @@ from webhook.admission.rules.field_error import echo
 from webhook.admission.verdict import Fill
 from webhook.api.kinds import SERVICE_LABEL
 from webhook.api.owner_reference import controller_of
-from webhook.planning.strategy import AVAILABILITY
+from webhook.planning.strategy_in_force import AVAILABILITY
 from webhook.strategies.defaulting import absent_labels, spa_defaults
 
 _LATER: Final = "the loop completes this object later"

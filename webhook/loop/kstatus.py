@@ -4,7 +4,7 @@ from datetime import datetime
 
 from webhook.api import RolloutOrchestrator
 from webhook.api.conditions import READY, RECONCILING, STALLED, ConditionSet
-from webhook.planning.stage import has_failed
+from webhook.planning.next_stage import has_failed
 
 
 def mark_progress(ro: RolloutOrchestrator, now: datetime) -> None:

@@ -16,17 +16,17 @@ from webhook.cluster.store import Change, key_of
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.work_queue import WorkQueue
 from webhook.loop.caches import RESOURCES, SETTINGS_NAMESPACE, Caches
-from webhook.loop.early import GRACE
 from webhook.loop.event_sink import ClusterEvents
+from webhook.loop.grace_period import GRACE
 from webhook.loop.metrics import Metrics
 from webhook.loop.pods import ClusterPods
 from webhook.loop.reconcile import RolloutReconciler
+from webhook.loop.reconciler import Outcome, RolloutController, Steps
 from webhook.loop.reverts import Reverts
 from webhook.loop.revision_conditions import ClusterConditions
 from webhook.loop.revisions import ClusterRevisions
-from webhook.loop.rollouts import Outcome, RolloutController, Steps
+from webhook.loop.rollout_settings import ClusterSettings
 from webhook.loop.routing import ROLLOUT, Key, Router
-from webhook.loop.settings import ClusterSettings
 from webhook.loop.spas import ClusterSPAs
 from webhook.loop.workers import Workers
 from webhook.loop.writer import Writer

@@ -8,8 +8,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from webhook.cluster.errors import Call
 from webhook.cluster.resource import Resource
 from webhook.loop.reverts import EFFECTS
+from webhook.loop.rollout_settings import ConfigMapSettings
 from webhook.loop.routing import ROLLOUT, SPA
-from webhook.loop.settings import ConfigMapSettings
 from webhook.loop.workers import RESULTS
 
 _REFLECTED: Final = ("list", "watch", "event", "bookmark", "gone", "silence", "error")

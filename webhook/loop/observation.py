@@ -5,8 +5,8 @@ from typing import Any
 
 from webhook.api import RolloutOrchestrator, wire
 from webhook.loop.caches import BY_SERVICE, Cache, Caches
-from webhook.loop.decision import Observed
-from webhook.loop.settings import settings_of
+from webhook.loop.rollout_settings import settings_of
+from webhook.loop.spec_decision import Observed
 
 
 def observe(ro: RolloutOrchestrator, caches: Caches, settings: Mapping[str, str]) -> Observed:

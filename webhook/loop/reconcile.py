@@ -18,12 +18,12 @@ from webhook.api.kinds import SERVICE_LABEL
 from webhook.api.target_revision import one_per_revision
 from webhook.api.wire import format_time
 from webhook.cluster.errors import ApiError, Conflict
-from webhook.loop.draft import ComeBack, CreateSPA, DeletePod, Draft, Intent, Tell, UpdateSPA
-from webhook.loop.early import GRACE, SPA_DELETED, SPA_EARLY, MissingSince, is_foreign, spared_until
-from webhook.loop.overlay import Overlay
+from webhook.loop.grace_period import GRACE, SPA_DELETED, SPA_EARLY, MissingSince, is_foreign, spared_until
+from webhook.loop.planned_writes import ComeBack, CreateSPA, DeletePod, Draft, Intent, Tell, UpdateSPA
+from webhook.loop.read_your_writes import Overlay
 from webhook.loop.reverts import Reverts
 from webhook.loop.revisions import Revisions
-from webhook.loop.stage import NothingGoesUp, carry_stage
+from webhook.loop.stage_pass import NothingGoesUp, carry_stage
 from webhook.strategies import RevisionConditionLister, new_rollout_strategy
 from webhook.strategies.evidence import NoConditions, missing_evidence
 from webhook.strategies.protocols import EventSink, PodClient, SPAClient, SPALister

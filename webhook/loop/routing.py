@@ -20,7 +20,7 @@ from webhook.cluster.resource import (
 from webhook.cluster.store import Change, key_of
 from webhook.loop.caches import BY_REVISION, Caches, revisions_named
 from webhook.loop.pods import is_terminating
-from webhook.loop.rollouts import service_of
+from webhook.loop.reconciler import service_of
 
 ROLLOUT: Final = "rollout"
 SPA: Final = "spa"

@@ -9,7 +9,7 @@ from webhook.api import RolloutOrchestrator, TargetRevision, wire
 from webhook.api.conditions import READY, STAGE_READY
 from webhook.api.kinds import REVISION_LABEL
 from webhook.api.target_revision import one_per_revision
-from webhook.strategies.stage import is_last_stage_complete
+from webhook.strategies.stage_entries import is_last_stage_complete
 
 TIMED_OUT: Final = "StageTimedOut"
 """Reason of the condition and of the Event."""

@@ -10,7 +10,7 @@ from webhook.api import MalformedObject
 from webhook.cluster.errors import ApiError, Conflict, NotFound
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.work_queue import WorkQueue
-from webhook.loop.rollouts import Outcome
+from webhook.loop.reconciler import Outcome
 from webhook.loop.routing import Key
 
 _LOG: Final = logging.getLogger(__name__)

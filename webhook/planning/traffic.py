@@ -8,7 +8,7 @@ from webhook.api import InvalidRollout, RolloutOrchestrator, TargetRevision, wir
 from webhook.api.conditions import LAST_STAGE_READY
 from webhook.api.target_revision import one_per_revision
 from webhook.planning.config import RolloutConfig
-from webhook.planning.strategy import AVAILABILITY, strategy_in_force
+from webhook.planning.strategy_in_force import AVAILABILITY, strategy_in_force
 
 _NO_GRADUAL_SHIFT: Final = "0"
 

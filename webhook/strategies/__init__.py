@@ -1,10 +1,5 @@
 """How a stage is executed and verified: upstream's public package, in Python's spelling."""
 
-from webhook.strategies.bounds import (
-    create_base_stage_pod_autoscaler,
-    update_spa_for_rev_down,
-    update_spa_for_rev_up,
-)
 from webhook.strategies.protocols import (
     EventSink,
     PodClient,
@@ -18,9 +13,14 @@ from webhook.strategies.protocols import (
 from webhook.strategies.readiness import is_stage_scale_down_ready, is_stage_scale_up_ready
 from webhook.strategies.rollout import Rollout, new_rollout_strategy
 from webhook.strategies.scale_down import ScaleDownStep
+from webhook.strategies.scale_step import BaseScaleStep, RolloutStep
 from webhook.strategies.scale_up import ScaleUpStep
-from webhook.strategies.step import BaseScaleStep, RolloutStep
-from webhook.strategies.strategy import AVAILABILITY_STRATEGY, RESOURCE_UTIL_STRATEGY, normalise_strategy
+from webhook.strategies.stage_bounds import (
+    create_base_stage_pod_autoscaler,
+    update_spa_for_rev_down,
+    update_spa_for_rev_up,
+)
+from webhook.strategies.table import AVAILABILITY_STRATEGY, RESOURCE_UTIL_STRATEGY, normalise_strategy
 
 __all__ = [
     "AVAILABILITY_STRATEGY",

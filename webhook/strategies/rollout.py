@@ -14,9 +14,9 @@ from webhook.strategies.protocols import (
     SPALister,
 )
 from webhook.strategies.scale_down import ScaleDownStep
+from webhook.strategies.scale_step import BaseScaleStep, Clock, EnqueueAfter, Revisions, RolloutStep
 from webhook.strategies.scale_up import ScaleUpStep
-from webhook.strategies.step import BaseScaleStep, Clock, EnqueueAfter, Revisions, RolloutStep
-from webhook.strategies.strategy import AVAILABILITY_STRATEGY, RESOURCE_UTIL_STRATEGY
+from webhook.strategies.table import AVAILABILITY_STRATEGY, RESOURCE_UTIL_STRATEGY
 
 
 class Rollout:

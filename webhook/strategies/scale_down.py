@@ -5,11 +5,11 @@ from dataclasses import replace
 from webhook.api import RolloutOrchestrator, TargetRevision
 from webhook.api.conditions import STAGE_SCALE_DOWN_READY
 from webhook.api.target_revision import one_per_revision
-from webhook.strategies.bounds import create_base_stage_pod_autoscaler, update_spa_for_rev_down
 from webhook.strategies.protocols import EventSink, PodClient, RevisionLister
 from webhook.strategies.readiness import is_stage_scale_down_ready
-from webhook.strategies.step import BaseScaleStep, Clock, EnqueueAfter, Revisions, record_step
-from webhook.strategies.strategy import RESOURCE_UTIL_STRATEGY, normalise_strategy
+from webhook.strategies.scale_step import BaseScaleStep, Clock, EnqueueAfter, Revisions, record_step
+from webhook.strategies.stage_bounds import create_base_stage_pod_autoscaler, update_spa_for_rev_down
+from webhook.strategies.table import RESOURCE_UTIL_STRATEGY, normalise_strategy
 from webhook.strategies.termination import POD_REMOVED, is_held, plan_terminations
 
 

@@ -2,12 +2,12 @@
 
 from webhook.api import MissingObservation, RolloutOrchestrator, StagePodAutoscaler, TargetRevision
 from webhook.api.conditions import READY, STAGE_SCALE_UP_READY
-from webhook.strategies.bounds import not_below, update_spa_for_rev_down, update_spa_for_rev_up
 from webhook.strategies.evidence import NoConditions, can_run, gets_traffic
 from webhook.strategies.protocols import RevisionConditionLister
 from webhook.strategies.readiness import is_stage_scale_up_ready
-from webhook.strategies.step import BaseScaleStep, Clock, EnqueueAfter, Revisions, UpdateSPA, record_step
-from webhook.strategies.strategy import AVAILABILITY_STRATEGY, normalise_strategy
+from webhook.strategies.scale_step import BaseScaleStep, Clock, EnqueueAfter, Revisions, UpdateSPA, record_step
+from webhook.strategies.stage_bounds import not_below, update_spa_for_rev_down, update_spa_for_rev_up
+from webhook.strategies.table import AVAILABILITY_STRATEGY, normalise_strategy
 
 
 class ScaleUpStep:

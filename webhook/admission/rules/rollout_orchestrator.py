@@ -21,7 +21,7 @@ from webhook.api.names import is_subdomain
 from webhook.api.target_revision import DIRECTION_DOWN, DIRECTION_STAY, DIRECTION_UP
 from webhook.api.wire import is_count
 from webhook.api.word import word_of
-from webhook.planning.strategy import AVAILABILITY, RESOURCE_UTIL
+from webhook.planning.strategy_in_force import AVAILABILITY, RESOURCE_UTIL
 
 INITIAL: Final = "initialRevisions"
 TARGET: Final = "targetRevisions"

@@ -7,7 +7,7 @@ from typing import Any, Final
 from webhook.admission.rules.field_error import echo, invalid
 from webhook.admission.verdict import Finding
 from webhook.api.kinds import SPA_KIND
-from webhook.planning.setting import PREFIXES, rollout_problems, spa_problems
+from webhook.planning.setting_problems import PREFIXES, rollout_problems, spa_problems
 
 SPA_SETTING: Final = "SPA009"
 RO_SETTING: Final = "RO012"

@@ -8,7 +8,7 @@ from webhook.admission.verdict import Finding
 from webhook.api.kinds import MAX_INT32, REVISION_LABEL
 from webhook.api.wire import is_count
 from webhook.planning import scale_bounds
-from webhook.planning.strategy import RESOURCE_UTIL
+from webhook.planning.strategy_in_force import RESOURCE_UTIL
 from webhook.strategies.defaulting import exceeds
 
 MIN_FIELD: Final = "spec.stageMinScale"

@@ -6,7 +6,7 @@ import pytest
 
 from tests.loop.world import entry
 from webhook.api import InvalidRollout, RolloutOrchestrator, TargetRevision
-from webhook.loop.targets import PLANNED_TARGETS, has_new_targets, record_of, recorded_targets
+from webhook.loop.planned_targets import PLANNED_TARGETS, has_new_targets, record_of, recorded_targets
 
 A, B, C = (entry(name, 100) for name in "abc")
 TO_B = [entry("a", 80, direction="down"), entry("b", 20, direction="up")]

@@ -16,7 +16,7 @@ from webhook.planning.config import (
     parse_boolean,
     parse_integer,
 )
-from webhook.planning.strategy import AVAILABILITY, RESOURCE_UTIL
+from webhook.planning.strategy_in_force import AVAILABILITY, RESOURCE_UTIL
 
 STAGEGATE_PREFIX: Final = "stagegate.dev/"
 PREFIXES: Final = (ROLLOUT_ANNOTATIONS, STAGEGATE_PREFIX)

@@ -16,8 +16,8 @@ from webhook.strategies import (
     normalise_strategy,
 )
 from webhook.strategies.evidence import can_run, gets_traffic
-from webhook.strategies.stage import Revisions, is_last_stage_complete, up_and_down, without_idle
-from webhook.strategies.step import Clock, EnqueueAfter
+from webhook.strategies.scale_step import Clock, EnqueueAfter
+from webhook.strategies.stage_entries import Revisions, is_last_stage_complete, up_and_down, without_idle
 
 
 class NothingGoesUp(ValueError):

@@ -2,7 +2,7 @@
 
 from tests.objects import entry, rollout, spa, spa_view
 from tests.vectors.world import NOON, Pod, Request, World
-from webhook.loop.draft import ComeBack, CreateSPA, DeletePod, Draft, Tell, UpdateSPA
+from webhook.loop.planned_writes import ComeBack, CreateSPA, DeletePod, Draft, Tell, UpdateSPA
 
 
 def test_intents_are_kept_in_order_and_nothing_is_sent() -> None:

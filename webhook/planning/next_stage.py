@@ -10,13 +10,13 @@ from webhook.api.conditions import LAST_STAGE_READY, STAGE_READY
 from webhook.api.target_revision import DIRECTION_DOWN, one_per_revision
 from webhook.api.wire import format_time
 from webhook.api.word import word_of
+from webhook.planning.baseline import read_gauge
 from webhook.planning.config import RolloutConfig
 from webhook.planning.errors import PlanningError
-from webhook.planning.gauge import read_gauge
+from webhook.planning.increment import StartEntry, take_step
 from webhook.planning.plan import Note, StagePlan
 from webhook.planning.ratio import MAX_RATIO, held_ratio
-from webhook.planning.step import StartEntry, take_step
-from webhook.planning.strategy import strategy_in_force
+from webhook.planning.strategy_in_force import strategy_in_force
 
 SEVERAL_TARGETS: Final = "SeveralTargets"
 """Reason of the note that a rollout has no stages because it has several targets."""

@@ -16,12 +16,7 @@ from webhook.cluster.errors import ApiError
 from webhook.cluster.merge_patch import merge_patch
 from webhook.cluster.store import uid_of
 from webhook.loop.caches import BY_OWNER, BY_REVISION, BY_SERVICE, Caches
-from webhook.loop.completion import completion_patch, rollout_name_of
-from webhook.loop.decision import Observed, SpecDecision, decide_spec, spec_patch, strategy_of
-from webhook.loop.event_sink import ClusterEvents
-from webhook.loop.feed import fed_status
-from webhook.loop.kstatus import mark_progress, unmark_progress
-from webhook.loop.news import (
+from webhook.loop.event_messages import (
     WAITING,
     News,
     late_message,
@@ -31,17 +26,22 @@ from webhook.loop.news import (
     pending_step,
     waiting_for,
 )
+from webhook.loop.event_sink import ClusterEvents
+from webhook.loop.kstatus import mark_progress, unmark_progress
 from webhook.loop.observation import observe
+from webhook.loop.ownership_conflict import REVISION_SHARED, is_over, moved_by, shared_by, shared_message, stand_still
+from webhook.loop.planned_targets import PLANNED_TARGETS, record_of
 from webhook.loop.pods import ClusterPods
 from webhook.loop.reconcile import RolloutReconciler
 from webhook.loop.reverts import Reverts
 from webhook.loop.revisions import Revisions
-from webhook.loop.settings import ClusterSettings, ConfigMapSettings, ignored_annotations
-from webhook.loop.sharing import REVISION_SHARED, is_over, moved_by, shared_by, shared_message, stand_still
-from webhook.loop.targets import PLANNED_TARGETS, record_of
+from webhook.loop.rollout_settings import ClusterSettings, ConfigMapSettings, ignored_annotations
+from webhook.loop.spa_defaulting import completion_patch, rollout_name_of
+from webhook.loop.spa_status import fed_status
+from webhook.loop.spec_decision import Observed, SpecDecision, decide_spec, spec_patch, strategy_of
 from webhook.loop.timeout import TIMED_OUT, seconds_left
 from webhook.loop.writer import Writer
-from webhook.planning.stage import has_failed
+from webhook.planning.next_stage import has_failed
 
 _LOG: Final = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from webhook.api import RolloutOrchestrator
 from webhook.api.conditions import READY, STAGE_READY
 from webhook.api.target_revision import one_per_revision
 from webhook.loop.reconcile import observe_generation
-from webhook.planning.stage import has_failed
+from webhook.planning.next_stage import has_failed
 
 REVISION_SHARED: Final = "RevisionShared"
 """Reason of the condition and of the Event."""

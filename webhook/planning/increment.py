@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from webhook.api import InvalidRollout, TargetRevision
 from webhook.api.target_revision import DIRECTION_DOWN, DIRECTION_STAY, DIRECTION_UP
-from webhook.planning.gauge import Gauge
+from webhook.planning.baseline import Gauge
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from webhook.api import InvalidRollout, MissingObservation, RolloutOrchestrator,
 from webhook.api.conditions import LAST_STAGE_READY, STAGE_READY
 from webhook.api.target_revision import one_per_revision
 from webhook.api.wire import Wire
-from webhook.loop.record import with_sound_record
-from webhook.loop.stage import reached_by_stage
-from webhook.loop.targets import has_new_targets
+from webhook.loop.planned_targets import has_new_targets
+from webhook.loop.recorded_status import with_sound_record
+from webhook.loop.stage_pass import reached_by_stage
 from webhook.loop.timeout import Overdue, next_finish_time, overdue, seconds_left
 from webhook.planning import (
     Note,
@@ -23,7 +23,7 @@ from webhook.planning import (
     shift_traffic_next_stage,
     strategy_in_force,
 )
-from webhook.planning.stage import has_failed
+from webhook.planning.next_stage import has_failed
 
 _NOTHING_LEFT: Final = "no traffic is left to shift"
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from tests.loop.test_rollouts import carry
+from tests.loop.test_reconciler import carry
 from tests.loop.world import World, autoscale, entry, two_revisions
 from tests.objects import rollout
 from webhook.api import RolloutOrchestrator
 from webhook.cluster.resource import ROLLOUT_ORCHESTRATORS
-from webhook.loop.record import with_sound_record
+from webhook.loop.recorded_status import with_sound_record
 
 UP, DOWN = "hello-00002", "hello-00001"
 STAGE = [entry(DOWN, 60, direction="down", targetReplicas=3), entry(UP, 40, direction="up", targetReplicas=2)]

@@ -13,14 +13,14 @@ from webhook.cluster.store import Store
 from webhook.loop.caches import SETTINGS_NAME
 from webhook.planning import RolloutConfig, UnreadableSettings, rollout_config, strategy_in_force
 from webhook.planning.config import PROGRESSIVE_ROLLOUT_STRATEGY, ROLLOUT_ANNOTATIONS
-from webhook.planning.setting import (
+from webhook.planning.setting_problems import (
     SETTINGS,
     SettingProblem,
     config_map_problems,
     rollout_problems,
     template_problems,
 )
-from webhook.planning.strategy import STRATEGY_ANNOTATION, normalised_strategy
+from webhook.planning.strategy_in_force import STRATEGY_ANNOTATION, normalised_strategy
 
 _LOG: Final = logging.getLogger(__name__)
 

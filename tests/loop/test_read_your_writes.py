@@ -3,7 +3,7 @@
 from tests.objects import spa, spa_view
 from tests.vectors.world import World
 from webhook.api.kinds import SERVICE_LABEL
-from webhook.loop.overlay import Overlay
+from webhook.loop.read_your_writes import Overlay
 
 OF_HELLO = {SERVICE_LABEL: "hello"}
 

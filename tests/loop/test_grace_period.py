@@ -12,7 +12,7 @@ from webhook.api.kinds import CONFIGURATION_LABEL, REVISION_LABEL, SERVICE_LABEL
 from webhook.api.wire import Wire, format_time
 from webhook.cluster.resource import REVISIONS, STAGE_POD_AUTOSCALERS
 from webhook.cluster.trim import with_managers
-from webhook.loop.early import MissingSince, is_foreign, spared_until
+from webhook.loop.grace_period import MissingSince, is_foreign, spared_until
 
 OURS = {"manager": "stagegate-loop", "operation": "Apply", "fieldsV1": {"f:spec": {}}}
 STATUS = {"manager": "controller", "operation": "Update", "subresource": "status"}

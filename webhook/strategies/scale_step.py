@@ -8,8 +8,8 @@ from typing import Protocol
 from webhook.api import InvalidRollout, RolloutOrchestrator, StagePodAutoscaler, TargetRevision
 from webhook.api.conditions import STAGE_READY
 from webhook.api.target_revision import index_of
-from webhook.strategies.bounds import create_base_stage_pod_autoscaler
 from webhook.strategies.protocols import SPAClient, SPALister
+from webhook.strategies.stage_bounds import create_base_stage_pod_autoscaler
 
 Clock = Callable[[], datetime]
 EnqueueAfter = Callable[[RolloutOrchestrator, float], None]

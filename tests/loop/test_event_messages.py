@@ -7,7 +7,7 @@ import pytest
 from tests.cluster.fake_clock import START
 from tests.loop.world import entry
 from webhook.api import RolloutOrchestrator, TargetRevision
-from webhook.loop.news import news_of_spec, news_of_status, waiting_for
+from webhook.loop.event_messages import news_of_spec, news_of_status, waiting_for
 
 TIME = "2026-01-02T03:04:05Z"
 STAGE = [entry("a", 75, direction="down", targetReplicas=3), entry("b", 25, direction="up", targetReplicas=1)]

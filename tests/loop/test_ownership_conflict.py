@@ -11,7 +11,7 @@ from tests.loop.world import World, autoscale, entry
 from webhook.api import RolloutOrchestrator
 from webhook.api.wire import Wire
 from webhook.cluster.resource import ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS
-from webhook.loop.sharing import REVISION_SHARED, moved_by, shared_by
+from webhook.loop.ownership_conflict import REVISION_SHARED, moved_by, shared_by
 
 SHARED = "hello-00002"
 MESSAGE = f"The rollout moves nothing: {SHARED} belongs to RolloutOrchestrator hello; let only one of them name it."

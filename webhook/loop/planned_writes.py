@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from webhook.api import RolloutOrchestrator, StagePodAutoscaler
 from webhook.api.rollout_orchestrator import RolloutStatus
-from webhook.loop.overlay import Overlay
+from webhook.loop.read_your_writes import Overlay
 from webhook.strategies.protocols import PodClient, SPALister, TerminatingPod
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from webhook.planning import UnreadableSettings, rollout_config
-from webhook.planning.setting import (
+from webhook.planning.setting_problems import (
     MOST_PROBLEMS,
     SETTINGS,
     config_map_problems,

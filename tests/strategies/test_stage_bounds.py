@@ -15,7 +15,7 @@ from webhook.strategies import (
     update_spa_for_rev_down,
     update_spa_for_rev_up,
 )
-from webhook.strategies.bounds import not_below
+from webhook.strategies.stage_bounds import not_below
 
 REV = "hello-00002"
 NUMBERS = st.none() | st.integers(-2, 6)
