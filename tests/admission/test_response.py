@@ -2,7 +2,8 @@
 
 from tests.admission.reviews import UID, entry, response_to, ro, spa
 from webhook.admission.response import MAX_WARNING, audit_annotations_of, status_of, warnings_of
-from webhook.admission.verdict import INVALID, Effect, Finding, Judged, Severity, Verdict
+from webhook.admission.rules import Severity
+from webhook.admission.verdict import INVALID, Effect, Finding, Judged, Verdict
 
 
 def finding(number: int, effect: Effect = "denied", body: str = "Invalid value: 1: too much [RO002]") -> Judged:

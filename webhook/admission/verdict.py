@@ -2,7 +2,8 @@
 
 from typing import Any, Final, Literal, NamedTuple
 
-Severity = Literal["deny", "warn"]
+from webhook.admission.rules.rule import Severity
+
 Effect = Literal["denied", "warned", "overridden", "controller", "ratcheted", "unenforced"]
 Writer = Literal["person", "controller"]
 

@@ -1,8 +1,6 @@
-"""The rules, one file per object: values in, findings out."""
+"""The rules: their table, and one file per object with the code that checks them: values in, findings out."""
 
-from typing import Final
+from webhook.admission.rules.rule import Place, Rule, Severity
+from webhook.admission.rules.table import RULE_IDS, RULES
 
-RULE_IDS: Final = tuple(f"SPA{number:03}" for number in range(1, 10)) + tuple(
-    f"RO{number:03}" for number in range(1, 13)
-)
-"""Every id a finding can have, in the order of an answer."""
+__all__ = ["RULES", "RULE_IDS", "Place", "Rule", "Severity"]

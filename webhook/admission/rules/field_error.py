@@ -5,7 +5,8 @@ from datetime import date
 from json.encoder import encode_basestring_ascii
 from typing import Any, Final
 
-from webhook.admission.verdict import DUPLICATE, INVALID, NOT_SUPPORTED, REQUIRED, TOO_MANY, Finding, Severity
+from webhook.admission.rules.rule import Rule
+from webhook.admission.verdict import DUPLICATE, INVALID, NOT_SUPPORTED, REQUIRED, TOO_MANY, Finding
 from webhook.api.wire import kind_of
 
 MAX_ECHO: Final = 64
@@ -35,31 +36,31 @@ def echo(value: Any) -> str:
     return kind_of(value)
 
 
-def invalid(id_: str, field: str, value: Any, problem: str, way_out: str = "", severity: Severity = "deny") -> Finding:
-    body = _body(f"Invalid value: {echo(value)}: {problem}", id_, way_out)
-    return Finding(id=id_, severity=severity, field=field, reason=INVALID, body=body)
+def invalid(rule: Rule, field: str, value: Any, *, problem: str, way_out: str = "") -> Finding:
+    return _finding(rule, field, INVALID, f"Invalid value: {echo(value)}: {problem}", way_out)
 
 
-def duplicate(id_: str, field: str, value: Any, problem: str, way_out: str, severity: Severity = "deny") -> Finding:
-    body = _body(f"Duplicate value: {echo(value)}: {problem}", id_, way_out)
-    return Finding(id=id_, severity=severity, field=field, reason=DUPLICATE, body=body)
+def duplicate(rule: Rule, field: str, value: Any, *, problem: str, way_out: str) -> Finding:
+    return _finding(rule, field, DUPLICATE, f"Duplicate value: {echo(value)}: {problem}", way_out)
 
 
-def required(id_: str, field: str, problem: str, way_out: str = "", severity: Severity = "deny") -> Finding:
-    body = _body(f"Required value: {problem}", id_, way_out)
-    return Finding(id=id_, severity=severity, field=field, reason=REQUIRED, body=body)
+def required(rule: Rule, field: str, *, problem: str, way_out: str = "") -> Finding:
+    return _finding(rule, field, REQUIRED, f"Required value: {problem}", way_out)
 
 
-def unsupported(id_: str, field: str, value: Any, supported: tuple[str, ...], way_out: str) -> Finding:
+def unsupported(rule: Rule, field: str, value: Any, *, supported: tuple[str, ...], way_out: str) -> Finding:
     words = ", ".join(f'"{word}"' for word in supported)
-    body = _body(f"Unsupported value: {echo(value)}: supported values: {words}", id_, way_out)
-    return Finding(id=id_, severity="deny", field=field, reason=NOT_SUPPORTED, body=body)
+    return _finding(rule, field, NOT_SUPPORTED, f"Unsupported value: {echo(value)}: supported values: {words}", way_out)
 
 
-def too_many(id_: str, field: str, count: int, most: int) -> Finding:
-    """A list of ``count`` items where at most ``most`` may stand."""
-    body = _body(f"Too many: {count}: must have at most {most} items", id_, "")
-    return Finding(id=id_, severity="deny", field=field, reason=TOO_MANY, body=body)
+def too_many(rule: Rule, field: str, *, count: int, most: int) -> Finding:
+    """A list of ``count`` items that may have ``most``."""
+    return _finding(rule, field, TOO_MANY, f"Too many: {count}: must have at most {most} items", "")
+
+
+def as_warning(finding: Finding) -> Finding:
+    """The finding of a denying rule in one of the cases in which the rule only warns."""
+    return finding._replace(severity="warn")
 
 
 def in_schema(finding: Finding, path: str = "") -> Finding:
@@ -81,5 +82,6 @@ def is_date_time(value: Any) -> bool:
     return True
 
 
-def _body(problem: str, id_: str, way_out: str) -> str:
-    return f"{problem} [{id_}]; {way_out}" if way_out else f"{problem} [{id_}]"
+def _finding(rule: Rule, field: str, reason: str, problem: str, way_out: str) -> Finding:
+    body = f"{problem} [{rule.id}]; {way_out}" if way_out else f"{problem} [{rule.id}]"
+    return Finding(id=rule.id, severity=rule.severity, field=field, reason=reason, body=body)

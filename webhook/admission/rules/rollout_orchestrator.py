@@ -6,6 +6,7 @@ from typing import Any, Final, TypeGuard
 
 from webhook.admission.rules.field_error import (
     MAX_FINDINGS,
+    as_warning,
     duplicate,
     echo,
     in_schema,
@@ -15,7 +16,20 @@ from webhook.admission.rules.field_error import (
     too_many,
     unsupported,
 )
-from webhook.admission.verdict import Finding, Severity
+from webhook.admission.rules.table import (
+    RO001,
+    RO002,
+    RO003,
+    RO004,
+    RO005,
+    RO006,
+    RO007,
+    RO008,
+    RO009,
+    RO010,
+    RO011,
+)
+from webhook.admission.verdict import Finding
 from webhook.api.kinds import MAX_INT32, MAX_REVISIONS
 from webhook.api.names import is_subdomain
 from webhook.api.target_revision import DIRECTION_DOWN, DIRECTION_STAY, DIRECTION_UP
@@ -42,21 +56,21 @@ def findings_of(spec: Any) -> list[Finding]:
     if spec is None:
         return []
     if not isinstance(spec, dict):
-        return [in_schema(invalid("RO001", "spec", spec, "must be an object"))]
+        return [in_schema(invalid(RO001, "spec", spec, problem="must be an object"))]
     findings: list[Finding] = []
     for key in _LISTS:
         revisions = spec.get(key)
         if revisions:
             _check_list(key, revisions, findings)
         elif revisions is not None and not isinstance(revisions, list):
-            findings.append(in_schema(invalid("RO001", f"spec.{key}", revisions, "must be a list")))
+            findings.append(in_schema(invalid(RO001, f"spec.{key}", revisions, problem="must be a list")))
     _check_stage(spec.get(STAGE), spec.get(TARGET), findings)
     _check_targets(spec.get(TARGET), findings)
     _check_strategy(spec.get("rolloutStrategy"), findings)
     time = spec.get("targetFinishTime")
     if time is not None and not is_date_time(time):
         problem, way_out = "must be a date and time, such as 2030-01-01T00:00:00Z", "leave it out: the loop sets it"
-        findings.append(in_schema(invalid("RO001", "spec.targetFinishTime", time, problem, way_out)))
+        findings.append(in_schema(invalid(RO001, "spec.targetFinishTime", time, problem=problem, way_out=way_out)))
     if len(findings) > 1:
         findings.sort(key=attrgetter("id"))
     return findings
@@ -77,18 +91,18 @@ def direction_of(revision: Mapping[str, Any]) -> str:
 
 def _check_list(key: str, revisions: Any, findings: list[Finding]) -> None:
     if not isinstance(revisions, list):
-        findings.append(in_schema(invalid("RO001", f"spec.{key}", revisions, "must be a list")))
+        findings.append(in_schema(invalid(RO001, f"spec.{key}", revisions, problem="must be a list")))
         return
     if len(revisions) > MAX_REVISIONS:
         # Before anything walks it: one review must not keep the others waiting.
-        findings.append(in_schema(too_many("RO001", f"spec.{key}", len(revisions), MAX_REVISIONS)))
+        findings.append(in_schema(too_many(RO001, f"spec.{key}", count=len(revisions), most=MAX_REVISIONS)))
         return
     directions_by_name: dict[str, list[str]] = {}
     for index, revision in enumerate(revisions):
         if len(findings) >= MAX_FINDINGS and not _make_room(findings):
             return
         if not isinstance(revision, dict):
-            findings.append(in_schema(invalid("RO001", f"spec.{key}[{index}]", revision, "must be an object")))
+            findings.append(in_schema(invalid(RO001, f"spec.{key}[{index}]", revision, problem="must be an object")))
             continue
         direction, name = direction_of(revision), revision.get("revisionName")
         if _is_name(name) and name not in directions_by_name:
@@ -133,18 +147,18 @@ def _check_name(
 ) -> None:
     """Why a name is wrong, or what its repeat means."""
     if name is None or name == "":
-        findings.append(in_schema(required("RO001", field, "must be the name of a revision")))
+        findings.append(in_schema(required(RO001, field, problem="must be the name of a revision")))
     elif not _is_name(name):
         problem = "must be a DNS subdomain: lower-case letters, digits, '-' and '.', at most 253 characters"
-        findings.append(in_schema(invalid("RO001", field, name, problem)))
+        findings.append(in_schema(invalid(RO001, field, name, problem=problem)))
     else:
         others = directions_by_name[name]
         if {"up", "down"} <= {direction, *others} and direction in ("up", "down"):
             problem, way_out = "goes both up and down in this list", "keep one of the two entries"
-            findings.append(in_schema(duplicate("RO001", field, name, problem, way_out)))
+            findings.append(in_schema(duplicate(RO001, field, name, problem=problem, way_out=way_out)))
         else:
             problem, way_out = "is listed more than once", "only an entry with a tag of its own needs that"
-            findings.append(duplicate("RO001", field, name, problem, way_out, "warn"))
+            findings.append(as_warning(duplicate(RO001, field, name, problem=problem, way_out=way_out)))
         if direction not in others:
             others.append(direction)
 
@@ -154,9 +168,11 @@ def _check_percent(where: str, revision: Mapping[str, Any], needed: bool, findin
     if percent is None:
         if needed:
             problem = "an entry that goes up needs its share of the traffic"
-            findings.append(required("RO006", f"{where}.percent", problem, "state percent, from 0 to 100"))
+            findings.append(
+                required(RO006, f"{where}.percent", problem=problem, way_out="state percent, from 0 to 100")
+            )
     elif not is_count(percent) or percent > 100:
-        finding = invalid("RO002", f"{where}.percent", percent, "must be a whole number from 0 to 100")
+        finding = invalid(RO002, f"{where}.percent", percent, problem="must be a whole number from 0 to 100")
         findings.append(finding if _is_integer(percent, 64) else in_schema(finding))
 
 
@@ -167,19 +183,18 @@ def _check_counts(where: str, revision: Mapping[str, Any], findings: list[Findin
         if value is not None and not is_count(value):
             sound = False
             problem = f"must be a whole number from 0 to {MAX_INT32}"
-            finding = invalid("RO002", f"{where}.{key}", value, problem)
+            finding = invalid(RO002, f"{where}.{key}", value, problem=problem)
             findings.append(finding if _is_integer(value, 32) else in_schema(finding))
     if not sound or not high:
         return
     if low and low > high:
         problem = f"must not exceed maxScale ({echo(high)})"
         way_out = "lower it, or raise maxScale (0 stands for no limit)"
-        findings.append(invalid("RO003", f"{where}.minScale", low, problem, way_out))
+        findings.append(invalid(RO003, f"{where}.minScale", low, problem=problem, way_out=way_out))
     if target and target > high:
         problem = f"exceeds maxScale ({echo(high)}), so it cannot be reached"
-        findings.append(
-            invalid("RO010", f"{where}.targetReplicas", target, problem, "lower it, or raise maxScale", "warn")
-        )
+        way_out = "lower it, or raise maxScale"
+        findings.append(invalid(RO010, f"{where}.targetReplicas", target, problem=problem, way_out=way_out))
 
 
 def _check_types(where: str, revision: Mapping[str, Any], findings: list[Finding]) -> None:
@@ -188,7 +203,7 @@ def _check_types(where: str, revision: Mapping[str, Any], findings: list[Finding
         value = revision.get(key)
         if not _is_typed(key, value):
             problem = f"must be text of at most {longest} characters" if longest else "must be true or false"
-            findings.append(in_schema(invalid("RO001", f"{where}.{key}", value, problem)))
+            findings.append(in_schema(invalid(RO001, f"{where}.{key}", value, problem=problem)))
 
 
 def _is_typed(key: str, value: Any) -> bool:
@@ -204,12 +219,12 @@ def _is_integer(value: Any, bits: int) -> bool:
 
 def _direction_finding(field: str, spelled: Any, direction: str) -> Finding:
     if not direction:
-        return in_schema(unsupported("RO004", field, spelled, DIRECTIONS, 'leave it out for "up"'))
+        return in_schema(unsupported(RO004, field, spelled, supported=DIRECTIONS, way_out='leave it out for "up"'))
     if len(spelled) > _MAX_DIRECTION:
         problem = f"must be at most {_MAX_DIRECTION} characters long"
-        return in_schema(invalid("RO004", field, spelled, problem, f'write "{direction}"'))
+        return in_schema(invalid(RO004, field, spelled, problem=problem, way_out=f'write "{direction}"'))
     problem = f'is read as "{direction}" here, but Knative\'s planner knows the exact words only'
-    return invalid("RO004", field, spelled, problem, f'write "{direction}"', "warn")
+    return as_warning(invalid(RO004, field, spelled, problem=problem, way_out=f'write "{direction}"'))
 
 
 def _check_total(key: str, revisions: list[Any], findings: list[Finding]) -> None:
@@ -223,9 +238,9 @@ def _check_total(key: str, revisions: list[Any], findings: list[Finding]) -> Non
                 return
             tagged = tagged or bool(revision.get("tag"))
     if total != 100:
-        severity: Severity = "deny" if key == TARGET and not tagged else "warn"
         problem, way_out = "percents must add up to 100", "an entry without percent counts as 0"
-        findings.append(invalid("RO008", f"spec.{key}", total, problem, way_out, severity))
+        finding = invalid(RO008, f"spec.{key}", total, problem=problem, way_out=way_out)
+        findings.append(finding if key == TARGET and not tagged else as_warning(finding))
 
 
 def _check_stage(stage: Any, targets: Any, findings: list[Finding]) -> None:
@@ -233,15 +248,18 @@ def _check_stage(stage: Any, targets: Any, findings: list[Finding]) -> None:
         is_read = len(stage) <= MAX_REVISIONS
         if is_read and not any(isinstance(revision, dict) and direction_of(revision) == "up" for revision in stage):
             way_out = 'give one entry the direction "up", or remove the stage'
-            findings.append(required("RO005", f"spec.{STAGE}", "nothing goes up in this stage", way_out))
+            findings.append(required(RO005, f"spec.{STAGE}", problem="nothing goes up in this stage", way_out=way_out))
         if not targets:
             way_out = f"state {TARGET}, or remove {STAGE}"
-            findings.append(required("RO007", f"spec.{TARGET}", "a stage needs the targets that it leads to", way_out))
+            problem = "a stage needs the targets that it leads to"
+            findings.append(required(RO007, f"spec.{TARGET}", problem=problem, way_out=way_out))
     if isinstance(targets, list) and targets:
         first = targets[0]
         if isinstance(first, dict) and first.get("percent") is None:
             problem = "the first target needs its share of the traffic"
-            findings.append(required("RO007", f"spec.{TARGET}[0].percent", problem, "state percent, from 0 to 100"))
+            findings.append(
+                required(RO007, f"spec.{TARGET}[0].percent", problem=problem, way_out="state percent, from 0 to 100")
+            )
 
 
 def _check_targets(targets: Any, findings: list[Finding]) -> None:
@@ -252,7 +270,8 @@ def _check_targets(targets: Any, findings: list[Finding]) -> None:
     count = len({name for name in names if name and isinstance(name, str)})
     if count > 1:
         problem = "several revisions have no stages: all of them go up at once"
-        findings.append(invalid("RO011", f"spec.{TARGET}", count, problem, "name one revision to have stages", "warn"))
+        way_out = "name one revision to have stages"
+        findings.append(invalid(RO011, f"spec.{TARGET}", count, problem=problem, way_out=way_out))
 
 
 def _make_room(findings: list[Finding]) -> bool:
@@ -269,5 +288,5 @@ def _check_strategy(strategy: Any, findings: list[Finding]) -> None:
     is_typed = isinstance(strategy, str) and len(strategy) <= _MAX_STRATEGY
     if not is_typed or word_of(strategy) not in ("", *STRATEGIES):
         way_out = 'leave it out for "availability"'
-        finding = unsupported("RO009", "spec.rolloutStrategy", strategy, STRATEGIES, way_out)
+        finding = unsupported(RO009, "spec.rolloutStrategy", strategy, supported=STRATEGIES, way_out=way_out)
         findings.append(finding if is_typed else in_schema(finding))

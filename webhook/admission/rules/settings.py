@@ -5,12 +5,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from webhook.admission.rules.field_error import echo, invalid
+from webhook.admission.rules.table import RO012, SPA009
 from webhook.admission.verdict import Finding
 from webhook.api.kinds import SPA_KIND
 from webhook.planning.setting_problems import PREFIXES, rollout_problems, spa_problems
-
-SPA_SETTING: Final = "SPA009"
-RO_SETTING: Final = "RO012"
 
 _is_key: Final = re.compile(r"[-A-Za-z0-9_./]{1,316}").fullmatch
 """Whether a text can be the key of an annotation or label, which is how it is shown."""
@@ -23,15 +21,14 @@ def setting_findings(
     ours = settings_among(annotations), settings_among(labels)
     if not any(ours):
         return []
-    id_, problems_of = (SPA_SETTING, spa_problems) if kind == SPA_KIND else (RO_SETTING, rollout_problems)
+    rule, problems_of = (SPA009, spa_problems) if kind == SPA_KIND else (RO012, rollout_problems)
     return [
         invalid(
-            id_,
+            rule,
             f"metadata.{'labels' if problem.is_label else 'annotations'}[{_shown(problem.key)}]",
             problem.value,
-            problem.problem if problem.is_unknown else f"{problem.problem}, so that it is ignored",
-            problem.way_out,
-            "warn",
+            problem=problem.problem if problem.is_unknown else f"{problem.problem}, so that it is ignored",
+            way_out=problem.way_out,
         )
         for problem in problems_of(*ours)
     ]

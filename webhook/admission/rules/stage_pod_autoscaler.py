@@ -4,6 +4,7 @@ from typing import Any, Final, NamedTuple
 
 from webhook.admission.lookup import Entry, Rollout
 from webhook.admission.rules.field_error import echo, in_schema, invalid, required
+from webhook.admission.rules.table import SPA001, SPA002, SPA003, SPA004, SPA005, SPA006, SPA007, SPA008
 from webhook.admission.verdict import Finding
 from webhook.api.kinds import MAX_INT32, REVISION_LABEL
 from webhook.api.wire import is_count
@@ -46,22 +47,23 @@ def denying_findings(spa: SPAFacts) -> list[Finding]:
     name, label, minimum, maximum, spec = spa
     findings: list[Finding] = []
     if spec is not None and not isinstance(spec, dict):
-        findings.append(in_schema(invalid("SPA001", "spec", spec, "must be an object")))
+        findings.append(in_schema(invalid(SPA001, "spec", spec, problem="must be an object")))
     sound = True
     for field, value in ((MIN_FIELD, minimum), (MAX_FIELD, maximum)):
         if value is not None and not is_count(value):
             sound = False
             problem = f"must be a whole number from 0 to {MAX_INT32}"
             way_out = "leave it out to inherit the revision's own bound"
-            findings.append(in_schema(invalid("SPA001", field, value, problem, way_out)))
+            findings.append(in_schema(invalid(SPA001, field, value, problem=problem, way_out=way_out)))
     if sound and minimum and maximum and minimum > maximum:
         problem = f"must not exceed {MAX_FIELD} ({echo(maximum)})"
         way_out = f"lower it, or raise {MAX_FIELD} (0 stands for no limit)"
-        findings.append(in_schema(invalid("SPA002", MIN_FIELD, minimum, problem, way_out), "spec"))
+        findings.append(in_schema(invalid(SPA002, MIN_FIELD, minimum, problem=problem, way_out=way_out), "spec"))
     if label is not None and name is not None and label != name:
         field = f"metadata.labels[{REVISION_LABEL}]"
         problem = f"must be the object's own name, {echo(name)}"
-        findings.append(invalid("SPA003", field, label, problem, "leave the label out to have it filled in"))
+        way_out = "leave the label out to have it filled in"
+        findings.append(invalid(SPA003, field, label, problem=problem, way_out=way_out))
     return findings
 
 
@@ -74,21 +76,22 @@ def advising_findings(spa: SPAFacts, rollout: Rollout, entry: Entry) -> list[Fin
     findings: list[Finding] = []
     if maximum == 0 and own_max and own_max > 0 and not (minimum == 0 and rollout.strategy == RESOURCE_UTIL):
         problem = f"removes the cap of {own_max} that the rollout gives this revision, since 0 stands for no limit"
-        findings.append(_advice("SPA004", MAX_FIELD, maximum, problem, "leave it out to keep the cap"))
+        way_out = "leave it out to keep the cap"
+        findings.append(invalid(SPA004, MAX_FIELD, maximum, problem=problem, way_out=way_out))
     # Upstream writes 0/1 on every revision that gives up its traffic, whatever its own maximum.
     if maximum and not own_max and (minimum, maximum) != (0, 1):
         problem = f"has no effect, since the revision has no maximum of its own; in effect: {_effect(spa, entry)}"
         way_out = "a limit needs autoscaling.knative.dev/max-scale on the revision"
-        findings.append(_advice("SPA005", MAX_FIELD, maximum, problem, way_out))
+        findings.append(invalid(SPA005, MAX_FIELD, maximum, problem=problem, way_out=way_out))
     if minimum and minimum > (own_min or 0):
         problem = f"has no effect, since the revision's own minimum is {own_min or 0}; in effect: {_effect(spa, entry)}"
-        findings.append(_advice("SPA006", MIN_FIELD, minimum, problem, "a stage can only lower it"))
+        way_out = "a stage can only lower it"
+        findings.append(invalid(SPA006, MIN_FIELD, minimum, problem=problem, way_out=way_out))
     for field, value, own in ((MIN_FIELD, minimum, own_min), (MAX_FIELD, maximum, own_max)):
         if value is None and own is not None:
             problem = f"the rollout gives this revision {own}{_misfit(field, spa, entry)}"
-            findings.append(
-                required("SPA007", field, problem, "until it is set, the revision's own bound holds", "warn")
-            )
+            way_out = "until it is set, the revision's own bound holds"
+            findings.append(required(SPA007, field, problem=problem, way_out=way_out))
     return findings
 
 
@@ -97,7 +100,7 @@ def stating_findings(stated: Stated) -> list[Finding]:
     problem = f"stated by hand, but RolloutOrchestrator {echo(stated.controller)} controls this object"
     way_out = "the loop sets it: leave it out, also in Git"
     return [
-        _advice("SPA008", field, value, problem, way_out)
+        invalid(SPA008, field, value, problem=problem, way_out=way_out)
         for field, value in ((MIN_FIELD, stated.minimum), (MAX_FIELD, stated.maximum))
         if value is not None
     ]
@@ -115,10 +118,6 @@ def _misfit(field: str, spa: SPAFacts, entry: Entry) -> str:
     if field == MAX_FIELD and exceeds(minimum, entry.max_scale):
         return f", which does not fit {MIN_FIELD} ({echo(minimum)})"
     return ""
-
-
-def _advice(id_: str, field: str, value: Any, problem: str, way_out: str) -> Finding:
-    return invalid(id_, field, value, problem, way_out, "warn")
 
 
 def _effect(spa: SPAFacts, entry: Entry) -> str:
