@@ -2,13 +2,14 @@
 
 from tests.admission.reviews import UID, entry, response_to, ro, spa
 from webhook.admission.response import MAX_WARNING, audit_annotations_of, status_of, warnings_of
-from webhook.admission.rules import Severity
+from webhook.admission.rules.field_error import as_warning
+from webhook.admission.rules.table import RO002
 from webhook.admission.verdict import INVALID, Effect, Finding, Judged, Verdict
 
 
 def finding(number: int, effect: Effect = "denied", body: str = "Invalid value: 1: too much [RO002]") -> Judged:
-    severity: Severity = "warn" if effect == "warned" else "deny"
-    return Judged(Finding("RO002", severity, f"spec.targetRevisions[{number}].percent", INVALID, body), effect)
+    denying = Finding(RO002.id, RO002.severity, f"spec.targetRevisions[{number}].percent", INVALID, body)
+    return Judged(as_warning(denying) if effect == "warned" else denying, effect)
 
 
 def verdict(*findings: Judged, notices: tuple[str, ...] = (), name: str = "hello") -> Verdict:
