@@ -32,7 +32,7 @@ class Printed(NamedTuple):
 
 
 class Administrator:
-    """Runs commands as they are written in the README, and reads what is stored."""
+    """Runs commands as the documents have them, and reads what is stored."""
 
     def __init__(self, plane: ControlPlane) -> None:
         self.plane = plane

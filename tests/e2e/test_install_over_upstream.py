@@ -9,13 +9,13 @@ import pytest
 import yaml
 
 from tests.controlplane import Binaries, ControlPlane
-from tests.e2e import readme
+from tests.documents import section
 from tests.e2e.administrator import Administrator, Wire
 from tests.e2e.cluster import ROS, SPAS, Namespace, eventually, rollout, spa
 from tests.e2e.upstream_crds import upstream_crds
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-OVER_UPSTREAM = readme.command("Install", "stagegate manifests --overlay steps-off |")
+OVER_UPSTREAM = section("Beside upstream's controllers").command("stagegate manifests --overlay steps-off |")
 SPARES_STATUS = (1, 33)
 """The first Kubernetes that does not judge an old spec when the status is written."""
 DEFAULT = Namespace("default")
@@ -144,7 +144,7 @@ def test_another_applier_of_upstreams_keeps_what_is_its_own(administrator: Admin
 def test_an_object_that_broke_the_rules_before_can_be_carried_on(administrator: Administrator) -> None:
     """What is old is let be; a write that breaks a rule anew is refused.
 
-    An older Kubernetes takes no status before the spec is mended, as the README says.
+    An older Kubernetes takes no status before the spec is mended, as documented.
     """
     spares_status = administrator.plane.version >= SPARES_STATUS
     administrator.does(OVER_UPSTREAM)

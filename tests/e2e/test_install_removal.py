@@ -1,4 +1,4 @@
-"""Opening the gate when it is stuck, and taking everything out: the commands of the README, as they stand there."""
+"""Opening the gate when it is stuck, and taking everything out: the documented commands, as they are written."""
 
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.controlplane import Binaries, ControlPlane
-from tests.e2e import readme
+from tests.documents import section
 from tests.e2e.administrator import Administrator, kustomized
 from tests.e2e.cluster import ROS, Namespace, eventually, refused, rollout
 from webhook.cli.manifests import rendered
@@ -21,16 +21,17 @@ IMAGE = "registry.example.com/stagegate:0.1.0"
 GOOD = {"targetRevisions": [{"revisionName": "hello-00001", "percent": 100}], "rolloutStrategy": "availability"}
 BAD = {"targetRevisions": [{"revisionName": "hello-00001", "percent": 90}], "rolloutStrategy": "availability"}
 
-OPEN = readme.command("Break-glass", "kubectl patch ")
-REMOVE_GATE = readme.command("Break-glass", "kubectl delete validatingwebhookconfiguration/")
-REMOVE_POLICIES = readme.command("Break-glass", "kubectl delete validatingadmissionpolicybindings ")
-CLOSE = readme.command("Break-glass", "kubectl apply ")
-INTO_ANOTHER = readme.command("Install", f"stagegate manifests --image {IMAGE} --namespace ")
-UNINSTALL = readme.command("Uninstall", "kubectl delete -l ")
-EMPTY = readme.command("Uninstall", "kubectl -n stagegate-system delete -l ")
-RELEASE = readme.command("Uninstall", "kubectl -n stagegate-system delete --ignore-not-found ")
-REMOVE_NAMESPACE = readme.command("Uninstall", "kubectl delete namespace ")
-FORGET = readme.command("Uninstall", "kubectl delete -f ")
+BREAK_GLASS, REMOVAL = section("Break-glass"), section("Uninstall")
+OPEN = BREAK_GLASS.command("kubectl patch ")
+REMOVE_GATE = BREAK_GLASS.command("kubectl delete validatingwebhookconfiguration/")
+REMOVE_POLICIES = BREAK_GLASS.command("kubectl delete validatingadmissionpolicybindings ")
+CLOSE = BREAK_GLASS.command("kubectl apply ")
+INTO_ANOTHER = section("Namespaces and networks").command(f"stagegate manifests --image {IMAGE} --namespace ")
+UNINSTALL = REMOVAL.command("kubectl delete -l ")
+EMPTY = REMOVAL.command("kubectl -n stagegate-system delete -l ")
+RELEASE = REMOVAL.command("kubectl -n stagegate-system delete --ignore-not-found ")
+REMOVE_NAMESPACE = REMOVAL.command("kubectl delete namespace ")
+FORGET = REMOVAL.command("kubectl delete -f ")
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +61,10 @@ def passes(administrator: Administrator, spec: dict[str, Any]) -> bool:
 def test_every_command_is_run_here() -> None:
     run = {OPEN, REMOVE_GATE, REMOVE_POLICIES, CLOSE, UNINSTALL, EMPTY, RELEASE, REMOVE_NAMESPACE, FORGET}
 
-    assert set(readme.commands("Break-glass", "Uninstall")) == run
+    assert {*BREAK_GLASS.commands, *REMOVAL.commands} == run
 
 
-def test_the_runbook_opens_the_gate_as_the_readme_does() -> None:
+def test_the_runbook_opens_the_gate_as_documented() -> None:
     rules = {each["kind"]: each for each in rendered(["monitoring"])}["PrometheusRule"]
     runbooks = {
         rule["alert"]: rule["annotations"]["runbook"] for group in rules["spec"]["groups"] for rule in group["rules"]

@@ -1,4 +1,4 @@
-"""Installing, upgrading and looking after Stagegate: every command of the README, run as it stands there."""
+"""Installing, upgrading and operating Stagegate: the commands of README.md and docs/OPERATIONS.md, run as written."""
 
 import base64
 import re
@@ -15,33 +15,41 @@ from certs.bundle import read_bundle
 from sandbox.demo.process import Process
 from sandbox.demo.stack import LOOP
 from tests.controlplane import Binaries, ControlPlane
-from tests.e2e import readme
+from tests.documents import section, sections
 from tests.e2e.administrator import Administrator, Wire, differences, kustomized
 from tests.e2e.cluster import ROS, Namespace, eventually, rollout
 from tests.e2e.kubelet import Kubelet
 from tests.e2e.upstream_crds import upstream_crds
 
-WARN = readme.command("Install", "stagegate manifests --image registry.example.com/stagegate:0.1.0 --enforce warn |")
-WAIT = readme.command("Install", "kubectl -n stagegate-system rollout status ")
-STATUS = readme.command("Install", "stagegate certs status ")
-ENFORCE = readme.command("Install", "stagegate manifests --image registry.example.com/stagegate:0.1.0 |")
-KUSTOMIZE = readme.command("Install", "kubectl apply -k ")
-OVER_UPSTREAM = readme.command("Install", "stagegate manifests --overlay steps-off |")
-DIFF = readme.command("Upgrade", "kubectl diff ")
-ROTATE = readme.command("Certificates", "stagegate certs rotate ")
-UNINSTALL = [each for each in readme.commands("Uninstall") if not each.startswith("kubectl delete -f ")]
-FORGET = readme.command("Uninstall", "kubectl delete -f ")
+INSTALL, CERTIFICATES = section("Install"), section("Certificates")
+WARN = INSTALL.command("stagegate manifests --image registry.example.com/stagegate:0.1.0 --enforce warn |")
+WAIT = INSTALL.command("kubectl -n stagegate-system rollout status ")
+STATUS = INSTALL.command("stagegate certs status ")
+ENFORCE = INSTALL.command("stagegate manifests --image registry.example.com/stagegate:0.1.0 |")
+KUSTOMIZE = INSTALL.command("kubectl apply -k ")
+OVER_UPSTREAM = section("Beside upstream's controllers").command("stagegate manifests --overlay steps-off |")
+DIFF = section("Upgrade").command("kubectl diff ")
+ROTATE = CERTIFICATES.command("stagegate certs rotate ")
+UNINSTALL = [each for each in section("Uninstall").commands if not each.startswith("kubectl delete -f ")]
+FORGET = section("Uninstall").command("kubectl delete -f ")
 
 EXCUSED = {
-    readme.command("Install", "stagegate manifests --image registry.example.com/stagegate:0.1.0 --namespace "): (
-        "run where it is taken out again"
-    ),
-    readme.command("Install", "docker build "): "needs a container engine; the steps of the image are tested apart",
-    readme.command("Install", "docker push "): "needs a registry",
-    readme.command("Certificates", "kubectl -n stagegate-system exec "): (
+    section("Namespaces and networks").command("stagegate manifests "): "run where it is taken out again",
+    INSTALL.command("docker build "): "needs a container engine; the steps of the image are tested apart",
+    INSTALL.command("docker push "): "needs a registry",
+    CERTIFICATES.command("kubectl -n stagegate-system exec "): (
         "needs a container that runs; what stands after -- is run from outside"
     ),
 }
+ELSEWHERE = {"What you see": "run by the demo", "Break-glass": "run apart", "Uninstall": "run apart"}
+MENTIONED = {
+    "kubectl apply",
+    "kubectl apply --force",
+    "kubectl describe rolloutorchestrator",
+    "stagegate manifests",
+    "stagegate manifests --overlay NAME",
+}
+"""Commands that prose speaks of, without what they would be applied to."""
 
 DEFAULT = Namespace("default")
 IMAGE = "registry.example.com/stagegate:0.1.0"
@@ -113,13 +121,20 @@ def cluster(binaries_with_controller_manager: Binaries, tmp_path_factory: pytest
         ) as plane,
         Kubelet(plane, "stagegate-system"),
     ):
-        yield Cluster(Administrator(plane), tmp_path_factory.mktemp("readme"))
+        yield Cluster(Administrator(plane), tmp_path_factory.mktemp("documentation"))
 
 
 def test_every_command_is_run_here_or_excused() -> None:
     run = {WARN, WAIT, STATUS, ENFORCE, KUSTOMIZE, OVER_UPSTREAM, DIFF, ROTATE}
+    typed = {
+        command
+        for each in sections()
+        if each.document in ("README.md", "OPERATIONS.md") and each.name not in ELSEWHERE
+        for command in each.commands
+        if command.startswith(("kubectl ", "stagegate ", "docker "))
+    }
 
-    assert set(readme.commands("Install", "Upgrade", "Certificates", "GitOps")) == run | EXCUSED.keys()
+    assert typed - MENTIONED == run | EXCUSED.keys()
 
 
 def test_what_cannot_be_run_inside_is_run_outside() -> None:
@@ -195,27 +210,27 @@ def test_a_diff_shows_beforehand_what_an_upgrade_changes(cluster: Cluster) -> No
     assert changed == [f"image: {IMAGE}", "image: stagegate:0.1.0"]
 
 
-def test_the_status_says_what_the_readme_shows(cluster: Cluster) -> None:
+def test_the_status_is_as_shown(cluster: Cluster) -> None:
     """But for the pods, which give no answer from outside."""
     cluster.is_installed()
     cluster.administrator.does(WAIT)
     with cluster.led():
         said = cluster.administrator.does(STATUS).splitlines()
 
-    shown = readme.printed("Certificates", "kubectl -n stagegate-system exec ")
+    shown = CERTIFICATES.printed("kubectl -n stagegate-system exec ")
     assert [line.split()[0] for line in said] == [line.split()[0] for line in shown]
     for line in (each for each in shown if each.startswith(("stored", "caBundle"))):
         assert line in said
 
 
-def test_a_rotation_says_what_the_readme_shows(cluster: Cluster) -> None:
+def test_a_rotation_prints_what_is_shown(cluster: Cluster) -> None:
     cluster.is_installed()
     with cluster.led():
         before = cluster.secret()
         said = cluster.administrator.does(ROTATE).splitlines()
         after = cluster.secret()
 
-    assert said == readme.printed("Certificates", "stagegate certs rotate ")
+    assert said == CERTIFICATES.printed("stagegate certs rotate ")
     assert after["tls.crt"] != before["tls.crt"]
     assert after["ca.crt"] == before["ca.crt"]
 
@@ -230,9 +245,9 @@ def test_a_new_authority_comes_beside_the_old_one(cluster: Cluster) -> None:
     assert set(read_bundle(after["ca.crt"])) > set(read_bundle(before["ca.crt"]))
 
 
-def test_with_the_two_lines_git_and_cluster_are_the_same(cluster: Cluster) -> None:
+def test_with_the_lines_for_argo_cd_git_and_cluster_are_the_same(cluster: Cluster) -> None:
     """As Argo CD does: what the pointers name is taken out, and the rest is compared."""
-    (ignored,) = (document["spec"]["ignoreDifferences"] for document in readme.documents("GitOps"))
+    (ignored,) = (document["spec"]["ignoreDifferences"] for document in section("GitOps").yaml_documents)
     cluster.is_installed()
     objects = kustomized(cluster.administrator, "manifests/")
 

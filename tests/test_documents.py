@@ -1,0 +1,110 @@
+"""The documents: what they name exists, and what exists is in the tables that list it."""
+
+import argparse
+import importlib
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.documents import DOCUMENTS, REPOSITORY, anchors, links, section, sections
+from tests.vectors.ceilings import committed_ceilings
+from webhook.cli import COMMANDS
+
+SOURCES = [path for package in ("webhook", "certs") for path in sorted((REPOSITORY / package).rglob("*.py"))]
+PLACES = ("webhook/", "certs/", "sandbox/", "manifests", "tests/", "docs/", ".ci/", ".github/")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_leads_somewhere(path: Path) -> None:
+    for link in links(path):
+        if link.startswith("https://"):
+            continue
+        file, _, fragment = link.partition("#")
+        target = (path.parent / file).resolve() if file else path
+        assert target.exists(), link
+        assert not fragment or fragment in anchors(target), link
+
+
+def test_the_readme_leads_to_every_document() -> None:
+    readme = REPOSITORY / "README.md"
+
+    assert {(REPOSITORY / link).resolve() for link in links(readme) if "://" not in link} >= set(DOCUMENTS) - {readme}
+
+
+def test_every_path_exists() -> None:
+    named = {term for each in sections() for term in each.terms if term.startswith(PLACES) and " " not in term}
+
+    assert named
+    assert [path for path in sorted(named) if not (REPOSITORY / path.replace("/NAME", "")).exists()] == []
+
+
+def test_every_make_target_exists() -> None:
+    targets = set(re.findall(r"^([a-z0-9-]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
+    named = {word for path in DOCUMENTS for word in re.findall(r"`make ([a-z0-9-]+)", path.read_text())}
+
+    assert named
+    assert named <= targets
+
+
+def test_every_module_that_is_run_exists() -> None:
+    named = {word for path in DOCUMENTS for word in re.findall(r"python -m ([a-z.]+)", path.read_text())}
+
+    assert named
+    assert [module for module in named if importlib.util.find_spec(module) is None] == []
+
+
+def parser_of(command: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(formatter_class=argparse.RawDescriptionHelpFormatter)
+    importlib.import_module(f"webhook.cli.{command}").configure(parser)
+    return parser
+
+
+def options_of(command: str) -> set[str]:
+    """The options of a command, but for those that every command has."""
+    return set(re.findall(r"^  (--[a-z-]+)", parser_of(command).format_help(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("command", ["serve", "loop", "manifests"])
+def test_the_reference_lists_every_option(command: str) -> None:
+    text = section("Commands").text.split(f"### stagegate {command}\n")[1].split("\n### ")[0]
+    rows = [line for line in text.splitlines() if line.startswith("| `--")]
+    listed = {option for row in rows for option in re.findall(r"`(--[a-z-]+)`", row.split("|")[1])}
+
+    assert listed == options_of(command)
+
+
+def test_every_stagegate_command_has_these_options() -> None:
+    for each in sections():
+        for command in each.commands:
+            for part in re.split(r" \| | -- ", command):
+                words = shlex.split(part)
+                if words[0] != "stagegate" or words[1].startswith("--") or words[1] == "COMMAND":
+                    continue
+                assert words[1] in COMMANDS, command
+                if words[1] == "certs":
+                    continue
+                used = {word.partition("=")[0] for word in words[2:] if word.startswith("--")}
+                assert used <= options_of(words[1]), command
+
+
+def test_the_reference_lists_every_metric() -> None:
+    there = {name for path in SOURCES for name in re.findall(r'"(stagegate_[a-z_]+)"', path.read_text())}
+
+    assert {row[0].strip("`") for row in section("Metrics").rows} == there
+
+
+def test_every_event_of_the_reference_is_emitted() -> None:
+    source = "\n".join(path.read_text() for path in SOURCES)
+    reasons = [reason for row in section("Events").rows for reason in re.findall(r"`(\w+)`", row[0])]
+
+    assert reasons
+    assert [reason for reason in reasons if f'"{reason}"' not in source] == []
+
+
+def test_every_difference_that_a_row_may_show_is_explained() -> None:
+    named = {name for shares in committed_ceilings().values() for name in shares}
+
+    assert {row[0] for row in section("Differences").rows} == named
