@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from webhook.api import InvalidRollout, RolloutOrchestrator, StagePodAutoscaler, TargetRevision
+from webhook.api.target_revision import entries_by_revision, one_per_revision
 from webhook.planning import plan_stages, rollout_config, scale_bounds, strategy_in_force
 from webhook.strategies import (
     RESOURCE_UTIL_STRATEGY,
@@ -109,7 +110,7 @@ class _Simulation:
         annotations = self.ro.metadata.annotations
         config = rollout_config({}, {}, annotations, annotations)
         status, targets = self.ro.status, self.ro.spec.target_revisions
-        for entry in self.ro.spec.initial_revisions:
+        for entry in one_per_revision(self.ro.spec.initial_revisions):
             self.spas[entry.revision_name] = create_base_stage_pod_autoscaler(self.ro, entry)
         self.scales = dict.fromkeys((entry.revision_name for entry in targets), 0)
         self._settle(self.ro.spec.initial_revisions)
@@ -166,11 +167,9 @@ class _Simulation:
 
     def _settle(self, shares: Sequence[TargetRevision], *, calm: bool = False) -> None:
         """``calm``: after the stable window, when less demand is believed."""
-        percents = {entry.revision_name: entry.percent or 0 for entry in shares}
-        own = {
-            entry.revision_name: (entry.min_scale, entry.max_scale)
-            for entry in (*self.ro.spec.initial_revisions, *self.ro.spec.target_revisions)
-        }
+        percents = {entry.revision_name: entry.percent or 0 for entry in one_per_revision(shares)}
+        listed = entries_by_revision(self.ro.spec.target_revisions, self.ro.spec.initial_revisions)
+        own = {name: (entry.min_scale, entry.max_scale) for name, entry in listed.items()}
         for name, spa in self.spas.items():
             minimum, maximum = scale_bounds(*own[name], spa.stage_min_scale, spa.stage_max_scale)
             percent = percents.get(name, 0)

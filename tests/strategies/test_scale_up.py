@@ -135,6 +135,12 @@ def test_one_of_the_start_that_stays_a_target_is_not_lowered_before_the_others_h
     assert world.bounds()[DOWN] == bounds
 
 
+def test_what_it_started_with_counts_wherever_an_entry_of_the_start_states_it() -> None:
+    world = World()
+    execute(world, rollout(OLD_AND_NEW, initial=[entry(DOWN, 100, minScale=3), entry(DOWN, 0, tag="old", maxScale=9)]))
+    assert world.bounds()[DOWN] == (3, 9)
+
+
 @pytest.mark.parametrize(
     "ro",
     [

@@ -13,6 +13,12 @@ Entries = dict[str, Json]
 AN_HOUR = 3600
 
 
+def bounds_in(revisions: Json, name: str) -> Json:
+    """The bounds that the first entry of a name states."""
+    first = revisions[place_of(name, revisions)]
+    return rules_of.spec_of(first.get("minScale"), first.get("maxScale"))
+
+
 class Steps(Run):
     """Scale up and scale down, in the order of the strategy."""
 
@@ -75,9 +81,9 @@ class Steps(Run):
             return spec
         if all(self.has_come(other, revision) for other, revision in self.up.items() if other != name):
             return spec
-        old = rules_of.spec_of(starts[0].get("minScale"), starts[0].get("maxScale"))
-        if name in self.spas:
-            old = self.bounds(name)
+        old = (
+            self.bounds(name) if name in self.spas else self.differs(lambda start: bounds_in(start, name), self.initial)
+        )
         minima, maxima = ([bounds.get(f"stage{end}Scale") for bounds in (spec, old)] for end in ("Min", "Max"))
         unlimited = [maximum for maximum in maxima if not maximum]
         return rules_of.spec_of(None if None in minima else max(minima), unlimited[0] if unlimited else max(maxima))

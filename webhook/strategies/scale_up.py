@@ -2,6 +2,7 @@
 
 from webhook.api import MissingObservation, RolloutOrchestrator, StagePodAutoscaler, TargetRevision
 from webhook.api.conditions import READY, STAGE_SCALE_UP_READY
+from webhook.api.target_revision import entries_by_revision
 from webhook.strategies.evidence import NoConditions, can_run, gets_traffic
 from webhook.strategies.protocols import RevisionConditionLister
 from webhook.strategies.readiness import is_stage_scale_up_ready
@@ -62,7 +63,7 @@ class ScaleUpStep:
         if normalise_strategy(ro.spec.rollout_strategy) != AVAILABILITY_STRATEGY or ro.status.conditions.is_true(READY):
             return None
         name = revision.revision_name
-        start = next((entry for entry in ro.spec.initial_revisions if entry.revision_name == name), None)
+        start = entries_by_revision(ro.spec.initial_revisions).get(name)
         others = (other for other in rev_scaling_up.values() if other.revision_name != name)
         return start if start is not None and not all(self._has_come(ro, other) for other in others) else None
 

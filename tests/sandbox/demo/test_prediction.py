@@ -51,6 +51,13 @@ def test_stages_and_peak(strategy: str, ratio: int, stages: tuple[Any, ...], pea
     )
 
 
+def test_a_tag_is_another_entry_of_its_revision() -> None:
+    tagged = rollout("availability", 50)
+    for key, name in (("initialRevisions", "old"), ("targetRevisions", "new")):
+        tagged["spec"][key].append({"revisionName": name, "percent": 0, "tag": f"{name}-one"})
+    assert predict(tagged, 10, NOW) == predict(rollout("availability", 50), 10, NOW)
+
+
 def test_the_minimum_runs_even_where_the_traffic_needs_less() -> None:
     outcome = predict(rollout("availability", 50, minimum=4, maximum=None), 2, NOW)
 
