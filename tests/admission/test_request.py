@@ -44,7 +44,7 @@ def test_what_is_not_judged_passes_and_says_why(change: Wire, reason: str) -> No
     review = request_of(BAD)
     review["request"].update(change)
     verdict = judge(review, "/mutate", cache(stored_ro()), Settings())
-    assert (verdict.allowed, verdict.skipped, verdict.fills, verdict.findings) == (True, reason, (), ())
+    assert (verdict.allowed, verdict.skipped, verdict.defaults, verdict.findings) == (True, reason, (), ())
 
 
 def test_the_namespace_is_the_request_s_or_else_the_object_s() -> None:

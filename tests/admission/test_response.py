@@ -1,7 +1,7 @@
 """What a denial, a warning and the audit log say, and that none of it grows without bound."""
 
 from tests.admission.reviews import UID, entry, response_to, ro, spa
-from webhook.admission.response import MAX_WARNING, audit_annotations_of, status_of, warnings_of
+from webhook.admission.envelope import MAX_WARNING, audit_annotations_of, status_of, warnings_of
 from webhook.admission.rules.field_error import as_warning
 from webhook.admission.rules.table import RO002
 from webhook.admission.verdict import INVALID, Effect, Finding, Judged, Verdict

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.admission.reviews import entry, stored_ro
-from webhook.admission import Entry, RolloutCache
+from webhook.admission import RevisionBounds, RolloutCache
 from webhook.admission.rollout_cache import rollout_from
 
 A = [entry("hello-00001", 100, minScale=1)]
@@ -59,9 +59,9 @@ def test_an_rollout_is_found_by_name_and_by_what_it_lists(cache: RolloutCache) -
     cache.put(stored_ro(initialRevisions=A, targetRevisions=B))
     found = cache.rollout("default", "hello")
     assert found is not None
-    assert (found.uid, found.entries) == (
+    assert (found.uid, found.bounds) == (
         "uid-of-hello",
-        {"hello-00001": Entry(1, None), "hello-00002": Entry(None, 5)},
+        {"hello-00001": RevisionBounds(1, None), "hello-00002": RevisionBounds(None, 5)},
     )
     assert cache.rollout("other", "hello") is None
     assert names(cache, "hello-00001") == names(cache, "hello-00002") == ["hello"]
@@ -74,7 +74,7 @@ def test_the_entries_of_one_revision_are_one_and_come_from_the_first_list_that_n
     cache.put(stored_ro(initialRevisions=[*A, entry("hello-00002", 0, minScale=9)], targetRevisions=tagged))
     found = cache.rollout("default", "hello")
     assert found is not None
-    assert found.entries == {"hello-00001": Entry(1, None), "hello-00002": Entry(2, 7)}
+    assert found.bounds == {"hello-00001": RevisionBounds(1, None), "hello-00002": RevisionBounds(2, 7)}
 
 
 def test_several_that_list_a_revision_are_sorted(cache: RolloutCache) -> None:
@@ -130,7 +130,7 @@ def test_the_strategy_is_the_annotation_s_or_else_the_stated_one(annotation: Any
 def test_of_one_name_in_one_list_the_last_entry_counts() -> None:
     rollout = rollout_from(stored_ro(targetRevisions=[entry("a", 100, minScale=1), entry("a", 0, minScale=2, tag="t")]))
     assert rollout is not None
-    assert rollout.entries == {"a": Entry(2, None)}
+    assert rollout.bounds == {"a": RevisionBounds(2, None)}
 
 
 @pytest.mark.parametrize(
@@ -145,14 +145,14 @@ def test_of_one_name_in_one_list_the_last_entry_counts() -> None:
 def test_whatever_was_stored_can_be_held(spec: Any) -> None:
     rollout = rollout_from({"metadata": {"name": "hello", "namespace": "default", "uid": "u"}, "spec": spec})
     assert rollout is not None
-    assert rollout.entries == {}
+    assert rollout.bounds == {}
 
 
 @pytest.mark.parametrize("value", ["5", True, 1.5, 2**31, -(2**31), [], float("inf")])
 def test_bounds_that_are_none_are_absent(value: Any) -> None:
     rollout = rollout_from(stored_ro(targetRevisions=[entry("a", 100, minScale=value, maxScale=3.0)]))
     assert rollout is not None
-    assert rollout.entries == {"a": Entry(None, 3)}
+    assert rollout.bounds == {"a": RevisionBounds(None, 3)}
 
 
 @pytest.mark.parametrize("ro", [{}, {"metadata": []}, {"metadata": {"name": 5}}])
@@ -176,4 +176,4 @@ def test_namespaces_choose_their_enforcement(cache: RolloutCache) -> None:
 def test_a_list_beyond_the_bound_of_the_crd_is_not_held() -> None:
     held = rollout_from(stored_ro(initialRevisions=A, targetRevisions=[entry(f"r-{n}", 0) for n in range(201)]))
     assert held is not None
-    assert list(held.entries) == ["hello-00001"]
+    assert list(held.bounds) == ["hello-00001"]

@@ -92,7 +92,7 @@ def test_listed_objects_are_found() -> None:
     step(feed)
     found = feed.rollouts.rollout("default", "hello")
     assert found is not None
-    assert found.entries["hello-00001"].min_scale == 2
+    assert found.bounds["hello-00001"].min_scale == 2
     assert [each.name for each in feed.rollouts.rollouts_listing("default", "hello-00001")] == ["hello"]
     assert feed.rollouts.enforcement("default") == "warn"
     assert feed.unsynced() == ""
@@ -130,7 +130,7 @@ def test_events_change_what_is_found() -> None:
     assert feed.rollouts.rollout("default", "c") is not None
     changed = feed.rollouts.rollout("default", "b")
     assert changed is not None
-    assert changed.entries["x"].min_scale == 7
+    assert changed.bounds["x"].min_scale == 7
     assert feed.rollouts.enforcement("n") is None
     labels = {"resource": "rolloutorchestrators", "what": "event"}
     assert metrics.registry.get_sample_value("stagegate_reflector_events_total", labels) == 3

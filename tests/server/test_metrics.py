@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from webhook.admission import Answer, Fill, Finding, Judged, Verdict
+from webhook.admission import Default, Finding, Judged, Response, Verdict
 from webhook.admission.verdict import Effect
 from webhook.server.metrics import ServerMetrics, outcome_of
 
@@ -30,7 +30,7 @@ def samples(metrics: ServerMetrics) -> dict[tuple[str, ...], float]:
     ("verdict", "outcome"),
     [
         (VERDICT, "allowed"),
-        (VERDICT._replace(fills=(Fill("/spec/x", 1),)), "allowed"),
+        (VERDICT._replace(defaults=(Default("/spec/x", 1),)), "allowed"),
         (VERDICT._replace(notices=("no RO yet",)), "warned"),
         (VERDICT._replace(findings=(judged("controller"),)), "warned"),
         (VERDICT._replace(skipped="being deleted"), "skipped"),
@@ -61,7 +61,7 @@ def test_every_series_is_there_at_zero_from_the_start() -> None:
 def test_one_denied_review() -> None:
     metrics = ServerMetrics()
     verdict = VERDICT._replace(allowed=False, findings=(judged("denied"), judged("ratcheted", "RO001")))
-    metrics.answered("/mutate", Answer(200, "application/json", b"", verdict), 0.0002)
+    metrics.answered("/mutate", Response(200, "application/json", b"", verdict), 0.0002)
     seen = samples(metrics)
     assert seen["stagegate_admission_reviews_total", "StagePodAutoscaler", "CREATE", "/mutate", "denied"] == 1
     assert seen["stagegate_admission_findings_total", "denied", "SPA002"] == 1
@@ -74,13 +74,15 @@ def test_one_denied_review() -> None:
 
 def test_a_filled_object_counts_as_a_patch() -> None:
     metrics = ServerMetrics()
-    metrics.answered("/mutate", Answer(200, "application/json", b"", VERDICT._replace(fills=(Fill("/x", 1),))), 0.1)
+    metrics.answered(
+        "/mutate", Response(200, "application/json", b"", VERDICT._replace(defaults=(Default("/x", 1),))), 0.1
+    )
     assert samples(metrics)["stagegate_admission_patches_total", "StagePodAutoscaler"] == 1
 
 
 def test_a_call_that_is_no_review_counts_by_status() -> None:
     metrics = ServerMetrics()
-    metrics.answered("/mutate", Answer(400, "text/plain", b"", None), 0.1)
+    metrics.answered("/mutate", Response(400, "text/plain", b"", None), 0.1)
     seen = samples(metrics)
     assert seen["stagegate_http_refused_total", "400"] == 1
     assert all(value == 0 for name, value in seen.items() if name[0] == "stagegate_admission_reviews_total")
@@ -91,7 +93,7 @@ def test_a_client_cannot_invent_series() -> None:
     before = len(samples(metrics))
     for number in range(50):
         verdict = VERDICT._replace(kind=f"Kind{number}", operation=f"DO{number}")
-        metrics.answered("/mutate", Answer(200, "application/json", b"", verdict), 0.1)
+        metrics.answered("/mutate", Response(200, "application/json", b"", verdict), 0.1)
     assert len(samples(metrics)) == before
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from webhook.admission import Answer, EmptyLookup, Lookup, Settings
+from webhook.admission import EmptyLookup, Lookup, Response, Settings
 from webhook.server.handler import AdmissionHandler
 from webhook.server.limits import Limits
 from webhook.server.metrics import ServerMetrics
@@ -51,14 +51,14 @@ class Transport:
         return [int(part[:3]) for part in self.written.split(b"HTTP/1.1 ")[1:]]
 
 
-def echo(body: bytes, path: str, lookup: Lookup, settings: Settings) -> Answer:
-    return Answer(200, "application/json", path.encode() + b" " + body, None)
+def echo(body: bytes, path: str, lookup: Lookup, settings: Settings) -> Response:
+    return Response(200, "application/json", path.encode() + b" " + body, None)
 
 
 class Worker:
     """What a worker is to its connections."""
 
-    def __init__(self, examine: Callable[..., Answer] = echo) -> None:
+    def __init__(self, examine: Callable[..., Response] = echo) -> None:
         self.loop: Any = Loop()
         self.limits = LIMITS
         self.metrics = ServerMetrics()
@@ -201,7 +201,7 @@ def test_head_gets_no_body() -> None:
 
 
 def test_an_exception_in_judging_is_an_answer_is_logged_and_counted(caplog: pytest.LogCaptureFixture) -> None:
-    def fails(body: bytes, path: str, lookup: Lookup, settings: Settings) -> Answer:
+    def fails(body: bytes, path: str, lookup: Lookup, settings: Settings) -> Response:
         raise ZeroDivisionError("judged by nothing")
 
     worker = Worker(fails)

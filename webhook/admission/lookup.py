@@ -1,4 +1,4 @@
-"""What admission may look up: a read-only view of the ROs, with its age."""
+"""What admission looks up: a read-only view of the ROs and the namespaces' enforcement, with its age."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
@@ -6,61 +6,61 @@ from typing import NamedTuple, Protocol
 from webhook.admission.settings import Enforcement
 
 
-class Entry(NamedTuple):
-    """The bounds an RO gives a revision, in replicas; None is absent, which is not 0."""
+class RevisionBounds(NamedTuple):
+    """The bounds that an RO gives a revision, in replicas; None is absent, which is not 0."""
 
     min_scale: int | None = None
     max_scale: int | None = None
 
 
-class Rollout(NamedTuple):
+class CachedRollout(NamedTuple):
     """What admission needs of an RO.
 
-    ``strategy`` is ``availability`` or ``resourceutil``: the RO's annotation, else what it states. ``entries`` are by
-    revision name, from the stage, else the targets, else the initial revisions.
+    ``strategy`` is ``availability`` or ``resourceutil``: from the RO's annotation, else from its spec. ``bounds`` are
+    by revision name, taken from the stage, else the targets, else the initial revisions.
     """
 
     namespace: str
     name: str
     uid: str
     strategy: str
-    entries: Mapping[str, Entry]
+    bounds: Mapping[str, RevisionBounds]
 
 
 class Lookup(Protocol):
-    """A view of the cluster as last heard; asking it costs no request."""
+    """A view of the cluster in memory; no method sends a request."""
 
     def age(self) -> float | None:
         """Seconds since the view was last known to be current; None if it never was."""
         ...
 
-    def rollout(self, namespace: str, name: str) -> Rollout | None:
-        """The RO of that name, or None. One that is being deleted counts as gone."""
+    def rollout(self, namespace: str, name: str) -> CachedRollout | None:
+        """The RO of that name; None if there is none or it is being deleted."""
         ...
 
-    def rollouts_listing(self, namespace: str, revision: str) -> Sequence[Rollout]:
+    def rollouts_listing(self, namespace: str, revision: str) -> Sequence[CachedRollout]:
         """The ROs of the namespace that list this revision anywhere, sorted by name."""
         ...
 
     def enforcement(self, namespace: str) -> Enforcement | None:
-        """What the namespace's label chooses; None if it chooses nothing, or is not known."""
+        """The enforcement that the namespace's label sets; None if it sets none or is not known."""
         ...
 
     def unknown_enforcement(self, namespace: str) -> str | None:
-        """The namespace's label if it states a word that chooses nothing; else None."""
+        """The value of the namespace's label if it is neither deny nor warn; else None."""
         ...
 
 
 class EmptyLookup:
-    """A view that never heard anything: nothing is filled in from an RO."""
+    """A view that never received anything: no default comes from an RO."""
 
     def age(self) -> float | None:
         return None
 
-    def rollout(self, namespace: str, name: str) -> Rollout | None:
+    def rollout(self, namespace: str, name: str) -> CachedRollout | None:
         return None
 
-    def rollouts_listing(self, namespace: str, revision: str) -> Sequence[Rollout]:
+    def rollouts_listing(self, namespace: str, revision: str) -> Sequence[CachedRollout]:
         return ()
 
     def enforcement(self, namespace: str) -> Enforcement | None:

@@ -1,11 +1,21 @@
-"""The request inside an AdmissionReview, read where it stands: nothing is copied."""
+"""What admission reads of an AdmissionReview, checked for types but not copied: the request, its object's metadata."""
 
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from webhook.admission.errors import MalformedReview, UnknownPath
-from webhook.api.kinds import GROUP, RO_KIND, RO_PLURAL, SPA_KIND, SPA_PLURAL, VERSION
-from webhook.api.wire import kind_of
+from webhook.api import wire
+from webhook.api.errors import MalformedObject
+from webhook.api.kinds import (
+    GROUP,
+    OVERRIDE_ANNOTATION,
+    REVISION_LABEL,
+    RO_KIND,
+    RO_PLURAL,
+    SERVICE_LABEL,
+    SPA_KIND,
+    SPA_PLURAL,
+    VERSION,
+)
 
 REVIEW_API_VERSION: Final = "admission.k8s.io/v1"
 REVIEW_KIND: Final = "AdmissionReview"
@@ -19,17 +29,25 @@ _OPERATIONS: Final = ("CREATE", "UPDATE", "DELETE", "CONNECT")
 _MAX_UID: Final = 1024
 
 
-class Request(NamedTuple):
-    """What is asked. ``kind`` is empty, and ``foreign`` says why, where it is nothing that is judged here.
+class UnknownPath(ValueError):
+    """The path is neither /mutate nor /validate."""
 
-    ``object`` and ``old`` are the JSON values as they came, not yet known to be objects.
+
+class MalformedReview(ValueError):
+    """The body is not an AdmissionReview that can be answered: it is not JSON, has no uid, or another version."""
+
+
+class Request(NamedTuple):
+    """The request of a review. If it is not one that is judged, ``kind`` is empty and ``not_judged`` says why.
+
+    ``object`` and ``old`` are JSON values as received, not yet checked to be objects.
     """
 
     path: str
     uid: str
     operation: str
     kind: str
-    foreign: str
+    not_judged: str
     namespace: str
     username: str
     object: Any
@@ -45,14 +63,14 @@ def read_path(path: str) -> str:
 
 
 def read_request(review: Any, path: str) -> Request:
-    """Read a review in wire form. Raises MalformedReview where it could not even be answered."""
+    """Read a review in wire form. Raises MalformedReview if it cannot be answered."""
     if not isinstance(review, dict):
-        raise MalformedReview(f"the body must be an AdmissionReview, not {kind_of(review)}")
+        raise MalformedReview(f"the body must be an AdmissionReview, not {wire.kind_of(review)}")
     if review.get("kind") != REVIEW_KIND or review.get("apiVersion") != REVIEW_API_VERSION:
         raise MalformedReview(f"kind and apiVersion must be {REVIEW_KIND} and {REVIEW_API_VERSION}")
     request = review.get("request")
     if not isinstance(request, dict):
-        raise MalformedReview(f"request: must be an object, not {kind_of(request)}")
+        raise MalformedReview(f"request: must be an object, not {wire.kind_of(request)}")
     uid = request.get("uid")
     if not isinstance(uid, str) or not 0 < len(uid) <= _MAX_UID:
         raise MalformedReview(f"request.uid: must be a string of 1 to {_MAX_UID} characters")
@@ -62,13 +80,13 @@ def read_request(review: Any, path: str) -> Request:
     namespace = request.get("namespace")
     user = request.get("userInfo")
     username = user.get("username") if isinstance(user, dict) else None
-    kind, foreign = _kind_of(request, operation)
+    kind, not_judged = _kind_of(request, operation)
     return Request(
         path=path,
         uid=uid,
         operation=operation,
         kind=kind,
-        foreign=foreign,
+        not_judged=not_judged,
         namespace=namespace if isinstance(namespace, str) else "",
         username=username if isinstance(username, str) else "",
         object=request.get("object"),
@@ -77,7 +95,7 @@ def read_request(review: Any, path: str) -> Request:
 
 
 def _kind_of(request: Mapping[str, Any], operation: str) -> tuple[str, str]:
-    """The kind that is judged, or an empty one and the reason."""
+    """The kind of the object and an empty reason, or an empty kind and the reason why it is not judged."""
     if operation not in _JUDGED:
         return "", f"{operation} is not judged"
     if request.get("subResource"):
@@ -88,3 +106,64 @@ def _kind_of(request: Mapping[str, Any], operation: str) -> tuple[str, str]:
         if isinstance(plural, str) and plural in _KINDS:
             return _KINDS[plural], ""
     return "", f"only {SPA_PLURAL} and {RO_PLURAL} of {GROUP}/{VERSION} are judged"
+
+
+class Metadata(NamedTuple):
+    """The metadata of an object. Absent names are empty; absent labels, annotations and owner references are None.
+
+    ``managed_fields`` is the JSON value as received.
+    """
+
+    name: str
+    namespace: str
+    labels: dict[str, str] | None
+    annotations: dict[str, Any] | None
+    owner_references: list[dict[str, Any]] | None
+    override: str
+    is_deleting: bool
+    managed_fields: Any
+
+    def label(self, key: str) -> str | None:
+        return None if self.labels is None else self.labels.get(key)
+
+
+def read_metadata(obj: Any) -> Metadata:
+    """Read the metadata of an object in wire form. Raises MalformedObject for types that no API server sends."""
+    if not isinstance(obj, dict):
+        raise MalformedObject("object", f"must be an object, not {wire.kind_of(obj)}")
+    metadata = obj.get("metadata")
+    if not isinstance(metadata, dict):
+        raise MalformedObject("metadata", f"must be an object, not {wire.kind_of(metadata)}")
+    name, namespace = metadata.get("name"), metadata.get("namespace")
+    labels, owner_references = metadata.get("labels"), metadata.get("ownerReferences")
+    if labels is not None:
+        _check_labels(wire.mapping(metadata, "labels", "metadata"))
+    if owner_references is not None:
+        _check_owner_references(metadata)
+    override, annotations = "", None
+    if metadata.get("annotations"):
+        annotations = wire.mapping(metadata, "annotations", "metadata")
+        override = wire.text(annotations, OVERRIDE_ANNOTATION, "metadata.annotations")
+    return Metadata(
+        name=name if type(name) is str else wire.text(metadata, "name", "metadata"),
+        namespace=namespace if type(namespace) is str else wire.text(metadata, "namespace", "metadata"),
+        labels=labels,
+        annotations=annotations,
+        owner_references=owner_references,
+        override=override,
+        is_deleting=metadata.get("deletionTimestamp") is not None,
+        managed_fields=metadata.get("managedFields"),
+    )
+
+
+def _check_labels(labels: dict[str, Any]) -> None:
+    for key in (REVISION_LABEL, SERVICE_LABEL):
+        if key in labels and type(labels[key]) is not str:
+            wire.text(labels, key, "metadata.labels")
+
+
+def _check_owner_references(metadata: dict[str, Any]) -> None:
+    for index, reference in enumerate(wire.sequence(metadata, "ownerReferences", "metadata")):
+        if not isinstance(reference, dict):
+            problem = f"must be an object, not {wire.kind_of(reference)}"
+            raise MalformedObject(f"metadata.ownerReferences[{index}]", problem)

@@ -1,9 +1,9 @@
-"""The ROs of a cluster in memory, as admission looks them up."""
+"""The ROs and namespaces of a cluster in memory, as admission looks them up."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from webhook.admission.lookup import Entry, Rollout
+from webhook.admission.lookup import CachedRollout, RevisionBounds
 from webhook.admission.settings import ENFORCEMENT_BY_WORD, Enforcement
 from webhook.api.kinds import ENFORCE_LABEL, MAX_INT32, MAX_REVISIONS
 from webhook.api.target_revision import TargetRevision, entries_by_revision
@@ -14,49 +14,49 @@ _LISTS_BY_PRECEDENCE: Final = ("stageTargetRevisions", "targetRevisions", "initi
 
 
 class RolloutCache:
-    """A Lookup that is kept up to date object by object.
+    """A Lookup that is updated object by object.
 
-    One thread may write while others read: what a reader gets is never changed, only replaced. ``clock`` gives
-    monotonic seconds. The view is current as of the last ``replace_all``, ``put``, ``remove`` or ``heard``.
+    One thread may write while others read: values are replaced, never changed. ``clock`` returns monotonic seconds. The
+    age counts from the last ``replace_all``, ``put``, ``remove`` or ``heard``.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._heard_at: float | None = None
-        self._rollouts: dict[tuple[str, str], Rollout] = {}
-        self._listing: dict[tuple[str, str], tuple[Rollout, ...]] = {}
+        self._rollouts: dict[tuple[str, str], CachedRollout] = {}
+        self._listing: dict[tuple[str, str], tuple[CachedRollout, ...]] = {}
         self._enforce_words: dict[str, str] = {}
 
     def heard(self) -> None:
-        """The watch gave a sign of life (a bookmark, a new watch): what is here is current."""
+        """Record that the API server confirmed the present content, with a bookmark or a new watch."""
         self._heard_at = self._clock()
 
     def replace_all(self, rollouts: Iterable[Mapping[str, Any]]) -> None:
-        """Hold exactly these ROs, given in wire form: the result of a list."""
+        """Replace the content by these ROs in wire form, the result of a list."""
         fresh = {(rollout.namespace, rollout.name): rollout for rollout in map(rollout_from, rollouts) if rollout}
         for key in self._rollouts.keys() - fresh.keys():
             self._drop(key)
         for key, rollout in fresh.items():
-            self._hold(key, rollout)
+            self._set(key, rollout)
         self.heard()
 
     def put(self, ro: Mapping[str, Any]) -> None:
-        """Hold this RO, given in wire form, in place of the one of the same name; one being deleted is dropped."""
+        """Add or replace an RO, given in wire form; one that is being deleted is removed."""
         rollout = rollout_from(ro)
         if rollout is None:
             metadata = _mapping(ro.get("metadata"))
             self._drop((str(metadata.get("namespace", "")), str(metadata.get("name", ""))))
         else:
-            self._hold((rollout.namespace, rollout.name), rollout)
+            self._set((rollout.namespace, rollout.name), rollout)
         self.heard()
 
     def remove(self, namespace: str, name: str) -> None:
-        """Forget an RO; one that is not here is no error."""
+        """Remove an RO, if it is present."""
         self._drop((namespace, name))
         self.heard()
 
     def put_namespace(self, name: str, labels: Mapping[str, str]) -> None:
-        """Note what a namespace's labels say about enforcement."""
+        """Record the enforcement that a namespace's labels set."""
         word = labels.get(ENFORCE_LABEL)
         if word is None:
             self._enforce_words.pop(name, None)
@@ -70,10 +70,10 @@ class RolloutCache:
         heard_at = self._heard_at
         return None if heard_at is None else self._clock() - heard_at
 
-    def rollout(self, namespace: str, name: str) -> Rollout | None:
+    def rollout(self, namespace: str, name: str) -> CachedRollout | None:
         return self._rollouts.get((namespace, name))
 
-    def rollouts_listing(self, namespace: str, revision: str) -> Sequence[Rollout]:
+    def rollouts_listing(self, namespace: str, revision: str) -> Sequence[CachedRollout]:
         return self._listing.get((namespace, revision), ())
 
     def enforcement(self, namespace: str) -> Enforcement | None:
@@ -84,7 +84,7 @@ class RolloutCache:
         word = self._enforce_words.get(namespace)
         return None if word in ENFORCEMENT_BY_WORD else word
 
-    def _hold(self, key: tuple[str, str], rollout: Rollout) -> None:
+    def _set(self, key: tuple[str, str], rollout: CachedRollout) -> None:
         before = self._rollouts.get(key)
         if before == rollout:
             return
@@ -94,12 +94,12 @@ class RolloutCache:
     def _drop(self, key: tuple[str, str]) -> None:
         self._relist(key, self._rollouts.pop(key, None), None)
 
-    def _relist(self, key: tuple[str, str], before: Rollout | None, after: Rollout | None) -> None:
+    def _relist(self, key: tuple[str, str], before: CachedRollout | None, after: CachedRollout | None) -> None:
         namespace, name = key
-        revisions = {*(before.entries if before else ()), *(after.entries if after else ())}
+        revisions = {*(before.bounds if before else ()), *(after.bounds if after else ())}
         for revision in revisions:
             listing = [other for other in self._listing.get((namespace, revision), ()) if other.name != name]
-            if after is not None and revision in after.entries:
+            if after is not None and revision in after.bounds:
                 listing.append(after)
             if listing:
                 self._listing[namespace, revision] = tuple(sorted(listing, key=lambda other: other.name))
@@ -107,11 +107,11 @@ class RolloutCache:
                 del self._listing[namespace, revision]
 
 
-def rollout_from(ro: Mapping[str, Any]) -> Rollout | None:
+def rollout_from(ro: Mapping[str, Any]) -> CachedRollout | None:
     """What admission needs of an RO in wire form; None if it has no name or is being deleted.
 
-    Members of a wrong type, and lists beyond the bound, count as absent: a cache must hold whatever the API server once
-    stored.
+    Members of a wrong type, and lists that are too long, count as absent: the cache must accept every object that the
+    API server has stored.
     """
     metadata, spec = _mapping(ro.get("metadata")), _mapping(ro.get("spec"))
     name, namespace, uid = metadata.get("name"), metadata.get("namespace", ""), metadata.get("uid", "")
@@ -120,11 +120,11 @@ def rollout_from(ro: Mapping[str, Any]) -> Rollout | None:
     words = (_mapping(metadata.get("annotations")).get(STRATEGY_ANNOTATION), spec.get("rolloutStrategy"))
     strategy = next((word for word in words if isinstance(word, str) and word_of(word)), "")
     lists = (_revisions_in(spec.get(key)) for key in _LISTS_BY_PRECEDENCE)
-    entries = {
-        listed: Entry(revision.min_scale, revision.max_scale)
+    bounds = {
+        listed: RevisionBounds(revision.min_scale, revision.max_scale)
         for listed, revision in entries_by_revision(*lists).items()
     }
-    return Rollout(namespace, name, uid, normalised_strategy(strategy), entries)
+    return CachedRollout(namespace, name, uid, normalised_strategy(strategy), bounds)
 
 
 def _revisions_in(revisions: Any) -> Iterator[TargetRevision]:

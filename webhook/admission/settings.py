@@ -1,4 +1,4 @@
-"""How admission is set up: who the controllers are, and whether findings deny."""
+"""The settings of admission: who the controllers are, and whether findings deny."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ ENFORCEMENT_BY_WORD: Final[Mapping[str, Enforcement]] = {
     **dict.fromkeys(("deny", "Deny", "DENY"), "deny"),
     **dict.fromkeys(("warn", "Warn", "WARN"), "warn"),
 }
-"""The words that a namespace's label may state; the policies know the same, and can only list them."""
+"""The values of a namespace's label. The namespaceSelectors of the policies can only list values, and list the same."""
 
 DEFAULT_CONTROLLERS: Final = frozenset(
     {
@@ -18,14 +18,14 @@ DEFAULT_CONTROLLERS: Final = frozenset(
         "system:serviceaccount:stagegate-system:stagegate-loop",
     }
 )
-"""Upstream's controllers and autoscaler share the first account; the companion loop has the second."""
+"""The account of upstream's controllers and autoscaler, and that of the companion loop."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """``controllers`` are user names. ``max_cache_age`` is in seconds: nothing is filled in from an older cache.
+    """``controllers`` are user names. ``max_cache_age`` is in seconds: an older cache gives no defaults.
 
-    ``enforce`` holds where the namespace's own label does not say otherwise.
+    ``enforce`` applies to namespaces without a label of their own.
     """
 
     enforce: Enforcement = "deny"

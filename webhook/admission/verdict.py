@@ -1,15 +1,15 @@
-"""What admission says: findings, what became of each, and the verdict that holds them."""
+"""The result of admission: findings, the effect of each, and the verdict that holds them."""
 
 from typing import Any, Final, Literal, NamedTuple
 
-from webhook.admission.rules.rule import Severity
+from webhook.admission.rules.table import Severity
 
 Effect = Literal["denied", "warned", "overridden", "controller", "ratcheted", "unenforced"]
-Writer = Literal["person", "controller"]
+WriterKind = Literal["person", "controller"]
 
 EFFECTS: Final[tuple[Effect, ...]] = ("denied", "warned", "overridden", "controller", "ratcheted", "unenforced")
-"""``denied`` refuses the write; all others are warnings: by the rule itself, or because the override annotation, the
-writer being a controller, the old object having the same finding, or the enforcement mode spared it."""
+"""``denied`` refuses the write. All others are warnings: the rule only warns, the override annotation names the rule,
+the writer is a controller, the old object has the same finding, or findings are not enforced."""
 
 INVALID: Final = "FieldValueInvalid"
 REQUIRED: Final = "FieldValueRequired"
@@ -22,8 +22,8 @@ class Finding(NamedTuple):
     """One broken rule at one field.
 
     ``body`` is the field error without the field: ``Invalid value: 5: must not exceed ... [SPA002]; lower it ...``.
-    It names the rule and, where one exists, the way out, so that it is whole by itself. ``schema_path`` is the part of
-    the object that the schema of the CRD refuses too, unless an update leaves that part as it was; else it is empty.
+    It names the rule and, if there is one, the way out, so that it can stand alone. ``schema_path`` is the part of the
+    object that the CRD's schema refuses too, unless an update keeps that part; else it is empty.
     """
 
     id: str
@@ -35,19 +35,19 @@ class Finding(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The whole field error, as users know it: the field, then the body."""
+        """The whole field error: the field, then the body."""
         return f"{self.field}: {self.body}"
 
 
 class Judged(NamedTuple):
-    """A finding and what became of it."""
+    """A finding and its effect."""
 
     finding: Finding
     effect: Effect
 
 
-class Fill(NamedTuple):
-    """One value to add: a JSON pointer and the JSON value."""
+class Default(NamedTuple):
+    """A value that defaulting adds: a JSON pointer and the JSON value."""
 
     pointer: str
     value: Any
@@ -56,10 +56,10 @@ class Fill(NamedTuple):
 class Verdict(NamedTuple):
     """The decision on one review; an absent string is empty.
 
-    ``fills`` is the patch, sorted by pointer, and empty unless the call is a mutating one that allows the write.
-    ``notices`` are warnings that belong to no rule. ``remarks`` are lines about a denial as a whole. ``skipped`` says
-    why nothing was judged (another resource, a deletion, an unchanged object). ``malformed`` says why the object could
-    not be read at all; it is then refused with code 400 whoever writes.
+    ``defaults`` is the patch, sorted by pointer; it is empty unless a mutating call allows the write. ``notices`` are
+    warnings that belong to no rule. ``remarks`` are lines about a denial as a whole. ``skipped`` is the reason why
+    nothing was judged (another resource, a deletion, an unchanged object). ``malformed`` is the reason why the object
+    could not be read; the write is then refused with code 400, whoever the writer is.
     """
 
     uid: str
@@ -69,22 +69,22 @@ class Verdict(NamedTuple):
     kind: str = ""
     namespace: str = ""
     name: str = ""
-    writer: Writer = "person"
+    writer: WriterKind = "person"
     findings: tuple[Judged, ...] = ()
     notices: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
-    fills: tuple[Fill, ...] = ()
+    defaults: tuple[Default, ...] = ()
     skipped: str = ""
     malformed: str = ""
 
     @property
     def denials(self) -> list[Finding]:
-        """The findings that refuse the write, in the order of the answer."""
+        """The findings that refuse the write, in the order of the response."""
         return [judged.finding for judged in self.findings if judged.effect == "denied"]
 
     @property
     def ids_by_effect(self) -> dict[Effect, list[str]]:
-        """Which rules had which effect, each id once; effects that did not occur are left out."""
+        """The ids of the findings by their effect, each id once; effects without findings are left out."""
         ids: dict[Effect, list[str]] = {}
         for finding, effect in self.findings:
             of_effect = ids.setdefault(effect, [])

@@ -5,15 +5,15 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from webhook.admission import Answer, Lookup, Settings, examine
+from webhook.admission import Lookup, Response, Settings, examine
 from webhook.cluster.supervisor import Supervisor
 from webhook.server.head import LINE_TYPE
 from webhook.server.metrics import ServerMetrics
 
 _LOG: Final = logging.getLogger("stagegate.admission")
-_FAILED: Final = Answer(500, LINE_TYPE, b"the server failed on this review; its log says why\n", None)
+_FAILED: Final = Response(500, LINE_TYPE, b"the server failed on this review; its log says why\n", None)
 
-Examine = Callable[[bytes, str, Lookup, Settings], Answer]
+Examine = Callable[[bytes, str, Lookup, Settings], Response]
 
 
 class AdmissionHandler:
@@ -35,7 +35,7 @@ class AdmissionHandler:
         self._examine = examine
         self._clock = clock
 
-    def answer(self, path: str, body: bytes) -> Answer:
+    def answer(self, path: str, body: bytes) -> Response:
         """The answer to one review; ``path`` is /mutate or /validate, without a query. Raises nothing for any bytes."""
         started = self._clock()
         try:

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
-from webhook.admission import EFFECTS, RULE_IDS, Answer, Verdict
+from webhook.admission import EFFECTS, RULE_IDS, Response, Verdict
 from webhook.api.kinds import RO_KIND, SPA_KIND
 from webhook.cluster.resource import NAMESPACES, ROLLOUT_ORCHESTRATORS
 from webhook.server.head import ADMISSION_PATHS
@@ -53,7 +53,7 @@ class ServerMetrics:
         )
         duration = Histogram(
             "stagegate_admission_duration_seconds",
-            "Time from the whole body to the whole answer.",
+            "Time from the whole body to the whole response.",
             ["path"],
             buckets=BUCKETS,
             registry=registry,
@@ -116,17 +116,17 @@ class ServerMetrics:
             registry=registry,
         )
 
-    def answered(self, path: str, answer: Answer, seconds: float) -> None:
+    def answered(self, path: str, response: Response, seconds: float) -> None:
         """One answered admission call."""
         self._duration[path].observe(seconds)
-        verdict = answer.verdict
+        verdict = response.verdict
         if verdict is None:
-            self.refused(answer.status)
+            self.refused(response.status)
             return
         kind = verdict.kind if verdict.kind in KINDS else "other"
         operation = verdict.operation if verdict.operation in OPERATIONS else "other"
         self._reviews[path, kind, operation, outcome_of(verdict)].inc()
-        if verdict.fills:
+        if verdict.defaults:
             self._patches[kind].inc()
         for finding, effect in verdict.findings:
             self._findings[finding.id, effect].inc()

@@ -252,7 +252,7 @@ def test_what_upstream_writes_passes_without_a_warning(
 ) -> None:
     rollouts = cache(stored_ro(strategy=strategy, targetRevisions=[entry("hello-00002", 100, **own)]))
     verdict = verdict_on(complete_spa(*bounds), path=path, lookup=rollouts, user=user)
-    assert (verdict.allowed, verdict.findings, verdict.notices, verdict.fills) == (True, (), (), ())
+    assert (verdict.allowed, verdict.findings, verdict.notices, verdict.defaults) == (True, (), (), ())
 
 
 def test_under_availability_nothing_is_held_and_0_0_removes_the_cap() -> None:

@@ -1,29 +1,29 @@
-"""Field errors in the form users know, with values echoed short and printable."""
+"""Findings as field errors in the form of the API server, with values shortened and printable."""
 
 import re
 from datetime import date
 from json.encoder import encode_basestring_ascii
 from typing import Any, Final
 
-from webhook.admission.rules.rule import Rule
+from webhook.admission.rules.table import Rule
 from webhook.admission.verdict import DUPLICATE, INVALID, NOT_SUPPORTED, REQUIRED, TOO_MANY, Finding
 from webhook.api.wire import kind_of
 
 MAX_ECHO: Final = 64
 """The longest echo of a value, in characters."""
 
-# Longer ones tell nobody anything, and Python refuses to print those of more than some thousand digits.
+# Python refuses to print numbers of more than some thousand digits.
 _MAX_NUMBER: Final = 10**32
 
 _is_day: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII).fullmatch
 _is_time: Final = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:.\d+)?(?:z|[+-]\d\d:\d\d)", re.ASCII).fullmatch
 
 MAX_FINDINGS: Final = 1000
-"""Rules stop looking after about as many findings in one object; hostile lists could hold millions."""
+"""Rules stop after about this many findings in one object: a hostile list could cause millions."""
 
 
 def echo(value: Any) -> str:
-    """A JSON value as a message shows it: ASCII, on one line, at most MAX_ECHO characters."""
+    """A JSON value as shown in messages: ASCII, one line, at most MAX_ECHO characters."""
     if isinstance(value, str):
         text = encode_basestring_ascii(value[:MAX_ECHO])
         if len(value) <= MAX_ECHO and len(text) <= MAX_ECHO:
@@ -59,17 +59,20 @@ def too_many(rule: Rule, field: str, *, count: int, most: int) -> Finding:
 
 
 def as_warning(finding: Finding) -> Finding:
-    """The finding of a denying rule in one of the cases in which the rule only warns."""
+    """The same finding as a warning, for the cases in which a denying rule only warns."""
     return finding._replace(severity="warn")
 
 
 def in_schema(finding: Finding, path: str = "") -> Finding:
-    """The finding as one that the CRD's schema refuses too, at ``path``; else at its field, or the list around that."""
+    """The same finding, marked as one that the CRD's schema refuses too.
+
+    ``path`` is where the schema refuses it; by default the field, or the list that contains it.
+    """
     return finding._replace(schema_path=path or finding.field.partition("[")[0])
 
 
 def is_date_time(value: Any) -> bool:
-    """Whether the schema takes a JSON value for a time: RFC 3339, but in any case and with any offset."""
+    """True if the schema accepts a JSON value as a time: RFC 3339 in any case and with any offset."""
     if not isinstance(value, str):
         return False
     day, _, rest = value.lower().partition("t")

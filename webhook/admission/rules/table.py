@@ -1,8 +1,31 @@
 """The table of rules. Findings, overrides, metrics and documents take ids, severities and texts from it."""
 
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
-from webhook.admission.rules.rule import Rule
+Severity = Literal["deny", "warn"]
+Place = Literal["CRD", "part in CRD", "policy"]
+
+
+class Rule(NamedTuple):
+    """One row of the table of rules.
+
+    ``severity`` is that of its findings; if ``warns_for`` is not empty, it names the cases in which a denying rule only
+    warns. The webhook checks every rule; ``places`` are where the rule stands besides, for persons and without the
+    webhook: in the CRD's schema, wholly or in part, or in a ValidatingAdmissionPolicy.
+
+    The explanation consists of ``protects``, what would go wrong without the rule, and of two examples: YAML of the
+    object's members that matter, one that breaks this rule and one that keeps every rule.
+    """
+
+    id: str
+    severity: Severity
+    summary: str
+    protects: str
+    bad: str
+    good: str
+    places: tuple[Place, ...] = ()
+    warns_for: str = ""
+
 
 SPA001: Final = Rule(
     id="SPA001",
@@ -208,6 +231,6 @@ RULES: Final = (
     *(SPA001, SPA002, SPA003, SPA004, SPA005, SPA006, SPA007, SPA008, SPA009),
     *(RO001, RO002, RO003, RO004, RO005, RO006, RO007, RO008, RO009, RO010, RO011, RO012),
 )
-"""Every rule, in the order in which findings are answered."""
+"""Every rule, in the order of the findings in a response."""
 
 RULE_IDS: Final = tuple(rule.id for rule in RULES)

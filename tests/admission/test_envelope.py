@@ -127,7 +127,7 @@ def test_what_was_read_and_is_too_deep_to_be_judged_is_refused(monkeypatch: pyte
     def too_deep(*_: object) -> None:
         raise RecursionError
 
-    monkeypatch.setattr("webhook.admission.answer.judge", too_deep)
+    monkeypatch.setattr("webhook.admission.envelope.judge", too_deep)
     assert called(json.dumps(GOOD).encode()) == (400, b"the body is nested too deeply\n")
 
 

@@ -1,4 +1,4 @@
-"""The rules of keys under our prefixes: SPA009 and RO012, which say that a setting has no effect."""
+"""The rules of annotations and labels under our prefixes, SPA009 and RO012: a setting has no effect."""
 
 import re
 from collections.abc import Mapping
@@ -11,13 +11,13 @@ from webhook.api.kinds import SPA_KIND
 from webhook.planning.setting_problems import PREFIXES, rollout_problems, spa_problems
 
 _is_key: Final = re.compile(r"[-A-Za-z0-9_./]{1,316}").fullmatch
-"""Whether a text can be the key of an annotation or label, which is how it is shown."""
+"""A match if a text can be the key of an annotation or label; such keys are shown as they are."""
 
 
 def setting_findings(
     kind: str, annotations: Mapping[str, Any] | None, labels: Mapping[str, Any] | None
 ) -> list[Finding]:
-    """A warning for each annotation and label of ours that nobody reads there, or whose value cannot be read."""
+    """A warning for each annotation and label of ours that is not read on this kind, or whose value cannot be read."""
     ours = settings_among(annotations), settings_among(labels)
     if not any(ours):
         return []

@@ -1,4 +1,4 @@
-"""What becomes of findings: denied, or a warning because something spares them."""
+"""The effect of each finding: it denies the write, or it becomes a warning."""
 
 import re
 from collections import Counter
@@ -17,7 +17,7 @@ _INDEX: Final = re.compile(r"\[\d+\]")
 _ANNOTATION: Final = f"metadata.annotations[{OVERRIDE_ANNOTATION}]"
 
 
-def weigh(
+def enforce(
     findings: Iterable[Finding],
     *,
     overridden: frozenset[str],
@@ -29,13 +29,13 @@ def weigh(
     """The effect of each finding, in order.
 
     A denying finding becomes a warning if it is overridden, written by a controller, unchanged since the old object, or
-    not enforced. What the schema refuses too is denied to people all the same: the schema would answer Invalid, which
-    clients that force take as leave to delete the stored object.
+    not enforced. A finding that the CRD's schema refuses too always denies a person: the schema would answer Invalid,
+    and clients that force would then delete the stored object.
 
-    ``overridden`` are ids. ``old_findings`` gives those of the object before an update; it is asked only if needed. A
-    finding was there before if one of the same id, field and text was, wherever in its list it stood then: stating
-    another wrong value is a new finding. ``is_unchanged`` says whether an update leaves the value at a path as it was,
-    which is what the schema spares.
+    ``overridden`` are ids. ``old_findings`` returns the findings of the object before an update and is called only if
+    needed. A finding is unchanged if the old object had one of the same id, field and text, at any index of its list;
+    another wrong value makes a new finding. ``is_unchanged`` tells if an update keeps the value at a path; the schema
+    does not check such values.
     """
     had: Counter[tuple[str, str, str]] | None = None
     judged = []
@@ -62,9 +62,9 @@ def weigh(
 
 
 def read_override(annotation: str, allowed: bool) -> tuple[frozenset[str], tuple[str, ...]]:
-    """The ids that an override annotation names, and what its author should know about it.
+    """The ids in an override annotation, and notices about those that cannot count.
 
-    Ids are separated by commas or blanks, case does not matter. Where overrides are not allowed it names none.
+    Ids are separated by commas or blanks; case does not matter. If overrides are not allowed, there are no ids.
     """
     if not annotation:
         return frozenset(), ()
@@ -76,16 +76,16 @@ def read_override(annotation: str, allowed: bool) -> tuple[frozenset[str], tuple
     return frozenset(ids.intersection(RULE_IDS)), notices
 
 
-def vain_overrides(judged: Iterable[Judged], overridden: frozenset[str]) -> tuple[str, ...]:
-    """What the author of an override should know about it: ids that were denied all the same."""
-    vain = sorted({finding.id for finding, effect in judged if effect == "denied"} & overridden)
+def ineffective_overrides(judged: Iterable[Judged], overridden: frozenset[str]) -> tuple[str, ...]:
+    """A notice for each overridden rule that denies nevertheless."""
+    ineffective = sorted({finding.id for finding, effect in judged if effect == "denied"} & overridden)
     return tuple(
-        f"{_ANNOTATION}: {id_} cannot be overridden here: the schema of the CRD refuses it too" for id_ in vain
+        f"{_ANNOTATION}: {id_} cannot be overridden here: the schema of the CRD refuses it too" for id_ in ineffective
     )
 
 
-def unknown_enforcement(word: str, namespace: str, enforced: Enforcement) -> str:
-    """What people should know of a namespace's label that states a word that chooses nothing."""
+def unknown_enforcement_notice(word: str, namespace: str, enforced: Enforcement) -> str:
+    """A notice about a namespace whose label is neither deny nor warn."""
     label = f"{ENFORCE_LABEL}={echo(word)}"
     return f'namespace {echo(namespace)}: the label {label} is no known word, so "{enforced}" holds; write warn or deny'
 
