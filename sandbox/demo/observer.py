@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 from sandbox.demo.prediction import Outcome, Stage, stage_of
 from sandbox.demo.progress import Row, Snapshot
 from webhook.api import RolloutOrchestrator
-from webhook.api.conditions import LAST_STAGE_READY, READY, STAGE_READY, STAGE_SCALE_DOWN_READY, STAGE_SCALE_UP_READY
+from webhook.api.conditions import LAST_STAGE_READY, READY, STAGE_READY
 from webhook.api.kinds import SERVICE_LABEL
 from webhook.api.target_revision import one_per_revision
 from webhook.cluster.client import Client
@@ -16,7 +16,7 @@ from webhook.cluster.clock import SystemClock
 from webhook.cluster.reflector import Reflector
 from webhook.cluster.resource import POD_AUTOSCALERS, PODS, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS
 from webhook.cluster.store import Change, Store
-from webhook.strategies import RESOURCE_UTIL_STRATEGY
+from webhook.strategies import STRATEGIES
 
 _SYNC_SECONDS: Final = 15.0
 
@@ -154,8 +154,6 @@ def _state(ro: RolloutOrchestrator, strategy: str, complete: bool) -> str:
         return "complete"
     if not ro.spec.stage_target_revisions:
         return "not begun"
-    steps = [(STAGE_SCALE_UP_READY, "scaling up"), (STAGE_SCALE_DOWN_READY, "scaling down")]
-    if strategy == RESOURCE_UTIL_STRATEGY:
-        steps.reverse()
-    waits = [words for condition, words in steps if not ro.status.conditions.is_true(condition)]
-    return waits[0] if waits else "stage done"
+    steps = STRATEGIES[strategy].steps
+    waits = [step for step in steps if not ro.status.conditions.is_true(step.condition)]
+    return f"scaling {'up' if waits[0].goes_up else 'down'}" if waits else "stage done"

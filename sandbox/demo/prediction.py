@@ -9,7 +9,8 @@ from webhook.api import InvalidRollout, RolloutOrchestrator, StagePodAutoscaler,
 from webhook.api.target_revision import entries_by_revision, one_per_revision
 from webhook.planning import plan_stages, rollout_config, scale_bounds, strategy_in_force
 from webhook.strategies import (
-    RESOURCE_UTIL_STRATEGY,
+    STRATEGIES,
+    Strategy,
     create_base_stage_pod_autoscaler,
     is_stage_scale_down_ready,
     is_stage_scale_up_ready,
@@ -124,23 +125,23 @@ class _Simulation:
                 raise Unpredictable(f"{self.ro.name}: stage {len(stages) + 1} cannot be planned: {plan.error}")
             self.ro.spec = plan.spec
             stages.append(stage_of(plan.spec.stage_target_revisions))
-            self._carry_out(strategy_in_force(self.ro, config), len(stages))
+            self._carry_out(STRATEGIES[strategy_in_force(self.ro, config)], len(stages))
         bounds = {name: (spa.stage_min_scale, spa.stage_max_scale) for name, spa in self.spas.items()}
         return Outcome(tuple(stages), self.peak, bounds, dict(self.scales))
 
-    def _carry_out(self, strategy: str, number: int) -> None:
+    def _carry_out(self, strategy: Strategy, number: int) -> None:
         stage = self.ro.spec.stage_target_revisions
         ups = [entry for entry in stage if entry.goes_up]
         downs = [entry for entry in stage if entry.goes_down]
-        if strategy == RESOURCE_UTIL_STRATEGY:
+        if strategy.holds_at_zero:
             for entry in ups:
                 held = create_base_stage_pod_autoscaler(self.ro, entry).with_bounds(0, 0)
                 self.spas.setdefault(entry.revision_name, held)
-            self._scale_down(downs, number)
-            self._scale_up(ups, number)
-        else:
-            self._scale_up(ups, number)
-            self._scale_down(downs, number)
+        for step in strategy.steps:
+            if step.goes_up:
+                self._scale_up(ups, number)
+            else:
+                self._scale_down(downs, number)
         targets = self.ro.spec.target_revisions
         self.ro.status.stage_revision_status = without_idle(stage) if len(stage) > len(targets) else stage
         self.ro.status.observed_generation = self.ro.metadata.generation

@@ -8,7 +8,9 @@ from tests.cluster.fake_clock import START
 from tests.loop.world import entry
 from webhook.api import RolloutOrchestrator, TargetRevision
 from webhook.loop.event_messages import news_of_spec, news_of_status, waiting_for
+from webhook.strategies import strategy_named
 
+UP_FIRST = strategy_named("availability")
 TIME = "2026-01-02T03:04:05Z"
 STAGE = [entry("a", 75, direction="down", targetReplicas=3), entry("b", 25, direction="up", targetReplicas=1)]
 SHIFTED = [entry("a", 65, direction="down", targetReplicas=3), entry("b", 35, direction="up", targetReplicas=1)]
@@ -18,11 +20,10 @@ def ro(
     stage: list[Any],
     recorded: list[Any] | None = None,
     conditions: dict[str, str] | None = None,
-    strategy: str = "availability",
 ) -> RolloutOrchestrator:
     return RolloutOrchestrator.from_dict(
         {
-            "spec": {"stageTargetRevisions": stage, "targetFinishTime": TIME, "rolloutStrategy": strategy},
+            "spec": {"stageTargetRevisions": stage, "targetFinishTime": TIME},
             "status": {
                 "stageRevisionStatus": recorded or [],
                 "conditions": [{"type": type_, "status": status} for type_, status in (conditions or {}).items()],
@@ -95,7 +96,9 @@ UP, DOWN = "StageScaleUpReady", "StageScaleDownReady"
     ids=["begins to wait", "waits on", "up", "done", "found done", "failed"],
 )
 def test_news_of_the_status(before: dict[str, str], after: dict[str, str], reasons: list[str]) -> None:
-    assert [one.reason for one in news_of_status(ro(STAGE, None, before), ro(STAGE, STAGE, after), {})] == reasons
+    assert [
+        one.reason for one in news_of_status(ro(STAGE, None, before), ro(STAGE, STAGE, after), {}, UP_FIRST)
+    ] == reasons
 
 
 @pytest.mark.parametrize(
@@ -118,7 +121,7 @@ def test_events_say_the_replicas_that_run_and_not_those_that_were_wanted(
 ) -> None:
     before = ro(STAGE, None, {UP: "Unknown", DOWN: "Unknown", "StageReady": "Unknown"})
     after = ro(STAGE, STAGE, {UP: "True", DOWN: "True", "StageReady": "True"})
-    assert [one.message for one in news_of_status(before, after, running)] == messages
+    assert [one.message for one in news_of_status(before, after, running, UP_FIRST)] == messages
 
 
 @pytest.mark.parametrize(
@@ -131,12 +134,14 @@ def test_events_say_the_replicas_that_run_and_not_those_that_were_wanted(
     ],
 )
 def test_what_a_stage_waits_for(conditions: dict[str, str], words: str | None) -> None:
-    assert waiting_for(ro(STAGE, None, conditions)) == words
+    assert waiting_for(ro(STAGE, None, conditions), UP_FIRST) == words
 
 
 @pytest.mark.parametrize(("strategy", "step"), [("availability", "up"), ("ResourceUtil", "down")])
 def test_of_two_steps_the_first_of_the_strategy_is_waited_for(strategy: str, step: str) -> None:
-    waiting = waiting_for(ro(STAGE, None, {UP: "Unknown", DOWN: "Unknown", "StageReady": "Unknown"}, strategy))
+    waiting = waiting_for(
+        ro(STAGE, None, {UP: "Unknown", DOWN: "Unknown", "StageReady": "Unknown"}), strategy_named(strategy)
+    )
     assert waiting is not None
     assert waiting.startswith(f"scaling {step}: ")
 
@@ -144,15 +149,15 @@ def test_of_two_steps_the_first_of_the_strategy_is_waited_for(strategy: str, ste
 def test_when_nothing_goes_down_what_the_rollout_started_from_does() -> None:
     waits = ro([entry("b", 100)], None, {UP: "True", DOWN: "Unknown", "StageReady": "Unknown"})
     waits.spec.initial_revisions = [TargetRevision("a", 100), TargetRevision("b", 0)]
-    assert waiting_for(waits) == "scaling down: waiting for a to run 0 replicas"
+    assert waiting_for(waits, UP_FIRST) == "scaling down: waiting for a to run 0 replicas"
     done = waits.copy()
     done.status.conditions.mark_true(DOWN, START)
-    assert [one.message for one in news_of_status(waits, done, {"a": 0})] == ["down: a runs 0 replicas"]
+    assert [one.message for one in news_of_status(waits, done, {"a": 0}, UP_FIRST)] == ["down: a runs 0 replicas"]
 
 
 def test_what_a_step_waits_for_is_said_in_the_words_of_its_condition() -> None:
     waits = ro(STAGE, None, {UP: "Unknown", "StageReady": "Unknown"})
     waits.mark_stage_in_progress(UP, START, "b runs no replica yet (PodAutoscaler: Queued)")
-    assert waiting_for(waits) == (
+    assert waiting_for(waits, UP_FIRST) == (
         "scaling up: waiting for b to run 1 replica: b runs no replica yet (PodAutoscaler: Queued)"
     )

@@ -10,6 +10,7 @@ from tests.vectors.world import NOON, Pod, Request, World
 from webhook.api import RolloutOrchestrator
 from webhook.loop.reconcile import PassResult, RolloutReconciler
 from webhook.loop.stage_pass import NothingGoesUp
+from webhook.strategies import strategy_named
 
 UP, DOWN, OLD = "hello-00002", "hello-00001", "hello-00000"
 STAGE = [entry(DOWN, 60, "down", targetReplicas=3), entry(UP, 40, "up", targetReplicas=2, minScale=2)]
@@ -29,8 +30,8 @@ def reconciler(world: World, **settings: Any) -> RolloutReconciler:
     return RolloutReconciler(world, world, world, world, world, world, clock=world.clock, **settings)
 
 
-def reconcile(world: World, ro: RolloutOrchestrator) -> PassResult:
-    return reconciler(world).reconcile(ro)
+def reconcile(world: World, ro: RolloutOrchestrator, **settings: Any) -> PassResult:
+    return reconciler(world, **settings).reconcile(ro, strategy_named(ro.spec.rollout_strategy))
 
 
 def conditions(ro: RolloutOrchestrator) -> dict[str, tuple[str, str]]:
@@ -223,7 +224,7 @@ def test_delays_come_back_sorted() -> None:
 
 def test_forced_deletes_can_be_turned_off() -> None:
     world = world_with(running(DOWN, 5, None, 3), running(UP, 2, 2), pods=[Pod("default", "pod-0", DOWN, NOON)])
-    assert reconciler(world, force_delete=False).reconcile(rollout(STAGE, target=TARGET)).error is None
+    assert reconcile(world, rollout(STAGE, target=TARGET), force_delete=False).error is None
     assert (world.writes(), world.events) == ([], [])
 
 
@@ -329,7 +330,7 @@ def test_an_spa_that_changed_since_it_was_read_is_not_overwritten() -> None:
     stale = World(spas=dict(world.spas))
     world.add(running(UP, 2, 4))
     result = RolloutReconciler(world, stale, world, world, world, world, clock=world.clock).reconcile(
-        rollout(STAGE, target=TARGET)
+        rollout(STAGE, target=TARGET), strategy_named("availability")
     )
     assert str(result.error) == f"update stagepodautoscalers {UP}: has changed since it was read"
     assert result.retry
@@ -346,6 +347,6 @@ def test_an_spa_without_a_revision_is_not_created_only_to_be_deleted() -> None:
 
 def test_the_pass_alone_observes_no_generation_and_tells_nobody() -> None:
     world, ro = world_with(), rollout([entry(DOWN, 100, "down")], generation=2)
-    result = reconciler(world).reconcile_kind(ro)
+    result = reconciler(world).reconcile_kind(ro, strategy_named(ro.spec.rollout_strategy))
     assert isinstance(result.error, NothingGoesUp)
     assert (ro.status.observed_generation, world.events, len(ro.status.conditions)) == (1, [], 0)

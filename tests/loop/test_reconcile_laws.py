@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.objects import spa as spa_on_the_wire
 from tests.vectors import upstream_pass as upstream
 from tests.vectors.invented import rows
-from tests.vectors.reconcile_suites import SUITES, equal_but_for_needless_updates, reconciler_in, world_of
+from tests.vectors.reconcile_suites import SUITES, equal_but_for_needless_updates, reconciled, world_of
 from tests.vectors.suite import Suite, Vector
 from webhook.api import RolloutOrchestrator
 
@@ -38,7 +38,7 @@ def test_a_pass_is_upstreams_or_differs_in_the_named_ways_alone(row: Row, wrappe
 def test_only_the_status_of_the_ro_is_changed(row: Row) -> None:
     ro = RolloutOrchestrator.from_dict(row["ro"])
     before = ro.to_dict()
-    reconciler_in(world_of(row)).reconcile(ro)
+    reconciled(world_of(row), ro)
     assert {**ro.to_dict(), "status": None} == {**before, "status": None}
 
 
@@ -47,7 +47,7 @@ def test_only_the_status_of_the_ro_is_changed(row: Row) -> None:
 def test_the_status_is_to_be_written_when_and_only_when_it_says_something_else(row: Row) -> None:
     ro = RolloutOrchestrator.from_dict(row["ro"])
     before = ro.status.copy()
-    result = reconciler_in(world_of(row)).reconcile(ro)
+    result = reconciled(world_of(row), ro)
     assert result.status_changed is not ro.status.says_the_same_as(before)
     if not result.status_changed:
         assert ro.status.to_dict() == before.to_dict()
@@ -62,9 +62,9 @@ def test_in_a_world_that_stands_still_the_writes_come_to_an_end(row: Row) -> Non
     assume(not names["up"] & names["down"])
     world, ro = world_of(row), RolloutOrchestrator.from_dict(row["ro"])
     for _ in range(3):
-        reconciler_in(world).reconcile(ro)
+        reconciled(world, ro)
     world.requests.clear()
-    reconciler_in(world).reconcile(ro)
+    reconciled(world, ro)
     assert [write for write in world.writes() if "stagepodautoscalers" in write] == []
 
 
@@ -92,7 +92,7 @@ def test_with_availability_nothing_is_lowered_while_what_is_to_get_traffic_runs_
     before = dict(world.spas)
     idle = {name for name, entry in ups.items() if entry.get("percent", 0) > 0 and runs_nothing(row, name)}
     assume(idle)
-    reconciler_in(world).reconcile(RolloutOrchestrator.from_dict(row["ro"]))
+    reconciled(world, RolloutOrchestrator.from_dict(row["ro"]))
     named = {entry["revisionName"] for entry in (*stage, *start)}
     old = {entry["revisionName"] for entry in start} | (named - ups.keys())
     for (namespace, name), spa in before.items():
@@ -127,7 +127,7 @@ def test_a_failed_rollout_writes_no_bounds(row: Row) -> None:
     row["ro"]["metadata"]["generation"] = 1
     world = world_of(row)
     before = world.bounds()
-    reconciler_in(world).reconcile(RolloutOrchestrator.from_dict(row["ro"]))
+    reconciled(world, RolloutOrchestrator.from_dict(row["ro"]))
     assert {name: bounds for name, bounds in before.items() if name in world.bounds()} == world.bounds()
 
 

@@ -22,6 +22,7 @@ from webhook.cluster.clock import SystemClock
 from webhook.cluster.errors import Invalid
 from webhook.cluster.merge_patch import merge_patch
 from webhook.cluster.resource import PODS, REVISIONS, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS
+from webhook.strategies import strategy_named
 
 pytestmark = pytest.mark.integration
 
@@ -141,7 +142,8 @@ def carried(world: HttpWorld, given: Row, wrapped: bool) -> Row:
     assert seen is not None
     ro = RolloutOrchestrator.from_dict(seen)
     was = ro.status.copy()
-    result = controller.passes.reconcile(ro) if wrapped else controller.passes.reconcile_kind(ro)
+    strategy, passes = strategy_named(ro.spec.rollout_strategy), controller.passes
+    result = passes.reconcile(ro, strategy) if wrapped else passes.reconcile_kind(ro, strategy)
     if patch := merge_patch(was.to_dict(), ro.status.to_dict()):
         controller.rollouts.patch(seen, {"status": patch}, "status")
     stored = api.get(ROLLOUT_ORCHESTRATORS, api.namespace, name)

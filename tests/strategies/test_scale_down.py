@@ -8,7 +8,8 @@ import pytest
 from tests.objects import entry, rollout, running, spa
 from tests.vectors.world import NOON, Pod, Request, World
 from webhook.api import RolloutOrchestrator
-from webhook.strategies import BaseScaleStep, ScaleDownStep
+from webhook.strategies import BaseScaleStep, ScaleDownStep, strategy_named
+from webhook.strategies.scale_step import StepTools
 from webhook.strategies.stage_entries import up_and_down
 
 UP, DOWN, OTHER = "hello-00002", "hello-00001", "hello-00000"
@@ -17,25 +18,19 @@ ALONE = [entry(UP, 100, "up", minScale=3)]
 LATER, EARLIER = NOON + timedelta(hours=1), NOON - timedelta(hours=1)
 
 
-def step(world: World, force_delete: bool = True) -> ScaleDownStep:
-    return ScaleDownStep(
-        BaseScaleStep(world, world),
-        world,
-        clock=world.clock,
-        events=world,
-        revisions=world,
-        force_delete=force_delete,
-    )
+def step(world: World, ro: RolloutOrchestrator, force_delete: bool = True) -> ScaleDownStep:
+    tools = StepTools(BaseScaleStep(world, world), world, world.clock, world, world, world, force_delete)
+    return ScaleDownStep.build(tools, strategy_named(ro.spec.rollout_strategy))
 
 
 def execute(world: World, ro: RolloutOrchestrator) -> None:
-    step(world).execute(ro, *up_and_down(ro.spec.stage_target_revisions))
+    step(world, ro).execute(ro, *up_and_down(ro.spec.stage_target_revisions))
 
 
 def verify(world: World, ro: RolloutOrchestrator, force_delete: bool = True) -> tuple[bool, list[float]]:
     waits: list[float] = []
     up, down = up_and_down(ro.spec.stage_target_revisions)
-    ready = step(world, force_delete).verify(ro, up, down, lambda ro, seconds: waits.append(seconds))
+    ready = step(world, ro, force_delete).verify(ro, up, down, lambda ro, seconds: waits.append(seconds))
     return ready, waits
 
 
@@ -46,11 +41,17 @@ def world_with(*spas: dict[str, Any], pods: list[Pod] | None = None, revisions: 
     return world
 
 
-def test_what_goes_up_and_has_no_spa_is_held_at_0_until_there_is_room() -> None:
+def test_resourceutil_holds_what_goes_up_and_has_no_spa_at_0_until_there_is_room() -> None:
     world = world_with(running(DOWN, 3, 3))
-    execute(world, rollout(STAGE))
+    execute(world, rollout(STAGE, strategy="resourceutil"))
     assert world.writes() == [f"create stagepodautoscalers {UP}", f"update stagepodautoscalers {DOWN}"]
     assert world.bounds() == {UP: (0, 0), DOWN: (2, 2)}
+
+
+def test_availability_holds_nothing() -> None:
+    world = world_with(running(DOWN, 3, 3))
+    execute(world, rollout(STAGE))
+    assert world.bounds() == {DOWN: (2, 2)}
 
 
 def test_what_goes_up_and_has_an_spa_keeps_it() -> None:
@@ -202,9 +203,9 @@ def test_without_the_spa_of_what_goes_up_nothing_is_hurried() -> None:
 
 def test_the_status_follows() -> None:
     world, ro = world_with(), rollout(STAGE)
-    step(world).modify_status(ro)
+    step(world, ro).modify_status(ro)
     assert ro.status.conditions.is_true("StageScaleDownReady")
-    step(world).modify_status(ro, ready=False)
+    step(world, ro).modify_status(ro, ready=False)
     condition = ro.status.conditions.get("StageScaleDownReady")
     assert condition is not None
     assert (condition.status, condition.reason) == ("Unknown", "StageRevisionStart")

@@ -8,23 +8,24 @@ from tests.objects import ROLLING, STARTING, entry, revision, rollout, running, 
 from tests.vectors.world import World
 from webhook.api import MissingObservation, RolloutOrchestrator
 from webhook.api.conditions import Condition
-from webhook.strategies import BaseScaleStep, RevisionConditions, ScaleUpStep, is_stage_scale_up_ready
+from webhook.strategies import BaseScaleStep, RevisionConditions, ScaleUpStep, is_stage_scale_up_ready, strategy_named
 from webhook.strategies.stage_entries import up_and_down
 
 UP, DOWN = "hello-00002", "hello-00001"
 STAGE = [entry(UP, 40, "up", minScale=3, maxScale=9, targetReplicas=2), entry(DOWN, 60, "down", minScale=3)]
 
 
-def step(world: World) -> ScaleUpStep:
-    return ScaleUpStep(BaseScaleStep(world, world), clock=world.clock, conditions=world)
+def step(world: World, ro: RolloutOrchestrator) -> ScaleUpStep:
+    keeps_start = strategy_named(ro.spec.rollout_strategy).goes_up_first
+    return ScaleUpStep(BaseScaleStep(world, world), clock=world.clock, conditions=world, keeps_start=keeps_start)
 
 
 def execute(world: World, ro: RolloutOrchestrator) -> None:
-    step(world).execute(ro, *up_and_down(ro.spec.stage_target_revisions))
+    step(world, ro).execute(ro, *up_and_down(ro.spec.stage_target_revisions))
 
 
 def verify(world: World, ro: RolloutOrchestrator) -> bool:
-    return step(world).verify(ro, *up_and_down(ro.spec.stage_target_revisions), lambda ro, seconds: None)
+    return step(world, ro).verify(ro, *up_and_down(ro.spec.stage_target_revisions), lambda ro, seconds: None)
 
 
 def test_a_missing_spa_is_created_with_the_bounds_of_the_stage() -> None:
@@ -165,13 +166,13 @@ def test_an_spa_that_cannot_be_found_is_to_be_looked_for_again() -> None:
 
 def test_the_status_says_ready_of_this_step_alone() -> None:
     ro, world = rollout(STAGE), World()
-    step(world).modify_status(ro)
+    step(world, ro).modify_status(ro)
     assert {c.type: c.status for c in ro.status.conditions} == {"StageScaleUpReady": "True", "Ready": "Unknown"}
 
 
 def test_the_status_says_what_is_waited_for() -> None:
     ro, world = rollout(STAGE), World()
-    step(world).modify_status(ro, ready=False)
+    step(world, ro).modify_status(ro, ready=False)
     assert {c.type: (c.status, c.reason, c.message) for c in ro.status.conditions} == {
         "StageScaleUpReady": ("Unknown", "StageRevisionStart", STARTING),
         "StageReady": ("Unknown", "StageRevisionStart", STARTING),

@@ -1,8 +1,15 @@
-"""The spellings of the two strategies."""
+"""The table of strategies, and how the name of one may be spelt."""
 
 import pytest
 
-from webhook.strategies import AVAILABILITY_STRATEGY, RESOURCE_UTIL_STRATEGY, normalise_strategy
+from webhook.api.conditions import STAGE_SCALE_DOWN_READY, STAGE_SCALE_UP_READY
+from webhook.strategies import (
+    AVAILABILITY_STRATEGY,
+    RESOURCE_UTIL_STRATEGY,
+    STRATEGIES,
+    normalise_strategy,
+    strategy_named,
+)
 
 
 @pytest.mark.parametrize(
@@ -22,5 +29,22 @@ def test_strategy_spelling_is_read_trimmed_and_in_any_case(spelling: str, strate
     assert normalise_strategy(spelling) == strategy
 
 
-def test_strategies_have_upstreams_words() -> None:
-    assert (AVAILABILITY_STRATEGY, RESOURCE_UTIL_STRATEGY) == ("availability", "resourceutil")
+@pytest.mark.parametrize(
+    ("name", "conditions", "goes_up_first", "holds_at_zero", "force_deletes_pods"),
+    [
+        ("availability", [STAGE_SCALE_UP_READY, STAGE_SCALE_DOWN_READY], True, False, False),
+        ("resourceutil", [STAGE_SCALE_DOWN_READY, STAGE_SCALE_UP_READY], False, True, True),
+    ],
+)
+def test_each_row_of_the_table_is_what_upstream_does(
+    name: str, conditions: list[str], goes_up_first: bool, holds_at_zero: bool, force_deletes_pods: bool
+) -> None:
+    strategy = strategy_named(name)
+    assert strategy.name == name
+    assert [step.condition for step in strategy.steps] == conditions
+    assert strategy.goes_up_first is goes_up_first
+    assert (strategy.holds_at_zero, strategy.force_deletes_pods) == (holds_at_zero, force_deletes_pods)
+
+
+def test_the_table_has_no_other_strategies() -> None:
+    assert list(STRATEGIES) == ["availability", "resourceutil"]

@@ -14,7 +14,7 @@ from webhook.api.conditions import Condition
 from webhook.api.kinds import SPA_PLURAL
 from webhook.loop.grace_period import SPA_DELETED, SPA_EARLY
 from webhook.loop.reconcile import PassResult, RolloutReconciler
-from webhook.strategies import RevisionConditions
+from webhook.strategies import RevisionConditions, strategy_named
 from webhook.strategies.termination import POD_REMOVED
 
 _HOUR: Final = timedelta(hours=1)
@@ -44,21 +44,24 @@ def _seen(said: dict[str, str]) -> RevisionConditions:
     return RevisionConditions(scale_target_initialized=initialized, revision_ready=ready)
 
 
-def reconciler_in(world: World) -> RolloutReconciler:
-    return RolloutReconciler(world, world, world, world, world, world, clock=world.clock, conditions=world)
+def reconciled(world: World, ro: RolloutOrchestrator, *, wrapped: bool = True) -> PassResult:
+    """One pass over the RO by the strategy that it states, as ReconcileKind alone or as the controller calls it."""
+    reconciler = RolloutReconciler(world, world, world, world, world, world, clock=world.clock, conditions=world)
+    strategy = strategy_named(ro.spec.rollout_strategy)
+    return reconciler.reconcile(ro, strategy) if wrapped else reconciler.reconcile_kind(ro, strategy)
 
 
 def _pass(given: dict[str, Json]) -> Json:
     ro, world = RolloutOrchestrator.from_dict(given["ro"]), world_of(given)
     before = dict(world.spas)
-    result = reconciler_in(world).reconcile_kind(ro)
+    result = reconciled(world, ro, wrapped=False)
     return _told(ro, world, before, result)
 
 
 def _wrapped_pass(given: dict[str, Json]) -> Json:
     ro, world = RolloutOrchestrator.from_dict(given["ro"]), world_of(given)
     before = dict(world.spas)
-    result = reconciler_in(world).reconcile(ro)
+    result = reconciled(world, ro)
     told = _told(ro, world, before, result)
     told["status"]["observedGeneration"] = ro.status.observed_generation
     told["statusWritten"] = result.status_changed

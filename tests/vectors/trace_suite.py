@@ -13,13 +13,13 @@ from typing import Any
 
 from tests.vectors.comparison import first_difference
 from tests.vectors.planning_answers import config_of
+from tests.vectors.reconcile_suites import reconciled
 from tests.vectors.suite import Difference, Suite, Vector
 from tests.vectors.trace import Planner, Row, Trace
 from tests.vectors.upstream_planning import put
 from tests.vectors.upstream_trace import ALL_RULES, UpstreamTrace
 from tests.vectors.world import NOON, World
 from webhook.api import RolloutOrchestrator, TargetRevision
-from webhook.loop.reconcile import RolloutReconciler
 from webhook.planning import plan_stages, update_initial_final_targets
 
 Json = Any
@@ -49,7 +49,7 @@ def _carry(given: Row, tick: int) -> tuple[bool, Row, list[Row]]:
     )
     world.add(*given["spas"])
     ro = RolloutOrchestrator.from_dict(given["ro"])
-    result = RolloutReconciler(world, world, world, world, world, world, clock=world.clock).reconcile(ro)
+    result = reconciled(world, ro)
     return result.error is not None, ro.status.to_dict(), [spa.to_dict() for spa in world.spas.values()]
 
 

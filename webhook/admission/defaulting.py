@@ -9,8 +9,8 @@ from webhook.admission.rules.field_error import echo
 from webhook.admission.verdict import Default
 from webhook.api.kinds import SERVICE_LABEL
 from webhook.api.owner_reference import controller_of, named_rollout, owning_rollout
-from webhook.planning.strategy_in_force import AVAILABILITY
 from webhook.strategies.defaulting import absent_labels, spa_defaults
+from webhook.strategies.table import DEFAULT_STRATEGY
 
 _LATER: Final = "the loop completes this object later"
 
@@ -98,7 +98,7 @@ def default_rollout(metadata: Metadata, spec: Any) -> Defaulted:
     added = absent_labels(metadata.labels, {SERVICE_LABEL: metadata.name})
     _add_members("/metadata/labels", metadata.labels, added, defaults)
     if spec is None or isinstance(spec, dict):
-        _add_to_spec(spec, {"rolloutStrategy": AVAILABILITY}, defaults)
+        _add_to_spec(spec, {"rolloutStrategy": DEFAULT_STRATEGY}, defaults)
     return Defaulted(tuple(defaults))
 
 

@@ -8,7 +8,8 @@ from webhook.admission.settings import ENFORCEMENT_BY_WORD, Enforcement
 from webhook.api.kinds import ENFORCE_LABEL, MAX_INT32, MAX_REVISIONS
 from webhook.api.target_revision import TargetRevision, entries_by_revision
 from webhook.api.word import word_of
-from webhook.planning.strategy_in_force import STRATEGY_ANNOTATION, normalised_strategy
+from webhook.planning.strategy_in_force import STRATEGY_ANNOTATION
+from webhook.strategies.table import normalise_strategy
 
 _LISTS_BY_PRECEDENCE: Final = ("stageTargetRevisions", "targetRevisions", "initialRevisions")
 
@@ -124,7 +125,7 @@ def rollout_from(ro: Mapping[str, Any]) -> CachedRollout | None:
         listed: RevisionBounds(revision.min_scale, revision.max_scale)
         for listed, revision in entries_by_revision(*lists).items()
     }
-    return CachedRollout(namespace, name, uid, normalised_strategy(strategy), bounds)
+    return CachedRollout(namespace, name, uid, normalise_strategy(strategy), bounds)
 
 
 def _revisions_in(revisions: Any) -> Iterator[TargetRevision]:

@@ -13,7 +13,7 @@ from webhook.api.conditions import (
 )
 from webhook.api.target_revision import one_per_revision
 from webhook.loop.timeout import TIMED_OUT, Overdue
-from webhook.strategies import RESOURCE_UTIL_STRATEGY, normalise_strategy
+from webhook.strategies import Strategy
 
 STAGE_STARTED: Final = "StageStarted"
 TRAFFIC_SHIFTED: Final = "TrafficShifted"
@@ -43,7 +43,7 @@ def news_of_spec(before: RolloutOrchestrator, after: RolloutOrchestrator) -> lis
 
 
 def news_of_status(
-    before: RolloutOrchestrator, after: RolloutOrchestrator, running: Mapping[str, int | None]
+    before: RolloutOrchestrator, after: RolloutOrchestrator, running: Mapping[str, int | None], strategy: Strategy
 ) -> list[News]:
     """Steps and stages that are done, and what a stage waits for when it has just begun to.
 
@@ -63,15 +63,15 @@ def news_of_status(
         news.append(News("Normal", STAGE_COMPLETE, _reached(after, running)))
     if became_true(LAST_STAGE_READY):
         news.append(News("Normal", ROLLOUT_COMPLETE, _reached(after, running)))
-    waiting = waiting_for(after)
-    if waiting is not None and waiting != waiting_for(before):
+    waiting = waiting_for(after, strategy)
+    if waiting is not None and waiting != waiting_for(before, strategy):
         news.append(News("Normal", WAITING, waiting))
     return news
 
 
-def waiting_for(ro: RolloutOrchestrator) -> str | None:
+def waiting_for(ro: RolloutOrchestrator, strategy: Strategy) -> str | None:
     """What the stage waits for, in words that stay the same while it does; None when it waits for nothing."""
-    type_ = pending_step(ro)
+    type_ = pending_step(ro, strategy)
     if type_ is None:
         return None
     goes_up = type_ == STAGE_SCALE_UP_READY
@@ -83,15 +83,13 @@ def waiting_for(ro: RolloutOrchestrator) -> str | None:
     return f"scaling {'up' if goes_up else 'down'}: waiting for {goals}{f': {detail}' if detail else ''}"
 
 
-def pending_step(ro: RolloutOrchestrator) -> str | None:
+def pending_step(ro: RolloutOrchestrator, strategy: Strategy) -> str | None:
     """The condition of the step that the stage waits for; None when it waits for none."""
     conditions = ro.status.conditions
     if not ro.spec.stage_target_revisions or not conditions.is_unknown(STAGE_READY):
         return None
-    steps = [STAGE_SCALE_UP_READY, STAGE_SCALE_DOWN_READY]
-    if normalise_strategy(ro.spec.rollout_strategy) == RESOURCE_UTIL_STRATEGY:
-        steps.reverse()
-    return next((type_ for type_ in steps if conditions.get(type_) and conditions.is_unknown(type_)), None)
+    types = (step.condition for step in strategy.steps)
+    return next((type_ for type_ in types if conditions.get(type_) and conditions.is_unknown(type_)), None)
 
 
 def late_news(late: Overdue) -> News:

@@ -24,7 +24,7 @@ from webhook.loop.read_your_writes import Overlay
 from webhook.loop.reverts import Reverts
 from webhook.loop.revisions import Revisions
 from webhook.loop.stage_pass import NothingGoesUp, carry_stage
-from webhook.strategies import RevisionConditionLister, new_rollout_strategy
+from webhook.strategies import RevisionConditionLister, Strategy, new_rollout_strategy
 from webhook.strategies.evidence import NoConditions, missing_evidence
 from webhook.strategies.protocols import EventSink, PodClient, SPAClient, SPALister
 
@@ -109,8 +109,10 @@ class RolloutReconciler:
         self._conditions = conditions or NoConditions()
         self._reverts = reverts or Reverts()
 
-    def reconcile_kind(self, ro: RolloutOrchestrator) -> PassResult:
+    def reconcile_kind(self, ro: RolloutOrchestrator, strategy: Strategy) -> PassResult:
         """The pass alone, as upstream's ReconcileKind: no preparation, no event of its own, no generation observed.
+
+        ``strategy`` is the one in force, which need not be that of the spec.
 
         A spec that can never be carried out marks the RO failed, and none of its writes is sent; a failed RO stays as
         it is until its generation changes. SPAs without a Revision are deleted in any case, after their grace period.
@@ -124,7 +126,7 @@ class RolloutReconciler:
         draft = Draft(ro, self._lister, self._pods)
         if ro.spec.stage_target_revisions and not _has_failed(ro):
             try:
-                self._decide(ro, draft)
+                self._decide(ro, strategy, draft)
             except InvalidRollout as invalid:
                 draft.entries.clear()
                 ro.status = before.copy()
@@ -144,7 +146,7 @@ class RolloutReconciler:
             status_changed=not ro.status.says_the_same_as(before),
         )
 
-    def reconcile(self, ro: RolloutOrchestrator) -> PassResult:
+    def reconcile(self, ro: RolloutOrchestrator, strategy: Strategy) -> PassResult:
         """The pass as upstream's generated controller wraps it; an RO with a deletion time is not touched at all.
 
         Before: missing conditions are added, and a new generation makes Ready Unknown. After, also after an error: the
@@ -155,7 +157,7 @@ class RolloutReconciler:
             return PassResult()
         before = ro.status.copy()
         observe_generation(ro, self._clock())
-        result = self.reconcile_kind(ro)
+        result = self.reconcile_kind(ro, strategy)
         ro.status.observed_generation = ro.metadata.generation
         ro.status.conditions.keep_times_of(before.conditions)
         if result.error is not None and not isinstance(result.error, Conflict):
@@ -178,7 +180,7 @@ class RolloutReconciler:
             )
         ]
 
-    def _decide(self, ro: RolloutOrchestrator, draft: Draft) -> None:
+    def _decide(self, ro: RolloutOrchestrator, strategy: Strategy, draft: Draft) -> None:
         strategies = new_rollout_strategy(
             draft,
             draft,
@@ -189,7 +191,7 @@ class RolloutReconciler:
             conditions=self._conditions,
             force_delete=self._force_delete,
         )
-        carry_stage(ro, strategies, draft, draft, self._conditions, draft.enqueue_after, self._clock)
+        carry_stage(ro, strategy, strategies, draft, draft, self._conditions, draft.enqueue_after, self._clock)
 
     def _send(self, ro: RolloutOrchestrator, draft: Draft, stored: Overlay, delays: list[float]) -> Exception | None:
         """Carry the draft out up to the first write that fails; the status is then the one before that write."""

@@ -42,6 +42,7 @@ from webhook.loop.spec_decision import Observed, SpecDecision, decide_spec, spec
 from webhook.loop.timeout import TIMED_OUT, seconds_left
 from webhook.loop.writer import Writer
 from webhook.planning.next_stage import has_failed
+from webhook.strategies import Strategy
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -208,24 +209,23 @@ class RolloutController:
         self._say_settings(ro, settings, observed)
         decision = decide_spec(ro, observed, self.clock.now())
         seen, ro = self._store_spec(seen, ro, decision)
-        # For this pass alone: an annotation counts before the word in the spec, which stays as its author wrote it.
-        before.spec.rollout_strategy = ro.spec.rollout_strategy = strategy_of(ro, observed)
+        strategy = strategy_of(ro, observed)
         was = ro.status.copy()
         if isinstance(decision.error, InvalidRollout):
             self._fail(ro, decision.error)
         elif decision.error is None and ro.spec.stage_target_revisions and not has_failed(ro):
             ro.status.annotations[PLANNED_TARGETS] = record_of(ro.spec.target_revisions)
-        result = self.passes.reconcile(ro)
-        self._overlay(ro, decision)
+        result = self.passes.reconcile(ro, strategy)
+        self._overlay(ro, decision, strategy)
         outcome.again = self._store_status(seen, ro, was)
         absences = self._absences(ro)
         # What does not exist is not waited for.
-        news = news_of_status(before, ro, self._running(ro))
+        news = news_of_status(before, ro, self._running(ro), strategy)
         self._tell(ro, (one for one in news if not absences or one.reason != WAITING))
         if absences:
             self.events.emit(ro, "Warning", REVISION_MISSING, f"the stage cannot be done: {', '.join(absences)}")
         else:
-            self._remind(before, ro)
+            self._remind(before, ro, strategy)
         self._say_problem(ro, decision)
         for delay in result.enqueue_after:
             outcome.come_back(delay)
@@ -273,12 +273,12 @@ class RolloutController:
         ro.status.observed_generation = ro.metadata.generation
         self.events.emit(ro, "Warning", "InvalidRollout", str(error))
 
-    def _overlay(self, ro: RolloutOrchestrator, decision: SpecDecision) -> None:
+    def _overlay(self, ro: RolloutOrchestrator, decision: SpecDecision, strategy: Strategy) -> None:
         """Say on the conditions what a stage waits for, and why a late one stands still, that also in an Event.
 
         Not if this very pass finished it.
         """
-        missing = self.passes.missing_evidence(ro) if pending_step(ro) == STAGE_SCALE_UP_READY else []
+        missing = self.passes.missing_evidence(ro) if pending_step(ro, strategy) == STAGE_SCALE_UP_READY else []
         if missing:
             for type_ in (STAGE_SCALE_UP_READY, STAGE_READY):
                 ro.mark_stage_in_progress(type_, self.clock.now(), "; ".join(missing))
@@ -298,10 +298,10 @@ class RolloutController:
             _LOG.info("RolloutOrchestrator %s/%s: %s: %s", ro.namespace, ro.name, one.reason, one.message)
             self.events.emit(ro, *one)
 
-    def _remind(self, before: RolloutOrchestrator, after: RolloutOrchestrator) -> None:
+    def _remind(self, before: RolloutOrchestrator, after: RolloutOrchestrator, strategy: Strategy) -> None:
         """Tell again what is still waited for: Events expire, and the recorder keeps repetitions rare."""
-        waiting = waiting_for(after)
-        if waiting is not None and waiting == waiting_for(before):
+        waiting = waiting_for(after, strategy)
+        if waiting is not None and waiting == waiting_for(before, strategy):
             self.events.emit(after, "Normal", WAITING, waiting)
 
     def _say_settings(self, ro: RolloutOrchestrator, settings: ConfigMapSettings, observed: Observed) -> None:

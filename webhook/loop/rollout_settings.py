@@ -20,7 +20,8 @@ from webhook.planning.setting_problems import (
     rollout_problems,
     template_problems,
 )
-from webhook.planning.strategy_in_force import STRATEGY_ANNOTATION, normalised_strategy
+from webhook.planning.strategy_in_force import STRATEGY_ANNOTATION
+from webhook.strategies.table import normalise_strategy
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -156,7 +157,7 @@ def _overruled(
             yield f"{key}: {stated!r} has no effect, since {service} exists; set it in its {_TEMPLATE}"
     strategy, in_force = on_template.get(STRATEGY_ANNOTATION, ""), strategy_in_force(ro, config)
     is_word = word_of(strategy) and SETTINGS[PROGRESSIVE_ROLLOUT_STRATEGY].is_readable(strategy)
-    if is_word and normalised_strategy(strategy) != in_force:
+    if is_word and normalise_strategy(strategy) != in_force:
         yield (
             f"{service}, {_TEMPLATE}: {STRATEGY_ANNOTATION}: {strategy!r} has no effect, since {in_force} is stated"
             f" elsewhere; annotate RolloutOrchestrator {ro.name} with it"

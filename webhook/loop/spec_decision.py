@@ -24,6 +24,7 @@ from webhook.planning import (
     strategy_in_force,
 )
 from webhook.planning.next_stage import has_failed
+from webhook.strategies import STRATEGIES, Strategy
 
 _NOTHING_LEFT: Final = "no traffic is left to shift"
 
@@ -80,9 +81,9 @@ def decide_spec(ro: RolloutOrchestrator, seen: Observed, now: datetime) -> SpecD
         return SpecDecision(ro.spec, error=error)
 
 
-def strategy_of(ro: RolloutOrchestrator, seen: Observed) -> str:
+def strategy_of(ro: RolloutOrchestrator, seen: Observed) -> Strategy:
     """The strategy by which the stage is carried out."""
-    return strategy_in_force(ro, seen.config)
+    return STRATEGIES[strategy_in_force(ro, seen.config)]
 
 
 def spec_patch(before: RolloutSpec, after: RolloutSpec) -> Wire:

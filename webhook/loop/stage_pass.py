@@ -7,14 +7,7 @@ from webhook.api import RolloutOrchestrator, StagePodAutoscaler, TargetRevision
 from webhook.api.conditions import READY, STAGE_READY, STAGE_SCALE_DOWN_READY, STAGE_SCALE_UP_READY
 from webhook.api.kinds import SERVICE_LABEL
 from webhook.api.target_revision import one_per_revision
-from webhook.strategies import (
-    AVAILABILITY_STRATEGY,
-    RevisionConditionLister,
-    Rollout,
-    SPAClient,
-    SPALister,
-    normalise_strategy,
-)
+from webhook.strategies import RevisionConditionLister, Rollout, SPAClient, SPALister, Strategy
 from webhook.strategies.evidence import can_run, gets_traffic
 from webhook.strategies.scale_step import Clock, EnqueueAfter
 from webhook.strategies.stage_entries import Revisions, is_last_stage_complete, up_and_down, without_idle
@@ -26,6 +19,7 @@ class NothingGoesUp(ValueError):
 
 def carry_stage(
     ro: RolloutOrchestrator,
+    strategy: Strategy,
     strategies: Mapping[str, Rollout],
     client: SPAClient,
     lister: SPALister,
@@ -35,8 +29,8 @@ def carry_stage(
 ) -> None:
     """Steps 2 to 7 of a pass: obsolete SPAs are reset, the steps of the strategy are taken, the status follows.
 
-    A rollout that names nothing but what goes up leaves the other SPAs of its service: with availability they are reset
-    once its stage is done. Upstream resets them at once.
+    A rollout that names nothing but what goes up leaves the other SPAs of its service: a strategy that goes up first
+    resets them once the stage is done. Upstream resets them at once.
 
     Raises NothingGoesUp; InvalidRollout where upstream panics over the spec; and what the strategy raises.
     """
@@ -47,11 +41,10 @@ def carry_stage(
             f"spec.stageTargetRevisions of RolloutOrchestrator {ro.namespace}/{ro.name}: no entry goes up;"
             " set direction: up on the revision that the stage leads to"
         )
-    strategy = normalise_strategy(ro.spec.rollout_strategy)
-    resets_last = strategy == AVAILABILITY_STRATEGY and _names_only(ro, up) and not ro.status.conditions.is_true(READY)
+    resets_last = strategy.goes_up_first and _names_only(ro, up) and not ro.status.conditions.is_true(READY)
     if not resets_last:
         reset_obsolete(ro, client, lister)
-    if strategies[strategy].reconcile(ro, up, down, enqueue_after):
+    if strategies[strategy.name].reconcile(ro, up, down, enqueue_after):
         record_outcome(ro, clock(), can_all_run=_can_all_run(ro, up, lister, conditions))
     if resets_last and ro.status.conditions.is_true(STAGE_READY):
         reset_obsolete(ro, client, lister)

@@ -8,10 +8,7 @@ from webhook.planning.plan import Note, StagePlan
 from webhook.planning.retarget import restart, targets_differ, update_initial_final_targets
 from webhook.planning.shift import TrafficShift, shift_traffic_next_stage
 from webhook.planning.strategy_in_force import (
-    AVAILABILITY,
-    RESOURCE_UTIL,
     STRATEGY_ANNOTATION,
-    normalised_strategy,
     strategy_in_force,
 )
 from webhook.planning.targets import (
@@ -24,8 +21,6 @@ from webhook.planning.targets import (
 from webhook.planning.traffic import RouteTraffic, route_traffic
 
 __all__ = [
-    "AVAILABILITY",
-    "RESOURCE_UTIL",
     "STRATEGY_ANNOTATION",
     "Bounds",
     "Note",
@@ -41,7 +36,6 @@ __all__ = [
     "has_failed",
     "initial_target_revisions",
     "newest_revision_name",
-    "normalised_strategy",
     "plan_stages",
     "restart",
     "revision_records",

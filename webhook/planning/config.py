@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from webhook.planning.errors import UnreadableSettings
+from webhook.strategies.table import DEFAULT_STRATEGY, RESOURCE_UTIL_STRATEGY
 
 ROLLOUT_ANNOTATIONS: Final = "rollout.knative.dev/"
 """Prefix under which annotations carry the same keys as the ConfigMap."""
@@ -36,7 +37,7 @@ class RolloutConfig:
     progressive_rollout_enabled: bool = True
     stage_rollout_timeout_minutes: int = 2
     rollout_duration: str = "0"
-    progressive_rollout_strategy: str = "availability"
+    progressive_rollout_strategy: str = DEFAULT_STRATEGY
 
 
 def rollout_config(
@@ -70,7 +71,9 @@ def rollout_config(
 def _strategy(configured: str, annotations: Mapping[str, str]) -> str:
     """The annotation, except that nobody can annotate their way out of a configured resourceutil."""
     annotated = annotations.get(ROLLOUT_ANNOTATIONS + PROGRESSIVE_ROLLOUT_STRATEGY)
-    if annotated is None or (configured.lower() == "resourceutil" and annotated.lower() != "resourceutil"):
+    if annotated is None or (
+        configured.lower() == RESOURCE_UTIL_STRATEGY and annotated.lower() != RESOURCE_UTIL_STRATEGY
+    ):
         return configured
     return annotated
 

@@ -16,7 +16,7 @@ from webhook.planning.config import (
     parse_boolean,
     parse_integer,
 )
-from webhook.planning.strategy_in_force import AVAILABILITY, RESOURCE_UTIL
+from webhook.strategies.table import RESOURCE_UTIL_STRATEGY, STRATEGIES
 
 STAGEGATE_PREFIX: Final = "stagegate.dev/"
 PREFIXES: Final = (ROLLOUT_ANNOTATIONS, STAGEGATE_PREFIX)
@@ -56,7 +56,7 @@ class SettingProblem(NamedTuple):
 
 def _is_strategy(text: str) -> bool:
     # A blank word states nothing, and that is not a mistake.
-    return word_of(text) in ("", AVAILABILITY, RESOURCE_UTIL)
+    return word_of(text) in ("", *STRATEGIES)
 
 
 SETTINGS: Final[Mapping[str, Setting]] = {
@@ -65,7 +65,7 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     STAGE_ROLLOUT_TIMEOUT_MINUTES: Setting(
         lambda text: parse_integer(text) is not None, "a whole number of minutes without a unit", "5"
     ),
-    PROGRESSIVE_ROLLOUT_STRATEGY: Setting(_is_strategy, f"{AVAILABILITY} or {RESOURCE_UTIL}", RESOURCE_UTIL),
+    PROGRESSIVE_ROLLOUT_STRATEGY: Setting(_is_strategy, " or ".join(STRATEGIES), RESOURCE_UTIL_STRATEGY),
 }
 """Every setting of a rollout: a key of the ConfigMap, and under the prefix ``rollout.knative.dev/`` an annotation."""
 

@@ -8,7 +8,8 @@ from webhook.api import InvalidRollout, RolloutOrchestrator, TargetRevision, wir
 from webhook.api.conditions import LAST_STAGE_READY
 from webhook.api.target_revision import one_per_revision
 from webhook.planning.config import RolloutConfig
-from webhook.planning.strategy_in_force import AVAILABILITY, strategy_in_force
+from webhook.planning.strategy_in_force import strategy_in_force
+from webhook.strategies.table import STRATEGIES
 
 _NO_GRADUAL_SHIFT: Final = "0"
 
@@ -61,7 +62,7 @@ def _holds_back(ro: RolloutOrchestrator, config: RolloutConfig) -> bool:
     """Whether traffic waits for replicas in this rollout."""
     return (
         config.progressive_rollout_enabled
-        and strategy_in_force(ro, config) == AVAILABILITY
+        and STRATEGIES[strategy_in_force(ro, config)].goes_up_first
         and config.rollout_duration == _NO_GRADUAL_SHIFT
     )
 

@@ -20,11 +20,21 @@ from webhook.strategies.stage_bounds import (
     update_spa_for_rev_down,
     update_spa_for_rev_up,
 )
-from webhook.strategies.table import AVAILABILITY_STRATEGY, RESOURCE_UTIL_STRATEGY, normalise_strategy
+from webhook.strategies.table import (
+    AVAILABILITY_STRATEGY,
+    DEFAULT_STRATEGY,
+    RESOURCE_UTIL_STRATEGY,
+    STRATEGIES,
+    Strategy,
+    normalise_strategy,
+    strategy_named,
+)
 
 __all__ = [
     "AVAILABILITY_STRATEGY",
+    "DEFAULT_STRATEGY",
     "RESOURCE_UTIL_STRATEGY",
+    "STRATEGIES",
     "BaseScaleStep",
     "EventSink",
     "PodClient",
@@ -37,12 +47,14 @@ __all__ = [
     "SPALister",
     "ScaleDownStep",
     "ScaleUpStep",
+    "Strategy",
     "TerminatingPod",
     "create_base_stage_pod_autoscaler",
     "is_stage_scale_down_ready",
     "is_stage_scale_up_ready",
     "new_rollout_strategy",
     "normalise_strategy",
+    "strategy_named",
     "update_spa_for_rev_down",
     "update_spa_for_rev_up",
 ]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from webhook.api import RolloutOrchestrator
 from webhook.api.conditions import STAGE_READY
+from webhook.strategies.evidence import NoConditions
 from webhook.strategies.protocols import (
     EventSink,
     PodClient,
@@ -13,10 +14,8 @@ from webhook.strategies.protocols import (
     SPAClient,
     SPALister,
 )
-from webhook.strategies.scale_down import ScaleDownStep
-from webhook.strategies.scale_step import BaseScaleStep, Clock, EnqueueAfter, Revisions, RolloutStep
-from webhook.strategies.scale_up import ScaleUpStep
-from webhook.strategies.table import AVAILABILITY_STRATEGY, RESOURCE_UTIL_STRATEGY
+from webhook.strategies.scale_step import BaseScaleStep, Clock, EnqueueAfter, Revisions, RolloutStep, StepTools
+from webhook.strategies.table import STRATEGIES
 
 
 class Rollout:
@@ -59,31 +58,31 @@ def new_rollout_strategy(
     conditions: RevisionConditionLister | None = None,
     force_delete: bool = True,
 ) -> dict[str, Rollout]:
-    """Both strategies by name. Mirrors NewRolloutStrategy.
+    """Every strategy by name, with its steps. Mirrors NewRolloutStrategy.
 
-    ``clock`` gives the time with its zone (the system's in UTC when absent); ``events`` hears of removed pods (nobody
-    when absent); ``revisions`` tells which Revisions exist (all of them when absent); ``conditions`` reads what Knative
-    says of a revision (nothing when absent); ``force_delete`` False leaves pods that hang in termination alone.
+    ``clock`` gives the time with its zone (the system's in UTC when absent); ``events`` takes an Event for each deleted
+    pod (none when absent); ``revisions`` knows which Revisions exist (all of them when absent); ``conditions`` reads
+    what Knative says of a revision (nothing when absent); ``force_delete`` False deletes no terminating pod.
     """
-    clock = clock or (lambda: datetime.now(UTC))
-    base = BaseScaleStep(client, spa_lister)
-    up = ScaleUpStep(base, clock=clock, conditions=conditions)
-    down = ScaleDownStep(
-        base,
+    tools = StepTools(
+        BaseScaleStep(client, spa_lister),
         kube_client,
-        clock=clock,
-        events=events or _Nobody(),
-        revisions=revisions or _Unseen(),
+        clock=clock or (lambda: datetime.now(UTC)),
+        events=events or _NoEvents(),
+        revisions=revisions or _EveryRevision(),
+        conditions=conditions or NoConditions(),
         force_delete=force_delete,
     )
-    return {AVAILABILITY_STRATEGY: Rollout((up, down)), RESOURCE_UTIL_STRATEGY: Rollout((down, up))}
+    return {
+        name: Rollout([step.build(tools, strategy) for step in strategy.steps]) for name, strategy in STRATEGIES.items()
+    }
 
 
-class _Nobody:
+class _NoEvents:
     def emit(self, ro: RolloutOrchestrator, type_: str, reason: str, message: str) -> None:
-        """Nobody listens."""
+        """Emit nothing."""
 
 
-class _Unseen:
+class _EveryRevision:
     def names(self, namespace: str, service: str) -> frozenset[str] | None:
         return None

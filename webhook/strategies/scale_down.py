@@ -1,15 +1,23 @@
 """The step in which revisions go down."""
 
 from dataclasses import replace
+from typing import ClassVar, Self
 
 from webhook.api import RolloutOrchestrator, TargetRevision
 from webhook.api.conditions import STAGE_SCALE_DOWN_READY
 from webhook.api.target_revision import one_per_revision
 from webhook.strategies.protocols import EventSink, PodClient, RevisionLister
 from webhook.strategies.readiness import is_stage_scale_down_ready
-from webhook.strategies.scale_step import BaseScaleStep, Clock, EnqueueAfter, Revisions, record_step
+from webhook.strategies.scale_step import (
+    BaseScaleStep,
+    Clock,
+    EnqueueAfter,
+    Revisions,
+    StepTools,
+    StrategyRow,
+    record_step,
+)
 from webhook.strategies.stage_bounds import create_base_stage_pod_autoscaler, update_spa_for_rev_down
-from webhook.strategies.table import RESOURCE_UTIL_STRATEGY, normalise_strategy
 from webhook.strategies.termination import POD_REMOVED, is_held, plan_terminations
 
 
@@ -20,6 +28,9 @@ class ScaleDownStep:
     does not wait for them.
     """
 
+    condition: ClassVar[str] = STAGE_SCALE_DOWN_READY
+    goes_up: ClassVar[bool] = False
+
     def __init__(
         self,
         base: BaseScaleStep,
@@ -29,18 +40,38 @@ class ScaleDownStep:
         events: EventSink,
         revisions: RevisionLister,
         force_delete: bool = True,
+        holds_at_zero: bool = False,
+        force_deletes_pods: bool = False,
     ) -> None:
-        """``force_delete`` False leaves pods that hang in termination alone."""
+        """``holds_at_zero`` and ``force_deletes_pods`` are columns of the table of strategies.
+
+        ``force_delete`` False deletes no terminating pod at all.
+        """
         self._base = base
         self._pods = pods
         self._clock = clock
         self._events = events
         self._revisions = revisions
         self._force_delete = force_delete
+        self._holds_at_zero = holds_at_zero
+        self._force_deletes_pods = force_deletes_pods
+
+    @classmethod
+    def build(cls, tools: StepTools, strategy: StrategyRow) -> Self:
+        return cls(
+            tools.base,
+            tools.pods,
+            clock=tools.clock,
+            events=tools.events,
+            revisions=tools.revisions,
+            force_delete=tools.force_delete,
+            holds_at_zero=strategy.holds_at_zero,
+            force_deletes_pods=strategy.force_deletes_pods,
+        )
 
     def execute(self, ro: RolloutOrchestrator, rev_scaling_up: Revisions, rev_scaling_down: Revisions) -> None:
-        """Hold at 0/0 each revision that goes up and has no SPA, then lower those that go down."""
-        for revision in rev_scaling_up.values():
+        """Lower the revisions that go down; before, hold at 0/0 each that goes up and has no SPA, if so configured."""
+        for revision in rev_scaling_up.values() if self._holds_at_zero else ():
             if self._base.spa_lister.get(ro.namespace, revision.revision_name) is None:
                 self._base.client.create(create_base_stage_pod_autoscaler(ro, revision).with_bounds(0, 0))
         for revision in rev_scaling_down.values() or self._leaving(ro, rev_scaling_up):
@@ -55,18 +86,18 @@ class ScaleDownStep:
     ) -> bool:
         """Whether every revision that goes down has come down and none of its pods terminates.
 
-        For the first that has not, pods that hang in termination are removed, or looked at again later.
+        For the first that has not, terminating pods are deleted, or another reconcile is requested.
         """
         for revision in rev_scaling_down.values() or self._leaving_and_there(ro, rev_scaling_up):
             spa = self._base.create_or_update_spa_rev(ro, revision, True, update_spa_for_rev_down)
             if spa.replicas_terminating != 0 or not is_stage_scale_down_ready(spa, revision):
-                self._see_to_terminating_pods(ro, revision, rev_scaling_up, enqueue_after)
+                self._delete_terminating_pods(ro, revision, rev_scaling_up, enqueue_after)
                 return False
         return True
 
     def modify_status(self, ro: RolloutOrchestrator, ready: bool = True) -> None:
         """StageScaleDownReady True, or the stage in progress."""
-        record_step(ro, STAGE_SCALE_DOWN_READY, ready, self._clock())
+        record_step(ro, self.condition, ready, self._clock())
 
     def _leaving(self, ro: RolloutOrchestrator, rev_scaling_up: Revisions) -> list[TargetRevision]:
         return [
@@ -80,7 +111,7 @@ class ScaleDownStep:
         there = self._revisions.names(ro.namespace, ro.name) if leaving else None
         return [revision for revision in leaving if there is None or revision.revision_name in there]
 
-    def _see_to_terminating_pods(
+    def _delete_terminating_pods(
         self,
         ro: RolloutOrchestrator,
         revision: TargetRevision,
@@ -92,7 +123,7 @@ class ScaleDownStep:
         if going_up is None or spa is None:
             return
         pods = self._pods.list_terminating(ro.namespace, revision.revision_name)
-        held = normalise_strategy(ro.spec.rollout_strategy) == RESOURCE_UTIL_STRATEGY and is_held(spa, going_up)
+        held = self._force_deletes_pods and is_held(spa, going_up)
         for pod, wait in plan_terminations(pods or (), held, self._clock()):
             if wait is not None:
                 enqueue_after(ro, wait)

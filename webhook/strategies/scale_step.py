@@ -1,4 +1,4 @@
-"""A step of a stage: what both directions have in common."""
+"""What every step of a stage has in common, and what a step is built with."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,12 +8,19 @@ from typing import Protocol
 from webhook.api import InvalidRollout, RolloutOrchestrator, StagePodAutoscaler, TargetRevision
 from webhook.api.conditions import STAGE_READY
 from webhook.api.target_revision import index_of
-from webhook.strategies.protocols import SPAClient, SPALister
+from webhook.strategies.protocols import (
+    EventSink,
+    PodClient,
+    RevisionConditionLister,
+    RevisionLister,
+    SPAClient,
+    SPALister,
+)
 from webhook.strategies.stage_bounds import create_base_stage_pod_autoscaler
 
 Clock = Callable[[], datetime]
 EnqueueAfter = Callable[[RolloutOrchestrator, float], None]
-"""Asks to look at a rollout again after a number of seconds."""
+"""Requests that a rollout is reconciled again after a number of seconds."""
 UpdateSPA = Callable[[StagePodAutoscaler, TargetRevision, bool], StagePodAutoscaler]
 Revisions = Mapping[str, TargetRevision]
 """Entries of a stage by revision name."""
@@ -43,7 +50,7 @@ class RolloutStep(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BaseScaleStep:
-    """Reads and writes SPAs for a step."""
+    """Reads and writes the SPAs of a step."""
 
     client: SPAClient
     spa_lister: SPALister
@@ -67,6 +74,30 @@ class BaseScaleStep:
         if wanted.bounds == present.bounds:
             return present
         return self.client.update(wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class StepTools:
+    """Everything that a step may be built with. ``force_delete`` False never deletes a terminating pod."""
+
+    base: BaseScaleStep
+    pods: PodClient
+    clock: Clock
+    events: EventSink
+    revisions: RevisionLister
+    conditions: RevisionConditionLister
+    force_delete: bool = True
+
+
+class StrategyRow(Protocol):
+    """What a step reads of its strategy; see ``webhook.strategies.table``."""
+
+    @property
+    def goes_up_first(self) -> bool: ...
+    @property
+    def holds_at_zero(self) -> bool: ...
+    @property
+    def force_deletes_pods(self) -> bool: ...
 
 
 def record_step(ro: RolloutOrchestrator, type_: str, ready: bool, now: datetime) -> None:

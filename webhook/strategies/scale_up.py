@@ -1,14 +1,24 @@
 """The step in which revisions go up."""
 
+from typing import ClassVar, Self
+
 from webhook.api import MissingObservation, RolloutOrchestrator, StagePodAutoscaler, TargetRevision
 from webhook.api.conditions import READY, STAGE_SCALE_UP_READY
 from webhook.api.target_revision import entries_by_revision
 from webhook.strategies.evidence import NoConditions, can_run, gets_traffic
 from webhook.strategies.protocols import RevisionConditionLister
 from webhook.strategies.readiness import is_stage_scale_up_ready
-from webhook.strategies.scale_step import BaseScaleStep, Clock, EnqueueAfter, Revisions, UpdateSPA, record_step
+from webhook.strategies.scale_step import (
+    BaseScaleStep,
+    Clock,
+    EnqueueAfter,
+    Revisions,
+    StepTools,
+    StrategyRow,
+    UpdateSPA,
+    record_step,
+)
 from webhook.strategies.stage_bounds import not_below, update_spa_for_rev_down, update_spa_for_rev_up
-from webhook.strategies.table import AVAILABILITY_STRATEGY, normalise_strategy
 
 
 class ScaleUpStep:
@@ -18,17 +28,35 @@ class ScaleUpStep:
     bounds allow them.
     """
 
-    def __init__(self, base: BaseScaleStep, *, clock: Clock, conditions: RevisionConditionLister | None = None) -> None:
-        """``conditions`` reads what Knative says of a revision (nothing when absent)."""
+    condition: ClassVar[str] = STAGE_SCALE_UP_READY
+    goes_up: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        base: BaseScaleStep,
+        *,
+        clock: Clock,
+        conditions: RevisionConditionLister | None = None,
+        keeps_start: bool = False,
+    ) -> None:
+        """``conditions`` reads what Knative says of a revision (nothing when absent).
+
+        ``keeps_start`` lowers no revision that the rollout started from before the others that go up have come.
+        """
         self._base = base
         self._clock = clock
         self._conditions = conditions or NoConditions()
+        self._keeps_start = keeps_start
+
+    @classmethod
+    def build(cls, tools: StepTools, strategy: StrategyRow) -> Self:
+        return cls(tools.base, clock=tools.clock, conditions=tools.conditions, keeps_start=strategy.goes_up_first)
 
     def execute(self, ro: RolloutOrchestrator, rev_scaling_up: Revisions, rev_scaling_down: Revisions) -> None:
         """Create or update the SPA of every revision that goes up.
 
-        Where several go up, one of those that the rollout started from may run already. With availability its bounds
-        are not lowered before the others that are to get traffic have come; upstream does so at once.
+        Where several go up, one of those that the rollout started from may run already. A strategy that goes up first
+        does not lower its bounds before the others that are to get traffic have come; upstream does so at once.
         """
         for revision in rev_scaling_up.values():
             start = self._start_to_keep(ro, revision, rev_scaling_up)
@@ -54,13 +82,13 @@ class ScaleUpStep:
 
     def modify_status(self, ro: RolloutOrchestrator, ready: bool = True) -> None:
         """StageScaleUpReady True, or the stage in progress."""
-        record_step(ro, STAGE_SCALE_UP_READY, ready, self._clock())
+        record_step(ro, self.condition, ready, self._clock())
 
     def _start_to_keep(
         self, ro: RolloutOrchestrator, revision: TargetRevision, rev_scaling_up: Revisions
     ) -> TargetRevision | None:
         """The entry of the start whose revision must not be lowered yet, None where there is none."""
-        if normalise_strategy(ro.spec.rollout_strategy) != AVAILABILITY_STRATEGY or ro.status.conditions.is_true(READY):
+        if not self._keeps_start or ro.status.conditions.is_true(READY):
             return None
         name = revision.revision_name
         start = entries_by_revision(ro.spec.initial_revisions).get(name)

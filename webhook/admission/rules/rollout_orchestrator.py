@@ -35,17 +35,17 @@ from webhook.api.names import is_subdomain
 from webhook.api.target_revision import DIRECTION_DOWN, DIRECTION_STAY, DIRECTION_UP
 from webhook.api.wire import is_count
 from webhook.api.word import word_of
-from webhook.planning.strategy_in_force import AVAILABILITY, RESOURCE_UTIL
+from webhook.strategies.table import DEFAULT_STRATEGY, STRATEGIES
 
 INITIAL: Final = "initialRevisions"
 TARGET: Final = "targetRevisions"
 STAGE: Final = "stageTargetRevisions"
-STRATEGIES: Final = (AVAILABILITY, RESOURCE_UTIL)
 DIRECTIONS: Final = (DIRECTION_UP, DIRECTION_DOWN, DIRECTION_STAY)
 
 _LISTS: Final = (INITIAL, TARGET, STAGE)
 _SPELLINGS: Final = (*DIRECTIONS, None, "")
 _MAX_DIRECTION: Final = 32
+_STRATEGIES: Final = tuple(STRATEGIES)
 _MAX_STRATEGY: Final = 256
 _TYPES: Final = {"latestRevision": 0, "configurationName": 253, "tag": 253, "url": 2048}
 """The most characters that a text may have; 0 stands for true or false."""
@@ -283,10 +283,10 @@ def _make_room(findings: list[Finding]) -> bool:
 
 
 def _check_strategy(strategy: Any, findings: list[Finding]) -> None:
-    if strategy is None or strategy in STRATEGIES:
+    if strategy is None or strategy in _STRATEGIES:
         return
     is_typed = isinstance(strategy, str) and len(strategy) <= _MAX_STRATEGY
-    if not is_typed or word_of(strategy) not in ("", *STRATEGIES):
-        way_out = 'leave it out for "availability"'
-        finding = unsupported(RO009, "spec.rolloutStrategy", strategy, supported=STRATEGIES, way_out=way_out)
+    if not is_typed or word_of(strategy) not in ("", *_STRATEGIES):
+        way_out = f'leave it out for "{DEFAULT_STRATEGY}"'
+        finding = unsupported(RO009, "spec.rolloutStrategy", strategy, supported=_STRATEGIES, way_out=way_out)
         findings.append(finding if is_typed else in_schema(finding))

@@ -9,8 +9,8 @@ from webhook.admission.verdict import Finding
 from webhook.api.kinds import MAX_INT32, REVISION_LABEL
 from webhook.api.wire import is_count
 from webhook.planning import scale_bounds
-from webhook.planning.strategy_in_force import RESOURCE_UTIL
 from webhook.strategies.defaulting import exceeds
+from webhook.strategies.table import STRATEGIES
 
 MIN_FIELD: Final = "spec.stageMinScale"
 MAX_FIELD: Final = "spec.stageMaxScale"
@@ -66,7 +66,8 @@ def advising_findings(spa: SPAFacts, rollout: CachedRollout, own: RevisionBounds
         return []
     own_min, own_max = own
     findings: list[Finding] = []
-    if maximum == 0 and own_max and own_max > 0 and not (minimum == 0 and rollout.strategy == RESOURCE_UTIL):
+    is_held = minimum == 0 and STRATEGIES[rollout.strategy].holds_at_zero
+    if maximum == 0 and own_max and own_max > 0 and not is_held:
         problem = f"removes the cap of {own_max} that the rollout gives this revision, since 0 stands for no limit"
         way_out = "leave it out to keep the cap"
         findings.append(invalid(SPA004, MAX_FIELD, maximum, problem=problem, way_out=way_out))
