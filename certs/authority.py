@@ -8,13 +8,13 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
-from certs.pair import Pair, new_key, to_pair
+from certs.key_pair import KeyPair, new_key, to_key_pair
 
 BACKDATE: Final = timedelta(hours=1)
 """How far before `now` validity starts, so that a peer whose clock is behind still accepts the certificate."""
 
 
-def make_authority(now: datetime, lifetime: timedelta) -> Pair:
+def make_authority(now: datetime, lifetime: timedelta) -> KeyPair:
     """A new self-signed ECDSA P-256 authority that may sign leaves only; no two have the same subject."""
     key = new_key()
     serial = x509.random_serial_number()
@@ -33,7 +33,7 @@ def make_authority(now: datetime, lifetime: timedelta) -> Pair:
         .add_extension(identifier, critical=False)
         .sign(key, hashes.SHA256())
     )
-    return to_pair(certificate, key)
+    return to_key_pair(certificate, key)
 
 
 def signing_usage(*, authority: bool) -> x509.KeyUsage:

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives import serialization
 
 from certs.authority import is_authority
 from certs.errors import CertificateError
-from certs.pair import read_certificate
+from certs.key_pair import read_certificate
 
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
 _END = b"-----END CERTIFICATE-----"

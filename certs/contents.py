@@ -6,7 +6,7 @@ from typing import Final
 
 from certs.bundle import read_bundle, write_bundle
 from certs.errors import CertificateError
-from certs.pair import Pair, prove
+from certs.key_pair import KeyPair, prove
 
 CA_CERTIFICATES: Final = "ca.crt"
 CA_KEY: Final = "ca.key"
@@ -41,15 +41,15 @@ class Contents:
         return digest.hexdigest()
 
     @property
-    def leaf(self) -> Pair:
+    def leaf(self) -> KeyPair:
         """The served pair, as it is stored."""
-        return Pair(self.certificate, self.key)
+        return KeyPair(self.certificate, self.key)
 
 
-def signing_authority(contents: Contents) -> Pair | None:
+def signing_authority(contents: Contents) -> KeyPair | None:
     """The authority of the bundle that the stored key belongs to; None when there is none that reads and matches."""
     for certificate in read_bundle(contents.ca_certificates):
-        pair = Pair(write_bundle([certificate]), contents.ca_key)
+        pair = KeyPair(write_bundle([certificate]), contents.ca_key)
         try:
             prove(pair)
         except CertificateError:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from certs.errors import CertificateError
 from certs.handshake import shake_hands
+from certs.key_pair import KeyPair
 from certs.leaf import prove_leaf
-from certs.pair import Pair
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -30,10 +30,10 @@ class LiveContext:
         """``minimum`` is a key of TLS_VERSIONS."""
         self.minimum = TLS_VERSIONS[minimum]
         self.context = _server_context(self.minimum)
-        self.pair: Pair | None = None
+        self.pair: KeyPair | None = None
         self.certificate: x509.Certificate | None = None
 
-    def load(self, pair: Pair, now: datetime) -> bool:
+    def load(self, pair: KeyPair, now: datetime) -> bool:
         """Serve this pair from the next handshake on; False when it is the one already served.
 
         Raises CertificateError, and leaves the served pair as it was, when the two do not match, when the certificate
@@ -70,7 +70,7 @@ def _server_context(minimum: ssl.TLSVersion) -> ssl.SSLContext:
 
 
 @contextmanager
-def _as_file(pair: Pair) -> Iterator[Path]:
+def _as_file(pair: KeyPair) -> Iterator[Path]:
     """The pair as a file for OpenSSL, which reads no bytes: in memory where the system can, so no key meets a disk."""
     text = pair.key.rstrip() + b"\n" + pair.certificate
     if hasattr(os, "memfd_create"):

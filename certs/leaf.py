@@ -11,10 +11,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from certs.authority import BACKDATE, signing_usage
 from certs.errors import CertificateError
 from certs.host import read_host
-from certs.pair import Pair, check_public_key, new_key, prove, read_chain, read_key, to_pair
+from certs.key_pair import KeyPair, check_public_key, new_key, prove, read_chain, read_key, to_key_pair
 
 
-def make_leaf(authority: Pair, hosts: Iterable[str], now: datetime, lifetime: timedelta) -> Pair:
+def make_leaf(authority: KeyPair, hosts: Iterable[str], now: datetime, lifetime: timedelta) -> KeyPair:
     """A new ECDSA P-256 server certificate for the host names and addresses; it never outlives its authority.
 
     Raises CertificateError when the authority's pair does not match, or when there is no host or a malformed one.
@@ -45,7 +45,7 @@ def make_leaf(authority: Pair, hosts: Iterable[str], now: datetime, lifetime: ti
         )
         .sign(read_key(authority.key), hashes.SHA256())
     )
-    return to_pair(certificate, key)
+    return to_key_pair(certificate, key)
 
 
 def hosts_of(certificate: x509.Certificate) -> frozenset[str]:
@@ -58,7 +58,7 @@ def hosts_of(certificate: x509.Certificate) -> frozenset[str]:
     return frozenset([*names.get_values_for_type(x509.DNSName), *addresses])
 
 
-def prove_leaf(pair: Pair) -> x509.Certificate:
+def prove_leaf(pair: KeyPair) -> x509.Certificate:
     """The certificate of a pair that a server can show. Raises CertificateError for one that no client takes.
 
     API servers and kubectl verify as Go does: by subjectAltName alone, and only what may authenticate a server.

@@ -10,16 +10,16 @@ from certs.bundle import read_bundle, write_bundle
 from certs.contents import Contents, signing_authority
 from certs.errors import CertificateError, StoreConflict
 from certs.host import normal_host
+from certs.key_pair import read_certificate
 from certs.leaf import make_leaf
-from certs.pair import read_certificate
 from certs.rotation import (
     Action,
     MakeAuthority,
     MakeLeaf,
+    Observed,
     Publish,
-    Terms,
+    RotationPolicy,
     Wait,
-    World,
     WriteBundle,
     next_action,
     servers_matter,
@@ -35,7 +35,7 @@ Served = Mapping[str, bytes | None]
 class Clients(Protocol):
     """Those who verify the servers, and the places that tell them which authorities to trust."""
 
-    def look(self, now: datetime) -> World:
+    def look(self, now: datetime) -> Observed:
         """What the places hold, and since when; who serves is left out."""
         ...
 
@@ -47,8 +47,8 @@ class Clients(Protocol):
 class StoreReaders:
     """Clients that read the bundle from the store itself."""
 
-    def look(self, now: datetime) -> World:
-        return World()
+    def look(self, now: datetime) -> Observed:
+        return Observed()
 
     def publish(self, bundle: bytes) -> None:
         """Nobody waits for it."""
@@ -61,7 +61,7 @@ def renew(
     store: Store,
     hosts: Iterable[str],
     now: datetime,
-    terms: Terms,
+    policy: RotationPolicy,
     clients: Clients = _STORE_READERS,
     servers: Callable[[], Served | None] = lambda: None,
 ) -> tuple[list[Action], Wait]:
@@ -74,18 +74,18 @@ def renew(
     taken: list[Action] = []
     for _ in range(_MOST_ACTIONS):
         # The places before the store: so no bundle is published over a newer one that was stored in between.
-        world = clients.look(now)
+        observed = clients.look(now)
         contents, version = store.read()
-        if servers_matter(contents, world):
-            world = dataclasses.replace(world, served=servers())
-        action = next_action(contents, world, names, now, terms)
+        if servers_matter(contents, observed):
+            observed = dataclasses.replace(observed, served=servers())
+        action = next_action(contents, observed, names, now, policy)
         if isinstance(action, Wait):
             return taken, action
         try:
             if isinstance(action, Publish):
                 clients.publish(action.bundle)
             else:
-                store.write(carry_out(action, contents, names, now, terms), version)
+                store.write(carry_out(action, contents, names, now, policy), version)
         except StoreConflict:
             continue
         taken.append(action)
@@ -99,17 +99,17 @@ def carry_out(
     contents: Contents,
     hosts: Iterable[str],
     now: datetime,
-    terms: Terms,
+    policy: RotationPolicy,
 ) -> Contents:
     """The contents after the action; only the keys in it are random."""
     if isinstance(action, WriteBundle):
         return dataclasses.replace(contents, ca_certificates=action.bundle)
     if isinstance(action, MakeAuthority):
-        made = make_authority(now, terms.authority_lifetime)
+        made = make_authority(now, policy.authority_lifetime)
         bundle = write_bundle([read_certificate(made.certificate), *read_bundle(action.trusted)])
         return dataclasses.replace(contents, ca_certificates=bundle, ca_key=made.key)
     authority = signing_authority(contents)
     if authority is None:
         raise CertificateError("no authority whose key is stored can sign a leaf")
-    leaf = make_leaf(authority, map(normal_host, hosts), now, terms.leaf_lifetime)
+    leaf = make_leaf(authority, map(normal_host, hosts), now, policy.leaf_lifetime)
     return dataclasses.replace(contents, certificate=leaf.certificate, key=leaf.key)

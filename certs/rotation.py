@@ -1,8 +1,8 @@
-"""The decision: from what is stored, what the world shows, and now, to the next action. Nothing here acts.
+"""Rotation: a pure function of what is stored, what was observed, and now, to the next action.
 
-The order keeps every client able to verify every server at every moment: a new authority is made; the clients' bundle
-holds old and new; every server shows a leaf of the new one, seen by a TLS probe of each; the old one is dropped. The
-same order mends whatever was deleted, cut short, swapped or let expire.
+The order lets every client verify every server at every moment: a new authority is made; the clients' bundle holds
+old and new; every server shows a leaf of the new one, confirmed by a TLS probe of each; the old one is dropped. The
+same order repairs what was deleted, cut short, swapped or has expired.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,15 +16,15 @@ from certs.bundle import read_bundle, write_bundle
 from certs.contents import Contents, signing_authority
 from certs.errors import CertificateError
 from certs.host import normal_host
+from certs.key_pair import read_certificate
 from certs.leaf import hosts_of, prove_leaf
-from certs.pair import read_certificate
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """How long things live. ``settle`` is how long clients may take to read a new bundle after it was published.
+class RotationPolicy:
+    """Lifetimes and waits. ``settle`` is how long clients may take to read a bundle after it was published.
 
-    Servers that are behind are asked again after ``probe_again``, then more and more rarely.
+    A server without a leaf of the new authority is probed again after ``probe_again``, then more and more rarely.
     """
 
     authority_lifetime: timedelta = timedelta(days=3 * 365)
@@ -34,13 +34,13 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class World:
-    """What was seen outside the store.
+class Observed:
+    """What was observed outside the store.
 
     ``published``: the bundle found at each place that clients read it from (the webhook configurations' caBundle);
-    empty when the store itself is what they read. ``published_at``: when that last changed, None when not known.
+    empty when clients read the store itself. ``published_at``: when that last changed, None when not known.
     ``served``: name of each server to the certificate (PEM) that a probe of it got, None for a probe that failed;
-    None altogether when it is not known who serves. It need only be known where ``servers_matter``.
+    None altogether when the servers are not known. It is needed only where ``servers_matter``.
     """
 
     published: tuple[bytes, ...] = ()
@@ -90,42 +90,44 @@ class Wait:
 Action = MakeAuthority | WriteBundle | Publish | MakeLeaf | Wait
 
 
-def next_action(contents: Contents, world: World, hosts: Iterable[str], now: datetime, terms: Terms) -> Action:
+def next_action(
+    contents: Contents, observed: Observed, hosts: Iterable[str], now: datetime, policy: RotationPolicy
+) -> Action:
     """What to do next; called again after each action until it says Wait. Carrying one out twice does no harm."""
     wanted = frozenset(map(normal_host, hosts))
     trusted = read_bundle(contents.ca_certificates)
     signer = _signer(contents)
     problem = _authority_problem(signer, now)
     if signer is None or problem:
-        known = [*trusted, *(each for place in world.published for each in read_bundle(place))]
+        known = [*trusted, *(each for place in observed.published for each in read_bundle(place))]
         return MakeAuthority(problem, write_bundle(known))
     bundle = write_bundle([signer, *trusted])
     if bundle != contents.ca_certificates:
         return WriteBundle("the bundle is not the trusted authorities, the signing one first", bundle)
-    needed = _needed(trusted, world)
+    needed = _needed(trusted, observed)
     if needed:
         return WriteBundle("servers show leaves of an authority that only clients know", bundle + write_bundle(needed))
-    if any(place != bundle for place in world.published):
+    if any(place != bundle for place in observed.published):
         return Publish("clients do not read the stored bundle", bundle)
     problem = _leaf_problem(contents, signer, wanted, now)
     if problem:
-        settled = world.published_at + terms.settle if world.published_at else now
-        if now < settled <= now + terms.settle and _takes_over(contents, signer, trusted, now):
+        settled = observed.published_at + policy.settle if observed.published_at else now
+        if now < settled <= now + policy.settle and _takes_over(contents, signer, trusted, now):
             return Wait(f"clients are reading the new bundle; then a new leaf: {problem}", settled)
         return MakeLeaf(problem)
     leaf_due = renewal_time(read_certificate(contents.certificate))
     if len(trusted) > 1:
-        return _retire(signer, trusted, leaf_due, world, now, terms)
+        return _retire(signer, trusted, leaf_due, observed, now, policy)
     authority_due = renewal_time(signer)
     if leaf_due <= authority_due:
         return Wait("then a new leaf, at two thirds of its life", leaf_due)
     return Wait("then a new authority, at two thirds of its life", authority_due)
 
 
-def servers_matter(contents: Contents, world: World) -> bool:
+def servers_matter(contents: Contents, observed: Observed) -> bool:
     """Whether the next action may depend on what the servers show: while authorities are to be dropped."""
     trusted = read_bundle(contents.ca_certificates)
-    return len(trusted) > 1 or bool(_only_published(trusted, world))
+    return len(trusted) > 1 or bool(_only_published(trusted, observed))
 
 
 def renewal_time(certificate: x509.Certificate) -> datetime:
@@ -145,16 +147,16 @@ def _authority_problem(signer: x509.Certificate | None, now: datetime) -> str:
     return _time_problem("authority", signer, now)
 
 
-def _only_published(trusted: tuple[x509.Certificate, ...], world: World) -> list[x509.Certificate]:
+def _only_published(trusted: tuple[x509.Certificate, ...], observed: Observed) -> list[x509.Certificate]:
     """The authorities that clients trust although they are not stored."""
-    found = [each for place in world.published for each in read_bundle(place) if each not in trusted]
+    found = [each for place in observed.published for each in read_bundle(place) if each not in trusted]
     return list(dict.fromkeys(found))
 
 
-def _needed(trusted: tuple[x509.Certificate, ...], world: World) -> list[x509.Certificate]:
+def _needed(trusted: tuple[x509.Certificate, ...], observed: Observed) -> list[x509.Certificate]:
     """Those of them that some server still lives by: the store was replaced, by an old copy of itself for example."""
-    shown = [each for each in (world.served or {}).values() if each is not None]
-    return [each for each in _only_published(trusted, world) if any(_shows_leaf_of(one, each) for one in shown)]
+    shown = [each for each in (observed.served or {}).values() if each is not None]
+    return [each for each in _only_published(trusted, observed) if any(_shows_leaf_of(one, each) for one in shown)]
 
 
 def _takes_over(
@@ -196,11 +198,11 @@ def _retire(
     signer: x509.Certificate,
     trusted: tuple[x509.Certificate, ...],
     leaf_due: datetime,
-    world: World,
+    observed: Observed,
     now: datetime,
-    terms: Terms,
+    policy: RotationPolicy,
 ) -> Action:
-    if world.served is None:
+    if observed.served is None:
         ends = [each.not_valid_after_utc for each in trusted if each != signer]
         if max(ends) <= now:
             return WriteBundle("the old authority has expired", write_bundle([signer]))
@@ -211,12 +213,12 @@ def _retire(
     of_use = any(now < each.not_valid_after_utc for each in trusted if each != signer)
     behind = sorted(
         name
-        for name, shown in world.served.items()
+        for name, shown in observed.served.items()
         if not _shows_leaf_of(shown, signer) and (of_use or shown is not None)
     )
     if behind:
-        waited = now - world.published_at if world.published_at else timedelta()
-        again = now + max(terms.probe_again, waited / 10)
+        waited = now - observed.published_at if observed.published_at else timedelta()
+        again = now + max(policy.probe_again, waited / 10)
         return Wait(f"no leaf of the new authority yet at {', '.join(behind)}", again)
     return WriteBundle("every server shows a leaf of the new authority", write_bundle([signer]))
 

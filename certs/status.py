@@ -11,9 +11,19 @@ from cryptography.hazmat.primitives import hashes
 from certs.bundle import read_bundle
 from certs.contents import Contents, signing_authority
 from certs.errors import CertificateError
+from certs.key_pair import read_certificate
 from certs.leaf import hosts_of, prove_leaf
-from certs.pair import read_certificate
-from certs.rotation import Action, MakeAuthority, MakeLeaf, Publish, Terms, Wait, World, WriteBundle, next_action
+from certs.rotation import (
+    Action,
+    MakeAuthority,
+    MakeLeaf,
+    Observed,
+    Publish,
+    RotationPolicy,
+    Wait,
+    WriteBundle,
+    next_action,
+)
 
 _WORDS: Final = {
     MakeAuthority: "new authority",
@@ -26,18 +36,18 @@ _WORDS: Final = {
 
 def describe(
     contents: Contents,
-    world: World,
+    observed: Observed,
     hosts: Iterable[str],
     now: datetime,
-    terms: Terms,
+    policy: RotationPolicy,
     places: Iterable[str] = (),
     *,
     key_hidden: bool = False,
 ) -> list[str]:
     """The chain, who serves what, and what happens next and when; one fact a line, no secret in it.
 
-    ``places`` are the names of those that ``world.published`` was read from. With ``key_hidden`` the contents lack the
-    authority's key only because the asker may not see it: then who signs and what is next is not guessed.
+    ``places`` names the places that ``observed.published`` was read from. ``key_hidden`` says that the contents lack
+    the authority's key because the caller may not read it: then who signs and what is next is not known.
     """
     signer = signing_authority(contents)
     signing = read_certificate(signer.certificate) if signer else None
@@ -46,17 +56,17 @@ def describe(
         for each in read_bundle(contents.ca_certificates)
     ] or ["authority  none"]
     lines.append(f"leaf       {_describe_leaf(contents)}")
-    for place, bundle in zip(places, world.published, strict=False):
+    for place, bundle in zip(places, observed.published, strict=False):
         lines.append(f"caBundle   {place}: {_describe_bundle(bundle, contents)}")
-    served = world.served or {}
+    served = observed.served or {}
     for name, shown in served.items():
         lines.append(f"served     {name}: {_describe_shown(shown, contents)}")
     if key_hidden:
         return [*lines, "next       not known without the authority's key"]
     if not any(served.values()):
         # From outside of a cluster no pod can be asked; that says nothing about what they show.
-        world = dataclasses.replace(world, served=None)
-    action = next_action(contents, world, hosts, now, terms)
+        observed = dataclasses.replace(observed, served=None)
+    action = next_action(contents, observed, hosts, now, policy)
     if isinstance(action, Wait):
         lines.append(f"next       {action.until:%Y-%m-%d %H:%M:%SZ}: {action.reason.removeprefix('then ')}")
     else:

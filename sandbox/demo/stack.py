@@ -9,7 +9,7 @@ from typing import Final, Self
 
 from certs.directory import DirectoryStore
 from certs.renewal import renew
-from certs.rotation import Terms
+from certs.rotation import RotationPolicy
 from sandbox.autoscaler import Pace
 from sandbox.demo.control_plane import ControlPlane, client_of
 from sandbox.demo.manifest import KNATIVE_CRDS, MANIFESTS, Installation, at_url, documents
@@ -60,7 +60,7 @@ class Stack:
     def start_webhook(self, arguments: Sequence[str] = ()) -> None:
         """Make certificates, serve over HTTPS, and register. Raises ProcessFailed."""
         certificates = self.directory / "certs"
-        renew(DirectoryStore(certificates), ["127.0.0.1", "localhost"], datetime.now(UTC), Terms())
+        renew(DirectoryStore(certificates), ["127.0.0.1", "localhost"], datetime.now(UTC), RotationPolicy())
         kubeconfig = self.plane.kubeconfig_for(WEBHOOK)
         # Nobody else holds connections to it, so it need not wait for them at the end.
         where = ["--host", "127.0.0.1", "--port", "0", "--pages-port", "0", "--drain", "0"]

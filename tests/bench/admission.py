@@ -12,7 +12,7 @@ from typing import Final
 
 from certs.directory import DirectoryStore
 from certs.renewal import renew
-from certs.rotation import Terms
+from certs.rotation import RotationPolicy
 from tests.bench import bare_app, flask_app, machine_load
 from tests.bench.contender import Contender, Unavailable, function, knative, kopf, ours, started
 from tests.bench.load import Result, http_call, press
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
     print(f"load before: {machine_load()}; server on core {SERVER_CORE}, client on core {CLIENT_CORE}")
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         certificates = Path(folder)
-        renew(DirectoryStore(certificates), ["localhost", "127.0.0.1"], datetime.now(UTC), Terms())
+        renew(DirectoryStore(certificates), ["localhost", "127.0.0.1"], datetime.now(UTC), RotationPolicy())
         contenders = _contenders(options.without)
         running = {each.name: stack.enter_context(started(each, certificates)) for each in contenders}
         missed = []

@@ -14,16 +14,16 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 from certs.authority import is_authority, is_issued_by
 from certs.bundle import read_bundle
 from certs.errors import CertificateError
+from certs.key_pair import KeyPair
 from certs.leaf import hosts_of, make_leaf, prove_leaf
-from certs.pair import Pair
-from tests.certs.world import DAY, START, TERMS, authority, certificate, leaf
+from tests.certs.world import DAY, POLICY, START, authority, certificate, leaf
 
 CA = authority()
 HOSTS = ("localhost", "127.0.0.1", "::1", "stagegate.stagegate-system.svc")
 LEAF = leaf(CA, hosts=HOSTS)
 
 
-def verify(shown: Pair, trusted: Pair, host: str, at: datetime) -> None:
+def verify(shown: KeyPair, trusted: KeyPair, host: str, at: datetime) -> None:
     try:
         subject: x509.DNSName | x509.IPAddress = x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
@@ -78,7 +78,7 @@ def test_shapes() -> None:
     assert list(usage) == [ExtendedKeyUsageOID.SERVER_AUTH]
     assert isinstance(made.public_key(), ec.EllipticCurvePublicKey)
     assert hosts_of(made) == frozenset(HOSTS)
-    assert made.not_valid_after_utc == START + TERMS.leaf_lifetime
+    assert made.not_valid_after_utc == START + POLICY.leaf_lifetime
     authority_limits = certificate(CA).extensions.get_extension_for_class(x509.BasicConstraints)
     assert authority_limits.critical
     assert authority_limits.value == x509.BasicConstraints(ca=True, path_length=0)
@@ -110,7 +110,7 @@ def test_a_damaged_certificate_is_refused_and_raises_nothing_else() -> None:
         pem = ssl.DER_cert_to_PEM_cert(damaged).encode()
         read_bundle(pem)
         try:
-            prove_leaf(Pair(pem, LEAF.key))
+            prove_leaf(KeyPair(pem, LEAF.key))
         except CertificateError:
             refused += 1
     assert refused > len(der)

@@ -3,7 +3,7 @@
 import pytest
 
 from certs.bundle import read_bundle, write_bundle
-from certs.pair import Pair
+from certs.key_pair import KeyPair
 from tests.certs.world import authority, certificate, leaf
 
 A, B = authority(), authority()
@@ -26,7 +26,7 @@ LEAF = leaf(A)
     ],
     ids=["empty", "nonsense", "one", "two", "twice", "words", "a leaf", "first cut", "last cut", "no certificate"],
 )
-def test_read_bundle(pem: bytes, expected: list[Pair]) -> None:
+def test_read_bundle(pem: bytes, expected: list[KeyPair]) -> None:
     assert list(read_bundle(pem)) == [certificate(each) for each in expected]
 
 

@@ -10,11 +10,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+import certs.key_pair
 import certs.leaf
-import certs.pair
 from certs.context import LiveContext
 from certs.errors import CertificateError
-from certs.pair import Pair, PrivateKey, new_key, to_pair
+from certs.key_pair import KeyPair, PrivateKey, new_key, to_key_pair
 from certs.probe import probe
 from tests.certs.tls_server import serving
 from tests.certs.world import DAY, START, authority, leaf
@@ -32,13 +32,13 @@ def test_a_new_pair_is_shown_in_the_next_handshake() -> None:
         assert probe("127.0.0.1", port, 5) == SECOND.certificate
 
 
-def made_elsewhere(key: PrivateKey, *extensions: x509.ExtensionType, serial: int = 1) -> Pair:
+def made_elsewhere(key: PrivateKey, *extensions: x509.ExtensionType, serial: int = 1) -> KeyPair:
     """A self-signed pair as somebody else may store it, for localhost unless extensions are given."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "other")])
     builder = x509.CertificateBuilder(name, name, key.public_key(), serial, START - DAY, START + DAY)
     for each in extensions or (FOR_LOCALHOST,):
         builder = builder.add_extension(each, critical=False)
-    return to_pair(builder.sign(key, hashes.SHA256()), key)
+    return to_key_pair(builder.sign(key, hashes.SHA256()), key)
 
 
 FOR_LOCALHOST = x509.SubjectAlternativeName([x509.DNSName("localhost")])
@@ -76,15 +76,15 @@ def test_an_open_connection_lives_on() -> None:
 @pytest.mark.parametrize(
     ("bad", "now", "reason"),
     [
-        (Pair(SECOND.certificate, FIRST.key), START, "does not belong"),
-        (Pair(SECOND.certificate[:100], SECOND.key), START, "not readable"),
-        (Pair(SECOND.certificate, b""), START, "not readable"),
+        (KeyPair(SECOND.certificate, FIRST.key), START, "does not belong"),
+        (KeyPair(SECOND.certificate[:100], SECOND.key), START, "not readable"),
+        (KeyPair(SECOND.certificate, b""), START, "not readable"),
         (SECOND, START + 40 * DAY, "expired at 2030-01-31T00:00:00Z"),
         (SECOND, START - DAY, "not valid before"),
         (ON_SECP256K1, START, "the key is on the curve secp256k1: clients take P-256, P-384 and P-521"),
         (made_elsewhere(ec.generate_private_key(ec.SECP224R1())), START, "on the curve secp224r1"),
-        (Pair(SECOND.certificate + ON_SECP256K1.certificate, SECOND.key), START, "on the curve secp256k1"),
-        (Pair(SECOND.certificate + ON_SECP256K1.certificate.replace(b"M", b"N"), SECOND.key), START, "of the chain"),
+        (KeyPair(SECOND.certificate + ON_SECP256K1.certificate, SECOND.key), START, "on the curve secp256k1"),
+        (KeyPair(SECOND.certificate + ON_SECP256K1.certificate.replace(b"M", b"N"), SECOND.key), START, "of the chain"),
         (made_elsewhere(new_key(), FOR_CLIENTS), START, "for no host"),
         (made_elsewhere(new_key(), FOR_LOCALHOST, FOR_CLIENTS), START, "lacks serverAuth"),
         (made_elsewhere(rsa.generate_private_key(65537, 1024)), START, "TLS does not accept the pair"),
@@ -104,7 +104,7 @@ def test_an_open_connection_lives_on() -> None:
         "weak key",
     ],
 )
-def test_the_last_good_pair_stays(bad: Pair, now: datetime, reason: str) -> None:
+def test_the_last_good_pair_stays(bad: KeyPair, now: datetime, reason: str) -> None:
     live = LiveContext()
     live.load(FIRST, START)
     with serving(live) as port:
@@ -126,7 +126,7 @@ def test_what_clients_take_is_served(curve: ec.EllipticCurve) -> None:
 @pytest.mark.parametrize("minimum", ["1.2", "1.3"])
 def test_a_handshake_is_tried_before_a_pair_is_served(minimum: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pair that every rule lets pass, and that OpenSSL loads, can still be of no use."""
-    monkeypatch.setattr(certs.pair, "check_public_key", lambda key: None)
+    monkeypatch.setattr(certs.key_pair, "check_public_key", lambda key: None)
     monkeypatch.setattr(certs.leaf, "check_public_key", lambda key: None)
     live = LiveContext(minimum)
     live.load(FIRST, START)
@@ -138,7 +138,7 @@ def test_a_handshake_is_tried_before_a_pair_is_served(minimum: str, monkeypatch:
 def test_the_same_pair_is_not_loaded_again() -> None:
     live = LiveContext()
     assert live.load(FIRST, START) is True
-    assert live.load(Pair(FIRST.certificate, FIRST.key), START) is False
+    assert live.load(KeyPair(FIRST.certificate, FIRST.key), START) is False
 
 
 @pytest.mark.parametrize(("minimum", "accepted"), [("1.3", False), ("1.2", True)])

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from certs.bundle import read_bundle
 from certs.contents import Contents
 from certs.errors import CertificateError, StoreConflict
-from certs.pair import prove, read_certificate
+from certs.key_pair import prove, read_certificate
 from certs.renewal import carry_out, renew
-from certs.rotation import MakeAuthority, MakeLeaf, Publish, Wait, World, next_action
-from tests.certs.world import DAY, HOSTS, START, TERMS, authority, contents, leaf, verifies
+from certs.rotation import MakeAuthority, MakeLeaf, Observed, Publish, Wait, next_action
+from tests.certs.world import DAY, HOSTS, POLICY, START, authority, contents, leaf, verifies
 
 
 class MemoryStore:
@@ -41,7 +41,7 @@ GOOD = contents(OLD, leaf(OLD))
 
 def test_an_empty_store_gets_an_authority_and_a_leaf() -> None:
     store = MemoryStore(Contents())
-    taken, wait = renew(store, HOSTS, START, TERMS)
+    taken, wait = renew(store, HOSTS, START, POLICY)
     assert [type(action) for action in taken] == [MakeAuthority, MakeLeaf]
     assert wait.until > START
     assert verifies(store.stored.certificate, store.stored.ca_certificates)
@@ -49,16 +49,16 @@ def test_an_empty_store_gets_an_authority_and_a_leaf() -> None:
 
 def test_a_second_time_changes_nothing() -> None:
     store = MemoryStore(Contents())
-    renew(store, HOSTS, START, TERMS)
+    renew(store, HOSTS, START, POLICY)
     before = store.stored
-    taken, _ = renew(store, HOSTS, START, TERMS)
+    taken, _ = renew(store, HOSTS, START, POLICY)
     assert taken == []
     assert store.stored == before
 
 
 def test_the_loser_of_a_race_takes_what_won() -> None:
     store = MemoryStore(Contents(), rival=GOOD)
-    taken, _ = renew(store, HOSTS, START, TERMS)
+    taken, _ = renew(store, HOSTS, START, POLICY)
     assert taken == []
     assert store.stored == GOOD
 
@@ -75,9 +75,9 @@ class Places:
         self._deaf = deaf
         self._looked_at = b""
 
-    def look(self, now: datetime) -> World:
+    def look(self, now: datetime) -> Observed:
         self._looked_at = self.bundle
-        return World(published=(self.bundle,))
+        return Observed(published=(self.bundle,))
 
     def publish(self, bundle: bytes) -> None:
         if self._rival is not None:
@@ -98,7 +98,7 @@ def test_the_bundle_is_published_before_the_leaf_is_made() -> None:
     store = MemoryStore(GOOD)
     places = Places(store, GOOD.ca_certificates)
     shown = {"a": GOOD.certificate}
-    taken, _ = renew(store, HOSTS, TURNED, TERMS, places, lambda: shown)
+    taken, _ = renew(store, HOSTS, TURNED, POLICY, places, lambda: shown)
     assert [type(action) for action in taken] == [MakeAuthority, Publish, MakeLeaf]
     assert places.leaf_at_publication == [GOOD.certificate]
     assert verifies(GOOD.certificate, places.bundle)
@@ -108,7 +108,7 @@ def test_the_bundle_is_published_before_the_leaf_is_made() -> None:
 def test_a_place_that_changed_meanwhile_is_looked_at_again() -> None:
     store = MemoryStore(GOOD)
     places = Places(store, b"", rival=b"theirs")
-    taken, _ = renew(store, HOSTS, START, TERMS, places)
+    taken, _ = renew(store, HOSTS, START, POLICY, places)
     assert [type(action) for action in taken] == [Publish]
     assert places.bundle == GOOD.ca_certificates
 
@@ -126,14 +126,14 @@ def test_nothing_older_is_published_over_what_a_rival_stored_and_published() -> 
 
     store = Overtaken(GOOD)
     places = Places(store, b"")
-    renew(store, HOSTS, START, TERMS, places)
+    renew(store, HOSTS, START, POLICY, places)
     assert newer.ca_certificates not in places.overwritten
 
 
 def test_publishing_that_has_no_effect_is_not_tried_for_ever() -> None:
     store = MemoryStore(GOOD)
     with pytest.raises(CertificateError, match="no rest after 12 tries; the last: clients do not read"):
-        renew(store, HOSTS, START, TERMS, Places(store, b"", deaf=True))
+        renew(store, HOSTS, START, POLICY, Places(store, b"", deaf=True))
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_servers_are_asked_only_where_it_matters(bundle: bytes, asked: int) -> N
         questions.append(1)
         return {"a": GOOD.certificate}
 
-    renew(store, HOSTS, START, TERMS, Places(store, bundle), servers)
+    renew(store, HOSTS, START, POLICY, Places(store, bundle), servers)
     assert len(questions) == asked
 
 
@@ -162,14 +162,14 @@ def test_an_old_copy_put_back_costs_no_server_its_trust() -> None:
     newer = contents(OTHER, leaf(OTHER, START + 40 * DAY))
     store = MemoryStore(GOOD)
     places = Places(store, newer.ca_certificates)
-    renew(store, HOSTS, START + 40 * DAY, TERMS, places, lambda: {"a": newer.certificate})
+    renew(store, HOSTS, START + 40 * DAY, POLICY, places, lambda: {"a": newer.certificate})
     assert verifies(newer.certificate, places.bundle)
     assert verifies(store.stored.certificate, places.bundle)
 
 
 def test_no_leaf_without_an_authority() -> None:
     with pytest.raises(CertificateError, match="can sign a leaf"):
-        carry_out(MakeLeaf("asked for"), Contents(), HOSTS, START, TERMS)
+        carry_out(MakeLeaf("asked for"), Contents(), HOSTS, START, POLICY)
 
 
 PARTS = ["ca_certificates", "ca_key", "certificate", "key"]
@@ -195,7 +195,7 @@ def test_whatever_is_stored_ends_well(damage: dict[str, str], days: int) -> None
         stored = dataclasses.replace(stored, **{part: value})
     now = START + days * DAY
     store = MemoryStore(stored)
-    _, wait = renew(store, HOSTS, now, TERMS)
+    _, wait = renew(store, HOSTS, now, POLICY)
     served = prove(store.stored.leaf)
     assert wait.until > now
     assert verifies(store.stored.certificate, store.stored.ca_certificates)
@@ -248,7 +248,7 @@ class Cluster:
 
     def __init__(self) -> None:
         self.store = MemoryStore(Contents())
-        renew(self.store, HOSTS, START, TERMS)
+        renew(self.store, HOSTS, START, POLICY)
         self.now = START
         self.published, self.published_at = self.store.stored.ca_certificates, START
         self.served = dict.fromkeys(("a:1", "b:1"), self.store.stored.certificate)
@@ -261,14 +261,14 @@ class Cluster:
 
     def act(self, off: int) -> Wait | None:
         now = self.now + off * DAY
-        world = World((self.published,), self.published_at + off * DAY, self.served)
-        action = next_action(self.store.stored, world, HOSTS, now, TERMS)
+        observed = Observed((self.published,), self.published_at + off * DAY, self.served)
+        action = next_action(self.store.stored, observed, HOSTS, now, POLICY)
         if isinstance(action, Wait):
             return action
         if isinstance(action, Publish):
             self.published, self.published_at = action.bundle, self.now
         else:
-            self.store.stored = carry_out(action, self.store.stored, HOSTS, now, TERMS)
+            self.store.stored = carry_out(action, self.store.stored, HOSTS, now, POLICY)
         self.authorities.add(self.store.stored.ca_key)
         return None
 

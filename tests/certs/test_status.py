@@ -3,9 +3,9 @@
 import dataclasses
 
 from certs.contents import Contents
-from certs.rotation import World
+from certs.rotation import Observed
 from certs.status import describe
-from tests.certs.world import HOSTS, START, TERMS, authority, contents, leaf
+from tests.certs.world import HOSTS, POLICY, START, authority, contents, leaf
 
 OLD, NEW = authority(), authority()
 LEAF = leaf(NEW)
@@ -13,8 +13,8 @@ STORED = contents(NEW, LEAF, OLD)
 
 
 def test_an_overlap() -> None:
-    world = World(served={"a:1": LEAF.certificate, "b:1": leaf(OLD).certificate, "c:1": None, "d:1": b"nonsense"})
-    lines = describe(STORED, world, HOSTS, START, TERMS)
+    observed = Observed(served={"a:1": LEAF.certificate, "b:1": leaf(OLD).certificate, "c:1": None, "d:1": b"nonsense"})
+    lines = describe(STORED, observed, HOSTS, START, POLICY)
     shapes = [line.split(maxsplit=1) for line in lines]
     assert [shape[0] for shape in shapes] == ["authority"] * 2 + ["leaf"] + ["served"] * 4 + ["next"]
     assert lines[0].endswith("2029-12-31 to 2030-04-01, signs")
@@ -28,7 +28,7 @@ def test_an_overlap() -> None:
 
 
 def test_nothing() -> None:
-    assert describe(Contents(), World(), HOSTS, START, TERMS) == [
+    assert describe(Contents(), Observed(), HOSTS, START, POLICY) == [
         "authority  none",
         "leaf       none",
         "next       now: new authority: there is no authority whose key is stored",
@@ -37,14 +37,14 @@ def test_nothing() -> None:
 
 def test_a_leaf_that_cannot_be_used() -> None:
     torn = dataclasses.replace(STORED, key=NEW.key)
-    lines = describe(torn, World(), HOSTS, START, TERMS)
+    lines = describe(torn, Observed(), HOSTS, START, POLICY)
     assert lines[2] == "leaf       unusable: the private key does not belong to the certificate"
     assert lines[3].startswith("next       now: new leaf: the private key")
 
 
 def test_what_each_place_holds() -> None:
     bundles = (STORED.ca_certificates, b"", b"nonsense", OLD.certificate)
-    lines = describe(STORED, World(published=bundles), HOSTS, START, TERMS, "abcd")
+    lines = describe(STORED, Observed(published=bundles), HOSTS, START, POLICY, "abcd")
     places = [line for line in lines if line.startswith("caBundle")]
     assert places[:3] == [
         "caBundle   a: the stored authorities",
@@ -56,19 +56,19 @@ def test_what_each_place_holds() -> None:
 
 
 def test_where_no_server_answers_nothing_is_said_of_what_they_show() -> None:
-    world = World(served={"a:1": None, "b:1": None})
-    lines = describe(STORED, world, HOSTS, START, TERMS)
+    observed = Observed(served={"a:1": None, "b:1": None})
+    lines = describe(STORED, observed, HOSTS, START, POLICY)
     assert lines[-1] == "next       2030-01-20 23:40:00Z: a new leaf, at two thirds of its life"
 
 
 def test_no_secret_is_told() -> None:
     stored = dataclasses.replace(STORED, ca_key=b"hidden", key=b"hidden")
-    assert "hidden" not in "".join(describe(stored, World(), HOSTS, START, TERMS))
+    assert "hidden" not in "".join(describe(stored, Observed(), HOSTS, START, POLICY))
 
 
 def test_without_the_key_nothing_is_guessed() -> None:
     hidden = dataclasses.replace(STORED, ca_key=b"")
-    lines = describe(hidden, World(), HOSTS, START, TERMS, key_hidden=True)
+    lines = describe(hidden, Observed(), HOSTS, START, POLICY, key_hidden=True)
     assert [line.split()[0] for line in lines] == ["authority", "authority", "leaf", "next"]
     assert [line.endswith("2030-04-01") for line in lines[:2]] == [True, True]
     assert lines[3] == "next       not known without the authority's key"

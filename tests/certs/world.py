@@ -7,13 +7,13 @@ from cryptography import x509
 from certs.authority import is_issued_by, make_authority
 from certs.bundle import read_bundle
 from certs.contents import Contents
+from certs.key_pair import KeyPair, read_certificate
 from certs.leaf import make_leaf
-from certs.pair import Pair, read_certificate
-from certs.rotation import Terms
+from certs.rotation import RotationPolicy
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
-TERMS = Terms(
+POLICY = RotationPolicy(
     authority_lifetime=90 * DAY,
     leaf_lifetime=30 * DAY,
     settle=timedelta(seconds=30),
@@ -22,15 +22,15 @@ TERMS = Terms(
 HOSTS = ("stagegate.stagegate-system.svc",)
 
 
-def authority(now: datetime = START) -> Pair:
-    return make_authority(now, TERMS.authority_lifetime)
+def authority(now: datetime = START) -> KeyPair:
+    return make_authority(now, POLICY.authority_lifetime)
 
 
-def leaf(issuer: Pair, now: datetime = START, hosts: tuple[str, ...] = HOSTS) -> Pair:
-    return make_leaf(issuer, hosts, now, TERMS.leaf_lifetime)
+def leaf(issuer: KeyPair, now: datetime = START, hosts: tuple[str, ...] = HOSTS) -> KeyPair:
+    return make_leaf(issuer, hosts, now, POLICY.leaf_lifetime)
 
 
-def contents(signer: Pair, served: Pair, *also_trusted: Pair) -> Contents:
+def contents(signer: KeyPair, served: KeyPair, *also_trusted: KeyPair) -> Contents:
     bundle = b"".join(each.certificate for each in (signer, *also_trusted))
     return Contents(bundle, signer.key, served.certificate, served.key)
 
@@ -41,5 +41,5 @@ def verifies(shown: bytes, bundle: bytes) -> bool:
     return any(is_issued_by(certificate, each) for each in read_bundle(bundle))
 
 
-def certificate(pair: Pair) -> x509.Certificate:
+def certificate(pair: KeyPair) -> x509.Certificate:
     return read_certificate(pair.certificate)

@@ -6,8 +6,8 @@ import pytest
 
 from certs.bundle import read_bundle
 from certs.directory import DirectoryStore
+from certs.key_pair import prove
 from certs.leaf import hosts_of
-from certs.pair import prove
 from webhook.cli import main
 
 

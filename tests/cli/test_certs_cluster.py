@@ -12,8 +12,8 @@ from certs.authority import is_issued_by, make_authority
 from certs.bundle import read_bundle
 from certs.contents import Contents, signing_authority
 from certs.context import LiveContext
+from certs.key_pair import prove, read_certificate
 from certs.leaf import hosts_of, make_leaf
-from certs.pair import prove, read_certificate
 from sandbox import Sandbox
 from sandbox.demo.control_plane import client_of
 from tests.certs.tls_server import serving

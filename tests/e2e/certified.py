@@ -13,7 +13,7 @@ from typing import Any, Final
 from certs.authority import is_issued_by
 from certs.contents import Contents, signing_authority
 from certs.errors import CertificateError
-from certs.pair import prove, read_certificate
+from certs.key_pair import prove, read_certificate
 from certs.probe import probe
 from sandbox.demo.process import Process
 from sandbox.demo.stack import LOOP, WEBHOOK, Stack

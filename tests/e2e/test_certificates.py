@@ -13,8 +13,8 @@ import pytest
 from certs.authority import make_authority
 from certs.bundle import read_bundle
 from certs.contents import signing_authority
+from certs.key_pair import prove
 from certs.leaf import hosts_of, make_leaf
-from certs.pair import prove
 from sandbox.demo.process import Process
 from sandbox.demo.stack import LOOP, WEBHOOK
 from tests.controlplane import Binaries, ControlPlane

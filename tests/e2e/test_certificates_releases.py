@@ -8,7 +8,7 @@ from http import HTTPStatus
 import pytest
 
 from certs.contents import Contents
-from certs.rotation import Terms
+from certs.rotation import RotationPolicy
 from sandbox.demo.control_plane import client_of
 from sandbox.demo.stack import LOOP
 from tests.controlplane import Binaries, ControlPlane
@@ -39,7 +39,9 @@ class Former:
         self.cluster = cluster
         client = client_of(cluster.plane.kubeconfig_for(LOOP), FIELD_MANAGER)
         self.store = FormerStore(client, NAMESPACE, "stagegate-certs")
-        options = KeeperOptions(NAMESPACE, port=cluster.port, terms=Terms(settle=timedelta(seconds=1)), again=1.0)
+        options = KeeperOptions(
+            NAMESPACE, port=cluster.port, policy=RotationPolicy(settle=timedelta(seconds=1)), again=1.0
+        )
         servers = ServingPods(client, NAMESPACE, SELECTOR, prober(cluster.port)).shown
         self.keeper = CertificateKeeper(
             self.store, Registration(client, CONFIGURATIONS), servers, SystemClock(), options

@@ -16,7 +16,7 @@ import pytest
 
 from certs.directory import DirectoryStore
 from certs.renewal import renew
-from certs.rotation import Terms
+from certs.rotation import RotationPolicy
 from tests.controlplane import ControlPlane
 from tests.e2e.administrator import REPOSITORY, Administrator
 from tests.image.build import Image, build
@@ -144,7 +144,7 @@ def test_its_own_layer_is_small(image: Image) -> None:
 def certificates(tmp_path: Path) -> Path:
     """As a mounted Secret: readable for the group that a pod gives its user."""
     folder = tmp_path / "certs"
-    renew(DirectoryStore(folder), ["localhost", "127.0.0.1"], datetime.now(UTC), Terms())
+    renew(DirectoryStore(folder), ["localhost", "127.0.0.1"], datetime.now(UTC), RotationPolicy())
     for path in (folder, *folder.iterdir()):
         path.chmod(0o755 if path.is_dir() else 0o444)
     return folder

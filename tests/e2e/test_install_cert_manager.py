@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from certs.authority import is_issued_by
 from certs.bundle import read_bundle
+from certs.key_pair import KeyPair, prove, public_bytes, read_certificate
 from certs.leaf import hosts_of
-from certs.pair import Pair, prove, public_bytes, read_certificate
 from sandbox.demo.process import Process
 from sandbox.demo.stack import WEBHOOK
 from tests.controlplane import Binaries, ControlPlane
@@ -46,7 +46,7 @@ class Cluster:
 
     def leaf(self) -> x509.Certificate:
         files = self.files()
-        return prove(Pair(files["tls.crt"], files["tls.key"]))
+        return prove(KeyPair(files["tls.crt"], files["tls.key"]))
 
     def bundles(self) -> list[bytes]:
         """What the API server is told to trust, by each of the configurations."""

@@ -8,12 +8,12 @@ import pytest
 
 from certs.directory import DirectoryStore
 from certs.renewal import renew
-from certs.rotation import Terms
+from certs.rotation import RotationPolicy
 from tests.server.live import Live, running
 
 
 def make_certificates(path: Path) -> Path:
-    renew(DirectoryStore(path), ["localhost", "127.0.0.1"], datetime.now(UTC), Terms())
+    renew(DirectoryStore(path), ["localhost", "127.0.0.1"], datetime.now(UTC), RotationPolicy())
     return path
 
 

@@ -11,8 +11,8 @@ import pytest
 from certs.authority import make_authority
 from certs.bundle import read_bundle
 from certs.errors import CertificateError, StoreConflict
+from certs.key_pair import prove
 from certs.leaf import make_leaf
-from certs.pair import prove
 from tests.certs.world import verifies
 from tests.cluster.fake_clock import START
 from tests.server.former_store import FormerStore

@@ -12,9 +12,9 @@ import pytest
 from certs.authority import make_authority
 from certs.bundle import read_bundle
 from certs.contents import Contents
+from certs.key_pair import KeyPair, prove
 from certs.leaf import hosts_of, make_leaf
-from certs.pair import Pair, prove
-from certs.rotation import Terms, renewal_time
+from certs.rotation import RotationPolicy, renewal_time
 from tests.cluster.fake_api import FakeApi, status_error
 from tests.cluster.fake_clock import START, FakeClock
 from tests.server.test_registration import configuration
@@ -36,7 +36,9 @@ PUBLISH = [
 OLD = make_authority(START, timedelta(days=900))
 OLD_LEAF = make_leaf(OLD, [HOST], START, timedelta(days=90))
 GOOD = Contents(OLD.certificate, OLD.key, OLD_LEAF.certificate, OLD_LEAF.key)
-OPTIONS = KeeperOptions("ours", terms=Terms(settle=timedelta(seconds=30)), again=5.0, at_most=600.0, finish=0.2)
+OPTIONS = KeeperOptions(
+    "ours", policy=RotationPolicy(settle=timedelta(seconds=30)), again=5.0, at_most=600.0, finish=0.2
+)
 
 
 class World:
@@ -401,5 +403,5 @@ def test_a_pair_of_another_kind_that_somebody_put_there_is_kept_trusted() -> Non
     """As cert-manager leaves it: a leaf, its authority, and no key of that."""
     world = World(stored=Contents(OLD.certificate, b"", OLD_LEAF.certificate, OLD_LEAF.key))
     assert world.step() == [CREATE_OWN, PATCH, *PUBLISH]
-    assert world.stored.leaf == Pair(OLD_LEAF.certificate, OLD_LEAF.key)
+    assert world.stored.leaf == KeyPair(OLD_LEAF.certificate, OLD_LEAF.key)
     assert read_bundle(OLD.certificate)[0] in read_bundle(world.published)

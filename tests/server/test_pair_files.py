@@ -9,15 +9,15 @@ import pytest
 from certs.authority import make_authority
 from certs.context import LiveContext
 from certs.errors import CertificateError
+from certs.key_pair import KeyPair
 from certs.leaf import make_leaf
-from certs.pair import Pair
 from webhook.server.metrics import ServerMetrics
 from webhook.server.pair_files import PairFiles
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 CA = make_authority(NOW, timedelta(days=90))
 FIRST, SECOND = (make_leaf(CA, ["a"], NOW, timedelta(days=30)) for _ in range(2))
-TORN = Pair(SECOND.certificate, FIRST.key)
+TORN = KeyPair(SECOND.certificate, FIRST.key)
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 from certs.authority import make_authority
 from certs.context import LiveContext
 from certs.errors import CertificateError
+from certs.key_pair import KeyPair
 from certs.leaf import make_leaf
-from certs.pair import Pair
 from tests.cluster.fake_api import FakeApi, status_error
 from tests.cluster.fake_clock import FakeClock
 from webhook.cluster.client import Client
@@ -26,7 +26,7 @@ FIRST, SECOND = (make_leaf(CA, ["a"], NOW, timedelta(days=30)) for _ in range(2)
 EXPIRED = make_leaf(CA, ["a"], NOW, timedelta(minutes=-1))
 
 
-def put(api: FakeApi, pair: Pair, **more: bytes) -> None:
+def put(api: FakeApi, pair: KeyPair, **more: bytes) -> None:
     members = {"tls.crt": pair.certificate, "tls.key": pair.key, "ca.key": CA.key, **more}
     data = {name: b64encode(value).decode() for name, value in members.items() if value}
     api.put(SECRETS, {"metadata": {"name": "certs", "namespace": "ours"}, "data": data})
@@ -43,7 +43,7 @@ class World:
         self.pair = PairSecret(client, FakeClock(), "ours", "certs", LiveContext(), self.metrics, lambda: NOW)
 
     @property
-    def served(self) -> Pair | None:
+    def served(self) -> KeyPair | None:
         return self.pair.live.pair
 
     def hear(self) -> None:
@@ -109,17 +109,20 @@ def test_a_new_pair_is_taken(world: World) -> None:
 @pytest.mark.parametrize(
     ("damaged", "told"),
     [
-        (Pair(b"", FIRST.key), "Secret ours/certs has no tls.crt"),
-        (Pair(FIRST.certificate, b""), "Secret ours/certs has no tls.key"),
-        (Pair(FIRST.certificate[:100], FIRST.key), "Secret ours/certs: the certificate is not readable PEM"),
-        (Pair(SECOND.certificate, FIRST.key), "Secret ours/certs: the private key does not belong to the certificate"),
-        (Pair(FIRST.key, FIRST.certificate), "Secret ours/certs: the certificate is not readable PEM"),
+        (KeyPair(b"", FIRST.key), "Secret ours/certs has no tls.crt"),
+        (KeyPair(FIRST.certificate, b""), "Secret ours/certs has no tls.key"),
+        (KeyPair(FIRST.certificate[:100], FIRST.key), "Secret ours/certs: the certificate is not readable PEM"),
+        (
+            KeyPair(SECOND.certificate, FIRST.key),
+            "Secret ours/certs: the private key does not belong to the certificate",
+        ),
+        (KeyPair(FIRST.key, FIRST.certificate), "Secret ours/certs: the certificate is not readable PEM"),
         (EXPIRED, "Secret ours/certs: the certificate expired at 2029-12-31T23:59:00Z"),
     ],
     ids=["no tls.crt", "no tls.key", "cut short", "of two pairs", "swapped", "expired"],
 )
 def test_a_bad_pair_leaves_the_last_good_one_and_is_told_once(
-    world: World, caplog: pytest.LogCaptureFixture, damaged: Pair, told: str
+    world: World, caplog: pytest.LogCaptureFixture, damaged: KeyPair, told: str
 ) -> None:
     put(world.api, FIRST)
     world.hear_and_look()

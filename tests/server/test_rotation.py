@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from certs.contents import Contents
 from certs.directory import DirectoryStore
-from certs.pair import Pair, to_pair
+from certs.key_pair import KeyPair, to_key_pair
 from certs.probe import probe
 from certs.renewal import carry_out
-from certs.rotation import MakeLeaf, Terms
+from certs.rotation import MakeLeaf, RotationPolicy
 from tests.server.conftest import make_certificates
 from tests.server.live import JSON, Live, eventually, reply_of, running
 from tests.server.reviews import GOOD
@@ -27,7 +27,7 @@ HOUR = timedelta(hours=1)
 
 
 def renewed(contents: Contents) -> Contents:
-    return carry_out(MakeLeaf("asked for"), contents, HOSTS, datetime.now(UTC), Terms())
+    return carry_out(MakeLeaf("asked for"), contents, HOSTS, datetime.now(UTC), RotationPolicy())
 
 
 def shown(live: Live) -> bytes:
@@ -99,20 +99,20 @@ def test_a_pair_that_does_not_match_leaves_the_last_good_one(tmp_path: Path) -> 
         assert warnings[0].startswith("the last good certificate stays: ")
 
 
-def on_secp256k1() -> Pair:
+def on_secp256k1() -> KeyPair:
     """OpenSSL loads it, and no client can use it."""
     key = ec.generate_private_key(ec.SECP256K1())
     name, now = x509.Name([]), datetime.now(UTC)
     builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now - HOUR, now + HOUR)
     names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
-    return to_pair(builder.add_extension(names, critical=True).sign(key, hashes.SHA256()), key)
+    return to_key_pair(builder.add_extension(names, critical=True).sign(key, hashes.SHA256()), key)
 
 
-def of_another_version() -> Pair:
+def of_another_version() -> KeyPair:
     """A certificate whose version number is damaged, which its reader does not take for a ValueError."""
     pair = on_secp256k1()
     der = ssl.PEM_cert_to_DER_cert(pair.certificate.decode()).replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x03")
-    return Pair(ssl.DER_cert_to_PEM_cert(der).encode(), pair.key)
+    return KeyPair(ssl.DER_cert_to_PEM_cert(der).encode(), pair.key)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def of_another_version() -> Pair:
     [(on_secp256k1(), b"the key is on the curve secp256k1"), (of_another_version(), b"is not readable PEM")],
     ids=["curve", "damaged"],
 )
-def test_a_pair_that_no_client_can_use_leaves_the_last_good_one(bad: Pair, reason: bytes, tmp_path: Path) -> None:
+def test_a_pair_that_no_client_can_use_leaves_the_last_good_one(bad: KeyPair, reason: bytes, tmp_path: Path) -> None:
     store = DirectoryStore(make_certificates(tmp_path / "certs"))
     with running(store.path, tmp_path) as live:
         good, version = store.read()

@@ -139,11 +139,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _init(arguments: argparse.Namespace, now: datetime) -> int:
     from certs.directory import DirectoryStore
     from certs.renewal import renew
-    from certs.rotation import Terms
+    from certs.rotation import RotationPolicy
     from certs.status import describe_action
 
     names = [host for several in arguments.host for host in several]
-    taken, wait = renew(DirectoryStore(arguments.directory), names, now, Terms())
+    taken, wait = renew(DirectoryStore(arguments.directory), names, now, RotationPolicy())
     for action in taken:
         print(describe_action(action))
     print(f"{arguments.directory}: {'written' if taken else 'unchanged'}; {wait.reason}, {wait.until:%Y-%m-%d}")
@@ -152,21 +152,25 @@ def _init(arguments: argparse.Namespace, now: datetime) -> int:
 
 def _status(arguments: argparse.Namespace, now: datetime) -> int:
     from certs.directory import DirectoryStore
-    from certs.rotation import Terms, World
+    from certs.rotation import Observed, RotationPolicy
     from certs.status import describe
 
     contents, _ = DirectoryStore(arguments.directory).read()
     if not any(contents.files().values()):
         raise _nothing_in(arguments.directory)
     served = probed(arguments.probe) if arguments.probe else None
-    print("\n".join(describe(contents, World(served=served), _stored_hosts(arguments.directory), now, Terms())))
+    print(
+        "\n".join(
+            describe(contents, Observed(served=served), _stored_hosts(arguments.directory), now, RotationPolicy())
+        )
+    )
     return 0
 
 
 def _rotate(arguments: argparse.Namespace, now: datetime) -> int:
     from certs.directory import DirectoryStore
     from certs.renewal import carry_out
-    from certs.rotation import MakeAuthority, MakeLeaf, Terms
+    from certs.rotation import MakeAuthority, MakeLeaf, RotationPolicy
 
     store = DirectoryStore(arguments.directory)
     contents, version = store.read()
@@ -174,8 +178,10 @@ def _rotate(arguments: argparse.Namespace, now: datetime) -> int:
     if not hosts:
         raise _nothing_in(arguments.directory)
     if arguments.ca:
-        contents = carry_out(MakeAuthority("asked for", contents.ca_certificates), contents, hosts, now, Terms())
-    store.write(carry_out(MakeLeaf("asked for"), contents, hosts, now, Terms()), version)
+        contents = carry_out(
+            MakeAuthority("asked for", contents.ca_certificates), contents, hosts, now, RotationPolicy()
+        )
+    store.write(carry_out(MakeLeaf("asked for"), contents, hosts, now, RotationPolicy()), version)
     print(f"{arguments.directory}: new {'authority and ' if arguments.ca else ''}leaf for {', '.join(sorted(hosts))}")
     return 0
 
@@ -183,8 +189,8 @@ def _rotate(arguments: argparse.Namespace, now: datetime) -> int:
 def _stored_hosts(directory: Path) -> frozenset[str]:
     from certs.directory import DirectoryStore
     from certs.errors import CertificateError
+    from certs.key_pair import read_certificate
     from certs.leaf import hosts_of
-    from certs.pair import read_certificate
 
     try:
         return hosts_of(read_certificate(DirectoryStore(directory).read()[0].certificate))

@@ -46,7 +46,7 @@ def _client(arguments: argparse.Namespace) -> "Client":
 
 
 def _status(client: "Client", store: "SecretStore", arguments: argparse.Namespace, now: datetime) -> int:
-    from certs.rotation import Terms, World
+    from certs.rotation import Observed, RotationPolicy
     from certs.status import describe
     from webhook.server.certificate_keeper import bundles_of, hosts_for
     from webhook.server.registration import CONFIGURATIONS, Registration
@@ -63,12 +63,12 @@ def _status(client: "Client", store: "SecretStore", arguments: argparse.Namespac
     pods = ServingPods(client, namespace, arguments.webhook_pods or SELECTOR, prober(arguments.webhook_port or PORT))
     served = probed(arguments.probe) if arguments.probe else pods.shown()
     times = [one.published_at for one in registered if one.published_at is not None]
-    world = World(bundles_of(registered), max(times, default=None), served)
+    observed = Observed(bundles_of(registered), max(times, default=None), served)
     places = [one.place for one in registered for _ in one.bundles]
     print(f"stored     {store.place}{': does not exist' if kept.served is None else ''}")
     print(f"ca.key     {_key_place(store, kept, hidden=hidden)}")
     hosts = hosts_for(registered, contents, namespace)
-    print("\n".join(describe(contents, world, hosts, now, Terms(), places, key_hidden=hidden)))
+    print("\n".join(describe(contents, observed, hosts, now, RotationPolicy(), places, key_hidden=hidden)))
     for line in leaders(client, arguments.lease_namespace, namespace):
         print(f"leader     {line}")
     return 0
@@ -125,10 +125,10 @@ def rotated(contents: "Contents", now: datetime, *, ca: bool) -> "Contents":
     from certs.authority import is_issued_by
     from certs.contents import signing_authority
     from certs.errors import CertificateError
+    from certs.key_pair import prove, read_certificate
     from certs.leaf import hosts_of
-    from certs.pair import prove, read_certificate
     from certs.renewal import carry_out
-    from certs.rotation import MakeAuthority, MakeLeaf, Terms
+    from certs.rotation import MakeAuthority, MakeLeaf, RotationPolicy
 
     signer = signing_authority(contents)
     if signer is None:
@@ -137,8 +137,8 @@ def rotated(contents: "Contents", now: datetime, *, ca: bool) -> "Contents":
             "cert-manager, keeps this Secret and is to be asked"
         )
     if ca:
-        return carry_out(MakeAuthority("asked for", contents.ca_certificates), contents, (), now, Terms())
+        return carry_out(MakeAuthority("asked for", contents.ca_certificates), contents, (), now, RotationPolicy())
     leaf = prove(contents.leaf)
     if not is_issued_by(leaf, read_certificate(signer.certificate)):
         raise CertificateError("the authority is being rotated; the leading loop makes a new leaf on its way")
-    return carry_out(MakeLeaf("asked for"), contents, hosts_of(leaf), now, Terms())
+    return carry_out(MakeLeaf("asked for"), contents, hosts_of(leaf), now, RotationPolicy())

@@ -224,19 +224,19 @@ def _pages(process: "LoopProcess", arguments: argparse.Namespace) -> "PagesServe
 def _keeper(process: "LoopProcess", arguments: argparse.Namespace) -> "CertificateKeeper":
     from datetime import timedelta
 
-    from certs.rotation import Terms
+    from certs.rotation import RotationPolicy
     from webhook.cluster.clock import SystemClock
     from webhook.server.certificate_keeper import KeeperOptions, make_keeper
     from webhook.server.registration import CONFIGURATIONS, FIELD_MANAGER
 
     namespace, name = arguments.cert_secret
-    terms = Terms(settle=timedelta(seconds=arguments.ca_settle))
+    policy = RotationPolicy(settle=timedelta(seconds=arguments.ca_settle))
     keeper = make_keeper(
         process.fenced_client(FIELD_MANAGER),
         SystemClock(),
         name,
         arguments.webhook_configuration or CONFIGURATIONS,
-        KeeperOptions(namespace, arguments.webhook_pods, arguments.webhook_port, terms),
+        KeeperOptions(namespace, arguments.webhook_pods, arguments.webhook_port, policy),
         process.supervisor,
         process.is_leader,
     )

@@ -11,10 +11,10 @@ from prometheus_client import CollectorRegistry
 
 from certs.contents import Contents
 from certs.errors import CertificateError, StoreError
+from certs.key_pair import read_certificate
 from certs.leaf import hosts_of
-from certs.pair import read_certificate
 from certs.renewal import Served, renew
-from certs.rotation import Action, Terms, Wait, World
+from certs.rotation import Action, Observed, RotationPolicy, Wait
 from certs.status import describe_action
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
@@ -54,7 +54,7 @@ class KeeperOptions:
     namespace: str
     selector: str = SELECTOR
     port: int = PORT
-    terms: Terms = field(default_factory=Terms)
+    policy: RotationPolicy = field(default_factory=RotationPolicy)
     again: float = 5.0
     at_most: float = 600.0
     finish: float = 5.0
@@ -119,7 +119,7 @@ class CertificateKeeper:
                 _LOG.info("put in order: the authority's key is in %s alone", self._store.authority_place)
             stored, _ = self._store.read()
             hosts = hosts_for(self._registration.read(), stored, self._options.namespace)
-            taken, wait = renew(self._store, hosts, now, self._options.terms, self._clients, self._shown)
+            taken, wait = renew(self._store, hosts, now, self._options.policy, self._clients, self._shown)
             stored, _ = self._store.read()
         except (CertificateError, StoreError, ApiError) as problem:
             return self._failed(problem)
@@ -193,7 +193,7 @@ class RegisteredClients:
         self._registered: tuple[Registered, ...] = ()
         self._seen: tuple[tuple[bytes, ...], float] = (), clock.monotonic()
 
-    def look(self, now: datetime) -> World:
+    def look(self, now: datetime) -> Observed:
         """What the configurations hold. Raises ApiError, and Stopped when nothing more is to be done."""
         self._go_on()
         self._registered = self._registration.read()
@@ -201,7 +201,7 @@ class RegisteredClients:
         if bundles != self._seen[0]:
             self._seen = bundles, self._clock.monotonic()
         since = now - timedelta(seconds=self._clock.monotonic() - self._seen[1])
-        return World(published=bundles, published_at=since if bundles else None)
+        return Observed(published=bundles, published_at=since if bundles else None)
 
     def publish(self, bundle: bytes) -> None:
         """Write it into those that were seen last. Raises ApiError, StoreConflict."""

@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 from certs.bundle import read_bundle
 from certs.contents import Contents, signing_authority
 from certs.errors import CertificateError
-from certs.pair import read_certificate
+from certs.key_pair import read_certificate
 from webhook.cluster.errors import ApiError
 
 

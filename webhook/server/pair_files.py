@@ -6,7 +6,7 @@ from pathlib import Path
 
 from certs.context import LiveContext
 from certs.errors import CertificateError
-from certs.pair import Pair
+from certs.key_pair import KeyPair
 from webhook.server.metrics import ServerMetrics
 from webhook.server.served_pair import ServedPair
 
@@ -25,7 +25,7 @@ class PairFiles(ServedPair):
     def place(self) -> str:
         return f"{self.certificate} and {self.key}"
 
-    def read(self) -> Pair:
+    def read(self) -> KeyPair:
         """What the files hold now. Raises CertificateError for a file that cannot be read."""
         parts = []
         for path in (self.certificate, self.key):
@@ -33,4 +33,4 @@ class PairFiles(ServedPair):
                 parts.append(path.read_bytes())
             except OSError as problem:
                 raise CertificateError(f"cannot read {path}: {problem.strerror}") from problem
-        return Pair(*parts)
+        return KeyPair(*parts)

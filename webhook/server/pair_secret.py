@@ -7,7 +7,7 @@ from typing import Any
 from certs.contents import CERTIFICATE, KEY
 from certs.context import LiveContext
 from certs.errors import CertificateError
-from certs.pair import Pair
+from certs.key_pair import KeyPair
 from webhook.api.wire import Wire
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
@@ -63,7 +63,7 @@ class PairSecret(ServedPair):
     def stop(self) -> None:
         self.reflector.stop()
 
-    def read(self) -> Pair | None:
+    def read(self) -> KeyPair | None:
         """What the Secret held when it was last heard of. Raises CertificateError while it holds no pair."""
         secret = self.reflector.store.get(self._namespace, self._name)
         if secret is not None:
@@ -82,9 +82,9 @@ def served_part(secret: Mapping[str, Any]) -> Wire:
     return {**only()(secret), "data": {name: data[name] for name in (CERTIFICATE, KEY) if name in data}}
 
 
-def pair_of(place: str, data: Mapping[str, Any]) -> Pair:
+def pair_of(place: str, data: Mapping[str, Any]) -> KeyPair:
     """The pair among the members of a Secret. Raises CertificateError for one that is missing or empty."""
     for name in (CERTIFICATE, KEY):
         if not data.get(name):
             raise CertificateError(f"{place} has no {name}")
-    return Pair(decoded(data[CERTIFICATE]), decoded(data[KEY]))
+    return KeyPair(decoded(data[CERTIFICATE]), decoded(data[KEY]))

@@ -10,7 +10,7 @@ from typing import Final
 
 from certs.context import LiveContext
 from certs.errors import CertificateError
-from certs.pair import Pair
+from certs.key_pair import KeyPair
 from webhook.cluster.supervisor import Supervisor
 from webhook.server.metrics import ServerMetrics
 
@@ -33,7 +33,7 @@ class ServedPair(ABC):
         """What a message calls the place."""
 
     @abstractmethod
-    def read(self) -> Pair | None:
+    def read(self) -> KeyPair | None:
         """What is kept there now, None while that is not known yet. Raises CertificateError when it cannot be read."""
 
     def start(self) -> None:
@@ -44,7 +44,7 @@ class ServedPair(ABC):
         """End it."""
         return
 
-    def load(self, pair: Pair) -> bool:
+    def load(self, pair: KeyPair) -> bool:
         """Serve the pair; False when it is served already. Raises CertificateError, which names the place."""
         try:
             loaded = self.live.load(pair, self._now())
@@ -54,7 +54,7 @@ class ServedPair(ABC):
             self._metrics.found_pair("loaded")
         return loaded
 
-    def look(self, pair: Pair | None, problem: str = "") -> None:
+    def look(self, pair: KeyPair | None, problem: str = "") -> None:
         """Take what was just read, or why it could not be; a bad state is told once, and stays until it is mended.
 
         Two files cannot be replaced at one instant: a reader may catch one old and one new, and sees the rest of the

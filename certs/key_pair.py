@@ -29,14 +29,14 @@ PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519Pri
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class KeyPair:
     """``certificate`` (PEM, the leaf first) and ``key`` (PEM, without a password); the key is never printed."""
 
     certificate: bytes
     key: bytes = field(repr=False)
 
 
-def prove(pair: Pair) -> x509.Certificate:
+def prove(pair: KeyPair) -> x509.Certificate:
     """The first certificate of the pair; raises CertificateError unless both read and the key is that certificate's."""
     certificate = read_certificate(pair.certificate)
     key = read_key(pair.key)
@@ -97,9 +97,9 @@ def new_key() -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
-def to_pair(certificate: x509.Certificate, key: PrivateKey) -> Pair:
+def to_key_pair(certificate: x509.Certificate, key: PrivateKey) -> KeyPair:
     """Both as PEM."""
-    return Pair(
+    return KeyPair(
         certificate=certificate.public_bytes(serialization.Encoding.PEM),
         key=key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 
 from certs.errors import CertificateError
-from certs.pair import Pair, check_public_key, new_key, prove, read_key
+from certs.key_pair import KeyPair, check_public_key, new_key, prove, read_key
 from tests.certs.world import authority, certificate, leaf
 
 CA = authority()
@@ -22,26 +22,29 @@ def test_a_matching_pair_gives_its_certificate() -> None:
 
 
 def test_a_chain_is_proven_by_its_first_certificate() -> None:
-    assert prove(Pair(LEAF.certificate + CA.certificate, LEAF.key)) == certificate(LEAF)
+    assert prove(KeyPair(LEAF.certificate + CA.certificate, LEAF.key)) == certificate(LEAF)
     with pytest.raises(CertificateError, match="does not belong"):
-        prove(Pair(CA.certificate + LEAF.certificate, LEAF.key))
+        prove(KeyPair(CA.certificate + LEAF.certificate, LEAF.key))
 
 
 @pytest.mark.parametrize(
     ("pair", "reason"),
     [
-        (Pair(LEAF.certificate, CA.key), "the private key does not belong to the certificate"),
-        (Pair(b"", LEAF.key), "the certificate is not readable"),
-        (Pair(LEAF.key, LEAF.key), "the certificate is not readable"),
-        (Pair(LEAF.certificate[:200], LEAF.key), "the certificate is not readable"),
-        (Pair(LEAF.certificate, b""), "the private key is not readable"),
-        (Pair(LEAF.certificate, LEAF.certificate), "the private key is not readable"),
-        (Pair(LEAF.certificate, pem(new_key(), b"secret")), "the private key is not readable PEM without a password"),
-        (Pair(LEAF.certificate, pem(ec.generate_private_key(ec.SECP256K1()))), "on the curve secp256k1"),
-        (Pair(LEAF.certificate, pem(ed448.Ed448PrivateKey.generate())), "neither ECDSA, RSA nor Ed25519"),
+        (KeyPair(LEAF.certificate, CA.key), "the private key does not belong to the certificate"),
+        (KeyPair(b"", LEAF.key), "the certificate is not readable"),
+        (KeyPair(LEAF.key, LEAF.key), "the certificate is not readable"),
+        (KeyPair(LEAF.certificate[:200], LEAF.key), "the certificate is not readable"),
+        (KeyPair(LEAF.certificate, b""), "the private key is not readable"),
+        (KeyPair(LEAF.certificate, LEAF.certificate), "the private key is not readable"),
+        (
+            KeyPair(LEAF.certificate, pem(new_key(), b"secret")),
+            "the private key is not readable PEM without a password",
+        ),
+        (KeyPair(LEAF.certificate, pem(ec.generate_private_key(ec.SECP256K1()))), "on the curve secp256k1"),
+        (KeyPair(LEAF.certificate, pem(ed448.Ed448PrivateKey.generate())), "neither ECDSA, RSA nor Ed25519"),
     ],
 )
-def test_what_does_not_match_or_read_is_refused(pair: Pair, reason: str) -> None:
+def test_what_does_not_match_or_read_is_refused(pair: KeyPair, reason: str) -> None:
     with pytest.raises(CertificateError, match=reason):
         prove(pair)
 
