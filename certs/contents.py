@@ -42,17 +42,17 @@ class Contents:
 
     @property
     def leaf(self) -> KeyPair:
-        """The served pair, as it is stored."""
+        """The served key pair, as stored."""
         return KeyPair(self.certificate, self.key)
 
 
 def signing_authority(contents: Contents) -> KeyPair | None:
     """The authority of the bundle that the stored key belongs to; None when there is none that reads and matches."""
     for certificate in read_bundle(contents.ca_certificates):
-        pair = KeyPair(write_bundle([certificate]), contents.ca_key)
+        authority = KeyPair(write_bundle([certificate]), contents.ca_key)
         try:
-            prove(pair)
+            prove(authority)
         except CertificateError:
             continue
-        return pair
+        return authority
     return None

@@ -1,4 +1,4 @@
-"""The live TLS context of a server: it takes a new pair only after the proof, and keeps the last good one."""
+"""The live TLS context of a server: it loads a new key pair only after checking it, and keeps the last good one."""
 
 import os
 import ssl
@@ -21,44 +21,44 @@ TLS_VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv
 
 
 class LiveContext:
-    """``context`` is that of the next handshake: to be asked for at each. ``load`` drops no connection.
+    """``context`` is that of the next handshake; read it for each. ``load`` drops no connection.
 
-    Each pair gets a context of its own: one that has held a pair of another algorithm goes on showing that.
+    Each key pair gets a context of its own: one that has held a key of another algorithm goes on showing that.
     """
 
     def __init__(self, minimum: str = "1.3") -> None:
         """``minimum`` is a key of TLS_VERSIONS."""
         self.minimum = TLS_VERSIONS[minimum]
         self.context = _server_context(self.minimum)
-        self.pair: KeyPair | None = None
+        self.key_pair: KeyPair | None = None
         self.certificate: x509.Certificate | None = None
 
-    def load(self, pair: KeyPair, now: datetime) -> bool:
-        """Serve this pair from the next handshake on; False when it is the one already served.
+    def load(self, key_pair: KeyPair, now: datetime) -> bool:
+        """Serve this key pair from the next handshake on; False if it is served already.
 
-        Raises CertificateError, and leaves the served pair as it was, when the two do not match, when the certificate
-        is not valid at ``now``, or when clients cannot use it: a handshake in memory proves each TLS version.
+        Raises CertificateError, and goes on serving the one before, if certificate and key do not match, if the
+        certificate is not valid at ``now``, or if clients cannot use it: a handshake in memory tries each TLS version.
         """
-        if pair == self.pair:
+        if key_pair == self.key_pair:
             return False
-        certificate = prove_leaf(pair)
+        certificate = prove_leaf(key_pair)
         if now < certificate.not_valid_before_utc:
             raise CertificateError(f"the certificate is not valid before {certificate.not_valid_before_utc:%FT%TZ}")
         if now >= certificate.not_valid_after_utc:
             raise CertificateError(f"the certificate expired at {certificate.not_valid_after_utc:%FT%TZ}")
-        with _as_file(pair) as path:
+        with _as_file(key_pair) as path:
             try:
                 context = _server_context(self.minimum)
                 context.load_cert_chain(path)
             except (ssl.SSLError, OSError) as problem:
-                raise CertificateError(f"TLS does not accept the pair: {problem}") from problem
+                raise CertificateError(f"TLS does not accept the key pair: {problem}") from problem
         for name, version in TLS_VERSIONS.items():
             if version >= self.minimum:
                 try:
                     shake_hands(context, version)
                 except ssl.SSLError as problem:
-                    raise CertificateError(f"no client can use the pair by TLS {name}: {problem}") from problem
-        self.context, self.pair, self.certificate = context, pair, certificate
+                    raise CertificateError(f"no client can use the key pair with TLS {name}: {problem}") from problem
+        self.context, self.key_pair, self.certificate = context, key_pair, certificate
         return True
 
 
@@ -70,11 +70,11 @@ def _server_context(minimum: ssl.TLSVersion) -> ssl.SSLContext:
 
 
 @contextmanager
-def _as_file(pair: KeyPair) -> Iterator[Path]:
-    """The pair as a file for OpenSSL, which reads no bytes: in memory where the system can, so no key meets a disk."""
-    text = pair.key.rstrip() + b"\n" + pair.certificate
+def _as_file(key_pair: KeyPair) -> Iterator[Path]:
+    """The key pair as a file for OpenSSL, which reads no bytes: in memory where possible, so that no key is on disk."""
+    text = key_pair.key.rstrip() + b"\n" + key_pair.certificate
     if hasattr(os, "memfd_create"):
-        descriptor = os.memfd_create("pair", os.MFD_CLOEXEC)
+        descriptor = os.memfd_create("key-pair", os.MFD_CLOEXEC)
         try:
             os.write(descriptor, text)
             yield Path(f"/proc/self/fd/{descriptor}")

@@ -1,4 +1,4 @@
-"""A certificate and its private key, as PEM bytes, and the proof that they belong together."""
+"""A certificate and its private key, as PEM bytes, and the check that they belong together."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -36,10 +36,10 @@ class KeyPair:
     key: bytes = field(repr=False)
 
 
-def prove(pair: KeyPair) -> x509.Certificate:
-    """The first certificate of the pair; raises CertificateError unless both read and the key is that certificate's."""
-    certificate = read_certificate(pair.certificate)
-    key = read_key(pair.key)
+def prove(key_pair: KeyPair) -> x509.Certificate:
+    """The first certificate; raises CertificateError unless both are readable and the key is that certificate's."""
+    certificate = read_certificate(key_pair.certificate)
+    key = read_key(key_pair.key)
     if public_bytes(certificate) != key.public_key().public_bytes(serialization.Encoding.DER, _SPKI):
         raise CertificateError("the private key does not belong to the certificate")
     return certificate

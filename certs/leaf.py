@@ -17,7 +17,7 @@ from certs.key_pair import KeyPair, check_public_key, new_key, prove, read_chain
 def make_leaf(authority: KeyPair, hosts: Iterable[str], now: datetime, lifetime: timedelta) -> KeyPair:
     """A new ECDSA P-256 server certificate for the host names and addresses; it never outlives its authority.
 
-    Raises CertificateError when the authority's pair does not match, or when there is no host or a malformed one.
+    Raises CertificateError if the authority's key is not its certificate's, and for no host or a malformed one.
     """
     issuer = prove(authority)
     names = sorted(set(hosts))
@@ -58,13 +58,13 @@ def hosts_of(certificate: x509.Certificate) -> frozenset[str]:
     return frozenset([*names.get_values_for_type(x509.DNSName), *addresses])
 
 
-def prove_leaf(pair: KeyPair) -> x509.Certificate:
-    """The certificate of a pair that a server can show. Raises CertificateError for one that no client takes.
+def prove_leaf(key_pair: KeyPair) -> x509.Certificate:
+    """The certificate of a key pair that a server can show. Raises CertificateError for one that no client accepts.
 
     API servers and kubectl verify as Go does: by subjectAltName alone, and only what may authenticate a server.
     """
-    certificate = prove(pair)
-    for each in read_chain(pair.certificate):
+    certificate = prove(key_pair)
+    for each in read_chain(key_pair.certificate):
         check_public_key(each.public_key())
     if not hosts_of(certificate):
         raise CertificateError("the certificate is for no host: it has no DNS name and no IP address in subjectAltName")

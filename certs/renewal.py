@@ -1,4 +1,4 @@
-"""Carrying out what the rotation decided, one action at a time, until there is nothing to do now."""
+"""Carries out the actions of the rotation one at a time, until there is nothing to do now."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
@@ -33,25 +33,25 @@ Served = Mapping[str, bytes | None]
 
 
 class Clients(Protocol):
-    """Those who verify the servers, and the places that tell them which authorities to trust."""
+    """The clients that verify the servers, and the places that they read trusted authorities from."""
 
-    def look(self, now: datetime) -> Observed:
-        """What the places hold, and since when; who serves is left out."""
+    def observe(self, now: datetime) -> Observed:
+        """The bundles at the places, and since when; without ``served``."""
         ...
 
     def publish(self, bundle: bytes) -> None:
-        """Make every place hold this bundle; raises StoreConflict when one has changed since the last look."""
+        """Write this bundle to every place; raises StoreConflict if one has changed since it was observed."""
         ...
 
 
 class StoreReaders:
     """Clients that read the bundle from the store itself."""
 
-    def look(self, now: datetime) -> Observed:
+    def observe(self, now: datetime) -> Observed:
         return Observed()
 
     def publish(self, bundle: bytes) -> None:
-        """Nobody waits for it."""
+        """Nothing to do: storing it was enough."""
 
 
 _STORE_READERS: Final = StoreReaders()
@@ -65,16 +65,16 @@ def renew(
     clients: Clients = _STORE_READERS,
     servers: Callable[[], Served | None] = lambda: None,
 ) -> tuple[list[Action], Wait]:
-    """Decide and act until the decision is to wait; the actions taken, and what is waited for.
+    """Decide and act until the decision is to wait; returns the actions taken, and the wait.
 
-    The world is looked at anew before each decision, the servers only where they matter. When somebody else writes
-    first, theirs is read and decided on. Raises CertificateError, StoreError, and what ``clients`` and ``servers`` do.
+    Everything is observed anew before each decision, the servers only where they matter. After a conflict the store is
+    read and decided on again. Raises CertificateError, StoreError, and what ``clients`` and ``servers`` raise.
     """
     names = tuple(hosts)
     taken: list[Action] = []
     for _ in range(_MOST_ACTIONS):
-        # The places before the store: so no bundle is published over a newer one that was stored in between.
-        observed = clients.look(now)
+        # The places are read before the store, so that no bundle replaces a newer one that was stored in between.
+        observed = clients.observe(now)
         contents, version = store.read()
         if servers_matter(contents, observed):
             observed = dataclasses.replace(observed, served=servers())
@@ -89,9 +89,9 @@ def renew(
         except StoreConflict:
             continue
         taken.append(action)
-    raise CertificateError(
-        f"no rest after {_MOST_ACTIONS} tries; the last: {taken[-1].reason if taken else 'lost a race'}"
-    )
+    if not taken:
+        raise CertificateError(f"the store was changed by somebody else during each of {_MOST_ACTIONS} attempts")
+    raise CertificateError(f"not finished after {_MOST_ACTIONS} attempts; the last action: {taken[-1].reason}")
 
 
 def carry_out(

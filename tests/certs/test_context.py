@@ -87,7 +87,7 @@ def test_an_open_connection_lives_on() -> None:
         (KeyPair(SECOND.certificate + ON_SECP256K1.certificate.replace(b"M", b"N"), SECOND.key), START, "of the chain"),
         (made_elsewhere(new_key(), FOR_CLIENTS), START, "for no host"),
         (made_elsewhere(new_key(), FOR_LOCALHOST, FOR_CLIENTS), START, "lacks serverAuth"),
-        (made_elsewhere(rsa.generate_private_key(65537, 1024)), START, "TLS does not accept the pair"),
+        (made_elsewhere(rsa.generate_private_key(65537, 1024)), START, "TLS does not accept the key pair"),
     ],
     ids=[
         "mismatch",
@@ -111,7 +111,7 @@ def test_the_last_good_pair_stays(bad: KeyPair, now: datetime, reason: str) -> N
         with pytest.raises(CertificateError, match=reason):
             live.load(bad, now)
         assert probe("127.0.0.1", port, 5) == FIRST.certificate
-    assert live.pair == FIRST
+    assert live.key_pair == FIRST
 
 
 @pytest.mark.parametrize("curve", [ec.SECP384R1(), ec.SECP521R1()], ids=["P-384", "P-521"])
@@ -130,9 +130,9 @@ def test_a_handshake_is_tried_before_a_pair_is_served(minimum: str, monkeypatch:
     monkeypatch.setattr(certs.leaf, "check_public_key", lambda key: None)
     live = LiveContext(minimum)
     live.load(FIRST, START)
-    with pytest.raises(CertificateError, match=rf"no client can use the pair by TLS {minimum}: "):
+    with pytest.raises(CertificateError, match=rf"no client can use the key pair with TLS {minimum}: "):
         live.load(ON_SECP256K1, START)
-    assert live.pair == FIRST
+    assert live.key_pair == FIRST
 
 
 def test_the_same_pair_is_not_loaded_again() -> None:

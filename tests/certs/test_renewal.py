@@ -75,7 +75,7 @@ class Places:
         self._deaf = deaf
         self._looked_at = b""
 
-    def look(self, now: datetime) -> Observed:
+    def observe(self, now: datetime) -> Observed:
         self._looked_at = self.bundle
         return Observed(published=(self.bundle,))
 
@@ -132,7 +132,7 @@ def test_nothing_older_is_published_over_what_a_rival_stored_and_published() -> 
 
 def test_publishing_that_has_no_effect_is_not_tried_for_ever() -> None:
     store = MemoryStore(GOOD)
-    with pytest.raises(CertificateError, match="no rest after 12 tries; the last: clients do not read"):
+    with pytest.raises(CertificateError, match="not finished after 12 attempts; the last action: clients do not read"):
         renew(store, HOSTS, START, POLICY, Places(store, b"", deaf=True))
 
 

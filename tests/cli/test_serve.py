@@ -64,7 +64,7 @@ def test_a_key_of_another_certificate(tmp_path: Path, capsys: pytest.CaptureFixt
     make_certificates(tmp_path)
     (tmp_path / "tls.key").write_bytes((tmp_path / "ca.key").read_bytes())
     assert serve("--standalone", "--cert-dir", str(tmp_path)) == 1
-    assert "tls.key: the private key does not belong to the certificate; make a pair with" in told(capsys)
+    assert "tls.key: the private key does not belong to the certificate; make a key pair with" in told(capsys)
 
 
 def test_a_port_in_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,13 +14,14 @@ from certs.contents import Contents
 from certs.errors import CertificateError
 from certs.leaf import make_leaf
 from certs.probe import probe
+from certs.secret_store import SecretStore
 from sandbox import Sandbox
 from sandbox.demo.control_plane import client_of
 from sandbox.demo.process import Process
+from tests.certs.adapted import adapted
 from webhook.cli import main
 from webhook.cluster.client import Client
 from webhook.cluster.resource import NAMESPACES, SECRETS
-from webhook.server.secret_store import SecretStore
 
 NOW = datetime.now(UTC)
 CA = make_authority(NOW, timedelta(days=90))
@@ -64,7 +65,7 @@ def test_it_waits_serves_and_follows(client: Client, tmp_path: Path) -> None:
     options = ["--host", "::", "--port", str(port), "--drain", "0"]
     options += ["--cert-secret", "ours/certs", "--kubeconfig", str(kubeconfig)]
     server = Process(["serve", *options, "--log-format", "json"], tmp_path / "log")
-    store = SecretStore(client, "ours", "certs")
+    store = SecretStore(adapted(client), "ours", "certs")
     try:
         eventually(lambda: "does not exist" in server.log.read_text(), "it says what it waits for")
         assert listens(port)

@@ -1,4 +1,4 @@
-"""A cluster whose certificates are seen to: replicas of the webhook behind one address, and the loop that leads."""
+"""A cluster whose certificates are managed: replicas of the webhook behind one address, and the loop that leads."""
 
 import base64
 import copy
@@ -15,13 +15,13 @@ from certs.contents import Contents, signing_authority
 from certs.errors import CertificateError
 from certs.key_pair import prove, read_certificate
 from certs.probe import probe
+from certs.secret_store import AUTHORITY_SUFFIX, StoredSecrets
 from sandbox.demo.process import Process
 from sandbox.demo.stack import LOOP, WEBHOOK, Stack
 from tests.controlplane import ControlPlane
 from tests.controlplane.session import Session
 from tests.e2e.balancer import Balancer
 from tests.e2e.cluster import REGISTRATION, SPAS, Namespace, documents, eventually, spa
-from webhook.server.secret_store import AUTHORITY_SUFFIX, Kept
 
 NAMESPACE: Final = "stagegate-system"
 SECRET: Final = f"{NAMESPACE}/stagegate-certs"
@@ -119,9 +119,9 @@ class Certified:
         clients = [body["webhooks"][0]["clientConfig"] for body in self.configurations()]
         return [base64.b64decode(client.get("caBundle", "")) for client in clients]
 
-    def kept(self) -> Kept:
+    def kept(self) -> StoredSecrets:
         answers = [self.plane.admin.get(path) for path in (SERVED, AUTHORITY)]
-        return Kept(*(answer.body if answer.status == HTTPStatus.OK else None for answer in answers))
+        return StoredSecrets(*(answer.body if answer.status == HTTPStatus.OK else None for answer in answers))
 
     def stored(self) -> Contents:
         return self.kept().contents
@@ -138,7 +138,7 @@ class Certified:
     def at_rest(self) -> bool:
         """Whether what is kept is in order, and served."""
         kept = self.kept()
-        return kept.in_order and self.serves(kept.contents)
+        return kept.is_complete and self.serves(kept.contents)
 
     def serves(self, contents: Contents) -> bool:
         """Whether these are whole, all clients know their authority alone, and every replica shows their leaf.

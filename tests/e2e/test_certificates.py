@@ -12,6 +12,7 @@ import pytest
 
 from certs.authority import make_authority
 from certs.bundle import read_bundle
+from certs.ca_injection import FIELD_MANAGER
 from certs.contents import signing_authority
 from certs.key_pair import prove
 from certs.leaf import hosts_of, make_leaf
@@ -22,7 +23,6 @@ from tests.e2e.balancer import Backend
 from tests.e2e.certified import AUTHORITY, CONFIGURATIONS, SECRET, SERVED, Certified, Wire
 from tests.e2e.cluster import documents, eventually
 from webhook.cli import main
-from webhook.server.registration import FIELD_MANAGER
 
 DAY = timedelta(days=1)
 

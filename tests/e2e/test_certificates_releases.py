@@ -7,19 +7,21 @@ from http import HTTPStatus
 
 import pytest
 
+from certs.ca_injection import CONFIGURATIONS, FIELD_MANAGER, CaInjector
 from certs.contents import Contents
+from certs.controller import CertificateController, ControllerOptions
 from certs.rotation import RotationPolicy
+from certs.serving_pods import SELECTOR, ServingPods, prober
 from sandbox.demo.control_plane import client_of
 from sandbox.demo.stack import LOOP
+from tests.certs.adapted import adapted
+from tests.certs.former_store import FormerStore
 from tests.controlplane import Binaries, ControlPlane
 from tests.e2e.certified import AUTHORITY, NAMESPACE, SERVED, Certified
 from tests.e2e.cluster import documents, eventually
 from tests.e2e.test_install_releases import without_authority
-from tests.server.former_store import FormerStore
 from webhook.cluster.clock import SystemClock
-from webhook.server.certificate_keeper import CertificateKeeper, KeeperOptions
-from webhook.server.registration import CONFIGURATIONS, FIELD_MANAGER, Registration
-from webhook.server.serving_pods import SELECTOR, ServingPods, prober
+from webhook.cluster.supervisor import Supervisor
 
 
 @pytest.fixture
@@ -33,27 +35,27 @@ def cluster(binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 class Former:
-    """The certificates as a former release sees to them."""
+    """The certificates as a former release manages them."""
 
     def __init__(self, cluster: Certified) -> None:
         self.cluster = cluster
-        client = client_of(cluster.plane.kubeconfig_for(LOOP), FIELD_MANAGER)
+        client = adapted(client_of(cluster.plane.kubeconfig_for(LOOP), FIELD_MANAGER))
         self.store = FormerStore(client, NAMESPACE, "stagegate-certs")
-        options = KeeperOptions(
+        options = ControllerOptions(
             NAMESPACE, port=cluster.port, policy=RotationPolicy(settle=timedelta(seconds=1)), again=1.0
         )
         servers = ServingPods(client, NAMESPACE, SELECTOR, prober(cluster.port)).shown
-        self.keeper = CertificateKeeper(
-            self.store, Registration(client, CONFIGURATIONS), servers, SystemClock(), options
+        self.controller = CertificateController(
+            self.store, CaInjector(client, CONFIGURATIONS), servers, SystemClock(), options, Supervisor()
         )
 
     @contextmanager
     def leads(self) -> Iterator[None]:
-        self.keeper.start()
+        self.controller.start()
         try:
             yield
         finally:
-            self.keeper.stop()
+            self.controller.stop()
 
     def await_rest(self) -> Contents:
         eventually(lambda: self.cluster.serves(self.store.read()[0]), 30)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from certs.secret_store import AUTHORITY_SUFFIX
 from sandbox.autoscaler import Pace
 from sandbox.demo.control_plane import client_of
 from sandbox.demo.knative import Knative
@@ -17,7 +18,6 @@ from sandbox.simulation import Autoscaler
 from tests.controlplane import Binaries, ControlPlane
 from tests.e2e.administrator import Administrator, Wire, kustomized
 from tests.e2e.cluster import ROS, SPAS, Namespace, eventually, rollout
-from webhook.server.secret_store import AUTHORITY_SUFFIX
 
 DEFAULT = Namespace("default")
 OLD = {"revisionName": "hello-00001", "percent": 100, "latestRevision": False, "minScale": 4, "maxScale": 10}

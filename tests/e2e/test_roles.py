@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from certs.secret_store import AUTHORITY_SUFFIX
 from sandbox.autoscaler import Pace
 from sandbox.demo.knative import Knative
 from sandbox.demo.stack import LOOP, WEBHOOK, Stack
@@ -17,7 +18,6 @@ from tests.controlplane import Binaries, ControlPlane
 from tests.controlplane.session import Session
 from tests.e2e.cluster import ROS, SPAS, Namespace, documents, eventually, register, rollout, spa
 from tests.e2e.receiver import Receiver
-from webhook.server.secret_store import AUTHORITY_SUFFIX
 
 NAMESPACE = Namespace("default")
 OLD = {"revisionName": "hello-00001", "percent": 100, "latestRevision": False, "minScale": 2, "maxScale": 10}

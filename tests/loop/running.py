@@ -9,9 +9,11 @@ from typing import Any, Final
 
 from prometheus_client import generate_latest
 
+from certs.controller import ControllerOptions, make_controller
 from tests.cluster.fake_api import FakeApi
 from tests.loop.world import entry
 from webhook.api.kinds import CONFIGURATION_LABEL, SERVICE_LABEL
+from webhook.cli.certs_cluster import ClusterClient
 from webhook.cluster.clock import SystemClock
 from webhook.cluster.lease import LeaseTimes
 from webhook.cluster.resource import (
@@ -30,10 +32,9 @@ from webhook.listening import listen
 from webhook.loop.caches import RESOURCES
 from webhook.loop.loop import LoopOptions
 from webhook.loop.process import LoopProcess, ProcessOptions
-from webhook.server.certificate_keeper import KeeperOptions, make_keeper
 from webhook.server.pages import Check, PagesServer, make_app
 
-KEEPER_WATCHES: Final = (SECRETS, MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS)
+CERTIFICATE_WATCHES: Final = (SECRETS, MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS)
 
 
 class Running:
@@ -46,7 +47,7 @@ class Running:
         self.faults_in_requests = faults or {}
         self.before = set(threading.enumerate())
         self.api = FakeApi()
-        self.api.serve(*RESOURCES, *KEEPER_WATCHES, EVENTS, LEASES)
+        self.api.serve(*RESOURCES, *CERTIFICATE_WATCHES, EVENTS, LEASES)
         for name in ("hello-00001", "hello-00002"):
             labels = {SERVICE_LABEL: "hello", CONFIGURATION_LABEL: "hello"}
             self.api.put(REVISIONS, {"metadata": {"name": name, "labels": labels}})
@@ -64,8 +65,10 @@ class Running:
         options = ProcessOptions(LoopOptions(concurrency=2, resync=0.2), lease_times=LeaseTimes.of(lease), drain=1.0)
         self.process = LoopProcess(self.api, clock, options, identity="me")
         client = self.process.fenced_client("stagegate-certs")
-        keeper = make_keeper(client, clock, "certs", ("a",), KeeperOptions("ours"), self.process.supervisor)
-        self.process.runnables.append(keeper)
+        cluster = ClusterClient(client, clock, self.process.supervisor)
+        watched = ControllerOptions("ours")
+        controller = make_controller(cluster, clock, "certs", ("a",), watched, self.process.supervisor)
+        self.process.runnables.append(controller)
         self.process.pages = self._pages()
         self._thread = threading.Thread(target=self.process.run, name="main of the loop", daemon=True)
 

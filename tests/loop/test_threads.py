@@ -8,13 +8,13 @@ import pytest
 from prometheus_client import Metric
 from prometheus_client.registry import Collector
 
-from tests.loop.running import KEEPER_WATCHES, Running, eventually
+from tests.loop.running import CERTIFICATE_WATCHES, Running, eventually
 from webhook.cluster.resource import EVENTS, LEASES, ROLLOUT_ORCHESTRATORS, SECRETS, STAGE_POD_AUTOSCALERS
 from webhook.loop.caches import RESOURCES
 from webhook.loop.process import LoopProcess
 
 FAULTS: Final[dict[tuple[str, str], set[int]]] = {
-    **{("list", resource.plural): {1} for resource in (*RESOURCES, *KEEPER_WATCHES)},
+    **{("list", resource.plural): {1} for resource in (*RESOURCES, *CERTIFICATE_WATCHES)},
     **{("watch", resource.plural): {2} for resource in RESOURCES},
     ("patch", "rolloutorchestrators/status"): {1},
     ("create", EVENTS.plural): {1},
@@ -31,7 +31,7 @@ THREADS: Final[dict[str, set[str]]] = {
     "reflector": {
         *(f"{name} in knative-serving" if "configmaps" in name else name for name in WATCHED),
         f"reflector {SECRETS.full_name} in ours",
-        *(f"reflector {resource.full_name}" for resource in KEEPER_WATCHES[1:]),
+        *(f"reflector {resource.full_name}" for resource in CERTIFICATE_WATCHES[1:]),
     },
     "worker": {"worker 0", "worker 1"},
     "resync": {"resync"},

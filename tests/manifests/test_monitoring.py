@@ -11,13 +11,14 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from certs.errors import Forbidden
+from certs.metrics import CertificateMetrics, CertificateState
 from webhook.cli.arguments import ObjectName
 from webhook.cli.certs import configure
 from webhook.cli.manifests import rendered
-from webhook.cluster.errors import Call, Forbidden
+from webhook.cluster.errors import Call
 from webhook.loop.caches import RESOURCES
 from webhook.loop.metrics import Metrics
-from webhook.server.keeper_metrics import KeeperCollector, KeeperState
 from webhook.server.metrics import ServerMetrics
 
 # Of Prometheus itself, of the process, and what scraping adds.
@@ -47,8 +48,8 @@ def page_of_a_loop() -> bytes:
     metrics = Metrics(RESOURCES)
     metrics.ask_cache(RESOURCES[0], lambda: 0, lambda: 0.0)
     metrics.answered(Call("get", "stagepodautoscalers"), 200)
-    state = KeeperState().failed(Forbidden(Call("get", "secrets"), "no"), datetime(2030, 1, 1, tzinfo=UTC))
-    metrics.registry.register(KeeperCollector(lambda: state))
+    error = Forbidden("get secrets ours/certs: no", "secrets", "Forbidden")
+    CertificateMetrics(metrics.registry).show(CertificateState().failed(error, datetime(2030, 1, 1, tzinfo=UTC)))
     return generate_latest(metrics.registry)
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from certs.secret_store import AUTHORITY_SUFFIX
 from webhook.cli.manifests import overlays, rendered
 from webhook.listening import EVERYWHERE
 from webhook.loop.process import ProcessOptions
 from webhook.server.limits import Limits
-from webhook.server.secret_store import AUTHORITY_SUFFIX
 
 NAMES = ("stagegate-webhook", "stagegate-loop")
 CHOICES = [(), *((name,) for name in overlays()), ("cert-manager", "monitoring", "enforce-warn", "dev")]

@@ -15,11 +15,13 @@ from prometheus_client import CollectorRegistry, generate_latest
 from certs.authority import make_authority
 from certs.context import LiveContext
 from certs.leaf import make_leaf
+from certs.served_secret import ServedSecret
+from tests.certs.test_served_secret import put
 from tests.cluster.fake_api import FakeApi
 from tests.server.live import eventually
 from tests.server.reviews import GOOD
-from tests.server.test_pair_secret import put
 from webhook.admission import EmptyLookup, Settings
+from webhook.cli.certs_cluster import ClusterClient
 from webhook.cluster.client import Client
 from webhook.cluster.clock import SystemClock
 from webhook.cluster.resource import NAMESPACES, ROLLOUT_ORCHESTRATORS, SECRETS
@@ -31,7 +33,6 @@ from webhook.server.handler import AdmissionHandler
 from webhook.server.limits import Limits
 from webhook.server.metrics import LOOPS, ServerMetrics
 from webhook.server.pages import Check, PagesServer, make_app
-from webhook.server.pair_secret import PairSecret
 from webhook.server.service import Service
 from webhook.server.worker import StagegateWorker
 
@@ -51,7 +52,8 @@ class World:
         self.supervisor = Supervisor(count=self.metrics.faulted, random_number=lambda: 0.0)
         client, clock = Client(self.api, field_manager="test"), SystemClock()
         self.feed = ClusterFeed(client, clock, self.metrics, self.supervisor)
-        self.pair = PairSecret(client, clock, "ours", "certs", LiveContext(), self.metrics, clock.now, self.supervisor)
+        watch = ClusterClient(client, clock, self.supervisor).watch_secret
+        self.key_pair = ServedSecret("ours", "certs", watch, LiveContext(), clock.now, self.metrics.read_key_pair)
         self.said: list[str] = []
 
     def fail(self, request: Request) -> None:
@@ -64,7 +66,7 @@ class World:
         return Service(
             Settings(),
             Limits(),
-            self.pair,
+            self.key_pair,
             self.metrics,
             self.feed,
             on_ready=on_ready or (lambda: self.said.append("ready")),
@@ -127,17 +129,17 @@ def test_a_change_that_the_cache_does_not_take(monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_task_of_the_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
-    usual, left = world.pair.read, [KeyError("data")]
+    usual, left = world.key_pair.read, [KeyError("data")]
 
     def read() -> Any:
         if left:
             raise left.pop()
         return usual()
 
-    monkeypatch.setattr(world.pair, "read", read)
+    monkeypatch.setattr(world.key_pair, "read", read)
     run(world.service(), lambda: world.said)
     assert world.faults() == {"certificate": 1.0}
-    assert world.pair.trouble == ""
+    assert world.key_pair.last_error == ""
 
 
 def test_while_the_certificate_cannot_be_looked_at_the_pages_say_why(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,9 +149,9 @@ def test_while_the_certificate_cannot_be_looked_at_the_pages_say_why(monkeypatch
     def read() -> Any:
         raise KeyError("data")
 
-    monkeypatch.setattr(world.pair, "read", read)
-    run(service, lambda: world.pair.trouble)
-    assert service.state().trouble == "cannot read Secret ours/certs: KeyError: 'data'"
+    monkeypatch.setattr(world.key_pair, "read", read)
+    run(service, lambda: world.key_pair.last_error)
+    assert service.state().last_error == "cannot read Secret ours/certs: KeyError: 'data'"
 
 
 def test_the_announcement_is_tried_once() -> None:

@@ -126,9 +126,9 @@ def run(arguments: argparse.Namespace) -> int:
     if in_cluster == (arguments.directory is not None):
         raise CommandError(f"{arguments.task}: wanted a directory, or --secret NAMESPACE/NAME", USAGE)
     if in_cluster:
-        from webhook.cli import certs_cluster
+        from webhook.cli import certs_secret
 
-        return certs_cluster.run(arguments, datetime.now(UTC))
+        return certs_secret.run(arguments, datetime.now(UTC))
     tasks = {"init": _init, "status": _status, "rotate": _rotate}
     try:
         return tasks[arguments.task](arguments, datetime.now(UTC))

@@ -1,144 +1,121 @@
-"""``stagegate certs --secret``: show and rotate the certificates of a cluster."""
+"""A cluster as ``certs`` needs it: its protocols on our client, with our errors as its errors."""
 
-import argparse
-from datetime import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
 
-from webhook.cli.cluster import connected, exit_code_of
-from webhook.cli.errors import MISSING, CommandError
-from webhook.cli.leases import leaders
-from webhook.cli.probes import probed
+from certs import errors
+from certs.cluster import Kind, Wire
+from certs.served_secret import served_members
+from webhook.cluster.client import Client
+from webhook.cluster.clock import Clock
+from webhook.cluster.errors import ApiError, Conflict, Forbidden, NotFound
+from webhook.cluster.reflector import Reflector
+from webhook.cluster.resource import MUTATING_WEBHOOKS, PODS, SECRETS, VALIDATING_WEBHOOKS, Resource
+from webhook.cluster.store import Store
+from webhook.cluster.supervisor import Supervisor
+from webhook.cluster.trim import only
 
-if TYPE_CHECKING:
-    from certs.contents import Contents
-    from webhook.cluster.client import Client
-    from webhook.server.secret_store import Kept, SecretStore
-
-_TRIES = 5
-
-
-def run(arguments: argparse.Namespace, now: datetime) -> int:
-    """Do the task; raises CommandError for everything that can go wrong."""
-    from certs.errors import CertificateError, StoreError
-    from webhook.cluster.errors import ApiError
-    from webhook.server.secret_store import AuthorityHidden, SecretStore
-
-    client = _client(arguments)
-    store = SecretStore(client, *arguments.secret)
-    try:
-        if arguments.task == "rotate":
-            return _rotate(store, arguments, now)
-        return _status(client, store, arguments, now)
-    except CertificateError as problem:
-        raise CommandError(f"{store.place}: {problem}") from problem
-    except AuthorityHidden as problem:
-        raise CommandError(f"{problem}; whoever rotates has to get and patch both Secrets") from problem
-    except (StoreError, ApiError) as problem:
-        raise CommandError(str(problem), exit_code_of(problem)) from problem
+RESOURCES: Final[dict[Kind, Resource]] = {
+    "Secret": SECRETS,
+    "Pod": PODS,
+    "MutatingWebhookConfiguration": MUTATING_WEBHOOKS,
+    "ValidatingWebhookConfiguration": VALIDATING_WEBHOOKS,
+}
+_ERRORS: Final = {Conflict: errors.Conflict, NotFound: errors.NotFound, Forbidden: errors.Forbidden}
 
 
-def _client(arguments: argparse.Namespace) -> "Client":
-    from webhook.cluster.client import Client
-    from webhook.server.registration import FIELD_MANAGER
+class ClusterClient:
+    """certs.cluster.Cluster on a client."""
 
-    transport = connected(arguments.kubeconfig, arguments.context, user_agent="stagegate-certs", pool_size=2)
-    return Client(transport, field_manager=FIELD_MANAGER, read_timeout=10.0)
+    def __init__(self, client: Client, clock: Clock, supervisor: Supervisor) -> None:
+        self._client = client
+        self._clock = clock
+        self._supervisor = supervisor
 
+    def get(self, kind: Kind, namespace: str | None, name: str) -> Wire | None:
+        with _translated():
+            try:
+                return self._client.get(RESOURCES[kind], namespace, name)
+            except NotFound:
+                return None
 
-def _status(client: "Client", store: "SecretStore", arguments: argparse.Namespace, now: datetime) -> int:
-    from certs.rotation import Observed, RotationPolicy
-    from certs.status import describe
-    from webhook.server.certificate_keeper import bundles_of, hosts_for
-    from webhook.server.registration import CONFIGURATIONS, Registration
-    from webhook.server.secret_store import AuthorityHidden
-    from webhook.server.serving_pods import PORT, SELECTOR, ServingPods, prober
+    def list(self, kind: Kind, namespace: str | None, label_selector: str) -> Sequence[Wire]:
+        with _translated():
+            found = self._client.list(RESOURCES[kind], namespace, label_selector=label_selector)
+        return tuple(found.get("items") or ())
 
-    try:
-        kept, hidden = store.look(), False
-    except AuthorityHidden:
-        kept, hidden = store.look_at_served(), True
-    contents = kept.contents
-    registered = Registration(client, arguments.webhook_configuration or CONFIGURATIONS).read()
-    namespace = arguments.secret.namespace
-    pods = ServingPods(client, namespace, arguments.webhook_pods or SELECTOR, prober(arguments.webhook_port or PORT))
-    served = probed(arguments.probe) if arguments.probe else pods.shown()
-    times = [one.published_at for one in registered if one.published_at is not None]
-    observed = Observed(bundles_of(registered), max(times, default=None), served)
-    places = [one.place for one in registered for _ in one.bundles]
-    print(f"stored     {store.place}{': does not exist' if kept.served is None else ''}")
-    print(f"ca.key     {_key_place(store, kept, hidden=hidden)}")
-    hosts = hosts_for(registered, contents, namespace)
-    print("\n".join(describe(contents, observed, hosts, now, RotationPolicy(), places, key_hidden=hidden)))
-    for line in leaders(client, arguments.lease_namespace, namespace):
-        print(f"leader     {line}")
-    return 0
+    def create(self, kind: Kind, namespace: str | None, body: Wire) -> None:
+        with _translated():
+            self._client.create(RESOURCES[kind], namespace, body)
 
+    def patch(self, kind: Kind, namespace: str | None, name: str, body: Wire) -> None:
+        with _translated():
+            self._client.patch(RESOURCES[kind], namespace, name, body)
 
-def _key_place(store: "SecretStore", kept: "Kept", *, hidden: bool) -> str:
-    """Where the authority's key is kept."""
-    if hidden:
-        return f"{store.authority_place}: not readable by you"
-    if kept.authority is not None:
-        return store.authority_place
-    if kept.contents.ca_key:
-        return f"{store.place}, as a former release kept it; the leading loop moves it to {store.authority_place}"
-    return f"{store.authority_place}: does not exist"
+    def apply(self, kind: Kind, namespace: str | None, name: str, body: Wire) -> None:
+        with _translated():
+            self._client.apply(RESOURCES[kind], namespace, name, body)
 
-
-def _rotate(store: "SecretStore", arguments: argparse.Namespace, now: datetime) -> int:
-    from certs.contents import signing_authority
-    from certs.errors import StoreConflict
-
-    kept = store.look()
-    first = signing_authority(kept.contents)
-    for last in (False,) * (_TRIES - 1) + (True,):
-        if kept.served is None:
-            raise CommandError(
-                f"{store.place} does not exist; it is made by: stagegate loop --cert-secret {arguments.secret}", MISSING
-            )
-        # A write may have been stored by half when somebody else came first: one new authority is enough.
-        is_done = arguments.ca and signing_authority(kept.contents) != first
-        try:
-            store.write(kept.contents if is_done else rotated(kept.contents, now, ca=arguments.ca), kept.version)
-            break
-        except StoreConflict:
-            if last:
-                raise
-            kept = store.look()
-    if arguments.ca:
-        print(
-            f"{store.place}: new authority beside the old one; the leading loop publishes it, makes a leaf of it,\n"
-            "and drops the old one when every webhook shows it; to watch:\n"
-            f"  stagegate certs status --secret {arguments.secret}"
+    def watch(self, kind: Kind, namespace: str | None, name: str, on_change: Callable[[], None]) -> Reflector:
+        return Reflector(
+            self._client,
+            RESOURCES[kind],
+            Store(self._clock.monotonic),
+            self._clock,
+            namespace=namespace,
+            field_selector=f"metadata.name={name}",
+            trim=only(),
+            on_change=lambda change: on_change(),
+            supervisor=self._supervisor,
         )
-    else:
-        print(f"{store.place}: new leaf of the same authority; the webhooks serve it from now on")
-    return 0
 
-
-def rotated(contents: "Contents", now: datetime, *, ca: bool) -> "Contents":
-    """The contents with another leaf, or another authority beside those that are trusted.
-
-    The leaf of a new authority is left to the leader, who makes it when all clients know that authority. Raises
-    CertificateError where that would break trust, and where there is no authority to begin with.
-    """
-    from certs.authority import is_issued_by
-    from certs.contents import signing_authority
-    from certs.errors import CertificateError
-    from certs.key_pair import prove, read_certificate
-    from certs.leaf import hosts_of
-    from certs.renewal import carry_out
-    from certs.rotation import MakeAuthority, MakeLeaf, RotationPolicy
-
-    signer = signing_authority(contents)
-    if signer is None:
-        raise CertificateError(
-            "no authority in it whose key is stored; the leading loop makes one, unless somebody else, such as "
-            "cert-manager, keeps this Secret and is to be asked"
+    def watch_secret(self, namespace: str, name: str, on_contact: Callable[[], None]) -> "WatchedSecret":
+        """A local copy of what is served of one Secret; calls back whenever the API server has answered."""
+        reflector = Reflector(
+            self._client,
+            SECRETS,
+            Store(self._clock.monotonic),
+            self._clock,
+            namespace=namespace,
+            field_selector=f"metadata.name={name}",
+            trim=lambda secret: {**only()(secret), "data": served_members(secret)},
+            on_contact=on_contact,
+            supervisor=self._supervisor,
         )
-    if ca:
-        return carry_out(MakeAuthority("asked for", contents.ca_certificates), contents, (), now, RotationPolicy())
-    leaf = prove(contents.leaf)
-    if not is_issued_by(leaf, read_certificate(signer.certificate)):
-        raise CertificateError("the authority is being rotated; the leading loop makes a new leaf on its way")
-    return carry_out(MakeLeaf("asked for"), contents, hosts_of(leaf), now, RotationPolicy())
+        return WatchedSecret(reflector, namespace, name)
+
+
+class WatchedSecret:
+    """certs.cluster.SecretWatch on a reflector of one Secret."""
+
+    def __init__(self, reflector: Reflector, namespace: str, name: str) -> None:
+        self.reflector = reflector
+        self._key = namespace, name
+
+    def start(self) -> None:
+        self.reflector.start()
+
+    def stop(self) -> None:
+        self.reflector.stop()
+
+    @property
+    def secret(self) -> Mapping[str, Any] | None:
+        return self.reflector.store.get(*self._key)
+
+    @property
+    def synced(self) -> bool:
+        return self.reflector.synced
+
+    @property
+    def last_error(self) -> Exception | None:
+        return self.reflector.trouble
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except ApiError as problem:
+        translated = next((to for ours, to in _ERRORS.items() if isinstance(problem, ours)), errors.ClusterError)
+        raise translated(str(problem), problem.call.resource, type(problem).__name__) from problem

@@ -21,7 +21,12 @@ def connected(
 
 
 def exit_code_of(problem: BaseException) -> int:
-    """MISSING where there are no credentials to send: of this error, or of its cause."""
+    """MISSING if there are no credentials to send: because of this error, or of one that caused it."""
     from webhook.cluster.errors import NoCredentials
 
-    return MISSING if any(isinstance(each, NoCredentials) for each in (problem, problem.__cause__)) else FAILED
+    cause: BaseException | None = problem
+    while cause is not None:
+        if isinstance(cause, NoCredentials):
+            return MISSING
+        cause = cause.__cause__
+    return FAILED

@@ -27,8 +27,8 @@ from webhook.cli.ports import add_pages_options, pages_listener, url
 from webhook.signals import end_on_signal, ignore_the_rest
 
 if TYPE_CHECKING:
+    from certs.controller import CertificateController
     from webhook.loop.process import LoopProcess, ProcessOptions
-    from webhook.server.certificate_keeper import CertificateKeeper
     from webhook.server.pages import PagesServer
 
 _LOG: Final = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ examples:
   stagegate loop --steps=off
       beside Knative's own rollout controllers: completes StagePodAutoscalers, and nothing else
   stagegate loop --cert-secret stagegate-system/stagegate-certs
-      sees to the webhook's certificates too: first ones, renewal, rotation, recovery
+      manages the webhook's certificates too: creation, renewal, rotation, recovery
   stagegate loop --pages-host :: --pages-port 8080 --log-format json
       in a pod: probes ask /healthz and /readyz, scrapers /metrics
 
@@ -121,9 +121,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="seconds without a renewal after which another process takes over (15); at least 3",
     )
-    certificates = parser.add_argument_group("the webhook's certificates, seen to by the leader")
+    certificates = parser.add_argument_group("the webhook's certificates, which the leader manages")
     certificates.add_argument(
-        "--cert-secret", type=secret, metavar="NS/NAME", help="Secret to keep them in; default: they are not seen to"
+        "--cert-secret",
+        type=secret,
+        metavar="NS/NAME",
+        help="Secret to keep them in; default: they are not managed",
     )
     certificates.add_argument(
         "--webhook-configuration",
@@ -148,7 +151,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=seconds(0, _DAY),
         default=30.0,
         metavar="S",
-        help="seconds that API servers may take to hear of a new caBundle (30); a day at most",
+        help="seconds that API servers may take to read a new caBundle (30); a day at most",
     )
     tell = parser.add_argument_group("pages and logs")
     add_pages_options(tell.add_argument)
@@ -174,7 +177,7 @@ def run(arguments: argparse.Namespace) -> int:
     process = LoopProcess(transport, SystemClock(), options, settled=spared_collector())
     process.pages = _pages(process, arguments)
     if arguments.cert_secret:
-        process.runnables.append(_keeper(process, arguments))
+        process.runnables.append(_controller(process, arguments))
     end_on_signal(process.stop)
     try:
         process.run()
@@ -221,27 +224,29 @@ def _pages(process: "LoopProcess", arguments: argparse.Namespace) -> "PagesServe
     return PagesServer(app, listening, process.supervisor)
 
 
-def _keeper(process: "LoopProcess", arguments: argparse.Namespace) -> "CertificateKeeper":
+def _controller(process: "LoopProcess", arguments: argparse.Namespace) -> "CertificateController":
     from datetime import timedelta
 
+    from certs.ca_injection import CONFIGURATIONS, FIELD_MANAGER
+    from certs.controller import ControllerOptions, make_controller
+    from certs.metrics import CertificateMetrics
     from certs.rotation import RotationPolicy
+    from webhook.cli.certs_cluster import ClusterClient
     from webhook.cluster.clock import SystemClock
-    from webhook.server.certificate_keeper import KeeperOptions, make_keeper
-    from webhook.server.registration import CONFIGURATIONS, FIELD_MANAGER
 
     namespace, name = arguments.cert_secret
     policy = RotationPolicy(settle=timedelta(seconds=arguments.ca_settle))
-    keeper = make_keeper(
-        process.fenced_client(FIELD_MANAGER),
-        SystemClock(),
+    clock = SystemClock()
+    return make_controller(
+        ClusterClient(process.fenced_client(FIELD_MANAGER), clock, process.supervisor),
+        clock,
         name,
         arguments.webhook_configuration or CONFIGURATIONS,
-        KeeperOptions(namespace, arguments.webhook_pods, arguments.webhook_port, policy),
+        ControllerOptions(namespace, arguments.webhook_pods, arguments.webhook_port, policy),
         process.supervisor,
         process.is_leader,
+        CertificateMetrics(process.metrics.registry).show,
     )
-    keeper.expose(process.metrics.registry)
-    return keeper
 
 
 def options_from(arguments: argparse.Namespace) -> "ProcessOptions":

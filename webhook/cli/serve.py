@@ -15,10 +15,10 @@ from webhook.listening import LOOPBACK
 from webhook.signals import ignore_the_rest
 
 if TYPE_CHECKING:
+    from certs.served import ServedKeyPair
     from webhook.cluster.supervisor import Supervisor
     from webhook.server.limits import Limits
     from webhook.server.metrics import ServerMetrics
-    from webhook.server.served_pair import ServedPair
 
 _LOG: Final = logging.getLogger("stagegate.serve")
 
@@ -109,7 +109,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM; the server is imported only here, so that help is quick."""
     ignore_the_rest()
-    paths = _pair_paths(arguments)
+    paths = _key_pair_paths(arguments)
     limits = _limits(arguments)
 
     from webhook.cluster.supervisor import Supervisor
@@ -120,7 +120,7 @@ def run(arguments: argparse.Namespace) -> int:
     metrics = ServerMetrics()
     supervisor = Supervisor(count=metrics.faulted)
     client = None if arguments.standalone else _client(arguments.kubeconfig)
-    pair = _load(paths, arguments.tls_min, metrics) if paths else _watched(arguments, client, metrics, supervisor)
+    key_pair = _load(paths, arguments.tls_min, metrics) if paths else _watched(arguments, client, metrics, supervisor)
     feed = None if client is None else _feed(client, metrics, supervisor)
     listening = listener("--port", arguments.host, arguments.port)
     pages = pages_listener(arguments)
@@ -130,7 +130,7 @@ def run(arguments: argparse.Namespace) -> int:
     service = Service(
         _admission_settings(arguments),
         limits,
-        pair,
+        key_pair,
         metrics,
         feed,
         pages,
@@ -162,7 +162,7 @@ def _limits(arguments: argparse.Namespace) -> "Limits":
     )
 
 
-def _pair_paths(arguments: argparse.Namespace) -> tuple[Path, Path] | None:
+def _key_pair_paths(arguments: argparse.Namespace) -> tuple[Path, Path] | None:
     """The two files; None where a Secret is named instead."""
     if arguments.cert_secret:
         if arguments.cert_dir or arguments.tls_cert or arguments.tls_key:
@@ -187,29 +187,31 @@ def _pair_paths(arguments: argparse.Namespace) -> tuple[Path, Path] | None:
     return arguments.tls_cert, arguments.tls_key
 
 
-def _load(paths: tuple[Path, Path], minimum: str, metrics: "ServerMetrics") -> "ServedPair":
+def _load(paths: tuple[Path, Path], minimum: str, metrics: "ServerMetrics") -> "ServedKeyPair":
     from certs.context import LiveContext
     from certs.errors import CertificateError
-    from webhook.server.pair_files import PairFiles
+    from certs.served import ServedFiles
 
-    files = PairFiles(*paths, LiveContext(minimum), metrics, lambda: datetime.now(UTC))
+    files = ServedFiles(*paths, LiveContext(minimum), lambda: datetime.now(UTC), metrics.read_key_pair)
     try:
         files.load(files.read())
     except CertificateError as problem:
-        raise CommandError(f"{problem}; make a pair with: stagegate certs init DIR --host NAME") from problem
+        raise CommandError(f"{problem}; make a key pair with: stagegate certs init DIR --host NAME") from problem
     return files
 
 
 def _watched(
     arguments: argparse.Namespace, client: Any, metrics: "ServerMetrics", supervisor: "Supervisor"
-) -> "ServedPair":
+) -> "ServedKeyPair":
     from certs.context import LiveContext
+    from certs.served_secret import ServedSecret
+    from webhook.cli.certs_cluster import ClusterClient
     from webhook.cluster.clock import SystemClock
-    from webhook.server.pair_secret import PairSecret
 
     namespace, name = arguments.cert_secret
     clock = SystemClock()
-    return PairSecret(client, clock, namespace, name, LiveContext(arguments.tls_min), metrics, clock.now, supervisor)
+    watch = ClusterClient(client, clock, supervisor).watch_secret
+    return ServedSecret(namespace, name, watch, LiveContext(arguments.tls_min), clock.now, metrics.read_key_pair)
 
 
 def _client(kubeconfig: str | None) -> Any:

@@ -64,7 +64,7 @@ class ServerMetrics:
             ["reason"],
             registry=registry,
         )
-        pairs = Counter(
+        key_pairs = Counter(
             "stagegate_certificate_pairs",
             "Key pairs that were found: loaded, or refused while the last good one stays.",
             ["result"],
@@ -90,7 +90,7 @@ class ServerMetrics:
         self._refused_other = refused
         self._duration = {path: duration.labels(path) for path in ADMISSION_PATHS}
         self._closed = {reason: closed.labels(reason) for reason in CLOSED}
-        self._pairs = {result: pairs.labels(result) for result in ("loaded", "refused")}
+        self._key_pairs = {result: key_pairs.labels(result) for result in ("loaded", "refused")}
         self._faults = {loop: faults.labels(loop) for loop in LOOPS}
         self._reflected = {
             key: reflected.labels(*key) for key in product((ROLLOUT_ORCHESTRATORS.plural, NAMESPACES.plural), REFLECTED)
@@ -137,8 +137,8 @@ class ServerMetrics:
     def closed(self, reason: str) -> None:
         self._closed[reason].inc()
 
-    def found_pair(self, result: Literal["loaded", "refused"]) -> None:
-        self._pairs[result].inc()
+    def read_key_pair(self, result: Literal["loaded", "refused"]) -> None:
+        self._key_pairs[result].inc()
 
     def reflected(self, resource: str, what: str) -> None:
         self._reflected[resource, what].inc()

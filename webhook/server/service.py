@@ -6,16 +6,16 @@ from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from certs.served import ServedKeyPair
 from webhook.admission import EmptyLookup, Lookup, Settings
 from webhook.cluster.supervisor import Supervisor
 from webhook.server.handler import AdmissionHandler
 from webhook.server.limits import Limits
 from webhook.server.metrics import ServerMetrics
-from webhook.server.served_pair import ServedPair
 from webhook.server.state import State, readiness
 
-PAIR_SECONDS = 1.0
-"""How often the place that keeps the certificate is read; none of the places asks anybody for that."""
+KEY_PAIR_SECONDS = 1.0
+"""The interval at which the stored key pair is read; reading it sends no request."""
 
 
 class Feed(Protocol):
@@ -39,7 +39,7 @@ class Service:
         self,
         settings: Settings,
         limits: Limits,
-        pair: ServedPair,
+        key_pair: ServedKeyPair,
         metrics: ServerMetrics,
         feed: Feed | None = None,
         pages: socket.socket | None = None,
@@ -50,15 +50,15 @@ class Service:
         self.limits = limits
         self.metrics = metrics
         self.draining = False
-        self._pair = pair
+        self._key_pair = key_pair
         self._feed = feed
         self._listener = pages
         self._pages: Any = None
         self._on_ready = on_ready
         self.handler = AdmissionHandler(feed.rollouts if feed else EmptyLookup(), settings, metrics, self.supervisor)
-        live = pair.live
+        live = key_pair.live
         metrics.ask_certificate(
-            lambda: live.certificate.not_valid_after_utc if live.certificate else None, lambda: not pair.trouble
+            lambda: live.certificate.not_valid_after_utc if live.certificate else None, lambda: not key_pair.last_error
         )
         metrics.ask_cache(
             lambda: not (feed and feed.unsynced()),
@@ -68,14 +68,14 @@ class Service:
     @property
     def context(self) -> ssl.SSLContext:
         """The TLS context of the next handshake."""
-        return self._pair.live.context
+        return self._key_pair.live.context
 
     def state(self) -> State:
         """How things stand now."""
-        certificate = self._pair.live.certificate
+        certificate = self._key_pair.live.certificate
         return State(
             certificate_not_after=certificate.not_valid_after_utc if certificate else None,
-            trouble=self._pair.trouble,
+            last_error=self._key_pair.last_error,
             unsynced=self._feed.unsynced() if self._feed else "",
             standalone=self._feed is None,
             draining=self.draining,
@@ -87,7 +87,7 @@ class Service:
         return not problems, "".join(f"{line}\n" for line in problems) or "ok\n"
 
     def start(self) -> list[Coroutine[Any, Any, None]]:
-        """Start the pages, the feed and the pair's; the coroutines are the worker's to run until it stops."""
+        """Start the pages, the feed and the key pair; the worker runs the coroutines until it stops."""
         if self._listener is not None:
             # Flask is imported in the worker, and only where pages are served.
             from webhook.server.pages import Check, PagesServer, make_app
@@ -104,12 +104,12 @@ class Service:
             self._pages.start()
         if self._feed is not None:
             self._feed.start()
-        self._pair.start()
-        return [self._pair.watch(PAIR_SECONDS, self.supervisor), self.supervisor.keep("ready", self._announce)]
+        self._key_pair.start()
+        return [self._key_pair.watch(KEY_PAIR_SECONDS, self.supervisor), self.supervisor.keep("ready", self._announce)]
 
     def stop(self) -> None:
         """Stop all three."""
-        self._pair.stop()
+        self._key_pair.stop()
         if self._feed is not None:
             self._feed.stop()
         if self._pages is not None:

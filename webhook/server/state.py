@@ -6,13 +6,13 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """``trouble`` says why the stored pair is not the served one; ``unsynced`` what the cache still waits for.
+    """``last_error`` says why the stored key pair is not the served one; ``unsynced`` what the cache still waits for.
 
     Both are empty when all is well.
     """
 
     certificate_not_after: datetime | None = None
-    trouble: str = ""
+    last_error: str = ""
     unsynced: str = ""
     standalone: bool = False
     draining: bool = False
@@ -25,8 +25,8 @@ def readiness(state: State, now: datetime) -> tuple[bool, str]:
     served = f"until {not_after:%Y-%m-%dT%H:%M:%SZ}" if not_after else "none"
     if certificate_good is False and not_after is not None:
         served = f"expired at {not_after:%Y-%m-%dT%H:%M:%SZ}"
-    if state.trouble:
-        served += f"; the stored pair is not served: {state.trouble}"
+    if state.last_error:
+        served += f"; the stored key pair is not served: {state.last_error}"
     cache = "none (standalone)" if state.standalone else state.unsynced or "synced"
     checks = [
         (certificate_good, f"certificate: {served}"),

@@ -6,19 +6,19 @@ from typing import Any
 
 import pytest
 
-from certs.errors import StoreConflict
+from certs.ca_injection import (
+    CONFIGURATIONS,
+    FIELD_MANAGER,
+    CaInjector,
+    configurations_of,
+    read_configuration,
+)
+from certs.errors import Forbidden, StoreConflict
+from tests.certs.adapted import adapted
 from tests.cluster.fake_api import FakeApi, status_error
 from webhook.api.wire import Wire
 from webhook.cluster.client import APPLY_PATCH, Client
-from webhook.cluster.errors import Forbidden
 from webhook.cluster.resource import MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS
-from webhook.server.registration import (
-    CONFIGURATIONS,
-    FIELD_MANAGER,
-    Registration,
-    read_registration,
-    registrations_of,
-)
 
 MUTATE, VALIDATE = CONFIGURATIONS
 SERVICE = {"service": {"name": "hook", "namespace": "ours", "path": "/mutate", "port": 443}}
@@ -39,8 +39,8 @@ def api() -> FakeApi:
 
 
 @pytest.fixture
-def registration(api: FakeApi) -> Registration:
-    return Registration(Client(api, field_manager=FIELD_MANAGER), CONFIGURATIONS)
+def injector(api: FakeApi) -> CaInjector:
+    return CaInjector(adapted(Client(api, field_manager=FIELD_MANAGER)), CONFIGURATIONS)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def registration(api: FakeApi) -> Registration:
 def test_hosts(client: Wire, host: set[str]) -> None:
     one = configuration(MUTATE) | {"webhooks": [{"name": "a", "clientConfig": client}]}
     one["metadata"]["resourceVersion"] = "1"
-    assert read_registration(MUTATING_WEBHOOKS, one).hosts == host
+    assert read_configuration("MutatingWebhookConfiguration", one).hosts == host
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_hosts(client: Wire, host: set[str]) -> None:
 )
 def test_bundles(stated: Wire, expected: bytes) -> None:
     one = configuration(MUTATE, SERVICE | stated, resourceVersion="1")
-    assert read_registration(MUTATING_WEBHOOKS, one).bundles == {MUTATE: expected}
+    assert read_configuration("MutatingWebhookConfiguration", one).bundles == {MUTATE: expected}
 
 
 def test_when_it_was_published_is_when_our_manager_wrote_last() -> None:
@@ -77,13 +77,15 @@ def test_when_it_was_published_is_when_our_manager_wrote_last() -> None:
         {"manager": "git", "time": "2031-01-01T00:00:00Z"},
     ]
     one = configuration(MUTATE, resourceVersion="1", managedFields=entries)
-    assert read_registration(MUTATING_WEBHOOKS, one).published_at == datetime(2030, 1, 1, tzinfo=UTC)
-    assert read_registration(MUTATING_WEBHOOKS, configuration("a", resourceVersion="1")).published_at is None
+    assert read_configuration("MutatingWebhookConfiguration", one).published_at == datetime(2030, 1, 1, tzinfo=UTC)
+    assert (
+        read_configuration("MutatingWebhookConfiguration", configuration("a", resourceVersion="1")).published_at is None
+    )
 
 
 def test_each_kind_has_the_names_that_are_its_own() -> None:
-    names = registrations_of([MUTATE, VALIDATE, "both"])
-    assert [(resource.kind[:3], name) for resource, name in names] == [
+    names = configurations_of([MUTATE, VALIDATE, "both"])
+    assert [(kind[:3], name) for kind, name in names] == [
         ("Mut", MUTATE),
         ("Mut", "both"),
         ("Val", VALIDATE),
@@ -91,8 +93,8 @@ def test_each_kind_has_the_names_that_are_its_own() -> None:
     ]
 
 
-def test_nothing_but_the_bundle_is_applied(api: FakeApi, registration: Registration) -> None:
-    registration.publish(registration.read(), b"a")
+def test_nothing_but_the_bundle_is_applied(api: FakeApi, injector: CaInjector) -> None:
+    injector.inject(injector.read(), b"a")
 
     assert [str(write) for write in api.writes] == [
         f"patch mutatingwebhookconfigurations {MUTATE}",
@@ -106,38 +108,38 @@ def test_nothing_but_the_bundle_is_applied(api: FakeApi, registration: Registrat
     assert write.body["metadata"].keys() == {"name", "uid", "resourceVersion"}
 
 
-def test_what_holds_the_bundle_already_is_not_written(api: FakeApi, registration: Registration) -> None:
+def test_what_holds_the_bundle_already_is_not_written(api: FakeApi, injector: CaInjector) -> None:
     api.put(MUTATING_WEBHOOKS, configuration(MUTATE, SERVICE | {"caBundle": b64encode(b"a").decode()}))
-    registration.publish(registration.read(), b"a")
+    injector.inject(injector.read(), b"a")
     assert api.written() == [f"patch validatingwebhookconfigurations {VALIDATE}"]
 
 
-def test_one_that_is_not_there_is_passed_over(api: FakeApi, registration: Registration) -> None:
+def test_one_that_is_not_there_is_passed_over(api: FakeApi, injector: CaInjector) -> None:
     api.remove(MUTATING_WEBHOOKS, "", MUTATE)
-    assert [one.name for one in registration.read()] == [VALIDATE]
+    assert [one.name for one in injector.read()] == [VALIDATE]
 
 
-def test_one_that_may_not_be_written_keeps_no_other_from_it(api: FakeApi, registration: Registration) -> None:
-    registered = registration.read()
+def test_one_that_may_not_be_written_keeps_no_other_from_it(api: FakeApi, injector: CaInjector) -> None:
+    read = injector.read()
     api.fail = lambda request: (
         status_error(request, 403, "Forbidden", "no") if request.call.resource.startswith("mutating") else None
     )
     with pytest.raises(Forbidden, match=f"^patch mutatingwebhookconfigurations {MUTATE}: no$"):
-        registration.publish(registered, b"a")
+        injector.inject(read, b"a")
     assert api.written() == [f"patch validatingwebhookconfigurations {VALIDATE}"]
 
 
-def test_one_that_has_changed_since_is_not_written(api: FakeApi, registration: Registration) -> None:
-    registered = registration.read()
+def test_one_that_has_changed_since_is_not_written(api: FakeApi, injector: CaInjector) -> None:
+    read = injector.read()
     api.put(MUTATING_WEBHOOKS, configuration(MUTATE, SERVICE | {"caBundle": b64encode(b"newer").decode()}))
     with pytest.raises(StoreConflict):
-        registration.publish(registered, b"a")
-    assert [dict(one.bundles) for one in registration.read()] == [{MUTATE: b"newer"}, {VALIDATE: b"a"}]
+        injector.inject(read, b"a")
+    assert [dict(one.bundles) for one in injector.read()] == [{MUTATE: b"newer"}, {VALIDATE: b"a"}]
 
 
-def test_one_that_was_deleted_since_is_not_made_anew(api: FakeApi, registration: Registration) -> None:
-    registered = registration.read()
+def test_one_that_was_deleted_since_is_not_made_anew(api: FakeApi, injector: CaInjector) -> None:
+    read = injector.read()
     api.remove(MUTATING_WEBHOOKS, "", MUTATE)
     with pytest.raises(StoreConflict):
-        registration.publish(registered, b"a")
+        injector.inject(read, b"a")
     assert api.get(MUTATING_WEBHOOKS, "", MUTATE) is None

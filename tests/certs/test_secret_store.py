@@ -8,13 +8,14 @@ import pytest
 
 from certs.authority import make_authority
 from certs.contents import Contents
-from certs.errors import StoreConflict, StoreError
+from certs.errors import AuthorityHidden, StoreConflict, StoreError
+from certs.secret_store import SecretStore
+from tests.certs.adapted import adapted
 from tests.cluster.fake_api import FakeApi, status_error
 from tests.cluster.fake_clock import START
 from webhook.cluster.client import Client
 from webhook.cluster.resource import NAMESPACES, SECRETS
 from webhook.cluster.transport import Request
-from webhook.server.secret_store import AuthorityHidden, SecretStore
 
 CONTENTS = Contents(b"a", b"b", b"c", b"d")
 NEWER = Contents(b"a", b"b", b"new", b"d")
@@ -45,7 +46,7 @@ def api() -> FakeApi:
 
 @pytest.fixture
 def store(api: FakeApi) -> SecretStore:
-    return SecretStore(Client(api, field_manager="stagegate-certs"), "ours", "certs")
+    return SecretStore(adapted(Client(api, field_manager="stagegate-certs")), "ours", "certs")
 
 
 WHOLE = encoded(ca_crt=b"a", tls_crt=b"c", tls_key=b"d")
@@ -205,7 +206,7 @@ def test_who_may_not_read_the_key_is_told_and_may_do_without(api: FakeApi, store
     api.fail = lambda request: forbid(request) if request.call.name == "certs-authority" else None
     with pytest.raises(AuthorityHidden, match=r"cannot read Secret ours/certs-authority: .*cannot get"):
         store.read()
-    assert store.look_at_served().contents == Contents(b"a", b"", b"c", b"d")
+    assert store.read_served().contents == Contents(b"a", b"", b"c", b"d")
 
 
 def test_no_error_carries_a_key(api: FakeApi, store: SecretStore) -> None:

@@ -10,12 +10,13 @@ import pytest
 from certs.authority import make_authority
 from certs.context import LiveContext
 from certs.leaf import make_leaf
+from certs.serving_pods import ServingPods, addresses_of, prober, shown_by
+from tests.certs.adapted import adapted
 from tests.certs.tls_server import serving
 from tests.cluster.fake_api import FakeApi
 from tests.cluster.fake_clock import START
 from webhook.cluster.client import Client
 from webhook.cluster.resource import PODS
-from webhook.server.serving_pods import ServingPods, addresses_of, prober, shown_by
 
 DAY = timedelta(days=1)
 
@@ -47,7 +48,7 @@ def test_the_selected_pods_of_the_namespace_are_asked() -> None:
     api.serve(PODS)
     for one in (pod("b", "10.0.0.2"), pod("a", "10.0.0.1"), pod("c", "10.0.0.3", app="other")):
         api.put(PODS, one)
-    pods = ServingPods(Client(api, field_manager="test"), "ours", "app=hook", {"10.0.0.1": b"shown"}.get)
+    pods = ServingPods(adapted(Client(api, field_manager="test")), "ours", "app=hook", {"10.0.0.1": b"shown"}.get)
     assert pods.shown() == {"a (10.0.0.1)": b"shown", "b (10.0.0.2)": None}
     assert str(api.reads[0]) == "list pods ours"
 

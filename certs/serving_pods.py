@@ -1,13 +1,12 @@
-"""The pods that serve: where they are, and which certificate each shows."""
+"""The pods that serve: their addresses, and the certificate that each shows."""
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
+from certs.cluster import Cluster
 from certs.errors import CertificateError
 from certs.probe import probe
-from webhook.cluster.client import Client
-from webhook.cluster.resource import PODS
 
 SELECTOR: Final = "app.kubernetes.io/name=stagegate-webhook"
 PORT: Final = 8443
@@ -20,28 +19,27 @@ Probe = Callable[[str], bytes | None]
 
 
 class ServingPods:
-    """The pods of a namespace that ``selector`` finds, asked one by one which certificate they show."""
+    """The pods of a namespace that ``selector`` matches; each is probed for its certificate."""
 
-    def __init__(self, client: Client, namespace: str, selector: str, probe: Probe) -> None:
-        self._client = client
+    def __init__(self, cluster: Cluster, namespace: str, selector: str, probe: Probe) -> None:
+        self._cluster = cluster
         self._namespace = namespace
         self._selector = selector
         self._probe = probe
 
     def shown(self) -> dict[str, bytes | None]:
-        """Name and address of each pod to its certificate (PEM), None for no answer. Raises ApiError."""
-        pods = self._client.list(PODS, self._namespace, label_selector=self._selector)
-        return shown_by(addresses_of(pods.get("items") or ()), self._probe)
+        """Name and address of each pod to its certificate (PEM), None for no answer. Raises ClusterError."""
+        return shown_by(addresses_of(self._cluster.list("Pod", self._namespace, self._selector)), self._probe)
 
 
 def shown_by(addresses: Mapping[str, str], probe: Probe) -> dict[str, bytes | None]:
-    """Name to certificate (PEM), asked of several at once."""
+    """Name to certificate (PEM); several addresses are probed at once."""
     with ThreadPoolExecutor(_PROBES_AT_ONCE, "probe") as threads:
         return dict(zip(addresses, threads.map(probe, addresses.values()), strict=True))
 
 
 def addresses_of(pods: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """What to call each pod that may answer calls, and its address: those that have one and have not ended."""
+    """A name and the address of each pod that may answer calls: those that have an address and have not ended."""
     found: dict[str, str] = {}
     for pod in pods:
         status = pod.get("status") or {}
@@ -52,7 +50,7 @@ def addresses_of(pods: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def prober(port: int, seconds: float = _PROBE_SECONDS) -> Probe:
-    """A probe of that port that waits so long for a connection, and again for each word of a handshake."""
+    """A probe of that port. The timeout bounds the connection, and then each step of the handshake."""
 
     def ask(address: str) -> bytes | None:
         try:

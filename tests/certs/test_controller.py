@@ -1,4 +1,4 @@
-"""The keeper: the world before, one look, what was written, and what is told."""
+"""The controller: the cluster before, one reconcile, what was written, and what is logged."""
 
 import logging
 import threading
@@ -11,19 +11,21 @@ import pytest
 
 from certs.authority import make_authority
 from certs.bundle import read_bundle
+from certs.ca_injection import CONFIGURATIONS, FIELD_MANAGER, CaInjector
 from certs.contents import Contents
+from certs.controller import CertificateController, ControllerOptions, Stopped
 from certs.key_pair import KeyPair, prove
 from certs.leaf import hosts_of, make_leaf
 from certs.rotation import RotationPolicy, renewal_time
+from certs.secret_store import SecretStore, StoredSecrets, split
+from tests.certs.adapted import adapted
+from tests.certs.test_ca_injection import configuration
 from tests.cluster.fake_api import FakeApi, status_error
 from tests.cluster.fake_clock import START, FakeClock
-from tests.server.test_registration import configuration
 from webhook.cluster.client import Client
 from webhook.cluster.resource import MUTATING_WEBHOOKS, PODS, SECRETS, VALIDATING_WEBHOOKS
+from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.transport import Request
-from webhook.server.certificate_keeper import CertificateKeeper, KeeperOptions, Stopped
-from webhook.server.registration import CONFIGURATIONS, FIELD_MANAGER, Registration
-from webhook.server.secret_store import Kept, SecretStore, parted
 
 MUTATE, VALIDATE = CONFIGURATIONS
 HOST = "hook.ours.svc"
@@ -36,7 +38,7 @@ PUBLISH = [
 OLD = make_authority(START, timedelta(days=900))
 OLD_LEAF = make_leaf(OLD, [HOST], START, timedelta(days=90))
 GOOD = Contents(OLD.certificate, OLD.key, OLD_LEAF.certificate, OLD_LEAF.key)
-OPTIONS = KeeperOptions(
+OPTIONS = ControllerOptions(
     "ours", policy=RotationPolicy(settle=timedelta(seconds=30)), again=5.0, at_most=600.0, finish=0.2
 )
 
@@ -52,16 +54,21 @@ class World:
         self.publish(published)
         if stored is not None:
             self.store(stored)
-        self.keeper = self.new_keeper()
+        self.controller = self.new_controller()
 
-    def new_keeper(self, servers: Callable[[], Any] | None = None) -> CertificateKeeper:
-        client = Client(self.api, field_manager=FIELD_MANAGER)
-        registration = Registration(client, CONFIGURATIONS)
-        servers = servers or (lambda: self.shown)
-        return CertificateKeeper(SecretStore(client, "ours", "certs"), registration, servers, self.clock, OPTIONS)
+    def new_controller(self, servers: Callable[[], Any] | None = None) -> CertificateController:
+        cluster = adapted(Client(self.api, field_manager=FIELD_MANAGER), self.clock)
+        return CertificateController(
+            SecretStore(cluster, "ours", "certs"),
+            CaInjector(cluster, CONFIGURATIONS),
+            servers or (lambda: self.shown),
+            self.clock,
+            OPTIONS,
+            Supervisor(self.clock.monotonic),
+        )
 
     def store(self, contents: Contents) -> None:
-        served, own = parted(contents)
+        served, own = split(contents)
         del served["ca.key"]
         self.put("certs", served)
         if contents.ca_key:
@@ -84,7 +91,7 @@ class World:
 
     @property
     def stored(self) -> Contents:
-        return Kept(*(self.api.get(SECRETS, "ours", name) for name in ("certs", "certs-authority"))).contents
+        return StoredSecrets(*(self.api.get(SECRETS, "ours", name) for name in ("certs", "certs-authority"))).contents
 
     @property
     def published(self) -> bytes:
@@ -93,16 +100,16 @@ class World:
         return b64decode(one["webhooks"][0]["clientConfig"]["caBundle"])
 
     def step(self, seconds: float = 0.0) -> list[str]:
-        """What one look wrote, so many seconds later."""
+        """What one reconcile wrote, so many seconds later."""
         self.clock.advance(seconds)
         self.api.writes.clear()
-        self.wait = self.keeper.step()
+        self.wait = self.controller.reconcile()
         return self.api.written()
 
     @property
     def error(self) -> str:
-        assert self.keeper.state is not None
-        return self.keeper.state.error
+        assert self.controller.state is not None
+        return self.controller.state.error
 
 
 def test_the_first_start_ends_with_a_leaf_at_once() -> None:
@@ -160,7 +167,7 @@ def test_a_leader_that_takes_over_waits_as_long_once_more() -> None:
     """How long ago clients heard of a bundle is not to be read off another machine's clock."""
     world = World()
     world.step(601 * 86400)
-    world.keeper = world.new_keeper()
+    world.controller = world.new_controller()
     assert world.step(29) == []
     assert world.step(30) == [PATCH]
 
@@ -233,26 +240,26 @@ def test_what_is_forbidden_is_named_told_once_and_tried_again(
     world.api.fail = lambda request: None
     world.step(5)
     assert world.error == ""
-    assert world.keeper.state is not None
-    assert world.keeper.state.last_errors == {(plural, "Forbidden"): START + timedelta(seconds=15)}
+    assert world.controller.state is not None
+    assert world.controller.state.last_errors == {(plural, "Forbidden"): START + timedelta(seconds=15)}
 
 
 def test_an_error_leaves_the_ends_that_were_known() -> None:
     world = World()
     world.step()
-    before = world.keeper.state
+    before = world.controller.state
     world.api.fail = forbid("secrets")
     world.step()
     assert before is not None
-    assert world.keeper.state is not None
-    assert world.keeper.state.leaf_not_after == before.leaf_not_after == prove(OLD_LEAF).not_valid_after_utc
+    assert world.controller.state is not None
+    assert world.controller.state.leaf_not_after == before.leaf_not_after == prove(OLD_LEAF).not_valid_after_utc
 
 
 def test_while_there_is_no_leaf_its_end_is_not_known() -> None:
     world = World(stored=None)
     world.step()
-    assert world.keeper.state is not None
-    assert (world.keeper.state.leaf_not_after, world.keeper.state.authorities, world.error) == (None, 2, "")
+    assert world.controller.state is not None
+    assert (world.controller.state.leaf_not_after, world.controller.state.authorities, world.error) == (None, 2, "")
 
 
 def test_what_is_waited_for_is_told_when_it_changes(caplog: pytest.LogCaptureFixture) -> None:
@@ -281,14 +288,14 @@ def test_of_two_that_start_at_once_one_wins_and_the_other_takes_what_won() -> No
             world.api.lock.acquire()
 
     world.api.fail = meet
-    keepers = [world.keeper, world.new_keeper()]
-    threads = [threading.Thread(target=keeper.step) for keeper in keepers]
+    controllers = [world.controller, world.new_controller()]
+    threads = [threading.Thread(target=controller.reconcile) for controller in controllers]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(20)
 
-    assert [keeper.state and keeper.state.error for keeper in keepers] == ["", ""]
+    assert [controller.state and controller.state.error for controller in controllers] == ["", ""]
     assert world.api.written().count(CREATE_OWN) == 2
     assert len(read_bundle(world.stored.ca_certificates)) == 1
     assert world.published == world.stored.ca_certificates
@@ -318,7 +325,7 @@ def test_one_that_was_overtaken_publishes_nothing_old() -> None:
 def running() -> Iterator[World]:
     world = World()
     yield world
-    world.keeper.stop()
+    world.controller.stop()
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -331,10 +338,10 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def test_it_looks_when_it_is_woken(running: World) -> None:
-    running.keeper.start()
-    until(lambda: running.keeper.state is not None)
+    running.controller.start()
+    until(lambda: running.controller.state is not None)
     running.publish(b"")
-    running.keeper.wake()
+    running.controller.wake()
     until(lambda: running.published == GOOD.ca_certificates)
 
 
@@ -343,30 +350,30 @@ def test_a_bug_is_told_and_tried_again(running: World, caplog: pytest.LogCapture
         raise ZeroDivisionError("oops")
 
     running.publish(GOOD.ca_certificates + make_authority(START, timedelta(days=1)).certificate)
-    running.keeper = running.new_keeper(broken)
-    running.keeper.start()
+    running.controller = running.new_controller(broken)
+    running.controller.start()
     until(lambda: bool(caplog.records))
     assert running.error == "oops"
-    assert running.keeper.state is not None
-    assert list(running.keeper.state.last_errors) == [("certificates", "ZeroDivisionError")]
+    assert running.controller.state is not None
+    assert list(running.controller.state.last_errors) == [("certificates", "ZeroDivisionError")]
     assert all(record.exc_info for record in caplog.records), "logged whole"
 
 
 def test_one_that_does_not_lead_does_nothing_and_tells_nothing(running: World) -> None:
     leads = True
     running.publish(b"")
-    running.keeper._leads = lambda: leads
-    running.keeper.start()
+    running.controller._leads = lambda: leads
+    running.controller.start()
     until(lambda: running.published == GOOD.ca_certificates)
     leads = False
-    running.keeper.wake()
-    until(lambda: running.keeper.state is None)
+    running.controller.wake()
+    until(lambda: running.controller.state is None)
     running.publish(b"")
-    running.keeper.wake()
-    until(lambda: not running.keeper._awake.is_set())
+    running.controller.wake()
+    until(lambda: not running.controller._awake.is_set())
     assert running.published == b""
     leads = True
-    running.keeper.wake()
+    running.controller.wake()
     until(lambda: running.published == GOOD.ca_certificates)
 
 
@@ -382,10 +389,10 @@ def test_its_end_waits_for_no_server_and_nothing_is_written_after_it() -> None:
     extra = make_authority(START, timedelta(days=900))
     world.publish(GOOD.ca_certificates + extra.certificate)
     world.shown["a"] = make_leaf(extra, [HOST], START, timedelta(days=9)).certificate
-    world.keeper = world.new_keeper(slow)
-    world.keeper.start()
+    world.controller = world.new_controller(slow)
+    world.controller.start()
     assert asked.wait(20)
-    world.keeper.stop()
+    world.controller.stop()
     go_on.set()
     until(lambda: not any(thread.name == "certificates" for thread in threading.enumerate()))
     assert world.api.writes == []
@@ -393,7 +400,7 @@ def test_its_end_waits_for_no_server_and_nothing_is_written_after_it() -> None:
 
 def test_one_that_is_to_stop_begins_nothing() -> None:
     world = World(stored=None)
-    world.keeper.stop()
+    world.controller.stop()
     with pytest.raises(Stopped):
         world.step()
     assert world.api.writes == []

@@ -10,22 +10,23 @@ import pytest
 
 from certs.authority import is_issued_by, make_authority
 from certs.bundle import read_bundle
+from certs.ca_injection import CONFIGURATIONS, FIELD_MANAGER
 from certs.contents import Contents, signing_authority
 from certs.context import LiveContext
 from certs.key_pair import prove, read_certificate
 from certs.leaf import hosts_of, make_leaf
+from certs.secret_store import SecretStore
 from sandbox import Sandbox
 from sandbox.demo.control_plane import client_of
+from tests.certs.adapted import adapted
+from tests.certs.test_ca_injection import configuration
 from tests.certs.tls_server import serving
 from tests.cluster.fake_api import FakeApi, status_error
-from tests.server.test_registration import configuration
 from webhook.api.wire import Wire
-from webhook.cli import certs_cluster, main
+from webhook.cli import certs_secret, main
 from webhook.cluster.client import Client
 from webhook.cluster.errors import NotFound
 from webhook.cluster.resource import LEASES, MUTATING_WEBHOOKS, NAMESPACES, PODS, SECRETS, VALIDATING_WEBHOOKS, Resource
-from webhook.server.registration import CONFIGURATIONS, FIELD_MANAGER
-from webhook.server.secret_store import SecretStore
 
 SECRET = "ours/certs"
 HOST = "hook.ours.svc"
@@ -67,7 +68,7 @@ def remove(client: Client, resource: Resource, name: str) -> None:
 
 @pytest.fixture
 def store(client: Client) -> SecretStore:
-    return SecretStore(client, "ours", "certs")
+    return SecretStore(adapted(client), "ours", "certs")
 
 
 @pytest.fixture
@@ -223,7 +224,7 @@ def test_rotate_ca_makes_one_authority_though_somebody_else_wrote_between_its_tw
     assert run("rotate", "--ca") == 0
     assert written == ["certs-authority", "certs", "certs"]
     assert len(read_bundle(store.read()[0].ca_certificates)) == 2
-    assert store.look().in_order
+    assert store.read_secrets().is_complete
 
 
 def test_rotate_of_a_former_install_keeps_the_authority_and_moves_its_key(
@@ -242,13 +243,13 @@ def without_a_right_to_the_key(monkeypatch: pytest.MonkeyPatch) -> FakeApi:
     api = FakeApi()
     api.serve(SECRETS, PODS, LEASES, MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS)
     client = Client(api, field_manager=FIELD_MANAGER)
-    SecretStore(client, "ours", "certs").write(GOOD, "")
+    SecretStore(adapted(client), "ours", "certs").write(GOOD, "")
     api.writes.clear()
     message = 'User "jane" cannot get resource "secrets"'
     api.fail = lambda request: (
         status_error(request, 403, "Forbidden", message) if request.call.name == "certs-authority" else None
     )
-    monkeypatch.setattr(certs_cluster, "_client", lambda arguments: client)
+    monkeypatch.setattr(certs_secret, "_client", lambda arguments: client)
     return api
 
 

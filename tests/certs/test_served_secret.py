@@ -1,8 +1,9 @@
-"""The served pair of a Secret: what is read of it, what is told when, and what stays served."""
+"""The served key pair of a Secret: what is read of it, what is logged when, and what stays served."""
 
 import asyncio
 import logging
 from base64 import b64encode
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,12 +14,15 @@ from certs.context import LiveContext
 from certs.errors import CertificateError
 from certs.key_pair import KeyPair
 from certs.leaf import make_leaf
+from certs.served_secret import ServedSecret
+from tests.certs.adapted import adapted
 from tests.cluster.fake_api import FakeApi, status_error
 from tests.cluster.fake_clock import FakeClock
+from webhook.cli.certs_cluster import WatchedSecret
 from webhook.cluster.client import Client
 from webhook.cluster.resource import SECRETS
+from webhook.cluster.supervisor import Supervisor
 from webhook.server.metrics import ServerMetrics
-from webhook.server.pair_secret import PairSecret
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 CA = make_authority(NOW, timedelta(days=90))
@@ -33,31 +37,38 @@ def put(api: FakeApi, pair: KeyPair, **more: bytes) -> None:
 
 
 class World:
-    """A pair of the Secret ours/certs. ``hear`` is one step of the reflector, ``look`` one look of the server."""
+    """The key pair of Secret ours/certs. ``receive`` is one step of its watch, ``read`` one read of the server."""
 
     def __init__(self) -> None:
         self.api = FakeApi()
         self.api.serve(SECRETS)
-        client = Client(self.api, field_manager="test")
         self.metrics = ServerMetrics()
-        self.pair = PairSecret(client, FakeClock(), "ours", "certs", LiveContext(), self.metrics, lambda: NOW)
+        self.watch: WatchedSecret
+        self.served_secret = ServedSecret(
+            "ours", "certs", self.watch_secret, LiveContext(), lambda: NOW, self.metrics.read_key_pair
+        )
+
+    def watch_secret(self, namespace: str, name: str, on_contact: Callable[[], None]) -> WatchedSecret:
+        client = Client(self.api, field_manager="test")
+        self.watch = adapted(client, FakeClock()).watch_secret(namespace, name, on_contact)
+        return self.watch
 
     @property
     def served(self) -> KeyPair | None:
-        return self.pair.live.pair
+        return self.served_secret.live.key_pair
 
-    def hear(self) -> None:
-        self.pair.reflector.step()
+    def receive(self) -> None:
+        self.watch.reflector.step()
 
-    def look(self) -> None:
+    def read(self) -> None:
         try:
-            self.pair.look(self.pair.read())
+            self.served_secret.take(self.served_secret.read())
         except CertificateError as problem:
-            self.pair.look(None, str(problem))
+            self.served_secret.take(None, str(problem))
 
-    def hear_and_look(self) -> None:
-        self.hear()
-        self.look()
+    def receive_and_read(self) -> None:
+        self.receive()
+        self.read()
 
 
 @pytest.fixture
@@ -68,38 +79,38 @@ def world() -> World:
 def test_before_the_first_word_of_the_server_there_is_nothing_to_complain_of(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world.look()
-    assert (world.served, world.pair.trouble, caplog.records) == (None, "", [])
+    world.read()
+    assert (world.served, world.served_secret.last_error, caplog.records) == (None, "", [])
 
 
 def test_a_pair_that_is_there_is_served(world: World) -> None:
     put(world.api, FIRST)
-    world.hear_and_look()
-    assert (world.served, world.pair.trouble) == (FIRST, "")
+    world.receive_and_read()
+    assert (world.served, world.served_secret.last_error) == (FIRST, "")
 
 
 def test_a_secret_that_is_not_there_is_told_once_with_the_way_out(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(3):
-        world.hear_and_look()
+        world.receive_and_read()
     expected = "Secret ours/certs does not exist; it is made by: stagegate loop --cert-secret ours/certs"
     assert [record.getMessage() for record in caplog.records] == [f"no certificate to serve yet: {expected}"]
-    assert world.pair.trouble == expected
+    assert world.served_secret.last_error == expected
 
 
 def test_one_that_comes_later_is_served(world: World) -> None:
-    world.hear_and_look()
+    world.receive_and_read()
     put(world.api, FIRST)
-    world.hear_and_look()
-    assert (world.served, world.pair.trouble) == (FIRST, "")
+    world.receive_and_read()
+    assert (world.served, world.served_secret.last_error) == (FIRST, "")
 
 
 def test_a_new_pair_is_taken(world: World) -> None:
     put(world.api, FIRST)
-    world.hear_and_look()
+    world.receive_and_read()
     put(world.api, SECOND)
-    world.hear_and_look()
+    world.receive_and_read()
     assert world.served == SECOND
     sample = world.metrics.registry.get_sample_value
     assert sample("stagegate_certificate_pairs_total", {"result": "loaded"}) == 2
@@ -125,53 +136,56 @@ def test_a_bad_pair_leaves_the_last_good_one_and_is_told_once(
     world: World, caplog: pytest.LogCaptureFixture, damaged: KeyPair, told: str
 ) -> None:
     put(world.api, FIRST)
-    world.hear_and_look()
+    world.receive_and_read()
     put(world.api, damaged)
     for _ in range(3):
-        world.hear_and_look()
-    assert (world.served, world.pair.trouble) == (FIRST, told)
+        world.receive_and_read()
+    assert (world.served, world.served_secret.last_error) == (FIRST, told)
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert warnings == [f"the last good certificate stays: {told}"]
     put(world.api, SECOND)
-    world.hear_and_look()
-    assert (world.served, world.pair.trouble) == (SECOND, "")
+    world.receive_and_read()
+    assert (world.served, world.served_secret.last_error) == (SECOND, "")
 
 
 def test_a_deleted_secret_leaves_the_last_good_pair(world: World) -> None:
     put(world.api, FIRST)
-    world.hear_and_look()
+    world.receive_and_read()
     world.api.remove(SECRETS, "ours", "certs")
-    world.hear_and_look()
+    world.receive_and_read()
     assert world.served == FIRST
-    assert "does not exist" in world.pair.trouble
+    assert "does not exist" in world.served_secret.last_error
 
 
 def test_an_expired_pair_is_not_served_even_where_there_is_no_other(world: World) -> None:
     put(world.api, EXPIRED)
-    world.hear_and_look()
+    world.receive_and_read()
     assert world.served is None
-    assert "expired" in world.pair.trouble
+    assert "expired" in world.served_secret.last_error
 
 
 def test_what_is_forbidden_is_named(world: World) -> None:
     world.api.fail = lambda request: status_error(request, 403, "Forbidden", 'cannot list resource "secrets"')
-    world.hear_and_look()
-    assert world.pair.trouble == 'cannot read Secret ours/certs: list secrets ours: cannot list resource "secrets"'
+    world.receive_and_read()
+    assert (
+        world.served_secret.last_error
+        == 'cannot read Secret ours/certs: list secrets ours: cannot list resource "secrets"'
+    )
 
 
 def test_a_server_that_is_silent_for_a_while_changes_nothing(world: World) -> None:
     put(world.api, FIRST)
-    world.hear_and_look()
+    world.receive_and_read()
     world.api.fail = lambda request: status_error(request, 503, "ServiceUnavailable", "busy")
-    world.hear_and_look()
-    assert (world.served, world.pair.trouble) == (FIRST, "")
+    world.receive_and_read()
+    assert (world.served, world.served_secret.last_error) == (FIRST, "")
 
 
 def test_only_the_one_secret_is_asked_for_and_its_other_keys_are_not_kept(world: World) -> None:
     put(world.api, FIRST)
-    world.hear()
+    world.receive()
     assert {request.query["fieldSelector"] for request in world.api.requests} == {"metadata.name=certs"}
-    kept = world.pair.reflector.store.get("ours", "certs")
+    kept = world.watch.reflector.store.get("ours", "certs")
     assert kept is not None
     assert kept["data"].keys() == {"tls.crt", "tls.key"}
 
@@ -180,17 +194,17 @@ def test_news_are_taken_at_once(world: World) -> None:
     """The watch of the server would look again only after an hour."""
 
     async def served_in_time() -> Any:
-        watching = asyncio.create_task(world.pair.watch(3600.0))
+        watching = asyncio.create_task(world.served_secret.watch(3600.0, Supervisor()))
         async with asyncio.timeout(20):
-            await asyncio.to_thread(world.hear)
-            while "does not exist" not in world.pair.trouble:
+            await asyncio.to_thread(world.receive)
+            while "does not exist" not in world.served_secret.last_error:
                 await asyncio.sleep(0.01)
             put(world.api, FIRST)
-            await asyncio.to_thread(world.hear)
+            await asyncio.to_thread(world.receive)
             while world.served is None:
                 await asyncio.sleep(0.01)
         watching.cancel()
         return world.served
 
     assert asyncio.run(served_in_time()) == FIRST
-    world.pair.wake()  # nobody listens any more
+    world.served_secret.wake()  # nobody listens any more

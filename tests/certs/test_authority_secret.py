@@ -1,4 +1,4 @@
-"""The authority's key in a Secret of its own: every state of the two, what one look writes, and that trust is kept."""
+"""The authority's Secret: every state of the two, what one reconcile writes, and that trust is kept."""
 
 import itertools
 from base64 import b64encode
@@ -10,13 +10,15 @@ import pytest
 
 from certs.authority import make_authority
 from certs.bundle import read_bundle
+from certs.ca_injection import CONFIGURATIONS, FIELD_MANAGER, CaInjector
+from certs.controller import CertificateController, Stopped, make_controller
 from certs.errors import CertificateError, StoreConflict
 from certs.key_pair import prove
 from certs.leaf import make_leaf
-from tests.certs.world import verifies
-from tests.cluster.fake_clock import START
-from tests.server.former_store import FormerStore
-from tests.server.test_certificate_keeper import (
+from certs.secret_store import SecretStore
+from tests.certs.adapted import adapted
+from tests.certs.former_store import FormerStore
+from tests.certs.test_controller import (
     CREATE,
     CREATE_OWN,
     HOST,
@@ -28,12 +30,12 @@ from tests.server.test_certificate_keeper import (
     PUBLISH,
     World,
 )
+from tests.certs.world import verifies
+from tests.cluster.fake_clock import START
 from webhook.cluster.client import Client
 from webhook.cluster.reflector import Reflector
+from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.transport import Request
-from webhook.server.certificate_keeper import CertificateKeeper, Stopped, make_keeper
-from webhook.server.registration import CONFIGURATIONS, FIELD_MANAGER, Registration
-from webhook.server.secret_store import SecretStore
 
 NEW = make_authority(START, timedelta(days=900))
 BOTH = NEW.certificate + OLD.certificate
@@ -163,14 +165,14 @@ def test_a_key_that_was_moved_is_told(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     world = world_of(SERVED | {"ca.key": OLD.key}, None)
     world.step()
-    assert caplog.messages[0] == "put in order: the authority's key is in Secret ours/certs-authority alone"
+    assert caplog.messages[0] == "moved the authority's key to Secret ours/certs-authority"
     world.step()
-    assert len([each for each in caplog.messages if "put in order" in each]) == 1
+    assert len([each for each in caplog.messages if "moved" in each]) == 1
 
 
-def test_nothing_is_put_in_order_by_one_that_is_to_stop() -> None:
+def test_nothing_is_repaired_by_one_that_was_stopped() -> None:
     world = world_of(SERVED | {"ca.key": OLD.key}, None)
-    world.keeper.stop()
+    world.controller.stop()
     with pytest.raises(Stopped):
         world.step()
     assert world.api.writes == []
@@ -209,7 +211,7 @@ class Died(Exception):
 
 
 def dies(world: World, law: Law, at: int, *, done: bool) -> bool:
-    """Whether the keeper came as far as that write, which is the last that it did or the first that it did not."""
+    """Whether the controller came as far as that write, which is the last that it did or the first that it did not."""
     begun, ended = itertools.count(1), itertools.count(1)
 
     def fail(request: Request) -> None:
@@ -242,7 +244,7 @@ def test_a_loop_that_dies_at_any_write_leaves_what_the_next_one_goes_on_from(
         if not dies(world, law, at, done=done):
             break
         world.api.fail, world.api.after = lambda request: None, law.check
-        world.keeper = world.new_keeper()
+        world.controller = world.new_controller()
         come_to_rest(world)
         assert law.broken == []
     assert law.broken == []
@@ -252,7 +254,9 @@ def test_a_loop_that_dies_at_any_write_leaves_what_the_next_one_goes_on_from(
 def test_of_two_writers_of_an_authority_the_first_wins() -> None:
     """The second has read the same; what it would have made is nowhere."""
     world = world_of(SERVED, OWN)
-    store, rival = (SecretStore(Client(world.api, field_manager=FIELD_MANAGER), "ours", "certs") for _ in range(2))
+    store, rival = (
+        SecretStore(adapted(Client(world.api, field_manager=FIELD_MANAGER)), "ours", "certs") for _ in range(2)
+    )
     contents, version = store.read()
     rival.write(replace(contents, ca_certificates=BOTH, ca_key=NEW.key), version)
     with pytest.raises(StoreConflict, match="Secret ours/certs-authority was written by somebody else"):
@@ -260,10 +264,16 @@ def test_of_two_writers_of_an_authority_the_first_wins() -> None:
     assert world.stored.ca_key == NEW.key
 
 
-def former(world: World) -> CertificateKeeper:
-    client = Client(world.api, field_manager=FIELD_MANAGER)
-    store = FormerStore(client, "ours", "certs")
-    return CertificateKeeper(store, Registration(client, CONFIGURATIONS), lambda: world.shown, world.clock, OPTIONS)
+def former(world: World) -> CertificateController:
+    cluster = adapted(Client(world.api, field_manager=FIELD_MANAGER), world.clock)
+    return CertificateController(
+        FormerStore(cluster, "ours", "certs"),
+        CaInjector(cluster, CONFIGURATIONS),
+        lambda: world.shown,
+        world.clock,
+        OPTIONS,
+        Supervisor(),
+    )
 
 
 def test_back_to_a_former_release_and_to_this_one_again() -> None:
@@ -271,7 +281,7 @@ def test_back_to_a_former_release_and_to_this_one_again() -> None:
     world = world_of(SERVED, OWN)
     law = Law(world)
     world.api.after = law.check
-    world.keeper = former(world)
+    world.controller = former(world)
     for _ in range(4):
         world.step(31)
         world.serve_what_is_stored()
@@ -279,7 +289,7 @@ def test_back_to_a_former_release_and_to_this_one_again() -> None:
     assert (len(read_bundle(world.published)), verifies(OLD_LEAF.certificate, world.published)) == (1, False)
     assert world.data("certs")["ca.key"]
 
-    world.keeper = world.new_keeper()
+    world.controller = world.new_controller()
     come_to_rest(world)
     assert world.stored.ca_key == OLD.key
     assert law.broken == []
@@ -287,9 +297,9 @@ def test_back_to_a_former_release_and_to_this_one_again() -> None:
 
 def test_both_secrets_are_watched() -> None:
     world = world_of(SERVED, OWN)
-    client = Client(world.api, field_manager=FIELD_MANAGER)
-    keeper = make_keeper(client, world.clock, "certs", CONFIGURATIONS, OPTIONS)
-    for watch in keeper.watches:
+    cluster = adapted(Client(world.api, field_manager=FIELD_MANAGER), world.clock)
+    controller = make_controller(cluster, world.clock, "certs", CONFIGURATIONS, OPTIONS, Supervisor())
+    for watch in controller.watches:
         assert isinstance(watch, Reflector)
         watch.step()
     asked = {request.query.get("fieldSelector") for request in world.api.requests if request.call.resource == "secrets"}

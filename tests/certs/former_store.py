@@ -2,25 +2,22 @@
 
 from base64 import b64encode
 
+from certs.cluster import Cluster
 from certs.contents import Contents
-from certs.errors import StoreConflict
-from webhook.cluster.client import Client
-from webhook.cluster.errors import Conflict, NotFound
-from webhook.cluster.resource import SECRETS
-from webhook.server.secret_store import SecretStore, contents_of
+from certs.errors import Conflict, StoreConflict
+from certs.secret_store import SecretStore, contents_of
 
 
 class FormerStore(SecretStore):
     """Knows nothing of a Secret of the authority's own."""
 
-    def __init__(self, client: Client, namespace: str, name: str) -> None:
-        super().__init__(client, namespace, name)
+    def __init__(self, cluster: Cluster, namespace: str, name: str) -> None:
+        super().__init__(cluster, namespace, name)
         self._where = namespace, name
 
     def read(self) -> tuple[Contents, str]:
-        try:
-            secret = self._client.get(SECRETS, *self._where)
-        except NotFound:
+        secret = self._cluster.get("Secret", *self._where)
+        if secret is None:
             return Contents(), ""
         return contents_of(secret), secret["metadata"]["resourceVersion"]
 
@@ -31,12 +28,12 @@ class FormerStore(SecretStore):
         try:
             if version:
                 patch = {"metadata": {"resourceVersion": version}, "data": data}
-                self._client.patch(SECRETS, namespace, name, patch)
+                self._cluster.patch("Secret", namespace, name, patch)
             else:
                 body = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}
-                self._client.create(SECRETS, namespace, body)
+                self._cluster.create("Secret", namespace, body)
         except Conflict as problem:
             raise StoreConflict(str(problem)) from problem
 
-    def put_in_order(self) -> bool:
+    def repair(self) -> bool:
         return False

@@ -1,4 +1,4 @@
-"""The keeper's numbers: when the certificates end, and what went wrong last."""
+"""The metrics of the certificates: when they end, and what went wrong last."""
 
 from datetime import timedelta
 
@@ -6,13 +6,12 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from certs.errors import CertificateError, StoreError
+from certs.errors import CertificateError, ClusterError, Forbidden, StoreError
+from certs.metrics import CertificateMetrics, CertificateState, kind_of
 from tests.cluster.fake_clock import START
-from webhook.cluster.errors import Call, Forbidden, OutcomeUnknown
-from webhook.server.keeper_metrics import KeeperCollector, KeeperState, kind_of
 
-FORBIDDEN = Forbidden(Call("get", "secrets", "ours", "certs"), "no")
-SILENT = OutcomeUnknown(Call("patch", "mutatingwebhookconfigurations", None, "a"), "timed out")
+FORBIDDEN = Forbidden("get secrets ours/certs: no", "secrets", "Forbidden")
+SILENT = ClusterError("timed out", "mutatingwebhookconfigurations", "OutcomeUnknown")
 
 
 def store_error() -> StoreError:
@@ -21,10 +20,12 @@ def store_error() -> StoreError:
     return problem
 
 
-def page(state: KeeperState | None) -> dict[str, float]:
-    """Each sample, by name and labels."""
+def page(*states: CertificateState | None) -> dict[str, float]:
+    """Each sample after these states in turn, by name and labels."""
     registry = CollectorRegistry()
-    registry.register(KeeperCollector(lambda: state))
+    metrics = CertificateMetrics(registry)
+    for state in states:
+        metrics.show(state)
     return {
         " ".join([sample.name, *(value for _, value in sorted(sample.labels.items(), reverse=True))]): sample.value
         for family in text_string_to_metric_families(generate_latest(registry).decode())
@@ -33,11 +34,17 @@ def page(state: KeeperState | None) -> dict[str, float]:
 
 
 def test_a_process_that_does_not_lead_tells_nothing() -> None:
-    assert page(None) == {}
+    assert page() == page(None) == page(None, None) == {}
+
+
+def test_one_that_stands_by_takes_its_metrics_away_until_it_leads_again() -> None:
+    failed = CertificateState().failed(FORBIDDEN, START)
+    assert page(failed, None) == {}
+    assert page(failed, None, CertificateState(START)) == page(CertificateState(START))
 
 
 def test_all_is_well() -> None:
-    assert page(KeeperState(START, START + timedelta(days=1), 1)) == {
+    assert page(CertificateState(START, START + timedelta(days=1), 1)) == {
         "stagegate_certificates_not_after_seconds leaf": START.timestamp(),
         "stagegate_certificates_not_after_seconds authority": START.timestamp() + 86400,
         "stagegate_certificates_authorities": 1,
@@ -46,7 +53,7 @@ def test_all_is_well() -> None:
 
 
 def test_errors_are_told_by_kind_and_remembered() -> None:
-    state = KeeperState().failed(store_error(), START).failed(SILENT, START + timedelta(seconds=5))
+    state = CertificateState().failed(store_error(), START).failed(SILENT, START + timedelta(seconds=5))
     samples = page(state)
     assert samples["stagegate_certificates_error"] == 1
     assert samples["stagegate_certificates_not_after_seconds leaf"] == 0
@@ -62,7 +69,7 @@ def test_errors_are_told_by_kind_and_remembered() -> None:
     [
         (FORBIDDEN, ("secrets", "Forbidden")),
         (store_error(), ("secrets", "Forbidden")),
-        (CertificateError("no rest"), ("certificates", "CertificateError")),
+        (CertificateError("not finished"), ("certificates", "CertificateError")),
         (ZeroDivisionError(), ("certificates", "ZeroDivisionError")),
     ],
     ids=["a call", "a store's call", "a certificate", "a bug"],
@@ -72,4 +79,4 @@ def test_the_kind_of_an_error(problem: Exception, kind: tuple[str, str]) -> None
 
 
 def test_an_error_without_words_is_one_too() -> None:
-    assert KeeperState().failed(ZeroDivisionError(), START).error == "ZeroDivisionError()"
+    assert CertificateState().failed(ZeroDivisionError(), START).error == "ZeroDivisionError()"

@@ -1,0 +1,151 @@
+"""``stagegate certs --secret``: show and rotate the certificates of a cluster."""
+
+import argparse
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from webhook.cli.cluster import connected, exit_code_of
+from webhook.cli.errors import MISSING, CommandError
+from webhook.cli.leases import leaders
+from webhook.cli.probes import probed
+
+if TYPE_CHECKING:
+    from certs.contents import Contents
+    from certs.secret_store import SecretStore, StoredSecrets
+    from webhook.cli.certs_cluster import ClusterClient
+    from webhook.cluster.client import Client
+
+_TRIES = 5
+
+
+def run(arguments: argparse.Namespace, now: datetime) -> int:
+    """Do the task; raises CommandError for everything that can go wrong."""
+    from certs.errors import AuthorityHidden, CertificateError, ClusterError, StoreError
+    from certs.secret_store import SecretStore
+    from webhook.cli.certs_cluster import ClusterClient
+    from webhook.cluster.clock import SystemClock
+    from webhook.cluster.errors import ApiError
+    from webhook.cluster.supervisor import Supervisor
+
+    client = _client(arguments)
+    cluster = ClusterClient(client, SystemClock(), Supervisor())
+    store = SecretStore(cluster, *arguments.secret)
+    try:
+        if arguments.task == "rotate":
+            return _rotate(store, arguments, now)
+        return _status(client, cluster, store, arguments, now)
+    except CertificateError as problem:
+        raise CommandError(f"{store.place}: {problem}") from problem
+    except AuthorityHidden as problem:
+        raise CommandError(f"{problem}; whoever rotates has to get and patch both Secrets") from problem
+    except (StoreError, ClusterError, ApiError) as problem:
+        raise CommandError(str(problem), exit_code_of(problem)) from problem
+
+
+def _client(arguments: argparse.Namespace) -> "Client":
+    from certs.ca_injection import FIELD_MANAGER
+    from webhook.cluster.client import Client
+
+    transport = connected(arguments.kubeconfig, arguments.context, user_agent="stagegate-certs", pool_size=2)
+    return Client(transport, field_manager=FIELD_MANAGER, read_timeout=10.0)
+
+
+def _status(
+    client: "Client", cluster: "ClusterClient", store: "SecretStore", arguments: argparse.Namespace, now: datetime
+) -> int:
+    from certs.ca_injection import CONFIGURATIONS, CaInjector, bundles_of
+    from certs.controller import hosts_for
+    from certs.errors import AuthorityHidden
+    from certs.rotation import Observed, RotationPolicy
+    from certs.serving_pods import PORT, SELECTOR, ServingPods, prober
+    from certs.status import describe
+
+    try:
+        stored, hidden = store.read_secrets(), False
+    except AuthorityHidden:
+        stored, hidden = store.read_served(), True
+    contents = stored.contents
+    configurations = CaInjector(cluster, arguments.webhook_configuration or CONFIGURATIONS).read()
+    namespace = arguments.secret.namespace
+    pods = ServingPods(cluster, namespace, arguments.webhook_pods or SELECTOR, prober(arguments.webhook_port or PORT))
+    served = probed(arguments.probe) if arguments.probe else pods.shown()
+    times = [one.published_at for one in configurations if one.published_at is not None]
+    observed = Observed(bundles_of(configurations), max(times, default=None), served)
+    places = [one.place for one in configurations for _ in one.bundles]
+    print(f"stored     {store.place}{': does not exist' if stored.served is None else ''}")
+    print(f"ca.key     {_key_place(store, stored, hidden=hidden)}")
+    hosts = hosts_for(configurations, contents, namespace)
+    print("\n".join(describe(contents, observed, hosts, now, RotationPolicy(), places, key_hidden=hidden)))
+    for line in leaders(client, arguments.lease_namespace, namespace):
+        print(f"leader     {line}")
+    return 0
+
+
+def _key_place(store: "SecretStore", stored: "StoredSecrets", *, hidden: bool) -> str:
+    """Where the authority's key is stored."""
+    if hidden:
+        return f"{store.authority_place}: not readable by you"
+    if stored.authority is not None:
+        return store.authority_place
+    if stored.contents.ca_key:
+        return f"{store.place}, as a former release kept it; the leading loop moves it to {store.authority_place}"
+    return f"{store.authority_place}: does not exist"
+
+
+def _rotate(store: "SecretStore", arguments: argparse.Namespace, now: datetime) -> int:
+    from certs.contents import signing_authority
+    from certs.errors import StoreConflict
+
+    stored = store.read_secrets()
+    first = signing_authority(stored.contents)
+    for last in (False,) * (_TRIES - 1) + (True,):
+        if stored.served is None:
+            raise CommandError(
+                f"{store.place} does not exist; it is made by: stagegate loop --cert-secret {arguments.secret}", MISSING
+            )
+        # A write may have been stored by half when somebody else came first: one new authority is enough.
+        is_done = arguments.ca and signing_authority(stored.contents) != first
+        try:
+            store.write(stored.contents if is_done else rotated(stored.contents, now, ca=arguments.ca), stored.version)
+            break
+        except StoreConflict:
+            if last:
+                raise
+            stored = store.read_secrets()
+    if arguments.ca:
+        print(
+            f"{store.place}: new authority beside the old one; the leading loop publishes it, makes a leaf of it,\n"
+            "and drops the old one when every webhook shows it; to watch:\n"
+            f"  stagegate certs status --secret {arguments.secret}"
+        )
+    else:
+        print(f"{store.place}: new leaf of the same authority; the webhooks serve it from now on")
+    return 0
+
+
+def rotated(contents: "Contents", now: datetime, *, ca: bool) -> "Contents":
+    """The contents with another leaf, or another authority beside those that are trusted.
+
+    The leaf of a new authority is left to the leader, who makes it when all clients know that authority. Raises
+    CertificateError where that would break trust, and where there is no authority to begin with.
+    """
+    from certs.authority import is_issued_by
+    from certs.contents import signing_authority
+    from certs.errors import CertificateError
+    from certs.key_pair import prove, read_certificate
+    from certs.leaf import hosts_of
+    from certs.renewal import carry_out
+    from certs.rotation import MakeAuthority, MakeLeaf, RotationPolicy
+
+    signer = signing_authority(contents)
+    if signer is None:
+        raise CertificateError(
+            "no authority in it whose key is stored; the leading loop makes one, unless somebody else, such as "
+            "cert-manager, keeps this Secret and is to be asked"
+        )
+    if ca:
+        return carry_out(MakeAuthority("asked for", contents.ca_certificates), contents, (), now, RotationPolicy())
+    leaf = prove(contents.leaf)
+    if not is_issued_by(leaf, read_certificate(signer.certificate)):
+        raise CertificateError("the authority is being rotated; the leading loop makes a new leaf on its way")
+    return carry_out(MakeLeaf("asked for"), contents, hosts_of(leaf), now, RotationPolicy())
