@@ -90,7 +90,10 @@ TROUBLE: Final[dict[str, tuple[Series, set[str]]]] = {
         {"stagegate_certificates_authorities": "2+0x480"},
         {"StagegateCertificateRotationWaits"},
     ),
-    "the certificates are not reconciled": ({"stagegate_certificates_error": "1+0x480"}, {"StagegateCertificatesError"}),
+    "the certificates are not reconciled": (
+        {"stagegate_certificates_error": "1+0x480"},
+        {"StagegateCertificatesError"},
+    ),
     "a cache is not filled": ({'stagegate_cache_synced{pod="a"}': "0+0x480"}, {"StagegateCacheStale"}),
     "a cache is old": ({'stagegate_cache_age_seconds{pod="a"}': "0+60x480"}, {"StagegateCacheStale"}),
     "calls are slow": ({f'{BUCKET}{{le="0.1"}}': "0+500x480"}, {"StagegateAdmissionSlow"}),

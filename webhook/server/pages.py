@@ -20,6 +20,7 @@ from webhook.server.head import ADMISSION_PATHS, LINE_TYPE, Head, Refusal, refus
 from webhook.server.limits import Limits
 
 _LOG: Final = logging.getLogger("stagegate.pages")
+_FINISH_SECONDS: Final = 2.0
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -151,15 +152,16 @@ class PagesServer:
         return self._thread is None or self._thread.is_alive()
 
     def stop(self) -> None:
-        """End it; a page that is being written is cut."""
+        """End it. A page under way is made to its end, but not every reader gets it whole."""
         if self._thread is None:
             self._listener.close()
             return
         self._stopped.set()
+        # First the threads that make pages: they wake the thread of the sockets when a page is made.
+        self._server.task_dispatcher.shutdown(timeout=_FINISH_SECONDS)
         if self._thread.is_alive():
             self._server.trigger.pull_trigger(self._close)
             self._thread.join(5.0)
-        self._server.task_dispatcher.shutdown()
 
     def _close(self) -> None:
         # In its own thread, which ends once it has nothing left to wait for.
