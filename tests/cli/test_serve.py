@@ -147,6 +147,6 @@ def test_a_read_only_world_is_enough(tmp_path: Path) -> None:
         assert process.stdout.readline().startswith("serving https://127.0.0.1:")
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
         process.stdout.close()
     assert list(folder.iterdir()) == []

@@ -164,7 +164,7 @@ def test_an_add_wakes_a_worker_that_waits() -> None:
     worker = threading.Thread(target=lambda: taken.append(work.take()))
     worker.start()
     work.add("a")
-    worker.join(5)
+    worker.join(60)
     assert taken == ["a"]
 
 
@@ -188,14 +188,14 @@ def test_an_add_wakes_one_worker_and_lets_the_others_sleep() -> None:
     workers = [threading.Thread(target=run) for _ in range(8)]
     for worker in workers:
         worker.start()
-    assert all_wait.wait(5)
+    assert all_wait.wait(60)
     for _ in range(20):
         work.add("a")
         assert done.acquire(timeout=5)
     seen = looks
     work.close()
     for worker in workers:
-        worker.join(5)
+        worker.join(60)
     assert seen <= 8 + 20 * 4, "one look for the add, one of the worker that it wakes, one as it is done, one for more"
 
 
@@ -217,10 +217,10 @@ def test_nothing_is_left_lying_while_a_worker_sleeps(delays: list[float], count:
         worker.start()
     for key, delay in enumerate(delays):
         work.add_after(key, delay)
-    assert over.wait(5)
+    assert over.wait(60)
     work.close()
     for worker in workers:
-        worker.join(5)
+        worker.join(60)
         assert not worker.is_alive()
 
 

