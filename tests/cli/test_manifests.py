@@ -43,6 +43,7 @@ def test_there_is_a_component_for_each_overlay() -> None:
         "fail-open",
         "forbid-override",
         "monitoring",
+        "no-force-delete",
         "steps-off",
     ]
     assert sorted(path.name for path in (MANIFESTS / "components").iterdir()) == overlays()

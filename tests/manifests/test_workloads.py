@@ -202,3 +202,14 @@ def test_with_cert_manager_nobody_may_write_a_secret_or_a_webhook_configuration(
 
     assert [rule for rule in rules if {"secrets", "validatingwebhookconfigurations"} & set(rule[0])] == []
     assert any("secrets" in rule["resources"] for rule in objects()["Role", "stagegate-certificates"]["rules"])
+
+
+@pytest.mark.parametrize("chosen", CHOICES, ids=lambda chosen: "+".join(chosen) or "default")
+def test_pods_may_be_deleted_only_where_the_loop_does_it(chosen: tuple[str, ...]) -> None:
+    rules = [
+        rule for wire in objects(*chosen).values() if wire["kind"] in ("Role", "ClusterRole") for rule in wire["rules"]
+    ]
+    granted = any("pods" in rule["resources"] and "delete" in rule["verbs"] for rule in rules)
+
+    assert granted == (arguments_of("stagegate-loop", *chosen).force_delete == "on")
+    assert granted == ("no-force-delete" not in chosen)
