@@ -1,6 +1,7 @@
 """``stagegate certs``: make, show and rotate the certificates of a directory or of a cluster."""
 
 import argparse
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -51,8 +52,8 @@ of a cluster: Secret NS/NAME has what servers read; NS/NAME-authority has ca.key
 def configure(parser: argparse.ArgumentParser) -> None:
     """The three things that can be done to certificates."""
     parser.epilog = INIT_EXAMPLES + STATUS_EXAMPLES + ROTATE_EXAMPLES + FILES + SECRETS
-    tasks = parser.add_subparsers(dest="task", metavar="TASK", required=True)
-    init = _add_task(tasks, "init", "make what is missing or due", INIT_EXAMPLES, "DIR --host NAME [NAME ...]")
+    add = parser.add_subparsers(dest="task", metavar="TASK", required=True).add_parser
+    init = _add_task(add, "init", "make what is missing or due", INIT_EXAMPLES, "DIR --host NAME [NAME ...]")
     init.add_argument("directory", type=path, metavar="DIR", help="where the files are")
     init.add_argument(
         "--host",
@@ -64,7 +65,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="name or address that clients ask for, without scheme and port; several with blanks or commas between",
     )
     either = "(DIR | --secret NS/NAME [--kubeconfig F] [--context C])"
-    status = _add_task(tasks, "status", "show the chain and what happens next", STATUS_EXAMPLES, f"{either} [options]")
+    status = _add_task(add, "status", "show the chain and what happens next", STATUS_EXAMPLES, f"{either} [options]")
     _add_place(status)
     status.add_argument(
         "--probe",
@@ -92,7 +93,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="NS",
         help="where the loop's lease is; default: wherever it is found",
     )
-    rotate = _add_task(tasks, "rotate", "make a new leaf or authority now", ROTATE_EXAMPLES, f"{either} [--ca]")
+    rotate = _add_task(add, "rotate", "make a new leaf or authority now", ROTATE_EXAMPLES, f"{either} [--ca]")
     _add_place(rotate)
     rotate.add_argument("--ca", action="store_true", help="make a new authority too; the old one stays trusted")
 
@@ -107,9 +108,9 @@ def _add_place(task: argparse.ArgumentParser) -> None:
 
 
 def _add_task(
-    tasks: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, summary: str, examples: str, usage: str
+    add: Callable[..., argparse.ArgumentParser], name: str, summary: str, examples: str, usage: str
 ) -> argparse.ArgumentParser:
-    return tasks.add_parser(
+    return add(
         name,
         help=summary,
         description=summary,
