@@ -8,7 +8,9 @@ import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 
+from tests.admission.reviews import Wire, cache, response_to
 from tests.documents import DOCUMENTS, REPOSITORY, anchors, links, section, sections
 from tests.vectors.ceilings import committed_ceilings
 from webhook.cli import COMMANDS
@@ -102,6 +104,24 @@ def test_every_event_of_the_reference_is_emitted() -> None:
 
     assert reasons
     assert [reason for reason in reasons if f'"{reason}"' not in source] == []
+
+
+def sample(name: str) -> Wire:
+    wire: Wire = yaml.safe_load((REPOSITORY / "manifests" / "samples" / name).read_text())
+    return wire
+
+
+def test_the_rejection_is_shown_as_it_reads() -> None:
+    rollout = sample("rollout-availability.yaml")
+    rollout["metadata"]["uid"] = "fcd6010e-2127-48f3-888b-7e51230a93de"
+    response = response_to(sample("stagepodautoscaler-bad.yaml"), lookup=cache(rollout))
+
+    transcript = section("What you see").text
+    assert [warning for warning in response["warnings"] if f"  Warning: {warning}\n" not in transcript] == []
+    first, *findings = response["status"]["message"].splitlines()
+    for text in (transcript, section("How to read a rejection").text):
+        assert f"denied the request: {first}\n" in text
+        assert [line for line in findings if f"{line}\n" not in text] == []
 
 
 def test_every_difference_that_a_row_may_show_is_explained() -> None:
