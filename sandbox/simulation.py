@@ -22,6 +22,7 @@ from webhook.api.kinds import REVISION_LABEL, SERVICE_LABEL
 from webhook.api.wire import Wire
 from webhook.cluster.client import Client
 from webhook.cluster.errors import ApiError, Conflict, Forbidden, Invalid, NotFound
+from webhook.cluster.indexer import Key, key_of
 from webhook.cluster.resource import (
     POD_AUTOSCALERS,
     PODS,
@@ -29,7 +30,6 @@ from webhook.cluster.resource import (
     STAGE_POD_AUTOSCALERS,
     Resource,
 )
-from webhook.cluster.store import Key, key_of
 
 _IMAGE: Final = "sandbox.invalid/simulated"
 _CONTAINER: Final = {"name": "user-container", "image": _IMAGE}

@@ -13,9 +13,9 @@ from webhook.api.kinds import SERVICE_LABEL
 from webhook.api.target_revision import one_per_revision
 from webhook.cluster.client import Client
 from webhook.cluster.clock import SystemClock
+from webhook.cluster.indexer import Change, Indexer
 from webhook.cluster.reflector import Reflector
 from webhook.cluster.resource import POD_AUTOSCALERS, PODS, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS
-from webhook.cluster.store import Change, Store
 from webhook.strategies import STRATEGIES
 
 _SYNC_SECONDS: Final = 15.0
@@ -31,7 +31,7 @@ class Observer:
         self._changed = threading.Event()
         clock = SystemClock()
         self._stores = {
-            resource: Store(clock.monotonic)
+            resource: Indexer(clock.monotonic)
             for resource in (ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS, POD_AUTOSCALERS, PODS)
         }
         actions = {ROLLOUT_ORCHESTRATORS: self._on_rollout, POD_AUTOSCALERS: self._on_pod_autoscaler}

@@ -160,7 +160,7 @@ def test_errors_of_the_fake_are_those_of_the_wire(api: FakeApi) -> None:
 
 def test_every_answer_is_counted(api: FakeApi) -> None:
     heard: list[tuple[str, int]] = []
-    client = Client(api, field_manager="t", on_answer=lambda call, status: heard.append((str(call), status)))
+    client = Client(api, field_manager="t", on_response=lambda call, status: heard.append((str(call), status)))
     client.list(PODS)
     with pytest.raises(errors.NotFound):
         client.get(PODS, "default", "x")

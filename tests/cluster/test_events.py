@@ -9,7 +9,7 @@ from tests.cluster.fake_api import FakeApi
 from tests.cluster.fake_clock import FakeClock
 from webhook.cluster.client import Client
 from webhook.cluster.errors import Forbidden
-from webhook.cluster.events import NORMAL, WARNING, Correlator, EventRecorder, Happening, reference_to
+from webhook.cluster.events import NORMAL, WARNING, Correlator, Event, EventRecorder, reference_to
 from webhook.cluster.resource import EVENTS, ROLLOUT_ORCHESTRATORS
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.transport import Request
@@ -23,7 +23,7 @@ class World:
     def __init__(self, burst: int = 25) -> None:
         self.api, self.clock = FakeApi(), FakeClock()
         self.api.serve(EVENTS)
-        self.tally: list[str] = []
+        self.counted: list[str] = []
         numbers = itertools.count(1)
 
         def suffix() -> str:
@@ -35,11 +35,11 @@ class World:
             self.clock,
             suffix,
             correlator=Correlator(suffix, quiet=300, burst=burst, refill=60),
-            tally=self.tally.append,
+            on_count=self.counted.append,
         )
 
     def tell(self, message: str = "m", reason: str = "Waiting", type_: str = NORMAL) -> None:
-        self.recorder.send(Happening(HELLO, type_, reason, message))
+        self.recorder.send(Event(HELLO, type_, reason, message))
 
 
 def test_a_new_event_says_who_what_when_and_about_whom() -> None:
@@ -120,20 +120,20 @@ def test_a_failure_is_counted_and_the_next_time_is_the_first_time() -> None:
     world.tell()
     world.api.fail = lambda request: None
     world.tell()
-    assert world.tally == ["failed", "sent"]
+    assert world.counted == ["failed", "sent"]
     assert world.api.written() == ["create events default/hello.2"]
 
 
 def test_telling_never_waits() -> None:
     world = World()
     for number in range(10_500):
-        world.recorder.record(Happening(HELLO, NORMAL, "R", str(number)))
-    assert world.tally == ["dropped"] * 500
+        world.recorder.record(Event(HELLO, NORMAL, "R", str(number)))
+    assert world.counted == ["dropped"] * 500
 
 
 def test_what_is_queued_is_sent_before_the_end() -> None:
     world = World()
-    world.recorder.record(Happening(HELLO, NORMAL, "R", "m"))
+    world.recorder.record(Event(HELLO, NORMAL, "R", "m"))
     world.recorder.start()
     world.recorder.stop(5)
     assert world.api.written() == ["create events default/hello.1"]
@@ -152,11 +152,11 @@ def test_a_fault_costs_one_event_and_the_next_one_is_sent(caplog: pytest.LogCapt
 
     world.api.fail = fault
     world.recorder.start()
-    world.recorder.record(Happening(HELLO, NORMAL, "Waiting", "poison"))
-    world.recorder.record(Happening(HELLO, NORMAL, "Waiting", "second"))
+    world.recorder.record(Event(HELLO, NORMAL, "Waiting", "poison"))
+    world.recorder.record(Event(HELLO, NORMAL, "Waiting", "second"))
     assert sent.wait(20)
     world.recorder.stop()
-    assert (faults, world.tally) == (["events"], ["failed", "sent"])
+    assert (faults, world.counted) == (["events"], ["failed", "sent"])
     assert caplog.records[0].exc_info
 
 
@@ -164,6 +164,6 @@ def test_what_is_queued_at_the_end_is_sent() -> None:
     world = World()
     world.recorder.start()
     for number in range(20):
-        world.recorder.record(Happening(HELLO, NORMAL, "Waiting", str(number)))
+        world.recorder.record(Event(HELLO, NORMAL, "Waiting", str(number)))
     world.recorder.stop(20)
-    assert world.tally == ["sent"] * 20
+    assert world.counted == ["sent"] * 20

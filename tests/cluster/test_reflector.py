@@ -10,9 +10,9 @@ from tests.cluster.fake_clock import FakeClock
 from webhook.api.wire import Wire
 from webhook.cluster.client import Client
 from webhook.cluster.errors import ApiError, Call, Forbidden, Gone, OutcomeUnknown, TooManyRequests, Unreachable
+from webhook.cluster.indexer import Change, Indexer
 from webhook.cluster.reflector import Pace, Reflector
 from webhook.cluster.resource import PODS
-from webhook.cluster.store import Change, Store
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.transport import Request
 from webhook.cluster.trim import only
@@ -29,14 +29,14 @@ class World:
         self.changes: list[str] = []
         self.faults: list[str] = []
         self.poison: set[str] = set()
-        self.tally: list[str] = []
+        self.counted: list[str] = []
         self.reflector = Reflector(
             Client(self.api, field_manager="test"),
             PODS,
-            Store(self.clock.monotonic),
+            Indexer(self.clock.monotonic),
             self.clock,
             on_change=self.changed,
-            tally=self.tally.append,
+            on_count=self.counted.append,
             random_number=lambda: 0.0,
             supervisor=Supervisor(self.clock.monotonic, self.faults.append),
             **options,
@@ -71,7 +71,7 @@ def test_it_lists_then_watches_from_there() -> None:
     world.api.remove(PODS, "default", "a")
     world.reflector.step()
     assert world.changes == ["+a", "+b", "~a", "-a"]
-    assert world.tally == ["list", "watch", "bookmark", "watch", "event", "event", "event", "bookmark"]
+    assert world.counted == ["list", "watch", "bookmark", "watch", "event", "event", "event", "bookmark"]
     assert [call.verb for call in world.api.reads] == ["list", "watch", "watch"]
 
 
@@ -114,7 +114,7 @@ def test_after_410_it_lists_again_and_notices_what_was_deleted_meanwhile() -> No
     assert world.reflector.step() > 0
     world.reflector.step()
     assert world.changes == ["+a", "-a", "+b"]
-    assert "gone" in world.tally
+    assert "gone" in world.counted
 
 
 def test_a_cut_connection_is_taken_up_where_it_ended() -> None:
@@ -125,7 +125,7 @@ def test_a_cut_connection_is_taken_up_where_it_ended() -> None:
     world.pod("a")
     world.reflector.step()
     assert world.names() == ["a"]
-    assert world.tally.count("list") == 1
+    assert world.counted.count("list") == 1
 
 
 def test_after_a_silent_connection_it_lists_again() -> None:
@@ -134,8 +134,8 @@ def test_after_a_silent_connection_it_lists_again() -> None:
     world.api.streams = [Script([lambda: world.clock.advance(60), OutcomeUnknown(WATCH, "read timed out")])]
     world.reflector.step()
     world.reflector.step()
-    assert world.tally.count("list") == 2
-    assert "silence" in world.tally
+    assert world.counted.count("list") == 2
+    assert "silence" in world.counted
 
 
 def test_failures_are_spaced_further_and_further_and_an_answer_ends_that() -> None:
@@ -175,7 +175,7 @@ def test_what_cannot_be_listed_is_not_synced_and_not_empty(problem: ApiError) ->
     world.reflector.step()
     assert not world.reflector.synced
     assert world.reflector.age() == float("inf")
-    assert world.reflector.trouble is problem
+    assert world.reflector.last_error is problem
 
 
 def test_a_resource_that_is_no_longer_served_is_not_synced_and_keeps_its_objects() -> None:
@@ -295,7 +295,7 @@ def test_after_a_fault_it_lists_anew_and_loses_nothing(what: str, where: str) ->
     options: dict[str, dict[str, Any]] = {"trim": {"trim": trimmed}, "index": {}, "contact": {"on_contact": fault}}
     world = World(**options[what])
     if what == "index":
-        world.reflector.store = Store(world.clock.monotonic, {"x": fault})
+        world.reflector.store = Indexer(world.clock.monotonic, {"x": fault})
     if where == "a watch":
         world.reflector.step()
     broken = True
@@ -303,12 +303,12 @@ def test_after_a_fault_it_lists_anew_and_loses_nothing(what: str, where: str) ->
     world.pod("b")
     with pytest.raises(KeyError):
         world.reflector.step()
-    assert isinstance(world.reflector.trouble, KeyError)
+    assert isinstance(world.reflector.last_error, KeyError)
     broken = False
     world.reflector.step()
     assert world.names() == ["a", "b"]
     assert sorted(world.changes) == ["+a", "+b"]
-    assert world.reflector.trouble is None
+    assert world.reflector.last_error is None
 
 
 @pytest.mark.parametrize(("listed", "after"), [("", "200"), ("abc", "200"), ("99", "200"), ("9" * 5000, "9" * 5000)])

@@ -224,7 +224,7 @@ def test_nothing_is_left_lying_while_a_worker_sleeps(delays: list[float], count:
         assert not worker.is_alive()
 
 
-class Tally:
+class CountingMetrics:
     def __init__(self) -> None:
         self.heard: list[tuple[str, float]] = []
 
@@ -241,12 +241,12 @@ class Tally:
         self.heard.append(("retried", 1))
 
 
-def test_the_tally_hears_depth_and_for_how_long_keys_wait_and_are_worked_on() -> None:
-    clock, tally = FakeClock(), Tally()
-    work: WorkQueue[str] = WorkQueue(clock.monotonic, tally=tally)
+def test_metrics_get_the_depth_and_how_long_keys_wait_and_are_worked_on() -> None:
+    clock, metrics = FakeClock(), CountingMetrics()
+    work: WorkQueue[str] = WorkQueue(clock.monotonic, metrics=metrics)
     work.add("a")
     clock.advance(2)
     work.take()
     clock.advance(3)
     work.done("a")
-    assert tally.heard == [("depth", 1), ("waited", 2), ("depth", 0), ("worked", 3), ("depth", 0)]
+    assert metrics.heard == [("depth", 1), ("waited", 2), ("depth", 0), ("worked", 3), ("depth", 0)]

@@ -7,6 +7,7 @@ import pytest
 from tests.loop.world import World, entry
 from webhook.api.kinds import REVISION_LABEL, SERVICE_LABEL
 from webhook.api.wire import Wire
+from webhook.cluster.indexer import Change
 from webhook.cluster.resource import (
     CONFIG_MAPS,
     DEPLOYMENTS,
@@ -19,7 +20,6 @@ from webhook.cluster.resource import (
     STAGE_POD_AUTOSCALERS,
     Resource,
 )
-from webhook.cluster.store import Change
 from webhook.loop.caches import trimmed
 from webhook.loop.routing import ROLLOUT, SPA, Key
 

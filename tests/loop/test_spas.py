@@ -8,8 +8,8 @@ from webhook.api import StagePodAutoscaler
 from webhook.api.kinds import SERVICE_LABEL
 from webhook.cluster.client import APPLY_PATCH, MERGE_PATCH, Client
 from webhook.cluster.errors import AlreadyExists, Conflict
+from webhook.cluster.indexer import Indexer, by_label
 from webhook.cluster.resource import STAGE_POD_AUTOSCALERS
-from webhook.cluster.store import Store, by_label
 from webhook.loop.spas import ClusterSPAs
 from webhook.loop.writer import Writer
 
@@ -18,7 +18,7 @@ class World:
     def __init__(self, absence: str | None = "no Revision a") -> None:
         self.api = FakeApi()
         self.api.serve(STAGE_POD_AUTOSCALERS)
-        self.store = Store(FakeClock().monotonic, {"service": by_label(SERVICE_LABEL)})
+        self.store = Indexer(FakeClock().monotonic, {"service": by_label(SERVICE_LABEL)})
         writer = Writer(Client(self.api, field_manager="loop"), STAGE_POD_AUTOSCALERS, self.store)
         self.spas = ClusterSPAs(self.store, writer, lambda spa: absence)
 

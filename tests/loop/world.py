@@ -27,7 +27,7 @@ from webhook.loop.loop import Loop, LoopOptions
 from webhook.loop.metrics import Metrics
 
 if TYPE_CHECKING:
-    from webhook.cluster.events import Happening
+    from webhook.cluster.events import Event
 
 KNATIVE = (REVISIONS, POD_AUTOSCALERS, KNATIVE_SERVICES, ROUTES)
 
@@ -38,7 +38,7 @@ class World:
     def __init__(self, absent: Sequence[Resource] = (), **options: Any) -> None:
         self.api, self.clock = FakeApi(), FakeClock()
         self.api.serve(*(resource for resource in (*RESOURCES, EVENTS) if resource not in absent))
-        self.events: list[Happening] = []
+        self.events: list[Event] = []
         self.options = LoopOptions(**options)
         self.start()
 

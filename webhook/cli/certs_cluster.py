@@ -10,9 +10,9 @@ from certs.served_secret import served_members
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
 from webhook.cluster.errors import ApiError, Conflict, Forbidden, NotFound
+from webhook.cluster.indexer import Indexer
 from webhook.cluster.reflector import Reflector
 from webhook.cluster.resource import MUTATING_WEBHOOKS, PODS, SECRETS, VALIDATING_WEBHOOKS, Resource
-from webhook.cluster.store import Store
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.trim import only
 
@@ -61,7 +61,7 @@ class ClusterClient:
         return Reflector(
             self._client,
             RESOURCES[kind],
-            Store(self._clock.monotonic),
+            Indexer(self._clock.monotonic),
             self._clock,
             namespace=namespace,
             field_selector=f"metadata.name={name}",
@@ -75,7 +75,7 @@ class ClusterClient:
         reflector = Reflector(
             self._client,
             SECRETS,
-            Store(self._clock.monotonic),
+            Indexer(self._clock.monotonic),
             self._clock,
             namespace=namespace,
             field_selector=f"metadata.name={name}",
@@ -109,7 +109,7 @@ class WatchedSecret:
 
     @property
     def last_error(self) -> Exception | None:
-        return self.reflector.trouble
+        return self.reflector.last_error
 
 
 @contextmanager

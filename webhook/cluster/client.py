@@ -1,4 +1,4 @@
-"""The client: verbs on resources, objects as dicts in their wire form, answers or typed errors."""
+"""The client: verbs on resources, with objects as dicts in wire form and typed errors."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,16 +19,16 @@ def _always(_call: Call) -> None:
     return None
 
 
-def _unheard(_call: Call, _status: int) -> None:
+def _ignore(_call: Call, _status: int) -> None:
     return None
 
 
 class Client:
     """Reads and writes under one field manager. Every method raises ApiError.
 
-    ``before_write`` is called right before each write, and again when its connection is open, and may end the process
-    or raise: that is where a lease fences. ``on_answer`` hears of every request and the status of its answer: 200 for
-    any success, 0 for none. With ``dry_run`` the server checks every write and stores none.
+    ``before_write`` is called right before each write, and again when its connection is open; it may raise or end the
+    process, as the fence of a lease does. ``on_response`` is called after every request with the status: 200 for any
+    success, 0 without a response. With ``dry_run`` the server checks every write and stores none.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Client:
         read_timeout: float = 60.0,
         write_timeout: float = 15.0,
         before_write: Callable[[Call], None] = _always,
-        on_answer: Callable[[Call, int], None] = _unheard,
+        on_response: Callable[[Call, int], None] = _ignore,
     ) -> None:
         if not 0 < len(field_manager) <= MAX_FIELD_MANAGER:
             raise ValueError(f"field manager: must have 1 to {MAX_FIELD_MANAGER} characters")
@@ -48,7 +48,7 @@ class Client:
         self._read_timeout = read_timeout
         self._write_timeout = write_timeout
         self._before_write = before_write
-        self._on_answer = on_answer
+        self._on_response = on_response
         self._write_query = {"fieldManager": field_manager} | ({"dryRun": "All"} if dry_run else {})
         self.field_manager = field_manager
 
@@ -57,7 +57,7 @@ class Client:
         return self._read(Call("get", resource.plural, namespace, name), resource.path(namespace, name), {})
 
     def get_path(self, path: str) -> Wire:
-        """A document that is no object, such as ``/version`` or a group's list of resources."""
+        """A document that is not an object, such as ``/version`` or a group's list of resources."""
         return self._read(Call("get", path), path, {})
 
     def list(
@@ -70,7 +70,7 @@ class Client:
         limit: int = 0,
         continue_token: str = "",
     ) -> Wire:
-        """One page: ``items`` and ``metadata`` with ``resourceVersion`` and, when there is more, ``continue``."""
+        """One page: ``items``, and ``metadata`` with ``resourceVersion`` and, if there are more, ``continue``."""
         query = {
             "labelSelector": label_selector,
             "fieldSelector": field_selector,
@@ -90,9 +90,9 @@ class Client:
         label_selector: str = "",
         field_selector: str = "",
     ) -> Stream:
-        """The events after a version, with bookmarks: ``{"type", "object"}`` each.
+        """The events after a version and bookmarks, each as ``{"type", "object"}``.
 
-        The server ends it after ``server_seconds``; a connection that is silent for ``silence_seconds`` ends with
+        The server ends the watch after ``server_seconds``. A connection that is silent for ``silence_seconds`` raises
         OutcomeUnknown.
         """
         query = {
@@ -104,31 +104,31 @@ class Client:
             "fieldSelector": field_selector,
         }
         call = Call("watch", resource.plural, namespace)
-        request = Request(call, "GET", resource.path(namespace), _stated(query), timeout=silence_seconds)
-        with self._heard(call):
+        request = Request(call, "GET", resource.path(namespace), _without_empty(query), timeout=silence_seconds)
+        with self._reported(call):
             return self._transport.stream(request)
 
     def create(self, resource: Resource, namespace: str | None, body: Mapping[str, Any]) -> Wire:
-        """Store a new object; AlreadyExists if there is one of that name."""
+        """Create an object; AlreadyExists if there is one of that name."""
         name = body.get("metadata", {}).get("name")
         return self._write("create", "POST", resource, namespace, name, body=body, path=resource.path(namespace))
 
     def update(
         self, resource: Resource, namespace: str | None, name: str, body: Mapping[str, Any], subresource: str = ""
     ) -> Wire:
-        """Replace an object; with a resource version in the body, only if it is still at that version."""
+        """Replace an object. With a resource version in the body: Conflict if it is no longer at that version."""
         return self._write("update", "PUT", resource, namespace, name, body=body, subresource=subresource)
 
     def patch(
         self, resource: Resource, namespace: str | None, name: str, patch: Mapping[str, Any], subresource: str = ""
     ) -> Wire:
-        """Merge a patch (RFC 7386) into an object; null takes a member away. Conditional like ``update``."""
+        """Merge a patch (RFC 7386) into an object; null removes a member. Conditional like ``update``."""
         return self._write(
             "patch", "PATCH", resource, namespace, name, body=patch, subresource=subresource, content_type=MERGE_PATCH
         )
 
     def apply(self, resource: Resource, namespace: str | None, name: str, body: Mapping[str, Any]) -> Wire:
-        """Server-side apply of exactly these fields, taking them over from other managers. Conditional as above."""
+        """Server-side apply of exactly these fields; other managers lose them. Conditional like ``update``."""
         whole = {"apiVersion": resource.api_version, "kind": resource.kind, **body}
         return self._write(
             "patch",
@@ -151,9 +151,9 @@ class Client:
         resource_version: str = "",
         grace_period_seconds: int | None = None,
     ) -> Wire:
-        """Delete that very object: Conflict if the name now belongs to another, or to a later version if one is given.
+        """Delete the object with this uid and, if given, version; Conflict if the name has another one now.
 
-        Answers the object where finalizers or a grace period keep it, else a Status.
+        Returns the object if finalizers or a grace period keep it, else a Status.
         """
         options: Wire = {
             "apiVersion": "v1",
@@ -165,8 +165,8 @@ class Client:
         return self._write("delete", "DELETE", resource, namespace, name, body=options)
 
     def _read(self, call: Call, path: str, query: Mapping[str, str]) -> Wire:
-        with self._heard(call):
-            return _object(self._transport.send(Request(call, "GET", path, _stated(query), self._read_timeout)))
+        with self._reported(call):
+            return _object(self._transport.send(Request(call, "GET", path, _without_empty(query), self._read_timeout)))
 
     def _write(
         self,
@@ -198,23 +198,23 @@ class Client:
             partial(self._before_write, call),
         )
         self._before_write(call)
-        with self._heard(call):
+        with self._reported(call):
             return _object(self._transport.send(request))
 
     @contextmanager
-    def _heard(self, call: Call) -> Iterator[None]:
+    def _reported(self, call: Call) -> Iterator[None]:
         try:
             yield
         except ApiError as problem:
-            self._on_answer(call, problem.status)
+            self._on_response(call, problem.status)
             raise
-        self._on_answer(call, 200)
+        self._on_response(call, 200)
 
 
 def pages(
     client: Client, resource: Resource, namespace: str | None = None, *, label_selector: str = "", limit: int = 500
 ) -> Iterator[Wire]:
-    """All pages of a list, one after the other. Raises Gone when the list takes so long that its version expires."""
+    """All pages of a list, one after the other. Raises Gone if its version expires before the last page."""
     token = ""
     while True:
         page = client.list(resource, namespace, label_selector=label_selector, limit=limit, continue_token=token)
@@ -224,9 +224,9 @@ def pages(
             return
 
 
-def _stated(query: Mapping[str, str]) -> dict[str, str]:
+def _without_empty(query: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in query.items() if value}
 
 
-def _object(answer: Any) -> Wire:
-    return answer if isinstance(answer, dict) else {}
+def _object(response: Any) -> Wire:
+    return response if isinstance(response, dict) else {}

@@ -1,4 +1,4 @@
-"""Events: telling people what happens to an object, once, and never too often."""
+"""Kubernetes Events: repetitions raise a count, the rate is limited, and a thread sends them."""
 
 import logging
 import queue
@@ -23,15 +23,15 @@ WARNING: Final = "Warning"
 _MAX_MESSAGE: Final = 1024
 _MAX_REMEMBERED: Final = 4096
 _MAX_QUEUED: Final = 10_000
-"""Some 10 MB: as many as come at once when thousands of rollouts begin."""
+"""About 10 MB; thousands of rollouts that start at once record as many."""
 _IDLE_SECONDS: Final = 30.0
-"""How long the recorder waits for an Event before it takes another turn."""
+"""How long the thread waits for an Event before it reports to the supervisor."""
 _LOG: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
-    """Something that happened to an object; ``regarding`` is an ObjectReference on the wire."""
+class Event:
+    """What happened to an object; ``regarding`` is an ObjectReference in wire form."""
 
     regarding: Mapping[str, str]
     type: str
@@ -40,27 +40,27 @@ class Happening:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """What makes two happenings the same one, repeated."""
+        """Events with equal keys are repetitions of one Event."""
         reference = self.regarding
         return (reference.get("namespace", ""), reference.get("name", ""), reference.get("uid", ""), self.type,
                 self.reason, self.message)  # fmt: skip
 
 
 @dataclass(slots=True)
-class Repetition:
-    """An Event that was stored, how often it has happened, and when that was last told."""
+class SentEvent:
+    """An Event that was sent: its name, how often it occurred, and when the count was last sent."""
 
     name: str
     count: int
     first_at: datetime
-    told_at: float
+    sent_at: float
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
-    """One request to send: a new Event, or a later count of one that is stored."""
+class EventWrite:
+    """One request to send: a new Event, or a higher count of a stored one."""
 
-    happening: Happening
+    event: Event
     name: str
     count: int
     first_at: datetime
@@ -68,9 +68,9 @@ class Telling:
 
 
 class Correlator:
-    """Decides what to send. A repetition is told at most once in ``quiet`` seconds, with the count until then.
+    """Decides what to send. A repetition is sent at most once in ``quiet`` seconds, with the count so far.
 
-    For each object there is a bucket of ``burst`` new Events, refilled with one in ``refill`` seconds.
+    Each object has a bucket of ``burst`` new Events, which gets one more every ``refill`` seconds.
     """
 
     def __init__(
@@ -80,30 +80,30 @@ class Correlator:
         self._quiet = quiet
         self._burst = burst
         self._refill = refill
-        self._known: OrderedDict[tuple[str, ...], Repetition] = OrderedDict()
+        self._known: OrderedDict[tuple[str, ...], SentEvent] = OrderedDict()
         self._buckets: OrderedDict[tuple[str, ...], TokenBucket] = OrderedDict()
 
-    def tell(self, happening: Happening, now: datetime, monotonic: float) -> Telling | None:
-        """What to send for a happening, or None."""
-        known = self._known.get(happening.key)
+    def correlate(self, event: Event, now: datetime, monotonic: float) -> EventWrite | None:
+        """The request to send for an Event, or None."""
+        known = self._known.get(event.key)
         if known is not None:
-            self._known.move_to_end(happening.key)
+            self._known.move_to_end(event.key)
             known.count += 1
-            if monotonic - known.told_at < self._quiet:
+            if monotonic - known.sent_at < self._quiet:
                 return None
-            known.told_at = monotonic
-            return Telling(happening, known.name, known.count, known.first_at, is_new=False)
-        if not self._bucket(happening.key[:3]).take(monotonic):
+            known.sent_at = monotonic
+            return EventWrite(event, known.name, known.count, known.first_at, is_new=False)
+        if not self._bucket(event.key[:3]).take(monotonic):
             return None
-        # An Event lives in etcd under its object's name and something that makes it unique.
-        name = f"{happening.regarding.get('name', '')[:200]}.{self._suffix()}"
-        self._known[happening.key] = Repetition(name, 1, now, monotonic)
+        # By convention an Event is named after its object, with a unique suffix.
+        name = f"{event.regarding.get('name', '')[:200]}.{self._suffix()}"
+        self._known[event.key] = SentEvent(name, 1, now, monotonic)
         _bound(self._known)
-        return Telling(happening, name, 1, now, is_new=True)
+        return EventWrite(event, name, 1, now, is_new=True)
 
-    def lost(self, happening: Happening) -> None:
-        """An Event was not stored, or has expired: the next time is the first time."""
-        self._known.pop(happening.key, None)
+    def forget(self, event: Event) -> None:
+        """Treat the next occurrence as a new Event, because this one was not stored or has expired."""
+        self._known.pop(event.key, None)
 
     def _bucket(self, object_key: tuple[str, ...]) -> TokenBucket:
         bucket = self._buckets.get(object_key)
@@ -113,29 +113,29 @@ class Correlator:
         return bucket
 
 
-def event_body(telling: Telling, component: str, now: datetime) -> Wire:
-    """A new Event as the core API wants it."""
-    happening = telling.happening
+def event_body(write: EventWrite, component: str, now: datetime) -> Wire:
+    """The wire form of a new Event (core/v1)."""
+    event = write.event
     return {
         "apiVersion": EVENTS.api_version,
         "kind": EVENTS.kind,
-        "metadata": {"name": telling.name, "namespace": namespace_of(happening)},
-        "involvedObject": dict(happening.regarding),
-        "type": happening.type,
-        "reason": happening.reason,
-        "message": happening.message[:_MAX_MESSAGE],
+        "metadata": {"name": write.name, "namespace": namespace_of(event)},
+        "involvedObject": dict(event.regarding),
+        "type": event.type,
+        "reason": event.reason,
+        "message": event.message[:_MAX_MESSAGE],
         "source": {"component": component},
         "reportingComponent": component,
         "reportingInstance": component,
-        "firstTimestamp": format_time(telling.first_at),
+        "firstTimestamp": format_time(write.first_at),
         "lastTimestamp": format_time(now),
-        "count": telling.count,
+        "count": write.count,
     }
 
 
-def namespace_of(happening: Happening) -> str:
-    """Events about cluster-wide objects live in ``default``."""
-    return happening.regarding.get("namespace") or "default"
+def namespace_of(event: Event) -> str:
+    """The namespace of an Event; for cluster-scoped objects it is ``default``."""
+    return event.regarding.get("namespace") or "default"
 
 
 def reference_to(resource: Resource, metadata: Mapping[str, Any]) -> dict[str, str]:
@@ -146,7 +146,10 @@ def reference_to(resource: Resource, metadata: Mapping[str, Any]) -> dict[str, s
 
 
 class EventRecorder:
-    """Sends Events from a thread of its own; telling never waits and never fails. What does not fit is dropped."""
+    """Sends Events from a thread of its own. ``record`` never blocks or fails; a full queue drops the Event.
+
+    ``on_count`` is called with the result of each Event: sent, quiet, failed, dropped.
+    """
 
     def __init__(
         self,
@@ -156,31 +159,31 @@ class EventRecorder:
         suffix: Callable[[], str],
         *,
         correlator: Correlator | None = None,
-        tally: Callable[[str], None] = lambda what: None,
+        on_count: Callable[[str], None] = lambda result: None,
         supervisor: Supervisor | None = None,
     ) -> None:
         self._client = client
         self._component = component
         self._clock = clock
         self._correlator = correlator or Correlator(suffix)
-        self._tally = tally
+        self._on_count = on_count
         self._supervisor = supervisor or Supervisor()
         self._stopped = threading.Event()
-        self._queue: queue.Queue[Happening | None] = queue.Queue(_MAX_QUEUED)
+        self._queue: queue.Queue[Event | None] = queue.Queue(_MAX_QUEUED)
         self._thread: threading.Thread | None = None
 
-    def record(self, happening: Happening) -> None:
-        """Tell it soon."""
+    def record(self, event: Event) -> None:
+        """Queue an Event to be sent."""
         try:
-            self._queue.put_nowait(happening)
+            self._queue.put_nowait(event)
         except queue.Full:
-            self._tally("dropped")
+            self._on_count("dropped")
 
     def start(self) -> None:
         self._thread = self._supervisor.start("events", self._turn, self._stopped.wait)
 
     def stop(self, seconds: float = 2.0) -> None:
-        """Send what is still queued, for at most that long."""
+        """Send the Events that are still queued, for at most so many seconds."""
         if self._thread is None:
             return
         self._stopped.set()
@@ -190,44 +193,44 @@ class EventRecorder:
             return
         self._thread.join(seconds)
 
-    def send(self, happening: Happening) -> None:
-        """Send one now, if it is to be sent at all; a failed request is only counted. Raises what is none."""
+    def send(self, event: Event) -> None:
+        """Send an Event now, unless it is suppressed. A failed request is counted; other exceptions are raised."""
         now = self._clock.now()
-        telling = self._correlator.tell(happening, now, self._clock.monotonic())
-        if telling is None:
-            self._tally("quiet")
+        write = self._correlator.correlate(event, now, self._clock.monotonic())
+        if write is None:
+            self._on_count("quiet")
             return
         try:
-            self._store(telling, now)
-            self._tally("sent")
+            self._store(write, now)
+            self._on_count("sent")
         except ApiError as problem:
-            self._tally("failed")
-            self._correlator.lost(happening)
+            self._on_count("failed")
+            self._correlator.forget(event)
             _LOG.debug("event not stored: %s", problem)
         except Exception:
-            self._tally("failed")
-            self._correlator.lost(happening)
+            self._on_count("failed")
+            self._correlator.forget(event)
             raise
 
-    def _store(self, telling: Telling, now: datetime) -> None:
-        namespace = namespace_of(telling.happening)
-        if not telling.is_new:
-            patch = {"count": telling.count, "lastTimestamp": format_time(now)}
+    def _store(self, write: EventWrite, now: datetime) -> None:
+        namespace = namespace_of(write.event)
+        if not write.is_new:
+            patch = {"count": write.count, "lastTimestamp": format_time(now)}
             try:
-                self._client.patch(EVENTS, namespace, telling.name, patch)
-            except NotFound:  # expired: Events live for an hour
-                self._client.create(EVENTS, namespace, event_body(telling, self._component, now))
+                self._client.patch(EVENTS, namespace, write.name, patch)
+            except NotFound:  # expired: an API server keeps Events for an hour
+                self._client.create(EVENTS, namespace, event_body(write, self._component, now))
             return
-        self._client.create(EVENTS, namespace, event_body(telling, self._component, now))
+        self._client.create(EVENTS, namespace, event_body(write, self._component, now))
 
     def _turn(self) -> float | None:
         try:
-            happening = self._queue.get(timeout=_IDLE_SECONDS)
+            event = self._queue.get(timeout=_IDLE_SECONDS)
         except queue.Empty:
             return 0.0
-        if happening is None:
+        if event is None:
             return None
-        self.send(happening)
+        self.send(event)
         return 0.0
 
 

@@ -11,8 +11,8 @@ from webhook.cluster.backoff import Backoff
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
 from webhook.cluster.errors import ApiError, Call, Gone, NotFound, OutcomeUnknown, error_from_event
+from webhook.cluster.indexer import Change, Indexer, Key, is_later, key_of
 from webhook.cluster.resource import Resource
-from webhook.cluster.store import Change, Key, Store, is_later, key_of
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.trim import Trim, whole
 
@@ -24,12 +24,12 @@ _LOG: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How a reflector spends its time, in seconds; ``page`` is the number of objects asked for at once.
+    """The intervals of a reflector in seconds; ``page`` is the number of objects in one page of a list.
 
-    A resource that the server does not serve is asked for again after ``absent`` seconds.
+    A resource that the server does not serve is listed again after ``absent`` seconds.
 
-    A server sends a bookmark about once a minute, so a connection that is silent for much longer is dead. A reader that
-    wants a small ``age`` asks for watches shorter than that: reopening one is a sign of life too.
+    A server sends a bookmark about once a minute, so a connection that is silent for much longer is dead. For a smaller
+    ``age`` choose watches shorter than a minute: opening one counts as contact too.
     """
 
     shortest_watch: float = 300.0
@@ -45,17 +45,17 @@ DEFAULT_PACE: Final = Pace()
 class Reflector:
     """Runs in a thread of its own (``start``); its store may be read from any thread.
 
-    ``on_change`` is called in that thread for every object added, updated or deleted, also for deletions that
-    happened while the connection was lost, and ``on_contact`` after every sign of life. ``tally`` counts what happens:
-    list, watch, event, bookmark, gone, silence, error. A resource that the server stops serving makes ``synced`` False,
-    and the objects stay as they were. A change that ``on_change`` fails on is passed on again before the next watch.
+    In that thread ``on_change`` is called for every object added, updated or deleted, including deletions during a lost
+    connection, and ``on_contact`` after every response or event. ``on_count`` is called with what happened: list,
+    watch, event, bookmark, gone, silence, error. If the server stops serving the resource, ``synced`` becomes False and
+    the objects stay. If ``on_change`` raises, it gets the same change again before the next watch.
     """
 
     def __init__(
         self,
         client: Client,
         resource: Resource,
-        store: Store,
+        store: Indexer,
         clock: Clock,
         *,
         namespace: str | None = None,
@@ -64,7 +64,7 @@ class Reflector:
         trim: Trim = whole,
         on_change: Callable[[Change], None] = lambda change: None,
         on_contact: Callable[[], None] = lambda: None,
-        tally: Callable[[str], None] = lambda what: None,
+        on_count: Callable[[str], None] = lambda event: None,
         pace: Pace = DEFAULT_PACE,
         random_number: Callable[[], float] = random.random,
         wait: Callable[[float], bool] | None = None,
@@ -79,7 +79,7 @@ class Reflector:
         self._trim = trim
         self._on_change = on_change
         self._on_contact = on_contact
-        self._tally = tally
+        self._on_count = on_count
         self._pace = pace
         self._random = random_number
         self._backoff = Backoff(random_number)
@@ -87,32 +87,32 @@ class Reflector:
         self._wait = wait or self._stopped.wait
         self._supervisor = supervisor or Supervisor()
         self._synced = threading.Event()
-        self._refused: dict[Key, Change] = {}
+        self._failed_changes: dict[Key, Change] = {}
         self._version: str | None = None
         self._contact: float | None = None
         self._stream: Stream | None = None
         self._thread: threading.Thread | None = None
         self._absent = False
         self.was_synced = False
-        """Whether the store ever held what the server had."""
-        self.trouble: Exception | None = None
+        """True once the first list has been stored."""
+        self.last_error: Exception | None = None
 
     @property
     def synced(self) -> bool:
-        """Whether the store holds what the server had at some time, and the resource is still served."""
+        """True if a list has been stored and the server still serves the resource."""
         return self._synced.is_set()
 
     @property
     def absent(self) -> bool:
-        """Whether the server, when it last answered, said that it does not serve the resource."""
+        """True if the last response said that the server does not serve the resource."""
         return self._absent
 
     def wait_until_synced(self, seconds: float) -> bool:
-        """Wait for the first list; False when it has not come within ``seconds``."""
+        """Wait for the first list; False if it has not arrived within ``seconds``."""
         return self._synced.wait(seconds)
 
     def age(self) -> float:
-        """Seconds since the server last said anything; infinite before the first list."""
+        """Seconds since the server last sent anything; infinite before the first list."""
         return float("inf") if self._contact is None else max(0.0, self._clock.monotonic() - self._contact)
 
     def start(self) -> None:
@@ -121,7 +121,7 @@ class Reflector:
         self._thread = self._supervisor.start("reflector", self._turn, self._wait, name=name)
 
     def stop(self) -> None:
-        """End the thread; returns when it has ended, or after two seconds without it."""
+        """End the thread; return when it has ended, or after two seconds."""
         self._stopped.set()
         stream = self._stream
         if stream is not None:
@@ -133,61 +133,61 @@ class Reflector:
         return None if self._stopped.is_set() else self.step()
 
     def step(self) -> float:
-        """One list where it is needed and one watch; answers the seconds to wait before the next step.
+        """List if necessary, then watch once; return the seconds to wait before the next step.
 
-        Raises what is no error of a request; the step after it lists anew.
+        An exception other than ApiError is raised, and the next step lists again.
         """
         try:
             self._pass_on_again()
             if self._version is None:
                 self._list()
-            quickly_over = self._watch()
+            ended_at_once = self._watch()
         except Gone as problem:
-            self._tally("gone")
+            self._on_count("gone")
             self._version = None
             return self._failed(problem)
         except ApiError as problem:
             if self._stopped.is_set():
                 return 0.0
             if isinstance(problem, NotFound):
-                return self._missing(problem)
+                return self._not_served(problem)
             return self._failed(problem)
         except Exception as fault:
             self._version = None
-            self.trouble = fault
+            self.last_error = fault
             raise
-        self.trouble = None
-        return self._backoff.next() if quickly_over else 0.0
+        self.last_error = None
+        return self._backoff.next() if ended_at_once else 0.0
 
-    def _missing(self, problem: NotFound) -> float:
-        self._tally("error")
+    def _not_served(self, problem: NotFound) -> float:
+        self._on_count("error")
         if not self.absent:
             _LOG.info("the server does not serve %s", self.resource.full_name)
-        self.trouble = problem
+        self.last_error = problem
         self._absent = True
         self._synced.clear()
         self._version = None
         return self._pace.absent * (1.0 + 0.1 * self._random())
 
     def _failed(self, problem: ApiError) -> float:
-        self._tally("error")
-        if not isinstance(self.trouble, ApiError) or self.trouble.message != problem.message:
+        self._on_count("error")
+        if not isinstance(self.last_error, ApiError) or self.last_error.message != problem.message:
             _LOG.warning("%s", problem)
-        self.trouble = problem
+        self.last_error = problem
         return self._backoff.next(problem.retry_after)
 
     def _list(self) -> None:
-        self._tally("list")
+        self._on_count("list")
         try:
             objects, version = self._read_list(self._pace.page)
         except Gone:
-            # The pages took so long that their version expired: once in a single piece.
+            # The version expired while the pages were read, so read the list in one piece.
             objects, version = self._read_list(0)
         self._version = version
         for change in self.store.replace(objects, version, self.namespace):
             self._pass_on(change)
-        self._heard()
-        self.trouble = None
+        self._contacted()
+        self.last_error = None
         self._absent = False
         self.was_synced = True
         self._synced.set()
@@ -207,10 +207,10 @@ class Reflector:
                 return objects, str(metadata.get("resourceVersion") or "")
 
     def _watch(self) -> bool:
-        """Watch until the server ends it; answers whether it ended at once and told nothing."""
+        """Watch until the server ends it; return True if it ended at once without an event."""
         pace = self._pace
         seconds = pace.shortest_watch + self._random() * (pace.longest_watch - pace.shortest_watch)
-        self._tally("watch")
+        self._on_count("watch")
         stream = self._client.watch(
             self.resource,
             self.namespace,
@@ -220,33 +220,33 @@ class Reflector:
             **self._selectors,
         )
         self._stream = stream
-        opened = self._heard()
-        told = False
+        opened = self._contacted()
+        has_events = False
         try:
             for event in stream:
-                told = True
+                has_events = True
                 self._take(event)
-                self._heard()
+                self._contacted()
                 if self._stopped.is_set():
                     break
         except OutcomeUnknown as problem:
-            self._lost(problem)
+            self._disconnected(problem)
         finally:
             self._stream = None
             stream.close()
-        if told or self._clock.monotonic() - opened > 1.0:
+        if has_events or self._clock.monotonic() - opened > 1.0:
             self._backoff.reset()
             return False
         return True
 
-    def _lost(self, problem: OutcomeUnknown) -> None:
-        """A connection that broke is taken up where it ended; after a silent one nothing is certain."""
+    def _disconnected(self, problem: OutcomeUnknown) -> None:
+        """Resume after a broken connection, but list again after a silent one, which may have lost events."""
         if self._contact is not None and self._clock.monotonic() - self._contact >= self._pace.silence * 0.9:
-            self._tally("silence")
+            self._on_count("silence")
             self._version = None
         raise problem
 
-    def _heard(self) -> float:
+    def _contacted(self) -> float:
         self._supervisor.beat()
         now = self._contact = self._clock.monotonic()
         self._on_contact()
@@ -259,27 +259,27 @@ class Reflector:
         self._backoff.reset()
         version = str((one.get("metadata") or {}).get("resourceVersion") or "")
         if kind == "BOOKMARK":
-            self._tally("bookmark")
+            self._on_count("bookmark")
         elif kind in ("ADDED", "MODIFIED", "DELETED"):
-            self._tally("event")
-            change = self.store.see(kind, self._trim(one))
+            self._on_count("event")
+            change = self.store.apply_event(kind, self._trim(one))
             if change is not None:
                 self._pass_on(change)
-        # Older events may come late; going back would only ask for them again.
+        # Late events may be older; a watch from their version would send the newer ones again.
         if version and is_later(version, self._version or ""):
             self._version = version
 
     def _pass_on(self, change: Change) -> None:
-        """Hand a change on. The store has it already and no watch shows it again, so one that fails is kept."""
+        """Pass a change to ``on_change``, and keep it for another attempt if that raises: no watch sends it again."""
         key = key_of(change.object)
         try:
             self._on_change(change)
         except Exception:
             self._supervisor.fault("reflector", f"a change of {self.resource.full_name} {'/'.join(filter(None, key))}")
-            self._refused[key] = change
+            self._failed_changes[key] = change
         else:
-            self._refused.pop(key, None)
+            self._failed_changes.pop(key, None)
 
     def _pass_on_again(self) -> None:
-        for change in list(self._refused.values()):
+        for change in list(self._failed_changes.values()):
             self._pass_on(change)

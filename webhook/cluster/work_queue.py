@@ -1,4 +1,4 @@
-"""A work queue with the semantics of client-go's: what is due, and that no key is ever in two hands."""
+"""A work queue with client-go's semantics: no key is ever processed by two workers at once."""
 
 import heapq
 import threading
@@ -10,23 +10,23 @@ from typing import Generic, Protocol, TypeVar
 K = TypeVar("K", bound=Hashable)
 
 
-class QueueTally(Protocol):
-    """Hears what a queue does; seconds throughout. Called while the queue is locked, so it must be quick."""
+class QueueMetrics(Protocol):
+    """The metrics of a queue, in seconds. They are called while the queue is locked, so they must be quick."""
 
     def depth(self, keys: int) -> None: ...
 
     def waited(self, seconds: float) -> None:
-        """From being due to being taken."""
+        """The time of a key from due to taken."""
         ...
 
     def worked(self, seconds: float) -> None:
-        """From being taken to being done."""
+        """The time of a key from taken to done."""
         ...
 
     def retried(self) -> None: ...
 
 
-class _Silent:
+class _NoMetrics:
     def depth(self, keys: int) -> None:
         pass
 
@@ -42,7 +42,7 @@ class _Silent:
 
 @dataclass(slots=True)
 class TokenBucket:
-    """At most ``burst`` at once and ``rate`` a second over time."""
+    """Allows ``burst`` at once and ``rate`` a second over time."""
 
     rate: float
     burst: int
@@ -50,7 +50,7 @@ class TokenBucket:
     _at: float | None = None
 
     def reserve(self, now: float) -> float:
-        """Take a token in any case; answers the seconds until it is there."""
+        """Take a token in any case; return the seconds until it is available."""
         self._refill(now)
         self._tokens -= 1.0
         return max(0.0, -self._tokens / self.rate)
@@ -72,10 +72,10 @@ class TokenBucket:
 
 
 class Schedule(Generic[K]):
-    """The queue without threads or clocks: every method is told the time.
+    """The queue without threads or clocks: every method takes the time.
 
-    A key is due (once, in order of arrival), in work (in one pair of hands), or waiting for its time. Adding a key that
-    is in work makes it due again when its work is done. Of several times for one key the earliest counts.
+    A key is due (once, in order of arrival), in work (with one worker), or waiting for its time. A key that is added
+    while in work is due again when done. Of several times for one key the earliest counts.
     """
 
     def __init__(self) -> None:
@@ -95,16 +95,16 @@ class Schedule(Generic[K]):
             self._due.append(key)
 
     def add_at(self, key: K, when: float) -> None:
-        """Make a key due at a time; an earlier time already noted stays."""
-        noted = self._waiting.get(key)
-        if noted is not None and noted <= when:
+        """Make a key due at a time, unless it is due earlier."""
+        known = self._waiting.get(key)
+        if known is not None and known <= when:
             return
         self._waiting[key] = when
         self._sequence += 1
         heapq.heappush(self._heap, (when, self._sequence, key))
 
     def take(self, now: float) -> tuple[K, float] | None:
-        """The next key and for how long it has been due, or None. It stays in work until ``done``."""
+        """The next key and how long it has been due, or None. The key is in work until ``done``."""
         self._wake(now)
         if not self._due:
             return None
@@ -113,7 +113,7 @@ class Schedule(Generic[K]):
         return key, max(0.0, now - self._since.pop(key))
 
     def done(self, key: K, now: float) -> float:
-        """Give a key back; answers for how long it was in work."""
+        """Finish a key; return how long it was in work."""
         taken = self._in_work.pop(key)
         again = self._again.pop(key, None)
         if again is not None:
@@ -125,7 +125,7 @@ class Schedule(Generic[K]):
         self._heap.clear()
 
     def next_time(self) -> float | None:
-        """When the next waiting key becomes due; None when none waits."""
+        """When the next waiting key is due; None if no key is waiting."""
         while self._heap and self._waiting.get(self._heap[0][2]) != self._heap[0][0]:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
@@ -147,10 +147,10 @@ class Schedule(Generic[K]):
 
 
 class WorkQueue(Generic[K]):
-    """The queue that workers share: ``take`` a key, do the work, ``done``; on failure also ``add_rate_limited``.
+    """The queue that workers share: ``take`` a key, do the work, ``done``; after a failure also ``add_rate_limited``.
 
-    The delay after the n-th failure of one key is ``base`` x 2^(n-1) seconds, at most ``cap``, and all retries together
-    go through one bucket (``rate`` a second, ``burst`` at once).
+    The delay after the n-th failure of a key is ``base`` x 2^(n-1) seconds, at most ``cap``. All retries share one
+    bucket (``rate`` a second, ``burst`` at once).
     """
 
     def __init__(
@@ -161,52 +161,52 @@ class WorkQueue(Generic[K]):
         cap: float = 60.0,
         rate: float = 20.0,
         burst: int = 100,
-        tally: QueueTally | None = None,
+        metrics: QueueMetrics | None = None,
     ) -> None:
         self._monotonic = monotonic
         self._base = base
         self._cap = cap
         self._bucket = TokenBucket(rate, burst)
-        self._tally: QueueTally = tally or _Silent()
+        self._metrics: QueueMetrics = metrics or _NoMetrics()
         self._schedule: Schedule[K] = Schedule()
         self._failures: dict[K, int] = {}
         lock = threading.RLock()
         self._changed = threading.Condition(lock)
-        self._at_rest = threading.Condition(lock)
+        self._idle = threading.Condition(lock)
         self._closed = False
 
     def add(self, key: K) -> None:
-        """Make a key due now; nothing after ``close``."""
+        """Make a key due now; ignored after ``close``."""
         with self._changed:
             if not self._closed:
                 self._schedule.add(key, self._monotonic())
-                self._tell()
+                self._notify()
 
     def add_after(self, key: K, seconds: float) -> None:
-        """Make a key due in some seconds; the earliest time counts."""
+        """Make a key due after some seconds; the earliest time counts."""
         if seconds <= 0:
             self.add(key)
             return
         with self._changed:
             if not self._closed:
                 self._schedule.add_at(key, self._monotonic() + seconds)
-                self._tell()
+                self._notify()
 
     def add_rate_limited(self, key: K, at_least: float | None = None) -> float:
-        """Try a key again after its backoff, and not before the server's own wish; answers the delay in seconds."""
+        """Retry a key after its backoff, at least ``at_least`` seconds from now; return the delay in seconds."""
         with self._changed:
             failures = self._failures.get(key, 0)
             self._failures[key] = failures + 1
             own = min(self._base * 2.0 ** min(failures, 60), self._cap)
             delay = max(own, self._bucket.reserve(self._monotonic()), at_least or 0.0)
-            self._tally.retried()
+            self._metrics.retried()
             if not self._closed:
                 self._schedule.add_at(key, self._monotonic() + delay)
-                self._tell()
+                self._notify()
             return delay
 
     def forget(self, key: K) -> None:
-        """The key is well again: its next failure counts as the first."""
+        """Reset the backoff of a key: its next failure counts as the first."""
         with self._changed:
             self._failures.pop(key, None)
 
@@ -214,54 +214,54 @@ class WorkQueue(Generic[K]):
         return self._failures.get(key, 0)
 
     def take(self, timeout: float | None = None) -> K | None:
-        """Wait for a key; None when the queue is closed and empty, or after ``timeout`` seconds without one."""
+        """Wait for a key; None if the queue is closed and empty, or after ``timeout`` seconds without one."""
         with self._changed:
             deadline = None if timeout is None else self._monotonic() + timeout
             while True:
                 now = self._monotonic()
                 taken = self._schedule.take(now)
                 if taken is not None:
-                    self._tally.waited(taken[1])
-                    self._tell()
+                    self._metrics.waited(taken[1])
+                    self._notify()
                     return taken[0]
                 if self._closed or (deadline is not None and now >= deadline):
-                    self._tell()
+                    self._notify()
                     return None
                 times = [time for time in (self._schedule.next_time(), deadline) if time is not None]
                 self._changed.wait(max(0.0, min(times) - now) if times else None)
 
     def done(self, key: K) -> None:
-        """Give a key back."""
+        """Finish a key; it is due again if it was added meanwhile."""
         with self._changed:
-            self._tally.worked(self._schedule.done(key, self._monotonic()))
-            self._tell()
-            if self._is_at_rest():
-                self._at_rest.notify_all()
+            self._metrics.worked(self._schedule.done(key, self._monotonic()))
+            self._notify()
+            if self._is_idle():
+                self._idle.notify_all()
 
     @property
     def closed(self) -> bool:
         return self._closed
 
     def close(self) -> None:
-        """Take in nothing more; what is due is still handed out, what waits for a time is dropped."""
+        """Accept no more keys. Keys that are due can still be taken; keys that wait for a time are dropped."""
         with self._changed:
             self._closed = True
             self._schedule.forget_waiting()
             self._changed.notify_all()
 
     def drain(self, seconds: float) -> bool:
-        """After ``close``: wait until everything due is done; False when that takes longer than ``seconds``."""
+        """After ``close``: wait until every due key is done; False if that takes longer than ``seconds``."""
         with self._changed:
-            return self._at_rest.wait_for(self._is_at_rest, timeout=seconds)
+            return self._idle.wait_for(self._is_idle, timeout=seconds)
 
     def __len__(self) -> int:
         return self._schedule.depth
 
-    def _is_at_rest(self) -> bool:
+    def _is_idle(self) -> bool:
         return self._schedule.depth == 0 and self._schedule.in_work == 0
 
-    def _tell(self) -> None:
-        """Wake one of those who wait: for what is due, or to look on the next time instead of one who is busy now."""
-        self._tally.depth(self._schedule.depth)
+    def _notify(self) -> None:
+        """Wake one waiting worker, to take a due key or to wait for the next time in place of a busy one."""
+        self._metrics.depth(self._schedule.depth)
         if self._schedule.depth or self._schedule.next_time() is not None:
             self._changed.notify()

@@ -8,6 +8,7 @@ from webhook.api.kinds import REVISION_LABEL, SERVICE_LABEL
 from webhook.api.wire import Wire
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
+from webhook.cluster.indexer import Change, Indexer, IndexFunction, by_label, by_owner
 from webhook.cluster.reflector import Pace, Reflector
 from webhook.cluster.resource import (
     CONFIG_MAPS,
@@ -21,7 +22,6 @@ from webhook.cluster.resource import (
     STAGE_POD_AUTOSCALERS,
     Resource,
 )
-from webhook.cluster.store import Change, IndexFunction, Store, by_label, by_owner
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.trim import Trim, only, whole, with_managers
 
@@ -86,7 +86,7 @@ _INDEXES: Final[Mapping[Resource, Mapping[str, IndexFunction]]] = {
 class Cache:
     """The objects of one resource, in all namespaces or in some; a reflector for each keeps them."""
 
-    def __init__(self, resource: Resource, store: Store, reflectors: Sequence[Reflector]) -> None:
+    def __init__(self, resource: Resource, store: Indexer, reflectors: Sequence[Reflector]) -> None:
         self.resource = resource
         self.store = store
         self.reflectors = tuple(reflectors)
@@ -203,13 +203,13 @@ class Caches:
             required = cache in (self.rollouts, self.spas)
             if cache.synced or (cache.known and not required):
                 continue
-            trouble = next((reflector.trouble for reflector in cache.reflectors if reflector.trouble), None)
+            trouble = next((reflector.last_error for reflector in cache.reflectors if reflector.last_error), None)
             why = "the cluster does not serve it; apply the CRDs" if cache.absent else trouble or "not read yet"
             waiting.append(f"{cache.resource.full_name}: {why}")
         return "; ".join(waiting)
 
     def _cache(self, resource: Resource, namespaces: Sequence[str | None]) -> Cache:
-        store = Store(self._clock.monotonic, _INDEXES.get(resource))
+        store = Indexer(self._clock.monotonic, _INDEXES.get(resource))
 
         def changed(change: Change) -> None:
             self._on_change(resource, change)
@@ -229,7 +229,7 @@ class Caches:
                 field_selector=f"metadata.name={SETTINGS_NAME}" if resource is CONFIG_MAPS else "",
                 trim=_TRIMS[resource],
                 on_change=changed,
-                tally=counted,
+                on_count=counted,
                 pace=_REQUIRED_PACE if required else _PACE,
                 supervisor=self._supervisor,
             )

@@ -10,9 +10,9 @@ from typing import Final
 
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
-from webhook.cluster.events import Happening, reference_to
+from webhook.cluster.events import Event, reference_to
+from webhook.cluster.indexer import Change, key_of
 from webhook.cluster.resource import CONFIG_MAPS, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS, Resource
-from webhook.cluster.store import Change, key_of
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.work_queue import WorkQueue
 from webhook.loop.caches import RESOURCES, SETTINGS_NAMESPACE, Caches
@@ -59,7 +59,7 @@ class Loop:
         clock: Clock,
         options: LoopOptions,
         metrics: Metrics,
-        record: Callable[[Happening], None],
+        record: Callable[[Event], None],
         supervisor: Supervisor | None = None,
     ) -> None:
         self._options = options
@@ -78,7 +78,7 @@ class Loop:
         )
         for cache in caches:
             metrics.ask_cache(cache.resource, cache.store.__len__, cache.age)
-        self.queue: WorkQueue[Key] = WorkQueue(clock.monotonic, tally=metrics)
+        self.queue: WorkQueue[Key] = WorkQueue(clock.monotonic, metrics=metrics)
         self._record = record
         self._settings = settings = ClusterSettings(caches.settings.store)
         metrics.ask_settings(settings.current)
@@ -155,7 +155,7 @@ class Loop:
         if one is not None:
             regarding = reference_to(CONFIG_MAPS, one["metadata"])
             for event in self._settings.current().events:
-                self._record(Happening(regarding, "Warning", event.reason, event.message))
+                self._record(Event(regarding, "Warning", event.reason, event.message))
 
     def _resync(self) -> float:
         self.look_at_everything(within=min(60.0, self._options.resync / 2))
@@ -169,7 +169,7 @@ def _controller(
     settings: ClusterSettings,
     options: LoopOptions,
     metrics: Metrics,
-    record: Callable[[Happening], None],
+    record: Callable[[Event], None],
 ) -> RolloutController:
     spas = Writer(client, STAGE_POD_AUTOSCALERS, caches.spas.store)
     rollouts = Writer(client, ROLLOUT_ORCHESTRATORS, caches.rollouts.store)

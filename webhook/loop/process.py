@@ -85,14 +85,14 @@ class LoopProcess:
             field_manager=FIELD_MANAGER,
             read_timeout=times.margin,
             write_timeout=times.margin,
-            on_answer=self._answered,
+            on_response=self._answered,
         )
         self.recorder = EventRecorder(
             self.client,
             FIELD_MANAGER,
             clock,
             lambda: uuid.uuid4().hex[:16],
-            tally=self.metrics.told,
+            on_count=self.metrics.told,
             supervisor=self.supervisor,
         )
         self.loop = Loop(self.client, clock, options.loop, self.metrics, self.recorder.record, self.supervisor)
@@ -120,7 +120,7 @@ class LoopProcess:
             # A write on its way must be over, as far as we can tell, before another process may lead.
             write_timeout=self._options.lease_times.margin,
             before_write=self._fence.check if self._options.leader_elect else lambda call: None,
-            on_answer=self._answered,
+            on_response=self._answered,
         )
 
     def _answered(self, call: Call, status: int) -> None:

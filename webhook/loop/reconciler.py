@@ -13,8 +13,8 @@ from webhook.api.target_revision import one_per_revision
 from webhook.api.wire import Wire
 from webhook.cluster.clock import Clock
 from webhook.cluster.errors import ApiError
+from webhook.cluster.indexer import uid_of
 from webhook.cluster.merge_patch import merge_patch
-from webhook.cluster.store import uid_of
 from webhook.loop.caches import BY_OWNER, BY_REVISION, BY_SERVICE, Caches
 from webhook.loop.event_messages import (
     WAITING,

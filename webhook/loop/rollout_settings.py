@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from webhook.api import RolloutOrchestrator
 from webhook.api.wire import Wire
 from webhook.api.word import word_of
-from webhook.cluster.store import Store
+from webhook.cluster.indexer import Indexer
 from webhook.loop.caches import SETTINGS_NAME
 from webhook.planning import RolloutConfig, UnreadableSettings, rollout_config, strategy_in_force
 from webhook.planning.config import PROGRESSIVE_ROLLOUT_STRATEGY, ROLLOUT_ANNOTATIONS
@@ -81,7 +81,7 @@ def settings_after(before: ConfigMapSettings, config_map: Mapping[str, Any] | No
 class ClusterSettings:
     """The settings of the ConfigMap in a store. The last that could be read are kept in memory, and nowhere else."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Indexer) -> None:
         self._store = store
         self._lock = Lock()
         self._seen: Wire | None = None

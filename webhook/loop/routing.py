@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from webhook.api.kinds import REVISION_LABEL
 from webhook.api.wire import Wire
+from webhook.cluster.indexer import Change, key_of
 from webhook.cluster.resource import (
     CONFIG_MAPS,
     DEPLOYMENTS,
@@ -17,7 +18,6 @@ from webhook.cluster.resource import (
     STAGE_POD_AUTOSCALERS,
     Resource,
 )
-from webhook.cluster.store import Change, key_of
 from webhook.loop.caches import BY_REVISION, Caches, revisions_named
 from webhook.loop.pods import is_terminating
 from webhook.loop.reconciler import service_of

@@ -6,7 +6,7 @@ from typing import Final
 
 from webhook.api import StagePodAutoscaler
 from webhook.api.kinds import SERVICE_LABEL
-from webhook.cluster.store import Store
+from webhook.cluster.indexer import Indexer
 from webhook.loop.caches import BY_SERVICE
 from webhook.loop.writer import Writer
 
@@ -21,7 +21,7 @@ class ClusterSPAs:
     it is asked before an SPA is deleted because its Revision cannot be seen.
     """
 
-    def __init__(self, store: Store, writer: Writer, absence: Callable[[StagePodAutoscaler], str | None]) -> None:
+    def __init__(self, store: Indexer, writer: Writer, absence: Callable[[StagePodAutoscaler], str | None]) -> None:
         self._store = store
         self._writer = writer
         self._absence = absence

@@ -7,8 +7,8 @@ from typing import Any, Final
 from webhook.api.wire import Wire
 from webhook.cluster.client import Client
 from webhook.cluster.errors import ApiError, Conflict, NotFound, OutcomeUnknown
+from webhook.cluster.indexer import Indexer, key_of, uid_of, version_of
 from webhook.cluster.resource import Resource
-from webhook.cluster.store import Store, key_of, uid_of, version_of
 from webhook.loop.caches import trimmed
 
 _LOG: Final = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ class Writer:
     the next decision is made on what is there.
     """
 
-    def __init__(self, client: Client, resource: Resource, store: Store) -> None:
+    def __init__(self, client: Client, resource: Resource, store: Indexer) -> None:
         self._client = client
         self._resource = resource
         self._store = store

@@ -7,9 +7,9 @@ from webhook.admission import RolloutCache
 from webhook.api.kinds import ENFORCE_LABEL
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
+from webhook.cluster.indexer import Change, Indexer
 from webhook.cluster.reflector import Pace, Reflector
 from webhook.cluster.resource import NAMESPACES, ROLLOUT_ORCHESTRATORS
-from webhook.cluster.store import Change, Store
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.trim import only
 from webhook.server.metrics import ServerMetrics
@@ -41,23 +41,23 @@ class ClusterFeed:
             Reflector(
                 client,
                 ROLLOUT_ORCHESTRATORS,
-                Store(clock.monotonic),
+                Indexer(clock.monotonic),
                 clock,
                 trim=only("metadata.annotations", "spec"),
                 on_change=self._on_rollout,
-                tally=partial(metrics.reflected, ROLLOUT_ORCHESTRATORS.plural),
+                on_count=partial(metrics.reflected, ROLLOUT_ORCHESTRATORS.plural),
                 pace=PACE,
                 supervisor=supervisor,
             ),
             Reflector(
                 client,
                 NAMESPACES,
-                Store(clock.monotonic),
+                Indexer(clock.monotonic),
                 clock,
                 label_selector=ENFORCE_LABEL,
                 trim=only(),
                 on_change=self._on_namespace,
-                tally=partial(metrics.reflected, NAMESPACES.plural),
+                on_count=partial(metrics.reflected, NAMESPACES.plural),
                 pace=PACE,
                 supervisor=supervisor,
             ),
@@ -80,7 +80,7 @@ class ClusterFeed:
         What was read once and cannot be read now leaves the webhook ready, or an outage would refuse every write.
         """
         return "; ".join(
-            f"{reflector.resource.full_name} not read yet{f': {reflector.trouble}' if reflector.trouble else ''}"
+            f"{reflector.resource.full_name} not read yet{f': {reflector.last_error}' if reflector.last_error else ''}"
             for reflector in self.reflectors
             if not reflector.was_synced
         )

@@ -1,4 +1,4 @@
-"""The objects of one resource as last seen, with indexes, and with our own writes laid over what was seen."""
+"""The objects of one resource in memory, with indexes; they include this process's own writes at once."""
 
 import threading
 from collections import OrderedDict
@@ -12,19 +12,19 @@ Key = tuple[str, str]
 """Namespace (empty for cluster-wide objects) and name."""
 
 IndexFunction = Callable[[Wire], Iterable[str]]
-"""The values under which an object is found in one index."""
+"""Returns the values under which an index has an object."""
 
 Values = Mapping[str, tuple[str, ...]]
-"""The values under which one object is found, by index."""
+"""The values under which the indexes have one object, by name of the index."""
 
 _TRUST_SECONDS: Final = 30.0
-"""How long our own write outweighs a list that does not show it; after a restored etcd the list is right."""
+"""How long an own write takes precedence over a list without it. Afterwards the list wins, as after an etcd restore."""
 _MOST_DELETED: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happened to one object: added (no before), updated, or deleted (no after)."""
+    """One object added (``before`` is None), updated, or deleted (``after`` is None)."""
 
     before: Wire | None
     after: Wire | None
@@ -36,12 +36,12 @@ class Change:
         return found if found is not None else {}
 
 
-class Store:
-    """A table of objects; safe for many threads. What comes out is shared: never change it.
+class Indexer:
+    """Objects by key; safe for many threads. The objects are shared: callers must not change them.
 
-    An object seen with an older resource version than the one stored is ignored, so that events may come twice, late
-    or out of order, and a reader never sees less than what this process has written. An object that an index function
-    fails on raises what that raises, and leaves everything as it was.
+    An object with an older resource version than the stored one is ignored, so events may come twice, late or out of
+    order, and readers see this process's own writes. If an index function raises, the exception is raised and nothing
+    is changed.
     """
 
     def __init__(self, monotonic: Callable[[], float], indexes: Mapping[str, IndexFunction] | None = None) -> None:
@@ -63,7 +63,7 @@ class Store:
             return [self._objects[key] for key in sorted(self._objects) if namespace is None or key[0] == namespace]
 
     def by_index(self, index: str, value: str) -> list[Wire]:
-        """The objects under a value of an index, in order of namespace and name."""
+        """The objects that an index has under a value, in order of namespace and name."""
         with self._lock:
             found = self._indexes[index].get(value, {})
             return [found[key] for key in sorted(found)]
@@ -72,7 +72,7 @@ class Store:
         return len(self._objects)
 
     def replace(self, objects: Iterable[Wire], version: str, namespace: str | None = None) -> list[Change]:
-        """Take a whole list read at a version, of all namespaces or of one; what it lacks was deleted unseen."""
+        """Store a list of all namespaces or of one, read at ``version``; objects that it lacks are deleted."""
         with self._lock:
             listed = {key_of(one): one for one in objects if not self._is_deleted(one)}
             changed = {key: one for key, one in listed.items() if self._is_changed(key, one)}
@@ -87,13 +87,13 @@ class Store:
                 self._put(key, one, values[key])
             return changes
 
-    def see(self, event_type: str, one: Wire) -> Change | None:
-        """Take one watch event (ADDED, MODIFIED or DELETED); None when it tells nothing new."""
+    def apply_event(self, event_type: str, one: Wire) -> Change | None:
+        """Store a watch event (ADDED, MODIFIED or DELETED); None if it changes nothing."""
         key = key_of(one)
         with self._lock:
             before = self._objects.get(key)
             if event_type == "DELETED":
-                self._bury(one)
+                self._record_deletion(one)
                 if before is None or uid_of(before) != uid_of(one):
                     return None
                 self._remove(key)
@@ -104,7 +104,7 @@ class Store:
             return Change(before, one)
 
     def assume(self, one: Wire) -> None:
-        """Take the answer to our own write: readers see it at once, and an older event does not undo it."""
+        """Store the response to an own write: readers see it at once, and older events do not undo it."""
         key = key_of(one)
         with self._lock:
             before = self._objects.get(key)
@@ -114,23 +114,23 @@ class Store:
             self._assumed[key] = self._monotonic()
 
     def assume_deleted(self, one: Wire) -> None:
-        """Take our own delete; a late event about that very object does not bring it back."""
+        """Remove an object after an own delete; late events for the same uid do not add it again."""
         key = key_of(one)
         with self._lock:
-            self._bury(one)
+            self._record_deletion(one)
             before = self._objects.get(key)
             if before is not None and uid_of(before) == uid_of(one):
                 self._remove(key)
 
     def _is_changed(self, key: Key, one: Wire) -> bool:
-        """Whether a list shows something else than what is stored, and something that is to be stored."""
+        """True if an object of a list has to be stored: it is new or another version, and no own write is newer."""
         before = self._objects.get(key)
         if before is None:
             return True
         return version_of(before) != version_of(one) and not (self._trusted(key) and is_newer(before, one))
 
     def _values(self, one: Wire) -> Values:
-        """Where an object belongs in each index. Raises what an index function raises, before anything is stored."""
+        """The values of an object for each index. Raises what an index function raises, before anything is stored."""
         return {name: tuple(function(one)) for name, function in self._functions.items()}
 
     def _put(self, key: Key, one: Wire, values: Values) -> None:
@@ -160,14 +160,14 @@ class Store:
                         del index[value]
 
     def _outlives(self, key: Key, version: str) -> bool:
-        """Whether an object that a list lacks is one that we wrote after the list was read."""
+        """True if this process wrote an object after a list was read, so that the list lacks it."""
         return self._trusted(key) and is_later(version_of(self._objects[key]), version)
 
     def _trusted(self, key: Key) -> bool:
         since = self._assumed.get(key)
         return since is not None and self._monotonic() - since < _TRUST_SECONDS
 
-    def _bury(self, one: Wire) -> None:
+    def _record_deletion(self, one: Wire) -> None:
         self._deleted[uid_of(one)] = self._monotonic()
         while len(self._deleted) > _MOST_DELETED:
             self._deleted.popitem(last=False)
@@ -191,17 +191,17 @@ def version_of(one: Mapping[str, Any]) -> str:
 
 
 def is_newer(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether ``one`` is a later version than ``other``; another object of the same name counts as later."""
+    """True if ``one`` is a later version than ``other``, or another object of the same name that is later."""
     if uid_of(one) != uid_of(other):
         return is_later(version_of(one), version_of(other))
     return version_of(one) != version_of(other) and is_later(version_of(one), version_of(other))
 
 
 def is_later(version: str, than: str) -> bool:
-    """Whether a resource version comes after another one of the same resource; every one comes after none at all."""
-    # They are ordered decimals; a server with other ones is taken at its word.
+    """True if a resource version is later than another one of the same resource; any version is later than none."""
+    # Versions are ordered decimals. Others cannot be compared, and a different one counts as later.
     if version.isdecimal() and than.isdecimal():
-        # Of any length, and Python turns no more than some thousand digits into a number.
+        # As text, since Python limits the number of digits that it converts.
         one, other = version.lstrip("0"), than.lstrip("0")
         return (len(one), one) > (len(other), other)
     return version != than

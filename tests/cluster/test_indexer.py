@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 
 from tests.cluster.fake_clock import FakeClock
 from webhook.api.wire import Wire
-from webhook.cluster.store import Change, Store, by_label, by_namespace, by_owner, is_later
+from webhook.cluster.indexer import Change, Indexer, by_label, by_namespace, by_owner, is_later
 
 
 def thing(name: str = "a", version: int = 1, uid: str = "u1", **more: Any) -> Wire:
     return {"metadata": {"namespace": "ns", "name": name, "uid": uid, "resourceVersion": str(version), **more}}
 
 
-def store(clock: FakeClock | None = None, **indexes: Any) -> Store:
-    return Store((clock or FakeClock()).monotonic, indexes)
+def store(clock: FakeClock | None = None, **indexes: Any) -> Indexer:
+    return Indexer((clock or FakeClock()).monotonic, indexes)
 
 
 @pytest.mark.parametrize(
@@ -35,16 +35,16 @@ def test_an_event_is_taken_only_if_it_is_news(stored: Wire | None, event: str, s
     table = store()
     if stored:
         table.replace([stored], "1")
-    change = table.see(event, seen)
+    change = table.apply_event(event, seen)
     assert table.get("ns", "a") == left
     assert (change is not None) == (left != stored)
 
 
 def test_a_late_event_does_not_bring_a_deleted_object_back() -> None:
     table = store()
-    table.see("ADDED", thing(version=1))
-    table.see("DELETED", thing(version=3))
-    assert table.see("MODIFIED", thing(version=2)) is None
+    table.apply_event("ADDED", thing(version=1))
+    table.apply_event("DELETED", thing(version=3))
+    assert table.apply_event("MODIFIED", thing(version=2)) is None
     assert table.get("ns", "a") is None
 
 
@@ -65,8 +65,8 @@ def test_our_own_write_is_read_at_once_and_outlives_older_news() -> None:
     table.replace([thing(version=1)], "1")
     table.assume(thing(version=5))
     assert table.get("ns", "a") == thing(version=5)
-    assert table.see("MODIFIED", thing(version=4)) is None
-    assert table.see("MODIFIED", thing(version=5)) is None, "the echo of the write is no news"
+    assert table.apply_event("MODIFIED", thing(version=4)) is None
+    assert table.apply_event("MODIFIED", thing(version=5)) is None, "the echo of the write is no news"
     assert table.replace([thing(version=3)], "4") == []
     assert table.replace([], "4") == [], "the list was read before the object was written"
     assert table.get("ns", "a") == thing(version=5)
@@ -86,9 +86,9 @@ def test_our_own_delete_is_not_undone_by_a_late_event_but_a_new_object_of_the_na
     table.replace([thing(version=1)], "1")
     table.assume_deleted(thing(version=1))
     assert table.get("ns", "a") is None
-    assert table.see("MODIFIED", thing(version=2)) is None
+    assert table.apply_event("MODIFIED", thing(version=2)) is None
     assert table.replace([thing(version=2)], "2") == []
-    assert table.see("ADDED", thing(version=4, uid="u2")) == Change(None, thing(version=4, uid="u2"))
+    assert table.apply_event("ADDED", thing(version=4, uid="u2")) == Change(None, thing(version=4, uid="u2"))
 
 
 def test_indexes_find_by_namespace_owner_and_label() -> None:
@@ -126,7 +126,7 @@ def test_an_index_always_holds_exactly_the_objects_that_carry_its_value(steps: l
         elif what == "replace":
             table.replace([one], str(version))
         else:
-            table.see(what, one)
+            table.apply_event(what, one)
         for value in ("x", "y"):
             expected = [one for one in table.objects() if one["metadata"]["labels"].get("app") == value]
             assert table.by_index("app", f"ns/{value}") == expected
@@ -136,7 +136,7 @@ def test_an_index_always_holds_exactly_the_objects_that_carry_its_value(steps: l
 def test_events_in_any_order_and_any_number_end_at_the_latest_version(order: list[int], again: list[int]) -> None:
     table = store()
     for version in [*order, *again]:
-        table.see("MODIFIED", thing(version=version))
+        table.apply_event("MODIFIED", thing(version=version))
     assert table.get("ns", "a") == thing(version=7)
 
 
@@ -147,11 +147,11 @@ def test_an_object_that_an_index_fails_on_leaves_everything_as_it_was(how: str) 
 
     good, bad = thing("a", 1, annotations={"x": "1"}), thing("c", 8, "u3")
     table = store(by=index)
-    table.see("ADDED", good)
+    table.apply_event("ADDED", good)
     newer = thing("a", 7, annotations={"x": "2"})
     calls: dict[str, Any] = {
         "replace": lambda: table.replace([newer, bad], "9"),
-        "see": lambda: table.see("ADDED", bad),
+        "see": lambda: table.apply_event("ADDED", bad),
         "assume": lambda: table.assume(bad),
     }
     with pytest.raises(KeyError):
