@@ -7,6 +7,7 @@ from typing import Final
 from tests.chaos.answered import Answered
 
 _LEASES: Final = "/leases"
+_EVENTS: Final = "/events"
 
 
 @dataclass
@@ -15,11 +16,14 @@ class Reigns:
 
     ``broken`` are writes of a former leader that arrived after another had taken over, and were stored. ``refused``
     counts those that the server refused, ``under_way`` those that had arrived before and were stored after.
+    ``late_events`` counts its Events: a process that is stopped between asking its lease and sending sends them when it
+    wakes, and an Event, which says what was done or seen before, has no version that a server could refuse it by.
     """
 
     takeovers: int = 0
     refused: int = 0
     under_way: int = 0
+    late_events: int = 0
     broken: list[str] = field(default_factory=list)
 
 
@@ -41,6 +45,8 @@ def judge_reigns(answered: Sequence[Answered], electing: Set[str]) -> Reigns:
         late = one.arrived > later.arrived
         if not one.stored:
             reigns.refused += late
+        elif late and one.path.endswith(_EVENTS):
+            reigns.late_events += 1
         elif late:
             what = f"{one.method} {one.path} of {one.who}"
             reigns.broken.append(f"{what}: stored at version {one.version}, and {later.who} led from {later.version}")

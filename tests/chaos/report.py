@@ -43,7 +43,8 @@ class Report:
             ),
             (
                 f"of two at once the leader was {told(self.ways)}; {reigns.takeovers} takeovers; of former leaders'"
-                f" writes {reigns.refused} refused, {reigns.under_way} under way before"
+                f" writes {reigns.refused} refused, {reigns.under_way} under way before,"
+                f" {reigns.late_events} Events late"
             ),
         ]
         if self.gaps:

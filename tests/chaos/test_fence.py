@@ -43,5 +43,12 @@ def test_writes_after_a_takeover(writes: list[Answered], broken: int, refused: i
     assert (len(reigns.broken), reigns.refused, reigns.under_way) == (broken, refused, under_way)
 
 
+def test_an_event_of_a_former_leader_is_counted_apart() -> None:
+    path = "/api/v1/namespaces/a/events"
+    late = Answered("POST", path, 201, {}, {"metadata": {"resourceVersion": "6"}}, "loop-1", 10.0)
+    reigns = judge_reigns([*TAKEN_OVER, late], BOTH)
+    assert (reigns.broken, reigns.late_events) == ([], 1)
+
+
 def test_takeovers_are_counted_and_renewals_are_not() -> None:
     assert judge_reigns([*TAKEN_OVER, lease("loop-2", 6, 10.0), lease("loop-1", 7, 20.0)], BOTH).takeovers == 2
