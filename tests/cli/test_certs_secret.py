@@ -328,8 +328,8 @@ def test_who_writes_is_on_record(client: Client, store: SecretStore, run: Run) -
 @pytest.mark.parametrize(
     ("arguments", "code", "line"),
     [
-        (["status"], 2, "status: wanted a directory, or --secret NAMESPACE/NAME"),
-        (["rotate", "dir", "--secret", "a/b"], 2, "rotate: wanted a directory, or --secret NAMESPACE/NAME"),
+        (["status"], 2, "status: give either a directory or --secret NAMESPACE/NAME"),
+        (["rotate", "dir", "--secret", "a/b"], 2, "rotate: give either a directory or --secret NAMESPACE/NAME"),
         (
             ["status", "--secret", "certs"],
             2,

@@ -17,7 +17,7 @@ COMMANDS: Final = {
     "certs": "make, show and rotate certificates",
     "manifests": "print what to apply to a cluster",
 }
-"""Name of a command (and of its module in this package) to its one-line summary."""
+"""Commands, which are modules of this package, and their one-line summaries."""
 
 EXAMPLES: Final = """\
 examples:
@@ -26,7 +26,7 @@ examples:
   stagegate loop --kubeconfig ./kubeconfig
   stagegate manifests --enforce warn | kubectl apply -f -
 
-exit codes: 0 done, 1 failed, 2 wrong usage, 3 something this needs is not there, 130 interrupted
+exit codes: 0 done, 1 failed, 2 wrong usage, 3 something that it needs is missing, 130 interrupted
 """
 
 
@@ -38,12 +38,12 @@ class Command(Protocol):
         ...
 
     def run(self, arguments: argparse.Namespace) -> int:
-        """Do it; return the exit code. Raises CommandError for what the user has to mend."""
+        """Run the command; return the exit code. Raises CommandError for what the user has to correct."""
         ...
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code, and says in one line what went wrong. Raises SystemExit after --help."""
+    """Run one command; return its exit code. An error is one line on standard error. Raises SystemExit after --help."""
     words = list(sys.argv[1:] if argv is None else argv)
     name = next((word for word in words if not word.startswith("-")), "")
     who = f"stagegate {name}" if name in COMMANDS else "stagegate"

@@ -1,7 +1,4 @@
-"""Arguments: what a value on the command line has to look like, said before anything is done with it.
-
-Each function is an argparse type: from the text to the value, argparse.ArgumentTypeError for another form.
-"""
+"""Types of arguments: each function reads a value from the command line, or raises argparse.ArgumentTypeError."""
 
 import os
 import re
@@ -43,14 +40,14 @@ class Address(NamedTuple):
 
 
 def filled(text: str) -> str:
-    """Anything but blanks: an empty value is a variable that was never set."""
+    """A text that is not blank; an empty one is usually a variable that is not set."""
     if not text.strip():
         raise ArgumentTypeError("must not be empty")
     return text
 
 
 def path(text: str) -> Path:
-    """A file or folder; an empty one would be the working directory."""
+    """A file or directory; not empty, which would be the working directory."""
     return Path(filled(text))
 
 
@@ -69,7 +66,7 @@ port: Final = count(1, 65535)
 """A port to connect to."""
 
 any_port: Final = count(0, 65535)
-"""A port to listen on; 0 is any free one."""
+"""A port to listen on; 0 stands for any free one."""
 
 
 def seconds(least: float, most: float) -> Callable[[str], float]:
@@ -94,7 +91,7 @@ def namespace(text: str) -> str:
 
 
 def namespaces(text: str) -> tuple[str, ...]:
-    """Several, with commas between them; each once."""
+    """Several, separated by commas; repeats count once."""
     return tuple(dict.fromkeys(map(namespace, _parts(text))))
 
 
@@ -118,7 +115,7 @@ def selector(text: str) -> str:
 
 
 def hosts(text: str) -> tuple[str, ...]:
-    """One or more that a certificate can be for, with commas between them."""
+    """One or more names or addresses for a certificate, separated by commas."""
     return tuple(map(_host, _parts(text)))
 
 
@@ -130,7 +127,7 @@ def address(text: str) -> Address:
 
 
 def lease_namespace() -> str:
-    """Where a loop keeps its lease unless told otherwise."""
+    """The default namespace of the loop's lease."""
     return os.environ.get("POD_NAMESPACE") or "stagegate-system"
 
 

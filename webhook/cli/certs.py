@@ -13,7 +13,7 @@ from webhook.cli.probes import probed
 INIT_EXAMPLES: Final = """\
 examples:
   stagegate certs init ./certs-dir --host localhost,127.0.0.1
-      makes what is missing or due, keeps the rest; a second run changes nothing
+      makes what is missing or due and keeps the rest; a second run changes nothing
   stagegate certs init ./certs-dir --host stagegate.stagegate-system.svc
       another host: a new leaf of the same authority
 """
@@ -21,14 +21,14 @@ STATUS_EXAMPLES: Final = """\
 examples:
   stagegate certs status ./certs-dir
   stagegate certs status ./certs-dir --probe localhost:8443
-      the chain, what that server shows, and what happens next
+      the chain, what that server serves, and what happens next
   stagegate certs status --secret stagegate-system/stagegate-certs
-      the same of a cluster: every caBundle, every webhook pod, who leads
+      the same for a cluster: every caBundle, every webhook pod, the leader
   stagegate certs status --secret stagegate-system/stagegate-certs --lease-namespace ops
-      the same where the loop leads by a lease of another namespace
+      the same if the lease of the loop is in another namespace
   kubectl -n stagegate-system exec deploy/stagegate-loop -- \\
       stagegate certs status --secret stagegate-system/stagegate-certs
-      from inside, where pods can be asked
+      from inside the cluster, where the pods can be reached
 """
 ROTATE_EXAMPLES: Final = """\
 examples:
@@ -45,16 +45,16 @@ FILES: Final = """
 files: ca.crt (what clients trust), ca.key (signs), tls.crt and tls.key (the server's); keys have mode 0600
 """
 SECRETS: Final = """
-of a cluster: Secret NS/NAME has what servers read; NS/NAME-authority has ca.key, which only the loop need read
+in a cluster: Secret NS/NAME has what servers read; NS/NAME-authority has ca.key, which only the loop reads
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The three things that can be done to certificates."""
+    """Add the tasks, their options and the examples."""
     parser.epilog = INIT_EXAMPLES + STATUS_EXAMPLES + ROTATE_EXAMPLES + FILES + SECRETS
     add = parser.add_subparsers(dest="task", metavar="TASK", required=True).add_parser
     init = _add_task(add, "init", "make what is missing or due", INIT_EXAMPLES, "DIR --host NAME [NAME ...]")
-    init.add_argument("directory", type=path, metavar="DIR", help="where the files are")
+    init.add_argument("directory", type=path, metavar="DIR", help="directory of the files")
     init.add_argument(
         "--host",
         nargs="+",
@@ -62,7 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=hosts,
         required=True,
         metavar="NAME",
-        help="name or address that clients ask for, without scheme and port; several with blanks or commas between",
+        help="name or address that clients connect to, without scheme and port; several separated by blanks or commas",
     )
     either = "(DIR | --secret NS/NAME [--kubeconfig F] [--context C])"
     status = _add_task(add, "status", "show the chain and what happens next", STATUS_EXAMPLES, f"{either} [options]")
@@ -74,24 +74,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=address,
         default=[],
         metavar="HOST:PORT",
-        help="a server to ask; of a cluster: in place of its pods",
+        help="a server to probe; in a cluster, instead of its pods",
     )
-    pods = status.add_argument_group("of a cluster, as of stagegate loop")
+    pods = status.add_argument_group("in a cluster, as for stagegate loop")
     pods.add_argument(
         "--webhook-configuration",
         action="append",
         type=object_name,
         default=[],
         metavar="NAME",
-        help="where caBundle is",
+        help="configuration with the caBundle",
     )
-    pods.add_argument("--webhook-pods", type=selector, metavar="SELECTOR", help="the pods that serve")
+    pods.add_argument("--webhook-pods", type=selector, metavar="SELECTOR", help="selector of the pods that serve")
     pods.add_argument("--webhook-port", type=port, metavar="P", help="the port they serve on")
     pods.add_argument(
         "--lease-namespace",
         type=namespace,
         metavar="NS",
-        help="where the loop's lease is; default: wherever it is found",
+        help="namespace of the loop's lease; default: every namespace",
     )
     rotate = _add_task(add, "rotate", "make a new leaf or authority now", ROTATE_EXAMPLES, f"{either} [--ca]")
     _add_place(rotate)
@@ -99,8 +99,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_place(task: argparse.ArgumentParser) -> None:
-    task.add_argument("directory", type=path, nargs="?", metavar="DIR", help="where the files are")
-    task.add_argument("--secret", type=secret, metavar="NS/NAME", help="the Secret of a cluster that they are in")
+    task.add_argument("directory", type=path, nargs="?", metavar="DIR", help="directory of the files")
+    task.add_argument("--secret", type=secret, metavar="NS/NAME", help="the Secret in a cluster")
     task.add_argument(
         "--kubeconfig", type=filled, metavar="F", help="default: the pod's account, else $KUBECONFIG, else ~/.kube"
     )
@@ -120,12 +120,12 @@ def _add_task(
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do the task; certificates are imported only here, so that help is quick."""
+    """Run the task. The certificates are imported only here, so that --help is quick."""
     from certs.errors import CertificateError, StoreError
 
     in_cluster = getattr(arguments, "secret", None) is not None
     if in_cluster == (arguments.directory is not None):
-        raise CommandError(f"{arguments.task}: wanted a directory, or --secret NAMESPACE/NAME", USAGE)
+        raise CommandError(f"{arguments.task}: give either a directory or --secret NAMESPACE/NAME", USAGE)
     if in_cluster:
         from webhook.cli import certs_secret
 

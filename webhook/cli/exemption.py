@@ -1,4 +1,4 @@
-"""Exemption: the accounts whose writes are warned about, never denied, named alike wherever manifests name them."""
+"""Exempt accounts, whose writes are never denied: they are set everywhere in the manifests at once."""
 
 import re
 from collections.abc import Sequence
@@ -8,19 +8,19 @@ from webhook.api.wire import Wire
 
 FLAG: Final = "--controller="
 LOOP: Final = "system:serviceaccount:$(POD_NAMESPACE):stagegate-loop"
-"""Our own account as a container's argument: the kubelet puts in the namespace."""
+"""The loop's account in a container's arguments; the kubelet inserts the namespace."""
 
 _EXEMPTED: Final = re.compile(r"(?<=request\.userInfo\.username in \[)(\s*)[^\]]*(?=\])")
 _NAME: Final = re.compile(r"[^\s'\"\\$\[\]]+")
 
 
 def is_account(name: str) -> bool:
-    """Whether a user name can stand in an argument and in an expression without being anything else there."""
+    """True if a user name can be put into an argument and a CEL expression without quoting."""
     return _NAME.fullmatch(name) is not None
 
 
 def with_controllers(wire: Wire, others: Sequence[str], namespace: str) -> Wire:
-    """The object with these accounts exempted beside the loop's own: in arguments, conditions and policies."""
+    """The object with these accounts and the loop's exempt, in arguments, match conditions and policies."""
     own = LOOP.replace("$(POD_NAMESPACE)", namespace)
     listed = ", ".join(f"'{account}'" for account in dict.fromkeys([*others, own]))
     exempted: Wire = _in_expressions(wire, listed)
@@ -34,7 +34,7 @@ def with_controllers(wire: Wire, others: Sequence[str], namespace: str) -> Wire:
 
 
 def _with_flags(arguments: Sequence[str], flags: Sequence[str]) -> list[str]:
-    """The flags in place of those that stand there; none where none stand."""
+    """The arguments with these flags instead of their own ones; unchanged if they have none."""
     places = [index for index, argument in enumerate(arguments) if argument.startswith(FLAG)]
     if not places:
         return list(arguments)

@@ -1,7 +1,7 @@
-"""Kustomization: renders a kustomize folder without kustomize, as far as our own manifests use it.
+"""Renders a kustomize folder without kustomize, as far as Stagegate's manifests need it.
 
-What is used: ``resources`` (files and folders), ``components``, and ``patches`` that are JSON patches with a target by
-kind and name, or that delete one object. Whatever else a kustomization says is refused, never passed over.
+Supported are ``resources`` (files and folders), ``components``, and ``patches`` that are JSON patches with a target by
+kind and name, or that delete one object. Anything else is an error.
 """
 
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ _LAST: Final = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"
 
 
 class Unsupported(CommandError):
-    """A kustomization says what this renderer does not know."""
+    """A kustomization uses something that this renderer does not support."""
 
 
 def render(base: Path, components: list[Path]) -> list[Wire]:
@@ -50,7 +50,7 @@ def render(base: Path, components: list[Path]) -> list[Wire]:
 
 
 def _place(wire: Wire) -> tuple[int, str, str, str]:
-    """What others need comes first, the gate last; in between by group. It is kustomize's own order."""
+    """Sort key in kustomize's order: what others need comes first, webhook configurations last, the rest by group."""
     kind = wire["kind"]
     first, last = (places.index(kind) + 1 if kind in places else 0 for places in (_FIRST, _LAST))
     rank = last or first - len(_FIRST) - 1 if first or last else 0
@@ -58,7 +58,7 @@ def _place(wire: Wire) -> tuple[int, str, str, str]:
 
 
 def _build(folder: Path, objects: list[Wire]) -> list[Wire]:
-    """What stands in the folder's kustomization done to these objects; kustomize's order of things."""
+    """The objects after the folder's kustomization, applied in kustomize's order."""
     path, kustomization = _read(folder)
     for name in kustomization.get("resources", ()):
         found = folder / name

@@ -45,18 +45,18 @@ examples:
   stagegate loop --namespaces team-a,team-b
       two namespaces only
   stagegate loop --steps=off
-      beside Knative's own rollout controllers: completes StagePodAutoscalers, and nothing else
+      beside upstream's own controllers: completes StagePodAutoscalers, and nothing else
   stagegate loop --cert-secret stagegate-system/stagegate-certs
       manages the webhook's certificates too: creation, renewal, rotation, recovery
   stagegate loop --pages-host :: --pages-port 8080 --log-format json
-      in a pod: probes ask /healthz and /readyz, scrapers /metrics
+      in a pod: probes read /healthz and /readyz, scrapers /metrics
 
-SIGTERM, SIGINT, SIGQUIT and SIGHUP end it in good order: what is under way is finished, then the lease is given up.
+SIGTERM, SIGINT, SIGQUIT and SIGHUP end it in order: it finishes what is under way, then releases the lease.
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Which cluster, what to do there, who leads, and what to tell."""
+    """Add the options and the examples."""
     parser.epilog = EXAMPLES
     cluster = parser.add_argument_group("cluster")
     cluster.add_argument(
@@ -69,12 +69,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--context", type=filled, metavar="NAME", help="context of the kubeconfig; default: its current one"
     )
     cluster.add_argument(
-        "--namespaces", type=namespaces, default=(), metavar="A,B", help="look at these only; default: all of them"
+        "--namespaces", type=namespaces, default=(), metavar="A,B", help="watch only these; default: all"
     )
     work = parser.add_argument_group("work")
-    work.add_argument(
-        "--steps", choices=("on", "off"), default="on", help="off: only complete SPAs, carry nothing (%(default)s)"
-    )
+    work.add_argument("--steps", choices=("on", "off"), default="on", help="off: only complete SPAs (%(default)s)")
     work.add_argument(
         "--force-delete",
         choices=("on", "off"),
@@ -82,21 +80,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="off: never delete a pod that hangs in termination (%(default)s)",
     )
     work.add_argument(
-        "--concurrency", type=count(1, 256), default=16, metavar="N", help="rollouts at once (%(default)s)"
+        "--concurrency", type=count(1, 256), default=16, metavar="N", help="rollouts reconciled at a time (%(default)s)"
     )
     work.add_argument(
         "--resync",
         type=seconds(0, _WEEK),
         default=600.0,
         metavar="S",
-        help="seconds to look at all again, 0: never (600); a week at most",
+        help="seconds after which all are reconciled again, 0: never (600); at most a week",
     )
     work.add_argument(
         "--spa-grace",
         type=seconds(0, _DAY),
         default=300.0,
         metavar="S",
-        help="seconds for which a StagePodAutoscaler without a Revision is spared (300)",
+        help="seconds for which a StagePodAutoscaler without a Revision is kept (300)",
     )
     work.add_argument(
         "--settings-namespace",
@@ -106,7 +104,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="namespace of the ConfigMap config-rolloutorchestrator (%(default)s)",
     )
     lead = parser.add_argument_group("leader election")
-    lead.add_argument("--no-leader-elect", action="store_true", help="work without a lease: for one process only")
+    lead.add_argument("--no-leader-elect", action="store_true", help="work without a lease; for a single process")
     lead.add_argument(
         "--lease-namespace",
         type=namespace,
@@ -141,7 +139,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=selector,
         default="app.kubernetes.io/name=stagegate-webhook",
         metavar="SELECTOR",
-        help="the pods that serve, in the Secret's namespace (%(default)s)",
+        help="selector of the pods that serve, in the Secret's namespace (%(default)s)",
     )
     certificates.add_argument(
         "--webhook-port", type=port, default=8443, metavar="P", help="the port they serve on (%(default)s)"
@@ -151,7 +149,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=seconds(0, _DAY),
         default=30.0,
         metavar="S",
-        help="seconds that API servers may take to read a new caBundle (30); a day at most",
+        help="seconds that API servers may take to read a new caBundle (30); at most a day",
     )
     tell = parser.add_argument_group("pages and logs")
     add_pages_options(tell.add_argument)
@@ -160,7 +158,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Work until SIGTERM or SIGINT; the client is imported only here, so that help is quick."""
+    """Run until a signal ends it. The client is imported only here, so that --help is quick."""
     from webhook.cluster.clock import SystemClock
     from webhook.cluster.errors import ApiError, Forbidden, NoCredentials, Unauthorized
     from webhook.loop.process import LoopProcess
@@ -193,9 +191,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def spared_collector() -> Callable[[], None]:
-    """Keep the garbage collector from what the caches hold; to be called when they are full.
+    """Return a function that keeps what the caches hold out of garbage collection; call it when they are full.
 
-    That stays for long and has no cycles, and a walk through it holds everything up for a tenth of a second or more.
+    These objects live long and have no cycles, and collecting over them stops every thread for 0.1 s or more.
     """
     usual = gc.get_threshold()
     gc.set_threshold(50_000, 20, 100)
@@ -250,7 +248,7 @@ def _controller(process: "LoopProcess", arguments: argparse.Namespace) -> "Certi
 
 
 def options_from(arguments: argparse.Namespace) -> "ProcessOptions":
-    """What the command line asks for."""
+    """The options of the process, from the command line."""
     from webhook.cluster.lease import LeaseTimes
     from webhook.loop.loop import LoopOptions
     from webhook.loop.process import ProcessOptions

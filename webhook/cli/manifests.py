@@ -19,27 +19,27 @@ EXAMPLES: Final = """\
 examples:
   stagegate manifests --image registry.example.com/stagegate:0.1.0 | kubectl apply -f -
   stagegate manifests --enforce warn | kubectl apply -f -
-      the recommended way in: whatever would be refused is warned about
+      recommended at first: what would be denied gets a warning
   stagegate manifests --overlay cert-manager --overlay monitoring | kubectl diff -f -
   stagegate manifests --namespace rollouts | kubectl apply --server-side -f -
-      into a namespace that exists; everything that names the namespace, policies and selectors too
+      into an existing namespace, named everywhere, also in policies and selectors
   stagegate manifests --controller system:serviceaccount:ci:deployer --forbid-override | kubectl apply -f -
-      webhook, conditions and policies alike
+      for the webhook, its match conditions and the policies
 
-The same objects as from: kubectl kustomize manifests/  (or manifests/overlays/NAME)
+kubectl kustomize manifests/ (or manifests/overlays/NAME) prints the same objects.
 """
 _NAMESPACE_WORD: Final = re.compile(rf"(?<![a-z0-9-]){NAMESPACE}(?![a-z0-9-])")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Which image, which namespace, and which overlays."""
+    """Add the options and the examples."""
     parser.epilog = EXAMPLES
-    parser.add_argument("--image", metavar="I", help="image of both Deployments, with its tag or digest")
+    parser.add_argument("--image", metavar="I", help="image of both Deployments, with tag or digest")
     parser.add_argument("--namespace", default=NAMESPACE, metavar="N", help="namespace to install into (%(default)s)")
     parser.add_argument(
         "--create-namespace",
         action="store_true",
-        help=f"make and label the namespace too; default: only {NAMESPACE}, another must exist and stays as it is",
+        help=f"create and label the namespace; default: only {NAMESPACE}, any other must exist and is not changed",
     )
     parser.add_argument(
         "--overlay",
@@ -47,18 +47,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=[],
         choices=overlays(),
         metavar="O",
-        help=f"one of {', '.join(overlays())}; may be given more than once",
+        help=f"one of {', '.join(overlays())}; repeatable",
     )
     parser.add_argument(
-        "--enforce", choices=("deny", "warn"), default="deny", help="warn is short for --overlay enforce-warn"
+        "--enforce", choices=("deny", "warn"), default="deny", help="warn stands for --overlay enforce-warn"
     )
-    parser.add_argument("--forbid-override", action="store_true", help="short for --overlay forbid-override")
+    parser.add_argument("--forbid-override", action="store_true", help="stands for --overlay forbid-override")
     parser.add_argument(
         "--controller",
         action="append",
         default=[],
         metavar="NAME",
-        help="a user whose writes are warned about, never denied, beside the loop's; in place of Knative's account",
+        help="a user whose writes are never denied; repeatable; replaces Knative's account",
     )
 
 
@@ -86,7 +86,7 @@ def rendered(
 ) -> list[Wire]:
     """The objects of an install with these overlays, in the order in which to apply them.
 
-    ``controllers`` are exempted beside the loop; none are as they stand in the manifests. Raises CommandError.
+    ``controllers`` are exempt beside the loop; if there are none, those in the manifests are. Raises CommandError.
     """
     from webhook.cli.exemption import is_account, with_controllers
     from webhook.cli.kustomization import render
@@ -105,7 +105,7 @@ def rendered(
 
 
 def _with_image(wire: Wire, image: str | None) -> Wire:
-    """Our own image replaced, in a Deployment."""
+    """The object with Stagegate's image replaced, if it is a Deployment."""
     if image is None or wire["kind"] != "Deployment":
         return wire
     pod = wire["spec"]["template"]["spec"]
@@ -117,7 +117,7 @@ def _with_image(wire: Wire, image: str | None) -> Wire:
 
 
 def _in_namespace(value: Any, namespace: str) -> Any:
-    """Every text in which the namespace stands as a word: names, subjects, selectors, accounts in policies."""
+    """The value with the namespace replaced as a word in every text: names, selectors, accounts in policies, ..."""
     if isinstance(value, str):
         return _NAMESPACE_WORD.sub(namespace, value)
     if isinstance(value, list):
@@ -128,7 +128,7 @@ def _in_namespace(value: Any, namespace: str) -> Any:
 
 
 def _dumper() -> Any:
-    """Texts of more than one line as blocks, so that people can read them; no anchors."""
+    """A dumper that writes multi-line texts as blocks and uses no anchors."""
     import yaml
 
     class Dumper(yaml.SafeDumper):

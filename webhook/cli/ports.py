@@ -23,19 +23,19 @@ def add_pages_options(add: Callable[..., object]) -> None:
         type=filled,
         default=LOOPBACK,
         metavar="H",
-        help="address for them (%(default)s); :: is every one, of IPv6 and of IPv4",
+        help="address for them (%(default)s); :: is every address, IPv6 and IPv4",
     )
 
 
 def pages_listener(arguments: argparse.Namespace, in_use: int = FAILED) -> socket.socket | None:
-    """A socket that listens where the options say; None where they name no port. Raises CommandError."""
+    """A listening socket for the pages; None without --pages-port. Raises CommandError."""
     if arguments.pages_port is None:
         return None
     return listener("--pages-port", arguments.pages_host, arguments.pages_port, in_use)
 
 
 def listener(option: str, host: str, port: int, in_use: int = FAILED) -> socket.socket:
-    """A socket that listens. Raises CommandError, with exit code ``in_use`` for an address that is not to be had."""
+    """A listening socket. Raises CommandError, with exit code ``in_use`` if the address cannot be bound."""
     where = joined(host, port)
     try:
         return listen(host, port, backlog=2048)
@@ -50,5 +50,5 @@ def listener(option: str, host: str, port: int, in_use: int = FAILED) -> socket.
 
 
 def url(scheme: str, host: str, listening: socket.socket) -> str:
-    """The URL by which this machine reaches a socket that listens at ``host``."""
+    """The URL by which this machine reaches a socket that listens on ``host``."""
     return f"{scheme}://{joined(reachable(host), listening.getsockname()[1])}"

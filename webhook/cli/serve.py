@@ -28,19 +28,19 @@ examples:
   stagegate serve --standalone --cert-dir ./certs-dir --port 8443
       no cluster: every rule is checked, nothing is filled in from a RolloutOrchestrator
   stagegate serve --kubeconfig ./kubeconfig --cert-dir ./certs-dir --enforce warn
-      with the cluster's RolloutOrchestrators; findings warn and deny nothing
+      with the cluster's RolloutOrchestrators; findings only warn
   stagegate serve --cert-secret stagegate-system/stagegate-certs --host ::
-      in a pod, with the account of the pod; a stagegate loop keeps that Secret
+      in a pod, with the account of the pod; the loop maintains that Secret
   stagegate serve --standalone --cert-dir ./certs-dir --pages-port 8080
       and: curl http://localhost:8080/readyz
 
-Prints its URLs once it is ready. SIGTERM and SIGHUP drain: calls under way are answered, then it exits with 0.
-SIGINT and SIGQUIT end it at once.
+It prints its URLs once it is ready. On SIGTERM and SIGHUP it answers the calls under way and exits with 0; on SIGINT
+and SIGQUIT it ends at once.
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Where to listen, which certificate to show, which cluster to know, and what to do about findings."""
+    """Add the options and the examples."""
     parser.epilog = EXAMPLES
     parser.usage = (
         "stagegate serve [--host H] [--port P]\n"
@@ -53,7 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=filled,
         default=LOOPBACK,
         metavar="H",
-        help="address to listen on (%(default)s); :: is every one, of IPv6 and of IPv4",
+        help="address to listen on (%(default)s); :: is every address, IPv6 and IPv4",
     )
     listen.add_argument(
         "--port", type=any_port, default=8443, metavar="P", help="port, 0 for any free one (%(default)s)"
@@ -64,17 +64,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     tls.add_argument("--tls-cert", type=path, metavar="F", help="the certificate, PEM")
     tls.add_argument("--tls-key", type=path, metavar="F", help="its private key, PEM")
     tls.add_argument(
-        "--cert-secret", type=secret, metavar="NS/NAME", help="Secret with tls.crt and tls.key; it may come later"
+        "--cert-secret", type=secret, metavar="NS/NAME", help="Secret with tls.crt and tls.key; it may be created later"
     )
     tls.add_argument("--tls-min", choices=("1.2", "1.3"), default="1.3", help="oldest TLS version (%(default)s)")
     cluster = parser.add_argument_group("cluster").add_mutually_exclusive_group()
     cluster.add_argument(
         "--kubeconfig", type=filled, metavar="F", help="default: the pod's account, else $KUBECONFIG, else ~/.kube"
     )
-    cluster.add_argument("--standalone", action="store_true", help="no cluster, and so no RolloutOrchestrators")
+    cluster.add_argument(
+        "--standalone", action="store_true", help="no cluster: nothing is filled in from RolloutOrchestrators"
+    )
     admission = parser.add_argument_group("admission")
     admission.add_argument(
-        "--enforce", choices=("deny", "warn"), default="deny", help="what a finding does (%(default)s)"
+        "--enforce", choices=("deny", "warn"), default="deny", help="warn: findings never deny a write (%(default)s)"
     )
     admission.add_argument(
         "--forbid-override", action="store_true", help="ignore the annotation stagegate.dev/override"
@@ -85,11 +87,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=filled,
         default=[],
         metavar="NAME",
-        help="a user whose writes are warned about, never denied; in place of Knative's and our own accounts",
+        help="a user whose writes are never denied; repeatable; replaces Knative's and Stagegate's accounts",
     )
     bounds = parser.add_argument_group("bounds")
     bounds.add_argument(
-        "--max-connections", type=count(1, 1_000_000), default=1000, metavar="N", help="open at once (%(default)s)"
+        "--max-connections",
+        type=count(1, 1_000_000),
+        default=1000,
+        metavar="N",
+        help="open connections at a time (%(default)s)",
     )
     for name, default, summary in (
         ("handshake-timeout", 5.0, "seconds for a TLS handshake"),
@@ -107,7 +113,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve until SIGTERM; the server is imported only here, so that help is quick."""
+    """Serve until a signal ends it. The server is imported only here, so that --help is quick."""
     ignore_the_rest()
     paths = _key_pair_paths(arguments)
     limits = _limits(arguments)
@@ -143,7 +149,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _announce(url: str) -> None:
-    """Say that it serves. A server goes on without a standard output that takes it."""
+    """Print the URLs. The server goes on if standard output cannot be written."""
     try:
         print(f"serving {url}", flush=True)
     except CommandError as problem:
@@ -163,7 +169,7 @@ def _limits(arguments: argparse.Namespace) -> "Limits":
 
 
 def _key_pair_paths(arguments: argparse.Namespace) -> tuple[Path, Path] | None:
-    """The two files; None where a Secret is named instead."""
+    """The paths of the certificate and the key; None if a Secret is given instead."""
     if arguments.cert_secret:
         if arguments.cert_dir or arguments.tls_cert or arguments.tls_key:
             raise CommandError("--cert-secret, or files, not both", USAGE)
@@ -240,7 +246,7 @@ def _admission_settings(arguments: argparse.Namespace) -> Any:
 
 
 def _most_connections(wanted: int) -> int:
-    """As many as wanted, but never more than the process may have files open."""
+    """The wanted number, limited by the number of files that the process may open."""
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
