@@ -1,7 +1,12 @@
 """The product uses public names of libraries only, and nothing here changes where Python looks for modules."""
 
 import ast
+import importlib
+import inspect
+import logging
+import textwrap
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -116,6 +121,28 @@ class PrivateNames(ast.NodeVisitor):
                 self.visit(quoted)
 
 
+def own_private_names(a_class: type) -> set[str]:
+    """The private attributes of self that the source of a class names, and the methods that it defines."""
+    found = set()
+    for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(a_class)))):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
+            found.add(node.attr)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            found.add(node.name)
+    return set(filter(is_private, found))
+
+
+def shared_private_names(a_class: type) -> set[str]:
+    """Private names of the class that one of its library bases has too; bases that are not written in Python aside."""
+    theirs: set[str] = set()
+    for base in a_class.__mro__[1:]:
+        if is_library(base.__module__):
+            theirs |= set(filter(is_private, vars(base)))
+            with suppress(TypeError, OSError):
+                theirs |= own_private_names(base)
+    return own_private_names(a_class) & theirs if theirs else set()
+
+
 def search_path_changes(tree: ast.Module) -> Iterator[int]:
     """Lines that name sys.path or its like."""
     names = {"path", "meta_path", "path_hooks"}
@@ -160,6 +187,26 @@ def test_there_is_something_to_read() -> None:
 @pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(ROOT)) for path in FILES])
 def test_no_private_name_of_a_library(path: Path) -> None:
     assert PrivateNames(ast.parse(path.read_text())).found == []
+
+
+class Extended(logging.Handler):
+    def __init__(self) -> None:
+        self._name = self._ours = "mine"
+
+
+def test_a_private_name_that_a_base_has_too_is_seen() -> None:
+    assert shared_private_names(Extended) == {"_name"}
+
+
+def test_no_class_shares_a_private_name_with_a_library_s() -> None:
+    found = {}
+    for path in FILES:
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        if module != "webhook.__main__":
+            for each in vars(importlib.import_module(module)).values():
+                if isinstance(each, type) and each.__module__ == module and (shared := shared_private_names(each)):
+                    found[f"{module}.{each.__qualname__}"] = shared
+    assert found == {}
 
 
 def test_no_change_of_the_search_path() -> None:

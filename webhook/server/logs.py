@@ -1,24 +1,20 @@
-"""Gunicorn's own log, sent where all records go."""
+"""Gunicorn's log, passed on to the handlers of this process."""
 
 import logging
-from typing import Any, Final
+from typing import Any
 
 from gunicorn.glogging import Logger
 
-_THEIRS: Final = ("gunicorn.error", "gunicorn.access")
-
 
 class Logs(Logger):  # type: ignore[misc]
-    """Gunicorn's logger, on the handlers that are already there."""
+    """Gunicorn's logger without handlers of its own. There is no access log: the worker writes none."""
 
     def setup(self, cfg: Any) -> None:
         self.cfg = cfg
-        self._access_log_enabled = False
-        for name in _THEIRS:
-            logging.getLogger(name).propagate = True
+        logging.getLogger("gunicorn.error").propagate = True
 
     def reopen_files(self) -> None:
-        """There are none."""
+        """Nothing to do: no file is open."""
 
     def close_on_exec(self) -> None:
-        """There are no files of ours."""
+        """Nothing to do: no file is open."""
