@@ -1,4 +1,4 @@
-"""The certificate authority: making one, and telling whether a certificate is one or was issued by one."""
+"""The certificate authority: makes one, and checks whether a certificate is one or was issued by one."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -60,7 +60,7 @@ def is_authority(certificate: x509.Certificate) -> bool:
 
 
 def is_issued_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
-    """Whether the authority's key signed the certificate; validity in time is not looked at."""
+    """Whether the authority's key signed the certificate; its validity period is not checked."""
     try:
         certificate.verify_directly_issued_by(authority)
     except (ValueError, TypeError, InvalidSignature):

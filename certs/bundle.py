@@ -14,7 +14,7 @@ _END = b"-----END CERTIFICATE-----"
 
 
 def read_bundle(pem: bytes) -> tuple[x509.Certificate, ...]:
-    """The authorities in the PEM bytes, each once, in their order, without what does not read or is no authority."""
+    """The authorities in the PEM bytes, each once, in their order, without what is not readable or not an authority."""
     found: list[x509.Certificate] = []
     for part in pem.split(_BEGIN)[1:]:
         body, end, _ = part.partition(_END)
@@ -30,5 +30,5 @@ def read_bundle(pem: bytes) -> tuple[x509.Certificate, ...]:
 
 
 def write_bundle(authorities: Iterable[x509.Certificate]) -> bytes:
-    """The same authorities give the same bytes; each once, in the order given."""
+    """The authorities as PEM, each once, in the order given: the same authorities give the same bytes."""
     return b"".join(each.public_bytes(serialization.Encoding.PEM) for each in dict.fromkeys(authorities))

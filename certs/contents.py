@@ -20,7 +20,7 @@ SECRET_NAMES: Final = frozenset({CA_KEY, KEY})
 class Contents:
     """``ca_certificates`` is the bundle that clients trust; the authority in it that ``ca_key`` belongs to signs.
 
-    During a rotation the bundle holds the old authority beside the new one. Absent is empty.
+    During a rotation the bundle holds the old authority beside the new one. Empty bytes mean absent.
     """
 
     ca_certificates: bytes = b""
@@ -29,7 +29,7 @@ class Contents:
     key: bytes = field(default=b"", repr=False)
 
     def files(self) -> dict[str, bytes]:
-        """File name to bytes, in the order in which they are to be written."""
+        """File name to bytes, in the order of writing."""
         return dict(zip(NAMES, (self.ca_certificates, self.ca_key, self.certificate, self.key), strict=True))
 
     @property
@@ -47,7 +47,7 @@ class Contents:
 
 
 def signing_authority(contents: Contents) -> KeyPair | None:
-    """The authority of the bundle that the stored key belongs to; None when there is none that reads and matches."""
+    """The authority of the bundle that the stored key belongs to; None if none is readable and matches."""
     for certificate in read_bundle(contents.ca_certificates):
         authority = KeyPair(write_bundle([certificate]), contents.ca_key)
         try:

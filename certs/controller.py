@@ -22,7 +22,7 @@ from certs.status import describe_action
 
 _LOG: Final = logging.getLogger("stagegate.certificates")
 _LEAST_SECONDS: Final = 0.2
-"""The least time between two reconciles, whoever undoes what was written."""
+"""The least time between two reconciles, also when another client undoes each write."""
 _LONGEST_SLEEP: Final = 60.0
 """A longer sleep is taken in parts, so that a thread that sleeps is not taken for one that hangs."""
 

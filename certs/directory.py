@@ -1,4 +1,4 @@
-"""The store that is a directory: four files, each replaced atomically, keys readable by their owner only."""
+"""The store in a directory: four files, each replaced atomically, keys readable by their owner only."""
 
 import fcntl
 import os
@@ -12,17 +12,17 @@ from certs.errors import StoreConflict, StoreError
 
 
 class DirectoryStore:
-    """Keeps the contents in ``path``, which a write creates (mode 0700) when it is missing.
+    """Keeps the contents in ``path``, which a write creates (mode 0700) if it is missing.
 
     Writers are ordered by a lock that the kernel holds on the directory itself, and that ends with its process. Readers
-    need none: each file is whole, and a reader that catches two files of different writes sees that they do not match.
+    need none: each file is whole, and two files of different writes do not match.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def read(self) -> tuple[Contents, str]:
-        """What is kept; a missing directory or file is empty. Raises StoreError for a file that cannot be read."""
+        """The contents and their version; a missing file is empty. Raises StoreError if one cannot be read."""
         contents = Contents(*(self._read_file(name) for name in NAMES))
         return contents, contents.version
 

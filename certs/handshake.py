@@ -7,7 +7,7 @@ _MOST_TURNS: Final = 10
 
 
 def shake_hands(server: ssl.SSLContext, version: ssl.TLSVersion) -> None:
-    """Complete a handshake in exactly that version; the client trusts whatever it is shown. Raises ssl.SSLError."""
+    """Complete a handshake in exactly that version; the client accepts any certificate. Raises ssl.SSLError."""
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
     client.minimum_version = client.maximum_version = version
@@ -20,7 +20,7 @@ def shake_hands(server: ssl.SSLContext, version: ssl.TLSVersion) -> None:
         waiting = [each for each in waiting if not _is_done(each)]
         if not waiting:
             return
-    raise ssl.SSLError("the handshake does not come to its end")
+    raise ssl.SSLError("the handshake did not complete")
 
 
 def _is_done(side: ssl.SSLObject) -> bool:

@@ -7,14 +7,14 @@ from typing import Final
 from certs.errors import CertificateError
 
 _LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
-# A client takes 127.0.0.256 for a name, but whoever writes it means an address.
+# A client takes 127.0.0.256 for a name, but its author means an address.
 _NAME: Final = re.compile(rf"(?:\*\.)?(?:{_LABEL}\.)*(?![0-9]+\Z){_LABEL}")
 _MOST: Final = 253
 _WANTED: Final = "a DNS name or an IP address, such as localhost, 127.0.0.1 or [::1]"
 
 
 def read_host(text: str) -> str:
-    """The host in its one spelling. Raises CertificateError, with the cause, for what no client can ask for."""
+    """The host in its normal form. Raises CertificateError, with the cause, for what cannot be a host."""
     host = normal_host(text)
     if _is_address(host) or (len(host) <= _MOST and _NAME.fullmatch(host)):
         return host
@@ -22,7 +22,7 @@ def read_host(text: str) -> str:
 
 
 def normal_host(text: str) -> str:
-    """An address in short form and without brackets, a name in lower case without a final dot; nothing is judged."""
+    """An address in short form and without brackets, a name in lower case without a final dot; nothing is checked."""
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") and ":" in text else text
     try:
         return str(ipaddress.ip_address(bare))

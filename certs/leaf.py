@@ -61,7 +61,7 @@ def hosts_of(certificate: x509.Certificate) -> frozenset[str]:
 def prove_leaf(key_pair: KeyPair) -> x509.Certificate:
     """The certificate of a key pair that a server can show. Raises CertificateError for one that no client accepts.
 
-    API servers and kubectl verify as Go does: by subjectAltName alone, and only what may authenticate a server.
+    API servers and kubectl verify as Go does: by subjectAltName alone, and only certificates for server authentication.
     """
     certificate = prove(key_pair)
     for each in read_chain(key_pair.certificate):

@@ -1,4 +1,4 @@
-"""The probe: which certificate does a server show right now."""
+"""The probe: the certificate that a server shows now."""
 
 import socket
 import ssl
@@ -7,7 +7,7 @@ from certs.errors import CertificateError
 
 
 def probe(host: str, port: int, timeout: float, server_name: str | None = None) -> bytes:
-    """The leaf, PEM, that the server at the address shows in a TLS handshake; it is not judged, only returned.
+    """The leaf, PEM, that the server at the address shows in a TLS handshake; it is returned without verification.
 
     ``timeout`` in seconds bounds the connection and the handshake. Raises CertificateError when no handshake succeeds.
     """

@@ -164,7 +164,7 @@ def _takes_over(
 ) -> bool:
     """Whether servers may still live by another authority than the one that will sign the next leaf.
 
-    Where none do, as at the first start, waiting for clients would help nobody.
+    If none does, as at the first start, there is no need to wait for clients.
     """
     others = [each for each in trusted if each != signer and now < each.not_valid_after_utc]
     return bool(others) and not _shows_leaf_of(contents.certificate, signer)

@@ -1,4 +1,4 @@
-"""What there is to say about stored certificates, as lines for a person."""
+"""The state of stored certificates as lines for people."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -44,7 +44,7 @@ def describe(
     *,
     key_hidden: bool = False,
 ) -> list[str]:
-    """The chain, who serves what, and what happens next and when; one fact a line, no secret in it.
+    """The chain, what each server shows, and what happens next and when; one fact a line, without secrets.
 
     ``places`` names the places that ``observed.published`` was read from. ``key_hidden`` says that the contents lack
     the authority's key because the caller may not read it: then who signs and what is next is not known.
@@ -64,7 +64,7 @@ def describe(
     if key_hidden:
         return [*lines, "next       not known without the authority's key"]
     if not any(served.values()):
-        # From outside of a cluster no pod can be asked; that says nothing about what they show.
+        # From outside of a cluster no pod can be reached; that says nothing about what they show.
         observed = dataclasses.replace(observed, served=None)
     action = next_action(contents, observed, hosts, now, policy)
     if isinstance(action, Wait):
@@ -81,7 +81,7 @@ def describe_certificate(certificate: x509.Certificate) -> str:
 
 
 def describe_action(action: Action) -> str:
-    """What is done, and why."""
+    """The action and its reason."""
     return f"{_WORDS[type(action)]}: {action.reason}"
 
 

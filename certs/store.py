@@ -1,4 +1,4 @@
-"""The place that keeps the contents: what every kind of store offers."""
+"""The place that keeps the contents."""
 
 from typing import Protocol
 
@@ -6,12 +6,12 @@ from certs.contents import Contents
 
 
 class Store(Protocol):
-    """Read, and write what replaces exactly the version that was read. Nobody holds a lock between the two."""
+    """Reads, and replaces exactly the version that was read; there is no lock between the two."""
 
     def read(self) -> tuple[Contents, str]:
-        """What is kept, and its version; an empty store gives empty contents. Raises StoreError."""
+        """The contents and their version; those of an empty store are empty. Raises StoreError."""
         ...
 
     def write(self, contents: Contents, version: str) -> None:
-        """Replace that version; raises StoreConflict when another was stored since, StoreError when it cannot write."""
+        """Replace that version. Raises StoreConflict if another was stored since, StoreError if it cannot write."""
         ...

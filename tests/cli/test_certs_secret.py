@@ -269,7 +269,7 @@ def test_rotate_without_a_right_to_the_key_says_what_it_takes(
     assert main(["certs", "rotate", "--secret", SECRET, *options]) == 1
     assert refused(capsys) == (
         "stagegate certs: cannot read Secret ours/certs-authority: get secrets ours/certs-authority: "
-        'User "jane" cannot get resource "secrets"; whoever rotates has to get and patch both Secrets\n'
+        'User "jane" cannot get resource "secrets"; to rotate, this account needs get and patch on both Secrets\n'
     )
     assert without_a_right_to_the_key.writes == []
 

@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace, now: datetime) -> int:
     except CertificateError as problem:
         raise CommandError(f"{store.place}: {problem}") from problem
     except AuthorityHidden as problem:
-        raise CommandError(f"{problem}; whoever rotates has to get and patch both Secrets") from problem
+        raise CommandError(f"{problem}; to rotate, this account needs get and patch on both Secrets") from problem
     except (StoreError, ClusterError, ApiError) as problem:
         raise CommandError(str(problem), exit_code_of(problem)) from problem
 
@@ -103,7 +103,7 @@ def _rotate(store: "SecretStore", arguments: argparse.Namespace, now: datetime) 
             raise CommandError(
                 f"{store.place} does not exist; it is made by: stagegate loop --cert-secret {arguments.secret}", MISSING
             )
-        # A write may have been stored by half when somebody else came first: one new authority is enough.
+        # After a conflict half of the write may have been stored: one new authority is enough.
         is_done = arguments.ca and signing_authority(stored.contents) != first
         try:
             store.write(stored.contents if is_done else rotated(stored.contents, now, ca=arguments.ca), stored.version)

@@ -1,4 +1,4 @@
-"""The way of a command to a cluster: what fails on it becomes one line and an exit code."""
+"""A connection of a command to a cluster; a failure becomes one line and an exit code."""
 
 from typing import TYPE_CHECKING
 

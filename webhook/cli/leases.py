@@ -1,4 +1,4 @@
-"""Leases: which loops lead in a cluster, wherever their leases are."""
+"""Leases: which loops lead in a cluster."""
 
 from typing import TYPE_CHECKING, Final
 
@@ -39,7 +39,7 @@ def _list(client: "Client") -> list[str]:
 
 
 def _read(client: "Client", namespaces: list[str]) -> list[str]:
-    """Those who lead there; where nobody is seen to, the refusals that may be the cause."""
+    """The leaders in these namespaces; without any, the refusals that may be the cause."""
     from webhook.cluster.errors import Forbidden, NotFound
     from webhook.cluster.resource import LEASES
     from webhook.loop.process import LEASE_NAME
@@ -56,7 +56,7 @@ def _read(client: "Client", namespaces: list[str]) -> list[str]:
 
 
 def _lines(lease: "Wire") -> list[str]:
-    """The line of the lease's holder; none where it was given up."""
+    """The line of the lease's holder; none if it was released."""
     spec, metadata = lease.get("spec") or {}, lease["metadata"]
     if not spec.get("holderIdentity"):
         return []

@@ -57,9 +57,9 @@ def set_up(form: str, level: str, stream: TextIO | None = None) -> None:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(TextLine() if text else JsonLine())
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    # The connection pool tells of every connection; that is for debugging it, not us.
+    # The connection pool logs every connection, which is noise here.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
-    # Starting, booting and stopping is told in our own words; the rest of gunicorn's tales are for debugging.
+    # Our own lines report start and stop; what gunicorn logs below warnings is noise here.
     logging.getLogger("gunicorn.error").setLevel("DEBUG" if level == "debug" else "WARNING")
 
 

@@ -12,7 +12,7 @@ _CLOSED: Final = "cannot write to standard output: it is closed"
 
 
 class Output:
-    """A stream that raises CommandError for what it cannot write, and after that throws everything away."""
+    """A stream that raises CommandError for what it cannot write, and after that discards everything."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
@@ -63,7 +63,7 @@ def checked_output() -> Iterator[None]:
 
 
 def complain(line: str) -> None:
-    """Say it on standard error; where that takes nothing either, there is nobody to tell."""
+    """Write a line to standard error; if that fails too, the line is lost."""
     stream = sys.stderr
     if stream is None:
         return
@@ -75,7 +75,7 @@ def complain(line: str) -> None:
 
 
 def _throw_away(stream: TextIO) -> None:
-    """Send what is still written to this stream nowhere: the interpreter writes out once more when it ends."""
+    """Discard what is still written to this stream: the interpreter flushes it once more when it ends."""
     # A stand-in for a standard stream has no descriptor.
     with suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)

@@ -1,4 +1,4 @@
-"""Asking servers, named at the command line, for the certificate that they show."""
+"""Probes of servers that are named on the command line."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ from webhook.cli.arguments import Address
 
 
 def probed(addresses: Iterable[Address]) -> dict[str, bytes | None]:
-    """What the servers there show, by the address, None for those that do not answer."""
+    """The certificate (PEM) that each server shows, by its address; None for a server that does not answer."""
     from certs.errors import CertificateError
     from certs.probe import probe
 

@@ -107,6 +107,11 @@ class Supervisor:
             if loop.state == "runs" and now - loop.turned_at > self._limit
         ]
 
+    def health(self) -> tuple[bool, str]:
+        """Whether every loop is alive and takes its turns, and the page that says so or what is wrong."""
+        problems = self.problems()
+        return not problems, "".join(f"{line}\n" for line in problems) or "ok\n"
+
     def _enter(self, name: str) -> _Loop:
         loop = _Loop(name, self._monotonic())
         self._loops.append(loop)

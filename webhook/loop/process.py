@@ -147,9 +147,8 @@ class LoopProcess:
         return self._working.is_set() and (not self._options.leader_elect or self._fence.holds())
 
     def health(self) -> tuple[bool, str]:
-        """Whether every thread is alive and takes its turns; a server that does not answer is no fault of ours."""
-        problems = self.supervisor.problems()
-        return not problems, "".join(f"{line}\n" for line in problems) or "ok\n"
+        """Whether every thread is alive and takes its turns; an API server that does not answer does not count."""
+        return self.supervisor.health()
 
     def readiness(self) -> tuple[bool, str]:
         """Whether the caches were filled once; a process that stands by is ready, and so is one whose view is stale."""

@@ -35,7 +35,7 @@ class Application(BaseApplication):  # type: ignore[misc]
 
 
 class StagegateArbiter(Arbiter):  # type: ignore[misc]
-    """Takes the ending signals only: a pod has no use for a second server, other workers, or another configuration."""
+    """Handles the ending signals only: a pod needs no second server, no other workers, no other configuration."""
 
     def init_signals(self) -> None:
         ignore_the_rest()
@@ -43,12 +43,12 @@ class StagegateArbiter(Arbiter):  # type: ignore[misc]
         super().init_signals()
 
     def spawn_worker(self) -> int:
-        """A signal waits until the worker can take it: until then it has this process's handlers, which lose it."""
+        """Signals are held back until the worker handles them: it inherits the arbiter's handlers, which drop them."""
         with held_back():
             return int(super().spawn_worker())
 
     def handle_hup(self) -> None:
-        """SIGHUP: in good order, as SIGTERM."""
+        """SIGHUP drains, as SIGTERM does."""
         self.handle_term()
 
 
@@ -61,9 +61,9 @@ def settings_for(service: Service, descriptor: int) -> dict[str, Any]:
         "worker_class": StagegateWorker,
         "graceful_timeout": int(limits.drain_seconds + limits.finish_seconds + limits.close_seconds + 3),
         "timeout": 30,
-        # It wants a home folder; a pod with a read-only root has none.
+        # It needs a home directory; a pod with a read-only root has none.
         "control_socket_disable": True,
-        # The worker's signs of life; a disk that stalls must not look like a dead worker.
+        # The file of the worker's heartbeat; a disk that stalls must not look like a dead worker.
         "worker_tmp_dir": _MEMORY_FILES if os.access(_MEMORY_FILES, os.W_OK) else None,
         "accesslog": None,
         "logger_class": Logs,

@@ -1,4 +1,4 @@
-"""The cluster's ROs and namespaces, reflected into the cache that admission looks things up in."""
+"""The cluster's ROs and namespaces, reflected into the cache that admission reads."""
 
 from functools import partial
 from typing import Any, Final
@@ -19,7 +19,7 @@ PACE: Final = Pace(shortest_watch=20.0, longest_watch=30.0, silence=45.0)
 
 
 class ReflectedRollouts(RolloutCache):
-    """The cache, as old as the last word of the API server; a list that was lost makes it ageless, that is: unknown."""
+    """The cache. Its age is the time since the API server last sent anything, None while the list is not current."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(clock.monotonic)
@@ -65,17 +65,17 @@ class ClusterFeed:
         self.rollouts.reflector = self.reflectors[0]
 
     def start(self) -> None:
-        """Begin to list and watch."""
+        """Start to list and watch."""
         for reflector in self.reflectors:
             reflector.start()
 
     def stop(self) -> None:
-        """Give the watches up."""
+        """Stop the watches."""
         for reflector in self.reflectors:
             reflector.stop()
 
     def unsynced(self) -> str:
-        """What was never read, and why as far as it is known; empty when all was.
+        """What was never read, and the last error of it; empty when all was read.
 
         What was read once and cannot be read now leaves the webhook ready, or an outage would refuse every write.
         """

@@ -1,4 +1,4 @@
-"""The head of a request: what it says before its body is read, and whether the body will be read at all."""
+"""The head of a request, the decision whether to read its body, and the head of a response."""
 
 from dataclasses import dataclass
 from functools import lru_cache

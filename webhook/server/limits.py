@@ -11,7 +11,7 @@ class Limits:
     """What one client may cost.
 
     ``body``: an UPDATE carries two objects of at most 3 MiB each, and an envelope. ``discard``: how much of a refused
-    body is read and thrown away, so that the client sees the refusal instead of a broken connection. ``keep_alive``
+    body is read and discarded, so that the client gets the refusal instead of a broken connection. ``keep_alive``
     outlasts the 90 seconds after which an API server drops an idle connection, so that it is never the server that
     closes first. ``large`` bodies are read a few at a time, which bounds the memory they take together.
     """

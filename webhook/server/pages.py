@@ -146,25 +146,20 @@ class PagesServer:
                 self._supervisor.fault("pages", "the thread of the pages")
                 self._stopped.wait(1.0)
 
-    @property
-    def alive(self) -> bool:
-        """Whether its thread runs; True before the start."""
-        return self._thread is None or self._thread.is_alive()
-
     def stop(self) -> None:
-        """End it. A page under way is made to its end, but not every reader gets it whole."""
+        """End it. Pages under way are finished first, within a few seconds; the connections are then closed."""
         if self._thread is None:
             self._listener.close()
             return
         self._stopped.set()
-        # First the threads that make pages: they wake the thread of the sockets when a page is made.
+        # The threads that make pages end first: each wakes the thread of the sockets when its page is done.
         self._server.task_dispatcher.shutdown(timeout=_FINISH_SECONDS)
         if self._thread.is_alive():
             self._server.trigger.pull_trigger(self._close)
             self._thread.join(5.0)
 
     def _close(self) -> None:
-        # In its own thread, which ends once it has nothing left to wait for.
+        # Runs in the thread of the sockets, which ends once none is left.
         for each in list(self._sockets.values()):
             each.close()
 

@@ -13,7 +13,7 @@ from webhook.server.limits import Limits
 from webhook.server.metrics import ServerMetrics
 
 Stage = Literal["handshake", "header", "body", "write", "idle", "closing"]
-"""``body`` lasts until the whole body is there, also where it is thrown away; ``write``: the client does not read."""
+"""``body`` lasts until the whole body is there, also if it is discarded; ``write``: the client does not read."""
 
 _LATE: Final = {
     "header": "the head of the request took longer than {:g} seconds",
@@ -24,7 +24,7 @@ _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class LargeBodies:
-    """How many large bodies are read at once. The others wait, unread, in the order in which they came."""
+    """Bounds the large bodies that are read at once. The others wait, unread, in order of arrival."""
 
     def __init__(self, at_once: int) -> None:
         self._free = at_once
@@ -39,7 +39,7 @@ class LargeBodies:
         return False
 
     def release(self) -> None:
-        """The place goes to the first that waits."""
+        """Give the place to the first connection that waits."""
         if self._waiting:
             self._waiting.popleft().resume_body()
         else:
@@ -51,7 +51,7 @@ class LargeBodies:
 
 
 class Host(Protocol):
-    """What a connection needs of the worker that accepted it."""
+    """What a connection needs from the worker that accepted it."""
 
     loop: asyncio.AbstractEventLoop
     limits: Limits
@@ -69,8 +69,8 @@ class Connection(asyncio.Protocol):
     """Reads requests one after the other and answers each in the moment its last byte arrives.
 
     The worker looks through all connections and calls ``expire`` on those past their deadline: one timer for all of
-    them costs a call nothing. A request that is refused is answered at once; the rest of its body is read and thrown
-    away, up to a bound, since a client that is still sending would not see an answer behind which the connection ends.
+    them costs a call nothing. A request that is refused is answered at once; the rest of its body is read and
+    discarded, up to a bound, since a client that is still sending would miss an answer that ends the connection.
     """
 
     def __init__(self, host: Host) -> None:

@@ -19,7 +19,7 @@ KEY_PAIR_SECONDS = 1.0
 
 
 class Feed(Protocol):
-    """Where the lookup's objects come from."""
+    """The source of the lookup's objects."""
 
     @property
     def rollouts(self) -> Lookup: ...
@@ -29,7 +29,7 @@ class Feed(Protocol):
 
 
 class Service:
-    """Made before the worker is forked, so that what is wrong is told at the command line; started in the worker.
+    """Made before the worker is forked, so that errors reach the command line; started in the worker.
 
     Without a feed the service stands alone: its lookup is empty and never fresh. ``pages`` is a socket that listens,
     None for no pages. ``on_ready`` is called once, when readiness is first reached.
@@ -71,7 +71,7 @@ class Service:
         return self._key_pair.live.context
 
     def state(self) -> State:
-        """How things stand now."""
+        """The state now."""
         certificate = self._key_pair.live.certificate
         return State(
             certificate_not_after=certificate.not_valid_after_utc if certificate else None,
@@ -83,8 +83,7 @@ class Service:
 
     def health(self) -> tuple[bool, str]:
         """Whether every thread and task is alive and takes its turns, and what is wrong with those that do not."""
-        problems = self.supervisor.problems()
-        return not problems, "".join(f"{line}\n" for line in problems) or "ok\n"
+        return self.supervisor.health()
 
     def start(self) -> list[Coroutine[Any, Any, None]]:
         """Start the pages, the feed and the key pair; the worker runs the coroutines until it stops."""
@@ -121,6 +120,6 @@ class Service:
         try:
             self._on_ready()
         except Exception:
-            # Said once or not at all: nobody is served better by a second try.
+            # Announced once or not at all: a second try would not help.
             self.supervisor.fault("ready", "the announcement that the webhook is ready")
         return None

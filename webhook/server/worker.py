@@ -66,7 +66,7 @@ class StagegateWorker(Worker):  # type: ignore[misc]
         return self.service.draining
 
     def forget(self, connection: Connection) -> None:
-        """The connection is over, or never came to be."""
+        """The connection has ended, or failed in its handshake."""
         self.open.pop(connection, None)
 
     def date(self) -> bytes:
@@ -113,7 +113,7 @@ class StagegateWorker(Worker):  # type: ignore[misc]
             self._stopping.set()
 
     async def _beat(self) -> None:
-        """Show the arbiter signs of life until it is time to stop, or until it is gone."""
+        """Send the arbiter heartbeats until it is time to stop, or until the arbiter is gone."""
         while not self._stopping.is_set() and self.ppid == os.getppid():
             self.notify()
             try:
@@ -157,7 +157,7 @@ class StagegateWorker(Worker):  # type: ignore[misc]
         return _SWEEP_SECONDS
 
     def _uncaught(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """What a callback or a task of the event loop raised, and nobody caught; a broken connection is no fault."""
+        """An exception of a callback or task that was not caught; a broken connection is no fault."""
         problem = context.get("exception")
         if isinstance(problem, OSError):
             self.log.debug("%s: %s", context["message"], problem)
