@@ -108,7 +108,7 @@ def test_later_marks_are_later_even_when_the_clock_stands_still() -> None:
     assert ready.reason == "Second"
 
 
-def test_what_says_the_same_as_before_keeps_its_time() -> None:
+def test_what_equals_except_times_before_keeps_its_time() -> None:
     before = ConditionSet([Condition("StageReady", "True", last_transition_time=NOON)])
     after = before.copy()
     after.mark_unknown("StageReady", "Start", "", LATER)

@@ -94,7 +94,7 @@ def test_what_is_still_good_is_used_while_its_renewal_fails(clock: FakeClock, ca
     clock.advance(90)
     assert credentials.current().authorization == "Bearer 1"
     assert [record.getMessage() for record in caplog.records] == [
-        "cannot renew the credentials, next try in 1 s: log in first"
+        "cannot renew the credentials, next attempt in 1 s: log in first"
     ]
     clock.advance(9)
     assert credentials.current().authorization == "Bearer 1"

@@ -218,7 +218,7 @@ def test_a_former_leader_does_not_make_the_lease_that_its_successor_lost(api: Fa
         first.fence.check()
 
 
-def test_a_lease_that_its_holder_had_given_up_before_it_was_deleted_is_free(api: FakeApi) -> None:
+def test_a_lease_that_its_holder_had_released_before_it_was_deleted_is_free(api: FakeApi) -> None:
     first, second = Candidate(api, "first"), Candidate(api, "second")
     first.elector.step()
     first.elector.release()
@@ -240,14 +240,14 @@ def test_a_renewal_whose_answer_was_lost_is_found_to_be_stored(api: FakeApi) -> 
     assert spec_of(api)["leaseTransitions"] == 0
 
 
-def test_what_is_still_under_way_when_the_lease_is_given_up_is_not_sent_and_does_not_keep_it(api: FakeApi) -> None:
+def test_what_is_still_under_way_when_the_lease_is_released_is_not_sent_and_does_not_keep_it(api: FakeApi) -> None:
     first = Candidate(api, "first")
     writer = Client(api, field_manager="test", before_write=first.fence.check)
     first.elector.step()
 
     def write(request: Request) -> None:
         if request.method == "PUT":
-            with pytest.raises(Unreachable, match="patch pods ns/a: not sent: this process has given its lease up"):
+            with pytest.raises(Unreachable, match="patch pods ns/a: not sent: this process has released its lease"):
                 writer.patch(PODS, "ns", "a", {})
 
     api.fail = write

@@ -1,4 +1,4 @@
-"""The objects: typed views over the wire form. Knows nothing else of Stagegate."""
+"""The objects: typed views of the wire form. This package imports no other one."""
 
 from webhook.api.conditions import Condition, ConditionSet
 from webhook.api.errors import InvalidRollout, MalformedObject, MissingObservation

@@ -28,7 +28,7 @@ _KNOWN: Final = frozenset({"type", "status", "severity", "reason", "message", "l
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition; an absent string is the empty string, an unreadable or absent time None."""
+    """A condition. An absent string is empty; an absent or unreadable time is None."""
 
     type: str
     status: str = UNKNOWN
@@ -62,17 +62,17 @@ class Condition:
             data["lastTransitionTime"] = wire.format_time(self.last_transition_time)
         return data
 
-    def says_the_same_as(self, other: "Condition") -> bool:
-        """Equality apart from the transition time."""
+    def equals_except_times(self, other: "Condition") -> bool:
+        """Equality except for the transition time."""
         return replace(self, last_transition_time=None) == replace(other, last_transition_time=None)
 
 
 class ConditionSet:
-    """Conditions sorted by type, with a happy one (Ready) that follows from those it depends on.
+    """Conditions sorted by type, with a happy one (Ready) that is computed from its dependents.
 
-    Conditions that Ready does not depend on only inform: they carry severity Info. A missing condition counts as
-    Unknown. Every mark takes the time; within one set later marks always get a later time than earlier ones, since
-    the latest unhappy condition is the one that Ready repeats.
+    Conditions that Ready does not depend on have severity Info. A missing condition counts as Unknown. Every mark takes
+    the time; within a set each mark gets a later time than the one before, since Ready repeats the latest unhappy
+    condition.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class ConditionSet:
         return self._by_type.get(type_)
 
     def status(self, type_: str) -> str:
-        """True, False or Unknown; Unknown also when the condition is missing."""
+        """True, False or Unknown; Unknown if the condition is missing."""
         condition = self._by_type.get(type_)
         return condition.status if condition is not None else UNKNOWN
 
@@ -111,57 +111,57 @@ class ConditionSet:
         return self.status(type_) not in (TRUE, FALSE)
 
     def initialize(self, now: datetime) -> None:
-        """Add what is missing: Ready as Unknown, then those it depends on, as True if Ready is True."""
+        """Add missing conditions: Ready as Unknown, then its dependents, as True if Ready is True."""
         if self._happy not in self._by_type:
-            self._set(self._happy, UNKNOWN, "", "", now)
+            self._set(self._happy, UNKNOWN, now)
         status = TRUE if self.is_true(self._happy) else UNKNOWN
         for dependent in self._dependents:
             if dependent not in self._by_type:
-                self._set(dependent, status, "", "", now)
+                self._set(dependent, status, now)
 
     def mark_true(self, type_: str, now: datetime) -> None:
-        """Set a condition to True without reason or message; Ready then follows from all that are terminal."""
-        self._set(type_, TRUE, "", "", now)
+        """Set a condition to True without reason and message, and compute Ready from the terminal conditions."""
+        self._set(type_, TRUE, now)
         unhappy = self._unhappy()
         if unhappy is not None:
-            self._set(self._happy, unhappy.status, unhappy.reason, unhappy.message, now)
+            self._set(self._happy, unhappy.status, now, reason=unhappy.reason, message=unhappy.message)
         elif type_ != self._happy:
-            self._set(self._happy, TRUE, "", "", now)
+            self._set(self._happy, TRUE, now)
 
     def mark_unknown(self, type_: str, reason: str, message: str, now: datetime) -> None:
-        """Set a condition to Unknown. A failed dependent trumps it: Ready is then False, with what was just given."""
-        self._set(type_, UNKNOWN, reason, message, now)
+        """Set a condition to Unknown. If a dependent is False, Ready becomes False with this reason and message."""
+        self._set(type_, UNKNOWN, now, reason=reason, message=message)
         if any(self.is_false(dependent) for dependent in self._dependents):
             if not self.is_false(self._happy):
-                self._set(self._happy, FALSE, reason, message, now)
+                self._set(self._happy, FALSE, now, reason=reason, message=message)
         elif type_ in self._dependents:
-            self._set(self._happy, UNKNOWN, reason, message, now)
+            self._set(self._happy, UNKNOWN, now, reason=reason, message=message)
 
     def mark_false(self, type_: str, reason: str, message: str, now: datetime) -> None:
         """Set a condition to False, and Ready with it if Ready depends on it."""
-        self._set(type_, FALSE, reason, message, now)
+        self._set(type_, FALSE, now, reason=reason, message=message)
         if type_ in self._dependents:
-            self._set(self._happy, FALSE, reason, message, now)
+            self._set(self._happy, FALSE, now, reason=reason, message=message)
 
     def inform(self, type_: str, reason: str, message: str, now: datetime) -> None:
         """Set a condition that Ready does not depend on to True, with a reason; Ready stays as it is."""
-        self._set(type_, TRUE, reason, message, now)
+        self._set(type_, TRUE, now, reason=reason, message=message)
 
     def remove(self, type_: str) -> None:
-        """Remove a condition that Ready does not depend on, if it is there; Ready stays as it is."""
+        """Remove a condition that Ready does not depend on, if it is present; Ready stays as it is."""
         self._by_type.pop(type_, None)
 
     def keep_times_of(self, earlier: "ConditionSet") -> None:
-        """Give every condition that says what it said before its earlier transition time back."""
+        """Restore the earlier transition time of every condition that equals the earlier one except for it."""
         for type_, condition in self._by_type.items():
             before = earlier.get(type_)
-            if before is not None and condition.says_the_same_as(before):
+            if before is not None and condition.equals_except_times(before):
                 self._by_type[type_] = before
 
-    def says_the_same_as(self, other: "ConditionSet") -> bool:
-        """Equality apart from transition times."""
+    def equals_except_times(self, other: "ConditionSet") -> bool:
+        """Equality except for transition times."""
         return self._by_type.keys() == other._by_type.keys() and all(
-            condition.says_the_same_as(other._by_type[type_]) for type_, condition in self._by_type.items()
+            condition.equals_except_times(other._by_type[type_]) for type_, condition in self._by_type.items()
         )
 
     def copy(self) -> "ConditionSet":
@@ -169,11 +169,11 @@ class ConditionSet:
         duplicate._last_mark = self._last_mark
         return duplicate
 
-    def _set(self, type_: str, status: str, reason: str, message: str, now: datetime) -> None:
+    def _set(self, type_: str, status: str, now: datetime, *, reason: str = "", message: str = "") -> None:
         severity = "" if type_ == self._happy or type_ in self._dependents else _INFO
-        condition = Condition(type_, status, severity, reason, message)
+        condition = Condition(type_, status, severity=severity, reason=reason, message=message)
         before = self._by_type.get(type_)
-        if before is not None and condition.says_the_same_as(before):
+        if before is not None and condition.equals_except_times(before):
             return
         self._last_mark = max(now, self._last_mark + timedelta(microseconds=1))
         self._by_type[type_] = replace(condition, last_transition_time=self._last_mark)
@@ -191,7 +191,7 @@ class ConditionSet:
 
 
 def conditions_from(status: Mapping[str, Any], path: str) -> list[Condition]:
-    """The conditions of a status on the wire."""
+    """The conditions of a status in wire form."""
     return [
         Condition.from_dict(entry, f"{wire.join(path, 'conditions')}[{index}]")
         for index, entry in enumerate(wire.sequence(status, "conditions", path))

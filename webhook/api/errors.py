@@ -1,4 +1,4 @@
-"""What can be wrong with an object, told apart by who has to act."""
+"""Errors about objects, one class for each way to react."""
 
 
 class MalformedObject(ValueError):
@@ -14,9 +14,9 @@ class MalformedObject(ValueError):
 
 
 class InvalidRollout(ValueError):
-    """The spec of a rollout can never be carried out; its author has to change it.
+    """The spec of a rollout cannot be carried out; its author has to change it.
 
-    Upstream dereferences a null or indexes outside a list at these places. ``field`` is a path in the object.
+    Upstream dereferences nil or indexes out of range in these cases. ``field`` is a path in the object.
     """
 
     def __init__(self, field: str, problem: str) -> None:
@@ -26,4 +26,4 @@ class InvalidRollout(ValueError):
 
 
 class MissingObservation(RuntimeError):
-    """Something that the cluster has yet to report is not there; trying again later is the way out."""
+    """The cluster has not reported a value yet; retry later."""

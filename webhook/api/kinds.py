@@ -1,4 +1,4 @@
-"""Groups, versions, kinds, labels and annotations of the objects Stagegate reads and writes."""
+"""Groups, versions, kinds, labels and annotations of the objects that Stagegate reads and writes."""
 
 from typing import Final
 
@@ -17,16 +17,16 @@ CONFIGURATION_LABEL: Final = f"{GROUP}/configuration"
 
 OVERRIDE_ANNOTATION: Final = "stagegate.dev/override"
 ENFORCE_LABEL: Final = "stagegate.dev/enforce"
-"""Namespace label that chooses deny or warn for the objects of that namespace."""
+"""The label that sets deny or warn for the objects of a namespace."""
 
 MAX_REVISIONS: Final = 200
-"""The most entries that one list of an RO may have; the CRD states the same bound."""
+"""The most entries in a list of an RO; the CRD has the same bound."""
 
 MAX_INT32: Final = 2**31 - 1
-"""The largest replica count; upstream's stand-in for a maximum that is absent."""
+"""The largest number of replicas; upstream uses it in place of an absent maximum."""
 
 MAX_LABEL_VALUE: Final = 63
-"""The longest value of a label. Names may be longer; a label of one would have the whole write refused."""
+"""The longest value of a label. Names may be longer; a label with such a name makes a write invalid."""
 
 
 def is_label_value(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Names: what Kubernetes takes for the name of an object or of a namespace."""
+"""Names that Kubernetes accepts for objects and namespaces."""
 
 import re
 from typing import Final
@@ -11,10 +11,10 @@ _MAX_SUBDOMAIN: Final = 253
 
 
 def is_label(text: str) -> bool:
-    """Whether it is a DNS label (RFC 1123), as the name of a namespace is."""
+    """True for a DNS label (RFC 1123), such as the name of a namespace."""
     return len(text) <= _MAX_LABEL and _is_label(text) is not None
 
 
 def is_subdomain(text: str) -> bool:
-    """Whether it is a DNS subdomain (RFC 1123), as the names of most objects are."""
+    """True for a DNS subdomain (RFC 1123), such as the names of most objects."""
     return len(text) <= _MAX_SUBDOMAIN and _is_subdomain(text) is not None

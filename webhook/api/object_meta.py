@@ -1,4 +1,4 @@
-"""What SPA and RO share: metadata, and the members around spec and status."""
+"""The metadata of an object."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from webhook.api import wire as json
 
 @dataclass(slots=True)
 class ObjectMeta:
-    """Metadata in its wire form, with the members that are read given names."""
+    """Metadata in wire form, with properties for the members that are read."""
 
     wire: json.Wire = field(default_factory=dict)
 
@@ -51,5 +51,5 @@ class ObjectMeta:
 
 
 def rest_of(data: Mapping[str, Any], *known: str) -> json.Wire:
-    """A copy of the members that a view does not know."""
+    """A copy of the members that are not ``known``."""
     return {key: json.copy_of(value) for key, value in data.items() if key not in known}

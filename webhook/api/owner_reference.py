@@ -1,4 +1,4 @@
-"""Owner references: who an object belongs to, and who controls it."""
+"""Owner references: the RO that an object belongs to, and its controller."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ Rollout = TypeVar("Rollout")
 
 
 def rollout_owner_reference(name: str, uid: str) -> Wire:
-    """The controller reference to an RO; apiVersion and kind are fixed whatever the RO itself carries, as upstream."""
+    """The controller reference to an RO; apiVersion and kind are fixed, as upstream."""
     return {
         "apiVersion": API_VERSION,
         "kind": RO_KIND,
@@ -27,20 +27,20 @@ def controller_of(references: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] 
 
 
 def is_rollout(reference: Mapping[str, Any]) -> bool:
-    """Whether a reference points at an RO, of any version of its group."""
+    """True for a reference to an RO of any version."""
     group = str(reference.get("apiVersion", "")).partition("/")[0]
     return reference.get("kind") == RO_KIND and group == API_VERSION.partition("/")[0]
 
 
 def controlling_rollout(references: Sequence[Mapping[str, Any]] | None) -> str:
-    """The name of the RO that is the controller; empty if none is."""
+    """The name of the RO that is the controller; empty if there is none."""
     controller = controller_of(references) if references else None
     name = controller.get("name") if controller is not None and is_rollout(controller) else ""
     return name if isinstance(name, str) else ""
 
 
 def named_rollout(labels: Mapping[str, Any] | None, references: Sequence[Mapping[str, Any]] | None) -> str:
-    """The name of the RO that an SPA names: by its service label, else by its controller; empty if by neither."""
+    """The name of the RO in an SPA's service label, else in its controller reference; empty if it has neither."""
     return (labels or {}).get(SERVICE_LABEL) or controlling_rollout(references)
 
 
@@ -52,9 +52,9 @@ def owning_rollout(
 ) -> Rollout | None:
     """The RO that an SPA belongs to: the one it names, else the only one that lists its revision.
 
-    One that it names decides also when that RO does not exist yet: otherwise the answer would depend on the order in
-    which a rollout and its SPAs are applied. ``find`` takes a name, ``listing`` gives the ROs that list the revision;
-    to both an RO that is being deleted is none.
+    A named RO counts even if it does not exist yet; otherwise the result would depend on the order in which a rollout
+    and its SPAs are applied. ``find`` returns an RO by name, ``listing`` the ROs that list the revision; both leave out
+    ROs that are being deleted.
     """
     if named := named_rollout(labels, references):
         return find(named)

@@ -1,4 +1,4 @@
-"""RolloutOrchestrator: where a rollout starts, where it ends, and where it is now."""
+"""RolloutOrchestrator: the start, the end and the present stage of a rollout."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -25,7 +25,7 @@ _ROLLING = "Rolling out a new stage"
 
 @dataclass(slots=True)
 class RolloutSpec:
-    """The three lists, the strategy as it is spelled, and the time (RFC 3339) by which the stage should be done."""
+    """The three lists, the strategy as written, and the time (RFC 3339) by which the stage should be complete."""
 
     initial_revisions: list[TargetRevision] = field(default_factory=list)
     target_revisions: list[TargetRevision] = field(default_factory=list)
@@ -62,7 +62,7 @@ class RolloutSpec:
         return data
 
     def copy(self) -> "RolloutSpec":
-        """A spec whose lists can be changed apart from this one's; the entries never change."""
+        """A spec with lists of its own; the entries are immutable."""
         return replace(
             self,
             initial_revisions=list(self.initial_revisions),
@@ -73,7 +73,7 @@ class RolloutSpec:
 
 @dataclass(slots=True)
 class RolloutStatus:
-    """What was reached (the recorded stage), the conditions, and the generation they speak of."""
+    """The recorded stage, the conditions, and the generation that they are about."""
 
     conditions: ConditionSet = field(default_factory=ConditionSet)
     stage_revision_status: list[TargetRevision] = field(default_factory=list)
@@ -113,9 +113,9 @@ class RolloutStatus:
             annotations=dict(self.annotations),
         )
 
-    def says_the_same_as(self, other: "RolloutStatus") -> bool:
-        """Equality apart from the conditions' transition times."""
-        return self.conditions.says_the_same_as(other.conditions) and all(
+    def equals_except_times(self, other: "RolloutStatus") -> bool:
+        """Equality except for the conditions' transition times."""
+        return self.conditions.equals_except_times(other.conditions) and all(
             getattr(self, name) == getattr(other, name)
             for name in ("stage_revision_status", "observed_generation", "annotations", "extra")
         )
@@ -123,7 +123,7 @@ class RolloutStatus:
 
 @dataclass(slots=True)
 class RolloutOrchestrator:
-    """A view of an RO. Spec and status may be changed in place by whoever holds the only reference; see ``copy``."""
+    """A view of an RO. Spec and status are mutable; ``copy`` before changing an object that is shared."""
 
     metadata: ObjectMeta = field(default_factory=ObjectMeta)
     spec: RolloutSpec = field(default_factory=RolloutSpec)
@@ -152,7 +152,7 @@ class RolloutOrchestrator:
         return data
 
     def copy(self) -> "RolloutOrchestrator":
-        """An RO whose spec and status can be changed apart from this one's."""
+        """An RO with a spec and status of its own."""
         return replace(self, spec=self.spec.copy(), status=self.status.copy())
 
     @property
@@ -163,7 +163,7 @@ class RolloutOrchestrator:
     def namespace(self) -> str:
         return self.metadata.namespace
 
-    # The messages and reasons below are part of what users and other tools read: they are upstream's, to the letter.
+    # Users and other tools read these messages and reasons; they are exactly upstream's.
 
     def mark_stage_ready(self, now: datetime) -> None:
         self.status.conditions.mark_true(STAGE_READY, now)
@@ -178,12 +178,12 @@ class RolloutOrchestrator:
         self.status.conditions.mark_true(STAGE_SCALE_DOWN_READY, now)
 
     def mark_stage_in_progress(self, type_: str, now: datetime, detail: str = "") -> None:
-        """StageReady or one of the scale conditions: a stage has begun and is not done, ``detail`` says why."""
+        """Mark StageReady or a scale condition: the stage has begun and is not complete; ``detail`` is the reason."""
         message = f"{_ROLLING}: {detail}." if detail else f"{_ROLLING}."
         self.status.conditions.mark_unknown(type_, "StageRevisionStart", message, now)
 
     def stage_in_progress_detail(self, type_: str) -> str:
-        """The detail that ``mark_stage_in_progress`` left on a condition; empty without one."""
+        """The detail of ``mark_stage_in_progress`` in a condition; empty if there is none."""
         condition = self.status.conditions.get(type_)
         if condition is None or not condition.message.startswith(f"{_ROLLING}: "):
             return ""
@@ -198,13 +198,13 @@ class RolloutOrchestrator:
         )
 
     def mark_stage_revision_failed(self, text: str, now: datetime) -> None:
-        """The rollout cannot go on: StageReady and LastStageReady are False."""
+        """The rollout cannot continue: set StageReady and LastStageReady to False."""
         message = f"The rollout of the current stage failed with message: {text}."
         self.status.conditions.mark_false(STAGE_READY, "StageRevisionRolloutFailed", message, now)
         self.status.conditions.mark_false(LAST_STAGE_READY, "RevisionRolloutFailed", message, now)
 
     def mark_new_generation(self, now: datetime, type_: str = READY) -> None:
-        """The spec is newer than what the conditions speak of."""
+        """The spec is newer than the generation of the conditions."""
         self.status.conditions.mark_unknown(
             type_, "NewObservedGenFailure", "unsuccessfully observed a new generation", now
         )

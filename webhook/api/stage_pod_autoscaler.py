@@ -12,7 +12,7 @@ from webhook.api.object_meta import ObjectMeta, rest_of
 
 @dataclass(frozen=True, slots=True)
 class StagePodAutoscaler:
-    """A view of an SPA; replicas throughout, None where a number is absent. Never changed in place."""
+    """An immutable view of an SPA. Numbers are replicas; an absent one is None."""
 
     metadata: ObjectMeta = field(default_factory=ObjectMeta)
     stage_min_scale: int | None = None
@@ -89,11 +89,11 @@ class StagePodAutoscaler:
 
     @property
     def is_stage_ready(self) -> bool:
-        """Whether the pod autoscaler's report is complete (condition PodAutoscalerStageReady True)."""
+        """True if both scales are reported (condition PodAutoscalerStageReady is True)."""
         return any(c.type == POD_AUTOSCALER_STAGE_READY and c.status == TRUE for c in self.conditions)
 
     def with_bounds(self, minimum: int | None, maximum: int | None) -> "StagePodAutoscaler":
-        """The same SPA with other stage bounds; None takes a bound away."""
+        """The same SPA with other stage bounds; None removes a bound."""
         return replace(self, stage_min_scale=minimum, stage_max_scale=maximum)
 
 

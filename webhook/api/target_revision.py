@@ -1,4 +1,4 @@
-"""TargetRevision: one entry of an RO's lists of revisions."""
+"""TargetRevision: an entry of an RO's lists of revisions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,10 +27,10 @@ _WHOLE: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class TargetRevision:
-    """A revision with its share of traffic (percent), its bounds (replicas) and where it is going.
+    """A revision with its share of traffic (percent), its bounds (replicas) and its direction.
 
-    None means absent, which is never the same as 0. An absent string is the empty string, as upstream.
-    ``extra`` holds the members this view does not know.
+    None means absent, which is not 0. An absent string is the empty string, as upstream.
+    ``extra`` has the unknown members.
     """
 
     revision_name: str = ""
@@ -47,7 +47,7 @@ class TargetRevision:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], path: str = "") -> "TargetRevision":
-        """Read the wire form; ``path`` is where it stands. Raises MalformedObject on a wrong type or range."""
+        """Read the wire form; ``path`` is its field path. Raises MalformedObject on a wrong type or range."""
         if not isinstance(data, Mapping):
             raise MalformedObject(path or "revision", f"must be an object, not {wire.kind_of(data)}")
         return cls(
@@ -77,7 +77,7 @@ class TargetRevision:
 
     @property
     def normalised_direction(self) -> str:
-        """The direction with blanks cut and case ignored; none at all is up. Anything else stays what it says."""
+        """The direction, trimmed and in lower case; absent means up. An unknown one is returned as it is."""
         return word_of(self.direction) or DIRECTION_UP
 
     @property
@@ -99,10 +99,10 @@ def revisions_from(data: Mapping[str, Any], key: str, path: str) -> list[TargetR
 
 
 def one_per_revision(revisions: Iterable[TargetRevision]) -> list[TargetRevision]:
-    """The entries of a list with those of one revision merged, each at the place of its first entry.
+    """The entries of a list with those of one revision merged, in the position of its first entry.
 
-    A revision is listed more than once where it has tags. The last entry that states a member gives it. Percents add
-    up, to 100 at most: upstream gives a tag without a percent 100 of its own.
+    A revision with tags is listed more than once. A member is taken from the last entry that has it. Percents are added
+    up, to at most 100, since upstream gives a tag without a percent 100 of its own.
     """
     by_name: dict[str, list[TargetRevision]] = {}
     for revision in revisions:
@@ -119,16 +119,16 @@ def entries_by_revision(*lists: Iterable[TargetRevision]) -> dict[str, TargetRev
 
 
 def index_of(revision_name: str, revisions: Sequence[TargetRevision]) -> int:
-    """Where the first entry of a revision stands. Raises ValueError where there is none."""
+    """The index of the first entry of a revision. Raises ValueError if there is none."""
     return [revision.revision_name for revision in revisions].index(revision_name)
 
 
 def _merged(entries: Sequence[TargetRevision]) -> TargetRevision:
-    stated: dict[str, Any] = {}
+    members: dict[str, Any] = {}
     extra: dict[str, Any] = {}
     for entry in entries:
-        stated |= {name: value for name in _MEMBERS if (value := getattr(entry, name)) not in (None, "")}
+        members |= {name: value for name in _MEMBERS if (value := getattr(entry, name)) not in (None, "")}
         extra |= entry.extra
     percents = [entry.percent for entry in entries if entry.percent is not None]
     percent = min(sum(percents), _WHOLE) if percents else None
-    return replace(entries[0], **stated, percent=percent, extra=extra)
+    return replace(entries[0], **members, percent=percent, extra=extra)

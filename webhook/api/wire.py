@@ -1,4 +1,4 @@
-"""Reading members of the wire form (JSON as Python dicts) with errors that name the field."""
+"""Typed access to the wire form (JSON as Python dicts), with errors that name the field."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ def copy_of(value: Any) -> Any:
 
 
 def mapping(data: Mapping[str, Any], key: str, path: str) -> Wire:
-    """The object under ``key``; an absent one and null are empty."""
+    """The object under ``key``; absent and null give an empty one."""
     value = data.get(key)
     if value is None:
         return {}
@@ -30,7 +30,7 @@ def mapping(data: Mapping[str, Any], key: str, path: str) -> Wire:
 
 
 def sequence(data: Mapping[str, Any], key: str, path: str) -> list[Any]:
-    """The list under ``key``; an absent one and null are empty."""
+    """The list under ``key``; absent and null give an empty one."""
     value = data.get(key)
     if value is None:
         return []
@@ -40,7 +40,7 @@ def sequence(data: Mapping[str, Any], key: str, path: str) -> list[Any]:
 
 
 def text(data: Mapping[str, Any], key: str, path: str) -> str:
-    """The string under ``key``; an absent one and null are the empty string."""
+    """The string under ``key``; absent and null give the empty string."""
     value = data.get(key)
     if value is None:
         return ""
@@ -50,7 +50,7 @@ def text(data: Mapping[str, Any], key: str, path: str) -> str:
 
 
 def flag(data: Mapping[str, Any], key: str, path: str) -> bool | None:
-    """The boolean under ``key``, or None when it is absent."""
+    """The boolean under ``key``; None if absent."""
     value = data.get(key)
     if value is None or isinstance(value, bool):
         return value
@@ -58,7 +58,7 @@ def flag(data: Mapping[str, Any], key: str, path: str) -> bool | None:
 
 
 def integer(data: Mapping[str, Any], key: str, path: str, bits: int) -> int | None:
-    """The whole number under ``key`` within a signed range of ``bits`` bits, or None when it is absent."""
+    """The whole number under ``key``, signed with at most ``bits`` bits; None if absent."""
     value = data.get(key)
     if value is None:
         return None
@@ -72,7 +72,7 @@ def integer(data: Mapping[str, Any], key: str, path: str, bits: int) -> int | No
 
 
 def is_count(value: Any) -> bool:
-    """Whether a JSON value is a whole number of replicas that fits; 3.0 is one, as for an API server's schema."""
+    """True if a JSON value is a valid number of replicas; 3.0 is one, as for an API server's schema."""
     if type(value) is int:
         return 0 <= value <= MAX_INT32
     return type(value) is float and value.is_integer() and 0 <= value <= MAX_INT32
@@ -83,7 +83,7 @@ def join(path: str, key: str) -> str:
 
 
 def kind_of(value: Any) -> str:
-    """JSON's word for the type of a value."""
+    """The JSON type of a value, for messages."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -96,7 +96,7 @@ def kind_of(value: Any) -> str:
 
 
 def parse_time(value: str) -> datetime | None:
-    """An RFC 3339 time with zone, or None when it cannot be read."""
+    """Parse an RFC 3339 time with a zone; None if that fails."""
     try:
         parsed = datetime.fromisoformat(value)
     except ValueError:
@@ -105,5 +105,5 @@ def parse_time(value: str) -> datetime | None:
 
 
 def format_time(value: datetime) -> str:
-    """Kubernetes' form: UTC, whole seconds, ``Z``."""
+    """A time as Kubernetes writes it: UTC, whole seconds, ``Z``."""
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

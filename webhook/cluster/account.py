@@ -1,4 +1,4 @@
-"""Whose account is used: the user of a kubeconfig, or the service account of the pod."""
+"""The account of the client: the user of a kubeconfig, or the service account of the pod."""
 
 import base64
 import json
@@ -26,11 +26,11 @@ from webhook.cluster.kubeconfig import Context, Pem, User
 from webhook.cluster.pool import prove_certificate
 
 _RETRY_CAP: Final = 60.0
-"""The longest delay in seconds between two tries to get credentials, without jitter."""
+"""The longest delay in seconds between two attempts to get credentials, before jitter."""
 
 
 def user_credentials(context: Context, read: Callable[[], Context], clock: Clock) -> Credentials:
-    """Those of a context's user. ``read`` reads the context anew: ``kubectl`` writes renewed tokens into the file."""
+    """Credentials of a context's user. ``read`` rereads the context: kubectl writes renewed tokens into the file."""
 
     def ask() -> Issued:
         try:
@@ -38,11 +38,11 @@ def user_credentials(context: Context, read: Callable[[], Context], clock: Clock
         except (CredentialsFailed, ValueError) as problem:
             raise CredentialsFailed(f"context {context.name}: {problem}") from problem
 
-    return _kept(ask, clock)
+    return _cached(ask, clock)
 
 
 def pod_credentials(configuration: Any, clock: Clock) -> Credentials:
-    """The token of the pod's service account, which the official client reads anew every minute."""
+    """The token of the pod's service account, which the official client rereads every minute."""
 
     def ask() -> Issued:
         from kubernetes.config import ConfigException
@@ -53,11 +53,11 @@ def pod_credentials(configuration: Any, clock: Clock) -> Credentials:
             raise CredentialsFailed(f"the token of the pod's service account: {problem}") from problem
         return Issued(Identity(token.strip()), clock.now() + READ_AGAIN)
 
-    return _kept(ask, clock)
+    return _cached(ask, clock)
 
 
 def expiry_of(id_token: str) -> datetime | None:
-    """When a JWT ends; None if it does not say. Raises ValueError for what is none."""
+    """The expiry of a JWT; None if it has none. Raises ValueError if the text is not a JWT."""
     parts = id_token.split(".")
     if len(parts) != 3:
         raise ValueError("is not a JWT")
@@ -68,12 +68,12 @@ def expiry_of(id_token: str) -> datetime | None:
         raise ValueError("is not a JWT") from problem
 
 
-def _kept(ask: Callable[[], Issued], clock: Clock) -> Credentials:
+def _cached(ask: Callable[[], Issued], clock: Clock) -> Credentials:
     return Credentials(ask, clock, Backoff(random.random, cap=_RETRY_CAP))
 
 
 def _issued(user: User, read: Callable[[], User], clock: Clock) -> Issued:
-    """The order is that of client-go: a plugin is asked only where there is nothing else."""
+    """Credentials in client-go's order of precedence: a plugin runs only if there is nothing else."""
     certificate = _certificate(user)
     from_files = any(isinstance(part, Path) for part in (user.certificate, user.key, user.token_file))
     again = clock.now() + READ_AGAIN if from_files else None

@@ -1,4 +1,4 @@
-"""Time, passed in everywhere: a clock for people, one for durations, and one that a stopped process cannot stop."""
+"""Clocks, which are passed in everywhere: wall clock, monotonic clock, and boot clock."""
 
 import time
 from datetime import UTC, datetime
@@ -7,15 +7,15 @@ from typing import Protocol
 
 class Clock(Protocol):
     def now(self) -> datetime:
-        """The time of day, UTC; for what people and other machines read."""
+        """The wall clock in UTC, for times that people and other machines read."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds that only grow; for durations."""
+        """Seconds of a clock that never goes back, for durations."""
         ...
 
     def boottime(self) -> float:
-        """Seconds that only grow, also while this process is stopped or the machine sleeps; for leases."""
+        """Seconds of a clock that also runs while the process is stopped or the machine sleeps, for leases."""
         ...
 
 
@@ -29,6 +29,6 @@ class SystemClock:
         return time.monotonic()
 
     def boottime(self) -> float:
-        # Other systems than Linux have no such clock; there the monotonic one runs on in a stopped process too.
+        # Only Linux has this clock. Elsewhere the monotonic clock runs on in a stopped process too.
         clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
         return time.clock_gettime(clock)

@@ -1,4 +1,4 @@
-"""Finding the API server: a kubeconfig and a context, or the account of the pod."""
+"""The connection to the API server, from a kubeconfig and a context or from the pod's service account."""
 
 import os
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ from webhook.cluster.transport import KubernetesTransport
 
 
 class NoCluster(Exception):
-    """There is no way to a cluster from here; one line that says what to do."""
+    """No cluster can be reached; one line with the reason and the way out."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
-    """What leads to an API server. ``proxy_url`` is that of the kubeconfig, ``headers`` are sent with each request."""
+class _Target:
+    """How to reach an API server. ``proxy_url`` is the kubeconfig's; ``headers`` are sent with each request."""
 
     server: str
     trust: Trust
@@ -34,42 +34,42 @@ class _Way:
 def connect(
     kubeconfig: str | None = None, context: str | None = None, *, user_agent: str, pool_size: int = 32
 ) -> KubernetesTransport:
-    """A transport to the cluster of a kubeconfig, or of the pod's own account when none is named.
+    """A transport to the cluster of a kubeconfig, or of the pod's service account if neither argument is given.
 
-    Nothing is sent yet, but credentials are asked for: a plugin that fails stops a command at once. ``pool_size`` is
+    It gets credentials at once, so that a failing plugin stops a command early, but sends nothing yet. ``pool_size`` is
     the number of connections kept open. Raises NoCluster.
     """
     from kubernetes import client
 
     try:
-        way = None if kubeconfig or context else _of_pod()
-        if way is None:
-            way = _of_kubeconfig(kubeconfig, context)
-        way.credentials.current()
-        proxy = proxy_for(way.server, way.proxy_url, os.environ)
+        target = None if kubeconfig or context else _of_pod()
+        if target is None:
+            target = _of_kubeconfig(kubeconfig, context)
+        target.credentials.current()
+        proxy = proxy_for(target.server, target.proxy_url, os.environ)
     except (BadKubeconfig, BadProxy, CredentialsFailed) as problem:
         raise NoCluster(str(problem)) from problem
-    configuration = client.Configuration(host=way.server)
-    configuration.verify_ssl = not way.trust.is_insecure
-    configuration.tls_server_name = way.trust.server_name or None
-    # The official client would take ALL_PROXY too, come between us and loopback, and apply NO_PROXY to a proxy-url.
+    configuration = client.Configuration(host=target.server)
+    configuration.verify_ssl = not target.trust.is_insecure
+    configuration.tls_server_name = target.trust.server_name or None
+    # The official client would also use ALL_PROXY, a proxy for loopback, and NO_PROXY for a proxy-url.
     configuration.proxy = None if proxy is None else proxy.url
     configuration.no_proxy = ""
     if proxy is not None and proxy.authorization:
         configuration.proxy_headers = {"Proxy-Authorization": proxy.authorization}
     configuration.connection_pool_maxsize = pool_size
-    # Each request is sent once: a fence and a precondition hold for one attempt, not for a silent second one.
+    # No retries: fence and precondition are valid for one attempt only.
     configuration.retries = False
     api_client = client.ApiClient(configuration)
     api_client.user_agent = user_agent
     api_client.rest_client.pool_manager.pool_classes_by_scheme = pool_classes(
-        way.trust, lambda: way.credentials.certificate
+        target.trust, lambda: target.credentials.certificate
     )
-    return KubernetesTransport(api_client, way.credentials, way.headers, "" if proxy is None else str(proxy))
+    return KubernetesTransport(api_client, target.credentials, target.headers, "" if proxy is None else str(proxy))
 
 
-def _of_pod() -> _Way | None:
-    """That of the pod's service account; None where this is not a pod."""
+def _of_pod() -> _Target | None:
+    """The connection of the pod's service account; None outside of a pod."""
     from kubernetes import client, config
 
     configuration: Any = client.Configuration()
@@ -80,11 +80,11 @@ def _of_pod() -> _Way | None:
         return None
     except OSError as problem:
         raise NoCluster(f"the service account of the pod: {problem}") from problem
-    trust = _proven(Trust(Path(configuration.ssl_ca_cert)), "the service account of the pod: ca.crt")
-    return _Way(configuration.host, trust, pod_credentials(configuration, SystemClock()))
+    trust = _checked(Trust(Path(configuration.ssl_ca_cert)), "the service account of the pod: ca.crt")
+    return _Target(configuration.host, trust, pod_credentials(configuration, SystemClock()))
 
 
-def _of_kubeconfig(kubeconfig: str | None, context: str | None) -> _Way:
+def _of_kubeconfig(kubeconfig: str | None, context: str | None) -> _Target:
     paths = files(kubeconfig, os.environ)
     if not paths:
         raise NoCluster(
@@ -94,16 +94,16 @@ def _of_kubeconfig(kubeconfig: str | None, context: str | None) -> _Way:
     read = partial(load, paths, context)
     chosen = read()
     trust = Trust(chosen.cluster.authority, chosen.cluster.is_insecure, chosen.cluster.tls_server_name)
-    return _Way(
+    return _Target(
         chosen.cluster.server,
-        _proven(trust, f"context {chosen.name}: certificate-authority"),
+        _checked(trust, f"context {chosen.name}: certificate-authority"),
         user_credentials(chosen, read, SystemClock()),
         chosen.cluster.proxy_url,
         () if chosen.user.impersonation is None else chosen.user.impersonation.headers(),
     )
 
 
-def _proven(trust: Trust, where: str) -> Trust:
+def _checked(trust: Trust, where: str) -> Trust:
     if trust.authority is not None:
         try:
             prove_authority(trust.authority)

@@ -1,4 +1,4 @@
-"""Which of the resources we know a cluster serves."""
+"""Discovery: the resources that a cluster serves."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,7 +9,7 @@ from webhook.cluster.resource import Resource
 
 
 def served(client: Client, resources: Iterable[Resource]) -> set[Resource]:
-    """Those of ``resources`` that the server has now; one request for each group and version. Raises ApiError."""
+    """The given resources that the server serves; one request for each group and version. Raises ApiError."""
     found: set[Resource] = set()
     by_path: dict[str, list[Resource]] = {}
     for resource in resources:
@@ -24,6 +24,6 @@ def served(client: Client, resources: Iterable[Resource]) -> set[Resource]:
 
 
 def plurals_of(document: dict[str, Any]) -> set[str]:
-    """The names in an APIResourceList, subresources left out."""
+    """The names in an APIResourceList, without subresources."""
     entries = document.get("resources") or []
     return {name for entry in entries if isinstance(name := entry.get("name"), str) and "/" not in name}

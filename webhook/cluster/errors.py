@@ -1,4 +1,4 @@
-"""What an API server can answer besides yes, told apart by what to do next."""
+"""Errors of API requests, one class for each way to react."""
 
 import json
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request in the words of RBAC: ``patch stagepodautoscalers/status default/hello-00001``."""
+    """A request as RBAC names it: ``patch stagepodautoscalers/status default/hello-00001``."""
 
     verb: str
     resource: str
@@ -20,14 +20,14 @@ class Call:
         return f"{self.verb} {self.resource}{f' {where}' if where else ''}"
 
 
-MOST_PATIENCE: Final = 60.0
-"""Seconds. Whatever the server, or a proxy in front of it, asks for: nothing stands still for longer."""
+MAX_RETRY_AFTER: Final = 60.0
+"""Seconds. A longer Retry-After of the server, or of a proxy in front of it, is shortened to this."""
 
 
 class ApiError(Exception):
-    """A request that was not done. ``status`` is the HTTP status, 0 when there was no answer at all.
+    """A request failed. ``status`` is the HTTP status, 0 without a response.
 
-    ``retry_after`` is the server's own wish in seconds, at most MOST_PATIENCE, None when it has none.
+    ``retry_after`` is what the server asks for, in seconds, at most MAX_RETRY_AFTER; None if it asks for nothing.
     """
 
     def __init__(
@@ -42,24 +42,24 @@ class ApiError(Exception):
 
     @property
     def is_refusal(self) -> bool:
-        """True if the server, or an admission webhook, understood the request and will not do it as it is.
+        """True if the server, or an admission webhook, refuses the request as it is.
 
-        Another try is refused too, until somebody changes the object, a permission or a policy.
+        A retry is refused too, until somebody changes the object, a permission or a policy.
         """
-        is_no = 400 <= self.status < 500 and self.status != _REQUEST_TIMEOUT and not isinstance(self, _PASSING)
-        return is_no or isinstance(self, Forbidden | Invalid)
+        is_refused = 400 <= self.status < 500 and self.status != _REQUEST_TIMEOUT and not isinstance(self, _RETRIABLE)
+        return is_refused or isinstance(self, Forbidden | Invalid)
 
 
 class NotFound(ApiError):
-    """There is no such object, or the server does not serve the resource."""
+    """The object does not exist, or the server does not serve the resource."""
 
 
 class Conflict(ApiError):
-    """The object has moved on since it was read: read it afresh and decide again."""
+    """The object has changed since it was read: read it again and decide again."""
 
 
 class AlreadyExists(Conflict):
-    """Somebody else created an object of that name first."""
+    """An object of that name exists already."""
 
 
 class Gone(ApiError):
@@ -67,11 +67,11 @@ class Gone(ApiError):
 
 
 class Invalid(ApiError):
-    """The server, or an admission webhook, refuses the object as it is."""
+    """The server, or an admission webhook, refuses the object."""
 
 
 class Forbidden(ApiError):
-    """This account may not do this; the message names account, verb and resource."""
+    """The account lacks a permission; the message names account, verb and resource."""
 
 
 class Unauthorized(ApiError):
@@ -79,28 +79,28 @@ class Unauthorized(ApiError):
 
 
 class NoCredentials(ApiError):
-    """There are none to send, such as from a plugin that fails: nothing was sent, so nothing was stored."""
+    """There are no credentials, for example since a plugin fails. Nothing was sent, so nothing was stored."""
 
 
 class TooManyRequests(ApiError):
-    """The server asks for patience; ``retry_after`` says for how long."""
+    """The server limits the rate; see ``retry_after``."""
 
 
 class Unavailable(ApiError):
-    """The server answered with an error of its own (5xx)."""
+    """The server failed (5xx)."""
 
 
 class Unreachable(ApiError):
-    """No connection: nothing was sent, so nothing was stored."""
+    """No connection could be opened. Nothing was sent, so nothing was stored."""
 
 
 class OutcomeUnknown(ApiError):
-    """The request was sent and no answer came back: a write may or may not be stored."""
+    """The request was sent but no response arrived: a write may or may not be stored."""
 
 
 _REQUEST_TIMEOUT: Final = 408
-_PASSING: Final = (NotFound, Conflict, Gone, Unauthorized, TooManyRequests)
-"""Answers of the 4xx range that another try, another version or new credentials may turn into a yes."""
+_RETRIABLE: Final = (NotFound, Conflict, Gone, Unauthorized, TooManyRequests)
+"""Errors of the 4xx range after which a retry, another version or new credentials may succeed."""
 
 _BY_STATUS: dict[int, type[ApiError]] = {
     401: Unauthorized,
@@ -114,7 +114,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 
 
 def error_from(call: Call, status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
-    """The error that an HTTP answer stands for; ``body`` is a Status object where the server is well."""
+    """The error for an HTTP response; ``body`` is usually a Status object."""
     answer = _status_object(body)
     reason = str(answer.get("reason") or "")
     message = str(answer.get("message") or body[:200].decode("utf-8", "replace").strip() or f"HTTP {status}")
@@ -140,12 +140,12 @@ def _status_object(body: bytes) -> dict[str, Any]:
 
 def _retry_after(headers: Mapping[str, str], answer: Mapping[str, Any]) -> float | None:
     details = answer.get("details")
-    wishes = [headers.get("Retry-After"), details.get("retryAfterSeconds") if isinstance(details, dict) else None]
-    for wish in wishes:
+    values = [headers.get("Retry-After"), details.get("retryAfterSeconds") if isinstance(details, dict) else None]
+    for value in values:
         try:
-            seconds = float(wish)  # type: ignore[arg-type]
+            seconds = float(value)  # type: ignore[arg-type]
         except (TypeError, ValueError):
             continue
         if seconds > 0:
-            return min(seconds, MOST_PATIENCE)
+            return min(seconds, MAX_RETRY_AFTER)
     return None

@@ -1,4 +1,4 @@
-"""Credential plugins of a kubeconfig (``exec``): run as kubectl runs them, and what they answer."""
+"""Credential plugins of a kubeconfig (``exec``): run as kubectl runs them, and their output."""
 
 import json
 import os
@@ -20,7 +20,7 @@ IF_AVAILABLE: Final = "IfAvailable"
 ALWAYS: Final = "Always"
 INTERACTIVE_MODES: Final = (NEVER, IF_AVAILABLE, ALWAYS)
 _SECONDS: Final = 120.0
-"""How long a plugin may take that cannot ask a person; one that can may take as long as the person does."""
+"""The time limit of a plugin that cannot prompt a person; one that can has none."""
 _DRAIN_SECONDS: Final = 2.0
 _LAST_WORDS: Final = 600
 _ESCAPES: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
@@ -28,7 +28,7 @@ _ESCAPES: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """``command`` is a path, or a name for $PATH. ``cluster`` is given to the plugin where it asks for it."""
+    """``command`` is a path or a name in $PATH. ``cluster`` is passed to the plugin; None if it does not need it."""
 
     command: str
     api_version: str
@@ -47,9 +47,9 @@ class _Ended:
 
 
 def issue(plugin: Plugin, now: Callable[[], datetime], *, has_terminal: bool) -> Issued:
-    """Run the plugin once. Raises CredentialsFailed with the plugin's own words.
+    """Run the plugin once. Raises CredentialsFailed with the plugin's error output.
 
-    ``has_terminal`` says whether standard input is one, where a plugin may ask a person.
+    ``has_terminal`` is true if standard input is a terminal, on which a plugin can prompt.
     """
     who = f"credential plugin {plugin.command}"
     if plugin.interactive_mode == ALWAYS and not has_terminal:
@@ -74,7 +74,7 @@ def issue(plugin: Plugin, now: Callable[[], datetime], *, has_terminal: bool) ->
 
 
 def read(output: bytes, api_version: str, now: datetime) -> Issued:
-    """What an ExecCredential in JSON issues. Raises ValueError; the output is not quoted, it may hold secrets."""
+    """Read an ExecCredential in JSON. Raises ValueError, which does not quote the output, since it may hold secrets."""
     try:
         answer = json.loads(output)
     except ValueError as problem:
@@ -105,14 +105,14 @@ def read(output: bytes, api_version: str, now: datetime) -> Issued:
 
 
 def bearer(token: str) -> str:
-    """The value of the header Authorization. Raises ValueError for what no header can hold."""
+    """The value of the Authorization header. Raises ValueError if a header cannot hold the token."""
     if not token.isascii() or not token.isprintable():
         raise ValueError("a token has characters that no HTTP header can hold")
     return f"Bearer {token}"
 
 
 def one_line(text: str) -> str:
-    """Text for people on one line, without control characters, shortened at its start."""
+    """The text on one line, without control characters; a long one keeps its end."""
     plain = "".join(letter if letter.isprintable() else " " for letter in _ESCAPES.sub("", text))
     words = " ".join(plain.split())
     return words if len(words) <= _LAST_WORDS else f"...{words[-_LAST_WORDS:]}"
@@ -147,13 +147,13 @@ def _run(plugin: Plugin, *, is_interactive: bool) -> _Ended:
         raise
     finally:
         for reader in readers:
-            # A child of the plugin that goes on, such as an agent, may keep the pipes open for ever.
+            # A child process that outlives the plugin, such as an agent, may keep the pipes open.
             reader.join(_DRAIN_SECONDS)
     return _Ended(code, bytes(output), one_line(words.decode("utf-8", "replace")))
 
 
 def _pump(pipe: IO[bytes], into: bytearray, is_shown: bool) -> None:
-    """Read to the end; what a person is to see is shown at once."""
+    """Read the pipe to its end; with ``is_shown`` write it to standard error at once."""
     with pipe:
         while chunk := os.read(pipe.fileno(), 65536):
             into.extend(chunk)

@@ -1,4 +1,4 @@
-"""Acting as somebody else: the request headers for ``as`` and its like in a kubeconfig."""
+"""Impersonation: the request headers for ``as`` and its companions in a kubeconfig."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,12 +6,12 @@ from string import ascii_letters, digits
 from typing import Final
 
 _LEGAL: Final = frozenset((ascii_letters + digits + "!#$&'*+-.^_`|~").encode())
-"""The bytes of an HTTP header name, without the percent sign, which escapes the others."""
+"""The bytes of an HTTP header name except the percent sign, which escapes all others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Impersonation:
-    """Whom to act as: ``as``, ``as-uid``, ``as-groups``, and ``as-user-extra`` with any number of values for a key."""
+    """The user to impersonate: ``as``, ``as-uid``, ``as-groups``, and ``as-user-extra`` with the values of each key."""
 
     user: str
     uid: str = ""
@@ -19,7 +19,7 @@ class Impersonation:
     extra: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def headers(self) -> list[tuple[str, str]]:
-        """Name and value; a group and an extra value have a header each, as client-go sends them."""
+        """Names and values; each group and each extra value has a header of its own, as in client-go."""
         found = [("Impersonate-User", self.user)]
         if self.uid:
             found.append(("Impersonate-Uid", self.uid))

@@ -1,7 +1,7 @@
-"""Kubeconfig files: merged, resolved and checked as kubectl does it; what is wrong is one line that names the field.
+"""Kubeconfig files: merged, resolved and checked as kubectl does; an error is one line that names the field.
 
-The loader of the official client is not used for them: it skips impersonation, swallows the failures of plugins, turns
-a user that does not exist into an anonymous one, and takes the current context of the last file.
+The loader of the official client is not used: it ignores impersonation and failures of plugins, turns a user that does
+not exist into an anonymous one, and takes the current context of the last file.
 """
 
 import base64
@@ -22,16 +22,16 @@ _EXEC_EXTENSION: Final = "client.authentication.k8s.io/exec"
 _REPLACED_BY: Final = {"gcp": "gke-gcloud-auth-plugin", "azure": "kubelogin"}
 
 Pem = Path | bytes
-"""PEM in a file, or as it is."""
+"""PEM in a file, or the PEM itself."""
 
 
 class BadKubeconfig(ValueError):
-    """One line: the file or entry, the field, and what is wrong with it."""
+    """One line: the file or entry, the field, and the problem."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Where the API server is and whom to trust; ``authority`` None for the system's."""
+    """The API server and its CA; ``authority`` is None for the system's CAs."""
 
     server: str
     authority: Pem | None = None
@@ -42,7 +42,7 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """How to identify oneself. What ``token_file`` holds counts before ``token``."""
+    """The credentials of a user. ``token_file`` takes precedence over ``token``."""
 
     token: str = field(default="", repr=False)
     token_file: Path | None = None
@@ -61,7 +61,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One context of a kubeconfig, with the names of its parts."""
+    """A context of a kubeconfig, with its cluster and user."""
 
     name: str
     cluster: Cluster
@@ -69,7 +69,7 @@ class Context:
 
 
 def files(kubeconfig: str | None, environment: Mapping[str, str]) -> list[Path]:
-    """The files that count: the one named, else those of $KUBECONFIG that exist, else ~/.kube/config if it does."""
+    """The files to read: the one given, else those of $KUBECONFIG that exist, else ~/.kube/config if it exists."""
     if kubeconfig:
         return [Path(kubeconfig)]
     listed = [part for part in environment.get("KUBECONFIG", "").split(os.pathsep) if part]
@@ -78,7 +78,7 @@ def files(kubeconfig: str | None, environment: Mapping[str, str]) -> list[Path]:
 
 
 def load(paths: Sequence[Path], context: str | None = None) -> Context:
-    """One context, by default the current one, of these files together. Raises BadKubeconfig."""
+    """A context of the merged files, by default the current one. Raises BadKubeconfig."""
     documents: list[_Fields] = []
     shown = ", ".join(map(str, paths))
     for path in paths:
@@ -100,7 +100,7 @@ def load(paths: Sequence[Path], context: str | None = None) -> Context:
 
 
 class _Fields:
-    """One mapping of a kubeconfig, read by type. ``where`` names it in errors; ``folder`` is that of its file."""
+    """A mapping in a kubeconfig with typed access. ``where`` is its name in errors, ``folder`` that of its file."""
 
     def __init__(self, where: str, values: Mapping[str, Any], folder: Path) -> None:
         self.where = where
@@ -131,12 +131,12 @@ class _Fields:
         return tuple(values)
 
     def path(self, name: str) -> Path | None:
-        """A path, seen from the folder of the file."""
+        """A path, relative to the folder of the file."""
         text = self.text(name)
         return self.folder / text if text else None
 
     def pem(self, name: str) -> Pem | None:
-        """``name`` is a file, ``name``-data is PEM in base64; both are one too many."""
+        """The member ``name`` is a file, ``name``-data is PEM in base64; only one of them may be present."""
         path, data = self.path(name), self.text(f"{name}-data")
         if path is not None and data:
             raise self.bad(f": {name} and {name}-data are both there; leave one out")
@@ -165,7 +165,7 @@ class _Fields:
 
 
 def readable(path: Path, where: str) -> Path:
-    """The path of a file that can be read. Raises BadKubeconfig."""
+    """The path, if its file can be read. Raises BadKubeconfig."""
     try:
         with path.open("rb"):
             return path
@@ -174,7 +174,7 @@ def readable(path: Path, where: str) -> Path:
 
 
 def _context(documents: list[_Fields], wanted: str | None) -> Context:
-    """The first file to name a current context, and the first entry of a name, count."""
+    """The first current-context counts, and the first entry of each name."""
     name = wanted or next((current for each in documents if (current := each.text("current-context"))), "")
     if not name:
         raise BadKubeconfig("has no current-context; name one with --context")
@@ -197,7 +197,7 @@ def _context(documents: list[_Fields], wanted: str | None) -> Context:
 
 
 def _named(documents: list[_Fields], kind: str, name: str) -> _Fields | None:
-    """What the first entry of that name holds; ``where`` names it as people do."""
+    """The content of the first entry of that name, with a readable ``where``."""
     for document in documents:
         for entry in document.entries(f"{kind}s"):
             if entry.text("name") == name:
@@ -214,12 +214,12 @@ def _cluster(cluster: _Fields) -> Cluster:
             ": has a certificate-authority, and insecure-skip-tls-verify, which ignores it; leave one out"
         )
     server = _server(cluster, "https" if authority is not None or is_insecure else "http")
-    cluster.flag("disable-compression")  # No answer is ever asked for in compressed form.
+    cluster.flag("disable-compression")  # The client never requests compression.
     return Cluster(server, authority, cluster.text("tls-server-name"), is_insecure, cluster.text("proxy-url"))
 
 
 def _server(cluster: _Fields, scheme: str) -> str:
-    """The URL, with this scheme if it has none, and without a slash at its end."""
+    """The URL without a trailing slash; ``scheme`` is the default scheme."""
     text = cluster.text("server").rstrip("/")
     if not text:
         raise cluster.bad(".server: is missing")
@@ -239,7 +239,7 @@ def _server(cluster: _Fields, scheme: str) -> str:
 def _user(user: _Fields, cluster: _Fields, read_cluster: Cluster) -> User:
     impersonation = _impersonation(user)
     if read_cluster.server.startswith("http:"):
-        # As with kubectl, nothing that is secret leaves without TLS.
+        # As kubectl does, send no secrets without TLS.
         return User(impersonation=impersonation)
     token = user.text("token")
     username, password = user.text("username"), user.text("password")
@@ -305,7 +305,7 @@ def _plugin(plugin: _Fields, cluster: _Fields, read_cluster: Cluster) -> Plugin:
         raise plugin.bad(".command: is missing")
     if api_version not in API_VERSIONS:
         raise plugin.bad(f".apiVersion: {api_version or '(none)'}: must be {' or '.join(API_VERSIONS)}")
-    # Only the newer version has to say it.
+    # Only v1 requires it.
     mode = plugin.text("interactiveMode") or (IF_AVAILABLE if api_version.endswith("/v1beta1") else "")
     if mode not in INTERACTIVE_MODES:
         raise plugin.bad(f".interactiveMode: {mode or '(none)'}: must be {', '.join(INTERACTIVE_MODES)}")
@@ -324,7 +324,7 @@ def _plugin(plugin: _Fields, cluster: _Fields, read_cluster: Cluster) -> Plugin:
 
 
 def _cluster_info(cluster: _Fields, read: Cluster) -> dict[str, Any]:
-    """The cluster as a plugin is told of it."""
+    """The cluster as passed to a plugin."""
     authority = read.authority.read_bytes() if isinstance(read.authority, Path) else read.authority
     found = {
         "server": read.server,

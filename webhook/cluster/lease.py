@@ -1,4 +1,4 @@
-"""Leader election on a Lease, and the fence that keeps a former leader from writing."""
+"""Leader election with a Lease, and the fence that stops a former leader from writing."""
 
 import logging
 import math
@@ -17,15 +17,15 @@ from webhook.cluster.supervisor import Supervisor
 
 _LOG: Final = logging.getLogger(__name__)
 
-_LOOKS: Final = 3
-"""In a row, while others write the lease."""
+_ATTEMPTS: Final = 3
+"""The number of attempts in a row while other processes write the lease."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseTimes:
     """Seconds. Others may take a lease over ``duration`` after its last renewal; its holder stops ``margin`` earlier.
 
-    The margin has to cover one write that is on its way.
+    The margin must be longer than a write takes to arrive.
     """
 
     duration: float = 15.0
@@ -44,7 +44,7 @@ class LeaseTimes:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What a Lease said, and when this process first saw it say so, by its own clock."""
+    """The content of a Lease, and when this process first saw it, by its own clock."""
 
     holder: str
     renewed: str
@@ -53,14 +53,14 @@ class Observation:
     seen_at: float
 
     def is_free(self, now: float, own_duration: float) -> bool:
-        """Whether the holder gave it up, or has not renewed it for its whole duration while we looked on."""
+        """True if the holder released the lease, or this process has seen no renewal for its whole duration."""
         return not self.holder or now >= self.seen_at + max(self.duration, own_duration)
 
 
 def observe(lease: Mapping[str, Any], before: Observation | None, now: float) -> Observation:
-    """Read a Lease; one that says what it said before keeps the time at which that was first seen.
+    """Read a Lease; if its content is as before, the observation keeps the time at which it was first seen.
 
-    The times inside a Lease are another machine's clock and are compared with nothing but themselves.
+    The times in a Lease are those of another machine's clock, so they are only compared with each other.
     """
     spec = lease.get("spec") or {}
     seen = Observation(
@@ -80,12 +80,12 @@ def observe(lease: Mapping[str, Any], before: Observation | None, now: float) ->
 
 
 def held_by(lease: Mapping[str, Any], identity: str, times: LeaseTimes, now: datetime) -> Wire:
-    """The Lease as ``identity`` renews it or takes it over; a change of hands counts as a transition."""
+    """The Lease as ``identity`` renews it or takes it over; a new holder counts as a transition."""
     renewed = copy_of(dict(lease))
     spec = renewed.setdefault("spec", {})
     moment = micro_time(now)
     if spec.get("holderIdentity") != identity:
-        # The first holder of all is no transition.
+        # The first holder is not a transition.
         had_one = bool(spec.get("renewTime"))
         spec["leaseTransitions"] = int(spec.get("leaseTransitions") or 0) + (1 if had_one else 0)
         spec["acquireTime"] = moment
@@ -93,8 +93,8 @@ def held_by(lease: Mapping[str, Any], identity: str, times: LeaseTimes, now: dat
     return dict(renewed)
 
 
-def given_up(lease: Mapping[str, Any], now: datetime) -> Wire:
-    """The Lease as its holder leaves it, free for anyone at once."""
+def released(lease: Mapping[str, Any], now: datetime) -> Wire:
+    """The Lease as its holder releases it, free for anyone at once."""
     left = copy_of(dict(lease))
     left.setdefault("spec", {}).update(holderIdentity="", leaseDurationSeconds=1, renewTime=micro_time(now))
     return dict(left)
@@ -105,46 +105,46 @@ def micro_time(now: datetime) -> str:
 
 
 class NotLeading(Unreachable):
-    """A write that was not sent, because this process does not hold the lease for sure."""
+    """A write was not sent, because this process may not hold the lease any more."""
 
 
 class Fence:
-    """Knows until when this process may write, by a clock that also runs while the process is stopped."""
+    """Decides if this process may write, by a clock that also runs while the process is stopped."""
 
     def __init__(self, boottime: Callable[[], float], margin: float) -> None:
         self._boottime = boottime
         self._margin = margin
         self._valid_until: float | None = None
-        self._is_left = False
+        self._is_released = False
 
     def renewed(self, until: float) -> None:
-        """The lease is ours until that time of the boot clock."""
+        """This process holds the lease until ``until`` on the boot clock."""
         self._valid_until = until
 
-    def lowered(self) -> None:
-        """The lease is another one's, or nobody's."""
+    def lost(self) -> None:
+        """This process does not hold the lease."""
         self._valid_until = None
 
-    def left(self) -> None:
-        """This process gives the lease up for good."""
-        self._is_left = True
+    def released(self) -> None:
+        """This process has released the lease and will not write again."""
+        self._is_released = True
         self._valid_until = None
 
     def holds(self) -> bool:
         return self._valid_until is not None and self._boottime() < self._valid_until - self._margin
 
     def check(self, call: Call | None = None) -> None:
-        """Pass while the lease is surely ours. Raises NotLeading: another process may be writing already."""
+        """Raises NotLeading unless this process certainly holds the lease: another one may be writing already."""
         if not self.holds():
-            why = "has given its lease up" if self._is_left else "does not hold the lease"
+            why = "has released its lease" if self._is_released else "does not hold the lease"
             raise NotLeading(call or Call("update", LEASES.plural), f"not sent: this process {why}")
 
 
 class LeaderElector:
-    """Waits for a Lease, renews it, and gives it up at the end.
+    """Acquires a Lease, renews it, and releases it at the end.
 
-    ``client`` must not be fenced itself. ``wait`` sleeps that many seconds and answers True when it is time to stop.
-    ``on_change`` is called with False when a lease that was held is lost, and with True when it is held again.
+    ``client`` must not be fenced itself. ``wait`` sleeps the given seconds and returns True if it must stop.
+    ``on_change`` is called with False when the lease is lost, and with True when it is held again.
     """
 
     def __init__(
@@ -175,30 +175,30 @@ class LeaderElector:
         self._led = False
         self._seen: Observation | None = None
         self._lease: Wire | None = None
-        self._missed_at = 0.0
-        self._said = ""
+        self._missing_seen_at = 0.0
+        self._logged = ""
 
     @property
     def is_leader(self) -> bool:
         return self._fence.holds()
 
     def acquire(self) -> bool:
-        """Wait until the lease is ours; False when stopped before."""
+        """Wait until this process holds the lease; False if stopped before."""
         while not self.step():
             if self._wait(self._times.renew_every):
                 return False
         self._led = True
-        self._say_that_it_leads()
+        self._log_leading()
         return True
 
     def keep(self) -> None:
-        """Renew the lease, or wait for it again, in a thread of its own until stopped."""
+        """Renew the lease, or wait for it again, in a thread until stopped."""
         self._supervisor.start("lease", self.renew, self._wait, after=self._times.renew_every)
 
     def renew(self) -> float:
-        """Look at the lease once and say what has changed; answers the seconds until the next time.
+        """Renew or try to acquire the lease once, and report a change; return the seconds until the next time.
 
-        A server that does not answer costs the lease, and nothing else: the process stands by until it holds it again.
+        If the server does not respond, the lease is lost and the process stands by until it holds the lease again.
         """
         self.step()
         leads = self._fence.holds()
@@ -210,57 +210,57 @@ class LeaderElector:
         try:
             self._on_change(leads)
         except Exception:
-            # Told again with the next renewal, which a backoff would put off.
+            # The next renewal calls it again. Raising would delay that renewal by a backoff.
             self._supervisor.fault("lease", f"a change of lease {self._namespace}/{self._name}")
             return
         self._led = leads
         if leads:
-            self._say_that_it_leads()
+            self._log_leading()
         else:
             _LOG.warning("%s lost lease %s/%s; standing by", self._identity, self._namespace, self._name)
 
-    def _say_that_it_leads(self) -> None:
+    def _log_leading(self) -> None:
         _LOG.info("%s leads (lease %s/%s)", self._identity, self._namespace, self._name)
 
     def stop(self) -> None:
-        """Make ``acquire`` and ``keep`` return."""
+        """Make ``acquire`` return and end the thread of ``keep``."""
         self._stopped.set()
 
     def release(self) -> None:
-        """Give the lease up, so that another process need not wait for it to run out."""
+        """Release the lease, so that another process need not wait for it to expire."""
         if self._lease is None or not self._fence.holds():
             return
-        self._fence.left()
+        self._fence.released()
         try:
-            self._client.update(LEASES, self._namespace, self._name, given_up(self._lease, self._clock.now()))
+            self._client.update(LEASES, self._namespace, self._name, released(self._lease, self._clock.now()))
         except ApiError as problem:
-            _LOG.info("the lease runs out by itself: %s", problem)
+            _LOG.info("cannot release lease %s/%s, which expires instead: %s", self._namespace, self._name, problem)
 
     def step(self) -> bool:
-        """One look at the lease, and one write where it is ours or free; answers whether it is ours for sure.
+        """Read the lease, and write it if it is held or free; return True if this process certainly holds it.
 
-        Where somebody else wrote, deleted or made the lease meanwhile, it is looked at again at once. A process that
-        never saw a lease knows of no holder: it leads as soon as it has made one, and a holder whose lease was deleted
-        in just that moment ends when it looks next.
+        If another process wrote, deleted or created the lease meanwhile, it is read again at once. A process that never
+        saw a lease knows no holder: it leads as soon as it has created one. If the lease of a holder was deleted just
+        then, the holder stops leading at its next renewal.
         """
-        for _ in range(_LOOKS):
+        for _ in range(_ATTEMPTS):
             held = self._lease is not None
             try:
                 return self._step()
             except ApiError as problem:
                 self._lease = None
                 if not isinstance(problem, AlreadyExists) and not (held and isinstance(problem, Conflict | NotFound)):
-                    self._say(str(problem))
+                    self._log(str(problem))
                     return False
             except Exception:
-                # Not renewed, which the fence notices in time. Here, because a backoff would cost the lease.
+                # The fence expires if this lasts. Raising would delay the next renewal by a backoff.
                 self._supervisor.fault("lease", f"lease {self._namespace}/{self._name}")
                 self._lease = None
                 return False
         return False
 
     def _step(self) -> bool:
-        # The lease counts from before the request: others start to count when they see it, which is later.
+        # Count the duration from before the request: others count from when they see the renewal, which is later.
         started = self._clock.boottime()
         lease = self._taken(started)
         if lease is None:
@@ -268,7 +268,7 @@ class LeaderElector:
         self._lease = lease
         self._seen = observe(lease, None, started)
         self._fence.renewed(started + self._times.duration)
-        self._said = ""
+        self._logged = ""
         return True
 
     def _taken(self, now: float) -> Wire | None:
@@ -279,33 +279,33 @@ class LeaderElector:
             except NotFound as problem:
                 if problem.reason != "NotFound":
                     raise
-                if self._is_missed(now):
+                if self._may_be_held(now):
                     return None
                 return self._client.create(LEASES, self._namespace, self._first())
             self._seen = observe(lease, self._seen, now)
             if self._seen.holder != self._identity and not self._seen.is_free(now, self._times.duration):
-                self._fence.lowered()
-                self._say(f"{self._seen.holder} holds lease {self._namespace}/{self._name}; standing by")
+                self._fence.lost()
+                self._log(f"{self._seen.holder} holds lease {self._namespace}/{self._name}; standing by")
                 return None
         renewed = held_by(lease, self._identity, self._times, self._clock.now())
         return self._client.update(LEASES, self._namespace, self._name, renewed)
 
-    def _is_missed(self, now: float) -> bool:
-        """Whether somebody may still lead by a lease that is not there any more.
+    def _may_be_held(self, now: float) -> bool:
+        """True if another process may still lead with a lease that has been deleted.
 
-        Who deletes a lease does not stop its holder: it counts as not renewed from when it was first missed. Between
-        two looks that lie further apart than the margin it may have been there, and renewed.
+        Deleting a lease does not stop its holder, so the lease counts as not renewed from when it was first missing. If
+        two reads are further apart than the margin, the lease may have existed and been renewed between them.
         """
         seen = self._seen
         if seen is None or not seen.holder or (seen.holder == self._identity and self._fence.holds()):
             return False
-        if seen.renewed or now - self._missed_at > self._times.margin:
+        if seen.renewed or now - self._missing_seen_at > self._times.margin:
             seen = self._seen = replace(seen, renewed="", seen_at=now)
-        self._missed_at = now
+        self._missing_seen_at = now
         if seen.is_free(now, self._times.duration):
             return False
-        self._fence.lowered()
-        self._say(f"lease {self._namespace}/{self._name} of {seen.holder} is gone; standing by")
+        self._fence.lost()
+        self._log(f"lease {self._namespace}/{self._name} of {seen.holder} is gone; standing by")
         return True
 
     def _first(self) -> Wire:
@@ -313,7 +313,7 @@ class LeaderElector:
         lease = {"apiVersion": LEASES.api_version, "kind": LEASES.kind, "metadata": metadata}
         return held_by(lease, self._identity, self._times, self._clock.now())
 
-    def _say(self, what: str) -> None:
-        if what != self._said:
-            self._said = what
+    def _log(self, what: str) -> None:
+        if what != self._logged:
+            self._logged = what
             _LOG.info("%s", what)

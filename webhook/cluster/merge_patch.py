@@ -7,9 +7,9 @@ from webhook.api.wire import Wire, copy_of
 
 
 def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> Wire:
-    """Only what differs: lists whole, absent members as null. Empty when nothing differs.
+    """The differing members: lists as a whole, absent members as null. Empty if nothing differs.
 
-    A member that is null in ``after`` cannot be told from an absent one; Kubernetes drops both.
+    A merge patch cannot set a member to null; Kubernetes treats null as absent.
     """
     patch: Wire = {}
     for key, value in after.items():

@@ -1,4 +1,4 @@
-"""Connections to an API server: whom they trust, which certificate they show, and what is asked before they send."""
+"""Connections to an API server: the CA they trust, their client certificate, and a check before they send."""
 
 import ssl
 import tempfile
@@ -21,14 +21,14 @@ def _nothing() -> None:
 
 
 BEFORE_SENDING: Final[ContextVar[Callable[[], None]]] = ContextVar("before sending", default=_nothing)
-"""Called by a connection that is open and about to send, in the thread of the request."""
+"""Called in the thread of the request when its connection is open, right before sending."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Whom to believe: an authority, None for the system's, or anybody if ``is_insecure``.
+    """The CA to trust: ``authority``, None for the system's CAs; any certificate if ``is_insecure``.
 
-    ``server_name`` is what the server's certificate has to show instead of the host of its URL.
+    ``server_name`` replaces the host of the URL in the check of the server's certificate.
     """
 
     authority: Pem | None = None
@@ -37,7 +37,7 @@ class Trust:
 
 
 def prove_authority(authority: Pem) -> None:
-    """Raises ValueError for what holds no certificate."""
+    """Raises ValueError if there is no certificate in it."""
     try:
         _load_authority(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), authority)
     except (OSError, UnicodeDecodeError) as problem:
@@ -45,7 +45,7 @@ def prove_authority(authority: Pem) -> None:
 
 
 def prove_certificate(pair: ClientCertificate) -> None:
-    """Raises ValueError for a certificate and a key that cannot be used together."""
+    """Raises ValueError if certificate and key cannot be read or do not match."""
     try:
         _load_certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), pair)
     except (ssl.SSLError, ValueError) as problem:
@@ -55,7 +55,7 @@ def prove_certificate(pair: ClientCertificate) -> None:
 
 
 def pool_classes(trust: Trust, certificate: Callable[[], ClientCertificate | None]) -> dict[str, type[Any]]:
-    """Pools by scheme. ``certificate`` gives the client certificate of the moment; connections with another end."""
+    """Pool classes by scheme. ``certificate`` returns the client certificate; a new one reopens connections."""
 
     class Secure(_SecureConnection):
         def trusted(self) -> Trust:
@@ -83,10 +83,10 @@ class _PlainPool(HTTPConnectionPool):
 
 
 class _SecureConnection(HTTPSConnection):
-    """Verifies as kubectl does: the authorities of EKS and others lack key identifiers that Python 3.13 asks for.
+    """Verifies as kubectl does: the CAs of EKS and others lack key identifiers that Python 3.13 requires.
 
-    Each connection has contexts of its own. A context that is loaded in one thread while another shakes hands with it
-    ends the process.
+    Each connection has a context of its own, since loading a context in one thread while another uses it in a handshake
+    crashes the process.
     """
 
     _shown: ClientCertificate | None = None
@@ -99,7 +99,7 @@ class _SecureConnection(HTTPSConnection):
 
     @property
     def is_connected(self) -> bool:
-        """False also when another certificate is to be shown by now: the pool then opens the connection anew."""
+        """False also if the client certificate has changed, so that the pool opens a new connection."""
         return super().is_connected and self._shown == self.wanted()
 
     def request(self, *args: Any, **kwargs: Any) -> None:
@@ -112,22 +112,22 @@ class _SecureConnection(HTTPSConnection):
         if shown is not None:
             _load_certificate(self.ssl_context, shown)
         if self.proxy_config is not None:
-            # The proxy is not the API server: it may be of the system's authorities too, and gets no certificate.
-            self.proxy_config = self.proxy_config._replace(ssl_context=_context(trust, with_systems=True))
+            # An HTTPS proxy may have a certificate of the system's CAs, and must not get the client certificate.
+            self.proxy_config = self.proxy_config._replace(ssl_context=_context(trust, with_system_cas=True))
         super().connect()
         self._shown = shown
         sock: Any = self.sock
         if not hasattr(sock, "shutdown"):
-            # TLS within TLS: without this nobody could end a stream that another thread reads.
+            # TLS within TLS lacks ``shutdown``, which ends a stream that another thread reads.
             sock.shutdown = sock.socket.shutdown
 
 
-def _context(trust: Trust, *, with_systems: bool = False) -> ssl.SSLContext:
+def _context(trust: Trust, *, with_system_cas: bool = False) -> ssl.SSLContext:
     context = create_urllib3_context(cert_reqs=ssl.CERT_NONE if trust.is_insecure else ssl.CERT_REQUIRED)
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if trust.authority is not None:
         _load_authority(context, trust.authority)
-    if trust.authority is None or with_systems:
+    if trust.authority is None or with_system_cas:
         context.load_default_certs()
     return context
 
@@ -140,10 +140,10 @@ def _load_authority(context: ssl.SSLContext, authority: Pem) -> None:
 
 
 def _load_certificate(context: ssl.SSLContext, pair: ClientCertificate) -> None:
-    """OpenSSL reads files only: the key lies in one for a moment, for our user alone."""
+    """Load the key pair through a temporary file with mode 0600, since OpenSSL reads files only."""
     with tempfile.TemporaryDirectory(prefix="stagegate-") as folder:
         path = Path(folder) / "pair.pem"
         path.touch(mode=0o600)
         path.write_bytes(pair.certificate + b"\n" + pair.key)
-        # Without a password OpenSSL would ask for one on the terminal if the key is encrypted.
+        # Without a password OpenSSL would prompt on the terminal for that of an encrypted key.
         context.load_cert_chain(path, password="")

@@ -1,4 +1,4 @@
-"""Which proxy leads to an API server, by the rules of Go's HTTP client, and so of kubectl."""
+"""The proxy for an API server, by the rules of Go's HTTP client and so of kubectl."""
 
 import base64
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ _Address = IPv4Address | IPv6Address
 
 
 class BadProxy(ValueError):
-    """A proxy that cannot be used; one line that names where it comes from."""
+    """A proxy setting is invalid; one line that names its source."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """``url`` is without credentials, ``authorization`` a value for Proxy-Authorization, ``source`` where it is set."""
+    """``url`` has no credentials; ``authorization`` is for Proxy-Authorization; ``source`` names the setting."""
 
     url: str
     source: str
@@ -28,9 +28,9 @@ class Proxy:
 
 
 def proxy_for(server: str, proxy_url: str, environment: Mapping[str, str]) -> Proxy | None:
-    """The proxy for the URL of an API server, None for none. Raises BadProxy.
+    """The proxy for the URL of an API server, or None. Raises BadProxy.
 
-    ``proxy_url`` is the kubeconfig's: it needs a scheme, and NO_PROXY says nothing about it. Else HTTPS_PROXY or
+    ``proxy_url`` is the kubeconfig's: it needs a scheme, and NO_PROXY does not apply to it. Otherwise HTTPS_PROXY or
     HTTP_PROXY counts, by the server's scheme, unless the server is on loopback or NO_PROXY lists it.
     """
     if proxy_url:
@@ -44,10 +44,10 @@ def proxy_for(server: str, proxy_url: str, environment: Mapping[str, str]) -> Pr
 
 
 def is_direct(target: SplitResult, no_proxy: str) -> bool:
-    """True if no proxy of the environment may come between: loopback, and what NO_PROXY lists.
+    """True if no proxy of the environment applies: the target is on loopback or NO_PROXY lists it.
 
-    An entry is ``*``, an address, a CIDR range, or a domain that stands for what is below it too (``.domain`` and
-    ``*.domain`` for that alone); address and domain may have a port.
+    An entry is ``*``, an address, a CIDR range, or a domain with its subdomains (``.domain`` and ``*.domain`` mean the
+    subdomains only); address and domain may have a port.
     """
     host = (target.hostname or "").lower()
     port = str(target.port or _PORTS[target.scheme])
@@ -106,7 +106,7 @@ def _proxy(text: str, source: str) -> Proxy:
         parts = urlsplit(text)
         host, port = parts.hostname or "", parts.port
     except ValueError as problem:
-        # What is wrong with it may be the password.
+        # The URL may contain a password, so it is not quoted.
         raise BadProxy(f"{source}: not a URL; write http://HOST:PORT") from problem
     if parts.scheme not in _PORTS:
         named = parts.scheme if parts.netloc else "no scheme"

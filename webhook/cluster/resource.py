@@ -1,4 +1,4 @@
-"""Resources of the API: where they live, and the ones that Stagegate reads or writes."""
+"""Resources of the API: their paths, and those that Stagegate reads or writes."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -23,16 +23,16 @@ class Resource:
 
     @property
     def group_path(self) -> str:
-        """Where the server lists the resources of this group and version."""
+        """The discovery path of this group and version."""
         return f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
 
     @property
     def full_name(self) -> str:
-        """The name RBAC and error messages use: ``pods``, ``deployments.apps``."""
+        """The name in RBAC and error messages: ``pods``, ``deployments.apps``."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
     def path(self, namespace: str | None = None, name: str | None = None, subresource: str | None = None) -> str:
-        """The path of the collection, or of one object; a namespace of None means all of them."""
+        """The path of the collection or of one object; None means all namespaces."""
         parts = [self.group_path]
         if namespace and self.namespaced:
             parts += ["namespaces", quote(namespace, safe="")]

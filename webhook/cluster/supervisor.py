@@ -1,4 +1,4 @@
-"""The supervisor: keeps the loops of a process going, counts what they raise, and knows which is dead or hangs."""
+"""The supervisor: restarts the loops of a process after exceptions, and reports those that are dead or hang."""
 
 import asyncio
 import logging
@@ -14,10 +14,10 @@ from webhook.cluster.backoff import Backoff
 _LOG: Final = logging.getLogger(__name__)
 
 _LONGEST_WAIT: Final = 60.0
-"""A longer wait is taken in parts, each of which counts as a turn."""
+"""Longer waits are split, and each part counts as a turn."""
 
 Turn = Callable[[], float | None]
-"""One turn of a loop: the seconds until the next one, None when the loop is over."""
+"""One turn of a loop; returns the seconds until the next one, or None to end the loop."""
 
 
 @dataclass(slots=True)
@@ -28,10 +28,10 @@ class _Loop:
 
 
 class Supervisor:
-    """Runs loops that must not end by themselves, in threads or as tasks.
+    """Runs loops in threads or as tasks, and continues them after exceptions.
 
-    A turn that raises is logged whole, counted, and followed by the next one after a backoff. ``limit`` is in seconds:
-    a loop that takes no turn for longer hangs. ``count`` is called for each fault, with the job of its loop.
+    The exception of a turn is logged with its traceback and counted; the next turn follows after a backoff. A loop that
+    takes no turn for ``limit`` seconds hangs. ``count`` is called for each exception with the kind of the loop.
     """
 
     def __init__(
@@ -47,14 +47,14 @@ class Supervisor:
         self._limit = limit
         self._random = random_number
         self._loops: list[_Loop] = []
-        self._of_thread = threading.local()
+        self._thread_local = threading.local()
 
     def start(
         self, loop: str, turn: Turn, wait: Callable[[float], bool], *, name: str = "", after: float = 0.0
     ) -> threading.Thread:
-        """Take turns in a daemon thread, the first after so many seconds.
+        """Take turns in a daemon thread, the first one ``after`` so many seconds.
 
-        ``wait`` sleeps that many seconds and answers True when the loop is to end.
+        ``wait`` sleeps the given seconds and returns True if the loop must end.
         """
         kept = self._enter(name or loop)
         thread = threading.Thread(
@@ -64,7 +64,7 @@ class Supervisor:
         return thread
 
     async def keep(self, loop: str, turn: Callable[[], Awaitable[float | None]]) -> None:
-        """Take turns in the task that awaits this, until one says that it is over or the task is cancelled."""
+        """Take turns in the awaiting task, until a turn returns None or the task is cancelled."""
         kept = self._enter(loop)
         backoff = Backoff(self._random)
         delay: float | None = 0.0
@@ -87,18 +87,18 @@ class Supervisor:
         kept.state = "over"
 
     def beat(self) -> None:
-        """Count as a turn what the calling thread has just done, within a turn that takes long."""
-        loop: _Loop | None = getattr(self._of_thread, "loop", None)
+        """Report progress of the calling thread during a long turn; it counts as a turn."""
+        loop: _Loop | None = getattr(self._thread_local, "loop", None)
         if loop is not None:
             loop.turned_at = self._monotonic()
 
     def fault(self, loop: str, what: str = "", problem: BaseException | None = None) -> None:
-        """Log an exception with its traceback, that which is being handled if none is given, and count it."""
-        _LOG.error("a fault in the program: %s; it goes on", what or loop, exc_info=problem or True)
+        """Log an exception with its traceback, by default the one being handled, and count it."""
+        _LOG.error("unexpected exception: %s; continuing", what or loop, exc_info=problem or True)
         self._count(loop)
 
     def problems(self) -> list[str]:
-        """One line for each loop that is dead or hangs; empty when all is well."""
+        """One line for each loop that is dead or hangs."""
         now = self._monotonic()
         found = [f"{loop.name}: dead" for loop in self._loops if loop.state == "dead"]
         return found + [
@@ -120,7 +120,7 @@ class Supervisor:
     def _take_turns(
         self, kept: _Loop, loop: str, turn: Turn, wait: Callable[[float], bool], delay: float | None
     ) -> None:
-        self._of_thread.loop = kept
+        self._thread_local.loop = kept
         backoff = Backoff(self._random)
         try:
             while delay is not None and not self._paused(delay, wait):
@@ -137,7 +137,7 @@ class Supervisor:
         kept.state = "over"
 
     def _paused(self, seconds: float, wait: Callable[[float], bool]) -> bool:
-        """Wait before the next turn; True when the loop is to end."""
+        """Wait before the next turn; True if the loop must end."""
         while seconds > 0:
             if wait(min(seconds, _LONGEST_WAIT)):
                 return True

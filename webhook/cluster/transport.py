@@ -1,4 +1,4 @@
-"""Bytes over HTTPS to an API server, on the connection pool and credentials of the official client."""
+"""HTTP requests to an API server, through the connection pool of the official client."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from webhook.cluster.pool import BEFORE_SENDING
 
 _CONNECT_SECONDS: Final = 5.0
 _MAX_LINE: Final = 16 * 1024 * 1024
-"""A watch event above this many bytes is a fault: an API server refuses objects of more than 3 MiB."""
+"""A longer watch event is an error: an API server refuses objects of more than 3 MiB."""
 
 
 def _nothing() -> None:
@@ -25,10 +25,10 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request. ``timeout`` is in seconds: of the whole request, or of each read of a stream.
+    """A request. ``timeout`` is in seconds, for the whole request or for each read of a stream.
 
-    ``before_sending`` is called once more when the connection is open: to open one takes long enough for a process to
-    be stopped meanwhile, and to wake when another leads. It may end the process or raise.
+    ``before_sending`` is called when the connection is open, since the process may have been stopped meanwhile and lost
+    its lease. It may raise or end the process.
     """
 
     call: Call
@@ -42,27 +42,27 @@ class Request:
 
 
 class Stream(Protocol):
-    """An open watch: one JSON object a line."""
+    """An open watch: one JSON object per line."""
 
     def __iter__(self) -> Iterator[Any]: ...
 
     def close(self) -> None:
-        """End it, from any thread."""
+        """End the stream, from any thread."""
         ...
 
 
 class Transport(Protocol):
     def send(self, request: Request) -> Any:
-        """The answer's JSON. Raises ApiError."""
+        """The JSON of the response. Raises ApiError."""
         ...
 
     def stream(self, request: Request) -> Stream:
-        """Open a stream of lines. Raises ApiError, now or while it is read."""
+        """Open a stream of lines. Raises ApiError, also while it is read."""
         ...
 
 
 class Credentials(Protocol):
-    """Whose requests these are; see ``webhook.cluster.credentials``."""
+    """The identity for requests; see ``webhook.cluster.credentials``."""
 
     def current(self) -> Identity: ...
     def refuse(self, identity: Identity) -> None: ...
@@ -71,8 +71,8 @@ class Credentials(Protocol):
 class KubernetesTransport:
     """Sends requests through the connection pool of a ``kubernetes.client.ApiClient``.
 
-    Only its own way to send is left out: it looks at every value of every body, and at the URL anew each time, which
-    costs as much as the rest of a request. ``headers`` go with each request; ``proxy`` names the proxy in errors.
+    The client's own methods are not used: they inspect every value of a body and parse the URL each time, which doubles
+    the cost of a request. ``headers`` are sent with each request; ``proxy`` names the proxy in errors.
     """
 
     def __init__(
@@ -84,9 +84,9 @@ class KubernetesTransport:
             self._headers.add(name, value)
         self._headers["Accept"] = "application/json"
         host = str(api_client.configuration.host)
-        self._way = f"{host} ({proxy})" if proxy else host
+        self._target = f"{host} ({proxy})" if proxy else host
         self._pool = api_client.rest_client.pool_manager.connection_from_url(host)
-        # A proxy for plain HTTP has to be told the whole URL; else the pool knows all but the path.
+        # A proxy for plain HTTP needs the whole URL; otherwise the path is enough.
         through_proxy = self._pool.proxy is not None and self._pool.scheme == "http"
         self._prefix = (host if through_proxy else urlsplit(host).path).rstrip("/")
 
@@ -104,7 +104,7 @@ class KubernetesTransport:
         return _Lines(request.call, response)
 
     def _open(self, request: Request, timeout: Timeout, *, whole: bool) -> Any:
-        """The answer, read to its end if ``whole``."""
+        """The response, read to its end if ``whole``."""
         try:
             identity = self._credentials.current()
         except CredentialsFailed as problem:
@@ -131,7 +131,7 @@ class KubernetesTransport:
                 f"{path}?{urlencode(request.query)}" if request.query else path,
                 body=body,
                 headers=headers,
-                # Each request is sent once: a fence and a precondition hold for one attempt, not for a silent second.
+                # No retries: fence and precondition are valid for one attempt only.
                 retries=False,
                 redirect=False,
                 assert_same_host=False,
@@ -141,7 +141,7 @@ class KubernetesTransport:
         except urllib3.exceptions.HTTPError as problem:
             if is_sent:
                 raise OutcomeUnknown(request.call, _cause(problem)) from problem
-            raise Unreachable(request.call, f"no connection to {self._way}: {_cause(problem)}") from problem
+            raise Unreachable(request.call, f"no connection to {self._target}: {_cause(problem)}") from problem
         finally:
             BEFORE_SENDING.reset(asked)
         if response.status == 401:
@@ -150,7 +150,7 @@ class KubernetesTransport:
 
 
 class _Lines:
-    """The lines of a chunked answer, parsed."""
+    """The parsed lines of a chunked response."""
 
     def __init__(self, call: Call, response: Any) -> None:
         self._call = call
@@ -172,7 +172,7 @@ class _Lines:
             self._response.close()
 
     def close(self) -> None:
-        # Only a shutdown of the socket wakes a thread that reads from it.
+        # A blocked read in another thread ends only if the socket is shut down.
         try:
             self._response.shutdown()
         except (AttributeError, OSError, ValueError, RuntimeError):
@@ -202,7 +202,7 @@ def _checked(call: Call, response: Any, body: bytes) -> Any:
 
 
 def _cause(problem: Exception) -> str:
-    """What lies under the layers of the pool, on one line."""
+    """The cause below the layers of the pool, on one line."""
     cause: object = problem
     if isinstance(cause, urllib3.exceptions.MaxRetryError):
         cause = cause.reason

@@ -1,4 +1,4 @@
-"""Cutting objects down to what is read, so that thousands of them fit into memory."""
+"""Trimming: keep only the members of an object that are read, so that thousands of objects fit into memory."""
 
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -12,14 +12,14 @@ _LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 _SHARED_LENGTH: Final = 80
 
 
-# Interned strings live for ever on Python 3.12.0 to 3.12.6: only what comes again and again may be interned, never a
-# version, a uid, a time or a message.
+# Interned strings are never freed on Python 3.12.0 to 3.12.6, so only recurring ones may be interned, never versions,
+# uids, times or messages.
 _NAMES: Final = frozenset({"name", "namespace", "revisionName"})
-_SAID: Final = ("type", "status", "reason", "message")
+_CONDITION_MEMBERS: Final = ("type", "status", "reason", "message")
 
 
 def whole(one: Mapping[str, Any]) -> Wire:
-    """Everything but the bookkeeping of field managers and of kubectl, which nobody here reads."""
+    """The object without managed fields and kubectl's last applied configuration."""
     trimmed: Wire = {_interned(key): _shared(value, key) for key, value in one.items() if key != "metadata"}
     metadata = {key: value for key, value in (one.get("metadata") or {}).items() if key != "managedFields"}
     annotations = metadata.get("annotations")
@@ -30,8 +30,10 @@ def whole(one: Mapping[str, Any]) -> Wire:
 
 
 def with_managers(one: Mapping[str, Any]) -> Wire:
-    """``whole``, and the field managers that own something outside of the status, each with the members of the spec
-    that it owns: ``{"manager": "git", "fieldsV1": {"f:spec": {"f:stageMinScale": {}}}}``, sorted by name."""
+    """``whole`` with the field managers that own anything but the status, and which members of the spec each owns.
+
+    They are sorted by name: ``{"manager": "git", "fieldsV1": {"f:spec": {"f:stageMinScale": {}}}}``.
+    """
     trimmed = whole(one)
     owned: dict[str, Wire] = {}
     for entry in (one.get("metadata") or {}).get("managedFields") or []:
@@ -47,10 +49,10 @@ def with_managers(one: Mapping[str, Any]) -> Wire:
 
 
 def only(*paths: str, conditions: Collection[str] = ()) -> Trim:
-    """Identity, version, labels and deletion time of an object, and the members at these paths (``status.phase``).
+    """Keep identity, version, labels and deletion time of an object, and the members at these paths (``status.phase``).
 
-    Of the conditions of its status those of these types, with type, status, reason and message: times are left out, so
-    that a condition that says what it said makes no other object.
+    Of the conditions in its status keep those of the given types with type, status, reason and message. Without times,
+    equal conditions make equal objects.
     """
     identity = ("name", "namespace", "uid", "resourceVersion", "labels", "deletionTimestamp")
     wanted = [("metadata", member) for member in identity] + [tuple(path.split(".")) for path in paths]
@@ -83,11 +85,11 @@ def _copy(source: Mapping[str, Any], target: Wire, path: Iterable[str]) -> None:
 def _conditions(one: Mapping[str, Any], types: Collection[str]) -> list[Wire]:
     listed = (one.get("status") or {}).get("conditions") or ()
     kept = sorted((condition for condition in listed if condition.get("type") in types), key=lambda c: str(c["type"]))
-    return [{member: condition[member] for member in _SAID if member in condition} for condition in kept]
+    return [{member: condition[member] for member in _CONDITION_MEMBERS if member in condition} for condition in kept]
 
 
 def _shared(value: Any, member: str = "") -> Any:
-    """A copy of the value of a member in which equal keys, names and labels are one string."""
+    """A copy of the value of a member, in which equal keys, names and labels share one string."""
     if isinstance(value, dict):
         if member == "labels":
             return {_interned(key): _interned(label) for key, label in value.items()}

@@ -143,7 +143,7 @@ class RolloutReconciler:
             retry=unfinished is not None or _is_worth_retrying(error),
             unfinished=unfinished,
             enqueue_after=tuple(sorted(delays)),
-            status_changed=not ro.status.says_the_same_as(before),
+            status_changed=not ro.status.equals_except_times(before),
         )
 
     def reconcile(self, ro: RolloutOrchestrator, strategy: Strategy) -> PassResult:
@@ -163,7 +163,7 @@ class RolloutReconciler:
         if result.error is not None and not isinstance(result.error, Conflict):
             reason = "InvalidRollout" if isinstance(result.error, InvalidRollout) else "InternalError"
             self._events.emit(ro, "Warning", reason, str(result.error))
-        return replace(result, status_changed=not ro.status.says_the_same_as(before))
+        return replace(result, status_changed=not ro.status.equals_except_times(before))
 
     def missing_evidence(self, ro: RolloutOrchestrator) -> list[str]:
         """What keeps the revisions that go up from having shown that they can run, in words; see there."""

@@ -244,7 +244,7 @@ class RolloutController:
         """Write the status where it says something else than before; conditions that do not keep their times."""
         mark_progress(ro, self.clock.now())
         ro.status.conditions.keep_times_of(was.conditions)
-        if ro.status.says_the_same_as(was):
+        if ro.status.equals_except_times(was):
             return False
         self.rollouts.patch(seen, {"status": merge_patch(was.to_dict(), ro.status.to_dict())}, "status")
         return True
