@@ -19,9 +19,6 @@ class Call:
 
     verb: str
     resource: Resource
-    """What is stored."""
-    view: Resource
-    """What is asked for; another than what is stored only for events of ``events.k8s.io``."""
     subresource: str
     namespace: str
     name: str

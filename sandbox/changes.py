@@ -5,13 +5,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from sandbox.calls import Call
-from sandbox.events import stored_form, view_of
 from sandbox.failures import (
     ApiError,
     FieldError,
     bad_request,
     invalid,
-    not_implemented,
     required,
     unsupported_media,
 )
@@ -24,20 +22,15 @@ from sandbox.objects import (
     json_name,
     metadata,
     name_of,
-    namespace_of,
     with_metadata,
 )
 from sandbox.ownership.managed import APPLY, UPDATE, Manager, Scope, after_apply, after_update
-from sandbox.ownership.typing import type_problems
 from sandbox.patches import json_patch, merge_patch
-from sandbox.resources import Resource
 from sandbox.schema.pruning import prune
-from sandbox.strategic import strategic_merge_patch
 from sandbox.strategy import place_in
 
 JSON_PATCH: Final = "application/json-patch+json"
 MERGE_PATCH: Final = "application/merge-patch+json"
-STRATEGIC_PATCH: Final = "application/strategic-merge-patch+json"
 APPLY_PATCH: Final = "application/apply-patch+yaml"
 
 Change = Callable[[Object], Object]
@@ -66,11 +59,11 @@ def patched(call: Call, now: str) -> Change:
         problem = FieldError("Forbidden", "force", "", "may not be specified for non-apply patch")
         raise invalid("PatchOptions", "meta.k8s.io", "", [problem])
     duplicates: list[str] = []
-    change = _patch_of(media_of(call), _body(call.body, duplicates), call.view)
+    change = _patch_of(media_of(call), _body(call.body, duplicates))
 
     def wanted(live: Object) -> Object:
-        result = _cleaned(change(view_of(live, call.view)), call, duplicates)
-        return after_update(live, stored_form(result, call.view), _manager(call, UPDATE), _scope(call), now)
+        result = _cleaned(change(live), call, duplicates)
+        return after_update(live, result, _manager(call, UPDATE), _scope(call), now)
 
     return wanted
 
@@ -79,8 +72,6 @@ def application(call: Call, now: str) -> tuple[Object, Change]:
     """The configuration of an apply, and what it asks for. Raises ApiError."""
     if not call.query.get("fieldManager"):
         raise invalid("PatchOptions", "meta.k8s.io", "", [required("fieldManager", "is required for apply patch")])
-    if call.view is not call.resource:
-        raise not_implemented("server-side apply of events.k8s.io; apply the core event instead")
     duplicates: list[str] = []
     stated = _configuration(call, duplicates)
     check_name(stated, call)
@@ -99,9 +90,8 @@ def application(call: Call, now: str) -> tuple[Object, Change]:
 
 
 def check_patch_type(call: Call) -> None:
-    """Refuse a patch of a type that the resource does not take. Raises ApiError 415."""
-    strategic = () if call.resource.custom else (STRATEGIC_PATCH,)
-    taken = (JSON_PATCH, MERGE_PATCH, *strategic, APPLY_PATCH)
+    """Refuse a patch of another type than these. Raises ApiError 415."""
+    taken = (JSON_PATCH, MERGE_PATCH, APPLY_PATCH)
     if media_of(call) not in taken:
         raise unsupported_media(taken)
 
@@ -120,8 +110,8 @@ def check_name(value: Object, call: Call, *, absent: bool = True) -> None:
 
 def _read(call: Call) -> Object:
     duplicates: list[str] = []
-    value = typed(parse(call.body, call.content_type, duplicates, call.view.kind), call.view, call.body)
-    return stored_form(clean(value, call.view, duplicates, call.field_validation, call.warnings), call.view)
+    value = typed(parse(call.body, call.content_type, duplicates, call.resource.kind), call.resource, call.body)
+    return clean(value, call.resource, duplicates, call.field_validation, call.warnings)
 
 
 def _manager(call: Call, operation: str) -> Manager:
@@ -141,15 +131,13 @@ def _body(body: bytes, duplicates: list[str], *, as_yaml: bool = False) -> Any:
         raise bad_request(f"error decoding patch: {problem}") from None
 
 
-def _patch_of(media: str, change: Any, resource: Resource) -> Change:
+def _patch_of(media: str, change: Any) -> Change:
     if media == JSON_PATCH:
         return lambda live: json_patch(live, change)
     if not isinstance(change, dict):
         told = f"json: cannot unmarshal {json_name(change)} into Go value of type map[string]interface {{}}"
         raise bad_request(f"error decoding patch: {told}")
-    if media == MERGE_PATCH:
-        return lambda live: _object(merge_patch(live, change))
-    return lambda live: _object(strategic_merge_patch(live, change, resource.schema))
+    return lambda live: _object(merge_patch(live, change))
 
 
 def _object(value: Any) -> Object:
@@ -160,13 +148,13 @@ def _object(value: Any) -> Object:
 
 def _cleaned(value: Object, call: Call, duplicates: Sequence[str]) -> Object:
     """The result of a patch, cleaned. Raises ApiError, 422 in strict mode."""
-    _, unknown = prune(value, call.view.schema)
+    _, unknown = prune(value, call.resource.schema)
     told = strict_problems(unknown, duplicates)
     if told and call.field_validation == "Strict":
         shown = go_quote(json.dumps(value, separators=(",", ":"), sort_keys=True))
         problem = FieldError("Invalid value", "patch", shown, f"strict decoding error: {', '.join(told)}")
         raise invalid("", "", "", [problem])
-    return clean(value, call.view, duplicates, call.field_validation, call.warnings)
+    return clean(value, call.resource, duplicates, call.field_validation, call.warnings)
 
 
 def _configuration(call: Call, duplicates: list[str]) -> Object:
@@ -183,9 +171,4 @@ def _configuration(call: Call, duplicates: list[str]) -> Object:
         raise bad_request(f"invalid object type: {told}, Kind={kind}")
     if metadata(stated).get("managedFields") is not None:
         raise bad_request("metadata.managedFields must be nil")
-    problems = list(type_problems(stated, resource.schema))
-    if problems:
-        told = problems[0] if len(problems) == 1 else "errors:\n" + "\n".join(f"  {p}" for p in problems)
-        subject = f"{namespace_of(stated)}/{name_of(stated)}; {resource.api_version}, Kind={resource.kind}"
-        raise ApiError(500, "", f"failed to create typed patch object ({subject}): {told}")
     return stated

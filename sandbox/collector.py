@@ -7,7 +7,7 @@ from typing import Any, Final
 from sandbox.calls import Call
 from sandbox.changes import MERGE_PATCH
 from sandbox.definitions import CLEANUP
-from sandbox.deleting import FOREGROUND, ORPHAN, Deleter
+from sandbox.deleting import Deleter
 from sandbox.failures import ApiError
 from sandbox.identity import User, authenticated
 from sandbox.objects import Key, Object, encode, key_of, metadata, name_of, namespace_of, uid_of
@@ -73,7 +73,6 @@ class Collector:
         if change.type == DELETED:
             for dependent in sorted(self._dependents.pop(uid_of(change.object), ())):
                 self._collect(*dependent)
-            self._owners_follow(owners)
             self._containers_follow(change)
             return
         if owners:
@@ -95,46 +94,12 @@ class Collector:
         elif len(left) < len(owners):
             self._patch(place, value, {"ownerReferences": left}, _GARBAGE)
 
-    def _owners_follow(self, owners: list[Object]) -> None:
-        """An owner that waits for its dependents may be able to go now."""
-        for owner in owners:
-            place, key = self._places.get(owner["uid"], (_PLACE, ("", "")))
-            value = self._store.get(place, key)
-            if value is not None and "deletionTimestamp" in metadata(value):
-                self._finish_owner(place, value)
-
     def _ending(self, change: Change) -> None:
         place, value = change.place, change.object
         if place == _PLACE:
             self._empty_namespace(value)
         elif place == DEFINITIONS and CLEANUP in (metadata(value).get("finalizers") or ()):
             self._empty_definition(value)
-        else:
-            self._finish_owner(place, value)
-
-    def _finish_owner(self, place: Place, value: Object) -> None:
-        finalizers = metadata(value).get("finalizers") or []
-        dependents = [
-            (where, held)
-            for where, key in sorted(self._dependents.get(uid_of(value), ()))
-            if (held := self._store.get(where, key)) is not None
-        ]
-        if ORPHAN in finalizers:
-            for where, held in dependents:
-                left = [o for o in metadata(held).get("ownerReferences") or () if o["uid"] != uid_of(value)]
-                self._patch(where, held, {"ownerReferences": left or None}, _GARBAGE)
-            self._drop_finalizer(place, value, ORPHAN, _GARBAGE)
-        elif FOREGROUND in finalizers:
-            blocking = False
-            for where, held in dependents:
-                blocking |= any(
-                    o["uid"] == uid_of(value) and o.get("blockOwnerDeletion") for o in metadata(held)["ownerReferences"]
-                )
-                if "deletionTimestamp" not in metadata(held):
-                    self._delete(where, held, _GARBAGE)
-            remaining = [held for where, held in dependents if self._store.get(where, key_of(held)) is not None]
-            if not (blocking and remaining):
-                self._drop_finalizer(place, value, FOREGROUND, _GARBAGE)
 
     def _containers_follow(self, change: Change) -> None:
         namespace = self._store.get(_PLACE, ("", namespace_of(change.object)))
@@ -162,15 +127,9 @@ class Collector:
             if "deletionTimestamp" not in metadata(value):
                 self._delete(place, value, _DEFINER)
         live = self._store.get(DEFINITIONS, key_of(definition))
-        if not self._store.snapshot(place)[0] and live is not None:
-            self._drop_finalizer(DEFINITIONS, live, CLEANUP, _DEFINER)
-
-    def _drop_finalizer(self, place: Place, value: Object, finalizer: str, user: User) -> None:
-        live = self._store.get(place, key_of(value))
-        if live is None or finalizer not in (metadata(live).get("finalizers") or ()):
-            return
-        left = [f for f in metadata(live)["finalizers"] if f != finalizer]
-        self._patch(place, live, {"finalizers": left or None}, user)
+        if live is not None and not self._store.snapshot(place)[0]:
+            left = [finalizer for finalizer in metadata(live).get("finalizers") or () if finalizer != CLEANUP]
+            self._patch(DEFINITIONS, live, {"finalizers": left or None}, _DEFINER)
 
     def _patch(self, place: Place, value: Object, meta: Object, user: User) -> None:
         self._change(place, value, {"metadata": meta}, user)
@@ -200,7 +159,6 @@ def _call(verb: str, resource: Resource, value: Object, user: User) -> Call:
     return Call(
         verb=verb,
         resource=resource,
-        view=resource,
         subresource="",
         namespace=namespace_of(value),
         name=name_of(value),

@@ -5,24 +5,14 @@ from typing import Any, Final
 
 from sandbox.builtins import OBJECT_META
 from sandbox.expressions import CompilationFailed
-from sandbox.failures import FieldError, forbidden_field, invalid_value, required, unsupported
+from sandbox.failures import FieldError, forbidden_field, invalid_value, required
 from sandbox.objects import Object, name_of
-from sandbox.resources import Column, Resource, Schema
-from sandbox.schema.rules import REASONS, check_fields, rule_of
+from sandbox.resources import AGE, Column, Resource, Schema
+from sandbox.schema.rules import rule_of
+from sandbox.schema.validation import KEYWORDS
 
 CLEANUP: Final = "customresourcecleanup.apiextensions.k8s.io"
 """The finalizer that keeps a definition until its objects are gone."""
-
-_TYPES: Final = ("array", "boolean", "integer", "number", "object", "string")
-_KNOWN: Final = frozenset(
-    {"additionalProperties", "allOf", "anyOf", "default", "description", "enum", "example", "exclusiveMaximum"}
-    | {"exclusiveMinimum", "externalDocs", "format", "items", "maxItems", "maxLength", "maxProperties", "maximum"}
-    | {"minItems", "minLength", "minProperties", "minimum", "multipleOf", "not", "nullable", "oneOf", "pattern"}
-    | {"properties", "required", "title", "type", "x-kubernetes-embedded-resource", "x-kubernetes-int-or-string"}
-    | {"x-kubernetes-list-map-keys", "x-kubernetes-list-type", "x-kubernetes-map-type"}
-    | {"x-kubernetes-preserve-unknown-fields", "x-kubernetes-validations"}
-)
-_AGE: Final = Column("Age", "date", ".metadata.creationTimestamp")
 
 
 def complete(definition: Object) -> Object:
@@ -59,120 +49,45 @@ def accepted(definition: Object, now: str) -> Object:
 def findings(definition: Object) -> Iterator[FieldError]:
     """What keeps a definition from being served, the sandbox's own limits among it."""
     spec = definition["spec"]
-    names: Mapping[str, Any] = spec.get("names") or {}
-    for member in ("plural", "kind"):
-        if not names.get(member):
-            yield required(f"spec.names.{member}")
-    if not spec.get("group"):
-        yield required("spec.group")
-    wanted = f"{names.get('plural')}.{spec.get('group')}"
+    wanted = f"{(spec.get('names') or {}).get('plural')}.{spec.get('group')}"
     if name_of(definition) != wanted:
         yield invalid_value("metadata.name", name_of(definition), 'must be spec.names.plural+"."+spec.group')
-    if spec.get("scope") not in ("Namespaced", "Cluster"):
-        yield unsupported("spec.scope", spec.get("scope") or "", ("Cluster", "Namespaced"))
     if (spec.get("conversion") or {}).get("strategy", "None") != "None":
-        yield forbidden_field(
-            "spec.conversion.strategy", "the sandbox converts nothing; use None and one served version"
-        )
-    yield from _versions(spec.get("versions") or [])
+        yield forbidden_field("spec.conversion.strategy", "the sandbox converts nothing; use None")
+    versions = spec.get("versions") or []
+    if len(versions) != 1:
+        yield forbidden_field("spec.versions", "the sandbox serves definitions of one version")
+        return
+    if "scale" in (versions[0].get("subresources") or {}):
+        yield forbidden_field("spec.versions[0].subresources.scale", "the sandbox has no scale subresource")
+    schema = (versions[0].get("schema") or {}).get("openAPIV3Schema")
+    if isinstance(schema, dict):
+        yield from _structure(schema, "spec.validation.openAPIV3Schema")
+    else:
+        yield required("spec.versions[0].schema.openAPIV3Schema", "schemas are required")
 
 
-def _versions(versions: list[Any]) -> Iterator[FieldError]:
-    if sum(bool(version.get("storage")) for version in versions) != 1:
-        yield invalid_value("spec.versions", versions, "must have exactly one version marked as storage version")
-    if sum(bool(version.get("served")) for version in versions) > 1:
-        yield forbidden_field("spec.versions", "the sandbox serves one version of a definition")
-    for index, version in enumerate(versions):
-        where = f"spec.versions[{index}]"
-        # What all versions share is told as if it stood above them, as a real API server keeps it there.
-        path = "spec.validation.openAPIV3Schema" if len(versions) == 1 else f"{where}.schema.openAPIV3Schema"
-        schema = (version.get("schema") or {}).get("openAPIV3Schema")
-        if not isinstance(schema, dict):
-            yield required(f"{where}.schema.openAPIV3Schema", "schemas are required")
-            continue
-        if "scale" in (version.get("subresources") or {}):
-            yield forbidden_field(f"{where}.subresources.scale", "the sandbox has no scale subresource")
-        if not schema.get("type"):
-            yield required(f"{path}.type", "must not be empty at the root")
-        elif schema["type"] != "object":
-            yield invalid_value(f"{path}.type", schema["type"], "must be object at the root")
-        yield from _structure(schema, path, root=True)
-
-
-def _structure(schema: Schema, path: str, *, combined: bool = False, root: bool = False) -> Iterator[FieldError]:
-    for name in schema.keys() - _KNOWN:
+def _structure(schema: Schema, path: str) -> Iterator[FieldError]:
+    for name in schema.keys() - KEYWORDS:
         yield forbidden_field(f"{path}.{name}", "the sandbox does not know this part of a schema")
-    free = schema.get("x-kubernetes-int-or-string") or schema.get("x-kubernetes-preserve-unknown-fields")
-    if not combined and not root and not schema.get("type") and not free:
-        yield required(f"{path}.type", "must not be empty for specified object fields")
-    if schema.get("type") and schema["type"] not in _TYPES:
-        yield unsupported(f"{path}.type", schema["type"], _TYPES)
-    if schema.get("type") == "array" and not isinstance(schema.get("items"), dict) and not combined:
-        yield required(f"{path}.items", "must be specified")
-    if schema.get("properties") and schema.get("additionalProperties"):
-        yield forbidden_field(
-            f"{path}.additionalProperties", "additionalProperties and properties are mutual exclusive"
-        )
-    yield from _list_type(schema, path)
-    yield from _rules(schema, path, root=root)
+    yield from _rules(schema, path)
     for name, member in (schema.get("properties") or {}).items():
-        yield from _structure(member, f"{path}.properties[{name}]", combined=combined)
+        yield from _structure(member, f"{path}.properties[{name}]")
     for name in ("items", "additionalProperties"):
         if isinstance(schema.get(name), dict):
-            yield from _structure(schema[name], f"{path}.{name}", combined=combined)
-    for name in ("allOf", "anyOf", "oneOf"):
-        for index, option in enumerate(schema.get(name) or ()):
-            yield from _structure(option, f"{path}.{name}[{index}]", combined=True)
-    if isinstance(schema.get("not"), dict):
-        yield from _structure(schema["not"], f"{path}.not", combined=True)
+            yield from _structure(schema[name], f"{path}.{name}")
 
 
-def _list_type(schema: Schema, path: str) -> Iterator[FieldError]:
-    kind, keys = schema.get("x-kubernetes-list-type"), schema.get("x-kubernetes-list-map-keys") or []
-    if kind not in (None, "atomic", "set", "map"):
-        yield unsupported(f"{path}.x-kubernetes-list-type", kind, ("atomic", "map", "set"))
-    if kind is not None and schema.get("type") != "array":
-        yield invalid_value(
-            f"{path}.type", schema.get("type") or "", "must be array if x-kubernetes-list-type is specified"
-        )
-    if kind == "map" and not keys:
-        yield required(f"{path}.x-kubernetes-list-map-keys", "must not be empty if x-kubernetes-list-type is map")
-    items = schema.get("items") or {}
-    for key in keys:
-        member = (items.get("properties") or {}).get(key)
-        if member is None:
-            where = f"{path}.x-kubernetes-list-map-keys"
-            yield invalid_value(where, keys, "entries must all be names of item properties")
-        elif key not in (items.get("required") or []) and "default" not in member:
-            where = f"{path}.items.properties[{key}].default"
-            yield required(
-                where,
-                "this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property",
-            )
-
-
-def _rules(schema: Schema, path: str, *, root: bool) -> Iterator[FieldError]:
+def _rules(schema: Schema, path: str) -> Iterator[FieldError]:
     for index, rule in enumerate(schema.get("x-kubernetes-validations") or ()):
-        where = f"{path}.x-kubernetes-validations[{index}]"
-        if not str(rule.get("rule") or "").strip():
-            yield required(f"{where}.rule", "rule is not specified")
-        if rule.get("reason") not in (None, *REASONS):
-            yield unsupported(f"{where}.reason", rule["reason"], REASONS)
         for member in ("rule", "messageExpression"):
-            source = str(rule.get(member) or "").strip()
+            if not rule.get(member):
+                continue
             try:
-                if source:
-                    rule_of(source)
-                    check_fields(source, schema, root=root)
+                rule_of(rule[member])
             except CompilationFailed as problem:
-                yield invalid_value(f"{where}.{member}", _internal(rule), f"compilation failed: {problem}")
-
-
-def _internal(rule: Mapping[str, Any]) -> Object:
-    """A rule as a real API server shows it: by the names of its own fields."""
-    texts = {name: rule.get(name[0].lower() + name[1:]) or "" for name in ("Rule", "Message", "MessageExpression")}
-    rest = {"Reason": rule.get("reason"), "FieldPath": rule.get("fieldPath") or ""}
-    return {**texts, **rest, "OptionalOldSelf": rule.get("optionalOldSelf")}
+                where = f"{path}.x-kubernetes-validations[{index}].{member}"
+                yield invalid_value(where, rule[member], f"compilation failed: {problem}")
 
 
 def resource_of(definition: Object) -> Resource | None:
@@ -208,7 +123,7 @@ def _full_schema(schema: Schema) -> Schema:
 
 def _columns(stated: list[Mapping[str, Any]] | None) -> tuple[Column, ...]:
     if not stated:
-        return (_AGE,)
+        return (AGE,)
     return tuple(
         Column(
             column["name"],

@@ -2,21 +2,17 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from sandbox.admission.attributes import DELETE, Attributes
 from sandbox.admission.chain import Chain
 from sandbox.calls import Call
 from sandbox.definitions import CLEANUP
-from sandbox.failures import bad_request, conflict, forbidden_field, invalid, not_found, success, unsupported
+from sandbox.failures import bad_request, conflict, not_found, not_implemented, success
 from sandbox.intake import parse
 from sandbox.objects import Object, format_time, metadata, name_of, parse_time, uid_of, with_metadata
 from sandbox.resources import Resource
 from sandbox.store import Store, VersionConflict
-
-ORPHAN: Final = "orphan"
-FOREGROUND: Final = "foregroundDeletion"
-_POLICIES: Final = ("Foreground", "Background", "Orphan")
 
 
 class Deleter:
@@ -80,17 +76,16 @@ class Deleter:
 def marked_for_deletion(live: Object, resource: Resource, options: Object, now: datetime) -> Object:
     """The object with what a deletion writes into it; the object itself where it is marked already and no sooner."""
     grace, meta = _grace(live, resource, options), metadata(live)
-    finalizers = _finalizers(list(meta.get("finalizers") or []), options)
     if "deletionTimestamp" in meta:
-        return _marked_again(live, grace, finalizers)
+        return _marked_again(live, grace)
     changed: dict[str, Any] = {
-        "finalizers": finalizers or None,
         "deletionTimestamp": format_time(now + timedelta(seconds=grace)),
         "deletionGracePeriodSeconds": grace,
         "generation": meta["generation"] + 1 if meta.get("generation") else None,
     }
     if (resource.group, resource.kind) == ("apiextensions.k8s.io", "CustomResourceDefinition"):
-        changed |= {"finalizers": list(dict.fromkeys([*finalizers, CLEANUP])), "generation": meta.get("generation")}
+        finalizers = meta.get("finalizers") or []
+        changed |= {"finalizers": [*finalizers, CLEANUP], "generation": meta.get("generation")}
         changed["deletionGracePeriodSeconds"] = None
     if (resource.group, resource.kind) == ("", "Namespace"):
         changed["deletionGracePeriodSeconds"] = None
@@ -98,14 +93,14 @@ def marked_for_deletion(live: Object, resource: Resource, options: Object, now: 
     return with_metadata(live, **changed)
 
 
-def _marked_again(live: Object, grace: int, finalizers: list[str]) -> Object:
-    """A second deletion may shorten the grace period, and may say what becomes of dependents."""
+def _marked_again(live: Object, grace: int) -> Object:
+    """A second deletion may shorten the grace period."""
     meta = metadata(live)
     before, end = meta.get("deletionGracePeriodSeconds"), parse_time(meta["deletionTimestamp"])
     if before is not None and end is not None and grace < before:
         end += timedelta(seconds=grace - before)
         live = with_metadata(live, deletionTimestamp=format_time(end), deletionGracePeriodSeconds=grace)
-    return with_metadata(live, finalizers=finalizers) if finalizers != (meta.get("finalizers") or []) else live
+    return live
 
 
 def _waits(marked: Object, resource: Resource) -> bool:
@@ -124,17 +119,15 @@ def _options(call: Call) -> Object:
         kind, version = (value.get("kind"), value.get("apiVersion")) if isinstance(value, dict) else ("", "")
         raise bad_request(f'no kind "{kind}" is registered for version "{version}" as options of a deletion')
     options: Object = dict(value)
-    for name in ("gracePeriodSeconds", "propagationPolicy", "orphanDependents"):
+    for name in ("gracePeriodSeconds", "propagationPolicy"):
         if name in call.query:
             stated = call.query[name]
             options[name] = int(stated) if name == "gracePeriodSeconds" and stated.lstrip("-").isdigit() else stated
-    policy, grace = options.get("propagationPolicy"), options.get("gracePeriodSeconds")
-    if options.get("orphanDependents") is not None:
-        problem = forbidden_field("orphanDependents", "the sandbox knows propagationPolicy alone")
-        raise invalid("DeleteOptions", "meta.k8s.io", "", [problem])
-    if policy not in (None, *_POLICIES):
-        problem = unsupported("propagationPolicy", policy, (*_POLICIES, "nil"))
-        raise invalid("DeleteOptions", "meta.k8s.io", "", [problem])
+    grace = options.get("gracePeriodSeconds")
+    if options.get("propagationPolicy", "Background") != "Background":
+        raise not_implemented(f"propagationPolicy {options['propagationPolicy']}; leave it out, or say Background")
+    if options.get("orphanDependents"):
+        raise not_implemented("orphanDependents; leave it out")
     if grace is not None and (not isinstance(grace, int) or isinstance(grace, bool)):
         raise bad_request("gracePeriodSeconds must be a whole number")
     return options
@@ -170,12 +163,3 @@ def _grace(live: Object, resource: Resource, options: Object) -> int:
     asked = options.get("gracePeriodSeconds")
     seconds = asked if asked is not None else spec.get("terminationGracePeriodSeconds", 30)
     return max(int(seconds), 0) if seconds >= 0 else 1
-
-
-def _finalizers(present: list[str], options: Object) -> list[str]:
-    policy = options.get("propagationPolicy")
-    wanted = {"Orphan": ORPHAN, "Foreground": FOREGROUND}.get(str(policy))
-    if policy is None:
-        return present
-    kept = [finalizer for finalizer in present if finalizer not in (ORPHAN, FOREGROUND)]
-    return [*kept, wanted] if wanted else kept

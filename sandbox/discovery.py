@@ -1,11 +1,10 @@
-"""Discovery: which groups, versions and resources there are, in both of its forms."""
+"""Discovery: which groups, versions and resources there are, as kubectl and the clients ask for them."""
 
 from typing import Any, Final
 
 from sandbox.objects import Object
 from sandbox.resources import STATUS_VERBS, VERBS, Registry, Resource
 
-AGGREGATED: Final = "apidiscovery.k8s.io"
 VERSION: Final[Object] = {
     "major": "1",
     "minor": "32",
@@ -19,7 +18,7 @@ VERSION: Final[Object] = {
 }
 
 
-def answer(path: str, accept: str, registry: Registry) -> Any:
+def answer(path: str, registry: Registry) -> Any:
     """The document at a discovery path; None if it is no such path."""
     parts = path.strip("/").split("/")
     if path == "/version":
@@ -39,7 +38,7 @@ def answer(path: str, accept: str, registry: Registry) -> Any:
             ]
         }
     if parts in (["api"], ["apis"]):
-        return _root(parts[0], accept, registry)
+        return _root(parts[0], registry)
     groups = registry.groups()
     if parts[0] == "apis" and len(parts) == 2 and parts[1] in groups and parts[1]:
         return {"kind": "APIGroup", "apiVersion": "v1"} | _group(parts[1], groups[parts[1]])
@@ -51,26 +50,12 @@ def answer(path: str, accept: str, registry: Registry) -> Any:
     return None
 
 
-def _root(which: str, accept: str, registry: Registry) -> Object:
+def _root(which: str, registry: Registry) -> Object:
     core = which == "api"
     wanted = [(g, versions) for g, versions in registry.groups().items() if bool(g) != core]
-    version = _aggregated_version(accept)
-    if version is not None:
-        items = [_aggregated(group, versions, registry) for group, versions in wanted]
-        kind = "APIGroupDiscoveryList"
-        return {"kind": kind, "apiVersion": f"{AGGREGATED}/{version}", "metadata": {}, "items": items}
     if core:
         return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
     return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(g, versions) for g, versions in wanted]}
-
-
-def _aggregated_version(accept: str) -> str | None:
-    """The version of the aggregated form that is asked for first, if one is."""
-    for choice in accept.split(","):
-        stated = dict(part.strip().partition("=")[::2] for part in choice.split(";")[1:])
-        if stated.get("g") == AGGREGATED and stated.get("v") in ("v2", "v2beta1"):
-            return stated["v"]
-    return None
 
 
 def _group(group: str, versions: list[str]) -> Object:
@@ -88,11 +73,8 @@ def _resource_list(group: str, version: str, registry: Registry) -> Object:
             "kind": resource.kind,
             "verbs": _verbs(resource),
         }
-        if resource.short_names:
-            entry["shortNames"] = list(resource.short_names)
-        if resource.categories:
-            entry["categories"] = list(resource.categories)
-        resources.append(entry)
+        names = {"shortNames": list(resource.short_names), "categories": list(resource.categories)}
+        resources.append(entry | {name: listed for name, listed in names.items() if listed})
         if resource.status:
             resources.append(
                 entry | {"name": f"{resource.plural}/status", "singularName": "", "verbs": list(STATUS_VERBS)}
@@ -103,35 +85,3 @@ def _resource_list(group: str, version: str, registry: Registry) -> Object:
 
 def _verbs(resource: Resource) -> list[str]:
     return ["create"] if resource.create_only else list(VERBS)
-
-
-def _aggregated(group: str, versions: list[str], registry: Registry) -> Object:
-    return {
-        "metadata": {"name": group, "creationTimestamp": None} if group else {"creationTimestamp": None},
-        "versions": [
-            {
-                "version": version,
-                "freshness": "Current",
-                "resources": [_aggregated_resource(resource) for resource in registry.of_version(group, version)],
-            }
-            for version in versions
-        ],
-    }
-
-
-def _aggregated_resource(resource: Resource) -> Object:
-    kind = {"group": resource.group, "version": resource.version, "kind": resource.kind}
-    entry: Object = {
-        "resource": resource.plural,
-        "responseKind": kind,
-        "scope": "Namespaced" if resource.namespaced else "Cluster",
-        "singularResource": resource.singular,
-        "verbs": _verbs(resource),
-    }
-    if resource.short_names:
-        entry["shortNames"] = list(resource.short_names)
-    if resource.categories:
-        entry["categories"] = list(resource.categories)
-    if resource.status:
-        entry["subresources"] = [{"subresource": "status", "responseKind": kind, "verbs": list(STATUS_VERBS)}]
-    return entry

@@ -8,13 +8,13 @@ import socket
 import socketserver
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from sandbox.failures import ApiError, bad_request, internal, too_many_requests
-from sandbox.identity import user_of
+from sandbox.identity import Credentials
 from sandbox.objects import encode
 from sandbox.server import Answer, ApiServer, Request
 
@@ -38,10 +38,10 @@ class Front(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     request_queue_size = 512
 
-    def __init__(self, port: int, context: ssl.SSLContext, api: ApiServer) -> None:
+    def __init__(self, port: int, credentials: Credentials, api: ApiServer) -> None:
         self.api = api
         self.in_flight = threading.Semaphore(MOST_IN_FLIGHT)
-        self._context = context
+        self.credentials = credentials
         self._connections: set[socket.socket] = set()
         self._lock = threading.Lock()
         super().__init__(("127.0.0.1", port), Handler)
@@ -77,7 +77,7 @@ class Front(socketserver.ThreadingTCPServer):
         try:
             request.settimeout(_HANDSHAKE_SECONDS)
             request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            secured = self._context.wrap_socket(request, server_side=True)
+            secured = self.credentials.context.wrap_socket(request, server_side=True)
             with self._lock:
                 self._connections.discard(request)
                 self._connections.add(secured)
@@ -133,7 +133,9 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in self.headers.items():
             name = name.lower()
             headers[name] = f"{headers[name]}\n{value}" if name in headers else value
-        user = user_of(self.connection.getpeercert())
+        user = self.server.credentials.user_of(headers.get("authorization", ""))
+        if user is None:
+            raise ApiError(401, "Unauthorized", "Unauthorized")
         request = Request(self.command, parts.path, query, headers, body, user)
         if not self.server.in_flight.acquire(blocking=False):
             raise too_many_requests()
@@ -182,7 +184,7 @@ class Handler(BaseHTTPRequestHandler):
         content = (answer.text or "").encode() if text else encode(answer.value) + b"\n"
         self.send_response(answer.code)
         self._send_warnings(answer.warnings)
-        self.send_header("Content-Type", "text/plain; charset=utf-8" if text else _content_type(answer.value))
+        self.send_header("Content-Type", "text/plain; charset=utf-8" if text else "application/json")
         self.send_header("Content-Length", str(len(content)))
         if answer.code == 429:
             self.send_header("Retry-After", "1")
@@ -228,13 +230,6 @@ class Handler(BaseHTTPRequestHandler):
         for warning in warnings:
             text = json.dumps(" ".join(warning.split()), ensure_ascii=True)
             self.send_header("Warning", f"299 - {text}")
-
-
-def _content_type(value: Any) -> str:
-    if isinstance(value, Mapping) and value.get("kind") == "APIGroupDiscoveryList":
-        version = str(value["apiVersion"]).partition("/")[2]
-        return f"application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
-    return "application/json"
 
 
 def _too_large() -> ApiError:

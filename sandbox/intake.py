@@ -1,12 +1,8 @@
 """From the bytes of a request to an object that the schema knows."""
 
-import base64
-import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sandbox import protobuf
-from sandbox.completion import decoded
 from sandbox.failures import (
     BLOCKING,
     UNCHECKED,
@@ -17,6 +13,7 @@ from sandbox.failures import (
     invalid_value,
     unsupported_media,
 )
+from sandbox.kinds import completed_kind
 from sandbox.objects import Object, Undecodable, decode, json_name, metadata, name_of
 from sandbox.resources import Resource
 from sandbox.schema.pruning import fill_defaults, prune
@@ -26,26 +23,12 @@ from sandbox.schema.validation import validate
 JSON: Final = "application/json"
 YAML: Final = "application/yaml"
 
-_GO_TYPES: Final = {
-    "string": "string",
-    "integer": "int64",
-    "boolean": "bool",
-    "number": "float64",
-    "array": "[]interface {}",
-    "object": "map[string]interface {}",
-}
-
 
 def parse(body: bytes, content_type: str, duplicates: list[str], kind: str) -> Any:
     """The value of a body of JSON or YAML, which should be of this kind. Raises ApiError."""
     media = content_type.partition(";")[0].strip().lower() or JSON
-    if media == protobuf.MEDIA_TYPE:
-        try:
-            return protobuf.decode(body)
-        except protobuf.Unreadable as problem:
-            raise unsupported_media((JSON, YAML), str(problem)) from None
     if media not in (JSON, YAML):
-        raise unsupported_media((JSON, YAML, protobuf.MEDIA_TYPE))
+        raise unsupported_media((JSON, YAML))
     try:
         return decode(body, duplicates, as_yaml=media == YAML)
     except Undecodable as problem:
@@ -119,7 +102,7 @@ def clean(
         warnings.extend(told)
     fill_defaults(pruned, resource.schema)
     check_types(pruned, resource)
-    return decoded(_tidied(pruned), resource)
+    return completed_kind(_tidied(pruned), resource)
 
 
 def completed(value: Object, resource: Resource) -> Object:
@@ -127,7 +110,7 @@ def completed(value: Object, resource: Resource) -> Object:
     pruned, _ = prune(value, resource.schema)
     fill_defaults(pruned, resource.schema)
     check_types(pruned, resource)
-    return decoded(_tidied(pruned), resource)
+    return completed_kind(_tidied(pruned), resource)
 
 
 def _tidied(value: Object) -> Object:
@@ -137,45 +120,13 @@ def _tidied(value: Object) -> Object:
 
 
 def check_types(value: Object, resource: Resource) -> None:
-    """Refuse what Go could not decode: wrong types in metadata, and for built-in kinds anywhere. Raises ApiError."""
-    properties = resource.schema["properties"]
-    schema = {"properties": {"metadata": properties["metadata"]}} if resource.custom else resource.schema
-    for problem in validate(value, schema):
+    """Refuse metadata of wrong types; no other rule could make sense of it. Raises ApiError."""
+    for problem in validate(metadata(value), resource.schema["properties"]["metadata"], "metadata"):
         if "must be of type" in problem.detail:
-            wanted = problem.detail.split("must be of type ")[1].partition(":")[0]
-            found = {"integer": "number", "boolean": "bool"}.get(problem.value.strip('"'), problem.value.strip('"'))
             raise bad_request(
-                f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: json: cannot '
-                f"unmarshal {found} into Go struct field {_go_field(problem.field, resource)} of type "
-                f"{_go_type(problem.field, wanted)}"
+                f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
+                f"{problem.field}: {problem.body}"
             )
-    if resource.kind == "Secret" and not resource.custom:
-        _check_base64(value, resource)
-
-
-def _check_base64(value: Object, resource: Resource) -> None:
-    for text in (value.get("data") or {}).values():
-        try:
-            base64.b64decode(text, validate=True)
-        except ValueError:
-            valid = re.match(r"[A-Za-z0-9+/]*", text)
-            raise bad_request(
-                f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: illegal '
-                f"base64 data at input byte {valid.end() if valid else 0}"
-            ) from None
-
-
-def _go_field(field: str, resource: Resource) -> str:
-    for name in ("metadata.labels", "metadata.annotations", "data", "stringData"):
-        field = name if field.startswith(f"{name}.") else field
-    if field.startswith("metadata.") and resource.custom:
-        return f"ObjectMeta.{field.removeprefix('metadata.')}"
-    return f"{resource.kind}{field[:4].capitalize() if field.startswith('spec.') else ''}.{field}"
-
-
-def _go_type(field: str, wanted: str) -> str:
-    exact = {"metadata.labels": "map[string]string", "metadata.annotations": "map[string]string"}
-    return exact.get(field) or _GO_TYPES.get(wanted, wanted)
 
 
 def check_schema(value: Object, resource: Resource, old: Object | None, *, blocked: bool) -> list[FieldError]:

@@ -1,25 +1,50 @@
-"""What only some built-in kinds have: completion and rules of their own."""
+"""What only some built-in kinds have: members that are filled in, and rules of their own."""
 
+import base64
 from collections.abc import Iterator
 
 from sandbox import definitions
 from sandbox.admission import policies, webhooks
-from sandbox.failures import FieldError, forbidden_field, invalid_value
-from sandbox.objects import Object, same
+from sandbox.failures import FieldError
+from sandbox.objects import Object, metadata, same, with_metadata
 from sandbox.resources import Resource
 
 
-def complete_kind(value: Object, resource: Resource, live: Object | None, now: str) -> Object:
-    """The object with what its kind's own controller or strategy adds."""
+def completed_kind(value: Object, resource: Resource) -> Object:
+    """The object with what its kind derives from what was sent."""
     if resource.custom:
         return value
+    name = metadata(value).get("name")
     if resource.kind == "CustomResourceDefinition":
-        changed = live is None or not same(value["spec"].get("names"), live["spec"].get("names"))
-        return {**value, "status": definitions.accepted(value, now)} if changed else value
+        return definitions.complete(value)
+    if resource.kind == "Namespace" and name:
+        labels = {**(metadata(value).get("labels") or {}), "kubernetes.io/metadata.name": name}
+        return with_metadata(value, labels=labels)
+    if resource.kind == "Secret":
+        return _with_text(value)
     return value
 
 
-def kind_errors(value: Object, resource: Resource, live: Object | None) -> Iterator[FieldError]:
+def initial_state(value: Object, resource: Resource) -> Object:
+    """A new object with the state that its kind begins in."""
+    if resource.custom:
+        return value
+    if resource.kind == "Namespace":
+        return {**value, "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}
+    if resource.kind == "Pod":
+        return {**value, "status": {"phase": "Pending"}}
+    return value
+
+
+def accepted(value: Object, resource: Resource, live: Object | None, now: str) -> Object:
+    """A definition with the status that says it is served; any other object as it is."""
+    if resource.custom or resource.kind != "CustomResourceDefinition":
+        return value
+    changed = live is None or not same(value["spec"].get("names"), live["spec"].get("names"))
+    return {**value, "status": definitions.accepted(value, now)} if changed else value
+
+
+def kind_errors(value: Object, resource: Resource) -> Iterator[FieldError]:
     """What the kind's own rules find."""
     if resource.custom:
         return
@@ -29,28 +54,11 @@ def kind_errors(value: Object, resource: Resource, live: Object | None) -> Itera
         yield from policies.findings(value)
     elif resource.kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
         yield from webhooks.findings(value)
-    elif resource.kind == "Secret" and live is not None and value.get("type") != live.get("type"):
-        yield invalid_value("type", value.get("type"), "field is immutable")
-    elif resource.kind == "Pod" and live is not None:
-        yield from _pod_errors(value, live)
 
 
-def _pod_errors(value: Object, live: Object) -> Iterator[FieldError]:
-    before, after = _fixed(live["spec"]), _fixed(value["spec"])
-    if not same(before, after):
-        yield forbidden_field(
-            "spec",
-            "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
-            "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
-            "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)",
-        )
-
-
-def _fixed(spec: Object) -> Object:
-    kept = {name: member for name, member in spec.items() if name not in ("activeDeadlineSeconds", "tolerations")}
-    for name in ("containers", "initContainers"):
-        if name in kept:
-            kept[name] = [{k: v for k, v in container.items() if k != "image"} for container in kept[name]]
-    if not spec.get("nodeName"):
-        kept.pop("schedulingGates", None)
-    return kept
+def _with_text(secret: Object) -> Object:
+    texts = secret.get("stringData") or {}
+    stated = {key: base64.b64encode(str(text).encode()).decode() for key, text in texts.items()}
+    rest = {name: member for name, member in secret.items() if name != "stringData"}
+    data = {**(secret.get("data") or {}), **stated}
+    return {"type": "Opaque", **rest, **({"data": data} if data else {})}

@@ -1,51 +1,25 @@
 """OpenAPI v3: an index, and a document for every version of every group, as kubectl needs them."""
 
-import hashlib
-import threading
-from typing import Any, Final
+from typing import Final
 
-from sandbox.objects import Object, encode
+from sandbox.objects import Object
 from sandbox.resources import Registry, Resource, Schema
 
-_DROPPED: Final = frozenset({"x-stagegate-struct"})
 _WRITE: Final = ("dryRun", "fieldManager", "fieldValidation")
 
 
-class Documents:
-    """The documents of what is served now; made when they are asked for, kept until the resources change."""
-
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
-        self._lock = threading.Lock()
-        self._generation = -1
-        self._documents: dict[str, Object] = {}
-        self._index: Object = {}
-
-    def get(self, path: str) -> Any:
-        """The index at ``/openapi/v3`` or a document below it; None if there is none."""
-        with self._lock:
-            if self._generation != self._registry.generation:
-                self._generation = self._registry.generation
-                self._documents = self._built()
-                addresses = {n: {"serverRelativeURL": _address(n, d)} for n, d in self._documents.items()}
-                self._index = {"paths": addresses}
-            documents, index = self._documents, self._index
-        if path == "/openapi/v3":
-            return index
-        return documents.get(path.removeprefix("/openapi/v3/"))
-
-    def _built(self) -> dict[str, Object]:
-        documents = {}
-        for group, versions in self._registry.groups().items():
-            for version in versions:
-                name = f"apis/{group}/{version}" if group else f"api/{version}"
-                documents[name] = _document(self._registry.of_version(group, version))
-        return documents
-
-
-def _address(name: str, document: Object) -> str:
-    digest = hashlib.sha256(encode(document)).hexdigest().upper()
-    return f"/openapi/v3/{name}?hash={digest}"
+def document(path: str, registry: Registry) -> Object | None:
+    """The index at ``/openapi/v3``, or a document below it; None if there is none."""
+    versions = {
+        f"apis/{group}/{version}" if group else f"api/{version}": (group, version)
+        for group, served in registry.groups().items()
+        for version in served
+    }
+    if path == "/openapi/v3":
+        hashed = f"hash={registry.generation}"
+        return {"paths": {name: {"serverRelativeURL": f"/openapi/v3/{name}?{hashed}"} for name in versions}}
+    found = versions.get(path.removeprefix("/openapi/v3/"))
+    return _document(registry.of_version(*found)) if found is not None else None
 
 
 def _document(resources: list[Resource]) -> Object:
@@ -72,15 +46,7 @@ def _gvk(resource: Resource) -> Object:
 
 
 def _with_kind(resource: Resource) -> Schema:
-    return {**_published(resource.schema), "x-kubernetes-group-version-kind": [_gvk(resource)]}
-
-
-def _published(schema: Any) -> Any:
-    if isinstance(schema, dict):
-        return {name: _published(member) for name, member in schema.items() if name not in _DROPPED}
-    if isinstance(schema, list):
-        return [_published(member) for member in schema]
-    return schema
+    return {**resource.schema, "x-kubernetes-group-version-kind": [_gvk(resource)]}
 
 
 def _paths(resource: Resource) -> Object:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from sandbox.calls import Call
-from sandbox.events import view_of
 from sandbox.failures import ApiError, bad_request, expired, forbidden_field, invalid, not_found
 from sandbox.objects import Object, key_of, namespace_of
 from sandbox.selectors import Predicate, selects
@@ -29,7 +28,7 @@ def get(store: Store, call: Call) -> Object:
     found = store.get(call.resource.place, call.key)
     if found is None:
         raise not_found(call.resource.plural, call.resource.group, call.name)
-    return view_of(found, call.view)
+    return found
 
 
 def _wanted(call: Call) -> Predicate:
@@ -65,7 +64,7 @@ def list_objects(store: Store, call: Call) -> tuple[list[Object], Object]:
             if after
             else "The resourceVersion for the provided list is too old."
         ) from None
-    chosen = [view_of(value, call.view) for value in values if (not after or key_of(value) > after) and wanted(value)]
+    chosen = [value for value in values if (not after or key_of(value) > after) and wanted(value)]
     meta: Object = {"resourceVersion": str(version)}
     if limit and len(chosen) > limit:
         if call.query.get("labelSelector", "") == call.query.get("fieldSelector", "") == "":
@@ -168,7 +167,7 @@ class WatchStream:
     ) -> Iterator[WatchEvent | None]:
         for value in present:
             if self._wanted(value):
-                yield ADDED, view_of(value, self._call.view)
+                yield ADDED, value
         if self._initial and self._bookmarks:
             yield self._bookmark(version, {_INITIAL_END: "true"})
         yield None
@@ -193,17 +192,21 @@ class WatchStream:
         now = change.type != DELETED and self._wanted(change.object)
         before = change.previous is not None and self._wanted(change.previous)
         if now:
-            return (MODIFIED if before else ADDED), view_of(change.object, self._call.view)
+            return (MODIFIED if before else ADDED), change.object
         if not before:
             return None
         assert change.previous is not None
         last: dict[str, Any] = {**change.previous["metadata"], "resourceVersion": str(change.version)}
-        return DELETED, view_of({**change.previous, "metadata": last}, self._call.view)
+        return DELETED, {**change.previous, "metadata": last}
 
     def _bookmark(self, version: int, annotations: Object | None) -> WatchEvent:
         meta: Object = {"resourceVersion": str(version)}
-        if not self._call.view.custom:
+        if not self._call.resource.custom:
             meta["creationTimestamp"] = None
         if annotations:
             meta["annotations"] = annotations
-        return "BOOKMARK", {"kind": self._call.view.kind, "apiVersion": self._call.view.api_version, "metadata": meta}
+        return "BOOKMARK", {
+            "kind": self._call.resource.kind,
+            "apiVersion": self._call.resource.api_version,
+            "metadata": meta,
+        }

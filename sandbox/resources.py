@@ -27,6 +27,9 @@ class Column:
     format: str = ""
 
 
+AGE: Final = Column("Age", "date", ".metadata.creationTimestamp")
+
+
 @dataclass(frozen=True, slots=True)
 class Resource:
     """One resource of one version of one group."""
@@ -40,7 +43,7 @@ class Resource:
     namespaced: bool = True
     short_names: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
-    columns: tuple[Column, ...] = ()
+    columns: tuple[Column, ...] = (AGE,)
     list_kind: str = ""
     status: bool = False
     """Whether there is a status subresource."""
@@ -58,7 +61,6 @@ class Resource:
     """Whether an update of what is not there creates it."""
     create_only: bool = False
     """Whether objects are answered and never stored."""
-    stored_in: Place | None = None
 
     @property
     def api_version(self) -> str:
@@ -71,7 +73,7 @@ class Resource:
     @property
     def place(self) -> Place:
         """Where the objects are stored."""
-        return self.stored_in or (self.group, self.plural)
+        return self.group, self.plural
 
     @property
     def qualified(self) -> str:

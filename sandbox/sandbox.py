@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -10,10 +9,13 @@ from typing import Final
 import yaml
 
 from sandbox.front import Front
-from sandbox.identity import ADMIN, MASTERS, Authority, authenticated
+from sandbox.identity import ADMIN, MASTERS, Credentials, authenticated
 from sandbox.objects import Object
 from sandbox.requestlog import RequestLog
 from sandbox.server import ApiServer
+
+MANIFESTS: Final = Path(__file__).resolve().parents[1] / "manifests"
+KNATIVE_CRDS: Final = Path(__file__).resolve().parent / "crds"
 
 _INSTALLER: Final = authenticated("system:apiserver", (MASTERS,))
 _DEFINITION: Final = "CustomResourceDefinition"
@@ -33,8 +35,8 @@ class Sandbox:
     ``clock`` gives the time written into objects. ``history`` is how many changes of each resource a watch may look
     back (beyond it: 410), ``bookmark_seconds`` how often a watch that asked for bookmarks gets one.
 
-    Usable as a context manager, and from any thread. Nobody's rights are checked: every user whose certificate this
-    sandbox made may do everything, and only members of ``system:masters`` may impersonate.
+    Usable as a context manager, and from any thread. Nobody's rights are checked: every user to whom this sandbox
+    gave a token may do everything, and only members of ``system:masters`` may impersonate.
     """
 
     def __init__(
@@ -55,7 +57,7 @@ class Sandbox:
         self._clock = clock
         self._history = history
         self._bookmark_seconds = bookmark_seconds
-        self._authority: Authority | None = None
+        self._credentials: Credentials | None = None
         self._front: Front | None = None
         self._api: ApiServer | None = None
         self._url = ""
@@ -65,14 +67,13 @@ class Sandbox:
         """Serve; returns when requests are answered. Raises OSError if the port is taken."""
         if self._front is not None:
             raise RuntimeError("the sandbox is running already")
-        self._authority = Authority(self._directory)
+        self._credentials = Credentials(self._directory, _NAMES)
         api = ApiServer(self._clock, self._history, self._bookmark_seconds, self.request_log)
-        context = self._authority.server_context(_NAMES)
         try:
-            front = Front(self._port, context, api)
+            front = Front(self._port, self._credentials, api)
         except OSError:
-            self._authority.remove_files()
-            self._authority = None
+            self._credentials.remove_files()
+            self._credentials = None
             raise
         self._front, self._api = front, api
         self._url = f"https://127.0.0.1:{front.port}"
@@ -85,21 +86,12 @@ class Sandbox:
 
     def stop(self) -> None:
         """End every watch and connection, free the port, delete the files; harmless when not running."""
-        if self._front is None or self._api is None or self._authority is None:
+        if self._front is None or self._api is None or self._credentials is None:
             return
         self._api.stop()
         self._front.stop()
-        self._authority.remove_files()
-        self._front = self._api = self._authority = None
-
-    def map_service(self, namespace: str, name: str, host: str, port: int) -> None:
-        """Send calls of webhooks that name this Service to an address; there is no cluster network.
-
-        The webhook's certificate is still checked for ``NAME.NAMESPACE.svc``.
-        """
-        if self._api is None:
-            raise RuntimeError("the sandbox is not running; call start() first")
-        self._api.transport.map_service(namespace, name, host, port)
+        self._credentials.remove_files()
+        self._front = self._api = self._credentials = None
 
     def forget_history(self) -> None:
         """Forget all changes, as a compaction does: watches and continued lists from before get 410."""
@@ -123,38 +115,27 @@ class Sandbox:
     def kubeconfig(self) -> Path:
         """The kubeconfig of a person who may impersonate others (group ``system:masters``)."""
         path = self._directory / "kubeconfig"
-        return path if path.exists() else self._running().kubeconfig(self._url, ADMIN, (MASTERS,), path.name)
+        return path if path.exists() else self._running().kubeconfig(self._url, ADMIN, (MASTERS,))
 
     def kubeconfig_for(self, user: str, groups: Sequence[str] = ()) -> Path:
-        """A kubeconfig with a client certificate of this user; a service account is ``system:serviceaccount:NS:NAME``.
+        """A kubeconfig with a token of this user; a service account is ``system:serviceaccount:NS:NAME``.
 
         The groups ``system:authenticated`` and, for service accounts, ``system:serviceaccounts`` and
         ``system:serviceaccounts:NS`` are added by the server.
         """
-        name = "kubeconfig-" + "".join(c if c.isalnum() or c in ".-" else "-" for c in user)
-        return self._running().kubeconfig(self._url, user, groups, name)
+        return self._running().kubeconfig(self._url, user, groups)
 
-    def _running(self) -> Authority:
-        if self._authority is None:
+    def _running(self) -> Credentials:
+        if self._credentials is None:
             raise RuntimeError("the sandbox is not running; call start() first")
-        return self._authority
+        return self._credentials
 
 
 def _first_objects(*, manifests: bool, knative: bool) -> Iterator[Object]:
     for name in _NAMESPACES:
         yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-    folders = [_manifests() / "crds"] if manifests else []
-    folders += [Path(__file__).parent / "crds"] if knative else []
+    folders = [MANIFESTS / "crds"] if manifests else []
+    folders += [KNATIVE_CRDS] if knative else []
     for folder in folders:
         for file in sorted(folder.glob("*.yaml")):
             yield from (v for v in yaml.safe_load_all(file.read_text()) if v and v["kind"] == _DEFINITION)
-
-
-def _manifests() -> Path:
-    """The folder of the namespace package ``manifests``; an editable install lists places that are no folders too."""
-    spec = find_spec("manifests")
-    found = [Path(place) for place in (spec.submodule_search_locations or ())] if spec is not None else []
-    for place in found:
-        if (place / "crds").is_dir():
-            return place
-    raise FileNotFoundError("the folder manifests/crds is not installed beside webhook; start with manifests=False")

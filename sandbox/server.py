@@ -14,7 +14,6 @@ from sandbox.calls import Call
 from sandbox.changes import APPLY_PATCH
 from sandbox.collector import Collector
 from sandbox.deleting import Deleter
-from sandbox.events import view_of
 from sandbox.failures import ApiError, bad_request, forbidden
 from sandbox.identity import ANONYMOUS, MASTERS, User, authenticated
 from sandbox.objects import Object, encode, name_of, namespace_of
@@ -27,7 +26,7 @@ from sandbox.store import Store
 from sandbox.writing import Writer
 
 _OPEN: Final = frozenset({"/healthz", "/livez", "/readyz", "/version"})
-"""Paths that need no certificate."""
+"""Paths that need no token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,6 @@ class ApiServer:
         self.store.on_change(Registration(self.store, self.registry).react)
         self._collector = Collector(self.store, self.registry, self._writer, self._deleter)
         self.store.on_change(self._collector.react)
-        self._documents = openapi.Documents(self.registry)
         self._stopped = threading.Event()
 
     def start(self) -> None:
@@ -92,7 +90,6 @@ class ApiServer:
             Call(
                 verb="create",
                 resource=resource,
-                view=resource,
                 subresource="",
                 namespace=namespace_of(value),
                 name=name_of(value),
@@ -139,7 +136,7 @@ class ApiServer:
         path = request.path.rstrip("/") or "/"
         if user == ANONYMOUS and path not in _OPEN:
             why = f'User "{user.name}" cannot {request.method.lower()} path "{request.path}"'
-            raise ApiError(403, "Forbidden", f"forbidden: {why}: show a client certificate, as the kubeconfig does", {})
+            raise ApiError(403, "Forbidden", f"forbidden: {why}: send a token, as the kubeconfig does", {})
         if request.method != "GET":
             return None
         if path in ("/healthz", "/livez", "/readyz"):
@@ -147,15 +144,12 @@ class ApiServer:
         if path == "/metrics":
             return Answer(200, text=self._log.exposition())
         if path.startswith("/openapi/"):
-            return self._openapi(path)
-        found = discovery.answer(path, request.headers.get("accept", ""), self.registry)
+            document = openapi.document(path, self.registry)
+            if document is None:
+                raise NoRoute
+            return Answer(200, document)
+        found = discovery.answer(path, self.registry)
         return Answer(200, found) if found is not None else None
-
-    def _openapi(self, path: str) -> Answer:
-        document = self._documents.get(path)
-        if document is None:
-            raise NoRoute
-        return Answer(200, document)
 
     def _api(self, request: Request, user: User, record: dict[str, str], warnings: list[str]) -> Answer:
         route = parse(request.path, self.registry)
@@ -173,11 +167,9 @@ class ApiServer:
             "namespace": route.namespace,
             "name": route.name,
         }
-        stored = self.registry.at(resource.place) or resource
         call = Call(
             verb=verb,
-            resource=stored,
-            view=resource,
+            resource=resource,
             subresource=route.subresource,
             namespace=route.namespace,
             name=route.name,
@@ -202,14 +194,14 @@ class ApiServer:
         if call.verb == "get":
             return Answer(200, shape.one(reading.get(self.store, call)))
         if call.verb == "create":
-            return Answer(201, shape.one(view_of(self._writer.create(call), call.view)))
+            return Answer(201, shape.one(self._writer.create(call)))
         if call.verb in ("update", "patch"):
             value, created = self._writer.update(call) if call.verb == "update" else self._writer.patch(call)
-            return Answer(201 if created else 200, shape.one(view_of(value, call.view)))
+            return Answer(201 if created else 200, shape.one(value))
         if call.verb == "deletecollection":
             return Answer(200, self._delete_all(call, shape))
         value, is_object = self._deleter.delete(call)
-        return Answer(200, shape.one(view_of(value, call.view)) if is_object else value)
+        return Answer(200, shape.one(value) if is_object else value)
 
     def _delete_all(self, call: Call, shape: Shape) -> Any:
         values, meta = reading.list_objects(self.store, call)
@@ -233,7 +225,7 @@ def _review(call: Call) -> Object:
 
 
 def _acting(request: Request) -> User:
-    """The user of the certificate, or whom they impersonate. Raises ApiError 403 where they may not."""
+    """The user of the token, or whom they impersonate. Raises ApiError 403 where they may not."""
     name = request.headers.get("impersonate-user", "")
     groups = request.headers.get("impersonate-group", "")
     if not name and not groups:

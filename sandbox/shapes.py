@@ -1,4 +1,4 @@
-"""The form in which objects are answered: as they are, as a Table, or with their metadata alone."""
+"""The form in which objects are answered: as they are, or as a Table."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -49,25 +49,6 @@ class Whole:
             yield None if event is None else {"type": event[0], "object": event[1]}
 
 
-class Partial:
-    """PartialObjectMetadata."""
-
-    def one(self, value: Object) -> Object:
-        return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata(value)}
-
-    def many(self, values: list[Object], meta: Object) -> Object:
-        items = [self.one(value) for value in values]
-        kind = "PartialObjectMetadataList"
-        return {"kind": kind, "apiVersion": "meta.k8s.io/v1", "metadata": meta, "items": items}
-
-    def events(self, stream: Iterator[WatchEvent | None]) -> Iterator[Object | None]:
-        for event in stream:
-            if event is None:
-                yield None
-            else:
-                yield {"type": event[0], "object": event[1] if event[0] == "ERROR" else self.one(event[1])}
-
-
 class Tabular:
     """Table, as ``kubectl get`` asks for it."""
 
@@ -104,14 +85,12 @@ def shape_of(accept: str, query: Mapping[str, str], resource: Resource, clock: C
     for choice in accept.split(",") if accept else ["*/*"]:
         media, *parameters = (part.strip() for part in choice.split(";"))
         stated: dict[str, Any] = dict(p.partition("=")[::2] for p in parameters)
-        if media not in ("application/json", "*/*", "application/*", "application/yaml"):
+        if media not in ("application/json", "*/*", "application/*"):
             continue
         form = stated.get("as")
         if form == "Table" and stated.get("v") == "v1":
             return Tabular(resource, query.get("includeObject") or "Metadata", clock)
-        if form in ("PartialObjectMetadata", "PartialObjectMetadataList") and stated.get("v") == "v1":
-            return Partial()
-        if form is None and media != "application/yaml":
+        if form is None:
             return Whole(resource)
-    accepted = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
+    accepted = "application/json"
     raise ApiError(406, "NotAcceptable", f"only the following media types are accepted: {accepted}")

@@ -3,8 +3,8 @@
 import uuid
 from typing import Final
 
-from sandbox.completion import quality_of_service
 from sandbox.failures import bad_request
+from sandbox.kinds import initial_state
 from sandbox.objects import Object, generated_name, metadata, same, with_metadata
 from sandbox.resources import Resource
 
@@ -34,11 +34,7 @@ def prepare_create(value: Object, resource: Resource) -> Object:
     value = with_metadata(value, generation=1 if resource.generation else None)
     if resource.status:
         value = {name: member for name, member in value.items() if name != "status"}
-    if resource.kind == "Namespace" and not resource.group:
-        value = {**value, "spec": {"finalizers": ["kubernetes"]}}
-    if resource.kind == "Pod" and not resource.custom:
-        value = {**value, "status": {"phase": "Pending", "qosClass": quality_of_service(value.get("spec") or {})}}
-    return value
+    return initial_state(value, resource)
 
 
 def prepare_update(value: Object, live: Object, resource: Resource, subresource: str) -> Object:

@@ -2,29 +2,24 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sandbox.builtins import OBJECT_META
 from sandbox.objects import Object, metadata, name_of, parse_time
 from sandbox.resources import Column, Resource
 
-_NAME_HELP: Final = str(OBJECT_META["properties"]["name"]["description"])
 _STEP: Final = re.compile(
     r"\.(?P<name>(?:\\.|[^.\[\\])+)|\[(?P<index>-?\d+)\]|\[(?P<all>\*)\]|\['(?P<quoted>[^']*)'\]"
     r"|\[\?\(@\.(?P<key>[^=!]+?)\s*==\s*(?P<quote>['\"])(?P<wanted>.*?)(?P=quote)\)\]"
 )
-Cells = Callable[[Object, datetime], list[Any]]
 
 
 def table(resource: Resource, values: Sequence[Object], meta: Object, include: str, now: datetime) -> Object:
     """A ``meta.k8s.io/v1`` Table of these objects."""
-    built_in = _BUILT_IN.get((resource.group, resource.plural))
-    columns: Sequence[Column] = built_in[0] if built_in else resource.columns
     rows = []
     for value in values:
-        cells = built_in[1](value, now) if built_in else [cell(value, column, now) for column in columns]
+        cells = [cell(value, column, now) for column in resource.columns]
         row: Object = {"cells": [name_of(value), *cells]}
         if include == "Metadata":
             row["object"] = {
@@ -35,10 +30,10 @@ def table(resource: Resource, values: Sequence[Object], meta: Object, include: s
         else:
             row["object"] = value if include == "Object" else None
         rows.append(row)
-    named = Column("Name", "string", "", 0, _NAME_HELP, "name")
+    named = Column("Name", "string", "", 0, "", "name")
     definitions = [
         {"name": c.name, "type": c.type, "format": c.format, "description": c.description, "priority": c.priority}
-        for c in (named, *columns)
+        for c in (named, *resource.columns)
     ]
     return {
         "kind": "Table",
@@ -129,63 +124,3 @@ def duration(seconds: float) -> str:
     if days < 365 * 8:
         return f"{days // 365}y{days % 365}d" if days % 365 else f"{days // 365}y"
     return f"{days // 365}y"
-
-
-def _age(value: Mapping[str, Any], now: datetime) -> str:
-    moment = parse_time(metadata(value).get("creationTimestamp"))
-    return "<unknown>" if moment is None else duration((now - moment).total_seconds())
-
-
-def _pod(value: Object, now: datetime) -> list[Any]:
-    spec, status = value.get("spec") or {}, value.get("status") or {}
-    states = status.get("containerStatuses") or []
-    ready = sum(bool(state.get("ready")) for state in states)
-    phase = "Terminating" if "deletionTimestamp" in metadata(value) else status.get("reason") or status.get("phase")
-    restarts = sum(int(state.get("restartCount") or 0) for state in states)
-    where = [status.get("podIP") or "<none>", spec.get("nodeName") or "<none>"]
-    return [f"{ready}/{len(spec.get('containers') or [])}", phase, str(restarts), _age(value, now), *where]
-
-
-def _deployment(value: Object, now: datetime) -> list[Any]:
-    spec, status = value.get("spec") or {}, value.get("status") or {}
-    ready = f"{status.get('readyReplicas') or 0}/{spec.get('replicas', 1)}"
-    return [ready, status.get("updatedReplicas") or 0, status.get("availableReplicas") or 0, _age(value, now)]
-
-
-def _event(value: Object, now: datetime) -> list[Any]:
-    about = value.get("involvedObject") or value.get("regarding") or {}
-    last = value.get("lastTimestamp") or value.get("deprecatedLastTimestamp") or value.get("eventTime")
-    moment = parse_time(last) or parse_time(metadata(value).get("creationTimestamp"))
-    seen = "<unknown>" if moment is None else duration((now - moment).total_seconds())
-    target = f"{str(about.get('kind') or '').lower()}/{about.get('name') or ''}"
-    return [
-        seen,
-        value.get("type"),
-        value.get("reason"),
-        target,
-        str(value.get("message") or value.get("note") or "").strip(),
-    ]
-
-
-def _webhooks(value: Object, now: datetime) -> list[Any]:
-    return [len(value.get("webhooks") or ()), _age(value, now)]
-
-
-def _columns(*named: str) -> tuple[Column, ...]:
-    return tuple(Column(name, "string", "") for name in named)
-
-
-_WIDE: Final = tuple(Column(name, "string", "", 1) for name in ("IP", "Node"))
-_BUILT_IN: Final[Mapping[tuple[str, str], tuple[tuple[Column, ...], Cells]]] = {
-    ("", "pods"): ((*_columns("Ready", "Status", "Restarts", "Age"), *_WIDE), _pod),
-    ("apps", "deployments"): (_columns("Ready", "Up-to-date", "Available", "Age"), _deployment),
-    ("", "events"): (_columns("Last Seen", "Type", "Reason", "Object", "Message"), _event),
-    ("events.k8s.io", "events"): (_columns("Last Seen", "Type", "Reason", "Object", "Message"), _event),
-    ("", "configmaps"): (_columns("Data", "Age"), lambda v, now: [len(v.get("data") or ()), _age(v, now)]),
-    ("", "secrets"): (
-        _columns("Type", "Data", "Age"),
-        lambda v, now: [v.get("type"), len(v.get("data") or ()), _age(v, now)],
-    ),
-    ("admissionregistration.k8s.io", "mutatingwebhookconfigurations"): (_columns("Webhooks", "Age"), _webhooks),
-    ("admissionregistration.k8s.io", "validatingwebhookconfigurations"): (_columns("Webhooks", "Age"), _webhooks),
-}

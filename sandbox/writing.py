@@ -18,7 +18,6 @@ from sandbox.changes import (
     patched,
     replacement,
 )
-from sandbox.completion import admitted
 from sandbox.failures import (
     BLOCKING,
     ApiError,
@@ -29,8 +28,8 @@ from sandbox.failures import (
     not_found,
 )
 from sandbox.intake import check_schema, completed
-from sandbox.kinds import complete_kind, kind_errors
-from sandbox.metadata import finalizer_warnings, metadata_errors
+from sandbox.kinds import accepted, kind_errors
+from sandbox.metadata import metadata_errors
 from sandbox.objects import Object, format_time, metadata, name_of, same, uid_of, with_metadata
 from sandbox.resources import Resource
 from sandbox.store import Existing, Store, VersionConflict
@@ -98,11 +97,10 @@ class Writer:
         )
         self._chain.mutate(attributes, lambda changed: completed(changed, resource))
         assert attributes.object is not None
-        value = begin(admitted(attributes.object, resource), self._now())
+        value = begin(attributes.object, self._now())
         value = prepare_create(value, resource)
-        value = complete_kind(completed(value, resource), resource, None, self._now())
+        value = accepted(completed(value, resource), resource, None, self._now())
         self._check(value, resource, None)
-        call.warnings.extend(_warnings(value, resource, None))
         attributes.object, attributes.name = value, name_of(value)
         self._chain.validate(attributes)
         if call.dry_run:
@@ -153,9 +151,8 @@ class Writer:
         _check_version(value, live, call)
         value = with_metadata(value, resourceVersion=metadata(live)["resourceVersion"])
         value = prepare_update(value, live, resource, call.subresource)
-        value = complete_kind(completed(value, resource), resource, live, self._now())
+        value = accepted(completed(value, resource), resource, live, self._now())
         self._check(value, resource, live)
-        call.warnings.extend(_warnings(value, resource, live))
         attributes.object = value
         self._chain.validate(attributes)
         if same(_without_times(value), _without_times(live)):
@@ -172,16 +169,12 @@ class Writer:
 
     @staticmethod
     def _check(value: Object, resource: Resource, live: Object | None) -> None:
-        found = list(metadata_errors(value, resource, live))
+        found = list(metadata_errors(value, live))
         blocked = any(error.type in BLOCKING for error in found)
         found += check_schema(value, resource, live, blocked=blocked)
-        found = found or list(kind_errors(value, resource, live))
+        found = found or list(kind_errors(value, resource))
         if found:
             raise invalid(resource.kind, resource.group, name_of(value), found)
-
-
-def _warnings(value: Object, resource: Resource, live: Object | None) -> list[str]:
-    return finalizer_warnings(value, live) if resource.custom else []
 
 
 def _check_version(value: Object, live: Object, call: Call) -> None:

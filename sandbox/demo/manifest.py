@@ -9,14 +9,13 @@ from typing import Final
 
 import yaml
 
+from sandbox.sandbox import MANIFESTS
 from webhook.api.wire import Wire
 from webhook.cluster.client import Client
 from webhook.cluster.errors import Conflict, Forbidden, NotFound, Unavailable
 from webhook.cluster.resource import Resource
 
-MANIFESTS: Final = Path(__file__).resolve().parents[2] / "manifests"
 SAMPLES: Final = MANIFESTS / "samples"
-KNATIVE_CRDS: Final = Path(__file__).resolve().parents[1] / "crds"
 
 _RBAC: Final = "rbac.authorization.k8s.io"
 _ADMISSION: Final = "admissionregistration.k8s.io"

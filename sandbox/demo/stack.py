@@ -12,8 +12,9 @@ from certs.renewal import renew
 from certs.rotation import RotationPolicy
 from sandbox.autoscaler import Pace
 from sandbox.demo.control_plane import ControlPlane, client_of
-from sandbox.demo.manifest import KNATIVE_CRDS, MANIFESTS, Installation, at_url, documents
+from sandbox.demo.manifest import Installation, at_url, documents
 from sandbox.demo.process import Process
+from sandbox.sandbox import KNATIVE_CRDS, MANIFESTS
 from sandbox.simulation import Autoscaler
 
 LOOP: Final = "system:serviceaccount:stagegate-system:stagegate-loop"

@@ -12,12 +12,13 @@ import yaml
 
 from sandbox.autoscaler import Pace
 from sandbox.demo.knative import Knative
-from sandbox.demo.manifest import MANIFESTS, SAMPLES, sample
+from sandbox.demo.manifest import SAMPLES, sample
 from sandbox.demo.observer import Observer
 from sandbox.demo.prediction import differences, predict
 from sandbox.demo.progress import Screen
 from sandbox.demo.stack import Stack
 from sandbox.demo.writer import Writer
+from sandbox.sandbox import MANIFESTS
 from webhook.api.kinds import REVISION_LABEL, SERVICE_LABEL
 from webhook.api.owner_reference import controller_of
 from webhook.api.wire import Wire

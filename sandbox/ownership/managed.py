@@ -1,19 +1,17 @@
 """``metadata.managedFields``: kept up to date by every write, and the judge of every apply."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sandbox.failures import ApiError, bad_request
-from sandbox.objects import Object, copy_of, encode, go_quote, metadata
+from sandbox.objects import Object, go_quote, metadata
 from sandbox.ownership.merging import merge, remove
 from sandbox.ownership.paths import Path, Paths, compare, from_fields, paths_of, shown, to_fields
 from sandbox.resources import Schema
 
 APPLY: Final = "Apply"
 UPDATE: Final = "Update"
-LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
 _UNOWNED: Final[frozenset[Path]] = frozenset(
     {("f:apiVersion",), ("f:kind",), ("f:metadata",)}
@@ -155,11 +153,10 @@ def after_apply(live: Object, stated: Object, manager: Manager, scope: Scope, no
     difference = compare(live_bare, merged, scope.schema)
     changed, removed = scope.owned(difference.added | difference.modified), scope.owned(difference.removed)
     if not force:
-        _refuse_conflicts(others.values(), changed - _allowed_to_kubectl(live_bare, manager, scope))
+        _refuse_conflicts(others.values(), changed)
     others = {i: replace(entry, paths=entry.paths - changed - removed) for i, entry in others.items()}
     # Who only comes to share what is there already is not told a time.
     time = now if changed or removed else last.time if last is not None else ""
-    merged = _with_last_applied(merged, stated, manager)
     return with_entries(merged, [*others.values(), Entry(manager, time, mine)])
 
 
@@ -185,27 +182,3 @@ def _refuse_conflicts(others: Iterable[Entry], changed: Paths) -> None:
             lines += [f"- {shown(path)}" for path in paths]
         text = f"Apply failed with {len(causes)} conflicts: " + "\n".join(lines)
     raise ApiError(409, "Conflict", text, {"causes": causes})
-
-
-def _allowed_to_kubectl(live: Object, manager: Manager, scope: Scope) -> Paths:
-    """What kubectl applied on the client's side, and nobody changed since, it may apply on the server's side."""
-    annotations = metadata(live).get("annotations") or {}
-    if manager.name != "kubectl" or LAST_APPLIED not in annotations:
-        return frozenset()
-    try:
-        last = json.loads(annotations[LAST_APPLIED])
-    except ValueError:
-        return frozenset()
-    if not isinstance(last, dict):
-        return frozenset()
-    return paths_of(last, scope.schema) - compare(live, last, scope.schema).modified
-
-
-def _with_last_applied(value: Object, stated: Object, manager: Manager) -> Object:
-    """kubectl's own annotation follows along if it is there, so that going back to client-side apply works."""
-    annotations = metadata(value).get("annotations") or {}
-    if manager.name != "kubectl" or LAST_APPLIED not in annotations:
-        return value
-    text = encode(copy_of(stated)).decode() + "\n"
-    changed = {**annotations, LAST_APPLIED: text}
-    return value | {"metadata": metadata(value) | {"annotations": changed}}

@@ -23,33 +23,14 @@ def merge(value: Any, stated: Any, schema: Schema) -> Any:
 
 
 def _merged_items(value: list[Any], stated: list[Any], schema: Schema) -> list[Any]:
-    """Items in the order of the configuration; those that only the object has stay before the next shared one."""
+    """The items of the object, merged with those that are stated; new ones follow."""
     items: Schema = schema.get("items") or {}
-    present = {element_of(item, schema): item for item in value}
     wanted = {element_of(item, schema): item for item in stated}
-    held, asked = list(present), list(wanted)
-    shared = [element for element in asked if element in present]
-    result: list[Any] = []
-    done: set[str] = set()
-
-    def take(element: str) -> None:
-        done.add(element)
-        both = element in present
-        result.append(merge(present[element], wanted[element], items) if both else copy_of(wanted[element]))
-        if shared and shared[0] == element:
-            shared.pop(0)
-
-    while held or asked:
-        if held and held[0] not in wanted:
-            result.append(copy_of(present[held.pop(0)]))
-        elif held and (held[0] in done or (asked and held[0] != asked[0] and shared and held[0] != shared[0])):
-            held.pop(0)
-        else:
-            element = asked.pop(0)
-            take(element)
-            if held and held[0] == element:
-                held.pop(0)
-    return result
+    result = []
+    for item in value:
+        element = element_of(item, schema)
+        result.append(merge(item, wanted.pop(element), items) if element in wanted else copy_of(item))
+    return result + [copy_of(item) for item in wanted.values()]
 
 
 def remove(value: Object, schema: Schema, last: Paths, kept: Paths) -> Object:

@@ -13,7 +13,6 @@ Path = tuple[str, ...]
 
 Paths = frozenset[Path]
 
-STRUCT: Final = "x-stagegate-struct"
 _MISSING: Final = object()
 
 
@@ -88,9 +87,6 @@ def compare(old: Any, new: Any, schema: Schema) -> Comparison:
 
 def _compare(old: Any, new: Any, schema: Schema, path: Path, into: tuple[set[Path], set[Path], set[Path]]) -> None:
     added, modified, removed = into
-    if schema.get(STRUCT):
-        empty: Any = [] if schema.get("type") == "array" else {}
-        old, new = (empty if old is _MISSING else old), (empty if new is _MISSING else new)
     if old is _MISSING:
         _all(new, schema, path, added)
     elif new is _MISSING:
@@ -120,11 +116,7 @@ def _all(value: Any, schema: Schema, path: Path, into: set[Path]) -> None:
         into.add(path)
     if is_granular(value, schema):
         for element, part, known, _ in children(value, schema):
-            if known.get(STRUCT):
-                for inner, member, inner_known, _ in children(part, known):
-                    _all(member, inner_known, (*path, element, inner), into)
-            else:
-                _all(part, known, (*path, element), into)
+            _all(part, known, (*path, element), into)
 
 
 def from_fields(fields: Any) -> Paths:

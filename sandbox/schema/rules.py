@@ -1,22 +1,17 @@
 """The CEL rules of a schema (``x-kubernetes-validations``), evaluated for an object."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from sandbox.expressions import (
-    CompilationFailed,
     EvaluationFailed,
     Expression,
     cel_value,
     compiled,
-    escaped,
-    problem_at,
 )
 from sandbox.failures import FieldError
 from sandbox.objects import go_value, same
 from sandbox.resources import Schema
-from sandbox.schema.validation import matched
 
 _ABSENT: Final = object()
 _DECLARED: Final = frozenset({"self", "oldSelf"})
@@ -26,34 +21,11 @@ _TYPES: Final = {
     "FieldValueRequired": "Required value",
     "FieldValueDuplicate": "Duplicate value",
 }
-_TEXT: Final = re.compile(r"'(?:[^'\\\\]|\\\\.)*'|\"(?:[^\"\\\\]|\\\\.)*\"")
-_CHAIN: Final = re.compile(r"\b(?:self|oldSelf)(?:\.[A-Za-z_]\w*(?!\w*\s*\())+")
-_NAME: Final = re.compile(r"\.(\w+)")
-REASONS: Final = tuple(sorted(_TYPES))
 
 
 def rule_of(source: str) -> Expression:
     """A rule or message expression, compiled. Raises CompilationFailed."""
     return compiled(source.strip(), _DECLARED)
-
-
-def check_fields(source: str, schema: Schema, *, root: bool) -> None:
-    """Whether the chains of names that begin with ``self`` lead to fields of the schema. Raises CompilationFailed."""
-    top = {**schema, "properties": {**(schema.get("properties") or {}), **_ROOT}} if root else schema
-    bare = _TEXT.sub(lambda text: " " * len(text[0]), source)
-    for chain in _CHAIN.finditer(bare):
-        known: Any = top
-        for step in _NAME.finditer(chain[0]):
-            if not isinstance(known, dict) or known.get("x-kubernetes-preserve-unknown-fields"):
-                break
-            fields = {escaped(name): member for name, member in (known.get("properties") or {}).items()}
-            if known.get("type") != "object" or isinstance(known.get("additionalProperties"), dict):
-                break
-            if step[1] not in fields:
-                raise CompilationFailed(
-                    problem_at(source, chain.start() + step.start(), f"undefined field '{step[1]}'")
-                )
-            known = fields[step[1]]
 
 
 def check_rules(value: Any, schema: Schema, old: Any = _ABSENT) -> Iterator[FieldError]:
@@ -93,10 +65,8 @@ def _walk(value: Any, schema: Schema, path: str, old: Any) -> Iterator[FieldErro
                 child = f"{path}.{name}" if path else name
                 yield from _walk(member, known, child, before.get(name, _ABSENT))
     elif isinstance(value, list) and isinstance(schema.get("items"), dict):
-        find = matched(old, schema) if old is not _ABSENT else (lambda item: _ABSENT)
         for index, item in enumerate(value):
-            found = find(item)
-            yield from _walk(item, schema["items"], f"{path}[{index}]", found if isinstance(found, dict) else _ABSENT)
+            yield from _walk(item, schema["items"], f"{path}[{index}]", _ABSENT)
 
 
 def _apply(rule: Mapping[str, Any], value: Any, schema: Schema, path: str, old: Any) -> Iterator[FieldError]:

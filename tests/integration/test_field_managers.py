@@ -112,6 +112,7 @@ def test_kubectl_applies_server_side(person: User, place: Place) -> None:
     assert managers(stored)["kubectl"] == "Apply"
 
 
+@pytest.mark.e2e
 @pytest.mark.usefixtures("needs_kubectl")
 def test_a_kind_of_kubernetes_itself_is_applied_too(person: User, place: Place) -> None:
     wire = {**place.object(CONFIG_MAPS, "settings"), "data": {"a": "1"}}

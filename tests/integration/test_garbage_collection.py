@@ -38,6 +38,7 @@ def test_an_spa_goes_with_its_rollout(person: User, place: Place) -> None:
     eventually(lambda: person.get(spa).status == 404, "the SPA is gone")
 
 
+@pytest.mark.e2e
 def test_in_the_foreground_the_rollout_goes_last(person: User, place: Place) -> None:
     spa = with_spa(person, place)
 
@@ -48,6 +49,7 @@ def test_in_the_foreground_the_rollout_goes_last(person: User, place: Place) -> 
     assert person.get(spa).status == 404
 
 
+@pytest.mark.e2e
 def test_an_orphan_stays(person: User, place: Place) -> None:
     spa = with_spa(person, place)
 

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 
-from sandbox.identity import Authority
+from sandbox.identity import Credentials
 from tests.sandbox.wire import Object
 
 Answer = Callable[[Object], Any]
@@ -26,14 +26,13 @@ class Receiver:
     """Keeps the requests of the reviews it was sent."""
 
     def __init__(self, directory: Path, names: tuple[str, ...] = ("127.0.0.1",)) -> None:
-        authority = Authority(directory)
-        self.bundle = base64.b64encode(authority.bundle.read_bytes()).decode()
+        credentials = Credentials(directory, names)
+        self.bundle = base64.b64encode((directory / "ca.crt").read_bytes()).decode()
         self.requests: list[Object] = []
         self.paths: list[str] = []
         self.answer: Answer = lambda request: {"allowed": True}
         self._server = _Server(("127.0.0.1", 0), self._handler())
-        context = authority.server_context(names)
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self._server.socket = credentials.context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     @property

@@ -41,16 +41,6 @@ def test_apply_on_the_server_by_two_managers(kubectl: Kubectl) -> None:
     assert kubectl(*apply, "two", "--force-conflicts", stdin=other).returncode == 0
 
 
-def test_moving_from_client_side_to_server_side_apply(kubectl: Kubectl) -> None:
-    kubectl("apply", "-f", "-", stdin=MANIFEST)
-    changed = MANIFEST.replace("stageMinScale: 1", "stageMinScale: 2")
-    assert kubectl("apply", "--server-side", "-f", "-", stdin=changed).stdout == f"{NAME} serverside-applied\n"
-    managers = kubectl(
-        "get", "spa", "hello", "-o", "jsonpath={.metadata.managedFields[*].manager}", "--show-managed-fields"
-    )
-    assert managers.stdout == "kubectl-last-applied kubectl"
-
-
 def test_a_refusal_in_the_words_people_know(kubectl: Kubectl) -> None:
     bad = MANIFEST.replace("stageMinScale: 1", "stageMinScale: 5")
     reply = kubectl("apply", "-f", "-", stdin=bad)
@@ -70,8 +60,7 @@ def test_columns(kubectl: Kubectl) -> None:
     assert head.split() == ["NAME", "READY", "REASON", "MIN", "MAX", "DESIRED", "ACTUAL", "AGE"]
     assert row.split()[:3] == ["hello", "1", "3"]
     assert "TERMINATING" in kubectl("get", "spa", "-o", "wide").stdout
-    kubectl("create", "configmap", "data", "--from-literal=a=b")
-    assert kubectl("get", "configmaps", "--no-headers").stdout.split()[:2] == ["data", "1"]
+    assert kubectl("get", "namespaces", "default", "--no-headers").stdout.split()[0] == "default"
     assert kubectl("get", "pods").stderr.startswith("No resources found in ")
 
 
@@ -98,36 +87,21 @@ def test_patches(kubectl: Kubectl, patch: list[str]) -> None:
     assert "4" in kubectl("get", "spa", "hello", "-o", "jsonpath={.spec.stageMaxScale}{.status.actualScale}").stdout
 
 
-def test_built_in_kinds_are_applied_and_made(kubectl: Kubectl) -> None:
-    deployment = {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": "web"},
-        "spec": {
-            "selector": {"matchLabels": {"app": "web"}},
-            "template": {
-                "metadata": {"labels": {"app": "web"}},
-                "spec": {"containers": [{"name": "main", "image": "example.com/web:1"}]},
-            },
-        },
-    }
-    text = yaml.safe_dump(deployment)
-    assert kubectl("apply", "-f", "-", stdin=text).stdout == "deployment.apps/web created\n"
-    assert kubectl("apply", "-f", "-", stdin=text).stdout == "deployment.apps/web unchanged\n"
-    assert (
-        kubectl("apply", "-f", "-", stdin=text.replace("web:1", "web:2")).stdout == "deployment.apps/web configured\n"
-    )
-    assert kubectl("create", "serviceaccount", "loop").stdout == "serviceaccount/loop created\n"
-    assert kubectl("create", "secret", "generic", "key", "--from-literal=a=b").stdout == "secret/key created\n"
-    refused = kubectl("create", "deployment", "other", "--image=example.com/web:1")
-    assert "the sandbox reads protobuf of ConfigMap, Namespace, Secret, ServiceAccount alone" in refused.stderr
+def test_built_in_kinds_are_applied_on_the_server(kubectl: Kubectl) -> None:
+    settings = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"a": "1"}}
+    apply = ("apply", "--server-side", "-f", "-")
+    assert kubectl(*apply, stdin=yaml.safe_dump(settings)).stdout == "configmap/settings serverside-applied\n"
+    settings["data"] = {"a": "2"}
+    assert kubectl(*apply, stdin=yaml.safe_dump(settings)).stdout == "configmap/settings serverside-applied\n"
+    assert kubectl("get", "configmap", "settings", "-o", "jsonpath={.data}").stdout == '{"a":"2"}'
+    refused = kubectl("create", "configmap", "other", "--from-literal=a=b")
+    assert "accepted media types include: application/json, application/yaml" in refused.stderr
 
 
 def test_describe_explain_label_and_whoami(kubectl: Kubectl) -> None:
     kubectl("apply", "-f", "-", stdin=MANIFEST)
     assert "Stage Max Scale:  3" in kubectl("describe", "spa", "hello").stdout
     assert "stageMinScale\t<integer>" in kubectl("explain", "spa.spec").stdout
-    assert "containers\t<[]Container>" in kubectl("explain", "pod.spec").stdout or kubectl("explain", "pod.spec").stdout
     assert kubectl("label", "spa", "hello", "a=b").stdout == f"{NAME} labeled\n"
     assert "Username    sandbox-admin" in kubectl("auth", "whoami").stdout
     as_account = kubectl("auth", "whoami", "--as", "system:serviceaccount:here:loop").stdout

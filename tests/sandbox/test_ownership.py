@@ -1,6 +1,5 @@
 """Field ownership and server-side apply, as pure functions and over HTTP."""
 
-import json
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ from sandbox.failures import ApiError
 from sandbox.ownership.managed import APPLY, UPDATE, Manager, Scope, after_apply, after_update
 from sandbox.ownership.merging import merge
 from sandbox.ownership.paths import compare, from_fields, paths_of, shown, to_fields
-from sandbox.ownership.typing import type_problems
 from tests.sandbox.wire import SPAS, Api, Object, Place, spa
 
 TEXT: Object = {"type": "string"}
@@ -176,20 +174,6 @@ def test_paths_are_shown_as_messages_show_them() -> None:
     assert shown(("f:spec", 'k:{"name":"a","port":80}', 'v:"x"', "f:b")) == '.spec[name="a",port=80][="x"].b'
 
 
-@pytest.mark.parametrize(
-    ("spec", "text"),
-    [
-        ({"c": 1}, ".spec.c: field not declared in schema"),
-        ({"a": 1}, ".spec.a: expected string, got &value.valueUnstructured{Value:1}"),
-        ({"set": ["x", "x"]}, '.spec.set: duplicate entries for key [="x"]'),
-        ({"items": [{"value": "1"}]}, ".spec.items: element 0: associative list with keys has an element that omits"),
-    ],
-)
-def test_an_unusable_configuration(spec: Object, text: str) -> None:
-    (problem,) = type_problems(obj(spec), SCHEMA)
-    assert problem.startswith(text)
-
-
 def test_two_appliers_over_http(api: Api, place: Place) -> None:
     path = place.path(SPAS, "a")
     assert api.apply(path, spa("a", {"stageMinScale": 1}), "one").code == 201
@@ -221,18 +205,6 @@ def test_a_status_is_applied_apart(api: Api, place: Place) -> None:
     ]
 
 
-def test_kubectl_may_change_what_it_applied_on_the_clients_side(api: Api, place: Place) -> None:
-    last = {"kubectl.kubernetes.io/last-applied-configuration": json.dumps(spa("a", {"stageMinScale": 1}))}
-    made = spa("a", {"stageMinScale": 1, "stageMaxScale": 3}, annotations=last)
-    api.create(place.path(SPAS), made, fieldManager="kubectl-client-side-apply")
-    wanted = spa("a", {"stageMinScale": 2})
-    assert api.apply(place.path(SPAS, "a"), wanted, "somebody").code == 409
-    other = api.apply(place.path(SPAS, "a"), spa("a", {"stageMinScale": 2, "stageMaxScale": 4}), "kubectl")
-    assert [field for field, _ in other.causes] == [".spec.stageMaxScale"]
-    applied = api.apply(place.path(SPAS, "a"), wanted, "kubectl").body
-    assert json.loads(*applied["metadata"]["annotations"].values())["spec"] == {"stageMinScale": 2}
-
-
 def test_an_object_from_before_any_manager_belongs_to_one_that_stands_for_all(api: Api, place: Place) -> None:
     api.create(place.path(SPAS), spa("a", {"stageMinScale": 1}))
     api.patch(place.path(SPAS, "a"), {"metadata": {"managedFields": [{}]}})
@@ -245,11 +217,17 @@ def test_who_applies_says_a_name(api: Api, place: Place) -> None:
     assert reply.causes == [("fieldManager", "Required value: is required for apply patch")]
 
 
-def test_filling_in_belongs_to_nobody(api: Api, place: Place) -> None:
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}
-    spec = {"containers": [{"name": "c", "image": "x:1"}]}
-    written = api.apply(place.path("pods", "a"), pod | {"spec": spec}, "me").body
-    assert written["spec"]["restartPolicy"] == "Always"
-    assert fields_of(written, "me") == {
-        "f:spec": {"f:containers": {'k:{"name":"c"}': {".": {}, "f:image": {}, "f:name": {}}}}
+def test_defaults_belong_to_nobody(api: Api) -> None:
+    hook = {"name": "a.example.com", "sideEffects": "None", "admissionReviewVersions": ["v1"]}
+    configuration = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": "defaulted"},
+        "webhooks": [{**hook, "clientConfig": {"url": "https://localhost"}}],
     }
+    path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/defaulted"
+    written = api.apply(path, configuration, "me").body
+    assert written["webhooks"][0]["failurePolicy"] == "Fail"
+    (owned,) = fields_of(written, "me")["f:webhooks"].values()
+    assert owned.keys() == {".", "f:clientConfig", *(f"f:{name}" for name in hook)}
+    api.delete(path)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sandbox.expressions import CompilationFailed, EvaluationFailed, compiled
 from sandbox.objects import copy_of
 from sandbox.schema.pruning import fill_defaults, prune
-from sandbox.schema.rules import check_fields, check_rules
+from sandbox.schema.rules import check_rules
 from sandbox.schema.validation import validate
 from tests.sandbox.wire import Api, Object, Place
 
@@ -86,8 +86,6 @@ VALID: list[tuple[Object, Any, str]] = [
         "Checked value must be of type integer with format int32 in spec.a",
     ),
     ({"type": "integer", "minimum": 1}, 0, "Invalid value: 0: spec.a in body should be greater than or equal to 1"),
-    ({"type": "integer", "maximum": 1, "exclusiveMaximum": True}, 1, "spec.a in body should be less than 1"),
-    ({"type": "integer", "multipleOf": 2}, 3, "Invalid value: 3: spec.a in body should be a multiple of 2"),
     ({**TEXT, "maxLength": 2}, "abc", "Too long: may not be more than 2 bytes"),
     ({**TEXT, "minLength": 2}, "a", 'Invalid value: "a": spec.a in body should be at least 2 chars long'),
     ({**TEXT, "pattern": "^b"}, "a", "Invalid value: \"a\": spec.a in body should match '^b'"),
@@ -113,16 +111,8 @@ VALID: list[tuple[Object, Any, str]] = [
         'Duplicate value: {"n":1}',
     ),
     ({"type": "object", "required": ["b"]}, {}, "Required value"),
-    (
-        {"type": "object", "additionalProperties": TEXT, "maxProperties": 0},
-        {"b": "c"},
-        "Too many: 1: must have at most 0",
-    ),
     ({"x-kubernetes-int-or-string": True}, "1", ""),
     ({"x-kubernetes-int-or-string": True}, [], "must be of type integer,string"),
-    ({**TEXT, "anyOf": [{"pattern": "^a"}, {"pattern": "^b"}]}, "c", "must validate at least one schema (anyOf)"),
-    ({**TEXT, "oneOf": [{"pattern": "^a"}, {"pattern": "b$"}]}, "ab", "Found 2 valid alternatives"),
-    ({**TEXT, "not": {"pattern": "^a"}}, "a", "must not validate the schema (not)"),
 ]
 
 
@@ -137,13 +127,12 @@ def test_a_field_of_the_status_is_named_from_there() -> None:
     assert (error.field, error.detail) == ("status.a", 'a in body must be of type string: "integer"')
 
 
-def test_what_an_update_leaves_as_it_was_is_not_looked_at_again() -> None:
-    items = {"type": "array", "items": {"type": "object", "properties": {"v": {"type": "integer", "maximum": 1}}}}
-    keyed = {**items, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["n"]}
-    schema = {"properties": {"keyed": keyed, "atomic": items, "plain": {"type": "integer", "maximum": 1}}}
-    old = {"keyed": [{"n": 1, "v": 9}], "atomic": [{"v": 9}], "plain": 9}
-    new = {"keyed": [{"n": 2, "v": 9}, {"n": 1, "v": 9}], "atomic": [{"v": 9}, {"v": 0}], "plain": 9}
-    assert [error.field for error in validate(new, schema, "", old)] == ["keyed[0].v", "atomic[0].v"]
+def test_what_an_update_leaves_as_it_was_is_not_checked_again() -> None:
+    low = {"type": "integer", "maximum": 1}
+    schema = {"properties": {"list": {"type": "array", "items": low}, "plain": low}}
+    old = {"list": [9], "plain": 9}
+    assert [error.field for error in validate(old, schema, "", old)] == []
+    assert [error.field for error in validate({"list": [9, 0], "plain": 9}, schema, "", old)] == ["list[0]"]
 
 
 def rules(*stated: Object, **schema: Any) -> Object:
@@ -203,34 +192,6 @@ def test_a_rule_that_has_no_value_is_broken() -> None:
     assert "no such key: n" in body
 
 
-WRONG: list[tuple[str, str]] = [
-    ("self.none > 1", "ERROR: <input>:1:5: undefined field 'none'\n | self.none > 1\n | ....^"),
-    ("'self.none' == self.n && self.inner.none", "undefined field 'none'"),
-    ("self.n.size()", ""),
-    ("self.list.all(x, x.none)", ""),
-    ("has(self.free.any.thing)", ""),
-]
-
-
-@pytest.mark.parametrize(("source", "words"), WRONG)
-def test_fields_that_no_schema_knows(source: str, words: str) -> None:
-    schema = {
-        "type": "object",
-        "properties": {
-            "n": TEXT,
-            "inner": {"type": "object", "properties": {"x": TEXT}},
-            "list": {"type": "array", "items": {"type": "object"}},
-            "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
-        },
-    }
-    if words:
-        with pytest.raises(CompilationFailed) as problem:
-            check_fields(source, schema, root=False)
-        assert words in str(problem.value)
-    else:
-        check_fields(source, schema, root=False)
-
-
 EXPRESSIONS: list[tuple[str, Any]] = [
     ("self.a.trim().lowerAscii()", "x"),
     ("self.l.exists(i, i == 2) && self.l.all(i, i > 0)", True),
@@ -285,24 +246,17 @@ def definition(schema: Any, group: str = "example.com", **version: Any) -> Objec
 
 
 REFUSED: list[tuple[Object, str, str]] = [
-    (definition({"properties": {}}), "spec.validation.openAPIV3Schema.type", "must not be empty at the root"),
+    (definition(None), "spec.versions[0].schema.openAPIV3Schema", "schemas are required"),
     (
-        definition({"type": "object", "properties": {"a": {}}}),
-        "spec.validation.openAPIV3Schema.properties[a].type",
-        "must not be empty for specified object fields",
-    ),
-    (
-        definition({"type": "object", "properties": {"a": {"type": "array"}}}),
-        "spec.validation.openAPIV3Schema.properties[a].items",
-        "must be specified",
-    ),
-    (
-        definition({"type": "object", "x-kubernetes-validations": [{"rule": "self.b"}]}),
+        definition({"type": "object", "x-kubernetes-validations": [{"rule": "foo(1)"}]}),
         "spec.validation.openAPIV3Schema.x-kubernetes-validations[0].rule",
-        "undefined field 'b'",
+        "the sandbox has no function foo",
     ),
-    (definition({"type": "object"}, storage=False), "spec.versions", "exactly one version marked as storage version"),
-    (definition({"type": "object", "$ref": "x"}), "spec.validation.openAPIV3Schema.$ref", "does not know this part"),
+    (
+        definition({"type": "object", "properties": {"a": {"anyOf": []}}}),
+        "spec.validation.openAPIV3Schema.properties[a].anyOf",
+        "the sandbox does not know this part",
+    ),
     (definition({"type": "object"}, subresources={"scale": {}}), "spec.versions[0].subresources.scale", "no scale"),
     (definition({"type": "object"}) | {"metadata": {"name": "x"}}, "metadata.name", 'must be spec.names.plural+"."+'),
 ]

@@ -46,9 +46,9 @@ REFUSED: list[tuple[Any, int, str]] = [
     (spa("a") | {"apiVersion": "v2"}, 400, "the API version in the data (v2) does not match"),
     (spa("a") | {"kind": "Other"}, 422, 'kind: Invalid value: "Other": must be StagePodAutoscaler'),
     (spa("a", namespace="elsewhere"), 400, "the namespace of the provided object does not match the namespace sent"),
-    (spa("a", labels={"a": 1}), 400, "cannot unmarshal number into Go struct field ObjectMeta.labels of type string"),
-    (spa("a", labels={"a": "b c"}), 422, 'metadata.labels: Invalid value: "b c": a valid label must be an empty'),
-    (spa("A_b"), 422, 'metadata.name: Invalid value: "A_b": a lowercase RFC 1123 subdomain must consist of'),
+    (spa("a", labels={"a": 1}), 400, "metadata.labels.a in body must be of type string"),
+    (spa("a", labels={"a": "b c"}), 422, 'metadata.labels: Invalid value: "b c": must be no more than 63 bytes'),
+    (spa("A_b"), 422, 'metadata.name: Invalid value: "A_b": a lowercase RFC 1123 subdomain'),
     (spa(""), 422, "metadata.name: Required value: name or generateName is required"),
     (spa("a", resourceVersion="5"), 500, "resourceVersion should not be set on objects to be created"),
     (spa("a", {"stageMinScale": -1}), 422, "-1: spec.stageMinScale in body should be greater than or equal to 0"),
@@ -88,7 +88,7 @@ def test_yaml_is_read_as_yaml_1_1(api: Api, place: Place) -> None:
     head = b"apiVersion: serving.knative.dev/v1\nkind: StagePodAutoscaler\n"
     assert api.request("POST", place.path(SPAS), head + b"metadata: {name: a}\n", "application/yaml").code == 201
     reply = api.request("POST", place.path(SPAS), head + b"metadata: {name: y}\n", "application/yaml")
-    assert reply.message.endswith("cannot unmarshal bool into Go struct field ObjectMeta.name of type string")
+    assert "metadata.name in body must be of type string" in reply.message
 
 
 @pytest.mark.parametrize(
@@ -208,47 +208,14 @@ def test_a_merge_patch_removes_with_null(api: Api, place: Place) -> None:
     assert api.patch(place.path(SPAS, "a"), change, MERGE).body["spec"] == {"stageMaxScale": 4}
 
 
-def test_a_strategic_merge_patch_is_for_built_in_kinds(api: Api, place: Place) -> None:
-    api.create(place.path("pods"), pod("a"))
-    change = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
-    api.patch(place.path("pods", "a", "status"), change, STRATEGIC)
-    second = {"status": {"conditions": [{"type": "Other", "status": "False"}]}}
-    conditions = api.patch(place.path("pods", "a", "status"), second, STRATEGIC).body["status"]["conditions"]
-    assert [(c["type"], c["status"]) for c in conditions] == [("Other", "False"), ("Ready", "True")]
-    third = {"status": {"conditions": [{"type": "Other", "$patch": "delete"}], "phase": "Running"}}
-    status = api.patch(place.path("pods", "a", "status"), third, STRATEGIC).body["status"]
-    assert ([c["type"] for c in status["conditions"]], status["phase"]) == (["Ready"], "Running")
-    api.create(place.path(SPAS), spa("a"))
-    assert api.patch(place.path(SPAS, "a"), {}, STRATEGIC).code == 415
-
-
 def test_a_secret_is_stored_as_bytes(api: Api, place: Place) -> None:
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "stringData": {"key": "text"}}
     created = api.create(place.path("secrets"), secret).body
     assert (created["data"], created["type"]) == ({"key": "dGV4dA=="}, "Opaque")
     assert "stringData" not in created
-    wrong = api.create(place.path("secrets"), secret | {"metadata": {"name": "b"}, "data": {"x": "?"}})
-    assert wrong.message.endswith("illegal base64 data at input byte 0")
 
 
-@pytest.mark.parametrize(
-    ("image", "policy"),
-    [
-        ("x", "Always"),
-        ("x:latest", "Always"),
-        ("x:1", "IfNotPresent"),
-        ("host:5000/x", "Always"),
-        ("x@sha256:0", "IfNotPresent"),
-    ],
-)
-def test_a_pod_is_filled_in(api: Api, place: Place, image: str, policy: str) -> None:
-    wanted = pod("a") | {"spec": {"containers": [{"name": "c", "image": image}]}}
-    spec = api.create(place.path("pods"), wanted).body["spec"]
-    assert spec["containers"][0]["imagePullPolicy"] == policy
-    assert (spec["restartPolicy"], spec["terminationGracePeriodSeconds"], spec["priority"]) == ("Always", 30, 0)
-
-
-def test_events_are_served_in_two_groups(api: Api, place: Place) -> None:
+def test_events_are_found_by_what_they_are_about(api: Api, place: Place) -> None:
     event = {
         "apiVersion": "v1",
         "kind": "Event",
@@ -258,10 +225,19 @@ def test_events_are_served_in_two_groups(api: Api, place: Place) -> None:
         "message": "text",
     }
     api.create(place.path("events"), event)
-    newer = api.get(place.path("events.k8s.io/v1/events", "a")).body
-    assert (newer["apiVersion"], newer["note"], newer["regarding"]["name"]) == ("events.k8s.io/v1", "text", "p")
     found = api.get(place.path("events"), fieldSelector="involvedObject.name=p,reason=Stuck").body["items"]
     assert [item["message"] for item in found] == ["text"]
+
+
+@pytest.mark.parametrize("kind", ["a strategic merge patch", "protobuf"])
+def test_what_the_sandbox_does_not_read_is_refused(api: Api, place: Place, kind: str) -> None:
+    api.create(place.path("configmaps"), config_map("a"))
+    if kind == "protobuf":
+        reply = api.request("POST", place.path("configmaps"), b"k8s\0", "application/vnd.kubernetes.protobuf")
+    else:
+        reply = api.patch(place.path("configmaps", "a"), {"data": {"a": "b"}}, STRATEGIC)
+    assert (reply.code, reply.body["reason"]) == (415, "UnsupportedMediaType")
+    assert "accepted media types include: application/json" in reply.message
 
 
 def test_what_the_sandbox_leaves_out_it_says(api: Api, place: Place) -> None:

@@ -49,10 +49,12 @@ class Api:
         user = _with_files(config["users"][0]["user"], folder)
         self.url = str(cluster["server"])
         self._headers = {"User-Agent": "test/1"}
+        if "token" in user:
+            self._headers["Authorization"] = f"Bearer {user['token']}"
         self._pool = urllib3.PoolManager(
             ca_certs=cluster["certificate-authority"],
-            cert_file=user["client-certificate"],
-            key_file=user["client-key"],
+            cert_file=user.get("client-certificate"),
+            key_file=user.get("client-key"),
             retries=False,
             timeout=20.0,
         )

@@ -3,7 +3,8 @@
 import base64
 from pathlib import Path
 
-from sandbox.demo.manifest import MANIFESTS, at_url, documents, sample
+from sandbox.demo.manifest import at_url, documents, sample
+from sandbox.sandbox import MANIFESTS
 
 
 def test_every_call_of_a_registration_goes_to_the_url_and_all_else_stays() -> None:

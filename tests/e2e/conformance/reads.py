@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.e2e.likeness.steps import (
+from tests.e2e.conformance.steps import (
     PARTIAL,
     SPA,
     TABLE,

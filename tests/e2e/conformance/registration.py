@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from tests.e2e.likeness.steps import (
+from tests.e2e.conformance.steps import (
     BINDINGS,
     HOOKS,
     POLICIES,

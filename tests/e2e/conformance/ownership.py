@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from tests.e2e.likeness.schemas import THING
-from tests.e2e.likeness.steps import (
+from tests.e2e.conformance.schemas import THING
+from tests.e2e.conformance.steps import (
     APPLY,
     DEFINITIONS,
     THINGS,
