@@ -17,8 +17,8 @@ def metadata_errors(value: Object, live: Object | None = None) -> Iterator[Field
     meta = metadata(value)
     if live is None:
         yield from _name_errors(str(meta.get("name") or ""))
-    elif "deletionTimestamp" in metadata(live):
-        yield from _new_finalizers(meta, metadata(live))
+    else:
+        yield from _update_errors(meta, metadata(live))
     for key, text in (meta.get("labels") or {}).items():
         if not _is_qualified(key):
             yield invalid_value("metadata.labels", key, f"must be a qualified name; its name must match {_QUALIFIED}")
@@ -34,9 +34,12 @@ def _name_errors(name: str) -> Iterator[FieldError]:
         yield invalid_value("metadata.name", name, told)
 
 
-def _new_finalizers(meta: Object, live: Object) -> Iterator[FieldError]:
+def _update_errors(meta: Object, live: Object) -> Iterator[FieldError]:
+    for member in ("namespace", "uid"):
+        if meta.get(member) != live.get(member):
+            yield invalid_value(f"metadata.{member}", meta.get(member) or "", "field is immutable")
     new = [each for each in meta.get("finalizers") or [] if each not in (live.get("finalizers") or [])]
-    if new:
+    if new and "deletionTimestamp" in live:
         listed = ", ".join(map(go_value, new))
         yield forbidden_field(
             "metadata.finalizers",

@@ -31,7 +31,7 @@ _TEXTS: Final = (
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "<uid>"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "<time>"),
 )
-_BUILT_IN: Final = ("apiextensions.k8s.io", "admissionregistration.k8s.io")
+_BUILT_IN: Final = ("v1", "apiextensions.k8s.io", "admissionregistration.k8s.io")
 _AGE: Final = re.compile(r"\d+s")
 _WITHIN: Final = 20.0
 _OLDEST: Final = (1, 35)
@@ -100,8 +100,8 @@ def filled(text: str, known: dict[str, str]) -> str:
 def comparable(value: Any, namespace: str) -> Any:
     """What clients act upon, without what no two servers have in common.
 
-    Of a refusal that is its code, its reason and the fields at fault; of an object of a built-in kind that there is
-    one; of a Table what is printed. The sandbox does not promise the rest.
+    Of a refusal that is its code, its reason and the fields at fault; of an object of a built-in kind that it is
+    one, and how long it is given to end; of a Table what is printed. The sandbox does not promise the rest.
     """
     if isinstance(value, list):
         return [comparable(item, namespace) for item in value]
@@ -114,8 +114,8 @@ def comparable(value: Any, namespace: str) -> Any:
     if value.get("kind") == "Status" and value.get("status") == "Failure":
         fields = {cause.get("field") for cause in (value.get("details") or {}).get("causes") or ()}
         return {"code": value["code"], "reason": value.get("reason"), "fields": sorted(filter(None, fields))}
-    if str(value.get("apiVersion")).partition("/")[0] in _BUILT_IN:
-        return value["kind"]
+    if str(value.get("apiVersion")).partition("/")[0] in _BUILT_IN and value.get("kind") != "Status":
+        return {"kind": value["kind"], "grace": value["metadata"].get("deletionGracePeriodSeconds")}
     if "columnDefinitions" in value:
         columns = [{k: c[k] for k in ("name", "type", "priority")} for c in value["columnDefinitions"] or ()]
         value = value | {"columnDefinitions": columns}

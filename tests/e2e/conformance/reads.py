@@ -3,7 +3,6 @@
 from typing import Final
 
 from tests.e2e.conformance.steps import (
-    PARTIAL,
     SPA,
     TABLE,
     get,
@@ -18,7 +17,6 @@ READS: Final = [
     get(f"{SPA}/a", TABLE),
     get(f"{SPA}?includeObject=None", TABLE),
     get(f"{SPA}/none", TABLE),
-    get(SPA, PARTIAL),
     get(SPA, "text/html"),
     get(f"{SPA}?fieldSelector=metadata.name=a"),
     get(f"{SPA}?fieldSelector=spec.x=a"),
