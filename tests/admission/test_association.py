@@ -42,7 +42,7 @@ def test_a_stated_label_decides_also_against_the_revision_name() -> None:
     response = response_to(obj, lookup=cache(stored_ro()))
     assert patched(obj, response) == spa(labels={**REVISION_LABEL_ONLY, "serving.knative.dev/service": "other"})
     assert response["warnings"] == [
-        f'nothing was filled in from a rollout: RolloutOrchestrator "other" is not there yet; {LATER}'
+        f'nothing was filled in from a rollout: RolloutOrchestrator "other" does not exist yet; {LATER}'
     ]
 
 
@@ -62,19 +62,19 @@ def test_a_stated_label_decides_also_against_the_revision_name() -> None:
         (
             cache(),
             spa(labels=SERVICE_LABEL_ONLY),
-            f'nothing was filled in from a rollout: RolloutOrchestrator "hello" is not there yet; {LATER}',
+            f'nothing was filled in from a rollout: RolloutOrchestrator "hello" does not exist yet; {LATER}',
         ),
         (
             cache(),
             spa(ownerReferences=[OWNER]),
-            f'nothing was filled in from a rollout: RolloutOrchestrator "hello" is not there yet; {LATER}',
+            f'nothing was filled in from a rollout: RolloutOrchestrator "hello" does not exist yet; {LATER}',
         ),
         (
             cache(),
             spa(),
             (
                 'nothing was filled in from a rollout: no RolloutOrchestrator lists revision "hello-00002"; '
-                "state the label serving.knative.dev/service"
+                "set the label serving.knative.dev/service"
             ),
         ),
         (
@@ -82,7 +82,7 @@ def test_a_stated_label_decides_also_against_the_revision_name() -> None:
             spa(),
             (
                 'nothing was filled in from a rollout: more than one RolloutOrchestrator lists revision "hello-00002"; '
-                "state the label serving.knative.dev/service"
+                "set the label serving.knative.dev/service"
             ),
         ),
         (

@@ -157,7 +157,7 @@ def test_what_the_schema_refuses_is_denied_to_people_in_every_mode(rule: str, pa
 
 FAST = ro({"rolloutStrategy": "fast"})
 UNKNOWN = (
-    'namespace "default": the label stagegate.dev/enforce="{}" is no known word, so "{}" holds; write warn or deny'
+    'namespace "default": the label stagegate.dev/enforce="{}" has an unknown value, so "{}" applies; use warn or deny'
 )
 
 
@@ -205,7 +205,7 @@ def overriding(annotation: str) -> Wire:
         ("RO008", {"overridden": ["RO008"], "denied": ["RO009"]}, ()),
         ("", {"denied": ["RO008", "RO009"]}, ()),
         # A blank beyond ASCII separates nothing, as in the policies.
-        ("RO008\u00a0RO009", {"denied": ["RO008", "RO009"]}, (rf'{ANNOTATION}: "RO008\u00a0RO009" is no rule',)),
+        ("RO008\u00a0RO009", {"denied": ["RO008", "RO009"]}, (rf'{ANNOTATION}: "RO008\u00a0RO009" is not a rule',)),
     ],
 )
 def test_an_annotation_overrides_the_rules_it_names(
@@ -233,4 +233,4 @@ def test_an_override_of_no_rule_is_said_before_it_is_needed(old: Wire | None) ->
     noted = spa({"stageMinScale": 1, "stageMaxScale": 3}, annotations={OVERRIDE: "SPA02"})
     verdict = verdict_on(noted, old=old, path="/validate")
     assert (verdict.allowed, verdict.skipped) == (True, "")
-    assert verdict.notices == ('metadata.annotations[stagegate.dev/override]: "SPA02" is no rule',)
+    assert verdict.notices == ('metadata.annotations[stagegate.dev/override]: "SPA02" is not a rule',)

@@ -63,7 +63,7 @@ NO_OPERATION = "request.operation: must be one of CREATE, UPDATE, DELETE, CONNEC
         (b"", "the body is empty; it must be an AdmissionReview"),
         (b"hello", "the body is not JSON"),
         (b"{", "the body is not JSON"),
-        (b'{"a": 1} {', "the body goes on behind its JSON value"),
+        (b'{"a": 1} {', "the body continues after its JSON value"),
         (b"\xff\xfe", "the body is not UTF-8"),
         (b'{"kind": "\xc3\x28"}', "the body is not UTF-8"),
         ("﻿{}".encode(), "the body is not JSON"),

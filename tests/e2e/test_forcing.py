@@ -78,7 +78,7 @@ FINDINGS = {
         "spec.targetRevisions[0].minScale: Invalid value: 12: must not exceed maxScale (10) [RO003]; "
         "lower it, or raise maxScale (0 stands for no limit)\n"
         "spec.targetRevisions[1].percent: Required value: an entry that goes up needs its share of the traffic "
-        "[RO006]; state percent, from 0 to 100\n"
+        "[RO006]; set percent, from 0 to 100\n"
         "spec.targetRevisions: Invalid value: 90: percents must add up to 100 [RO008]; "
         "an entry without percent counts as 0\n"
         'spec.rolloutStrategy: Unsupported value: "blue-green": supported values: "availability", "resourceutil" '

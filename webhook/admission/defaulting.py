@@ -51,12 +51,12 @@ def associate(metadata: Metadata, namespace: str, lookup: Lookup, max_age: float
     if rollout is not None:
         return Association(rollout, rollout.bounds.get(name))
     if service := named_rollout(labels, references):
-        return Association(None, None, f"RolloutOrchestrator {echo(service)} is not there yet; {_LATER}")
+        return Association(None, None, f"RolloutOrchestrator {echo(service)} does not exist yet; {_LATER}")
     if not name:
         return Association(None, None, f"there is neither a name nor a service label yet; {_LATER}")
     is_listed = bool(lookup.rollouts_listing(namespace, name))
     some = "more than one RolloutOrchestrator lists" if is_listed else "no RolloutOrchestrator lists"
-    return Association(None, None, f"{some} revision {echo(name)}; state the label {SERVICE_LABEL}")
+    return Association(None, None, f"{some} revision {echo(name)}; set the label {SERVICE_LABEL}")
 
 
 def default_spa(metadata: Metadata, spec: Any, minimum: Any, maximum: Any, association: Association) -> Defaulted:

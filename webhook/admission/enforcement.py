@@ -72,7 +72,7 @@ def read_override(annotation: str, allowed: bool) -> tuple[frozenset[str], tuple
     if not allowed:
         return frozenset(), (f"{_ANNOTATION}: ignored, since overrides are not allowed here",)
     unknown = sorted(ids.difference(RULE_IDS))
-    notices = (f"{_ANNOTATION}: {echo(unknown[0])} is no rule",) if unknown else ()
+    notices = (f"{_ANNOTATION}: {echo(unknown[0])} is not a rule",) if unknown else ()
     return frozenset(ids.intersection(RULE_IDS)), notices
 
 
@@ -86,8 +86,9 @@ def ineffective_overrides(judged: Iterable[Judged], overridden: frozenset[str]) 
 
 def unknown_enforcement_notice(word: str, namespace: str, enforced: Enforcement) -> str:
     """A notice about a namespace whose label is neither deny nor warn."""
-    label = f"{ENFORCE_LABEL}={echo(word)}"
-    return f'namespace {echo(namespace)}: the label {label} is no known word, so "{enforced}" holds; write warn or deny'
+    label = f"label {ENFORCE_LABEL}={echo(word)}"
+    problem = f'the {label} has an unknown value, so "{enforced}" applies; use warn or deny'
+    return f"namespace {echo(namespace)}: {problem}"
 
 
 def _identity(finding: Finding) -> tuple[str, str, str]:

@@ -102,7 +102,7 @@ def _read_any_json(body: bytes) -> Any:
     except ValueError:
         raise MalformedReview("the body is not JSON") from None
     if end != len(text):
-        raise MalformedReview("the body goes on behind its JSON value")
+        raise MalformedReview("the body continues after its JSON value")
     return value
 
 

@@ -189,7 +189,7 @@ NOT_A_NAME = "must be a DNS subdomain: lower-case letters, digits, '-' and '.', 
             "deny",
             (
                 "spec.stageTargetRevisions[1].percent: Required value: an entry that goes up needs its share of the "
-                "traffic [RO006]; state percent, from 0 to 100"
+                "traffic [RO006]; set percent, from 0 to 100"
             ),
         ),
         (
@@ -197,7 +197,7 @@ NOT_A_NAME = "must be a DNS subdomain: lower-case letters, digits, '-' and '.', 
             "deny",
             (
                 "spec.initialRevisions[1].percent: Required value: an entry that goes up needs its share of the "
-                "traffic [RO006]; state percent, from 0 to 100"
+                "traffic [RO006]; set percent, from 0 to 100"
             ),
         ),
         (
@@ -205,7 +205,7 @@ NOT_A_NAME = "must be a DNS subdomain: lower-case letters, digits, '-' and '.', 
             "deny",
             (
                 "spec.targetRevisions: Required value: a stage needs the targets that it leads to [RO007]; "
-                "state targetRevisions, or remove stageTargetRevisions"
+                "set targetRevisions, or remove stageTargetRevisions"
             ),
         ),
         (
@@ -213,7 +213,7 @@ NOT_A_NAME = "must be a DNS subdomain: lower-case letters, digits, '-' and '.', 
             "deny",
             (
                 "spec.targetRevisions[0].percent: Required value: the first target needs its share of the traffic "
-                "[RO007]; state percent, from 0 to 100"
+                "[RO007]; set percent, from 0 to 100"
             ),
         ),
         (

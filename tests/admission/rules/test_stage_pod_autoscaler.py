@@ -261,7 +261,7 @@ def test_under_availability_nothing_is_held_and_0_0_removes_the_cap() -> None:
 
 
 STATED = (
-    'stated by hand, but RolloutOrchestrator "hello" controls this object [SPA008]; '
+    'set by hand, but RolloutOrchestrator "hello" controls this object [SPA008]; '
     "the loop sets it: leave it out, also in Git"
 )
 

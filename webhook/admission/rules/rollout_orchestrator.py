@@ -48,11 +48,11 @@ _MAX_DIRECTION: Final = 32
 _STRATEGIES: Final = tuple(STRATEGIES)
 _MAX_STRATEGY: Final = 256
 _TYPES: Final = {"latestRevision": 0, "configurationName": 253, "tag": 253, "url": 2048}
-"""The most characters that a text may have; 0 stands for true or false."""
+"""The longest text in characters; 0 for a boolean."""
 
 
 def findings_of(spec: Any) -> list[Finding]:
-    """Every finding of an RO's spec in wire form, in the order of the ids, then of the document."""
+    """All findings in the spec of an RO in wire form, ordered by id, then by position."""
     if spec is None:
         return []
     if not isinstance(spec, dict):
@@ -77,7 +77,7 @@ def findings_of(spec: Any) -> list[Finding]:
 
 
 def direction_of(revision: Mapping[str, Any]) -> str:
-    """Where an entry is going, blanks cut and case ignored; absent is up, and what is no direction is empty."""
+    """The direction of an entry, trimmed and in lower case: absent is up, an unknown one is empty."""
     direction = revision.get("direction")
     if direction in DIRECTIONS:
         return str(direction)
@@ -94,7 +94,7 @@ def _check_list(key: str, revisions: Any, findings: list[Finding]) -> None:
         findings.append(in_schema(invalid(RO001, f"spec.{key}", revisions, problem="must be a list")))
         return
     if len(revisions) > MAX_REVISIONS:
-        # Before anything walks it: one review must not keep the others waiting.
+        # Stop before the list is read: a long one would delay other reviews.
         findings.append(in_schema(too_many(RO001, f"spec.{key}", count=len(revisions), most=MAX_REVISIONS)))
         return
     directions_by_name: dict[str, list[str]] = {}
@@ -112,7 +112,7 @@ def _check_list(key: str, revisions: Any, findings: list[Finding]) -> None:
         if _is_plain(revision):
             continue
         where = f"spec.{key}[{index}]"
-        # The first target is the business of RO007.
+        # RO007 checks the first target.
         _check_percent(where, revision, direction == "up" and (index > 0 or key != TARGET), findings)
         _check_counts(where, revision, findings)
         _check_types(where, revision, findings)
@@ -123,7 +123,7 @@ def _check_list(key: str, revisions: Any, findings: list[Finding]) -> None:
 
 
 def _is_plain(revision: Mapping[str, Any]) -> bool:
-    """Whether at most the name of an entry is wrong: the shape that nearly all have, told apart fast."""
+    """A fast check that accepts most entries: True if nothing but the name can be wrong."""
     percent, high = revision.get("percent"), revision.get("maxScale")
     low, target = revision.get("minScale"), revision.get("targetReplicas")
     if type(percent) is not int or not 0 <= percent <= 100 or revision.get("direction") not in _SPELLINGS:
@@ -145,7 +145,7 @@ def _is_name(name: Any) -> TypeGuard[str]:
 def _check_name(
     field: str, name: Any, direction: str, directions_by_name: dict[str, list[str]], findings: list[Finding]
 ) -> None:
-    """Why a name is wrong, or what its repeat means."""
+    """Add the finding for a name that is invalid or repeated."""
     if name is None or name == "":
         findings.append(in_schema(required(RO001, field, problem="must be the name of a revision")))
     elif not _is_name(name):
@@ -168,9 +168,7 @@ def _check_percent(where: str, revision: Mapping[str, Any], needed: bool, findin
     if percent is None:
         if needed:
             problem = "an entry that goes up needs its share of the traffic"
-            findings.append(
-                required(RO006, f"{where}.percent", problem=problem, way_out="state percent, from 0 to 100")
-            )
+            findings.append(required(RO006, f"{where}.percent", problem=problem, way_out="set percent, from 0 to 100"))
     elif not is_count(percent) or percent > 100:
         finding = invalid(RO002, f"{where}.percent", percent, problem="must be a whole number from 0 to 100")
         findings.append(finding if _is_integer(percent, 64) else in_schema(finding))
@@ -198,7 +196,7 @@ def _check_counts(where: str, revision: Mapping[str, Any], findings: list[Findin
 
 
 def _check_types(where: str, revision: Mapping[str, Any], findings: list[Finding]) -> None:
-    """The members that no other rule reads."""
+    """Check the types of the members that no other rule reads."""
     for key, longest in _TYPES.items():
         value = revision.get(key)
         if not _is_typed(key, value):
@@ -212,7 +210,7 @@ def _is_typed(key: str, value: Any) -> bool:
 
 
 def _is_integer(value: Any, bits: int) -> bool:
-    """Whether the schema takes a JSON value for a whole number of so many bits."""
+    """True if the schema accepts a JSON value as an integer with so many bits."""
     is_whole = type(value) is int or (type(value) is float and value.is_integer())
     return is_whole and -(2 ** (bits - 1)) <= value < 2 ** (bits - 1)
 
@@ -250,7 +248,7 @@ def _check_stage(stage: Any, targets: Any, findings: list[Finding]) -> None:
             way_out = 'give one entry the direction "up", or remove the stage'
             findings.append(required(RO005, f"spec.{STAGE}", problem="nothing goes up in this stage", way_out=way_out))
         if not targets:
-            way_out = f"state {TARGET}, or remove {STAGE}"
+            way_out = f"set {TARGET}, or remove {STAGE}"
             problem = "a stage needs the targets that it leads to"
             findings.append(required(RO007, f"spec.{TARGET}", problem=problem, way_out=way_out))
     if isinstance(targets, list) and targets:
@@ -258,12 +256,12 @@ def _check_stage(stage: Any, targets: Any, findings: list[Finding]) -> None:
         if isinstance(first, dict) and first.get("percent") is None:
             problem = "the first target needs its share of the traffic"
             findings.append(
-                required(RO007, f"spec.{TARGET}[0].percent", problem=problem, way_out="state percent, from 0 to 100")
+                required(RO007, f"spec.{TARGET}[0].percent", problem=problem, way_out="set percent, from 0 to 100")
             )
 
 
 def _check_targets(targets: Any, findings: list[Finding]) -> None:
-    """Entries of one revision are one target; a list beyond the bound is not read."""
+    """RO011. Entries of one revision are one target; a list that is too long is not read."""
     if not isinstance(targets, list) or not 1 < len(targets) <= MAX_REVISIONS:
         return
     names = (target.get("revisionName") for target in targets if isinstance(target, dict))
@@ -275,7 +273,7 @@ def _check_targets(targets: Any, findings: list[Finding]) -> None:
 
 
 def _make_room(findings: list[Finding]) -> bool:
-    """Forget warnings when there are too many findings; False if too many of them deny, so that no more are needed."""
+    """Drop warnings if there are too many findings; False if enough of them deny, so that the check can stop."""
     denying = [finding for finding in findings if finding.severity == "deny"]
     warning = [finding for finding in findings if finding.severity == "warn"]
     findings[:] = denying + warning[: MAX_FINDINGS // 4]

@@ -93,7 +93,7 @@ def ownership_findings(minimum: Any, maximum: Any, controller: str) -> list[Find
 
     ``controller`` is the name of the RO that controls the SPA.
     """
-    problem = f"stated by hand, but RolloutOrchestrator {echo(controller)} controls this object"
+    problem = f"set by hand, but RolloutOrchestrator {echo(controller)} controls this object"
     way_out = "the loop sets it: leave it out, also in Git"
     return [
         invalid(SPA008, field, value, problem=problem, way_out=way_out)
