@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from certs.cluster import Cluster, Kind, Wire
 from certs.errors import ClusterError, Conflict, NotFound, StoreConflict
+from certs.protocols import Cluster, Kind, Wire
 
 CONFIGURATIONS: Final = ("mutate.stagegate.dev", "validate.stagegate.dev")
 FIELD_MANAGER: Final = "stagegate-certs"

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from certs.ca_injection import CaInjector, WebhookConfiguration, bundles_of, configurations_of
-from certs.cluster import Clock, Cluster, Runnable, Supervisor
 from certs.contents import Contents
 from certs.errors import CertificateError, ClusterError, StoreError
 from certs.key_pair import read_certificate
 from certs.leaf import hosts_of
 from certs.metrics import CertificateState
+from certs.protocols import Clock, Cluster, Runnable, Supervisor
 from certs.renewal import Served, renew
 from certs.rotation import Action, Observed, RotationPolicy, Wait
 from certs.secret_store import AUTHORITY_SUFFIX, SecretStore

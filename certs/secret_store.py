@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from certs.bundle import read_bundle, write_bundle
-from certs.cluster import Cluster, Wire
 from certs.contents import CA_CERTIFICATES, CA_KEY, CERTIFICATE, KEY, NAMES, Contents, signing_authority
 from certs.errors import AuthorityHidden, ClusterError, Conflict, Forbidden, NotFound, StoreConflict, StoreError
+from certs.protocols import Cluster, Wire
 
 AUTHORITY_SUFFIX: Final = "-authority"
 """The name of the authority's Secret is that of the other one with this suffix."""

@@ -9,10 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
 
-from certs.cluster import Supervisor
 from certs.context import LiveContext
 from certs.errors import CertificateError
 from certs.key_pair import KeyPair
+from certs.protocols import Supervisor
 
 _LOG: Final = logging.getLogger("stagegate.certificate")
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from certs.cluster import SecretWatch
 from certs.contents import CERTIFICATE, KEY
 from certs.context import LiveContext
 from certs.errors import CertificateError
 from certs.key_pair import KeyPair
+from certs.protocols import SecretWatch
 from certs.secret_store import decoded
 from certs.served import OnRead, ServedKeyPair
 

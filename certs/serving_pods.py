@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from certs.cluster import Cluster
 from certs.errors import CertificateError
 from certs.probe import probe
+from certs.protocols import Cluster
 
 SELECTOR: Final = "app.kubernetes.io/name=stagegate-webhook"
 PORT: Final = 8443

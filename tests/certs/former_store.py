@@ -2,9 +2,9 @@
 
 from base64 import b64encode
 
-from certs.cluster import Cluster
 from certs.contents import Contents
 from certs.errors import Conflict, StoreConflict
+from certs.protocols import Cluster
 from certs.secret_store import SecretStore, contents_of
 
 

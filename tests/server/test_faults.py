@@ -28,8 +28,8 @@ from webhook.cluster.resource import NAMESPACES, ROLLOUT_ORCHESTRATORS, SECRETS
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.transport import Request
 from webhook.listening import listen
-from webhook.server.cluster_feed import ClusterFeed
 from webhook.server.handler import AdmissionHandler
+from webhook.server.informers import RolloutInformers
 from webhook.server.limits import Limits
 from webhook.server.metrics import LOOPS, ServerMetrics
 from webhook.server.pages import Check, PagesServer, make_app
@@ -51,7 +51,7 @@ class World:
         self.metrics = ServerMetrics()
         self.supervisor = Supervisor(count=self.metrics.faulted, random_number=lambda: 0.0)
         client, clock = Client(self.api, field_manager="test"), SystemClock()
-        self.feed = ClusterFeed(client, clock, self.metrics, self.supervisor)
+        self.informers = RolloutInformers(client, clock, self.metrics, self.supervisor)
         watch = ClusterClient(client, clock, self.supervisor).watch_secret
         self.key_pair = ServedSecret("ours", "certs", watch, LiveContext(), clock.now, self.metrics.read_key_pair)
         self.said: list[str] = []
@@ -68,7 +68,7 @@ class World:
             Limits(),
             self.key_pair,
             self.metrics,
-            self.feed,
+            self.informers,
             on_ready=on_ready or (lambda: self.said.append("ready")),
             supervisor=self.supervisor,
         )
@@ -114,7 +114,7 @@ def test_a_reflector(verb: str, resource: Any, caplog: pytest.LogCaptureFixture)
 
 def test_a_change_that_the_cache_does_not_take(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
-    put_once = world.feed.rollouts.put
+    put_once = world.informers.rollouts.put
     left = [KeyError("metadata")]
 
     def put_or_fail(one: Any) -> None:
@@ -122,8 +122,8 @@ def test_a_change_that_the_cache_does_not_take(monkeypatch: pytest.MonkeyPatch) 
             raise left.pop()
         put_once(one)
 
-    monkeypatch.setattr(world.feed.rollouts, "put", put_or_fail)
-    run(world.service(), lambda: world.feed.rollouts.rollout("default", "hello"))
+    monkeypatch.setattr(world.informers.rollouts, "put", put_or_fail)
+    run(world.service(), lambda: world.informers.rollouts.rollout("default", "hello"))
     assert world.faults() == {"reflector": 1.0}
 
 
@@ -324,12 +324,12 @@ def test_health_is_red_for_a_loop_that_hangs_alone() -> None:
 
 def test_once_synced_a_webhook_stays_ready_when_the_resource_goes() -> None:
     world = World()
-    world.feed.start()
+    world.informers.start()
     try:
-        eventually(lambda: world.feed.unsynced() == "", "the feed is read")
+        eventually(lambda: world.informers.unsynced() == "", "the cluster is read")
         world.api.withdraw(ROLLOUT_ORCHESTRATORS)
-        eventually(lambda: world.feed.reflectors[0].absent, "it is gone")
-        assert world.feed.unsynced() == ""
-        assert world.feed.rollouts.age() is None, "so that nothing is filled in from it, and warnings say why"
+        eventually(lambda: world.informers.reflectors[0].absent, "it is gone")
+        assert world.informers.unsynced() == ""
+        assert world.informers.rollouts.age() is None, "so that nothing is filled in from it, and warnings say why"
     finally:
-        world.feed.stop()
+        world.informers.stop()

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from certs import errors
-from certs.cluster import Kind, Wire
+from certs.protocols import Kind, Wire
 from certs.served_secret import served_members
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
@@ -26,7 +26,7 @@ _ERRORS: Final = {Conflict: errors.Conflict, NotFound: errors.NotFound, Forbidde
 
 
 class ClusterClient:
-    """certs.cluster.Cluster on a client."""
+    """certs.protocols.Cluster on a client."""
 
     def __init__(self, client: Client, clock: Clock, supervisor: Supervisor) -> None:
         self._client = client
@@ -87,7 +87,7 @@ class ClusterClient:
 
 
 class WatchedSecret:
-    """certs.cluster.SecretWatch on a reflector of one Secret."""
+    """certs.protocols.SecretWatch on a reflector of one Secret."""
 
     def __init__(self, reflector: Reflector, namespace: str, name: str) -> None:
         self.reflector = reflector

@@ -127,7 +127,7 @@ def run(arguments: argparse.Namespace) -> int:
     supervisor = Supervisor(count=metrics.faulted)
     client = None if arguments.standalone else _client(arguments.kubeconfig)
     key_pair = _load(paths, arguments.tls_min, metrics) if paths else _watched(arguments, client, metrics, supervisor)
-    feed = None if client is None else _feed(client, metrics, supervisor)
+    informers = None if client is None else _informers(client, metrics, supervisor)
     listening = listener("--port", arguments.host, arguments.port)
     pages = pages_listener(arguments)
     urls = [url("https", arguments.host, listening)]
@@ -138,7 +138,7 @@ def run(arguments: argparse.Namespace) -> int:
         limits,
         key_pair,
         metrics,
-        feed,
+        informers,
         pages,
         on_ready=lambda: _announce(", pages ".join(urls)),
         supervisor=supervisor,
@@ -228,11 +228,11 @@ def _client(kubeconfig: str | None) -> Any:
     return Client(transport, field_manager="stagegate-serve")
 
 
-def _feed(client: Any, metrics: "ServerMetrics", supervisor: "Supervisor") -> Any:
+def _informers(client: Any, metrics: "ServerMetrics", supervisor: "Supervisor") -> Any:
     from webhook.cluster.clock import SystemClock
-    from webhook.server.cluster_feed import ClusterFeed
+    from webhook.server.informers import RolloutInformers
 
-    return ClusterFeed(client, SystemClock(), metrics, supervisor)
+    return RolloutInformers(client, SystemClock(), metrics, supervisor)
 
 
 def _admission_settings(arguments: argparse.Namespace) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
-from webhook.server.logs import Logs
+from webhook.server.gunicorn_log import GunicornLog
 from webhook.server.service import Service
 from webhook.server.worker import StagegateWorker
 from webhook.signals import ending_signals, held_back, ignore_the_rest
@@ -66,7 +66,7 @@ def settings_for(service: Service, descriptor: int) -> dict[str, Any]:
         # The file of the worker's heartbeat; a disk that stalls must not look like a dead worker.
         "worker_tmp_dir": _MEMORY_FILES if os.access(_MEMORY_FILES, os.W_OK) else None,
         "accesslog": None,
-        "logger_class": Logs,
+        "logger_class": GunicornLog,
         "loglevel": "info",
         "proc_name": "stagegate serve",
     }

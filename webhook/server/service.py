@@ -18,7 +18,7 @@ KEY_PAIR_SECONDS = 1.0
 """The interval at which the stored key pair is read; reading it sends no request."""
 
 
-class Feed(Protocol):
+class Informers(Protocol):
     """The source of the lookup's objects."""
 
     @property
@@ -31,7 +31,7 @@ class Feed(Protocol):
 class Service:
     """Made before the worker is forked, so that errors reach the command line; started in the worker.
 
-    Without a feed the service stands alone: its lookup is empty and never fresh. ``pages`` is a socket that listens,
+    Without informers the service stands alone: its lookup is empty and never fresh. ``pages`` is a socket that listens,
     None for no pages. ``on_ready`` is called once, when readiness is first reached.
     """
 
@@ -41,7 +41,7 @@ class Service:
         limits: Limits,
         key_pair: ServedKeyPair,
         metrics: ServerMetrics,
-        feed: Feed | None = None,
+        informers: Informers | None = None,
         pages: socket.socket | None = None,
         on_ready: Callable[[], None] = lambda: None,
         supervisor: Supervisor | None = None,
@@ -51,18 +51,20 @@ class Service:
         self.metrics = metrics
         self.draining = False
         self._key_pair = key_pair
-        self._feed = feed
+        self._informers = informers
         self._listener = pages
         self._pages: Any = None
         self._on_ready = on_ready
-        self.handler = AdmissionHandler(feed.rollouts if feed else EmptyLookup(), settings, metrics, self.supervisor)
+        self.handler = AdmissionHandler(
+            informers.rollouts if informers else EmptyLookup(), settings, metrics, self.supervisor
+        )
         live = key_pair.live
         metrics.ask_certificate(
             lambda: live.certificate.not_valid_after_utc if live.certificate else None, lambda: not key_pair.last_error
         )
         metrics.ask_cache(
-            lambda: not (feed and feed.unsynced()),
-            lambda: feed.rollouts.age() if feed else None,
+            lambda: not (informers and informers.unsynced()),
+            lambda: informers.rollouts.age() if informers else None,
         )
 
     @property
@@ -76,8 +78,8 @@ class Service:
         return State(
             certificate_not_after=certificate.not_valid_after_utc if certificate else None,
             last_error=self._key_pair.last_error,
-            unsynced=self._feed.unsynced() if self._feed else "",
-            standalone=self._feed is None,
+            unsynced=self._informers.unsynced() if self._informers else "",
+            standalone=self._informers is None,
             draining=self.draining,
         )
 
@@ -86,7 +88,7 @@ class Service:
         return self.supervisor.health()
 
     def start(self) -> list[Coroutine[Any, Any, None]]:
-        """Start the pages, the feed and the key pair; the worker runs the coroutines until it stops."""
+        """Start the pages, the informers and the key pair; the worker runs the coroutines until it stops."""
         if self._listener is not None:
             # Flask is imported in the worker, and only where pages are served.
             from webhook.server.pages import Check, PagesServer, make_app
@@ -101,16 +103,16 @@ class Service:
             )
             self._pages = PagesServer(app, self._listener, self.supervisor)
             self._pages.start()
-        if self._feed is not None:
-            self._feed.start()
+        if self._informers is not None:
+            self._informers.start()
         self._key_pair.start()
         return [self._key_pair.watch(KEY_PAIR_SECONDS, self.supervisor), self.supervisor.keep("ready", self._announce)]
 
     def stop(self) -> None:
         """Stop all three."""
         self._key_pair.stop()
-        if self._feed is not None:
-            self._feed.stop()
+        if self._informers is not None:
+            self._informers.stop()
         if self._pages is not None:
             self._pages.stop()
 

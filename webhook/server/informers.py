@@ -30,7 +30,7 @@ class ReflectedRollouts(RolloutCache):
         return reflector.age() if reflector is not None and reflector.synced else None
 
 
-class ClusterFeed:
+class RolloutInformers:
     """Two reflectors, each in its own thread once started. Nothing here writes to the cluster."""
 
     def __init__(

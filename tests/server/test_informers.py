@@ -7,7 +7,7 @@ from typing import Any
 from webhook.cluster.client import Client
 from webhook.cluster.errors import Call, Forbidden
 from webhook.cluster.transport import Request
-from webhook.server.cluster_feed import ClusterFeed
+from webhook.server.informers import RolloutInformers
 from webhook.server.metrics import ServerMetrics
 
 
@@ -72,13 +72,13 @@ def namespace(name: str, version: str, **labels: str) -> dict[str, Any]:
     return {"metadata": {"name": name, "resourceVersion": version, "uid": name, "labels": spelled}}
 
 
-def make(server: Server) -> tuple[ClusterFeed, Clock, ServerMetrics]:
+def make(server: Server) -> tuple[RolloutInformers, Clock, ServerMetrics]:
     clock, metrics = Clock(), ServerMetrics()
-    return ClusterFeed(Client(server, field_manager="test"), clock, metrics), clock, metrics
+    return RolloutInformers(Client(server, field_manager="test"), clock, metrics), clock, metrics
 
 
-def step(feed: ClusterFeed) -> None:
-    for reflector in feed.reflectors:
+def step(informers: RolloutInformers) -> None:
+    for reflector in informers.reflectors:
         reflector.step()
 
 
@@ -88,14 +88,14 @@ def test_listed_objects_are_found() -> None:
         "rolloutorchestrators": [ro("hello", "5")],
         "namespaces": [namespace("default", "6", enforce="warn")],
     }
-    feed, _, _ = make(server)
-    step(feed)
-    found = feed.rollouts.rollout("default", "hello")
+    informers, _, _ = make(server)
+    step(informers)
+    found = informers.rollouts.rollout("default", "hello")
     assert found is not None
     assert found.bounds["hello-00001"].min_scale == 2
-    assert [each.name for each in feed.rollouts.rollouts_listing("default", "hello-00001")] == ["hello"]
-    assert feed.rollouts.enforcement("default") == "warn"
-    assert feed.unsynced() == ""
+    assert [each.name for each in informers.rollouts.rollouts_listing("default", "hello-00001")] == ["hello"]
+    assert informers.rollouts.enforcement("default") == "warn"
+    assert informers.unsynced() == ""
 
 
 def test_a_strategy_that_an_annotation_chooses_is_seen() -> None:
@@ -103,9 +103,9 @@ def test_a_strategy_that_an_annotation_chooses_is_seen() -> None:
     annotated["metadata"]["annotations"] = {"rollout.knative.dev/progressive-rollout-strategy": "resourceutil"}
     server = Server()
     server.lists = {"rolloutorchestrators": [annotated], "namespaces": []}
-    feed, _, _ = make(server)
-    step(feed)
-    found = feed.rollouts.rollout("default", "hello")
+    informers, _, _ = make(server)
+    step(informers)
+    found = informers.rollouts.rollout("default", "hello")
     assert found is not None
     assert found.strategy == "resourceutil"
 
@@ -124,14 +124,14 @@ def test_events_change_what_is_found() -> None:
         ],
         "namespaces": [{"type": "DELETED", "object": namespace("n", "14", enforce="warn")}],
     }
-    feed, _, metrics = make(server)
-    step(feed)
-    assert feed.rollouts.rollout("default", "a") is None
-    assert feed.rollouts.rollout("default", "c") is not None
-    changed = feed.rollouts.rollout("default", "b")
+    informers, _, metrics = make(server)
+    step(informers)
+    assert informers.rollouts.rollout("default", "a") is None
+    assert informers.rollouts.rollout("default", "c") is not None
+    changed = informers.rollouts.rollout("default", "b")
     assert changed is not None
     assert changed.bounds["x"].min_scale == 7
-    assert feed.rollouts.enforcement("n") is None
+    assert informers.rollouts.enforcement("n") is None
     labels = {"resource": "rolloutorchestrators", "what": "event"}
     assert metrics.registry.get_sample_value("stagegate_reflector_events_total", labels) == 3
 
@@ -139,8 +139,8 @@ def test_events_change_what_is_found() -> None:
 def test_only_labelled_namespaces_are_asked_for() -> None:
     server = Server()
     server.lists = {"rolloutorchestrators": [], "namespaces": []}
-    feed, _, _ = make(server)
-    step(feed)
+    informers, _, _ = make(server)
+    step(informers)
     selectors = {each.query.get("labelSelector") for each in server.asked if each.path.endswith("/namespaces")}
     assert selectors == {"stagegate.dev/enforce"}
 
@@ -148,22 +148,22 @@ def test_only_labelled_namespaces_are_asked_for() -> None:
 def test_the_lookup_is_as_old_as_the_last_word_of_the_server() -> None:
     server = Server()
     server.lists = {"rolloutorchestrators": [], "namespaces": []}
-    feed, clock, _ = make(server)
-    assert feed.rollouts.age() is None
-    step(feed)
-    assert feed.rollouts.age() == 0
+    informers, clock, _ = make(server)
+    assert informers.rollouts.age() is None
+    step(informers)
+    assert informers.rollouts.age() == 0
     clock.seconds += 40
-    assert feed.rollouts.age() == 40
-    step(feed)
-    assert feed.rollouts.age() == 0
+    assert informers.rollouts.age() == 40
+    step(informers)
+    assert informers.rollouts.age() == 0
 
 
 def test_what_is_not_read_yet_is_named_with_its_reason() -> None:
     server = Server()
-    feed, _, _ = make(server)
-    assert feed.unsynced() == "rolloutorchestrators.serving.knative.dev not read yet; namespaces not read yet"
-    step(feed)
-    assert feed.unsynced().startswith(
+    informers, _, _ = make(server)
+    assert informers.unsynced() == "rolloutorchestrators.serving.knative.dev not read yet; namespaces not read yet"
+    step(informers)
+    assert informers.unsynced().startswith(
         "rolloutorchestrators.serving.knative.dev not read yet: list rolloutorchestrators: not allowed; namespaces"
     )
-    assert feed.rollouts.age() is None
+    assert informers.rollouts.age() is None

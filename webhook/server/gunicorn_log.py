@@ -6,7 +6,7 @@ from typing import Any
 from gunicorn.glogging import Logger
 
 
-class Logs(Logger):  # type: ignore[misc]
+class GunicornLog(Logger):  # type: ignore[misc]
     """Gunicorn's logger without handlers of its own. There is no access log: the worker writes none."""
 
     def setup(self, cfg: Any) -> None:
