@@ -57,7 +57,7 @@ def world_of(served: Members, own: Members, published: bytes = OLD.certificate) 
 
 
 class Law:
-    """Whoever answers is trusted, at every write: by an API server that has heard all, and by one that hears late."""
+    """Every server is trusted at every write, by API servers that have read each bundle, and by those that read late."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -77,7 +77,7 @@ class Law:
                     self.broken.append(f"after {request.call} a server is not trusted")
 
     def stored_leaf(self) -> bytes:
-        """What servers show as soon as they hear of it."""
+        """What servers show as soon as they have received it."""
         try:
             prove(self.world.stored.leaf)
         except CertificateError:

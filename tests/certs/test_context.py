@@ -1,4 +1,4 @@
-"""The live context in real handshakes: a good pair reaches the next one, a bad pair reaches none."""
+"""The live context in real handshakes: a good key pair reaches the next one, a bad one reaches none."""
 
 import socket
 import ssl

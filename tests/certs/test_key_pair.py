@@ -1,4 +1,4 @@
-"""A pair is proven, or refused with the reason; the key is never shown."""
+"""A key pair is checked, or refused with the reason; the key is never shown."""
 
 import pytest
 from cryptography.hazmat.primitives import serialization

@@ -1,4 +1,4 @@
-"""The decision as a table: what is stored, what the world shows, the time, and the action that follows."""
+"""A table of decisions: what is stored, what was observed, the time, and the action that follows."""
 
 import dataclasses
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""What a person is told about stored certificates."""
+"""The state of stored certificates as lines for people."""
 
 import dataclasses
 
