@@ -57,7 +57,7 @@ def world_of(served: Members, own: Members, published: bytes = OLD.certificate) 
 
 
 class Law:
-    """Every server is trusted at every write, by API servers that have read each bundle, and by those that read late."""
+    """At every write each server is trusted, by API servers that have read each bundle and by those that read late."""
 
     def __init__(self, world: World) -> None:
         self.world = world
