@@ -4,11 +4,20 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.sandbox.wire import Api
+
+
+@pytest.fixture(autouse=True)
+def hangups_end_children() -> Iterator[None]:
+    """A test run that was itself started by nohup would pass on that hangups are ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP])
