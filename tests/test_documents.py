@@ -128,3 +128,11 @@ def test_every_difference_that_a_row_may_show_is_explained() -> None:
     named = {name for shares in committed_ceilings().values() for name in shares}
 
     assert {row[0] for row in section("Differences").rows} == named
+
+
+def test_every_go_function_that_is_mirrored_is_described() -> None:
+    mirrored = {name for path in SOURCES for name in re.findall(r"Mirrors\s+``(\w+)``", path.read_text())}
+    described = {term for each in sections() if each.document == "BEHAVIOUR.md" for term in each.terms}
+
+    assert mirrored
+    assert mirrored <= {name for term in described for name in term.split(".")}

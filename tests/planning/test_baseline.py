@@ -1,4 +1,4 @@
-"""The gauge: which revision tells how many replicas the traffic needs."""
+"""The baseline: which revision tells how many replicas the traffic needs."""
 
 import pytest
 
@@ -6,13 +6,13 @@ from tests.planning.rollouts import plain, stay, up
 from webhook.api import MissingObservation
 from webhook.api import TargetRevision as Revision
 from webhook.planning import PlanningError
-from webhook.planning.baseline import read_gauge
+from webhook.planning.baseline import read_baseline
 
 A, B = "hello-00001", "hello-00002"
 
 
 @pytest.mark.parametrize(
-    ("revisions", "scales", "spas", "gauge"),
+    ("revisions", "scales", "spas", "baseline"),
     [
         # With an SPA the densest one counts.
         ([plain(A, 50), plain(B, 50)], {A: 5, B: 6}, {A, B}, (6, 50)),
@@ -34,25 +34,25 @@ A, B = "hello-00001", "hello-00002"
         ([plain(A, 50, direction="Stay"), plain(B, 50)], {A: 9, B: 1}, {A, B}, (9, 50)),
     ],
 )
-def test_which_revision_is_the_gauge(
-    revisions: list[Revision], scales: dict[str, int | None], spas: set[str], gauge: tuple[int, int]
+def test_which_revision_is_the_baseline(
+    revisions: list[Revision], scales: dict[str, int | None], spas: set[str], baseline: tuple[int, int]
 ) -> None:
-    read = read_gauge(revisions, scales, spas)
-    assert (read.replicas, read.traffic) == gauge
+    read = read_baseline(revisions, scales, spas)
+    assert (read.replicas, read.traffic) == baseline
 
 
 def test_every_revision_that_was_looked_at_is_remembered() -> None:
-    read = read_gauge([plain(A, 80), plain(B, 20), stay("hello-00003", 5)], {A: 8, B: 1}, {A, B})
+    read = read_baseline([plain(A, 80), plain(B, 20), stay("hello-00003", 5)], {A: 8, B: 1}, {A, B})
     assert read.running == {A: 8, B: 1}
 
 
 @pytest.mark.parametrize("scales", [{A: 8}, {A: 8, B: None}])
 def test_a_pod_autoscaler_or_a_scale_that_is_missing_is_worth_another_try(scales: dict[str, int | None]) -> None:
     with pytest.raises(MissingObservation, match=B):
-        read_gauge([plain(A, 80), plain(B, 20)], scales, {A, B})
+        read_baseline([plain(A, 80), plain(B, 20)], scales, {A, B})
 
 
 @pytest.mark.parametrize("revisions", [[], [stay(A, 100)], [plain(A, None)]])
 def test_nothing_to_measure_is_an_error(revisions: list[Revision]) -> None:
     with pytest.raises(PlanningError):
-        read_gauge(revisions, {A: 1}, {A})
+        read_baseline(revisions, {A: 1}, {A})

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.planning.rollouts import down, plain, stay, up
 from webhook.api import InvalidRollout
 from webhook.api import TargetRevision as Revision
-from webhook.planning.baseline import Gauge, read_gauge
+from webhook.planning.baseline import Baseline, read_baseline
 from webhook.planning.increment import StartEntry, take_step
 
 OLD, NEW, OTHER = "hello-00001", "hello-00002", "hello-00003"
@@ -17,7 +17,7 @@ OLD, NEW, OTHER = "hello-00001", "hello-00002", "hello-00003"
 
 def step(start: list[Revision], target: Revision, scales: dict[str, int], ratio: int = 10) -> list[Revision]:
     entries = [StartEntry(revision, f"spec.initialRevisions[{index}]") for index, revision in enumerate(start)]
-    return take_step(entries, target, read_gauge(start, scales, scales), ratio, scales)
+    return take_step(entries, target, read_baseline(start, scales, scales), ratio, scales)
 
 
 @pytest.mark.parametrize(
@@ -123,5 +123,5 @@ def test_the_sum_of_percents_is_kept_and_one_revision_rises_while_one_falls(
 def test_a_step_is_what_the_ratio_allows_in_whole_replicas_at_least_one(
     replicas: int, traffic: int, ratio: int
 ) -> None:
-    taken = Gauge(replicas, traffic, {}).replicas_for(ratio)
+    taken = Baseline(replicas, traffic, {}).replicas_for(ratio)
     assert taken == max(1, math.floor(replicas * ratio / traffic))

@@ -1,4 +1,4 @@
-"""The gauge: the revision by whose replicas and traffic a stage is measured."""
+"""The baseline revision, whose replicas and traffic say how many replicas a percent of traffic takes."""
 
 import math
 from collections.abc import Container, Mapping, Sequence
@@ -10,39 +10,37 @@ from webhook.planning.errors import PlanningError
 
 
 @dataclass(frozen=True, slots=True)
-class Gauge:
-    """Replicas and percent of the revision that runs the most replicas per percent.
-
-    ``running`` holds the replicas of every revision that was looked at, by name.
-    """
+class Baseline:
+    """Replicas and percent of the baseline revision; ``running`` maps every measured revision to its replicas."""
 
     replicas: int
     traffic: int
     running: Mapping[str, int]
 
     def share(self, percent: int) -> float:
-        """The replicas that carry this much traffic."""
+        """The replicas that this percent of traffic takes, unrounded."""
         return float(self.replicas) * float(percent) / float(self.traffic)
 
     def traffic_of(self, replicas: int) -> float:
-        """The traffic in percent that this many replicas carry; the gauge must run some."""
+        """The percent of traffic that this many replicas carry, unrounded; ``replicas`` must not be 0."""
         return float(replicas) * float(self.traffic) / float(self.replicas)
 
     def replicas_for(self, ratio: int) -> int:
-        """The step in replicas that this ratio (percent) allows, at least one."""
+        """The replicas that one stage may add at this ratio, in percent; at least one."""
         return math.floor(self.share(ratio)) or 1
 
 
-def read_gauge(
+def read_baseline(
     revisions: Sequence[TargetRevision], pod_autoscalers: Mapping[str, int | None], spas: Container[str]
-) -> Gauge:
-    """Measure a list of revisions; those that are literally ``stay`` or have no percent are passed over.
+) -> Baseline:
+    """Choose the baseline among these revisions. Those with the literal direction ``stay`` or without percent are
+    ignored.
 
-    One with a percent of 0 is counted but gives no measure.
+    The first revision with traffic is chosen. A later one replaces it if it has an SPA and more replicas per percent,
+    or no SPA and fewer. Replicas are the actual scale; a revision without an SPA that runs no more than its minScale
+    counts with its share of minScale. One with a percent of 0 is measured but never chosen.
 
-    A revision without an SPA that runs no more than its minScale counts with its share of minScale, and is preferred
-    when it has fewer replicas per percent; one with an SPA when it has more. Raises MissingObservation when a
-    PodAutoscaler or its actual scale is missing, PlanningError when no revision can be measured.
+    Raises MissingObservation if a PodAutoscaler or its actual scale is missing, PlanningError if no revision is chosen.
     """
     running: dict[str, int] = {}
     best: tuple[int, int] | None = None
@@ -57,8 +55,10 @@ def read_gauge(
         if best is None or _is_better(replicas, revision.percent, best, has_spa):
             best = replicas, revision.percent
     if best is None:
-        raise PlanningError("no revision with a percent goes up or down, so that nothing tells what the traffic needs")
-    return Gauge(*best, running)
+        raise PlanningError(
+            "no revision with a percent goes up or down, so the replicas per percent of traffic are unknown"
+        )
+    return Baseline(*best, running)
 
 
 def _replicas_of(

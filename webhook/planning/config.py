@@ -28,9 +28,9 @@ _BOOLEANS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class RolloutConfig:
-    """Settings of one rollout. The ratio is a percentage, the time-out in minutes; spellings are kept as written.
+    """Settings of one rollout. The ratio is in percent, the timeout in minutes; the strategy keeps its spelling.
 
-    Nothing is checked beyond being readable: a ratio of 0 or 250 and a negative time-out get this far.
+    Numbers are not checked: the ratio may be 0 or 250, and the timeout negative.
     """
 
     over_consumption_ratio: int = 10
@@ -46,10 +46,10 @@ def rollout_config(
     template_annotations: Mapping[str, str],
     service_annotations: Mapping[str, str],
 ) -> RolloutConfig:
-    """The settings of one rollout: data of both ConfigMaps, then annotations over them.
+    """The settings of one rollout: those of both ConfigMaps, overridden by annotations.
 
-    An unreadable annotation is ignored. Raises UnreadableSettings for an unreadable value in a ConfigMap, since one
-    bad value makes upstream refuse the whole configuration.
+    An unreadable annotation is ignored. Raises UnreadableSettings for an unreadable value in a ConfigMap, as upstream
+    rejects the whole configuration then.
     """
     default = RolloutConfig()
     sources = config_map, template_annotations
@@ -69,7 +69,7 @@ def rollout_config(
 
 
 def _strategy(configured: str, annotations: Mapping[str, str]) -> str:
-    """The annotation, except that nobody can annotate their way out of a configured resourceutil."""
+    """The annotation, else the configured strategy; a configured resourceutil cannot be overridden."""
     annotated = annotations.get(ROLLOUT_ANNOTATIONS + PROGRESSIVE_ROLLOUT_STRATEGY)
     if annotated is None or (
         configured.lower() == RESOURCE_UTIL_STRATEGY and annotated.lower() != RESOURCE_UTIL_STRATEGY

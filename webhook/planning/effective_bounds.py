@@ -1,4 +1,4 @@
-"""Effective bounds: what the pod autoscaler makes of a revision's bounds and its SPA's."""
+"""The effective bounds of a revision, from its own bounds and those of its SPA."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ Bounds = tuple[int | None, int | None]
 """Stage minimum and stage maximum in replicas; None where a bound is absent."""
 
 _HELD: Final[Bounds] = (0, 0)
-"""The bounds by which resourceutil holds a revision at no replicas, although a maximum of 0 means no limit else."""
+"""The bounds by which resourceutil holds a revision at no replicas; a maximum of 0 otherwise means no limit."""
 
 
 def scale_bounds(
@@ -30,10 +30,10 @@ def scale_bounds(
 def breaks_stage(entry: TargetRevision | None, wanted: Bounds, found: Bounds) -> bool:
     """True if an SPA with the bounds found lets its revision have other numbers of replicas than the stage wants.
 
-    It does where the effective bounds are others. Each way breaks a promise: a lower minimum or maximum takes replicas
-    from traffic that the stage gives the revision; a higher or lifted one lets a revision going up have more than the
-    stage has room for, and keeps one going down from going. ``entry`` is the revision's in the RO and states its own
-    bounds; without one, and for a held revision (0/0), every other pair breaks the stage.
+    It does if the effective bounds differ. A lower minimum or maximum takes replicas away from the traffic that the
+    stage gives the revision; a higher or absent one lets a revision that goes up have more than the stage has room for,
+    or keeps one that goes down from shrinking. ``entry`` is the revision's entry in the RO, with its own bounds;
+    without one, and for a revision held at 0/0, every difference breaks the stage.
     """
     if entry is None or _HELD in (wanted, found):
         return wanted != found

@@ -2,13 +2,13 @@
 
 
 class PlanningError(RuntimeError):
-    """The lists do not allow a step as they stand; upstream returns an error and tries again, and so do we."""
+    """The lists of the RO allow no stage at present; the pass is tried again, as upstream does."""
 
 
 class UnreadableSettings(ValueError):
-    """A value of a settings ConfigMap cannot be read, so that none of the settings count.
+    """A value of a settings ConfigMap cannot be read, so none of its settings apply.
 
-    ``key`` is the key in the ConfigMap, ``value`` what stands there.
+    ``key`` is the key in the ConfigMap, ``value`` its value.
     """
 
     def __init__(self, key: str, value: str, wanted: str) -> None:

@@ -1,4 +1,4 @@
-"""The next stage of a rollout, from the one it has reached."""
+"""The next stage of a rollout."""
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
@@ -10,7 +10,7 @@ from webhook.api.conditions import LAST_STAGE_READY, STAGE_READY
 from webhook.api.target_revision import DIRECTION_DOWN, one_per_revision
 from webhook.api.wire import format_time
 from webhook.api.word import word_of
-from webhook.planning.baseline import read_gauge
+from webhook.planning.baseline import read_baseline
 from webhook.planning.config import RolloutConfig
 from webhook.planning.errors import PlanningError
 from webhook.planning.increment import StartEntry, take_step
@@ -19,7 +19,7 @@ from webhook.planning.ratio import MAX_RATIO, held_ratio
 from webhook.planning.strategy_in_force import strategy_in_force
 
 SEVERAL_TARGETS: Final = "SeveralTargets"
-"""Reason of the note that a rollout has no stages because it has several targets."""
+"""Reason of the Event for a rollout without stages because it has several targets."""
 
 _END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -31,15 +31,15 @@ def plan_stages(
     spas: Container[str],
     now: datetime,
 ) -> StagePlan:
-    """Decide the next stage; to be called on every pass, since it is this function that sees whether one is due.
+    """Plan the next stage if one is due. Call it in every pass: it decides whether one is.
 
-    ``pod_autoscalers`` holds the actual scale by revision name: None where the object has none yet, no entry where the
-    object does not exist. ``spas`` holds the names of the SPAs that exist. ``now`` has a zone; the time by which the
-    stage should be done is ``now`` plus the time-out, in RFC 3339.
+    ``pod_autoscalers`` maps revision names to actual scales: None if the PodAutoscaler has none yet, no entry if it
+    does not exist. ``spas`` holds the names of the SPAs that exist. ``now`` is timezone-aware; targetFinishTime becomes
+    ``now`` plus the timeout, in RFC 3339.
 
-    A stage is due when there is none, or when StageReady is True and LastStageReady is not. Nothing is due while
-    StageReady is False and the generation is the observed one. A revision that a list names twice is one; several
-    targets are the stage themselves, as they are listed. Never raises: see StagePlan.error.
+    A stage is due if there is none, or if StageReady is True and LastStageReady is not. None is due while StageReady is
+    False and the generation is the observed one. Entries of one revision count as one. With several targets, the stage
+    is the list of targets. Never raises: see StagePlan.error.
     Mirrors ``updateRolloutOrchestrator``.
     """
     spec = ro.spec.copy()
@@ -64,7 +64,7 @@ def plan_stages(
 
 
 def has_failed(ro: RolloutOrchestrator) -> bool:
-    """Whether the rollout was marked failed for the spec it has now; only a new generation takes it further."""
+    """True if the rollout was marked failed for its present spec; only a new generation continues it."""
     failed = ro.status.conditions.is_false(STAGE_READY)
     return failed and ro.metadata.generation == ro.status.observed_generation
 
@@ -81,7 +81,7 @@ def _same_but_for_routes(initial: Sequence[TargetRevision], target: Sequence[Tar
 
 
 def _unplanned(ro: RolloutOrchestrator, targets: Sequence[TargetRevision], config: RolloutConfig) -> tuple[Note, ...]:
-    """What people should know of a rollout that has no stages although stages are on, until it is complete."""
+    """The note for a rollout with several targets, which has no stages, until it is complete."""
     is_over = ro.status.conditions.is_true(LAST_STAGE_READY) and bool(ro.spec.stage_target_revisions)
     if len(targets) < 2 or not config.progressive_rollout_enabled or is_over:
         return ()
@@ -91,11 +91,11 @@ def _unplanned(ro: RolloutOrchestrator, targets: Sequence[TargetRevision], confi
 
 
 def _start_of(ro: RolloutOrchestrator, target: TargetRevision) -> list[StartEntry]:
-    """What the stage starts from: what was recorded, else the initial revisions; those without traffic left out.
+    """The entries that the stage starts from: the recorded ones, else the initial revisions, without idle ones.
 
-    Without a stage the list was recorded by an earlier rollout, and an entry may have no percent because it had just
-    given away the last of its traffic: it is left out too. If the target is in the list, the way leads back, and the
-    directions and targets of the way there mean nothing any more; the target itself may be recorded as ``stay``.
+    If there is no stage, an earlier rollout recorded the list. Entries without percent had just lost the last of their
+    traffic and are left out too. If the target is in the list, this is a rollback: directions and target replicas of
+    the earlier rollout no longer apply, and the target itself may be recorded as ``stay``.
     """
     recorded, planned = ro.status.stage_revision_status, bool(ro.spec.stage_target_revisions)
     path, revisions = "spec.initialRevisions", ro.spec.initial_revisions
@@ -140,11 +140,11 @@ def _stage_after(
     pod_autoscalers: Mapping[str, int | None],
     spas: Container[str],
 ) -> list[TargetRevision]:
-    gauge = read_gauge([entry.revision for entry in start], pod_autoscalers, spas)
-    # Nothing to measure by, or nothing to take traffic from: the end is one step away.
-    if gauge.replicas == 0 or [entry.revision.revision_name for entry in start] == [target.revision_name]:
+    baseline = read_baseline([entry.revision for entry in start], pod_autoscalers, spas)
+    # No replicas to measure, or no other revision to take traffic from: the next stage is the last.
+    if baseline.replicas == 0 or [entry.revision.revision_name for entry in start] == [target.revision_name]:
         return [target]
-    return take_step(start, target, gauge, ratio, pod_autoscalers)
+    return take_step(start, target, baseline, ratio, pod_autoscalers)
 
 
 def _without_traffic(revision: TargetRevision) -> TargetRevision:
@@ -152,7 +152,7 @@ def _without_traffic(revision: TargetRevision) -> TargetRevision:
 
 
 def _begin(spec: RolloutSpec, stage: Sequence[TargetRevision], config: RolloutConfig, now: datetime) -> RolloutSpec:
-    """The spec with this stage and the time by which it should be done."""
+    """The spec with this stage and its targetFinishTime."""
     return replace(
         spec,
         stage_target_revisions=list(stage),
@@ -161,7 +161,7 @@ def _begin(spec: RolloutSpec, stage: Sequence[TargetRevision], config: RolloutCo
 
 
 def _after(now: datetime, minutes: int) -> datetime:
-    """A time-out is not checked when it is read, so that it can lead out of the calendar."""
+    """``now`` plus the timeout, which is not checked when it is read and may exceed the range of datetime."""
     try:
         return now + timedelta(minutes=minutes)
     except OverflowError:

@@ -1,4 +1,4 @@
-"""StagePlan: what planning answers."""
+"""StagePlan: the result of planning."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from webhook.planning.errors import PlanningError
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something the people who watch a rollout should know: an Event of type Warning."""
+    """Reason and message of an Event of type Warning."""
 
     reason: str
     message: str
@@ -16,14 +16,14 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class StagePlan:
-    """The spec after planning, a new object; the RO that was asked about is unchanged.
+    """The spec after planning, a new object; the RO is not changed.
 
-    ``spec`` equals the RO's own where there is nothing to plan. ``planned`` says whether a stage was planned for which
-    ``spec.target_finish_time`` has been set anew.
+    ``spec`` equals the RO's own if there is nothing to plan. ``planned`` is True if a stage was planned and
+    ``spec.target_finish_time`` set.
 
-    ``error`` is what stopped planning, or None. With one, the plan must not be stored: ``spec`` is then how upstream
-    leaves its copy behind, kept only because that is recorded behaviour. InvalidRollout asks for the rollout to be
-    marked failed; MissingObservation and PlanningError ask for another try.
+    ``error`` is what stopped planning, or None. With an error the plan must not be stored: ``spec`` is then what
+    upstream leaves in its copy, kept because the recorded rows have it. After InvalidRollout the rollout is to be
+    marked failed; after MissingObservation and PlanningError planning is to be tried again.
     """
 
     spec: RolloutSpec

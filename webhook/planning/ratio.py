@@ -9,7 +9,7 @@ MAX_RATIO: Final = 100
 
 
 def held_ratio(ratio: int) -> tuple[int, tuple[Note, ...]]:
-    """The ratio within 1 to 100, and a note where it had to be held; upstream takes any number."""
+    """The ratio, limited to 1 to 100, and a note if it was outside. Upstream accepts any number."""
     held = min(max(ratio, MIN_RATIO), MAX_RATIO)
     if held == ratio:
         return ratio, ()

@@ -1,4 +1,4 @@
-"""New targets for a rollout that exists: where it starts from then."""
+"""New targets for an existing rollout, and where it starts from."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,9 +11,9 @@ from webhook.api.target_revision import index_of, one_per_revision
 
 
 def targets_differ(current: Sequence[TargetRevision], final: Sequence[TargetRevision]) -> bool:
-    """Whether the rollout has to go elsewhere: other names or percents, in order; a revision listed twice is one.
+    """True if names or percents differ, in order. Entries of one revision count as one.
 
-    Raises InvalidRollout when a current target that has to be compared has no percent.
+    Raises InvalidRollout if a current target that has to be compared has no percent.
     """
     listed, current, final = current, one_per_revision(current), one_per_revision(final)
     if len(current) != len(final):
@@ -24,7 +24,7 @@ def targets_differ(current: Sequence[TargetRevision], final: Sequence[TargetRevi
         if ours.percent is None:
             raise InvalidRollout(
                 f"spec.targetRevisions[{index_of(ours.revision_name, listed)}].percent",
-                f"missing; state the share that {ours.revision_name} is to get",
+                f"missing; set the percent that {ours.revision_name} is to get",
             )
         if ours.percent != theirs.percent:
             return True
@@ -38,10 +38,10 @@ def update_initial_final_targets(
     route_has_traffic: bool | None,
     deployments: Sequence[Mapping[str, Any]],
 ) -> RolloutSpec:
-    """The spec for new targets, a new object; equal to the RO's own where the targets are those it has.
+    """The spec for these targets, a new object; equal to the RO's own if its targets are the same.
 
-    Else the targets become ``final``, and the rest is as in ``restart``; it stays as it is where only the entries
-    differ in which a revision is listed, as tags make them. Raises InvalidRollout where upstream dereferences a null.
+    Otherwise the targets become ``final``, and the rest is as in ``restart``. If only the entries of a revision differ,
+    as with tags, the rest is unchanged. Raises InvalidRollout where upstream dereferences a null.
     Mirrors ``UpdateInitialFinalTargetRev``.
     """
     targets = ro.spec.target_revisions
@@ -55,12 +55,12 @@ def update_initial_final_targets(
 def restart(
     ro: RolloutOrchestrator, *, route_has_traffic: bool | None, deployments: Sequence[Mapping[str, Any]]
 ) -> RolloutSpec:
-    """The spec for an RO whose own targets are already new ones: stage and time are removed, the start is set.
+    """The spec for an RO that has new targets already: without stage and targetFinishTime, and with a new start.
 
-    It starts from what was recorded; from the stage that was on its way, if its new revision is available already; or
-    from nothing, if there never was traffic. ``route_has_traffic`` is None where there is no Route at all: then what
-    was recorded counts. ``deployments`` are those of the namespace on the wire. Raises InvalidRollout when nothing goes
-    up in a stage that has to be looked at.
+    The start is the recorded status; or the current stage, if its new revision is available already; or empty, if there
+    never was traffic. ``route_has_traffic`` is None if there is no Route: then the recorded status counts.
+    ``deployments`` are those of the namespace, in the wire form. Raises InvalidRollout if the stage is needed and
+    nothing goes up in it.
     """
     return replace(
         ro.spec.copy(),
@@ -94,7 +94,7 @@ def _shares(revisions: Sequence[TargetRevision]) -> list[tuple[str, int | None]]
 
 
 def _is_available(service: str, revision: str, deployments: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the revision's Deployment runs, and not more than it should."""
+    """True if the Deployment of the revision has between one and all of its replicas available."""
     wanted = {SERVICE_LABEL: service, REVISION_LABEL: revision}
     for deployment in deployments:
         labels = wire.mapping(wire.mapping(deployment, "metadata", ""), "labels", "metadata")

@@ -1,4 +1,4 @@
-"""Settings as people write them: values that cannot be read, keys that nobody reads, and what was probably meant."""
+"""Problems in settings: values that cannot be read, unknown keys, and what was probably meant."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
@@ -160,7 +160,7 @@ def _known_first(members: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
 
 
 def _first(problems: Iterable[SettingProblem | None]) -> list[SettingProblem]:
-    """The first problems; an iterator is not asked for more than that."""
+    """The first problems, at most MOST_PROBLEMS; the iterator is not read further."""
     found: list[SettingProblem] = []
     for problem in problems:
         if problem is not None:

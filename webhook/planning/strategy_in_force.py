@@ -1,4 +1,4 @@
-"""The strategy in force: which word counts when the annotation, the RO and the settings each have one."""
+"""The strategy in force, out of the annotation, the RO and the settings."""
 
 from typing import Final
 
@@ -11,9 +11,9 @@ STRATEGY_ANNOTATION: Final = ROLLOUT_ANNOTATIONS + PROGRESSIVE_ROLLOUT_STRATEGY
 
 
 def strategy_in_force(ro: RolloutOrchestrator, config: RolloutConfig) -> str:
-    """The name of a strategy: from the RO's annotation, else its spec, else the settings; a blank word does not count.
+    """The name of the strategy: from the RO's annotation, else its spec, else the settings; blank values are skipped.
 
-    Upstream always takes the settings'. The word is read as by ``normalise_strategy``.
+    Upstream always takes that of the settings. The value is read by ``normalise_strategy``.
     """
     words = (
         str(ro.metadata.annotations.get(STRATEGY_ANNOTATION) or ""),

@@ -18,7 +18,7 @@ _ALL_TRAFFIC: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class RevisionRecord:
-    """The bounds that a Revision's annotations state, in replicas; None where absent or unreadable."""
+    """The bounds in a Revision's annotations, in replicas; None if absent or unreadable."""
 
     name: str
     min_scale: int | None = None
@@ -26,12 +26,12 @@ class RevisionRecord:
 
 
 def revision_records(revisions: Iterable[tuple[str, Mapping[str, str]]]) -> dict[str, RevisionRecord]:
-    """Records by name, from pairs of a Revision's name and its annotations."""
+    """The records by name; ``revisions`` are pairs of a Revision's name and its annotations."""
     return {name: _record(name, annotations) for name, annotations in revisions}
 
 
 def newest_revision_name(service: str, generation: int) -> str:
-    """The name Knative gives the revision of this generation of a Configuration, at most 63 characters long."""
+    """The name that Knative gives the Revision of this generation of a Configuration, at most 63 characters."""
     suffix = f"-{generation:05d}"
     if len(service) + len(suffix) <= _LONGEST_NAME:
         return service + suffix
@@ -42,10 +42,10 @@ def newest_revision_name(service: str, generation: int) -> str:
 def final_target_revisions(
     service: Mapping[str, Any], generation: int, records: Mapping[str, RevisionRecord]
 ) -> list[TargetRevision]:
-    """The end list: ``service`` is the Knative Service on the wire, ``generation`` that of its Configuration.
+    """The end list. ``service`` is the Knative Service in the wire form, ``generation`` that of its Configuration.
 
-    Without traffic it is the newest revision alone; a newest revision listed last without any traffic comes first,
-    since the last entry is the one that goes up. Mirrors ``GetFinalTargetRevision``.
+    Without traffic it is the newest revision alone. If the newest revision is listed last with no traffic, it is moved
+    to the front, since the last entry is the one that goes up. Mirrors ``GetFinalTargetRevision``.
     """
     traffic = wire.sequence(wire.mapping(service, "spec", ""), "traffic", "spec")
     entries = _entries(traffic, "spec") or [TargetRevision()]
@@ -61,9 +61,10 @@ def initial_target_revisions(
     route: Mapping[str, Any] | None,
     records: Mapping[str, RevisionRecord],
 ) -> list[TargetRevision]:
-    """The start list of a rollout that has none yet: the traffic in the Route's status, empty without one.
+    """The start list of a rollout that has none yet: the traffic in the Route's status; empty without a Route.
 
-    Entries of one name (tags make them) are merged, and all are sorted by name. Mirrors ``GetInitialTargetRevision``.
+    Entries with the same name, as with tags, are merged, and all are sorted by name. Mirrors
+    ``GetInitialTargetRevision``.
     """
     traffic = wire.sequence(wire.mapping(route or {}, "status", ""), "traffic", "status")
     merged: dict[str, TargetRevision] = {}

@@ -1,4 +1,4 @@
-"""The traffic list of a Knative Service while a rollout is on its way."""
+"""The traffic of a Knative Service during a rollout."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ _NO_GRADUAL_SHIFT: Final = "0"
 
 @dataclass(frozen=True, slots=True)
 class RouteTraffic:
-    """Traffic entries on the wire, and the recorded status of the RO, which upstream changes at the same time."""
+    """Traffic entries in the wire form, and the recorded status of the RO, which upstream changes along with them."""
 
     traffic: list[dict[str, Any]]
     stage_revision_status: list[TargetRevision]
@@ -25,12 +25,12 @@ class RouteTraffic:
 def route_traffic(
     service: Mapping[str, Any], ro: RolloutOrchestrator, config: RolloutConfig, spas: Mapping[str, int | None]
 ) -> RouteTraffic:
-    """Who gets how many percent of the traffic now.
+    """The traffic that each revision gets now.
 
-    ``service`` is the Knative Service on the wire, ``spas`` the actual scale by SPA name, None where it has none yet.
-    Several entries of the service's own are left alone, unless all targets are of one revision: then it goes by
-    stages, and its tags are in the traffic from the first one on. Raises InvalidRollout without target revisions, or
-    without a stage where its last entry is needed. Mirrors ``TransformService``.
+    ``service`` is the Knative Service in the wire form; ``spas`` maps SPA names to actual scales, None if it has none
+    yet. If the Service itself has several traffic entries they are returned unchanged, unless all targets are entries
+    of one revision: then the stages apply, and the tags are included from the first stage on. Raises InvalidRollout
+    without target revisions, or without a stage if its last entry is needed. Mirrors ``TransformService``.
     """
     own = wire.sequence(wire.mapping(service, "spec", ""), "traffic", "spec")
     recorded = list(ro.status.stage_revision_status)
@@ -39,7 +39,7 @@ def route_traffic(
     if len(own) > 1 and not has_tag_entries:
         return RouteTraffic(wire.copy_of(own), recorded)
     if not targets:
-        raise InvalidRollout("spec.targetRevisions", "missing; name the revision that the traffic is to reach")
+        raise InvalidRollout("spec.targetRevisions", "missing; name the revision that is to get the traffic")
     target = targets[0]
     entries = list(ro.spec.stage_target_revisions)
     if len(targets) == 1 and recorded and _holds_back(ro, config) and not _has_arrived(ro, target, spas):
@@ -59,7 +59,7 @@ def route_traffic(
 
 
 def _holds_back(ro: RolloutOrchestrator, config: RolloutConfig) -> bool:
-    """Whether traffic waits for replicas in this rollout."""
+    """True if traffic waits for replicas in this rollout."""
     return (
         config.progressive_rollout_enabled
         and STRATEGIES[strategy_in_force(ro, config)].goes_up_first
@@ -74,7 +74,7 @@ def _last_of_stage(ro: RolloutOrchestrator) -> TargetRevision:
 
 
 def _has_arrived(ro: RolloutOrchestrator, target: TargetRevision, spas: Mapping[str, int | None]) -> bool:
-    """Whether the target runs what this stage needs of it; only a need of up to its minScale holds traffic back."""
+    """True if the target runs the replicas that the stage wants; only up to its minScale does traffic wait for them."""
     actual = spas.get(target.revision_name)
     if actual is None:
         return False
@@ -86,9 +86,9 @@ def _has_arrived(ro: RolloutOrchestrator, target: TargetRevision, spas: Mapping[
 
 
 def _with_tags(entries: list[TargetRevision], targets: list[TargetRevision]) -> list[TargetRevision]:
-    """The entries with those of the one target as it is listed, once it has the share that they add up to.
+    """The entries with those of the target as listed in the spec, once the target has all of their percent.
 
-    Until then each of its tags that the entries lack follows them with a percent of 0.
+    Until then each tag that the entries lack is appended with a percent of 0.
     """
     name = targets[0].revision_name
     own = [entry for entry in entries if entry.revision_name == name]

@@ -6,8 +6,8 @@ from webhook.api import StagePodAutoscaler, TargetRevision
 def is_stage_scale_up_ready(spa: StagePodAutoscaler, revision: TargetRevision) -> bool:
     """Whether a revision that goes up has come far enough; False while a scale is absent.
 
-    Mirrors IsStageScaleUpReady: without a target the actual scale has to lie within the bounds of the entry, with one
-    both scales have to reach the target, or the minimum where that is lower. A maximum of 0 is no limit.
+    Mirrors ``IsStageScaleUpReady``: without a target the actual scale has to lie within the bounds of the entry, with
+    one both scales have to reach the target, or the minimum where that is lower. A maximum of 0 is no limit.
     """
     desired, actual = spa.desired_scale, spa.actual_scale
     if desired is None or actual is None:
@@ -21,7 +21,7 @@ def is_stage_scale_up_ready(spa: StagePodAutoscaler, revision: TargetRevision) -
 def is_stage_scale_down_ready(spa: StagePodAutoscaler, revision: TargetRevision) -> bool:
     """Whether a revision that goes down has come far enough; False while a scale is absent.
 
-    Mirrors IsStageScaleDownReady: both scales are at or below the target, or the maximum where there is no target.
+    Mirrors ``IsStageScaleDownReady``: both scales are at or below the target, or the maximum where there is no target.
     A maximum of 0 is no limit.
     """
     desired, actual = spa.desired_scale, spa.actual_scale

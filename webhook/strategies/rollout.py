@@ -19,7 +19,7 @@ from webhook.strategies.table import STRATEGIES
 
 
 class Rollout:
-    """Carries a stage through its steps. Mirrors Rollout."""
+    """Carries a stage through its steps. Mirrors ``Rollout``."""
 
     def __init__(self, rollout_steps: Sequence[RolloutStep]) -> None:
         self.rollout_steps = tuple(rollout_steps)
@@ -58,7 +58,7 @@ def new_rollout_strategy(
     conditions: RevisionConditionLister | None = None,
     force_delete: bool = True,
 ) -> dict[str, Rollout]:
-    """Every strategy by name, with its steps. Mirrors NewRolloutStrategy.
+    """Every strategy by name, with its steps. Mirrors ``NewRolloutStrategy``.
 
     ``clock`` gives the time with its zone (the system's in UTC when absent); ``events`` takes an Event for each deleted
     pod (none when absent); ``revisions`` knows which Revisions exist (all of them when absent); ``conditions`` reads

@@ -22,7 +22,7 @@ from webhook.strategies.termination import POD_REMOVED, is_held, plan_terminatio
 
 
 class ScaleDownStep:
-    """Lowers the bounds of the revisions that go down, and waits until they are gone. Mirrors ScaleDownStep.
+    """Lowers the bounds of the revisions that go down, and waits until they are gone. Mirrors ``ScaleDownStep``.
 
     When nothing goes down, the initial revisions that do not go up do, to nothing. Upstream lowers their bounds and
     does not wait for them.

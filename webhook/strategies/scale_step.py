@@ -60,8 +60,8 @@ class BaseScaleStep:
     ) -> StagePodAutoscaler:
         """The SPA of a revision as stored, with the bounds that ``fn`` gives it; created where there is none.
 
-        Mirrors CreateOrUpdateSPARev, but an update that would change nothing is not sent. Raises InvalidRollout with
-        the path of the entry, or the client's error.
+        Mirrors ``CreateOrUpdateSPARev``, but an update that would change nothing is not sent. Raises InvalidRollout
+        with the path of the entry, or the client's error.
         """
         present = self.spa_lister.get(ro.namespace, target_rev.revision_name)
         before = present or create_base_stage_pod_autoscaler(ro, target_rev)

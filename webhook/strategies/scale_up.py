@@ -22,7 +22,7 @@ from webhook.strategies.stage_bounds import not_below, update_spa_for_rev_down, 
 
 
 class ScaleUpStep:
-    """Raises the bounds of the revisions that go up, and waits until they run. Mirrors ScaleUpStep.
+    """Raises the bounds of the revisions that go up, and waits until they run. Mirrors ``ScaleUpStep``.
 
     A revision that is to get traffic has to have shown that it can run, too; upstream takes zero replicas where the
     bounds allow them.

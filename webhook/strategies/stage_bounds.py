@@ -14,7 +14,7 @@ _ONE: Final = 1
 def create_base_stage_pod_autoscaler(ro: RolloutOrchestrator, revision: TargetRevision) -> StagePodAutoscaler:
     """The SPA a revision starts with: labels, owner reference and the bounds of the entry, absent ones absent.
 
-    Mirrors CreateBaseStagePodAutoscaler. Labels of the RO are not inherited; an empty revision name
+    Mirrors ``CreateBaseStagePodAutoscaler``. Labels of the RO are not inherited; an empty revision name
     leaves the name out. A name that is too long for a label is left out of the labels.
     """
     name = {"name": revision.revision_name} if revision.revision_name else {}
@@ -40,7 +40,7 @@ def update_spa_for_rev_up(
 ) -> StagePodAutoscaler:
     """The SPA with the bounds of a revision that goes up; ``scale_up_ready`` has no influence.
 
-    Mirrors UpdateSPAForRevUp. Raises InvalidRollout when the target is below the minimum and the percent is absent,
+    Mirrors ``UpdateSPAForRevUp``. Raises InvalidRollout when the target is below the minimum and the percent is absent,
     where upstream dereferences a null.
     """
     minimum, target = revision.min_scale, revision.target_replicas
@@ -70,7 +70,7 @@ def update_spa_for_rev_down(
 ) -> StagePodAutoscaler:
     """The SPA with the bounds of a revision that goes down, once what goes up is ready.
 
-    Mirrors UpdateSPAForRevDown, but a maximum of 0 is no limit to compare the target with.
+    Mirrors ``UpdateSPAForRevDown``, but a maximum of 0 is no limit to compare the target with.
     """
     if not scale_up_ready or not revision.revision_name.strip():
         return spa

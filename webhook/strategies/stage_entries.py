@@ -12,8 +12,8 @@ Revisions = dict[str, TargetRevision]
 def up_and_down(revisions: Sequence[TargetRevision]) -> tuple[Revisions, Revisions]:
     """The revisions that go up and those that go down, by name, in their order; one that is listed twice is one.
 
-    A stage in which nothing goes up cannot be carried out: the caller reports that. Mirrors upDown, in which the last
-    of two entries with one name in one direction wins.
+    A stage in which nothing goes up cannot be carried out: the caller reports that. Mirrors ``upDown``, in which the
+    last of two entries with one name in one direction wins.
     """
     merged = one_per_revision(revisions)
     up = {revision.revision_name: revision for revision in merged if revision.goes_up}
@@ -22,7 +22,7 @@ def up_and_down(revisions: Sequence[TargetRevision]) -> tuple[Revisions, Revisio
 
 
 def without_idle(revisions: Sequence[TargetRevision]) -> list[TargetRevision]:
-    """The entries that carry traffic, and the latest revision even at percent 0. Mirrors removeNonTraffic.
+    """The entries that carry traffic, and the latest revision even at percent 0. Mirrors ``removeNonTraffic``.
 
     If one was dropped, the last entry kept whose direction is literally ``stay`` is the next to go down.
     """
@@ -36,7 +36,7 @@ def without_idle(revisions: Sequence[TargetRevision]) -> list[TargetRevision]:
 
 
 def is_last_stage_complete(reached: Sequence[TargetRevision], final: Sequence[TargetRevision]) -> bool:
-    """Whether what was reached is where the rollout ends. Mirrors lastStageComplete.
+    """Whether what was reached is where the rollout ends. Mirrors ``lastStageComplete``.
 
     True for equal lists, or when the first final revision takes all traffic and was reached with all of it. A revision
     that is listed twice is one. Raises InvalidRollout where upstream indexes an empty list or dereferences an absent
