@@ -14,6 +14,8 @@ from tests.chaos.report import Report
 from tests.chaos.world import World
 
 _TURN_SECONDS: Final = 0.01
+_SPA_GRACE_SECONDS: Final = "0.5"
+"""Shorter than what ``rest`` waits for: an SPA without a Revision is then gone when all has come to rest."""
 
 
 class Scene:
@@ -52,7 +54,8 @@ class Scene:
         self.tell(f"{life.name} begins: {' '.join(options)}")
         if "--no-leader-elect" not in options:
             self.electing.add(life.name)
-        life.begin(["--kubeconfig", str(self.proxy.kubeconfig_for(life.name)), *options])
+        usual = ["--kubeconfig", str(self.proxy.kubeconfig_for(life.name)), "--spa-grace", _SPA_GRACE_SECONDS]
+        life.begin([*usual, *options])
         return life
 
     def note_end(self, life: Life, *, asked: bool = False) -> None:
