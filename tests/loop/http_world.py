@@ -11,9 +11,9 @@ from webhook.cluster.connection import connect
 from webhook.cluster.errors import NotFound
 from webhook.cluster.resource import CONFIG_MAPS, NAMESPACES, PODS, Resource
 from webhook.loop.caches import RESOURCES, SETTINGS_NAME, trimmed
-from webhook.loop.grace_period import FIELD_MANAGER
 from webhook.loop.loop import Loop, LoopOptions
 from webhook.loop.metrics import Metrics
+from webhook.loop.spa_cleanup import FIELD_MANAGER
 
 WITHIN = 60.0
 

@@ -1,5 +1,6 @@
-"""News: an RO before and after, and what people hear."""
+"""Event messages: an RO before and after, and the Events between."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from tests.cluster.fake_clock import START
 from tests.loop.world import entry
 from webhook.api import RolloutOrchestrator, TargetRevision
-from webhook.loop.event_messages import news_of_spec, news_of_status, waiting_for
+from webhook.loop.event_messages import events_of_spec, events_of_status, seconds_until_waiting, waiting_for
 from webhook.strategies import strategy_named
 
 UP_FIRST = strategy_named("availability")
@@ -33,7 +34,7 @@ def ro(
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "news"),
+    ("before", "after", "events"),
     [
         (
             [],
@@ -63,13 +64,13 @@ def ro(
         ),
     ],
 )
-def test_news_of_the_spec(before: list[Any], after: list[Any], news: list[Any]) -> None:
-    assert news_of_spec(ro(before), ro(after)) == news
+def test_events_of_the_spec(before: list[Any], after: list[Any], events: list[Any]) -> None:
+    assert events_of_spec(ro(before), ro(after)) == events
 
 
 def test_the_next_stage_may_have_the_targets_of_the_one_that_is_done() -> None:
-    (news,) = news_of_spec(ro(STAGE, conditions={"StageReady": "True"}), ro(SHIFTED))
-    assert news.reason == "StageStarted"
+    (events,) = events_of_spec(ro(STAGE, conditions={"StageReady": "True"}), ro(SHIFTED))
+    assert events.reason == "StageStarted"
 
 
 UP, DOWN = "StageScaleUpReady", "StageScaleDownReady"
@@ -78,27 +79,25 @@ UP, DOWN = "StageScaleUpReady", "StageScaleDownReady"
 @pytest.mark.parametrize(
     ("before", "after", "reasons"),
     [
-        ({}, {UP: "Unknown", "StageReady": "Unknown"}, ["Waiting"]),
+        ({}, {UP: "Unknown", "StageReady": "Unknown"}, []),
         ({UP: "Unknown", "StageReady": "Unknown"}, {UP: "Unknown", "StageReady": "Unknown"}, []),
         (
             {UP: "Unknown", "StageReady": "Unknown"},
             {UP: "True", DOWN: "Unknown", "StageReady": "Unknown"},
-            ["ScaledUp", "Waiting"],
+            ["ScaledUp"],
         ),
         (
             {UP: "True", DOWN: "Unknown", "StageReady": "Unknown", "LastStageReady": "Unknown"},
             {UP: "True", DOWN: "True", "StageReady": "True", "LastStageReady": "True"},
-            ["ScaledDown", "StageComplete", "RolloutComplete"],
+            ["ScaledDown", "RolloutComplete"],
         ),
         ({}, {UP: "True", DOWN: "True", "StageReady": "True", "LastStageReady": "True"}, []),
         ({"StageReady": "Unknown"}, {"StageReady": "False"}, []),
     ],
     ids=["begins to wait", "waits on", "up", "done", "found done", "failed"],
 )
-def test_news_of_the_status(before: dict[str, str], after: dict[str, str], reasons: list[str]) -> None:
-    assert [
-        one.reason for one in news_of_status(ro(STAGE, None, before), ro(STAGE, STAGE, after), {}, UP_FIRST)
-    ] == reasons
+def test_events_of_the_status(before: dict[str, str], after: dict[str, str], reasons: list[str]) -> None:
+    assert [one.reason for one in events_of_status(ro(STAGE, None, before), ro(STAGE, STAGE, after), {})] == reasons
 
 
 @pytest.mark.parametrize(
@@ -121,7 +120,7 @@ def test_events_say_the_replicas_that_run_and_not_those_that_were_wanted(
 ) -> None:
     before = ro(STAGE, None, {UP: "Unknown", DOWN: "Unknown", "StageReady": "Unknown"})
     after = ro(STAGE, STAGE, {UP: "True", DOWN: "True", "StageReady": "True"})
-    assert [one.message for one in news_of_status(before, after, running, UP_FIRST)] == messages
+    assert [one.message for one in events_of_status(before, after, running)] == messages
 
 
 @pytest.mark.parametrize(
@@ -152,7 +151,7 @@ def test_when_nothing_goes_down_what_the_rollout_started_from_does() -> None:
     assert waiting_for(waits, UP_FIRST) == "scaling down: waiting for a to run 0 replicas"
     done = waits.copy()
     done.status.conditions.mark_true(DOWN, START)
-    assert [one.message for one in news_of_status(waits, done, {"a": 0}, UP_FIRST)] == ["down: a runs 0 replicas"]
+    assert [one.message for one in events_of_status(waits, done, {"a": 0})] == ["down: a runs 0 replicas"]
 
 
 def test_what_a_step_waits_for_is_said_in_the_words_of_its_condition() -> None:
@@ -161,3 +160,19 @@ def test_what_a_step_waits_for_is_said_in_the_words_of_its_condition() -> None:
     assert waiting_for(waits, UP_FIRST) == (
         "scaling up: waiting for b to run 1 replica: b runs no replica yet (PodAutoscaler: Queued)"
     )
+
+
+@pytest.mark.parametrize(
+    ("up_since", "down_since", "seconds"),
+    [(0, 1, 10.0), (4, 5, 6.0), (10, 11, 0.0), (60, 61, 0.0), (3, 60, 7.0), (None, None, 0.0)],
+    ids=["just begun", "4 s", "10 s", "a minute", "the step before ended 3 s ago", "times unknown"],
+)
+def test_a_wait_is_worth_an_event_after_ten_seconds(
+    up_since: int | None, down_since: int | None, seconds: float
+) -> None:
+    waits = ro(STAGE, None, {UP: "True", DOWN: "Unknown", "StageReady": "Unknown"})
+    now = START + timedelta(minutes=2)
+    for type_, since in ((DOWN, down_since), (UP, up_since)):
+        if since is not None:
+            waits.status.conditions.mark_unknown(type_, "Why", "because", now - timedelta(seconds=since))
+    assert seconds_until_waiting(waits, UP_FIRST, now) == seconds

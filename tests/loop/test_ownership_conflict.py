@@ -11,11 +11,11 @@ from tests.loop.world import World, autoscale, entry
 from webhook.api import RolloutOrchestrator
 from webhook.api.wire import Wire
 from webhook.cluster.resource import ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS
-from webhook.loop.ownership_conflict import REVISION_SHARED, moved_by, shared_by
+from webhook.loop.ownership_conflict import OWNERSHIP_CONFLICT, owners_in_conflict, revisions_moved_by
 
 SHARED = "hello-00002"
 MESSAGE = f"The rollout moves nothing: {SHARED} belongs to RolloutOrchestrator hello; let only one of them name it."
-TOLD = f"Warning {REVISION_SHARED}: {MESSAGE}"
+TOLD = f"Warning {OWNERSHIP_CONFLICT}: {MESSAGE}"
 
 
 def pulled_apart(world: World) -> World:
@@ -48,8 +48,8 @@ def test_the_one_it_belongs_to_goes_to_its_end_and_the_other_says_why_it_stands_
     assert world.condition("LastStageReady") == ("True", "")
     assert world.bounds(SHARED) == (1, 10)
     assert world.stage("other") == {}, "it starts nothing"
-    assert world.condition("StageReady", "other") == ("Unknown", REVISION_SHARED)
-    assert world.condition("Ready", "other") == ("Unknown", REVISION_SHARED)
+    assert world.condition("StageReady", "other") == ("Unknown", OWNERSHIP_CONFLICT)
+    assert world.condition("Ready", "other") == ("Unknown", OWNERSHIP_CONFLICT)
     assert TOLD in world.told()
 
 
@@ -67,7 +67,7 @@ def test_a_stage_on_its_way_stands_still_too() -> None:
     stage = [entry(SHARED, 50, 1, 10, direction="down", targetReplicas=1), up("other-00001")]
     world.edit("other", stageTargetRevisions=stage)
     world.settle()
-    assert world.condition("StageReady", "other") == ("Unknown", REVISION_SHARED)
+    assert world.condition("StageReady", "other") == ("Unknown", OWNERSHIP_CONFLICT)
     assert not world.has_spa("other-00001")
 
 
@@ -83,7 +83,7 @@ def test_it_goes_on_as_soon_as_the_revision_is_its_own(how: str) -> None:
         world.api.remove(ROLLOUT_ORCHESTRATORS, "default", "hello")
     world.settle()
     assert world.stage("other") != {}
-    assert world.condition("StageReady", "other")[1] != REVISION_SHARED
+    assert world.condition("StageReady", "other")[1] != OWNERSHIP_CONFLICT
 
 
 def test_a_rollout_that_is_complete_moves_nothing_and_says_nothing() -> None:
@@ -124,9 +124,9 @@ DYING: dict[str, list[Wire]] = {"a": [{"metadata": {"name": "hello", "deletionTi
 def test_what_a_rollout_shares(
     spec: Wire, owners: dict[str, str | None], listing: dict[str, list[Wire]], shared: dict[str, str]
 ) -> None:
-    assert shared_by(ro(spec), owners, listing) == shared
+    assert owners_in_conflict(ro(spec), owners, listing) == shared
 
 
 def test_what_a_rollout_moves() -> None:
-    assert moved_by(ro(START)) == ["a", "b"]
-    assert moved_by(ro({**START, **STAGE})) == ["b"]
+    assert revisions_moved_by(ro(START)) == ["a", "b"]
+    assert revisions_moved_by(ro({**START, **STAGE})) == ["b"]

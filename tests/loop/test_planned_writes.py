@@ -1,62 +1,71 @@
-"""The draft of a pass: an ordered list of intents, nothing sent."""
+"""The planned writes of a pass: an ordered list, nothing sent."""
+
+import threading
 
 from tests.objects import entry, rollout, spa, spa_view
 from tests.vectors.world import NOON, Pod, Request, World
-from webhook.loop.planned_writes import ComeBack, CreateSPA, DeletePod, Draft, Tell, UpdateSPA
+from webhook.api import RolloutOrchestrator
+from webhook.loop.planned_writes import CreateSPA, DeletePod, EmitEvent, PlannedWrites, RequeueAfter, UpdateSPA
 
 
-def test_intents_are_kept_in_order_and_nothing_is_sent() -> None:
+def planning(ro: RolloutOrchestrator, world: World) -> PlannedWrites:
+    planned = PlannedWrites(world, world)
+    planned.begin(ro)
+    return planned
+
+
+def test_writes_are_kept_in_order_and_nothing_is_sent() -> None:
     world, ro = World(pods=[Pod("default", "pod-0", "a", NOON)]), rollout([entry("a", 100)])
-    draft = Draft(ro, world, world)
+    planned = planning(ro, world)
     new, changed = spa_view("a"), spa_view("a", 1)
-    draft.create(new)
-    draft.update(changed)
-    pods = draft.list_terminating("default", "a")
+    planned.create(new)
+    planned.update(changed)
+    pods = planned.list_terminating("default", "a")
     assert pods is not None
-    draft.delete_now(pods[0])
-    draft.emit(ro, "Normal", "Why", "because")
-    draft.enqueue_after(ro, 30)
-    assert [entry.intent for entry in draft.entries] == [
+    planned.delete_now(pods[0])
+    planned.emit(ro, "Normal", "Why", "because")
+    planned.enqueue_after(ro, 30)
+    assert [one.write for one in planned.writes] == [
         CreateSPA(new),
         UpdateSPA(changed),
         DeletePod(pods[0]),
-        Tell("Normal", "Why", "because"),
-        ComeBack(30),
+        EmitEvent("Normal", "Why", "because"),
+        RequeueAfter(30),
     ]
     assert world.writes() == []
 
 
-def test_reads_see_what_was_drafted() -> None:
+def test_reads_see_what_was_planned() -> None:
     world = World()
     world.add(spa("a", 1))
-    draft = Draft(rollout([]), world, world)
-    draft.update(world.spa("a").with_bounds(2, 3))
-    draft.create(spa_view("b"))
-    seen = {found.name: found.stage_min_scale for found in draft.list("default", {})}
+    planned = planning(rollout([]), world)
+    planned.update(world.spa("a").with_bounds(2, 3))
+    planned.create(spa_view("b"))
+    seen = {found.name: found.stage_min_scale for found in planned.list("default", {})}
     assert seen == {"a": 2, "b": None}
-    assert draft.get("default", "a") == world.spa("a").with_bounds(2, 3)
+    assert planned.get("default", "a") == world.spa("a").with_bounds(2, 3)
 
 
-def test_an_intent_knows_the_status_that_stands_if_it_fails() -> None:
+def test_a_planned_write_knows_the_status_that_stands_if_it_fails() -> None:
     ro, world = rollout([]), World()
-    draft = Draft(ro, world, world)
-    draft.create(spa_view("a"))
+    planned = planning(ro, world)
+    planned.create(spa_view("a"))
     ro.mark_stage_ready(NOON)
-    draft.create(spa_view("b"))
-    assert [entry.status_before.conditions.is_true("StageReady") for entry in draft.entries] == [False, True]
+    planned.create(spa_view("b"))
+    assert [one.status_before.conditions.is_true("StageReady") for one in planned.writes] == [False, True]
 
 
 def test_an_spa_that_the_pass_would_create_and_delete_is_not_worth_sending() -> None:
     world = World()
     world.add(spa("old", 1))
-    draft = Draft(rollout([]), world, world)
-    draft.create(spa_view("new"))
-    draft.update(spa_view("new", 2))
-    draft.update(world.spa("old").with_bounds(0, 1))
+    planned = planning(rollout([]), world)
+    planned.create(spa_view("new"))
+    planned.update(spa_view("new", 2))
+    planned.update(world.spa("old").with_bounds(0, 1))
 
     def sent(revisions: frozenset[str] | None) -> list[str]:
-        intents = [entry.intent for entry in draft.worth_sending(revisions)]
-        return [intent.spa.name for intent in intents if isinstance(intent, CreateSPA | UpdateSPA)]
+        writes = [one.write for one in planned.to_send(revisions)]
+        return [write.spa.name for write in writes if isinstance(write, CreateSPA | UpdateSPA)]
 
     assert sent(frozenset()) == ["old"]
     assert sent(frozenset({"new"})) == ["new", "new", "old"]
@@ -65,7 +74,20 @@ def test_an_spa_that_the_pass_would_create_and_delete_is_not_worth_sending() -> 
 
 def test_pods_that_could_not_be_listed_are_remembered() -> None:
     world = World(failing=frozenset({Request("list", "pods", "*")}))
-    draft = Draft(rollout([]), world, world)
-    assert not draft.pods_unseen
-    assert draft.list_terminating("default", "a") is None
-    assert draft.pods_unseen
+    planned = planning(rollout([]), world)
+    assert not planned.pods_not_listed
+    assert planned.list_terminating("default", "a") is None
+    assert planned.pods_not_listed
+
+
+def test_each_thread_plans_by_itself_and_anew_for_each_rollout() -> None:
+    world = World()
+    planned = planning(rollout([]), world)
+    planned.create(spa_view("a"))
+    found: list[object] = []
+    other = threading.Thread(target=lambda: found.extend([*planned.writes, planned.get("default", "a")]))
+    other.start()
+    other.join()
+    assert found == [None]
+    planned.begin(rollout([]))
+    assert (planned.writes, planned.get("default", "a")) == ([], None)

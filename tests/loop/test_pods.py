@@ -61,9 +61,9 @@ def test_pods_that_cannot_be_listed_are_not_none() -> None:
 def test_knative_counts_a_pod_that_still_runs_and_was_told_to_end(phase: str, deleted: bool, count: int) -> None:
     world = World()
     world.pod("p", "hello-00001", phase=phase, **({"deletionTimestamp": SOON} if deleted else {}))
-    assert pods_of(world).count_running_out("default", "hello-00001") is None, "nothing was seen yet"
+    assert pods_of(world).count_terminating("default", "hello-00001") is None, "nothing was seen yet"
     world.observe()
-    assert pods_of(world).count_running_out("default", "hello-00001") == count
+    assert pods_of(world).count_terminating("default", "hello-00001") == count
 
 
 def test_a_pod_that_is_gone_already_is_no_error_and_another_of_its_name_is_left_alone() -> None:

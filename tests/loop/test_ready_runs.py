@@ -98,8 +98,8 @@ def test_conditions_and_event_say_what_is_waited_for() -> None:
     for type_ in ("StageScaleUpReady", "StageReady", "Ready"):
         assert world.condition(type_, "p") == ("Unknown", "StageRevisionStart")
         assert world.condition_message(type_, "p") == f"Rolling out a new stage: {WHY}."
-    assert f"Normal Waiting: scaling up: waiting for p-2 to run 1 replica: {WHY}" in world.told()
     assert minutes(world.forget(), 1).written() == [], "nothing changes, so nothing is written"
+    assert f"Normal Waiting: scaling up: waiting for p-2 to run 1 replica: {WHY}" in world.told()
 
 
 @pytest.mark.parametrize("strategy", BOTH)

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from tests.loop.test_reconcile import ALL, BEGUN, DONE, DOWN, OLD, STAGE, TARGET, UP, conditions, reconcile, world_with
+from tests.loop.test_stage_pass import ALL, BEGUN, DONE, DOWN, OLD, STAGE, TARGET, UP, conditions, reconcile, world_with
 from tests.objects import entry, rollout, running, spa
 from tests.vectors.world import NOON, Pod, Request
 from webhook.api import InvalidRollout, RolloutOrchestrator
-from webhook.loop.grace_period import SPA_DELETED, SPA_EARLY
+from webhook.loop.spa_cleanup import SPA_DELETED, SPA_EARLY
 
 LATER = NOON + timedelta(hours=1)
 FAILED = {"Ready": "False", "StageReady": "False", "LastStageReady": "False"}
@@ -65,7 +65,7 @@ def test_no_panic_over_an_spa_that_has_no_bounds_yet() -> None:
     world = world_with(spa(UP), running(DOWN, 5, None, 3), pods=[Pod("default", "pod-0", DOWN, LATER, 30)])
     ro = rollout(STAGE, target=TARGET, strategy="resourceutil", conditions=BEGUN)
     result = reconcile(world, ro)
-    assert (result.error, result.enqueue_after, world.writes()) == (None, (30,), [])
+    assert (result.error, result.requeue_after, world.writes()) == (None, (30,), [])
     assert ro.status.conditions.is_unknown("StageReady"), "a missing observation never fails a rollout"
 
 
@@ -74,7 +74,7 @@ def test_failed_stays_failed_while_the_generation_is_the_observed_one() -> None:
     ro = rollout(STAGE, target=TARGET, conditions=FAILED)
     before = ro.to_dict()
     result = reconcile(world, ro)
-    assert (result.error, result.retry, result.status_changed) == (None, False, False)
+    assert (result.error, result.retry, result.status_changed) == (None, None, False)
     assert ro.to_dict() == before
     assert world.writes() == [f"delete stagepodautoscalers {OLD}"]
     assert world.events == [("Normal", SPA_DELETED)]
@@ -127,7 +127,7 @@ def test_strategy_spelling_decides_neither_order_nor_haste(spelling: str) -> Non
 def test_grace_left_is_waited_for_and_no_more(grace: int, left: int, wait: float) -> None:
     pods = [Pod("default", "pod-0", DOWN, NOON + timedelta(seconds=left), grace)]
     world = world_with(running(UP, 2, 2), running(DOWN, 5, None, 3), pods=pods)
-    assert reconcile(world, rollout(STAGE, target=TARGET, conditions=BEGUN)).enqueue_after == (wait,)
+    assert reconcile(world, rollout(STAGE, target=TARGET, conditions=BEGUN)).requeue_after == (wait,)
 
 
 def test_quiet_writes_send_nothing_that_changes_nothing() -> None:
@@ -146,5 +146,5 @@ def test_early_spa_is_spared_while_it_is_young_and_then_deleted(age: float, wait
     world = world_with(running(UP, 2, 2), young, revisions=frozenset({UP}))
     result = reconcile(world, rollout(TARGET, target=TARGET, conditions=DONE))
     assert world.writes() == ([] if wait else [f"delete stagepodautoscalers {OLD}"])
-    assert result.enqueue_after == ((wait,) if wait else ())
+    assert result.requeue_after == ((wait,) if wait else ())
     assert world.events == [("Normal", SPA_EARLY if wait else SPA_DELETED)]

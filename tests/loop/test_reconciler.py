@@ -90,17 +90,39 @@ def test_what_happens_is_told_in_order() -> None:
     carry(world, demand=1)
     assert world.told() == [
         "Normal StageStarted: hello-00001 no traffic, to run 0 replicas; hello-00002 100% of traffic, to run 1 replica",
-        "Normal Waiting: scaling up: waiting for hello-00002 to run 1 replica",
         "Normal ScaledUp: up: hello-00002 runs 1 replica",
-        "Normal Waiting: scaling down: waiting for hello-00001 to run 0 replicas",
         "Normal ScaledDown: down: hello-00001 runs 0 replicas",
-        "Normal StageComplete: hello-00002 100% of traffic, 1 replica",
         "Normal RolloutComplete: hello-00002 100% of traffic, 1 replica",
     ]
 
 
+def test_a_wait_is_told_once_it_has_lasted_longer_than_ten_seconds_and_costs_no_write() -> None:
+    world = two_revisions(World(), replicas=1, high=1).settle().forget()
+    world.clock.advance(9)
+    assert world.settle().told() == []
+    world.clock.advance(1)
+    assert world.settle().told() == ["Normal Waiting: scaling up: waiting for hello-00002 to run 1 replica"]
+    world.scale("hello-00002", 1)
+    world.settle().forget()
+    world.clock.advance(9)
+    assert world.settle().told() == []
+    world.clock.advance(1)
+    assert world.settle().told() == ["Normal Waiting: scaling down: waiting for hello-00001 to run 0 replicas"]
+    assert world.written() == []
+
+
+@pytest.mark.parametrize("strategy", ["availability", "resourceutil"])
+def test_a_stage_costs_at_most_four_events(strategy: str) -> None:
+    world = two_revisions(World(), replicas=10, high=20, rolloutStrategy=strategy)
+    carry(world, demand=10)
+    stages = world.reasons().count("StageStarted")
+    assert stages >= 3
+    assert len(world.told()) <= 4 * stages
+
+
 def test_what_is_waited_for_is_told_again_by_a_loop_that_starts_later() -> None:
     world = two_revisions(World(), replicas=1, high=1).settle()
+    world.clock.advance(10)
     world.forget().start()
     world.settle()
     assert world.written() == []
@@ -947,7 +969,7 @@ def test_a_fault_of_the_program_is_logged_whole_and_counted_as_one(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     world = two_revisions(World())
-    monkeypatch.setattr(world.loop.controller.passes, "reconcile", lambda ro: ro["metadata"])
+    monkeypatch.setattr(world.loop.reconciler.stages, "reconcile", lambda ro, strategy: ro["metadata"])
     world.observe()
     assert world.loop.workers.step()
     (record,) = [record for record in caplog.records if record.exc_info]

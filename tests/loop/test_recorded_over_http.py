@@ -134,7 +134,7 @@ def put_pod(client: Client, namespace: str, metadata: Row) -> None:
 
 def carried(world: HttpWorld, given: Row, wrapped: bool) -> Row:
     """One pass of the loop, its status written and read again; what it left on the server."""
-    api, controller = world.api, world.loop.controller
+    api, reconciler = world.api, world.loop.reconciler
     name = given["ro"]["metadata"]["name"]
     before = {one["metadata"]["name"]: one.get("spec") or {} for one in api.all(STAGE_POD_AUTOSCALERS)}
     pods = names(one for one in api.all(PODS) if "deletionTimestamp" in one["metadata"])
@@ -142,10 +142,10 @@ def carried(world: HttpWorld, given: Row, wrapped: bool) -> Row:
     assert seen is not None
     ro = RolloutOrchestrator.from_dict(seen)
     was = ro.status.copy()
-    strategy, passes = strategy_named(ro.spec.rollout_strategy), controller.passes
-    result = passes.reconcile(ro, strategy) if wrapped else passes.reconcile_kind(ro, strategy)
+    strategy, stages = strategy_named(ro.spec.rollout_strategy), reconciler.stages
+    result = stages.reconcile(ro, strategy) if wrapped else stages.reconcile_kind(ro, strategy)
     if patch := merge_patch(was.to_dict(), ro.status.to_dict()):
-        controller.rollouts.patch(seen, {"status": patch}, "status")
+        reconciler.rollouts.patch(seen, {"status": patch}, "status")
     stored = api.get(ROLLOUT_ORCHESTRATORS, api.namespace, name)
     assert stored is not None
     after = {one["metadata"]["name"]: one.get("spec") or {} for one in api.all(STAGE_POD_AUTOSCALERS)}

@@ -14,7 +14,7 @@ from webhook.api import RolloutOrchestrator, StagePodAutoscaler
 from webhook.api.kinds import REVISION_LABEL, SERVICE_LABEL
 from webhook.api.owner_reference import rollout_owner_reference
 from webhook.api.wire import Wire
-from webhook.loop.spa_defaulting import completion_patch, rollout_name_of
+from webhook.loop.spa_defaulting import defaulting_patch, rollout_name_of
 
 OWNER = rollout_owner_reference("hello", "u1")
 LABELS = {REVISION_LABEL: "r1", SERVICE_LABEL: "hello"}
@@ -114,7 +114,7 @@ HPA_OWNER = {"kind": "Other", "apiVersion": "v1", "name": "x", "uid": "u9", "con
     ],
 )
 def test_rows(before: StagePodAutoscaler, rollout: RolloutOrchestrator, patch: Wire) -> None:
-    assert completion_patch(before, rollout) == patch
+    assert defaulting_patch(before, rollout) == patch
 
 
 BOUND = st.none() | st.integers(0, 4)
@@ -127,8 +127,8 @@ def test_a_second_pass_fills_nothing_and_what_was_stated_stays(
     stated = {k: v for k, v in (("stageMinScale", stage_low), ("stageMaxScale", stage_high)) if v is not None}
     before = spa(LABELS if labelled else {}, [OWNER] if owned else [], "r1", **stated)
     rollout = ro(targetRevisions=[entry("r1", 100, low, high)])
-    after = merged(before.to_dict(), completion_patch(before, rollout))
-    assert completion_patch(StagePodAutoscaler.from_dict(after), rollout) == {}
+    after = merged(before.to_dict(), defaulting_patch(before, rollout))
+    assert defaulting_patch(StagePodAutoscaler.from_dict(after), rollout) == {}
     assert stated.items() <= (after.get("spec") or {}).items()
     minimum, maximum = after.get("spec", {}).get("stageMinScale"), after.get("spec", {}).get("stageMaxScale")
     if not (stage_low and stage_high and stage_low > stage_high):
@@ -196,5 +196,5 @@ def test_the_webhook_gives_the_same(name: str, rollout_name: str, entries: list[
             assert "ownerReferences" not in before["metadata"] or by_webhook["metadata"]["ownerReferences"] == owned
             assert by_webhook["spec"] == spec
             continue
-        patch = completion_patch(StagePodAutoscaler.from_dict(before), RolloutOrchestrator.from_dict(rollout))
+        patch = defaulting_patch(StagePodAutoscaler.from_dict(before), RolloutOrchestrator.from_dict(rollout))
         assert by_webhook == merged(before, patch), before

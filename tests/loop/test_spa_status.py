@@ -7,7 +7,7 @@ import pytest
 from tests.cluster.fake_clock import START
 from webhook.api import StagePodAutoscaler
 from webhook.api.wire import Wire
-from webhook.loop.spa_status import fed_status
+from webhook.loop.spa_status import spa_status
 
 READY = [
     {"type": "PodAutoscalerStageReady", "status": "True", "lastTransitionTime": "2026-01-02T03:04:05Z"},
@@ -67,15 +67,15 @@ NOT_READY = unready("The ActualScale or DesiredScale for the PodAutoscaler defau
 )
 def test_rows(before: Wire, scales: Wire | None, terminating: int, after: Wire) -> None:
     pod_autoscaler = None if scales is None else {"status": scales}
-    assert fed_status(spa(**before), pod_autoscaler, terminating, START) == after
+    assert spa_status(spa(**before), pod_autoscaler, terminating, START) == after
 
 
 def test_what_says_the_same_keeps_its_time_and_what_nobody_knows_stays() -> None:
     earlier = [{**condition, "lastTransitionTime": "2025-01-01T00:00:00Z"} for condition in READY]
     before = {"desiredScale": 1, "actualScale": 1, "replicasTerminating": 0, "conditions": earlier, "custom": "x"}
-    assert fed_status(spa(**before), {"status": {"desiredScale": 1, "actualScale": 1}}, 0, START) == before
+    assert spa_status(spa(**before), {"status": {"desiredScale": 1, "actualScale": 1}}, 0, START) == before
 
 
 def test_an_observed_generation_that_upstream_left_is_kept_up_to_date() -> None:
-    assert fed_status(spa(observedGeneration=2), None, 0, START)["observedGeneration"] == 4
-    assert "observedGeneration" not in fed_status(spa(), None, 0, START)
+    assert spa_status(spa(observedGeneration=2), None, 0, START)["observedGeneration"] == 4
+    assert "observedGeneration" not in spa_status(spa(), None, 0, START)

@@ -64,7 +64,7 @@ class LiveTrace(Trace):
             self.put(POD_AUTOSCALERS, name, {"status": {"desiredScale": scale, "actualScale": scale}})
         self.world.observe()
         self.world.clock.advance(1)
-        outcome = self.world.loop.controller.reconcile(self.namespace, self.service)
+        outcome = self.world.loop.reconciler.reconcile(self.namespace, self.service)
         self.errors += outcome.error is not None
         stored = deepcopy(self.world.api.get(ROLLOUT_ORCHESTRATORS, self.namespace, self.service) or {})
         stored["spec"].pop("targetFinishTime", None)

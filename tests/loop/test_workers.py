@@ -10,7 +10,7 @@ from tests.cluster.fake_clock import FakeClock
 from webhook.api import MalformedObject
 from webhook.cluster.errors import Call, Conflict, Forbidden, Invalid, NotFound, TooManyRequests, Unavailable
 from webhook.cluster.work_queue import WorkQueue
-from webhook.loop.reconciler import Outcome
+from webhook.loop.result import Result
 from webhook.loop.routing import ROLLOUT, Key
 from webhook.loop.workers import Workers
 
@@ -19,7 +19,7 @@ CALL = Call("patch", "rolloutorchestrators", "default", "hello")
 
 
 class World:
-    def __init__(self, work: Callable[[Key], Outcome]) -> None:
+    def __init__(self, work: Callable[[Key], Result]) -> None:
         self.clock = FakeClock()
         self.queue: WorkQueue[Key] = WorkQueue(self.clock.monotonic, base=1.0)
         self.results: list[str] = []
@@ -39,8 +39,8 @@ class World:
         return None
 
 
-def raises(problem: Exception) -> Callable[[Key], Outcome]:
-    def work(_key: Key) -> Outcome:
+def raises(problem: Exception) -> Callable[[Key], Result]:
+    def work(_key: Key) -> Result:
         raise problem
 
     return work
@@ -49,11 +49,11 @@ def raises(problem: Exception) -> Callable[[Key], Outcome]:
 @pytest.mark.parametrize(
     ("work", "result", "due_in"),
     [
-        (lambda key: Outcome(), "done", None),
-        (lambda key: Outcome(again=True), "done", 0.0),
-        (lambda key: Outcome(after=5.0), "done", 5.0),
-        (lambda key: Outcome(error=Conflict(CALL, "modified")), "conflict", 1.0),
-        (lambda key: Outcome(error=RuntimeError("later"), after=5.0), "retry", 1.0),
+        (lambda key: Result(), "done", None),
+        (lambda key: Result(status_changed=True), "done", 0.0),
+        (lambda key: Result(requeue_after=(5.0,)), "done", 5.0),
+        (lambda key: Result(error=Conflict(CALL, "modified")), "conflict", 1.0),
+        (lambda key: Result(error=RuntimeError("later"), requeue_after=(5.0,)), "retry", 1.0),
         (raises(Conflict(CALL, "modified")), "conflict", 1.0),
         (raises(NotFound(CALL, "gone")), "conflict", 1.0),
         (raises(Forbidden(CALL, "no")), "refused", 1.0),
@@ -75,7 +75,7 @@ def test_rows(work: Any, result: str, due_in: float | None, caplog: pytest.LogCa
 
 
 def test_success_ends_the_backoff() -> None:
-    outcomes = [Outcome(error=RuntimeError()), Outcome(error=RuntimeError()), Outcome(), Outcome(error=RuntimeError())]
+    outcomes = [Result(error=RuntimeError()), Result(error=RuntimeError()), Result(), Result(error=RuntimeError())]
     world = World(lambda key: outcomes.pop(0))
     for expected in (1.0, 2.0, None, 1.0):
         world.queue.add(HELLO)
@@ -86,9 +86,9 @@ def test_success_ends_the_backoff() -> None:
 def test_stop_finishes_what_is_due() -> None:
     seen: list[Key] = []
 
-    def work(key: Key) -> Outcome:
+    def work(key: Key) -> Result:
         seen.append(key)
-        return Outcome(again=True)
+        return Result(status_changed=True)
 
     world = World(work)
     world.queue.add(HELLO)

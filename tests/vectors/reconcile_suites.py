@@ -12,8 +12,9 @@ from tests.vectors.world import NOON, World, failing, pod_from
 from webhook.api import RolloutOrchestrator
 from webhook.api.conditions import Condition
 from webhook.api.kinds import SPA_PLURAL
-from webhook.loop.grace_period import SPA_DELETED, SPA_EARLY
-from webhook.loop.reconcile import PassResult, RolloutReconciler
+from webhook.loop.result import Result
+from webhook.loop.spa_cleanup import SPA_DELETED, SPA_EARLY
+from webhook.loop.stage_pass import StagePass
 from webhook.strategies import RevisionConditions, strategy_named
 from webhook.strategies.termination import POD_REMOVED
 
@@ -44,11 +45,11 @@ def _seen(said: dict[str, str]) -> RevisionConditions:
     return RevisionConditions(scale_target_initialized=initialized, revision_ready=ready)
 
 
-def reconciled(world: World, ro: RolloutOrchestrator, *, wrapped: bool = True) -> PassResult:
+def reconciled(world: World, ro: RolloutOrchestrator, *, wrapped: bool = True) -> Result:
     """One pass over the RO by the strategy that it states, as ReconcileKind alone or as the controller calls it."""
-    reconciler = RolloutReconciler(world, world, world, world, world, world, clock=world.clock, conditions=world)
+    stage_pass = StagePass(world, world, world, world, world, world, clock=world.clock, conditions=world)
     strategy = strategy_named(ro.spec.rollout_strategy)
-    return reconciler.reconcile(ro, strategy) if wrapped else reconciler.reconcile_kind(ro, strategy)
+    return stage_pass.reconcile(ro, strategy) if wrapped else stage_pass.reconcile_kind(ro, strategy)
 
 
 def _pass(given: dict[str, Json]) -> Json:
@@ -69,7 +70,7 @@ def _wrapped_pass(given: dict[str, Json]) -> Json:
     return told
 
 
-def _told(ro: RolloutOrchestrator, world: World, before: Json, result: PassResult) -> Json:
+def _told(ro: RolloutOrchestrator, world: World, before: Json, result: Result) -> Json:
     conditions = [condition.to_dict() for condition in ro.status.conditions]
     told = {
         "error": result.error is not None,
@@ -85,7 +86,7 @@ def _told(ro: RolloutOrchestrator, world: World, before: Json, result: PassResul
         "changedSPAs": sorted(
             spa.name for key, spa in world.spas.items() if key in before and before[key].spec_dict() != spa.spec_dict()
         ),
-        "enqueueAfter": list(result.enqueue_after),
+        "enqueueAfter": list(result.requeue_after),
         "actions": world.writes(),
     }
     created = {spa.name: spa.metadata.wire for key, spa in world.spas.items() if key not in before}

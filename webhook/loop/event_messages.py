@@ -1,7 +1,8 @@
-"""News: what people hear of a rollout, from how it was before a reconcile and how it is after."""
+"""Event messages of a rollout, from how it was before a reconcile and how it is after."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from webhook.api import RolloutOrchestrator, TargetRevision
@@ -22,15 +23,17 @@ SCALED_DOWN: Final = "ScaledDown"
 STAGE_COMPLETE: Final = "StageComplete"
 ROLLOUT_COMPLETE: Final = "RolloutComplete"
 WAITING: Final = "Waiting"
+WAITING_AFTER: Final = 10.0
+"""Seconds that a stage waits before an Event says so; most steps are done sooner."""
 
 
-class News(NamedTuple):
+class EventMessage(NamedTuple):
     type: str
     reason: str
     message: str
 
 
-def news_of_spec(before: RolloutOrchestrator, after: RolloutOrchestrator) -> list[News]:
+def events_of_spec(before: RolloutOrchestrator, after: RolloutOrchestrator) -> list[EventMessage]:
     """A stage that has begun, or a late one whose traffic was shifted."""
     was, now = before.spec.stage_target_revisions, after.spec.stage_target_revisions
     if was == now or not now:
@@ -38,35 +41,32 @@ def news_of_spec(before: RolloutOrchestrator, after: RolloutOrchestrator) -> lis
     on_its_way = not before.status.conditions.is_true(STAGE_READY)
     if was and on_its_way and [_without_percent(entry) for entry in was] == [_without_percent(entry) for entry in now]:
         since = before.spec.target_finish_time
-        return [News("Normal", TRAFFIC_SHIFTED, f"the stage was not done by {since}: now {described(now)}")]
-    return [News("Normal", STAGE_STARTED, described(now))]
+        return [EventMessage("Normal", TRAFFIC_SHIFTED, f"the stage was not done by {since}: now {described(now)}")]
+    return [EventMessage("Normal", STAGE_STARTED, described(now))]
 
 
-def news_of_status(
-    before: RolloutOrchestrator, after: RolloutOrchestrator, running: Mapping[str, int | None], strategy: Strategy
-) -> list[News]:
-    """Steps and stages that are done, and what a stage waits for when it has just begun to.
+def events_of_status(
+    before: RolloutOrchestrator, after: RolloutOrchestrator, running: Mapping[str, int | None]
+) -> list[EventMessage]:
+    """Steps and stages that are done; the end of the last stage is that of the rollout.
 
     ``running`` holds the replicas that run, by revision name; None, or no entry, where that is not known.
     """
     was, now = before.status.conditions, after.status.conditions
-    news: list[News] = []
+    events: list[EventMessage] = []
 
     def became_true(type_: str) -> bool:
         return was.get(type_) is not None and not was.is_true(type_) and now.is_true(type_)
 
     if became_true(STAGE_SCALE_UP_READY):
-        news.append(News("Normal", SCALED_UP, f"up: {_running(_moved(after, up=True), running)}"))
+        events.append(EventMessage("Normal", SCALED_UP, f"up: {_running(_moved(after, up=True), running)}"))
     if became_true(STAGE_SCALE_DOWN_READY):
-        news.append(News("Normal", SCALED_DOWN, f"down: {_running(_moved(after, up=False), running)}"))
-    if became_true(STAGE_READY):
-        news.append(News("Normal", STAGE_COMPLETE, _reached(after, running)))
+        events.append(EventMessage("Normal", SCALED_DOWN, f"down: {_running(_moved(after, up=False), running)}"))
     if became_true(LAST_STAGE_READY):
-        news.append(News("Normal", ROLLOUT_COMPLETE, _reached(after, running)))
-    waiting = waiting_for(after, strategy)
-    if waiting is not None and waiting != waiting_for(before, strategy):
-        news.append(News("Normal", WAITING, waiting))
-    return news
+        events.append(EventMessage("Normal", ROLLOUT_COMPLETE, _reached(after, running)))
+    elif became_true(STAGE_READY):
+        events.append(EventMessage("Normal", STAGE_COMPLETE, _reached(after, running)))
+    return events
 
 
 def waiting_for(ro: RolloutOrchestrator, strategy: Strategy) -> str | None:
@@ -83,6 +83,17 @@ def waiting_for(ro: RolloutOrchestrator, strategy: Strategy) -> str | None:
     return f"scaling {'up' if goes_up else 'down'}: waiting for {goals}{f': {detail}' if detail else ''}"
 
 
+def seconds_until_waiting(ro: RolloutOrchestrator, strategy: Strategy, now: datetime) -> float:
+    """Seconds until the stage has waited for ``WAITING_AFTER``, 0 once it has.
+
+    It waits since the conditions of its steps last changed, so that no other time has to be stored.
+    """
+    conditions = (ro.status.conditions.get(step.condition) for step in strategy.steps)
+    times = [one.last_transition_time for one in conditions if one is not None and one.last_transition_time]
+    waited = (now - max(times)).total_seconds() if times else WAITING_AFTER
+    return max(0.0, WAITING_AFTER - waited)
+
+
 def pending_step(ro: RolloutOrchestrator, strategy: Strategy) -> str | None:
     """The condition of the step that the stage waits for; None when it waits for none."""
     conditions = ro.status.conditions
@@ -92,12 +103,12 @@ def pending_step(ro: RolloutOrchestrator, strategy: Strategy) -> str | None:
     return next((type_ for type_ in types if conditions.get(type_) and conditions.is_unknown(type_)), None)
 
 
-def late_news(late: Overdue) -> News:
+def timeout_event(late: Overdue) -> EventMessage:
     """A stage that is late and cannot go on."""
-    return News("Warning", TIMED_OUT, late_message(late))
+    return EventMessage("Warning", TIMED_OUT, timeout_message(late))
 
 
-def late_message(late: Overdue) -> str:
+def timeout_message(late: Overdue) -> str:
     return f"The stage was not done by {late.since}, and its traffic is not shifted: {late.obstacle}."
 
 

@@ -17,17 +17,19 @@ from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.work_queue import WorkQueue
 from webhook.loop.caches import RESOURCES, SETTINGS_NAMESPACE, Caches
 from webhook.loop.event_sink import ClusterEvents
-from webhook.loop.grace_period import GRACE
 from webhook.loop.metrics import Metrics
 from webhook.loop.pods import ClusterPods
-from webhook.loop.reconcile import RolloutReconciler
-from webhook.loop.reconciler import Outcome, RolloutController, Steps
+from webhook.loop.reconciler import RolloutReconciler
+from webhook.loop.result import Result
 from webhook.loop.reverts import Reverts
 from webhook.loop.revision_conditions import ClusterConditions
 from webhook.loop.revisions import ClusterRevisions
 from webhook.loop.rollout_settings import ClusterSettings
 from webhook.loop.routing import ROLLOUT, Key, Router
+from webhook.loop.spa_cleanup import GRACE
+from webhook.loop.spa_reconciler import SPAReconciler
 from webhook.loop.spas import ClusterSPAs
+from webhook.loop.stage_pass import StagePass
 from webhook.loop.workers import Workers
 from webhook.loop.writer import Writer
 
@@ -82,8 +84,8 @@ class Loop:
         self._record = record
         self._settings = settings = ClusterSettings(caches.settings.store)
         metrics.ask_settings(settings.current)
-        self.controller = _controller(client, clock, caches, settings, options, metrics, record)
-        self._router = Router(caches, self.controller.rollout_of)
+        self.reconciler = _reconciler(client, clock, caches, settings, options, metrics, record)
+        self._router = Router(caches, self.reconciler.spas.rollout_of)
         self.workers = Workers(self.queue, self.reconcile, metrics, options.concurrency, self._supervisor)
 
     def watch(self) -> None:
@@ -122,13 +124,14 @@ class Loop:
         self.caches.stop()
         return done
 
-    def reconcile(self, key: Key) -> Outcome:
-        """The work on one key; nothing while paused. Raises ApiError, MalformedObject."""
+    def reconcile(self, key: Key) -> Result:
+        """Reconcile one key; nothing while paused. Raises ApiError, MalformedObject."""
         if not self._working:
-            return Outcome()
+            return Result()
         if key.kind == ROLLOUT:
-            return self.controller.reconcile(key.namespace, key.name)
-        return self.controller.reconcile_spa(key.namespace, key.name)
+            return self.reconciler.reconcile(key.namespace, key.name)
+        self.reconciler.spas.reconcile(key.namespace, key.name)
+        return Result()
 
     def _changed(self, resource: Resource, change: Change) -> None:
         if resource is CONFIG_MAPS:
@@ -162,7 +165,7 @@ class Loop:
         return self._options.resync
 
 
-def _controller(
+def _reconciler(
     client: Client,
     clock: Clock,
     caches: Caches,
@@ -170,27 +173,34 @@ def _controller(
     options: LoopOptions,
     metrics: Metrics,
     record: Callable[[Event], None],
-) -> RolloutController:
-    spas = Writer(client, STAGE_POD_AUTOSCALERS, caches.spas.store)
-    rollouts = Writer(client, ROLLOUT_ORCHESTRATORS, caches.rollouts.store)
+) -> RolloutReconciler:
+    spa_writer = Writer(client, STAGE_POD_AUTOSCALERS, caches.spas.store)
     events = ClusterEvents(record)
     reverts = Reverts(clock.monotonic, events.emit, metrics.reverted)
     pods = ClusterPods(client, caches.pods)
     revisions = ClusterRevisions(client, caches.revisions)
-    lister = ClusterSPAs(caches.spas.store, spas, revisions.absence_in_api)
-    passes = RolloutReconciler(
-        lister,
-        lister,
-        pods,
-        revisions,
-        lister,
-        events,
+    spas = ClusterSPAs(caches.spas.store, spa_writer, revisions.absence_in_api)
+    stages = StagePass(
+        spas=spas,
+        lister=spas,
+        pods=pods,
+        revisions=revisions,
+        deleter=spas,
+        events=events,
         clock=clock.now,
         force_delete=options.force_delete,
         grace=timedelta(seconds=options.spa_grace),
         conditions=ClusterConditions(caches.pod_autoscalers, caches.revisions),
         reverts=reverts,
     )
-    return RolloutController(
-        caches, rollouts, spas, pods, revisions, passes, reverts, events, clock, settings, Steps(options.steps)
+    return RolloutReconciler(
+        caches=caches,
+        rollouts=Writer(client, ROLLOUT_ORCHESTRATORS, caches.rollouts.store),
+        spas=SPAReconciler(caches, spa_writer, pods, reverts, events, clock.now, writes_status=options.steps),
+        stages=stages,
+        revisions=revisions,
+        events=events,
+        clock=clock,
+        settings=settings,
+        steps=options.steps,
     )

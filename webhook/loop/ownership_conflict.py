@@ -1,4 +1,4 @@
-"""Sharing: revisions that two rollouts name, of which only the one that they belong to may move them."""
+"""Ownership conflict: a revision that two rollouts name, and that only the one it belongs to may move."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -7,14 +7,14 @@ from typing import Any, Final
 from webhook.api import RolloutOrchestrator
 from webhook.api.conditions import READY, STAGE_READY
 from webhook.api.target_revision import one_per_revision
-from webhook.loop.reconcile import observe_generation
+from webhook.loop.stage_pass import observe_generation
 from webhook.planning.next_stage import has_failed
 
-REVISION_SHARED: Final = "RevisionShared"
+OWNERSHIP_CONFLICT: Final = "RevisionShared"
 """Reason of the condition and of the Event."""
 
 
-def moved_by(ro: RolloutOrchestrator) -> list[str]:
+def revisions_moved_by(ro: RolloutOrchestrator) -> list[str]:
     """The revisions whose bounds the rollout sets: those that its stage moves, or all while it has none."""
     spec = ro.spec
     if spec.stage_target_revisions:
@@ -25,10 +25,10 @@ def moved_by(ro: RolloutOrchestrator) -> list[str]:
     return sorted({entry.revision_name for entry in entries})
 
 
-def shared_by(
+def owners_in_conflict(
     ro: RolloutOrchestrator, owners: Mapping[str, str | None], listing: Mapping[str, Sequence[Mapping[str, Any]]]
 ) -> dict[str, str]:
-    """The revisions that the rollout moves and that are not its own, each with a rollout that has them.
+    """The revisions that the rollout moves although they belong to another, each with the name of that one.
 
     By revision name, ``owners`` holds the rollout that its SPA belongs to, None for nobody, no entry without an SPA;
     ``listing`` the ROs, on the wire, that name it. Upstream knows one service of a Revision, the one that the label of
@@ -38,7 +38,7 @@ def shared_by(
     if is_over(ro):
         return {}
     found: dict[str, str] = {}
-    for revision in moved_by(ro):
+    for revision in revisions_moved_by(ro):
         if revision in owners:
             owner = owners[revision] or next(iter(_others(ro, listing.get(revision, ()))), ro.name)
             if owner != ro.name:
@@ -53,17 +53,17 @@ def is_over(ro: RolloutOrchestrator) -> bool:
     return is_complete or has_failed(ro)
 
 
-def stand_still(ro: RolloutOrchestrator, shared: Mapping[str, str], now: datetime) -> None:
-    """Say on the conditions that the rollout moves nothing, and why."""
+def block(ro: RolloutOrchestrator, owners: Mapping[str, str], now: datetime) -> None:
+    """State in the conditions that the rollout moves nothing, and why. ``owners`` is from ``owners_in_conflict``."""
     observe_generation(ro, now)
     ro.status.observed_generation = ro.metadata.generation
     ro.mark_last_stage_in_progress(now)
-    ro.status.conditions.mark_unknown(STAGE_READY, REVISION_SHARED, shared_message(shared), now)
+    ro.status.conditions.mark_unknown(STAGE_READY, OWNERSHIP_CONFLICT, conflict_message(owners), now)
 
 
-def shared_message(shared: Mapping[str, str]) -> str:
-    """Why the rollout stands still, and the way out."""
-    revisions = ", ".join(f"{revision} belongs to RolloutOrchestrator {owner}" for revision, owner in shared.items())
+def conflict_message(owners: Mapping[str, str]) -> str:
+    """Why the rollout is blocked, and the way out."""
+    revisions = ", ".join(f"{revision} belongs to RolloutOrchestrator {owner}" for revision, owner in owners.items())
     return f"The rollout moves nothing: {revisions}; let only one of them name it."
 
 

@@ -1,11 +1,12 @@
-"""The draft of a pass: everything it wants to do, in order, decided before any of it is sent."""
+"""Planned writes: everything that a pass is going to write, in order, decided before any of it is sent."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from webhook.api import RolloutOrchestrator, StagePodAutoscaler
 from webhook.api.rollout_orchestrator import RolloutStatus
-from webhook.loop.read_your_writes import Overlay
+from webhook.loop.read_your_writes import ReadYourWritesLister
 from webhook.strategies.protocols import PodClient, SPALister, TerminatingPod
 
 
@@ -16,16 +17,27 @@ class CreateSPA:
 
 @dataclass(frozen=True, slots=True)
 class UpdateSPA:
+    """Set the bounds of an SPA that exists."""
+
+    spa: StagePodAutoscaler
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteSPA:
+    """Delete an SPA that has no Revision."""
+
     spa: StagePodAutoscaler
 
 
 @dataclass(frozen=True, slots=True)
 class DeletePod:
+    """Delete a terminating pod at once."""
+
     pod: TerminatingPod
 
 
 @dataclass(frozen=True, slots=True)
-class Tell:
+class EmitEvent:
     """Emit an Event about the RO."""
 
     type: str
@@ -34,47 +46,68 @@ class Tell:
 
 
 @dataclass(frozen=True, slots=True)
-class ComeBack:
-    """Look at the RO again after that many seconds."""
+class RequeueAfter:
+    """Reconcile the RO again after that many seconds."""
 
     seconds: float
 
 
-Intent = CreateSPA | UpdateSPA | DeletePod | Tell | ComeBack
+PlannedWrite = CreateSPA | UpdateSPA | DeleteSPA | DeletePod | EmitEvent | RequeueAfter
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """An intent, and the RO's status as it was when it was formed: what stands if it cannot be carried out."""
+class StageWrite:
+    """A planned write of the stage, and the RO's status when it was planned: what stands if it fails."""
 
-    intent: Intent
+    write: PlannedWrite
     status_before: RolloutStatus
 
 
-class Draft:
-    """SPA client, SPA lister, pod client and event sink of one pass. Reads see what was drafted; nothing is sent."""
+@dataclass(frozen=True, slots=True)
+class PassPlan:
+    """The plan of a pass over a stage.
 
-    def __init__(self, ro: RolloutOrchestrator, lister: SPALister, pods: PodClient) -> None:
-        self.entries: list[Entry] = []
-        self.pods_unseen = False
-        """Whether terminating pods could not be listed."""
-        self._ro = ro
+    ``stage`` is carried out in order, up to the first write that fails; each of ``cleanup`` is carried out whatever
+    becomes of the others. ``error`` says why the stage cannot be carried on; ``unfinished`` what was not seen.
+    """
+
+    stage: Sequence[StageWrite] = ()
+    cleanup: Sequence[PlannedWrite] = ()
+    error: Exception | None = None
+    unfinished: Exception | None = None
+
+
+class PlannedWrites(threading.local):
+    """SPA client, SPA lister, pod client and Event sink of the steps: records what they write, and sends nothing.
+
+    Later reads show the writes that were planned. The steps are built once for all workers, so the plan is kept for
+    each thread, which carries out one pass at a time.
+    """
+
+    def __init__(self, lister: SPALister, pods: PodClient) -> None:
+        self._lister = lister
         self._pods = pods
-        self._spas = Overlay(lister)
+        self.begin(RolloutOrchestrator())
 
-    def worth_sending(self, revisions: frozenset[str] | None) -> list[Entry]:
-        """The entries in order, without the writes to an SPA that this pass would create and delete again.
+    def begin(self, ro: RolloutOrchestrator) -> None:
+        """Forget the plan of this thread, and plan for that RO."""
+        self.writes: list[StageWrite] = []
+        self.pods_not_listed = False
+        self._ro = ro
+        self._spas = ReadYourWritesLister(self._lister)
 
-        It would for want of a Revision (``revisions`` are those that exist, None if that cannot be seen). Upstream
-        does, and each such pass gives rise to the next.
+    def to_send(self, revisions: frozenset[str] | None) -> list[StageWrite]:
+        """The writes in order, without those to an SPA that this pass would create and delete again.
+
+        It would because the SPA has no Revision (``revisions`` are those that exist, None if that cannot be seen).
+        Upstream does so, and each such pass causes the next.
         """
-        intents = [entry.intent for entry in self.entries]
-        new = {intent.spa.name for intent in intents if isinstance(intent, CreateSPA)}
-        fleeting = new - revisions if revisions is not None else set()
+        new = {planned.write.spa.name for planned in self.writes if isinstance(planned.write, CreateSPA)}
+        short_lived = new - revisions if revisions is not None else set()
         return [
-            entry
-            for entry in self.entries
-            if not (isinstance(entry.intent, CreateSPA | UpdateSPA) and entry.intent.spa.name in fleeting)
+            planned
+            for planned in self.writes
+            if not (isinstance(planned.write, CreateSPA | UpdateSPA) and planned.write.spa.name in short_lived)
         ]
 
     def get(self, namespace: str, name: str) -> StagePodAutoscaler | None:
@@ -84,28 +117,28 @@ class Draft:
         return self._spas.list(namespace, labels)
 
     def create(self, spa: StagePodAutoscaler) -> StagePodAutoscaler:
-        self._spas.put(spa)
+        self._spas.write(spa)
         self._add(CreateSPA(spa))
         return spa
 
     def update(self, spa: StagePodAutoscaler) -> StagePodAutoscaler:
-        self._spas.put(spa)
+        self._spas.write(spa)
         self._add(UpdateSPA(spa))
         return spa
 
     def list_terminating(self, namespace: str, revision: str) -> Sequence[TerminatingPod] | None:
         pods = self._pods.list_terminating(namespace, revision)
-        self.pods_unseen |= pods is None
+        self.pods_not_listed |= pods is None
         return pods
 
     def delete_now(self, pod: TerminatingPod) -> None:
         self._add(DeletePod(pod))
 
     def emit(self, ro: RolloutOrchestrator, type_: str, reason: str, message: str) -> None:
-        self._add(Tell(type_, reason, message))
+        self._add(EmitEvent(type_, reason, message))
 
     def enqueue_after(self, ro: RolloutOrchestrator, seconds: float) -> None:
-        self._add(ComeBack(seconds))
+        self._add(RequeueAfter(seconds))
 
-    def _add(self, intent: Intent) -> None:
-        self.entries.append(Entry(intent, self._ro.status.copy()))
+    def _add(self, write: PlannedWrite) -> None:
+        self.writes.append(StageWrite(write, self._ro.status.copy()))

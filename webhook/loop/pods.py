@@ -1,4 +1,4 @@
-"""Pods in the cluster: which ones terminate, and the end of those that hang."""
+"""Pods in the cluster: which ones terminate, and the deletion of those that hang."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -49,8 +49,8 @@ class ClusterPods:
             return
         _LOG.info("removed terminating pod %s/%s", pod.namespace, pod.name)
 
-    def count_running_out(self, namespace: str, revision: str) -> int | None:
-        """The pods of a revision that still run and have been told to end; None when pods cannot be seen."""
+    def count_terminating(self, namespace: str, revision: str) -> int | None:
+        """The terminating pods of a revision that still run; None when pods cannot be seen."""
         if not self._cache.synced:
             return None
         return sum(map(counts_as_terminating, self._seen(namespace, revision)))

@@ -20,9 +20,9 @@ from webhook.cluster.resource import ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALER
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.transport import Transport
 from webhook.loop.caches import RESOURCES
-from webhook.loop.grace_period import FIELD_MANAGER
 from webhook.loop.loop import Loop, LoopOptions
 from webhook.loop.metrics import Metrics
+from webhook.loop.spa_cleanup import FIELD_MANAGER
 
 _LOG: Final = logging.getLogger(__name__)
 

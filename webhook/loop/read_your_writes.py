@@ -1,4 +1,4 @@
-"""An SPA lister that shows the writes made on top of it."""
+"""A read-your-writes lister: SPAs as the lister under it shows them, and the writes that were planned since."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,18 +6,21 @@ from webhook.api import StagePodAutoscaler
 from webhook.strategies.protocols import SPALister
 
 
-class Overlay:
-    """What a lister shows, with the SPAs that were put over it. What was read once stays as it was read."""
+class ReadYourWritesLister:
+    """Shows what was written here in place of what the lister under it shows.
+
+    An SPA that was read once stays as it was read, so that one pass decides on one state of it.
+    """
 
     def __init__(self, lister: SPALister) -> None:
         self._lister = lister
         self._read: dict[tuple[str, str], StagePodAutoscaler | None] = {}
-        self._put: dict[tuple[str, str], StagePodAutoscaler] = {}
+        self._written: dict[tuple[str, str], StagePodAutoscaler] = {}
 
     def get(self, namespace: str, name: str) -> StagePodAutoscaler | None:
         key = (namespace, name)
-        if key in self._put:
-            return self._put[key]
+        if key in self._written:
+            return self._written[key]
         if key not in self._read:
             self._read[key] = self._lister.get(namespace, name)
         return self._read[key]
@@ -27,14 +30,11 @@ class Overlay:
             self._read.setdefault((namespace, spa.name), spa)
         found = [
             spa
-            for spa in {**self._read, **self._put}.values()
+            for spa in {**self._read, **self._written}.values()
             if spa is not None and spa.namespace == namespace and labels.items() <= spa.metadata.labels.items()
         ]
         return sorted(found, key=lambda spa: spa.name)
 
-    def put(self, spa: StagePodAutoscaler) -> None:
-        self._put[spa.namespace, spa.name] = spa
-
-    def written(self, spa: StagePodAutoscaler) -> StagePodAutoscaler | None:
-        """What was put here under the name of that SPA, or None."""
-        return self._put.get((spa.namespace, spa.name))
+    def write(self, spa: StagePodAutoscaler) -> None:
+        """Show this SPA from now on."""
+        self._written[spa.namespace, spa.name] = spa

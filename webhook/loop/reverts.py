@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Final
 
 from webhook.api import RolloutOrchestrator, StagePodAutoscaler, wire
-from webhook.loop.grace_period import FIELD_MANAGER
+from webhook.loop.spa_cleanup import FIELD_MANAGER
 from webhook.loop.spa_defaulting import entry_of
 from webhook.loop.spas import bounds_of
 from webhook.planning import Bounds, breaks_stage

@@ -1,9 +1,9 @@
-"""Routing: which rollouts a change of some object concerns."""
+"""Routing: which rollouts a change of an object concerns."""
 
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
-from webhook.api.kinds import REVISION_LABEL
+from webhook.api.kinds import REVISION_LABEL, SERVICE_LABEL
 from webhook.api.wire import Wire
 from webhook.cluster.indexer import Change, key_of
 from webhook.cluster.resource import (
@@ -20,7 +20,6 @@ from webhook.cluster.resource import (
 )
 from webhook.loop.caches import BY_REVISION, Caches, revisions_named
 from webhook.loop.pods import is_terminating
-from webhook.loop.reconciler import service_of
 
 ROLLOUT: Final = "rollout"
 SPA: Final = "spa"
@@ -38,14 +37,14 @@ class Key(NamedTuple):
 
 
 class Router:
-    """``rollout_of`` tells the name of the RO that an SPA on the wire belongs to, None for none."""
+    """``rollout_of`` gives the name of the RO that an SPA on the wire belongs to, None for none."""
 
     def __init__(self, caches: Caches, rollout_of: Callable[[Wire], str | None]) -> None:
         self._caches = caches
         self._rollout_of = rollout_of
 
     def keys(self, resource: Resource, change: Change) -> set[Key]:
-        """The keys to look at after a change; none where nothing that is read has changed."""
+        """The keys to reconcile after a change; none where nothing that is read has changed."""
         one = change.object
         namespace, name = key_of(one)
         if resource is ROLLOUT_ORCHESTRATORS:
@@ -109,6 +108,12 @@ class Router:
 
     def _known(self, namespace: str, names: Iterable[str | None]) -> set[Key]:
         return {Key(ROLLOUT, namespace, name) for name in names if name and self._caches.rollouts.get(namespace, name)}
+
+
+def service_of(one: Wire) -> str | None:
+    """The service label of an object."""
+    label = ((one.get("metadata") or {}).get("labels") or {}).get(SERVICE_LABEL)
+    return str(label) if label else None
 
 
 def _is_the_same(change: Change) -> bool:

@@ -1,4 +1,4 @@
-"""Defaulting of SPAs by the loop: what the webhook could not fill in because the RO was not known to it."""
+"""Defaulting of SPAs by the loop: what the webhook could not fill in because it did not know the RO."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -28,7 +28,7 @@ def rollout_name_of(spa: Mapping[str, Any], find: FindRollout, listing: Sequence
     return str(owner["metadata"]["name"]) if owner is not None else None
 
 
-def completion_patch(spa: StagePodAutoscaler, ro: RolloutOrchestrator) -> Wire:
+def defaulting_patch(spa: StagePodAutoscaler, ro: RolloutOrchestrator) -> Wire:
     """The merge patch for what ``spa_defaults`` gives an SPA of this RO; empty when that is nothing."""
     owners = spa.metadata.owner_references
     labels, reference, low, high = spa_defaults(

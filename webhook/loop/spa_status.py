@@ -1,4 +1,4 @@
-"""The feed: what an SPA's status says about its PodAutoscaler and its pods."""
+"""SPA status: what it says about the PodAutoscaler and the pods of its revision."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,7 +10,7 @@ from webhook.api.conditions import POD_AUTOSCALER_STAGE_READY, conditions_from
 NOT_READY: Final = "PodAutoscalerStageNotReady"
 
 
-def fed_status(
+def spa_status(
     spa: StagePodAutoscaler, pod_autoscaler: Mapping[str, Any] | None, terminating: int, now: datetime
 ) -> wire.Wire:
     """The status of an SPA on the wire, as upstream's reconciler of StagePodAutoscalers sets it.

@@ -11,7 +11,7 @@ from webhook.api.target_revision import one_per_revision
 from webhook.api.wire import Wire
 from webhook.loop.planned_targets import has_new_targets
 from webhook.loop.recorded_status import with_sound_record
-from webhook.loop.stage_pass import reached_by_stage
+from webhook.loop.stage_outcome import reached_by_stage
 from webhook.loop.timeout import Overdue, next_finish_time, overdue, seconds_left
 from webhook.planning import (
     Note,
@@ -75,7 +75,7 @@ def decide_spec(ro: RolloutOrchestrator, seen: Observed, now: datetime) -> SpecD
         spec = _settled(ro, plan)
         if spec != ro.spec:
             return SpecDecision(spec, notes)
-        late = _see_to_time(ro, seen, seen.config, now)
+        late = _after_timeout(ro, seen, seen.config, now)
         return replace(late, notes=about_record + late.notes)
     except InvalidRollout as error:
         return SpecDecision(ro.spec, error=error)
@@ -130,7 +130,7 @@ def _settled(ro: RolloutOrchestrator, plan: StagePlan) -> RolloutSpec:
     return spec
 
 
-def _see_to_time(ro: RolloutOrchestrator, seen: Observed, config: RolloutConfig, now: datetime) -> SpecDecision:
+def _after_timeout(ro: RolloutOrchestrator, seen: Observed, config: RolloutConfig, now: datetime) -> SpecDecision:
     if seconds_left(ro, now) != 0.0:
         return SpecDecision(ro.spec)
     late = overdue(ro, seen.deployments)

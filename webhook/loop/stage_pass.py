@@ -1,33 +1,202 @@
-"""What a pass decides about the stage of a rollout: which SPAs to set, and what its status becomes."""
+"""The pass over a stage: from its spec and its SPAs to a plan of the writes that differ, and to its new status."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
-from webhook.api import RolloutOrchestrator, StagePodAutoscaler, TargetRevision
-from webhook.api.conditions import READY, STAGE_READY, STAGE_SCALE_DOWN_READY, STAGE_SCALE_UP_READY
+from webhook.api import InvalidRollout, MissingObservation, RolloutOrchestrator, StagePodAutoscaler
+from webhook.api.conditions import LAST_STAGE_READY, READY, STAGE_READY
 from webhook.api.kinds import SERVICE_LABEL
 from webhook.api.target_revision import one_per_revision
-from webhook.strategies import RevisionConditionLister, Rollout, SPAClient, SPALister, Strategy
-from webhook.strategies.evidence import can_run, gets_traffic
-from webhook.strategies.scale_step import Clock, EnqueueAfter
-from webhook.strategies.stage_entries import Revisions, is_last_stage_complete, up_and_down, without_idle
+from webhook.cluster.errors import Conflict
+from webhook.loop.planned_writes import PassPlan, PlannedWrite, PlannedWrites
+from webhook.loop.result import NothingGoesUp, PodsNotListed, Result
+from webhook.loop.reverts import Reverts
+from webhook.loop.revisions import Revisions
+from webhook.loop.spa_cleanup import GRACE, MissingSince, plan_cleanup
+from webhook.loop.stage_outcome import record_outcome
+from webhook.loop.write_executor import SPADeleter, WriteExecutor
+from webhook.planning.next_stage import has_failed
+from webhook.strategies import (
+    EventSink,
+    PodClient,
+    RevisionConditionLister,
+    Rollout,
+    SPAClient,
+    SPALister,
+    Strategy,
+    new_rollout_strategy,
+)
+from webhook.strategies.evidence import NoConditions, can_run, gets_traffic, missing_evidence
+from webhook.strategies.scale_step import Clock
+from webhook.strategies.scale_step import Revisions as Entries
+from webhook.strategies.stage_entries import up_and_down
 
 
-class NothingGoesUp(ValueError):
-    """No entry of the stage goes up: there is nothing to roll out to. Another spec is the way out."""
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class StagePass:
+    """Carries a stage on by one pass: decide, verify, plan the writes, carry them out.
+
+    It is given an RO that was read from a cache or the API, whose copy the caller owns, and changes only ``ro.status``;
+    the caller stores that, conditional on ``ro.metadata.resource_version``, when ``status_changed`` says so. SPAs and
+    pods are written only where something differs. The SPA lister may be a cache.
+    """
+
+    def __init__(
+        self,
+        spas: SPAClient,
+        lister: SPALister,
+        pods: PodClient,
+        revisions: Revisions,
+        deleter: SPADeleter,
+        events: EventSink,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        force_delete: bool = True,
+        grace: timedelta = GRACE,
+        conditions: RevisionConditionLister | None = None,
+        reverts: Reverts | None = None,
+    ) -> None:
+        """``force_delete`` False deletes no terminating pod.
+
+        ``grace`` is how long an SPA without a Revision is spared; since when it has none is remembered here.
+        ``conditions`` reads what Knative says of a revision (nothing when absent).
+        ``reverts`` is what is known of bounds that other clients changed, None for nothing yet.
+        """
+        self._lister = lister
+        self._revisions = revisions
+        self._events = events
+        self._clock = clock
+        self._grace = grace
+        self._missing_since = MissingSince()
+        self._conditions = conditions or NoConditions()
+        self._planned = PlannedWrites(lister, pods)
+        self._strategies = new_rollout_strategy(
+            self._planned,
+            self._planned,
+            self._planned,
+            clock=clock,
+            events=self._planned,
+            revisions=revisions,
+            conditions=self._conditions,
+            force_delete=force_delete,
+        )
+        self._executor = WriteExecutor(spas, lister, pods, deleter, events, reverts or Reverts())
+
+    def reconcile(self, ro: RolloutOrchestrator, strategy: Strategy) -> Result:
+        """The pass as upstream's generated controller wraps it; an RO with a deletion time is not touched at all.
+
+        Before: missing conditions are added, and a new generation makes Ready Unknown. After, also after an error: the
+        generation is observed, a condition that says what it said keeps its time, and an Event states the error unless
+        it is a conflict, which the next pass resolves.
+        """
+        if ro.metadata.deletion_timestamp:
+            return Result()
+        before = ro.status.copy()
+        observe_generation(ro, self._clock())
+        result = self.reconcile_kind(ro, strategy)
+        ro.status.observed_generation = ro.metadata.generation
+        ro.status.conditions.keep_times_of(before.conditions)
+        if result.error is not None and not isinstance(result.error, Conflict):
+            reason = "InvalidRollout" if isinstance(result.error, InvalidRollout) else "InternalError"
+            self._events.emit(ro, "Warning", reason, str(result.error))
+        return replace(result, status_changed=not ro.status.equals_except_times(before))
+
+    def reconcile_kind(self, ro: RolloutOrchestrator, strategy: Strategy) -> Result:
+        """The pass alone, as upstream's ReconcileKind: no preparation, no Event for an error, no generation observed.
+
+        ``strategy`` is the one in force, which need not be that of the spec. Raises what is neither an error of this
+        spec nor of a request: a fault of the program.
+        """
+        before = ro.status.copy()
+        result = self._executor.carry_out(ro, self.plan(ro, strategy))
+        return replace(result, status_changed=not ro.status.equals_except_times(before))
+
+    def plan(self, ro: RolloutOrchestrator, strategy: Strategy) -> PassPlan:
+        """The writes that the stage and the cleanup need, sending none; ``ro.status`` becomes what it is after them.
+
+        A spec that can never be carried out marks the RO failed and plans no writes for the stage; a failed RO stays as
+        it is until its generation changes. SPAs without a Revision are deleted in any case, after their grace period.
+        """
+        self._planned.begin(ro)
+        error: Exception | None = None
+        if ro.spec.stage_target_revisions and not has_failed(ro):
+            before = ro.status.copy()
+            try:
+                self._carry_stage(ro, strategy)
+            except InvalidRollout as invalid:
+                self._planned.writes.clear()
+                ro.status = before
+                ro.mark_stage_revision_failed(str(invalid), self._clock())
+                error = invalid
+            except (MissingObservation, NothingGoesUp) as problem:
+                error = problem
+        unlisted = f"cannot list the terminating pods of {ro.namespace}/{ro.name}"
+        revisions = self._revisions.names(ro.namespace, ro.name)
+        return PassPlan(
+            stage=self._planned.to_send(revisions),
+            cleanup=self._plan_cleanup(ro, revisions),
+            error=error,
+            unfinished=PodsNotListed(unlisted) if self._planned.pods_not_listed else None,
+        )
+
+    def missing_evidence(self, ro: RolloutOrchestrator) -> list[str]:
+        """What keeps the revisions that go up from having shown that they can run; see the function of that name."""
+        missing = (
+            missing_evidence(
+                self._lister.get(ro.namespace, entry.revision_name),
+                entry,
+                self._conditions.conditions(ro.namespace, entry.revision_name),
+            )
+            for entry in one_per_revision(ro.spec.stage_target_revisions)
+            if entry.goes_up
+        )
+        return [text for text in missing if text]
+
+    def _carry_stage(self, ro: RolloutOrchestrator, strategy: Strategy) -> None:
+        carry_stage(ro, strategy, self._strategies[strategy.name], self._planned, self._conditions, self._clock)
+
+    def _plan_cleanup(self, ro: RolloutOrchestrator, revisions: frozenset[str] | None) -> list[PlannedWrite]:
+        """Nothing where Revisions cannot be seen."""
+        if revisions is None:
+            return []
+        now = self._clock()
+        spas = self._lister.list(ro.namespace, {SERVICE_LABEL: ro.name})
+        without = [spa for spa in spas if spa.name not in revisions]
+        since = self._missing_since.of(ro.namespace, ro.name, without, now)
+
+        def absence(name: str) -> str | None:
+            return self._revisions.absence(ro.namespace, name, ro.name)
+
+        return list(plan_cleanup(without, since, absence, self._grace, now))
+
+
+def observe_generation(ro: RolloutOrchestrator, now: datetime) -> None:
+    """Prepare the status of an RO for a pass: add missing conditions; a new generation makes Ready Unknown.
+
+    A new generation gives a failed rollout another chance: StageReady and LastStageReady become Unknown too.
+    """
+    conditions = ro.status.conditions
+    conditions.initialize(now)
+    if ro.status.observed_generation != ro.metadata.generation:
+        if conditions.is_false(STAGE_READY):
+            ro.mark_new_generation(now, STAGE_READY)
+            ro.mark_new_generation(now, LAST_STAGE_READY)
+        ro.mark_new_generation(now)
 
 
 def carry_stage(
     ro: RolloutOrchestrator,
     strategy: Strategy,
-    strategies: Mapping[str, Rollout],
-    client: SPAClient,
-    lister: SPALister,
+    rollout: Rollout,
+    planned: PlannedWrites,
     conditions: RevisionConditionLister,
-    enqueue_after: EnqueueAfter,
     clock: Clock,
 ) -> None:
-    """Steps 2 to 7 of a pass: obsolete SPAs are reset, the steps of the strategy are taken, the status follows.
+    """Reset obsolete SPAs, take the steps of the strategy, and set the status.
 
     A rollout that names nothing but what goes up leaves the other SPAs of its service: a strategy that goes up first
     resets them once the stage is done. Upstream resets them at once.
@@ -43,11 +212,11 @@ def carry_stage(
         )
     resets_last = strategy.goes_up_first and _names_only(ro, up) and not ro.status.conditions.is_true(READY)
     if not resets_last:
-        reset_obsolete(ro, client, lister)
-    if strategies[strategy.name].reconcile(ro, up, down, enqueue_after):
-        record_outcome(ro, clock(), can_all_run=_can_all_run(ro, up, lister, conditions))
+        reset_obsolete(ro, planned, planned)
+    if rollout.reconcile(ro, up, down, planned.enqueue_after):
+        record_outcome(ro, clock(), can_all_run=_can_all_run(ro, up, planned, conditions))
     if resets_last and ro.status.conditions.is_true(STAGE_READY):
-        reset_obsolete(ro, client, lister)
+        reset_obsolete(ro, planned, planned)
 
 
 def reset_obsolete(ro: RolloutOrchestrator, client: SPAClient, lister: SPALister) -> None:
@@ -61,48 +230,7 @@ def reset_obsolete(ro: RolloutOrchestrator, client: SPAClient, lister: SPALister
             client.update(spa.with_bounds(0, 1))
 
 
-def record_outcome(ro: RolloutOrchestrator, now: datetime, *, can_all_run: bool = True) -> None:
-    """What the status becomes when no step has to be waited for. Raises InvalidRollout.
-
-    The stage was in progress: it is recorded and ready, and so is the rollout if it was the last. The stage was ready,
-    and the rollout has changed since and is not complete, or what goes up has not shown that it can run: a new stage
-    begins. Otherwise all is ready.
-    """
-    conditions, final = ro.status.conditions, ro.spec.target_revisions
-    if conditions.is_unknown(STAGE_READY):
-        reached = reached_by_stage(ro)
-        complete = is_last_stage_complete(reached, final)
-        ro.status.stage_revision_status = reached
-        ro.mark_stage_ready(now)
-        if complete:
-            ro.mark_last_stage_ready(now)
-        else:
-            ro.mark_last_stage_in_progress(now)
-    elif (
-        conditions.is_true(STAGE_READY)
-        and conditions.is_unknown(READY)
-        and not (is_last_stage_complete(ro.status.stage_revision_status, final) and can_all_run)
-    ):
-        for type_ in (STAGE_SCALE_UP_READY, STAGE_SCALE_DOWN_READY, STAGE_READY):
-            ro.mark_stage_in_progress(type_, now)
-        ro.mark_last_stage_in_progress(now)
-    else:
-        ro.mark_stage_scale_up_ready(now)
-        ro.mark_stage_scale_down_ready(now)
-        ro.mark_stage_ready(now)
-        ro.mark_last_stage_ready(now)
-
-
-def reached_by_stage(ro: RolloutOrchestrator) -> list[TargetRevision]:
-    """What is recorded of the stage when it is done: its entries as they are, tags included."""
-    stage, targets = ro.spec.stage_target_revisions, ro.spec.target_revisions
-    is_longer = len(one_per_revision(stage)) > len(one_per_revision(targets))
-    return without_idle(stage) if is_longer else list(stage)
-
-
-def _can_all_run(
-    ro: RolloutOrchestrator, up: Revisions, lister: SPALister, conditions: RevisionConditionLister
-) -> bool:
+def _can_all_run(ro: RolloutOrchestrator, up: Entries, lister: SPALister, conditions: RevisionConditionLister) -> bool:
     """Whether all that go up have shown that they can run; one recorded with traffic has, while it reports no scale."""
     recorded = {entry.revision_name for entry in ro.status.stage_revision_status if gets_traffic(entry)}
     for name, revision in up.items():
@@ -115,7 +243,7 @@ def _can_all_run(
     return True
 
 
-def _names_only(ro: RolloutOrchestrator, up: Revisions) -> bool:
+def _names_only(ro: RolloutOrchestrator, up: Entries) -> bool:
     """Whether stage and start name no revision but those that go up."""
     return all(r.revision_name in up for r in (*ro.spec.stage_target_revisions, *ro.spec.initial_revisions))
 

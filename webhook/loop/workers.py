@@ -1,4 +1,4 @@
-"""Workers: threads that take keys from the queue, and what becomes of a key whose work failed."""
+"""Workers: threads that take keys from the queue, and what becomes of a key whose reconcile failed."""
 
 import logging
 import threading
@@ -10,7 +10,7 @@ from webhook.api import MalformedObject
 from webhook.cluster.errors import ApiError, Conflict, NotFound
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.work_queue import WorkQueue
-from webhook.loop.reconciler import Outcome
+from webhook.loop.result import Result
 from webhook.loop.routing import Key
 
 _LOG: Final = logging.getLogger(__name__)
@@ -26,24 +26,24 @@ _IDLE_SECONDS: Final = 30.0
 RESULTS: Final = (DONE, CONFLICT, REFUSED, RETRY, MALFORMED, CRASHED)
 
 
-class Tally(Protocol):
+class ReconcileMetrics(Protocol):
     def reconciled(self, kind: str, result: str, seconds: float) -> None: ...
 
 
 class Workers:
-    """``count`` threads that call ``work`` for one key at a time each, and put the key back as its outcome says."""
+    """``count`` threads that call ``reconcile`` for one key at a time each, and requeue it as the result says."""
 
     def __init__(
         self,
         queue: WorkQueue[Key],
-        work: Callable[[Key], Outcome],
-        tally: Tally,
+        reconcile: Callable[[Key], Result],
+        metrics: ReconcileMetrics,
         count: int,
         supervisor: Supervisor | None = None,
     ) -> None:
         self._queue = queue
-        self._work = work
-        self._tally = tally
+        self._reconcile = reconcile
+        self._metrics = metrics
         self._count = count
         self._supervisor = supervisor or Supervisor()
         self._stopped = threading.Event()
@@ -67,7 +67,7 @@ class Workers:
             result = self._carry_out(key)
         finally:
             self._queue.done(key)
-        self._tally.reconciled(key.kind, result, time.monotonic() - started)
+        self._metrics.reconciled(key.kind, result, time.monotonic() - started)
         return True
 
     def _turn(self) -> float | None:
@@ -76,9 +76,9 @@ class Workers:
 
     def _carry_out(self, key: Key) -> str:
         try:
-            outcome = self._work(key)
+            reconciled = self._reconcile(key)
         except MalformedObject as problem:
-            # Another try would read the same; the next change of the object brings it back.
+            # Another try would read the same; the next change of the object requeues it.
             _LOG.warning("%s: not readable: %s", key, problem)
             return MALFORMED
         except ApiError as problem:
@@ -87,12 +87,13 @@ class Workers:
             self._supervisor.fault("worker", f"{key}, which is tried again")
             self._queue.add_rate_limited(key)
             return CRASHED
-        if outcome.after is not None:
-            self._queue.add_after(key, outcome.after)
-        if outcome.error is not None:
-            return self._failed(key, outcome.error)
+        if reconciled.requeue_after:
+            self._queue.add_after(key, reconciled.requeue_after[0])
+        if reconciled.retry is not None:
+            return self._failed(key, reconciled.retry)
         self._queue.forget(key)
-        if outcome.again:
+        if reconciled.status_changed:
+            # The new status may already allow the next step.
             self._queue.add(key)
         return DONE
 

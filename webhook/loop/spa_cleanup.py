@@ -1,18 +1,19 @@
-"""Early SPAs: an SPA whose Revision does not exist is spared for a while, since the Revision may still come."""
+"""Cleanup of SPAs whose Revision does not exist; each is spared for a grace period, as its Revision may still come."""
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import Final
 
 from webhook.api import StagePodAutoscaler, wire
+from webhook.loop.planned_writes import DeleteSPA, EmitEvent, PlannedWrite, RequeueAfter
 
 FIELD_MANAGER: Final = "stagegate-loop"
 """The field manager of the loop's own writes."""
 GRACE: Final = timedelta(minutes=5)
 SPA_EARLY: Final = "RevisionAwaited"
-"""Reason of the Event for an SPA that is spared."""
+"""Reason of the Event for an SPA in its grace period."""
 SPA_DELETED: Final = "StagePodAutoscalerDeleted"
 """Reason of the Event for an SPA that is deleted because it has no Revision."""
 
@@ -44,8 +45,38 @@ def spared_until(spa: StagePodAutoscaler, missing_since: datetime, grace: timede
     return max(starts) + grace if starts else None
 
 
+def plan_cleanup(
+    spas: Iterable[StagePodAutoscaler],
+    missing_since: Mapping[str, datetime],
+    absence: Callable[[str], str | None],
+    grace: timedelta,
+    now: datetime,
+) -> Iterator[PlannedWrite]:
+    """The deletions of SPAs without a Revision; for one in its grace period an Event, and another reconcile after it.
+
+    ``missing_since`` holds a time for each, and ``absence`` says why a Revision does not exist, both by name.
+    """
+    for spa in spas:
+        until = spared_until(spa, missing_since[spa.name], grace)
+        if until is None or until <= now:
+            yield DeleteSPA(spa)
+            continue
+        why = absence(spa.name) or f"no Revision {spa.name}"
+        message = f"StagePodAutoscaler {spa.name} is deleted after {wire.format_time(until)}: {why}"
+        yield RequeueAfter(max(1.0, (until - now).total_seconds()))
+        yield EmitEvent("Normal", SPA_EARLY, message)
+
+
+def deletion_event(spa: StagePodAutoscaler, absence: str) -> tuple[str, str, str]:
+    """Type, reason and message of the Event for an SPA that was deleted."""
+    message = f"StagePodAutoscaler {spa.name} was deleted: {absence}"
+    if is_foreign(spa):
+        return "Warning", SPA_DELETED, f"{message}; apply it with its Revision, or leave it out: the loop makes it"
+    return "Normal", SPA_DELETED, message
+
+
 class MissingSince:
-    """Since when SPAs have been without a Revision. Kept in memory: another process starts their grace anew."""
+    """Since when SPAs have been without a Revision. Kept in memory: another process starts their grace period anew."""
 
     def __init__(self, most: int = _MAX_SERVICES) -> None:
         """``most`` services are remembered, the latest ones."""

@@ -12,7 +12,7 @@ from webhook.api.kinds import CONFIGURATION_LABEL, REVISION_LABEL, SERVICE_LABEL
 from webhook.api.wire import Wire, format_time
 from webhook.cluster.resource import REVISIONS, STAGE_POD_AUTOSCALERS
 from webhook.cluster.trim import with_managers
-from webhook.loop.grace_period import MissingSince, is_foreign, spared_until
+from webhook.loop.spa_cleanup import MissingSince, is_foreign, spared_until
 
 OURS = {"manager": "stagegate-loop", "operation": "Apply", "fieldsV1": {"f:spec": {}}}
 STATUS = {"manager": "controller", "operation": "Update", "subresource": "status"}
@@ -194,6 +194,8 @@ def test_a_revision_that_lacks_a_label_is_missing_for_pass_and_event_alike_until
     world.revision("hello-00002")
     world.settle()
     assert world.has_spa("hello-00002")
+    world.clock.advance(10)
+    world.settle()
     assert "Waiting" in world.reasons()
 
 
