@@ -15,7 +15,7 @@ def test_the_room_that_a_held_revision_waits_for_is_freed_at_once(new_service: C
         service.carry(observer, "its removal is told", lambda: service.events(REMOVED))
 
     (event,) = service.events(REMOVED)
-    assert f"{service.revision(2)} waits for its room" in event["message"]
+    assert f"{service.revision(2)} waits for room" in event["message"]
 
 
 def test_elsewhere_a_pod_is_given_its_time(new_service: Callable[..., Service]) -> None:

@@ -1,4 +1,4 @@
-"""Defaulting: what an SPA leaves out and its rollout gives it. The webhook and the loop both ask here."""
+"""Defaulting: the fields of an SPA that its rollout fills in. The webhook and the loop both use it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -9,7 +9,7 @@ from webhook.api.wire import Wire, is_count
 
 
 class Bounds(Protocol):
-    """What an RO gives a revision, in replicas; None is absent, which is not 0."""
+    """The bounds that an RO gives a revision, in replicas; None is absent, which is not 0."""
 
     @property
     def min_scale(self) -> int | None: ...
@@ -18,7 +18,7 @@ class Bounds(Protocol):
 
 
 class Defaults(NamedTuple):
-    """The members to add to an SPA; what is empty or None here stays as it is there."""
+    """The fields to add to an SPA; those that are empty or None here are not added."""
 
     labels: dict[str, str]
     owner_reference: Wire | None
@@ -36,12 +36,12 @@ def spa_defaults(
     uid: str = "",
     entry: Bounds | None = None,
 ) -> Defaults:
-    """What ``create_base_stage_pod_autoscaler`` would give an SPA beyond what it has; what it has is never touched.
+    """The fields that ``create_base_stage_pod_autoscaler`` would set and the SPA lacks; set fields are never changed.
 
     ``bounds`` are its minimum and maximum as they stand in JSON. ``service`` and ``uid`` are those of its RO, empty
     without one; ``entry`` is what the RO gives the revision, None where it does not list it.
 
-    A bound that the entry does not state stays absent: absent means inherit, and a 0 would let the revision go to zero.
+    A bound that the entry lacks stays absent: absent means inherit, and 0 would let the revision scale to zero.
     """
     wanted = {REVISION_LABEL: name, SERVICE_LABEL: service}
     low, high = (None, None) if entry is None else fitting_bounds(*bounds, entry)

@@ -1,4 +1,4 @@
-"""Evidence that a revision can run: without it, a revision that goes up gets no traffic."""
+"""Evidence that a revision can run. A revision that goes up gets no traffic without it."""
 
 from typing import Final
 
@@ -11,18 +11,18 @@ _LONGEST: Final = 300
 
 
 class NoConditions:
-    """A condition lister that sees nothing."""
+    """A condition lister that knows no conditions."""
 
     def conditions(self, namespace: str, revision: str) -> RevisionConditions:
         return RevisionConditions()
 
 
 def can_run(spa: StagePodAutoscaler | None, revision: TargetRevision, seen: RevisionConditions) -> bool:
-    """Whether an entry that goes up has shown that it can run, or gets no traffic; False while a scale is absent.
+    """True if an entry that goes up has shown that it can run, or gets no traffic; False while a scale is absent.
 
-    It has while it runs a replica. While it wants one and runs none it has not, whatever its conditions say. At desired
-    0 and actual 0 it has if its PodAutoscaler's ScaleTargetInitialized or its Revision's Ready is True, or if neither
-    condition exists. Upstream does not ask.
+    A revision that runs a replica can run. One that wants replicas and runs none has not shown it, whatever its
+    conditions are. At desired 0 and actual 0 it has if its PodAutoscaler's ScaleTargetInitialized or its Revision's
+    Ready is True, or if neither condition exists. Upstream has no such check.
     """
     if not gets_traffic(revision):
         return True
@@ -34,14 +34,14 @@ def can_run(spa: StagePodAutoscaler | None, revision: TargetRevision, seen: Revi
 
 
 def gets_traffic(revision: TargetRevision) -> bool:
-    """Whether the stage gives an entry a share of the traffic."""
+    """True if the stage gives this entry traffic."""
     return revision.percent is not None and revision.percent > 0
 
 
 def missing_evidence(spa: StagePodAutoscaler | None, revision: TargetRevision, seen: RevisionConditions) -> str | None:
-    """That an entry has not shown that it can run (see ``can_run``), and the reasons that Knative gives; else None.
+    """A sentence that the entry has not shown that it can run (see ``can_run``), with Knative's reasons; else None.
 
-    None also for a revision that has neither scales nor conditions yet. The words stay the same while it starts.
+    It is None for a revision that has neither scales nor conditions yet. It does not change while the revision starts.
     """
     has_scales = spa is not None and spa.desired_scale is not None and spa.actual_scale is not None
     if can_run(spa, revision, seen) or (not has_scales and _has_run(seen)):
@@ -51,13 +51,13 @@ def missing_evidence(spa: StagePodAutoscaler | None, revision: TargetRevision, s
 
 
 def _has_run(seen: RevisionConditions) -> bool:
-    """Whether Knative says that it once ran, or says nothing of it."""
+    """True if a condition says that the revision has run, or if there is no condition."""
     known = [one for one in (seen.scale_target_initialized, seen.revision_ready) if one is not None]
     return not known or any(one.status == TRUE for one in known)
 
 
 def _quoted(seen: RevisionConditions) -> str:
-    """What the PodAutoscaler says; what the Revision says if that is a failure, or the PodAutoscaler is silent."""
+    """The PodAutoscaler's reason; also the Revision's if that has failed, or if the PodAutoscaler gives none."""
     autoscaler = _speaking(seen.pod_autoscaler_ready) or _speaking(seen.scale_target_initialized)
     revision = _speaking(seen.revision_ready)
     if autoscaler is not None and revision is not None and revision.status != FALSE:

@@ -1,4 +1,4 @@
-"""What a step needs from the outside: small protocols, so that a test or a cluster can stand behind them."""
+"""The protocols through which a step reads and writes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,23 +29,23 @@ class SPALister(Protocol):
         ...
 
     def list(self, namespace: str, labels: Mapping[str, str]) -> Sequence[StagePodAutoscaler]:
-        """The SPAs of a namespace that carry all these labels, sorted by name."""
+        """The SPAs of a namespace that have all these labels, sorted by name."""
         ...
 
 
 class RevisionLister(Protocol):
-    """Knows which Revisions exist."""
+    """Lists the Revisions that exist."""
 
     def names(self, namespace: str, service: str) -> frozenset[str] | None:
-        """The Revisions whose service and configuration labels are ``service``; None when none can be seen at all."""
+        """The Revisions whose service and configuration labels are ``service``; None if they cannot be listed."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class RevisionConditions:
-    """What Knative says of a revision; None for a condition that does not exist, also for want of its object.
+    """Knative's conditions of a revision: two of its PodAutoscaler, and Ready of the Revision.
 
-    ScaleTargetInitialized and Ready of the PodAutoscaler of that name, Ready of the Revision.
+    A condition is None if it or its object does not exist.
     """
 
     scale_target_initialized: Condition | None = None
@@ -54,10 +54,10 @@ class RevisionConditions:
 
 
 class RevisionConditionLister(Protocol):
-    """Reads what Knative says of a revision."""
+    """Reads Knative's conditions of a revision."""
 
     def conditions(self, namespace: str, revision: str) -> RevisionConditions:
-        """The conditions as they are known; nothing of an object that cannot be seen."""
+        """The conditions that are known; none of an object that cannot be read."""
         ...
 
 
@@ -74,23 +74,23 @@ class TerminatingPod:
 
 
 class PodClient(Protocol):
-    """Looks at terminating pods and removes those that hang."""
+    """Lists terminating pods and deletes those that hang."""
 
     def list_terminating(self, namespace: str, revision: str) -> Sequence[TerminatingPod] | None:
         """The pods labelled with this revision that have a deletion time, in the API's order (by name).
 
-        None when they cannot be listed: the step is then not ready and nothing is deleted, as upstream. A client that
-        watches pods need not ask the API while its cache shows none that terminates.
+        None if they cannot be listed: the step is then not ready and nothing is deleted, as upstream. A client that
+        watches pods need not send a request while its cache has no terminating pod.
         """
         ...
 
     def delete_now(self, pod: TerminatingPod) -> None:
-        """Delete with a grace period of 0, on condition that it is still that very pod. Raises the client's error."""
+        """Delete with a grace period of 0, if it is still the same pod. Raises the client's error."""
         ...
 
 
 class EventSink(Protocol):
-    """Tells the people who watch a rollout what happens to it."""
+    """Emits Events about a rollout."""
 
     def emit(self, ro: RolloutOrchestrator, type_: str, reason: str, message: str) -> None:
         """``type_`` is Normal or Warning; ``reason`` one word in CamelCase."""

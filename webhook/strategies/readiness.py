@@ -1,10 +1,10 @@
-"""Whether a revision is where its stage wants it, by the replicas its SPA reports."""
+"""Whether a revision has the replicas that its stage wants, by the scales in its SPA."""
 
 from webhook.api import StagePodAutoscaler, TargetRevision
 
 
 def is_stage_scale_up_ready(spa: StagePodAutoscaler, revision: TargetRevision) -> bool:
-    """Whether a revision that goes up has come far enough; False while a scale is absent.
+    """True if a revision that goes up has the replicas it needs; False while a scale is absent.
 
     Mirrors ``IsStageScaleUpReady``: without a target the actual scale has to lie within the bounds of the entry, with
     one both scales have to reach the target, or the minimum where that is lower. A maximum of 0 is no limit.
@@ -19,7 +19,7 @@ def is_stage_scale_up_ready(spa: StagePodAutoscaler, revision: TargetRevision) -
 
 
 def is_stage_scale_down_ready(spa: StagePodAutoscaler, revision: TargetRevision) -> bool:
-    """Whether a revision that goes down has come far enough; False while a scale is absent.
+    """True if a revision that goes down has shrunk far enough; False while a scale is absent.
 
     Mirrors ``IsStageScaleDownReady``: both scales are at or below the target, or the maximum where there is no target.
     A maximum of 0 is no limit.

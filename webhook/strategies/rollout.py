@@ -1,4 +1,4 @@
-"""A strategy at work: its steps in their order."""
+"""A strategy carried out: its steps, in order."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from webhook.strategies.table import STRATEGIES
 
 
 class Rollout:
-    """Carries a stage through its steps. Mirrors ``Rollout``."""
+    """Executes and verifies the steps of a stage. Mirrors ``Rollout``."""
 
     def __init__(self, rollout_steps: Sequence[RolloutStep]) -> None:
         self.rollout_steps = tuple(rollout_steps)
@@ -33,8 +33,8 @@ class Rollout:
     ) -> bool:
         """Execute and, while the stage is in progress, verify each step; stop at the first that is not ready.
 
-        True when nothing is left to wait for: every step is ready, or the stage was not in progress (then only the
-        first step was executed, so that its bounds hold). Raises what the steps raise.
+        Returns True if there is nothing to wait for: every step is ready, or the stage was not in progress, in which
+        case only the first step was executed. Raises what the steps raise.
         """
         for step in self.rollout_steps:
             step.execute(ro, rev_scaling_up, rev_scaling_down)

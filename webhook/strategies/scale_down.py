@@ -22,9 +22,9 @@ from webhook.strategies.termination import POD_REMOVED, is_held, plan_terminatio
 
 
 class ScaleDownStep:
-    """Lowers the bounds of the revisions that go down, and waits until they are gone. Mirrors ``ScaleDownStep``.
+    """Lowers the bounds of the revisions that go down, and waits until they have shrunk. Mirrors ``ScaleDownStep``.
 
-    When nothing goes down, the initial revisions that do not go up do, to nothing. Upstream lowers their bounds and
+    If nothing goes down, the initial revisions that do not go up are scaled to zero. Upstream lowers their bounds and
     does not wait for them.
     """
 
@@ -84,9 +84,9 @@ class ScaleDownStep:
         rev_scaling_down: Revisions,
         enqueue_after: EnqueueAfter,
     ) -> bool:
-        """Whether every revision that goes down has come down and none of its pods terminates.
+        """True if every revision that goes down has shrunk far enough and none of its pods is terminating.
 
-        For the first that has not, terminating pods are deleted, or another reconcile is requested.
+        For the first that has not, hanging pods are deleted, or another reconcile is requested.
         """
         for revision in rev_scaling_down.values() or self._leaving_and_there(ro, rev_scaling_up):
             spa = self._base.create_or_update_spa_rev(ro, revision, True, update_spa_for_rev_down)
@@ -129,7 +129,7 @@ class ScaleDownStep:
                 enqueue_after(ro, wait)
             elif self._force_delete:
                 self._pods.delete_now(pod)
-                why = f"{going_up.revision_name} waits for its room" if held else "it is past its deletion time"
+                why = f"{going_up.revision_name} waits for room" if held else "it is past its deletion time"
                 self._events.emit(
                     ro, "Normal", POD_REMOVED, f"Removed terminating pod {pod.namespace}/{pod.name}: {why}"
                 )

@@ -24,8 +24,8 @@ from webhook.strategies.stage_bounds import not_below, update_spa_for_rev_down, 
 class ScaleUpStep:
     """Raises the bounds of the revisions that go up, and waits until they run. Mirrors ``ScaleUpStep``.
 
-    A revision that is to get traffic has to have shown that it can run, too; upstream takes zero replicas where the
-    bounds allow them.
+    A revision that is to get traffic must also have shown that it can run; upstream accepts zero replicas if the bounds
+    allow them.
     """
 
     condition: ClassVar[str] = STAGE_SCALE_UP_READY
@@ -41,7 +41,7 @@ class ScaleUpStep:
     ) -> None:
         """``conditions`` reads what Knative says of a revision (nothing when absent).
 
-        ``keeps_start`` lowers no revision that the rollout started from before the others that go up have come.
+        With ``keeps_start``, a start revision that goes up is not lowered before the others that go up are ready.
         """
         self._base = base
         self._clock = clock
@@ -55,8 +55,8 @@ class ScaleUpStep:
     def execute(self, ro: RolloutOrchestrator, rev_scaling_up: Revisions, rev_scaling_down: Revisions) -> None:
         """Create or update the SPA of every revision that goes up.
 
-        Where several go up, one of those that the rollout started from may run already. A strategy that goes up first
-        does not lower its bounds before the others that are to get traffic have come; upstream does so at once.
+        If several go up, one of them may be a start revision that runs already. A strategy that goes up first does not
+        lower its bounds before the others that are to get traffic are ready; upstream does so at once.
         """
         for revision in rev_scaling_up.values():
             start = self._start_to_keep(ro, revision, rev_scaling_up)
@@ -70,7 +70,7 @@ class ScaleUpStep:
         rev_scaling_down: Revisions,
         enqueue_after: EnqueueAfter,
     ) -> bool:
-        """Whether every revision that goes up runs; until then those that go down keep the bounds they have.
+        """True if every revision that goes up runs. Until then, those that go down keep their bounds.
 
         Raises MissingObservation when an SPA cannot be found.
         """
@@ -87,7 +87,7 @@ class ScaleUpStep:
     def _start_to_keep(
         self, ro: RolloutOrchestrator, revision: TargetRevision, rev_scaling_up: Revisions
     ) -> TargetRevision | None:
-        """The entry of the start whose revision must not be lowered yet, None where there is none."""
+        """The start entry of this revision if it must not be lowered yet, else None."""
         if not self._keeps_start or ro.status.conditions.is_true(READY):
             return None
         name = revision.revision_name
@@ -96,7 +96,7 @@ class ScaleUpStep:
         return start if start is not None and not all(self._has_come(ro, other) for other in others) else None
 
     def _has_come(self, ro: RolloutOrchestrator, revision: TargetRevision) -> bool:
-        """Whether a revision runs what this stage needs of it at least, and can run; also if it gets no traffic."""
+        """True if a revision can run and has at least the replicas that this stage needs, or gets no traffic."""
         if not gets_traffic(revision):
             return True
         spa = self._base.spa_lister.get(ro.namespace, revision.revision_name)
@@ -119,7 +119,7 @@ class ScaleUpStep:
     def _is_up(self, ro: RolloutOrchestrator, name: str, rev_scaling_up: Revisions) -> bool:
         spa = self._base.spa_lister.get(ro.namespace, name)
         if spa is None:
-            raise MissingObservation(f"StagePodAutoscaler {ro.namespace}/{name} is not there yet")
+            raise MissingObservation(f"StagePodAutoscaler {ro.namespace}/{name} does not exist yet")
         revision = rev_scaling_up[name]
         if not (spa.is_stage_ready and is_stage_scale_up_ready(spa, revision)):
             return False

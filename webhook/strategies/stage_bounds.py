@@ -1,4 +1,4 @@
-"""The stage bounds of a revision: those it starts with, and those it gets on its way up or down."""
+"""The stage bounds of a revision: at first, while it goes up, and while it goes down."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ from webhook.api.owner_reference import rollout_owner_reference
 
 _WHOLE: Final = 100
 _ONE: Final = 1
-"""The maximum of a revision on its way to nothing; 0 would stand for no limit."""
+"""The maximum of a revision that is scaled to zero; 0 would mean no limit."""
 
 
 def create_base_stage_pod_autoscaler(ro: RolloutOrchestrator, revision: TargetRevision) -> StagePodAutoscaler:

@@ -1,4 +1,4 @@
-"""Questions about the entries of a stage: who goes up, who goes down, what carries traffic, is it the last."""
+"""The entries of a stage: which go up, which go down, which have traffic, and whether it is the last stage."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +10,7 @@ Revisions = dict[str, TargetRevision]
 
 
 def up_and_down(revisions: Sequence[TargetRevision]) -> tuple[Revisions, Revisions]:
-    """The revisions that go up and those that go down, by name, in their order; one that is listed twice is one.
+    """The revisions that go up and those that go down, by name, in order; entries of one revision count as one.
 
     A stage in which nothing goes up cannot be carried out: the caller reports that. Mirrors ``upDown``, in which the
     last of two entries with one name in one direction wins.
@@ -36,7 +36,7 @@ def without_idle(revisions: Sequence[TargetRevision]) -> list[TargetRevision]:
 
 
 def is_last_stage_complete(reached: Sequence[TargetRevision], final: Sequence[TargetRevision]) -> bool:
-    """Whether what was reached is where the rollout ends. Mirrors ``lastStageComplete``.
+    """True if the recorded status is where the rollout ends. Mirrors ``lastStageComplete``.
 
     True for equal lists, or when the first final revision takes all traffic and was reached with all of it. A revision
     that is listed twice is one. Raises InvalidRollout where upstream indexes an empty list or dereferences an absent

@@ -1,4 +1,4 @@
-"""Pods that terminate while a revision goes down: which to remove, and when to look again."""
+"""Terminating pods of a revision that goes down: which to delete, and when to check again."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -8,16 +8,16 @@ from webhook.api import StagePodAutoscaler, TargetRevision
 from webhook.strategies.protocols import TerminatingPod
 
 POD_REMOVED: Final = "TerminatingPodRemoved"
-"""Reason of the Event for each pod that is removed."""
+"""Reason of the Event for each deleted pod."""
 
 _SOON: Final = 1.0
 
 
 def is_held(spa: StagePodAutoscaler, revision: TargetRevision) -> bool:
-    """Whether a revision that goes up waits, at bounds 0/0, for those that go down to make room.
+    """True if a revision that goes up is held at the bounds 0/0 until those that go down have made room.
 
-    An SPA without bounds holds nothing, where upstream dereferences a null; neither does one whose revision has the
-    bounds 0/0 of its own.
+    An SPA without bounds does not hold it (upstream dereferences a null there), nor does an SPA whose revision has the
+    bounds 0/0 itself.
     """
     return (spa.stage_min_scale, spa.stage_max_scale) == (0, 0) and (revision.min_scale, revision.max_scale) != (0, 0)
 
@@ -25,11 +25,11 @@ def is_held(spa: StagePodAutoscaler, revision: TargetRevision) -> bool:
 def plan_terminations(
     pods: Sequence[TerminatingPod], held: bool, now: datetime
 ) -> Iterator[tuple[TerminatingPod, float | None]]:
-    """For each pod None, to remove it now, or the seconds after which to look again; no entry when neither.
+    """Each pod to delete now, with None, or to check again, with the seconds until then.
 
-    A pod past its deletion time is removed, and any pod while a revision is held (see ``is_held``). Otherwise look
-    again when its grace period or its deletion time is over, whichever comes first, and not within a second; upstream
-    waits for the whole grace period. A pod without a grace period asks for nothing.
+    A pod past its deletion time is deleted, and every pod while a revision is held (see ``is_held``). Otherwise it is
+    checked again when its grace period or its deletion time is over, whichever comes first, after at least a second;
+    upstream waits for the whole grace period. A pod without a grace period is left out.
     """
     for pod in pods:
         if held or pod.deletion_time <= now:
