@@ -22,8 +22,7 @@ from webhook.loop.pods import ClusterPods
 from webhook.loop.reconciler import RolloutReconciler
 from webhook.loop.result import Result
 from webhook.loop.reverts import Reverts
-from webhook.loop.revision_conditions import ClusterConditions
-from webhook.loop.revisions import ClusterRevisions
+from webhook.loop.revisions import ClusterConditions, ClusterRevisions
 from webhook.loop.rollout_settings import ClusterSettings
 from webhook.loop.routing import ROLLOUT, Key, Router
 from webhook.loop.spa_cleanup import GRACE

@@ -7,7 +7,7 @@ from typing import Any, Final
 from webhook.api import RolloutOrchestrator
 from webhook.api.conditions import READY, STAGE_READY
 from webhook.api.target_revision import one_per_revision
-from webhook.loop.stage_pass import observe_generation
+from webhook.loop.stage_status import observe_generation
 from webhook.planning.next_stage import has_failed
 
 OWNERSHIP_CONFLICT: Final = "RevisionShared"

@@ -6,7 +6,7 @@ from typing import Final
 
 from webhook.api import RolloutOrchestrator, TargetRevision
 from webhook.api.conditions import STAGE_READY
-from webhook.loop.stage_outcome import reached_by_stage
+from webhook.loop.stage_status import reached_by_stage
 from webhook.planning import Note
 
 RECORD_IGNORED: Final = "RecordIgnored"

@@ -1,16 +1,18 @@
-"""Revisions in the cluster: which ones exist, and which are surely gone."""
+"""Revisions in the cluster: which ones exist, why one does not, and what Knative says of them."""
 
 import logging
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from webhook.api import StagePodAutoscaler
+from webhook.api.conditions import READY, Condition
 from webhook.api.kinds import CONFIGURATION_LABEL, SERVICE_LABEL
+from webhook.api.wire import Wire
 from webhook.cluster.client import Client
 from webhook.cluster.errors import ApiError, NotFound
 from webhook.cluster.resource import REVISIONS
-from webhook.loop.caches import BY_SERVICE, Cache
-from webhook.strategies.protocols import RevisionLister
+from webhook.loop.caches import BY_SERVICE, SCALE_TARGET_INITIALIZED, Cache
+from webhook.strategies.protocols import RevisionConditions, RevisionLister
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -69,3 +71,24 @@ class ClusterRevisions:
         except ApiError as problem:
             _LOG.info("StagePodAutoscaler %s/%s stays: %s", spa.namespace, spa.name, problem)
             return None
+
+
+class ClusterConditions:
+    """Revision condition lister of a pass. An object that is not seen says nothing."""
+
+    def __init__(self, pod_autoscalers: Cache, revisions: Cache) -> None:
+        self._pod_autoscalers = pod_autoscalers
+        self._revisions = revisions
+
+    def conditions(self, namespace: str, revision: str) -> RevisionConditions:
+        autoscaler = self._pod_autoscalers.get(namespace, revision)
+        return RevisionConditions(
+            scale_target_initialized=_condition(autoscaler, SCALE_TARGET_INITIALIZED),
+            pod_autoscaler_ready=_condition(autoscaler, READY),
+            revision_ready=_condition(self._revisions.get(namespace, revision), READY),
+        )
+
+
+def _condition(one: Wire | None, type_: str) -> Condition | None:
+    listed = ((one or {}).get("status") or {}).get("conditions") or ()
+    return next((Condition.from_dict(wire) for wire in listed if wire.get("type") == type_), None)

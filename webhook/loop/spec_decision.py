@@ -11,7 +11,7 @@ from webhook.api.target_revision import one_per_revision
 from webhook.api.wire import Wire
 from webhook.loop.planned_targets import has_new_targets
 from webhook.loop.recorded_status import with_sound_record
-from webhook.loop.stage_outcome import reached_by_stage
+from webhook.loop.stage_status import reached_by_stage
 from webhook.loop.timeout import Overdue, next_finish_time, overdue, seconds_left
 from webhook.planning import (
     Note,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from webhook.api import InvalidRollout, MissingObservation, RolloutOrchestrator, StagePodAutoscaler
-from webhook.api.conditions import LAST_STAGE_READY, READY, STAGE_READY
+from webhook.api.conditions import READY, STAGE_READY
 from webhook.api.kinds import SERVICE_LABEL
 from webhook.api.target_revision import one_per_revision
 from webhook.cluster.errors import Conflict
@@ -14,7 +14,7 @@ from webhook.loop.result import NothingGoesUp, PodsNotListed, Result
 from webhook.loop.reverts import Reverts
 from webhook.loop.revisions import Revisions
 from webhook.loop.spa_cleanup import GRACE, MissingSince, plan_cleanup
-from webhook.loop.stage_outcome import record_outcome
+from webhook.loop.stage_status import observe_generation, record_outcome
 from webhook.loop.write_executor import SPADeleter, WriteExecutor
 from webhook.planning.next_stage import has_failed
 from webhook.strategies import (
@@ -172,20 +172,6 @@ class StagePass:
             return self._revisions.absence(ro.namespace, name, ro.name)
 
         return list(plan_cleanup(without, since, absence, self._grace, now))
-
-
-def observe_generation(ro: RolloutOrchestrator, now: datetime) -> None:
-    """Prepare the status of an RO for a pass: add missing conditions; a new generation makes Ready Unknown.
-
-    A new generation gives a failed rollout another chance: StageReady and LastStageReady become Unknown too.
-    """
-    conditions = ro.status.conditions
-    conditions.initialize(now)
-    if ro.status.observed_generation != ro.metadata.generation:
-        if conditions.is_false(STAGE_READY):
-            ro.mark_new_generation(now, STAGE_READY)
-            ro.mark_new_generation(now, LAST_STAGE_READY)
-        ro.mark_new_generation(now)
 
 
 def carry_stage(

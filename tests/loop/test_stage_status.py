@@ -7,7 +7,7 @@ import pytest
 from tests.objects import entry, rollout
 from tests.vectors.world import NOON
 from webhook.api import InvalidRollout
-from webhook.loop.stage_outcome import record_outcome
+from webhook.loop.stage_status import record_outcome
 
 UP, DOWN, STAYS = "hello-00002", "hello-00001", "hello-00000"
 STAGE = [entry(STAYS, 20, "stay"), entry(DOWN, None, "down", targetReplicas=0), entry(UP, 80, "up")]

@@ -1,11 +1,25 @@
-"""The outcome of a stage: what its status records once every step is ready."""
+"""The status of a stage: prepared before a pass, and set once every step is ready."""
 
 from datetime import datetime
 
 from webhook.api import RolloutOrchestrator, TargetRevision
-from webhook.api.conditions import READY, STAGE_READY, STAGE_SCALE_DOWN_READY, STAGE_SCALE_UP_READY
+from webhook.api.conditions import LAST_STAGE_READY, READY, STAGE_READY, STAGE_SCALE_DOWN_READY, STAGE_SCALE_UP_READY
 from webhook.api.target_revision import one_per_revision
 from webhook.strategies.stage_entries import is_last_stage_complete, without_idle
+
+
+def observe_generation(ro: RolloutOrchestrator, now: datetime) -> None:
+    """Prepare the status of an RO for a pass: add missing conditions; a new generation makes Ready Unknown.
+
+    A new generation gives a failed rollout another chance: StageReady and LastStageReady become Unknown too.
+    """
+    conditions = ro.status.conditions
+    conditions.initialize(now)
+    if ro.status.observed_generation != ro.metadata.generation:
+        if conditions.is_false(STAGE_READY):
+            ro.mark_new_generation(now, STAGE_READY)
+            ro.mark_new_generation(now, LAST_STAGE_READY)
+        ro.mark_new_generation(now)
 
 
 def record_outcome(ro: RolloutOrchestrator, now: datetime, *, can_all_run: bool = True) -> None:
