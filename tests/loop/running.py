@@ -32,7 +32,7 @@ from webhook.listening import listen
 from webhook.loop.caches import RESOURCES
 from webhook.loop.loop import LoopOptions
 from webhook.loop.process import LoopProcess, ProcessOptions
-from webhook.server.pages import Check, PagesServer, make_app
+from webhook.server.pages import PagesServer, make_app
 
 CERTIFICATE_WATCHES: Final = (SECRETS, MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS)
 
@@ -78,8 +78,8 @@ class Running:
         self.port = listener.getsockname()[1]
         app = make_app(
             "",
-            lambda: Check(*process.health()),
-            lambda now: Check(*process.readiness()),
+            process.health,
+            lambda now: process.readiness(),
             process.metrics.registry,
             supervisor=process.supervisor,
         )

@@ -32,7 +32,7 @@ from webhook.server.handler import AdmissionHandler
 from webhook.server.informers import RolloutInformers
 from webhook.server.limits import Limits
 from webhook.server.metrics import LOOPS, ServerMetrics
-from webhook.server.pages import Check, PagesServer, make_app
+from webhook.server.pages import PagesServer, make_app
 from webhook.server.service import Service
 from webhook.server.worker import StagegateWorker
 
@@ -266,7 +266,7 @@ def test_a_page_and_the_thread_of_the_pages(monkeypatch: pytest.MonkeyPatch) -> 
         raise ZeroDivisionError("a bug in a collector")
 
     app = make_app(
-        "", lambda: Check(*service.health()), lambda now: Check(True, ""), world.metrics.registry,
+        "", service.health, lambda now: (True, ""), world.metrics.registry,
         supervisor=world.supervisor,
     )  # fmt: skip
     monkeypatch.setattr("webhook.server.pages.generate_latest", fails)

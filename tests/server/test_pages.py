@@ -30,8 +30,8 @@ def app(*, health: bool = True, ready: bool = True, admission: bool = False, reg
     mounted = (AdmissionHandler(EmptyLookup(), Settings(), metrics), Limits()) if admission else None
     return make_app(
         "A process.",
-        lambda: Check(health, "ok\n" if health else "the thread lease is dead\n"),
-        lambda now: Check(ready, f"{now:%Z}\n"),
+        lambda: (health, "ok\n" if health else "the thread lease is dead\n"),
+        lambda now: (ready, f"{now:%Z}\n"),
         registry or metrics.registry,
         mounted,
     )
@@ -192,7 +192,7 @@ def test_readiness_is_asked_with_the_time() -> None:
 
     def ready(now: datetime) -> Check:
         seen.append(now)
-        return Check(True, "")
+        return (True, "")
 
-    make_app("", lambda: Check(True, ""), ready, CollectorRegistry()).test_client().get("/readyz")
+    make_app("", lambda: (True, ""), ready, CollectorRegistry()).test_client().get("/readyz")
     assert seen[0].tzinfo is UTC

@@ -209,12 +209,12 @@ def _pages(process: "LoopProcess", arguments: argparse.Namespace) -> "PagesServe
     listening = pages_listener(arguments, USAGE)
     if listening is None:
         return None
-    from webhook.server.pages import Check, PagesServer, make_app
+    from webhook.server.pages import PagesServer, make_app
 
     app = make_app(
         "The companion loop, which carries rollouts through their stages.",
-        lambda: Check(*process.health()),
-        lambda now: Check(*process.readiness()),
+        process.health,
+        lambda now: process.readiness(),
         process.metrics.registry,
         supervisor=process.supervisor,
     )

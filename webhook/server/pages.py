@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import metadata
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import waitress
 from flask import Flask, Response, render_template, request
@@ -24,11 +24,8 @@ _FINISH_SECONDS: Final = 2.0
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
-class Check(NamedTuple):
-    """Whether all is well, and the text of the page that says so or says why not."""
-
-    good: bool
-    text: str
+Check = tuple[bool, str]
+"""Whether all is well, and the text of the page that says so or says why not."""
 
 
 def make_app(
@@ -48,7 +45,8 @@ def make_app(
     supervisor = supervisor or Supervisor()
 
     def checked(check: Check) -> Response:
-        return _respond(200 if check.good else 503, LINE_TYPE, check.text.encode())
+        good, text = check
+        return _respond(200 if good else 503, LINE_TYPE, text.encode())
 
     @app.get("/healthz")
     def healthz() -> Response:

@@ -91,13 +91,13 @@ class Service:
         """Start the pages, the informers and the key pair; the worker runs the coroutines until it stops."""
         if self._listener is not None:
             # Flask is imported in the worker, and only where pages are served.
-            from webhook.server.pages import Check, PagesServer, make_app
+            from webhook.server.pages import PagesServer, make_app
 
             enforced = "refuses a write" if self.handler.settings.enforce == "deny" else "only warns"
             app = make_app(
                 f"The admission webhook; a finding {enforced}.",
-                lambda: Check(*self.health()),
-                lambda now: Check(*readiness(self.state(), now)),
+                self.health,
+                lambda now: readiness(self.state(), now),
                 self.metrics.registry,
                 supervisor=self.supervisor,
             )
