@@ -101,7 +101,9 @@ class CertificateController:
         try:
             self._raise_if_stopped()
             if self._store.repair():
-                _LOG.info("moved the authority's key to %s", self._store.authority_place)
+                _LOG.info(
+                    "repaired an incomplete write: the authority's key is in %s only", self._store.authority_place
+                )
             stored, _ = self._store.read()
             hosts = hosts_for(self._injector.read(), stored, self._options.namespace)
             taken, wait = renew(self._store, hosts, now, self._options.policy, self._clients, self._shown)
