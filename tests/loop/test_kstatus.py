@@ -102,7 +102,7 @@ def test_one_that_moves_nothing_because_of_another_is_in_progress_and_says_why()
 def test_one_that_is_late_and_stands_still_is_in_progress_and_says_why() -> None:
     world = two_revisions(World()).settle()
     world.clock.advance(3600)
-    world.loop.look_at_everything()
+    world.loop.enqueue_everything()
     world.settle()
     assert kstatus(world.ro()) == IN_PROGRESS
     assert conditions(world.ro())["Reconciling"]["reason"] == "StageTimedOut"

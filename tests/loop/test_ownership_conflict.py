@@ -35,7 +35,7 @@ def up(name: str) -> Wire:
 
 def carry_both(world: World, turns: int = 60) -> World:
     for _ in range(turns):
-        world.loop.look_at_everything()
+        world.loop.enqueue_everything()
         world.settle()
         autoscale(world, 4)
         autoscale(world, 4, "other")

@@ -652,7 +652,7 @@ def test_targets_without_percent_fail_the_rollout_with_the_path_of_the_field() -
     assert "spec.targetRevisions[0].percent" in world.told()[-1]
     assert world.ro()["status"]["annotations"][PLANNED_TARGETS] == '[["hello-00002",100]]'
     world.forget()
-    world.loop.look_at_everything()
+    world.loop.enqueue_everything()
     world.settle()
     assert (world.written(), world.told()) == ([], []), "it is said once"
 
@@ -749,7 +749,7 @@ def test_names_too_long_for_a_label_are_carried_out_without_it(
     world.settle()
     assert world.spa(revision)["metadata"].get("labels", {}) == labels
     assert world.bounds(revision) == (1, 3)
-    world.forget().loop.look_at_everything()
+    world.forget().loop.enqueue_everything()
     assert world.settle().written() == []
     status = {"desiredScale": 1, "actualScale": 1, "conditions": ready}
     world.api.put(STAGE_POD_AUTOSCALERS, {**world.spa(revision), "status": status})
@@ -828,7 +828,7 @@ def test_a_late_stage_whose_deployment_is_short_says_so_on_condition_and_in_an_e
     )
     assert world.written() == ["patch rolloutorchestrators/status default/hello"]
     world.forget()
-    world.loop.look_at_everything()
+    world.loop.enqueue_everything()
     assert world.settle().written() == [], "what is said already is not written again"
 
 

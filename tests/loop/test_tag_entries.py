@@ -75,7 +75,7 @@ def test_the_loop_undoes_nothing_that_it_wrote(targets: list[Any]) -> None:
         if any(target["revisionName"] == revision for target in targets):
             world.spa_object(revision)
     world.settle().forget()
-    world.loop.look_at_everything()
+    world.loop.enqueue_everything()
     world.settle()
     assert world.written() == []
 
@@ -94,7 +94,7 @@ def test_several_targets_go_at_once_and_it_is_said_until_they_are_reached() -> N
     )
     assert said in world.told()
     carried_to_the_end(world)
-    world.forget().loop.look_at_everything()
+    world.forget().loop.enqueue_everything()
     assert world.settle().told() == []
 
 

@@ -1,4 +1,4 @@
-"""The loop's picture of the cluster: one cache for each resource, and what is not there to be seen."""
+"""The informers of the loop: one cache for each resource, kept up to date by reflectors."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -29,7 +29,7 @@ SETTINGS_NAME: Final = "config-rolloutorchestrator"
 SETTINGS_NAMESPACE: Final = "knative-serving"
 
 SCALE_TARGET_INITIALIZED: Final = "ScaleTargetInitialized"
-"""Condition of a PodAutoscaler: what it scales has run as many replicas as it was to begin with."""
+"""Condition of a PodAutoscaler: True once its target has reached its initial scale."""
 
 BY_SERVICE: Final = "service"
 BY_REVISION: Final = "revision"
@@ -48,7 +48,7 @@ _TRIMS: Final[Mapping[Resource, Trim]] = {
 }
 
 RESOURCES: Final = tuple(_TRIMS)
-"""Everything the loop looks at."""
+"""Every resource that the loop watches."""
 
 _REQUIRED_PACE: Final = Pace(absent=5.0)
 _PACE: Final = Pace()
@@ -57,7 +57,7 @@ _PACE: Final = Pace()
 def revisions_named(ro: Mapping[str, Any]) -> list[str]:
     """Index of ROs: ``namespace/revision`` for each revision that one of their lists names.
 
-    What has another shape names none: one RO that cannot be read must not keep the others out of the cache.
+    A list of another shape names none: one RO that cannot be read must not keep the others out of the cache.
     """
     namespace = (ro.get("metadata") or {}).get("namespace") or ""
     spec = ro.get("spec")
@@ -84,7 +84,7 @@ _INDEXES: Final[Mapping[Resource, Mapping[str, IndexFunction]]] = {
 
 
 class Cache:
-    """The objects of one resource, in all namespaces or in some; a reflector for each keeps them."""
+    """The objects of one resource, in all namespaces or in some, with a reflector for each."""
 
     def __init__(self, resource: Resource, store: Indexer, reflectors: Sequence[Reflector]) -> None:
         self.resource = resource
@@ -93,29 +93,29 @@ class Cache:
 
     @property
     def synced(self) -> bool:
-        """Whether everything was seen; what is not seen, or not looked at, must never count as not there."""
+        """True once everything was listed. Before that, an object that is not in the cache may exist all the same."""
         return bool(self.reflectors) and all(reflector.synced for reflector in self.reflectors)
 
     @property
     def absent(self) -> bool:
-        """Whether the cluster does not serve the resource."""
+        """True if the cluster does not serve the resource."""
         return any(reflector.absent for reflector in self.reflectors)
 
     @property
     def known(self) -> bool:
-        """Whether there is nothing to wait for: it was seen, is not served, or nobody looks."""
+        """True if there is nothing to wait for: it is synced, is not served, or is not watched."""
         return self.synced or self.absent or not self.reflectors
 
     def get(self, namespace: str, name: str) -> Wire | None:
         return self.store.get(namespace, name)
 
     def age(self) -> float:
-        """Seconds since the server last said anything about it; 0 where it is not served, or nobody looks."""
+        """Seconds since the last response or event of the server; 0 if it is not served or not watched."""
         return 0.0 if self.absent else max((reflector.age() for reflector in self.reflectors), default=0.0)
 
 
 class Caches:
-    """All caches. ``on_change`` hears of every change that somebody else made, with the resource."""
+    """All caches. ``on_change`` is called for every change that another client made, with its resource."""
 
     def __init__(
         self,
@@ -126,13 +126,13 @@ class Caches:
         namespaces: Sequence[str] = (),
         settings_namespace: str = SETTINGS_NAMESPACE,
         resources: Iterable[Resource] = RESOURCES,
-        tally: Callable[[Resource, str], None] = lambda resource, what: None,
+        on_count: Callable[[Resource, str], None] = lambda resource, what: None,
         supervisor: Supervisor | None = None,
     ) -> None:
         self._client = client
         self._clock = clock
         self._on_change = on_change
-        self._tally = tally
+        self._on_count = on_count
         self._supervisor = supervisor
         self._by_resource: dict[Resource, Cache] = {}
         self._resources = frozenset(resources)
@@ -192,19 +192,19 @@ class Caches:
                 reflector.stop()
 
     def ready(self) -> bool:
-        """Whether the rollouts and their SPAs were seen, and of everything else it is known what is there."""
+        """True once ROs and SPAs are synced, and every other cache is synced, not served or not watched."""
         required = (self.rollouts, self.spas)
         return all(cache.synced for cache in required) and all(cache.known for cache in self)
 
     def unready(self) -> str:
-        """What has not been seen yet, and why as far as it is known; empty when ``ready``."""
+        """The caches that are not ready, and why as far as it is known; empty if ``ready``."""
         waiting = []
         for cache in self:
             required = cache in (self.rollouts, self.spas)
             if cache.synced or (cache.known and not required):
                 continue
-            trouble = next((reflector.last_error for reflector in cache.reflectors if reflector.last_error), None)
-            why = "the cluster does not serve it; apply the CRDs" if cache.absent else trouble or "not read yet"
+            error = next((reflector.last_error for reflector in cache.reflectors if reflector.last_error), None)
+            why = "the cluster does not serve it; apply the CRDs" if cache.absent else error or "not read yet"
             waiting.append(f"{cache.resource.full_name}: {why}")
         return "; ".join(waiting)
 
@@ -215,7 +215,7 @@ class Caches:
             self._on_change(resource, change)
 
         def counted(what: str) -> None:
-            self._tally(resource, what)
+            self._on_count(resource, what)
 
         required = resource in (ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS)
         reflectors = [

@@ -34,7 +34,7 @@ class EventMessage(NamedTuple):
 
 
 def events_of_spec(before: RolloutOrchestrator, after: RolloutOrchestrator) -> list[EventMessage]:
-    """A stage that has begun, or a late one whose traffic was shifted."""
+    """The Event for a stage that begins, or for a late one whose traffic is shifted."""
     was, now = before.spec.stage_target_revisions, after.spec.stage_target_revisions
     if was == now or not now:
         return []
@@ -48,7 +48,7 @@ def events_of_spec(before: RolloutOrchestrator, after: RolloutOrchestrator) -> l
 def events_of_status(
     before: RolloutOrchestrator, after: RolloutOrchestrator, running: Mapping[str, int | None]
 ) -> list[EventMessage]:
-    """Steps and stages that are done; the end of the last stage is that of the rollout.
+    """The Events for steps and stages that are done; the end of the last stage is that of the rollout.
 
     ``running`` holds the replicas that run, by revision name; None, or no entry, where that is not known.
     """
@@ -104,7 +104,7 @@ def pending_step(ro: RolloutOrchestrator, strategy: Strategy) -> str | None:
 
 
 def timeout_event(late: Overdue) -> EventMessage:
-    """A stage that is late and cannot go on."""
+    """The Event for a late stage whose traffic cannot be shifted."""
     return EventMessage("Warning", TIMED_OUT, timeout_message(late))
 
 
@@ -126,7 +126,7 @@ def _traffic(entry: TargetRevision) -> str:
 
 
 def _moved(ro: RolloutOrchestrator, up: bool) -> list[TargetRevision]:
-    """What a step of the stage moves. When nothing goes down, what the rollout started from goes to nothing."""
+    """The entries that a step moves. If none goes down, those that the rollout started from go down to nothing."""
     stage = one_per_revision(ro.spec.stage_target_revisions)
     moved = [entry for entry in stage if (entry.goes_up if up else entry.goes_down)]
     if moved or up:
@@ -149,7 +149,7 @@ def _running(entries: Iterable[TargetRevision], running: Mapping[str, int | None
 
 
 def _reached(ro: RolloutOrchestrator, running: Mapping[str, int | None]) -> str:
-    """What is recorded, with the replicas that run: ``hello-00001 90% of traffic, 2 replicas; hello-00002 ...``."""
+    """The recorded status with the replicas that run: ``hello-00001 90% of traffic, 2 replicas; hello-00002 ...``."""
     recorded = one_per_revision(ro.status.stage_revision_status)
     counts = ((entry, running.get(entry.revision_name)) for entry in recorded)
     return "; ".join(

@@ -1,4 +1,4 @@
-"""Stalled and Reconciling: the conditions by which kstatus, and so Flux, tells a failed rollout from one on its way."""
+"""Stalled and Reconciling: the conditions by which kstatus and Flux tell a failed rollout from one in progress."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from webhook.planning.next_stage import has_failed
 
 
 def mark_progress(ro: RolloutOrchestrator, now: datetime) -> None:
-    """Set the two conditions by what the others say.
+    """Set the two conditions from the others.
 
     A failed rollout is Stalled; one that is neither failed nor complete, also one that is late or moves nothing because
     a revision is not its own, is Reconciling. Either is True with Ready's reason and message, else absent, as kstatus
@@ -27,7 +27,7 @@ def mark_progress(ro: RolloutOrchestrator, now: datetime) -> None:
 
 
 def unmark_progress(conditions: ConditionSet) -> bool:
-    """Remove both, for whoever leaves the rollout to a controller that does not know them; False without any."""
+    """Remove both, for a rollout that is left to a controller that does not know them; False if there is none."""
     present = [type_ for type_ in (STALLED, RECONCILING) if conditions.get(type_) is not None]
     for type_ in present:
         conditions.remove(type_)

@@ -1,4 +1,4 @@
-"""The loop, wired: caches that feed a queue, workers that reconcile what it holds."""
+"""The wiring of the loop: informers add keys to a queue, and workers reconcile them."""
 
 import logging
 import random
@@ -15,7 +15,7 @@ from webhook.cluster.indexer import Change, key_of
 from webhook.cluster.resource import CONFIG_MAPS, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS, Resource
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.work_queue import WorkQueue
-from webhook.loop.caches import RESOURCES, SETTINGS_NAMESPACE, Caches
+from webhook.loop.caches import RESOURCES, SETTINGS_NAME, SETTINGS_NAMESPACE, Caches
 from webhook.loop.event_sink import ClusterEvents
 from webhook.loop.metrics import Metrics
 from webhook.loop.pods import ClusterPods
@@ -37,7 +37,7 @@ _LOG: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LoopOptions:
-    """``namespaces`` empty means all; ``resync`` is in seconds, 0 for never; ``steps`` False only completes SPAs.
+    """``namespaces`` empty means all; ``resync`` is in seconds, 0 for never; ``steps`` False only defaults SPAs.
 
     ``spa_grace``, in seconds, is how long an SPA without a Revision is spared.
     """
@@ -52,7 +52,7 @@ class LoopOptions:
 
 
 class Loop:
-    """Nothing runs until ``watch``; nothing is written until ``work``."""
+    """Watches nothing until ``watch``, and writes nothing until ``work``."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Loop:
             namespaces=options.namespaces,
             settings_namespace=options.settings_namespace,
             resources=RESOURCES if options.steps else (ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS),
-            tally=metrics.reflected,
+            on_count=metrics.reflected,
             supervisor=self._supervisor,
         )
         for cache in caches:
@@ -88,28 +88,28 @@ class Loop:
         self.workers = Workers(self.queue, self.reconcile, metrics, options.concurrency, self._supervisor)
 
     def watch(self) -> None:
-        """Begin to fill the caches."""
+        """Start the informers."""
         self.caches.start()
 
     def work(self) -> None:
-        """Begin to reconcile; to be called when the caches are ready and this process may write."""
+        """Start to reconcile. Call it once the caches are ready and this process may write."""
         self.begin()
         self.workers.start()
         if self._options.resync > 0:
             self._supervisor.start("resync", self._resync, self._stopped.wait, after=self._options.resync)
 
     def begin(self) -> None:
-        """Take every change from now on, and look at everything once."""
+        """Enqueue everything once, and every change from now on."""
         self._working = True
-        self.look_at_everything()
+        self.enqueue_everything()
 
     def pause(self) -> None:
-        """Work on nothing until ``begin``; what is under way is for the fence to stop."""
+        """Reconcile nothing more until ``begin``. The fence stops the writes of a reconcile in progress."""
         self._working = False
 
-    def look_at_everything(self, within: float = 0.0) -> None:
-        """Make every rollout and every SPA without one due, at random times within so many seconds."""
-        self._say_settings()
+    def enqueue_everything(self, within: float = 0.0) -> None:
+        """Enqueue every rollout, and every SPA without one, at random times within so many seconds."""
+        self._emit_ignored_settings()
         keys = set(self._router.every_rollout())
         for one in self.caches.spas.store.objects():
             keys |= self._router.keys(STAGE_POD_AUTOSCALERS, Change(None, one))
@@ -117,14 +117,14 @@ class Loop:
             self.queue.add_after(key, within * random.random())  # noqa: S311
 
     def stop(self, seconds: float) -> bool:
-        """Finish what is due and end; False when that took longer than ``seconds`` and was given up."""
+        """Finish what is due and stop; False if that took longer than ``seconds`` and was given up."""
         self._stopped.set()
         done = self.workers.stop(seconds)
         self.caches.stop()
         return done
 
     def reconcile(self, key: Key) -> Result:
-        """Reconcile one key; nothing while paused. Raises ApiError, MalformedObject."""
+        """Reconcile one key, unless paused. Raises ApiError, MalformedObject."""
         if not self._working:
             return Result()
         if key.kind == ROLLOUT:
@@ -134,25 +134,25 @@ class Loop:
 
     def _changed(self, resource: Resource, change: Change) -> None:
         if resource is CONFIG_MAPS:
-            # Also before this process leads: it then knows the last settings that could be read.
+            # Before this process leads, too, so that it then knows the last settings that could be read.
             self._settings.current()
         if not self._working:
             return
         if resource is CONFIG_MAPS:
-            _LOG.info("the settings have changed")
-            self._say_settings()
+            _LOG.info("ConfigMap %s has changed: every rollout is reconciled", SETTINGS_NAME)
+            self._emit_ignored_settings()
         try:
             keys = self._router.keys(resource, change)
         except Exception:
-            # Whom it concerns is not known: all in its namespace are looked at. The reflector logs and tries again.
+            # It is unknown whom the change concerns: every rollout of the namespace is enqueued. The reflector logs.
             for one in self.caches.rollouts.store.objects(key_of(change.object)[0] or None):
                 self.queue.add(Key(ROLLOUT, *key_of(one)))
             raise
         for key in keys:
             self.queue.add(key)
 
-    def _say_settings(self) -> None:
-        """Say on the ConfigMap itself what of it has no effect."""
+    def _emit_ignored_settings(self) -> None:
+        """Emit an Event on the ConfigMap for what has no effect in it."""
         one = self._settings.config_map()
         if one is not None:
             regarding = reference_to(CONFIG_MAPS, one["metadata"])
@@ -160,7 +160,7 @@ class Loop:
                 self._record(Event(regarding, "Warning", event.reason, event.message))
 
     def _resync(self) -> float:
-        self.look_at_everything(within=min(60.0, self._options.resync / 2))
+        self.enqueue_everything(within=min(60.0, self._options.resync / 2))
         return self._options.resync
 
 

@@ -19,7 +19,7 @@ _SECONDS: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
 
 class Metrics:
-    """Counts what the loop does; every series that can be known beforehand starts at zero."""
+    """Counts what the loop does. Every series whose labels are known beforehand starts at zero."""
 
     def __init__(self, resources: Iterable[Resource]) -> None:
         self.registry = registry = CollectorRegistry()
@@ -36,7 +36,10 @@ class Metrics:
             registry=registry,
         )
         self._reflected = Counter(
-            "stagegate_loop_reflector", "What the reflectors hear and do", ["resource", "what"], registry=registry
+            "stagegate_loop_reflector",
+            "Lists, watches and events of the reflectors",
+            ["resource", "what"],
+            registry=registry,
         )
         self._events = Counter("stagegate_loop_events", "Events by what became of them", ["what"], registry=registry)
         self._reverted = Counter(
@@ -62,13 +65,13 @@ class Metrics:
         self._objects = Gauge("stagegate_loop_cache_objects", "Objects in a cache", ["resource"], registry=registry)
         self._age = Gauge(
             "stagegate_loop_cache_age_seconds",
-            "Time since the API server last said anything about a resource",
+            "Time since the last response or event of the API server for a resource",
             ["resource"],
             registry=registry,
         )
         self._faults = Counter(
             "stagegate_loop_faults",
-            "Exceptions that are no error of a request, by the loop that raised them",
+            "Exceptions that are not errors of requests, by the loop that raised them",
             ["loop"],
             registry=registry,
         )
@@ -101,7 +104,7 @@ class Metrics:
         self._waited.observe(seconds)
 
     def worked(self, seconds: float) -> None:
-        """The workers tell it by kind."""
+        """Ignored: ``reconciled`` has the duration by kind."""
 
     def retried(self) -> None:
         self._retries.inc()
@@ -125,7 +128,7 @@ class Metrics:
     def reverted(self, effect: str) -> None:
         self._reverted.labels(effect).inc()
 
-    # State, asked when it is scraped
+    # Values that are read at each scrape
 
     def ask_leader(self, is_leader: Callable[[], bool]) -> None:
         self._leader.set_function(lambda: float(is_leader()))

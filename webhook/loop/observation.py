@@ -1,4 +1,4 @@
-"""Looking at the caches for everything that bears on one rollout."""
+"""Observation: what the caches show of one rollout."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from webhook.loop.spec_decision import Observed
 
 
 def observe(ro: RolloutOrchestrator, caches: Caches, settings: Mapping[str, str]) -> Observed:
-    """What the cluster shows of a rollout; ``settings`` is the data of the ConfigMap that counts.
+    """Read what the caches show of a rollout; ``settings`` is the data of the ConfigMap in force.
 
     A cluster that serves no PodAutoscalers shows no scale but that in the SPAs' status, so that one counts there.
     """

@@ -15,7 +15,7 @@ OWNERSHIP_CONFLICT: Final = "RevisionShared"
 
 
 def revisions_moved_by(ro: RolloutOrchestrator) -> list[str]:
-    """The revisions whose bounds the rollout sets: those that its stage moves, or all while it has none."""
+    """The revisions whose bounds the rollout sets: those that its stage moves, or all if it has no stage."""
     spec = ro.spec
     if spec.stage_target_revisions:
         stage = one_per_revision(spec.stage_target_revisions)
@@ -47,7 +47,7 @@ def owners_in_conflict(
 
 
 def is_over(ro: RolloutOrchestrator) -> bool:
-    """Whether the rollout moves nothing for its present spec: it is complete, or has failed."""
+    """True if the rollout is complete or has failed for its present spec, so that it moves nothing."""
     conditions = ro.status.conditions
     is_complete = conditions.is_true(READY) and ro.status.observed_generation == ro.metadata.generation
     return is_complete or has_failed(ro)

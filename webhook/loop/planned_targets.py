@@ -1,4 +1,4 @@
-"""Targets: the record of those a stage was planned for, and whether the spec names others by now."""
+"""Planned targets: the record of the targets that a stage was planned for, compared with those of the spec."""
 
 import json
 from typing import Final
@@ -18,7 +18,7 @@ def record_of(targets: list[TargetRevision]) -> str:
 
 
 def recorded_targets(ro: RolloutOrchestrator) -> list[TargetRevision] | None:
-    """The targets that the stage was planned for; None when there is no record that can be read."""
+    """The targets that the stage was planned for; None if there is no record that can be read."""
     try:
         entries = json.loads(ro.status.annotations[PLANNED_TARGETS])
         return [TargetRevision(revision_name=str(name), percent=percent) for name, percent in entries]
@@ -27,7 +27,7 @@ def recorded_targets(ro: RolloutOrchestrator) -> list[TargetRevision] | None:
 
 
 def has_new_targets(ro: RolloutOrchestrator) -> bool:
-    """Whether the stage was planned for other targets than the spec names now, so that the rollout starts anew.
+    """True if the stage was planned for other targets than the spec names now, so that the rollout starts anew.
 
     A stage that leads to the present targets was planned for them, whatever the record says: it is stored before the
     record is. Raises InvalidRollout when a target that has to be compared has no percent.

@@ -16,7 +16,7 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 class ClusterPods:
-    """Pod client of a pass. The API is asked only where the cache cannot see pods.
+    """Pod client of a pass. It lists pods from the API only where the cache has none to offer.
 
     A cache that lags behind does no harm: a pod is deleted on condition of the very version that was seen.
     """
@@ -68,14 +68,14 @@ def is_terminating(pod: Mapping[str, Any]) -> bool:
 
 
 def counts_as_terminating(pod: Mapping[str, Any]) -> bool:
-    """Knative's count: a pod that is still Running; one that has failed or ended holds no room."""
+    """True for what Knative counts: a terminating pod that is Running; one that failed or ended takes no room."""
     return is_terminating(pod) and (pod.get("status") or {}).get("phase") == "Running"
 
 
 def terminating_pod(pod: Mapping[str, Any]) -> TerminatingPod | None:
     """A pod on the wire, or None for one that is not terminating or whose deletion time cannot be read.
 
-    None also for one that was deleted without a grace period: it is as good as gone, and another delete adds nothing.
+    None also for one that was deleted without a grace period: another delete would change nothing.
     """
     metadata = pod.get("metadata") or {}
     deletion_time = wire.parse_time(metadata.get("deletionTimestamp") or "")

@@ -1,4 +1,4 @@
-"""The recorded status of a rollout: what it has reached, as far as its record makes sense."""
+"""The recorded status of a rollout: what it has reached, if that can be planned from."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -33,7 +33,7 @@ def with_sound_record(ro: RolloutOrchestrator) -> tuple[RolloutOrchestrator, tup
 
 
 def problem_of(recorded: Sequence[TargetRevision]) -> str | None:
-    """The first thing in a record that no stage can have come to, with its field; None for a sound one."""
+    """The first entry of a record that no stage can have reached, with its field; None if there is none."""
     for index, entry in enumerate(recorded):
         field = f"{_PATH}[{index}]"
         if not entry.revision_name.strip():

@@ -1,4 +1,4 @@
-"""Reverts: stage bounds that another client changed and the loop sets back; when it does, and whom it warns."""
+"""Reverts: stage bounds that another client changed and the loop sets back; when, and with which Events."""
 
 import time
 from collections import OrderedDict
@@ -19,7 +19,7 @@ BREAKING: Final = "breaking"
 HARMLESS: Final = "harmless"
 EFFECTS: Final = (BREAKING, HARMLESS)
 PAUSE: Final = 60.0
-"""Seconds between two reverts of an SPA of which the second is of harmless bounds."""
+"""Seconds between two reverts of an SPA, if the second one reverts harmless bounds."""
 
 _MOST: Final = 8192
 
@@ -49,7 +49,7 @@ class Decision:
 
 
 def decide(record: Record | None, uid: str, wanted: Bounds, *, breaks: bool, now: float) -> Decision:
-    """Whether a write of the bounds wanted, which are not those stored, is a revert, and when it is due.
+    """Decide if a write of the bounds wanted, which are not those stored, is a revert, and when it is due.
 
     It is one if the loop stored these very bounds before. One of bounds that break the stage is due at once, always;
     one of harmless bounds when ``PAUSE`` has passed since the last revert of the SPA.
@@ -150,7 +150,7 @@ def _breaks(ro: RolloutOrchestrator, found: StagePodAutoscaler, wanted: Bounds) 
 
 
 def _message(ro: RolloutOrchestrator, found: StagePodAutoscaler, spa: StagePodAutoscaler) -> str:
-    """The same for the same change, so that the recorder counts repetitions in one Event."""
+    """The message is the same for the same change, so that the recorder counts repetitions in one Event."""
     who = ", ".join(managers_of(found, spa.bounds)) or "a client that owns no bound"
     return (
         f"{who} set the stage bounds of StagePodAutoscaler {found.name} to {bounds_of(found)} again, and the loop set"

@@ -21,15 +21,14 @@ class Revisions(RevisionLister, Protocol):
     """Which Revisions exist, and why one does not."""
 
     def absence(self, namespace: str, name: str, service: str) -> str | None:
-        """Why the service has no Revision of that name, in words; None if it has one, or if that cannot be seen."""
+        """Why the service has no Revision of that name, as a text; None if it has one, or if that cannot be seen."""
         ...
 
 
 def absence_of(revision: Mapping[str, Any] | None, name: str, service: str) -> str | None:
     """Why a Revision on the wire, None for none, does not exist for a service; None if it does.
 
-    It exists if its labels name the service and the configuration of that name, as for upstream's lister. Whoever asks
-    what exists asks here.
+    It exists if its labels name the service and the configuration of that name, as for upstream's lister.
     """
     if revision is None:
         return f"no Revision {name}"
@@ -41,7 +40,7 @@ def absence_of(revision: Mapping[str, Any] | None, name: str, service: str) -> s
 
 
 class ClusterRevisions:
-    """Revision lister of a pass. A cluster that serves no Revisions, or does not show them, shows none as missing."""
+    """Revision lister of a pass. Where Revisions are not served or not synced, none counts as missing."""
 
     def __init__(self, client: Client, cache: Cache) -> None:
         self._client = client
@@ -61,20 +60,25 @@ class ClusterRevisions:
         return absence_of(self._cache.get(namespace, name), name, service)
 
     def absence_in_api(self, spa: StagePodAutoscaler) -> str | None:
-        """``absence`` of an SPA's Revision by the API's word, since a cache may lag behind; None without an answer."""
+        """``absence`` of an SPA's Revision, read from the API since a cache may lag behind; None if that fails."""
         service = spa.metadata.labels.get(SERVICE_LABEL, "")
         try:
             return absence_of(self._client.get(REVISIONS, spa.namespace, spa.name), spa.name, service)
         except NotFound as problem:
-            # A server that does not serve the resource says so without a Status.
+            # A server that does not serve the resource responds with 404, but without a Status.
             return absence_of(None, spa.name, service) if problem.reason == "NotFound" else None
         except ApiError as problem:
-            _LOG.info("StagePodAutoscaler %s/%s stays: %s", spa.namespace, spa.name, problem)
+            _LOG.info(
+                "StagePodAutoscaler %s/%s is not deleted yet: %s",
+                spa.namespace,
+                spa.name,
+                problem,
+            )
             return None
 
 
 class ClusterConditions:
-    """Revision condition lister of a pass. An object that is not seen says nothing."""
+    """Revision condition lister of a pass. An object that is not in the cache has no conditions."""
 
     def __init__(self, pod_autoscalers: Cache, revisions: Cache) -> None:
         self._pod_autoscalers = pod_autoscalers

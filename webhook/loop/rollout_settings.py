@@ -1,4 +1,4 @@
-"""Settings of one rollout: the ConfigMap, and annotations over it; which of them count, and which are ignored."""
+"""Settings of one rollout: the ConfigMap, and annotations over it; which are in force, and which are ignored."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -42,7 +42,7 @@ class SettingsEvent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ConfigMapSettings:
-    """What a ConfigMap comes to: ``data`` counts, which is that of an earlier one if this one cannot be read."""
+    """The settings in force: ``data`` is that of an earlier ConfigMap if the present one cannot be read."""
 
     data: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[SettingProblem, ...] = ()
@@ -51,7 +51,7 @@ class ConfigMapSettings:
 
     @property
     def events(self) -> list[SettingsEvent]:
-        """What people should know of it, in one Event."""
+        """One Event for all problems; none if there is no problem."""
         if not self.problems:
             return []
         subject, problems = f"ConfigMap {self.name}", "; ".join(problem.text for problem in self.problems)
@@ -62,7 +62,7 @@ class ConfigMapSettings:
 
 
 def settings_after(before: ConfigMapSettings, config_map: Mapping[str, Any] | None) -> ConfigMapSettings:
-    """The settings once the ConfigMap on the wire, None for none, is seen. One without a readable value changes none.
+    """The settings in force after a ConfigMap on the wire, None for none, was read. An unreadable one changes none.
 
     An unknown strategy does not make it unreadable: it is read as availability, everywhere.
     """
@@ -79,7 +79,7 @@ def settings_after(before: ConfigMapSettings, config_map: Mapping[str, Any] | No
 
 
 class ClusterSettings:
-    """The settings of the ConfigMap in a store. The last that could be read are kept in memory, and nowhere else."""
+    """The settings of the ConfigMap in an indexer. The last readable ones are kept in memory, and nowhere else."""
 
     def __init__(self, store: Indexer) -> None:
         self._store = store
@@ -88,11 +88,11 @@ class ClusterSettings:
         self._current = ConfigMapSettings()
 
     def config_map(self) -> Wire | None:
-        """The ConfigMap as it was seen last."""
+        """The ConfigMap as the cache has it."""
         return next((one for one in self._store.objects() if one["metadata"]["name"] == SETTINGS_NAME), None)
 
     def current(self) -> ConfigMapSettings:
-        """What counts now; to be called on every change, or a ConfigMap that was readable for a moment is missed."""
+        """The settings in force. Call it on every change, or a ConfigMap that was readable for a moment is missed."""
         with self._lock:
             found = self.config_map()
             if found is not self._seen:
@@ -124,7 +124,7 @@ def settings_of(ro: RolloutOrchestrator, data: Mapping[str, str], service: Mappi
 def ignored_annotations(
     ro: RolloutOrchestrator, config: RolloutConfig, service: Mapping[str, Any] | None
 ) -> list[SettingsEvent]:
-    """What people state by annotation and what has no effect: on the RO, and on its Knative Service if there is one."""
+    """The annotations without effect on the RO, and on its Knative Service if there is one."""
     own, labels = _annotations(ro.metadata.wire), _texts(ro.metadata.wire.get("labels"))
     messages = [problem.text for problem in rollout_problems(own, labels)]
     if service is not None:
@@ -147,7 +147,7 @@ def _overruled(
     on_template: Mapping[str, str],
     service: str,
 ) -> Iterator[str]:
-    """Readable annotations in whose place something else counts."""
+    """Readable annotations that something else overrules."""
     for name, setting in SETTINGS.items():
         key = ROLLOUT_ANNOTATIONS + name
         stated = own.get(key)

@@ -26,7 +26,7 @@ SPA: Final = "spa"
 
 
 class Key(NamedTuple):
-    """What one worker works on: a rollout with its SPAs, or an SPA that belongs to none."""
+    """The key of a reconcile: a rollout with its SPAs, or an SPA that belongs to no rollout."""
 
     kind: str
     namespace: str
@@ -63,7 +63,7 @@ class Router:
         if resource in (KNATIVE_SERVICES, ROUTES):
             return self._known(namespace, [name])
         if resource is REVISIONS:
-            # Labels decide for whom it exists, so that those that name it care for any that come or go.
+            # A Revision exists for a rollout by its labels, so that a change of them concerns all that name it.
             return self._known(namespace, self._services_of(change)) | self._naming([f"{namespace}/{name}"])
         if resource is DEPLOYMENTS:
             return self._known(namespace, self._services_of(change))
@@ -79,7 +79,7 @@ class Router:
         return {Key(SPA, namespace, name) if rollout is None else Key(ROLLOUT, namespace, rollout)}
 
     def _of_lists(self, change: Change) -> set[Key]:
-        """The ROs that name a revision which this one names, once what it names has changed."""
+        """If the revisions that this RO names have changed, all ROs that name one of them."""
         before, after = (set(revisions_named(one)) if one else set() for one in (change.before, change.after))
         return self._naming(before | after) if before != after else set()
 
@@ -94,7 +94,7 @@ class Router:
         return keys | (self._of_spa(spa) if spa is not None else set())
 
     def _of_pod(self, change: Change) -> set[Key]:
-        """Only pods that terminate are counted, so that starting ones concern nobody."""
+        """Only terminating pods are counted, so that a starting one concerns no rollout."""
         if not any(one is not None and is_terminating(one) for one in (change.before, change.after)):
             return set()
         namespace, _ = key_of(change.object)
@@ -117,7 +117,7 @@ def service_of(one: Wire) -> str | None:
 
 
 def _is_the_same(change: Change) -> bool:
-    """Whether an update changed nothing but the resource version."""
+    """True if an update changed nothing but the resource version."""
     if change.before is None or change.after is None:
         return False
     return _without_version(change.before) == _without_version(change.after)

@@ -21,7 +21,7 @@ _MAX_SERVICES: Final = 10_000
 
 
 def is_foreign(spa: StagePodAutoscaler) -> bool:
-    """True if somebody beside the loop wrote the SPA: another field manager has a field outside of its status.
+    """True if another client wrote the SPA: a field manager other than the loop's owns a field outside of its status.
 
     An SPA without any managers counts as the loop's own.
     """
@@ -87,7 +87,7 @@ class MissingSince:
     def of(
         self, namespace: str, service: str, spas: Iterable[StagePodAutoscaler], now: datetime
     ) -> dict[str, datetime]:
-        """The time by name for each of these SPAs, all that the service has without a Revision now."""
+        """The time for each of these SPAs by name; they are all that the service has without a Revision now."""
         key = namespace, service
         with self._lock:
             before = self._times.pop(key, {})

@@ -45,7 +45,7 @@ def spa_status(
 
 
 def _mark_not_ready(conditions: ConditionSet, problem: str, now: datetime) -> None:
-    # Upstream's sentence adds a full stop to a problem that has one.
+    # Upstream adds a full stop to a sentence that ends with one.
     conditions.mark_unknown(
         POD_AUTOSCALER_STAGE_READY, NOT_READY, f"The stage pod autoscaler is not ready: {problem}.", now
     )

@@ -1,4 +1,4 @@
-"""SPAs in the cluster: the lister and the client of a pass, over a cache that shows our own writes."""
+"""SPAs in the cluster: the lister and the client of a pass, on a cache that shows the loop's own writes."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The decision about an RO's spec: new targets, the next stage, a late stage; a function of what is seen."""
+"""The decision about an RO's spec: new targets, the next stage, or a late stage; a function of the observation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -49,7 +49,7 @@ class Observed:
 class SpecDecision:
     """``spec`` is to be stored where it differs from the RO's own; with an error it never does.
 
-    ``late`` says that the stage is overdue and its traffic cannot be shifted.
+    ``late`` is set if the stage is overdue and its traffic cannot be shifted.
     """
 
     spec: RolloutSpec
@@ -59,13 +59,13 @@ class SpecDecision:
 
 
 def decide_spec(ro: RolloutOrchestrator, seen: Observed, now: datetime) -> SpecDecision:
-    """Where the rollout goes from here. A rollout that has failed for its present spec goes nowhere."""
+    """Decide the next spec of a rollout. One that has failed for its present spec keeps it."""
     if has_failed(ro):
         return SpecDecision(ro.spec)
     try:
         sound, about_record = with_sound_record(ro)
         start = _start_of(sound, seen)
-        # A stage that is recorded in a way that makes no sense is begun again, which records it anew.
+        # A stage whose record cannot be planned from is begun again, which records it anew.
         if _is_stored_and_not_begun(replace(start, status=ro.status)):
             return SpecDecision(ro.spec, about_record)
         plan = plan_stages(start, seen.config, seen.pod_autoscalers, seen.spas, now)
@@ -87,7 +87,7 @@ def strategy_of(ro: RolloutOrchestrator, seen: Observed) -> Strategy:
 
 
 def spec_patch(before: RolloutSpec, after: RolloutSpec) -> Wire:
-    """The merge patch for the members of the spec that the loop owns; the targets and all else are its author's."""
+    """The merge patch for the fields of the spec that the loop owns; all others, also the targets, are the author's."""
     patch: Wire = {}
     lists = {"initialRevisions": "initial_revisions", "stageTargetRevisions": "stage_target_revisions"}
     for key, name in lists.items():
@@ -109,7 +109,7 @@ def _start_of(ro: RolloutOrchestrator, seen: Observed) -> RolloutOrchestrator:
 
 
 def _is_stored_and_not_begun(ro: RolloutOrchestrator) -> bool:
-    """Whether the stage comes after the one that is recorded, and the conditions still speak of that one.
+    """True if the stage comes after the recorded one, and the conditions are still those of the recorded one.
 
     Then a process ended, or a request failed, between the two writes. By now the replicas may have moved, and another
     plan from the same record could lead back behind the stage that traffic already follows.
@@ -122,7 +122,7 @@ def _is_stored_and_not_begun(ro: RolloutOrchestrator) -> bool:
 
 
 def _settled(ro: RolloutOrchestrator, plan: StagePlan) -> RolloutSpec:
-    """The planned spec; a stage that was stored before, but whose begin was not recorded, keeps its time."""
+    """The planned spec; a stage that was stored but whose begin was not recorded keeps its time."""
     spec, stored = plan.spec, ro.spec
     same_stage = plan.planned and spec.stage_target_revisions == stored.stage_target_revisions
     if same_stage and stored.target_finish_time is not None:
@@ -138,7 +138,7 @@ def _after_timeout(ro: RolloutOrchestrator, seen: Observed, config: RolloutConfi
         return SpecDecision(ro.spec, late=late)
     stage = one_per_revision(ro.spec.stage_target_revisions)
     if not any(entry.goes_down and entry.percent for entry in stage):
-        # A plan, or an earlier shift, took the last of it: the entry going down then states no percent.
+        # A plan or an earlier shift took the last of the traffic: the entry going down then has no percent.
         return SpecDecision(ro.spec, late=replace(late, obstacle=_NOTHING_LEFT))
     try:
         shift = shift_traffic_next_stage(stage, config.over_consumption_ratio, seen.pod_autoscalers, seen.spas)

@@ -217,7 +217,7 @@ def reset_obsolete(ro: RolloutOrchestrator, client: SPAClient, lister: SPALister
 
 
 def _can_all_run(ro: RolloutOrchestrator, up: Entries, lister: SPALister, conditions: RevisionConditionLister) -> bool:
-    """Whether all that go up have shown that they can run; one recorded with traffic has, while it reports no scale."""
+    """True if all that go up have shown that they can run. One recorded with traffic has, if it reports no scale."""
     recorded = {entry.revision_name for entry in ro.status.stage_revision_status if gets_traffic(entry)}
     for name, revision in up.items():
         spa = lister.get(ro.namespace, name)
@@ -230,7 +230,7 @@ def _can_all_run(ro: RolloutOrchestrator, up: Entries, lister: SPALister, condit
 
 
 def _names_only(ro: RolloutOrchestrator, up: Entries) -> bool:
-    """Whether stage and start name no revision but those that go up."""
+    """True if stage and start name no revision but those that go up."""
     return all(r.revision_name in up for r in (*ro.spec.stage_target_revisions, *ro.spec.initial_revisions))
 
 

@@ -1,4 +1,4 @@
-"""Time-out: what happens to a stage that is not done by the time it should be."""
+"""Time-out: a stage that is not done by its target finish time, and what keeps its traffic from being shifted."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Overdue:
 
 
 def seconds_left(ro: RolloutOrchestrator, now: datetime) -> float | None:
-    """Seconds until the stage should be done, 0 when it is late; None when no stage is on its way or has no time.
+    """Seconds until the stage should be done, 0 if it is late; None if no stage is in progress or it has no time-out.
 
     Mirrors upstream: the last stage has no time-out, since there is nothing left to shift. Raises InvalidRollout for
     targets that cannot be compared.
@@ -42,7 +42,7 @@ def seconds_left(ro: RolloutOrchestrator, now: datetime) -> float | None:
 
 
 def overdue(ro: RolloutOrchestrator, deployments: Sequence[Mapping[str, Any]] | None) -> Overdue:
-    """What stands in the way of a late stage. ``deployments`` are those of the service, None when they are not seen."""
+    """A late stage and its obstacle. ``deployments`` are those of the service, None if they cannot be seen."""
     since = ro.spec.target_finish_time or ""
     if deployments is None:
         return Overdue(since, "the Deployments of its revisions cannot be seen")
@@ -59,7 +59,7 @@ def overdue(ro: RolloutOrchestrator, deployments: Sequence[Mapping[str, Any]] | 
 
 
 def next_finish_time(now: datetime, minutes: int) -> str:
-    """The time by which a stage that begins or goes on now should be done; a time-out below 0 is over at once."""
+    """The time by which a stage that begins or goes on now should be done. A time-out below 0 ends at once."""
     try:
         length = timedelta(minutes=minutes)
     except OverflowError:

@@ -22,7 +22,7 @@ RETRY: Final = "retry"
 MALFORMED: Final = "malformed"
 CRASHED: Final = "crashed"
 _IDLE_SECONDS: Final = 30.0
-"""How long a worker waits for a key before it takes another turn."""
+"""How long a worker waits for a key before it checks whether the queue is closed."""
 RESULTS: Final = (DONE, CONFLICT, REFUSED, RETRY, MALFORMED, CRASHED)
 
 
@@ -53,12 +53,12 @@ class Workers:
             self._supervisor.start("worker", self._turn, self._stopped.wait, name=f"worker {number}")
 
     def stop(self, seconds: float) -> bool:
-        """Take no more keys in, finish what is due; False when that takes longer."""
+        """Take no more keys and finish what is due; False if that takes longer."""
         self._queue.close()
         return self._queue.drain(seconds)
 
     def step(self, timeout: float | None = 0.0) -> bool:
-        """Work on one key; False when there was none."""
+        """Reconcile one key; False if none was due."""
         key = self._queue.take(timeout)
         if key is None:
             return False

@@ -1,4 +1,4 @@
-"""Writes to ROs and SPAs, each on condition of the version it was decided on, and seen at once by every reader."""
+"""Writes to ROs and SPAs, each on condition of the version it was decided on, and visible to readers at once."""
 
 import logging
 from collections.abc import Mapping
@@ -15,9 +15,9 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 class Writer:
-    """One resource: its client and the store its readers read. Every method raises ApiError.
+    """Writes one resource, and puts what was stored into the indexer of its readers. Every method raises ApiError.
 
-    After a conflict, and when it is unknown whether a write was stored, the object is read afresh from the API, so that
+    After a conflict, and when it is unknown whether a write was stored, the object is read again from the API, so that
     the next decision is made on what is there.
     """
 
@@ -32,7 +32,7 @@ class Writer:
         try:
             return self._stored(self._client.create(self._resource, namespace, body))
         except (Conflict, OutcomeUnknown):
-            self._read_afresh(namespace, name)
+            self._read_again(namespace, name)
             raise
 
     def patch(self, one: Mapping[str, Any], patch: Mapping[str, Any], subresource: str = "") -> Wire:
@@ -42,7 +42,7 @@ class Writer:
         try:
             answer = self._client.patch(self._resource, namespace, name, {**patch, "metadata": metadata}, subresource)
         except (Conflict, NotFound, OutcomeUnknown):
-            self._read_afresh(namespace, name)
+            self._read_again(namespace, name)
             raise
         return self._stored(answer)
 
@@ -53,12 +53,12 @@ class Writer:
         try:
             answer = self._client.apply(self._resource, namespace, name, {"metadata": metadata, "spec": dict(spec)})
         except (Conflict, NotFound, OutcomeUnknown):
-            self._read_afresh(namespace, name)
+            self._read_again(namespace, name)
             raise
         return self._stored(answer)
 
     def delete(self, one: Wire) -> None:
-        """Delete that very version of the object; one that is gone already is no error."""
+        """Delete that very version of the object; it is no error if it is gone already."""
         namespace, name = key_of(one)
         try:
             answer = self._client.delete(
@@ -68,7 +68,7 @@ class Writer:
             self._store.assume_deleted(one)
             return
         except (Conflict, OutcomeUnknown):
-            self._read_afresh(namespace, name)
+            self._read_again(namespace, name)
             raise
         if answer.get("kind") == "Status" or not (answer.get("metadata") or {}).get("finalizers"):
             self._store.assume_deleted(one)
@@ -80,7 +80,7 @@ class Writer:
         self._store.assume(seen)
         return seen
 
-    def _read_afresh(self, namespace: str, name: str) -> None:
+    def _read_again(self, namespace: str, name: str) -> None:
         known = self._store.get(namespace, name)
         try:
             self._stored(self._client.get(self._resource, namespace, name))
@@ -88,4 +88,4 @@ class Writer:
             if known is not None:
                 self._store.assume_deleted(known)
         except ApiError as problem:
-            _LOG.info("not read afresh: %s", problem)
+            _LOG.info("%s %s/%s is not read again: %s", self._resource.kind, namespace, name, problem)
