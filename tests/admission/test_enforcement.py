@@ -17,7 +17,7 @@ from tests.admission.reviews import (
     spa,
     verdict_on,
 )
-from webhook.admission import Settings
+from webhook.admission import Enforcement, Settings
 
 GOOD = spa({"stageMinScale": 1, "stageMaxScale": 3})
 BAD = spa({"stageMinScale": 5, "stageMaxScale": 3})
@@ -40,6 +40,32 @@ def test_who_the_controllers_are_is_a_setting() -> None:
     settings = Settings(controllers=frozenset({"system:serviceaccount:ci:deployer"}))
     assert verdict_on(BAD, user="system:serviceaccount:ci:deployer", settings=settings).allowed
     assert not verdict_on(BAD, user=UPSTREAM, settings=settings).allowed
+
+
+@pytest.mark.parametrize("mode", ["deny", "warn"])
+@pytest.mark.parametrize(
+    ("old", "new", "finding"),
+    [
+        (spa({"stageMinScale": 1, "stageMaxScale": 3}), spa({"stageMinScale": True, "stageMaxScale": 3}), "SPA001"),
+        (spa({"stageMinScale": 0}), spa({"stageMinScale": False}), "SPA001"),
+        (
+            ro({"targetRevisions": [entry("a", 100, minScale=1)]}),
+            ro({"targetRevisions": [entry("a", 100, minScale=True)]}),
+            "RO002",
+        ),
+        (
+            ro({"targetRevisions": [entry("a", 100, latestRevision=True)]}),
+            ro({"targetRevisions": [entry("a", 100, latestRevision=1)]}),
+            "RO001",
+        ),
+    ],
+)
+def test_a_boolean_in_place_of_an_equal_number_is_a_change(
+    old: Wire, new: Wire, finding: str, mode: Enforcement
+) -> None:
+    # Python takes true for 1 and false for 0. A schema does not, and would answer Invalid.
+    verdict = verdict_on(new, old=old, settings=Settings(enforce=mode))
+    assert (verdict.allowed, verdict.ids_by_effect) == (False, {"denied": [finding]})
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from webhook.admission.verdict import Finding, Judged, Verdict, WriterKind
 from webhook.api.errors import MalformedObject
 from webhook.api.kinds import REVISION_LABEL, SPA_KIND
 from webhook.api.owner_reference import controlling_rollout
+from webhook.api.wire import are_equal
 
 
 def judge(review: Mapping[str, Any], path: str, lookup: Lookup, settings: Settings) -> Verdict:
@@ -87,7 +88,9 @@ def judge(review: Mapping[str, Any], path: str, lookup: Lookup, settings: Settin
             enforcement=lookup.enforcement(namespace) or settings.enforce,
             old_findings=lambda: _findings_of_old(request, old),
             is_unchanged=cache(
-                lambda path: old is not None and _value_at(path, request.old) == _value_at(path, request.object)
+                lambda path: (
+                    old is not None and are_equal(_value_at(path, request.old), _value_at(path, request.object))
+                )
             ),
         )
         notices += ineffective_overrides(judged, overridden)
@@ -136,7 +139,7 @@ def _findings_in_changed_settings(
 def _is_unchanged(request: Request, metadata: Metadata, old: Metadata) -> bool:
     """True if spec, labels and owner references are as before; absent, null and empty are the same."""
     return (
-        (request.object.get("spec") or None) == (request.old.get("spec") or None)
+        are_equal(request.object.get("spec") or None, request.old.get("spec") or None)
         and (metadata.labels or None) == (old.labels or None)
         and (metadata.owner_references or None) == (old.owner_references or None)
     )

@@ -78,6 +78,25 @@ def is_count(value: Any) -> bool:
     return type(value) is float and value.is_integer() and 0 <= value <= MAX_INT32
 
 
+def are_equal(one: Any, other: Any) -> bool:
+    """Whether two JSON values are equal. Python's ``==`` also takes true for 1 and false for 0, however deep inside."""
+    return bool(one == other) and _have_same_booleans(one, other)
+
+
+def _have_same_booleans(one: Any, other: Any) -> bool:
+    """Whether two values that ``==`` takes for equal have booleans at the same places."""
+    pairs = [(one, other)]
+    while pairs:
+        one, other = pairs.pop()
+        if isinstance(one, dict):
+            pairs.extend((member, other[key]) for key, member in one.items())
+        elif isinstance(one, list):
+            pairs.extend(zip(one, other, strict=True))
+        elif isinstance(one, bool) != isinstance(other, bool):
+            return False
+    return True
+
+
 def join(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
