@@ -1,7 +1,6 @@
 """From the body of a request to the change it asks for: a function of the live object, with field ownership kept."""
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
 from sandbox.calls import Call
@@ -13,12 +12,11 @@ from sandbox.failures import (
     required,
     unsupported_media,
 )
-from sandbox.intake import check_types, clean, completed, parse, strict_problems, typed
+from sandbox.intake import check_types, clean, completed, parse, typed
 from sandbox.objects import (
     Object,
     Undecodable,
     decode,
-    go_quote,
     json_name,
     metadata,
     name_of,
@@ -58,11 +56,10 @@ def patched(call: Call, now: str) -> Change:
     if call.query.get("force"):
         problem = FieldError("Forbidden", "force", "", "may not be specified for non-apply patch")
         raise invalid("PatchOptions", "meta.k8s.io", "", [problem])
-    duplicates: list[str] = []
-    change = _patch_of(media_of(call), _body(call.body, duplicates))
+    change = _patch_of(media_of(call), _body(call.body))
 
     def wanted(live: Object) -> Object:
-        result = _cleaned(change(live), call, duplicates)
+        result = _cleaned(change(live), call)
         return after_update(live, result, _manager(call, UPDATE), _scope(call), now)
 
     return wanted
@@ -72,12 +69,11 @@ def application(call: Call, now: str) -> tuple[Object, Change]:
     """The configuration of an apply, and what it asks for. Raises ApiError."""
     if not call.query.get("fieldManager"):
         raise invalid("PatchOptions", "meta.k8s.io", "", [required("fieldManager", "is required for apply patch")])
-    duplicates: list[str] = []
-    stated = _configuration(call, duplicates)
+    stated = _configuration(call)
     check_name(stated, call)
     stated = place_in(with_metadata(stated, name=call.name), call.resource, call.namespace)
     # It is checked with its defaults and merged without them, as nobody stated these.
-    clean(stated, call.resource, duplicates, call.field_validation, call.warnings)
+    clean(stated, call.resource, call.field_validation, call.warnings)
     stated, _ = prune(stated, call.resource.schema)
     check_types(stated, call.resource)
 
@@ -109,9 +105,8 @@ def check_name(value: Object, call: Call, *, absent: bool = True) -> None:
 
 
 def _read(call: Call) -> Object:
-    duplicates: list[str] = []
-    value = typed(parse(call.body, call.content_type, duplicates, call.resource.kind), call.resource, call.body)
-    return clean(value, call.resource, duplicates, call.field_validation, call.warnings)
+    value = typed(parse(call.body, call.content_type), call.resource)
+    return clean(value, call.resource, call.field_validation, call.warnings)
 
 
 def _manager(call: Call, operation: str) -> Manager:
@@ -124,9 +119,9 @@ def _scope(call: Call) -> Scope:
     return Scope(call.resource.schema, frozenset({"status"}) if call.resource.status else frozenset())
 
 
-def _body(body: bytes, duplicates: list[str], *, as_yaml: bool = False) -> Any:
+def _body(body: bytes) -> Any:
     try:
-        return decode(body, duplicates, as_yaml=as_yaml and not body.lstrip().startswith(b"{"))
+        return decode(body)
     except Undecodable as problem:
         raise bad_request(f"error decoding patch: {problem}") from None
 
@@ -146,25 +141,21 @@ def _object(value: Any) -> Object:
     return value
 
 
-def _cleaned(value: Object, call: Call, duplicates: Sequence[str]) -> Object:
+def _cleaned(value: Object, call: Call) -> Object:
     """The result of a patch, cleaned. Raises ApiError, 422 in strict mode."""
     _, unknown = prune(value, call.resource.schema)
-    told = strict_problems(unknown, duplicates)
-    if told and call.field_validation == "Strict":
-        shown = go_quote(json.dumps(value, separators=(",", ":"), sort_keys=True))
-        problem = FieldError("Invalid value", "patch", shown, f"strict decoding error: {', '.join(told)}")
+    if unknown and call.field_validation == "Strict":
+        told = ", ".join(f'unknown field "{path}"' for path in sorted(unknown))
+        problem = FieldError("Invalid value", "patch", "", f"strict decoding error: {told}")
         raise invalid("", "", "", [problem])
-    return clean(value, call.resource, duplicates, call.field_validation, call.warnings)
+    return clean(value, call.resource, call.field_validation, call.warnings)
 
 
-def _configuration(call: Call, duplicates: list[str]) -> Object:
+def _configuration(call: Call) -> Object:
     resource = call.resource
-    stated = _body(call.body, duplicates, as_yaml=True)
+    stated = _body(call.body)
     if not isinstance(stated, dict):
-        raise bad_request(
-            "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal "
-            f"{json_name(stated)} into Go value of type map[string]interface {{}}"
-        )
+        raise bad_request(f"error decoding patch: json: cannot unmarshal {json_name(stated)}")
     kind, api_version = stated.get("kind") or "", stated.get("apiVersion") or ""
     if (kind, api_version) != (resource.kind, resource.api_version):
         told = api_version if "/" in str(api_version) else f"/{api_version}"

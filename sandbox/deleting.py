@@ -114,7 +114,7 @@ def _is_dry_run(call: Call, options: Object) -> bool:
 
 
 def _options(call: Call) -> Object:
-    value: Any = parse(call.body, call.content_type, [], "DeleteOptions") if call.body.strip() else {}
+    value: Any = parse(call.body, call.content_type) if call.body.strip() else {}
     if not isinstance(value, dict) or value.get("kind") not in (None, "DeleteOptions"):
         kind, version = (value.get("kind"), value.get("apiVersion")) if isinstance(value, dict) else ("", "")
         raise bad_request(f'no kind "{kind}" is registered for version "{version}" as options of a deletion')

@@ -23,20 +23,6 @@ def answer(path: str, registry: Registry) -> Any:
     parts = path.strip("/").split("/")
     if path == "/version":
         return VERSION
-    if path == "/":
-        return {
-            "paths": [
-                "/api",
-                "/api/v1",
-                "/apis",
-                "/healthz",
-                "/livez",
-                "/metrics",
-                "/openapi/v3",
-                "/readyz",
-                "/version",
-            ]
-        }
     if parts in (["api"], ["apis"]):
         return _root(parts[0], registry)
     groups = registry.groups()

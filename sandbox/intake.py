@@ -1,12 +1,10 @@
 """From the bytes of a request to an object that the schema knows."""
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 from sandbox.failures import (
     BLOCKING,
     UNCHECKED,
-    ApiError,
     FieldError,
     bad_request,
     invalid,
@@ -21,78 +19,43 @@ from sandbox.schema.rules import check_rules
 from sandbox.schema.validation import validate
 
 JSON: Final = "application/json"
-YAML: Final = "application/yaml"
 
 
-def parse(body: bytes, content_type: str, duplicates: list[str], kind: str) -> Any:
-    """The value of a body of JSON or YAML, which should be of this kind. Raises ApiError."""
+def parse(body: bytes, content_type: str) -> Any:
+    """The value of a JSON body. Raises ApiError."""
     media = content_type.partition(";")[0].strip().lower() or JSON
-    if media not in (JSON, YAML):
-        raise unsupported_media((JSON, YAML))
+    if media != JSON:
+        raise unsupported_media((JSON,))
     try:
-        return decode(body, duplicates, as_yaml=media == YAML)
+        return decode(body)
     except Undecodable as problem:
-        raise _unrecognized(body, kind, f"couldn't get version/kind; json parse error: {problem}") from None
+        raise bad_request(f"the object provided is unrecognized: json parse error: {problem}") from None
 
 
-def _unrecognized(body: bytes, kind: str, why: str) -> ApiError:
-    shown = "<empty>"
-    if body:
-        readable = body.startswith(b"{")
-        shown = body[:30].decode(errors="replace") if readable else body[:30].hex()
-        shown += " ..." if len(body) > 30 else ""
-    return bad_request(f"the object provided is unrecognized (must be of type {kind}): {why} ({shown})")
-
-
-def typed(value: Any, resource: Resource, body: bytes) -> Object:
+def typed(value: Any, resource: Resource) -> Object:
     """The value as an object of this resource. Raises ApiError 400 or 422 if it is of another kind."""
-    if value is not None and not isinstance(value, dict):
-        why = (
-            "couldn't get version/kind; json parse error: json: cannot unmarshal "
-            f"{json_name(value)} into Go value of type "
-            'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
-        )
-        raise _unrecognized(body, resource.kind, why)
-    kind, api_version = (value or {}).get("kind"), (value or {}).get("apiVersion")
+    if not isinstance(value, dict):
+        raise bad_request(f"the object provided is unrecognized: json: cannot unmarshal {json_name(value)}")
+    kind, api_version = value.get("kind"), value.get("apiVersion")
     if not resource.custom:
         kind, api_version = kind or resource.kind, api_version or resource.api_version
-    if value is None or not kind:
-        told = body.decode(errors="replace")
-        raise _unrecognized(body, resource.kind, f"Object 'Kind' is missing in '{told}'")
-    if api_version != resource.api_version and not resource.custom:
-        raise bad_request(
-            f'{kind} in version "{str(api_version).rpartition("/")[2]}" cannot be handled as a {resource.kind}: '
-            f'no kind "{kind}" is registered for version "{api_version}" in the sandbox'
-        )
+    if not kind:
+        raise bad_request("the object provided is unrecognized: Object 'Kind' is missing")
     if api_version != resource.api_version:
         raise bad_request(
             f"the API version in the data ({api_version or ''}) does not match the expected API version "
             f"({resource.api_version})"
         )
     if kind != resource.kind:
-        if not resource.custom:
-            raise bad_request(
-                f'{kind} in version "{resource.version}" cannot be handled as a {resource.kind}: converting '
-                f"({resource.version}.{kind}) to (core.{resource.kind}): unknown conversion"
-            )
         problem = invalid_value("kind", kind, f"must be {resource.kind}")
         raise invalid(str(kind), resource.group, name_of(value), [problem])
     return {**value, "kind": kind, "apiVersion": api_version}
 
 
-def strict_problems(unknown: Sequence[str], duplicates: Sequence[str]) -> list[str]:
-    """What strict decoding finds, duplicates first."""
-    return [f'duplicate field "{path}"' for path in duplicates] + [
-        f'unknown field "{path}"' for path in sorted(unknown)
-    ]
-
-
-def clean(
-    value: Object, resource: Resource, duplicates: Sequence[str], field_validation: str, warnings: list[str]
-) -> Object:
+def clean(value: Object, resource: Resource, field_validation: str, warnings: list[str]) -> Object:
     """A copy without unknown fields and with defaults. Raises ApiError 400 for wrong metadata and in strict mode."""
     pruned, unknown = prune(value, resource.schema)
-    told = strict_problems(unknown, duplicates)
+    told = [f'unknown field "{path}"' for path in sorted(unknown)]
     if told and field_validation == "Strict":
         raise bad_request(
             f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
@@ -100,9 +63,7 @@ def clean(
         )
     if field_validation != "Ignore":
         warnings.extend(told)
-    fill_defaults(pruned, resource.schema)
-    check_types(pruned, resource)
-    return completed_kind(_tidied(pruned), resource)
+    return completed(pruned, resource)
 
 
 def completed(value: Object, resource: Resource) -> Object:

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import yaml
-
 Object = dict[str, Any]
 Key = tuple[str, str]
 """Namespace (empty for cluster-wide objects) and name."""
@@ -24,56 +22,19 @@ class Undecodable(ValueError):
     """The bytes of a request are not what they are said to be."""
 
 
-class _Repeated(Object):
-    """An object in which members occur more than once; ``names`` says which."""
-
-    names: tuple[str, ...] = ()
-
-
-def decode(body: bytes, duplicates: list[str], *, as_yaml: bool = False) -> Any:
-    """JSON (or YAML) as an API server reads it; paths of duplicate members are appended to ``duplicates``.
-
-    Whole numbers beyond 64 bits become floating, as in Go. Raises Undecodable.
-    """
-    repeated = False
-
-    def members(pairs: list[tuple[str, Any]]) -> Object:
-        nonlocal repeated
-        result = dict(pairs)
-        if len(result) == len(pairs):
-            return result
-        repeated = True
-        marked = _Repeated(result)
-        marked.names = tuple(name for position, (name, _) in enumerate(pairs) if name in dict(pairs[:position]))
-        return marked
-
+def decode(body: bytes) -> Any:
+    """JSON as an API server reads it: whole numbers beyond 64 bits become floating. Raises Undecodable."""
     try:
-        text = body.decode("utf-8")
-        if as_yaml:
-            text = json.dumps(yaml.load(text, Loader=_YamlLoader))  # noqa: S506
-        value = json.loads(
-            text, object_pairs_hook=members, parse_int=_whole, parse_float=_real, parse_constant=_constant
-        )
+        value = json.loads(body, parse_int=_whole, parse_float=_real, parse_constant=_constant)
     except RecursionError:
         raise Undecodable("exceeded max depth") from None
     except json.JSONDecodeError as problem:
         raise Undecodable(_go_problem(problem)) from None
-    except (UnicodeDecodeError, ValueError, TypeError, yaml.YAMLError) as problem:
-        raise Undecodable(str(problem).replace("\n", " ")) from None
+    except (UnicodeDecodeError, ValueError) as problem:
+        raise Undecodable(str(problem)) from None
     if depth_exceeds(value, MAX_DEPTH):
         raise Undecodable("exceeded max depth")
-    return _unmarked(value, "", duplicates) if repeated else value
-
-
-def _unmarked(value: Any, path: str, duplicates: list[str]) -> Any:
-    if isinstance(value, list):
-        return [_unmarked(item, f"{path}[{index}]", duplicates) for index, item in enumerate(value)]
-    if not isinstance(value, dict):
-        return value
-    prefix = f"{path}." if path else ""
-    if isinstance(value, _Repeated):
-        duplicates.extend(f"{prefix}{name}" for name in value.names)
-    return {name: _unmarked(member, f"{prefix}{name}", duplicates) for name, member in value.items()}
+    return value
 
 
 def _go_problem(problem: json.JSONDecodeError) -> str:
@@ -206,19 +167,6 @@ def listing(values: Iterable[Any]) -> str:
 
 
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
-
-
-class _YamlLoader(yaml.CSafeLoader):
-    """YAML with times left as text, as in JSON."""
-
-
-_YamlLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-}
-for _first in "yYnN":
-    _YamlLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"[yYnN]\Z"), [_first])
-_YamlLoader.bool_values = {**_YamlLoader.bool_values, "y": True, "n": False}
 
 
 def _children(parent: Any) -> Iterable[Any]:

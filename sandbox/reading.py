@@ -12,7 +12,6 @@ from sandbox.objects import Object, key_of, namespace_of
 from sandbox.selectors import Predicate, selects
 from sandbox.store import ADDED, DELETED, MODIFIED, Change, Gone, Store
 
-_INITIAL_END: Final = "k8s.io/initial-events-end"
 _LONGEST_WATCH: Final = 3600
 _LAST_BOOKMARK: Final = 2.0
 """Seconds before its end at which a watch sends a bookmark, so that its successor begins there."""
@@ -36,7 +35,6 @@ def _wanted(call: Call) -> Predicate:
         call.query.get("labelSelector", ""),
         call.query.get("fieldSelector", ""),
         call.resource.place,
-        custom=call.resource.custom,
     )
     if not call.namespace:
         return chosen
@@ -48,10 +46,6 @@ def list_objects(store: Store, call: Call) -> tuple[list[Object], Object]:
     wanted = _wanted(call)
     limit = _number(call, "limit")
     version, after = _continued(call)
-    if version is None and call.query.get("resourceVersionMatch") == "Exact":
-        version = _version(store, call)
-    elif version is None:
-        _version(store, call)
     try:
         if version is None:
             values, version = store.snapshot(call.resource.place)
@@ -98,23 +92,6 @@ def _number(call: Call, name: str) -> int:
         raise bad_request(f'strconv.ParseInt: parsing "{stated}": invalid syntax') from None
 
 
-def _version(store: Store, call: Call) -> int | None:
-    """The version that is asked for; None for any. Raises ApiError for one that is none or is yet to come."""
-    stated = call.query.get("resourceVersion") or ""
-    if stated in ("", "0"):
-        return None
-    if not stated.isdigit():
-        raise bad_request(
-            f'invalid resource version: resourceVersion: Invalid value: "{stated}": strconv.ParseUint: '
-            f'parsing "{stated}": invalid syntax'
-        )
-    if int(stated) > store.version:
-        details = {"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]}
-        message = f"Timeout: Too large resource version: {stated}, current: {store.version}"
-        raise ApiError(504, "Timeout", message, details | {"retryAfterSeconds": 1})
-    return int(stated)
-
-
 def _since(call: Call) -> int | None:
     """The version a watch begins after; None for the present state first."""
     stated = call.query.get("resourceVersion") or ""
@@ -134,19 +111,16 @@ class WatchStream:
         self._bookmarks = call.flag("allowWatchBookmarks")
         self._bookmark_seconds = bookmark_seconds
         self._wanted = _wanted(call)
-        self._initial = call.flag("sendInitialEvents")
         self._seconds = _number(call, "timeoutSeconds") or _LONGEST_WATCH
         self._since = _since(call)
-        if self._initial and call.query.get("resourceVersionMatch") != "NotOlderThan":
-            told = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-            problem = forbidden_field("resourceVersionMatch", told)
+        if call.flag("sendInitialEvents"):
+            problem = forbidden_field("sendInitialEvents", "the sandbox streams no lists; list, then watch")
             raise invalid("ListOptions", "meta.k8s.io", "", [problem])
 
     def __iter__(self) -> Iterator[WatchEvent | None]:
         place = self._call.resource.place
-        since = None if self._initial else self._since
         try:
-            watch, present, version = self._store.watch(place, since)
+            watch, present, version = self._store.watch(place, self._since)
         except Gone as gone:
             yield "ERROR", expired(str(gone)).to_dict()
             return
@@ -168,8 +142,6 @@ class WatchStream:
         for value in present:
             if self._wanted(value):
                 yield ADDED, value
-        if self._initial and self._bookmarks:
-            yield self._bookmark(version, {_INITIAL_END: "true"})
         yield None
         now = time.monotonic()
         deadline = now + self._seconds
@@ -182,7 +154,7 @@ class WatchStream:
             yield event
             now = time.monotonic()
             if self._bookmarks and now >= bookmark_due:
-                yield self._bookmark(caught_up(), None)
+                yield self._bookmark(caught_up())
                 rest = deadline - _LAST_BOOKMARK
                 bookmark_due = now + self._bookmark_seconds
                 bookmark_due = rest if now < rest < bookmark_due else bookmark_due
@@ -199,12 +171,10 @@ class WatchStream:
         last: dict[str, Any] = {**change.previous["metadata"], "resourceVersion": str(change.version)}
         return DELETED, {**change.previous, "metadata": last}
 
-    def _bookmark(self, version: int, annotations: Object | None) -> WatchEvent:
+    def _bookmark(self, version: int) -> WatchEvent:
         meta: Object = {"resourceVersion": str(version)}
         if not self._call.resource.custom:
             meta["creationTimestamp"] = None
-        if annotations:
-            meta["annotations"] = annotations
         return "BOOKMARK", {
             "kind": self._call.resource.kind,
             "apiVersion": self._call.resource.api_version,

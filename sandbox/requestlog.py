@@ -4,7 +4,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 _KEPT: Final = 200_000
 """Records kept before the oldest are dropped; the counters of /metrics are never dropped."""
@@ -54,19 +54,6 @@ class RequestLog:
 
     def __len__(self) -> int:
         return len(self._records)
-
-    def clear(self) -> None:
-        """Forget the records, so that what follows can be counted alone; the totals of /metrics stay."""
-        with self._lock:
-            self._records.clear()
-
-    def count(self, **wanted: Any) -> int:
-        """How many records have these members, as in ``count(verb="patch", resource="pods", user="loop")``."""
-        return sum(all(getattr(record, k) == v for k, v in wanted.items()) for record in self)
-
-    def counts(self, *members: str) -> dict[tuple[Any, ...], int]:
-        """Records counted by some of their members, as in ``counts("verb", "resource", "subresource")``."""
-        return dict(Counter(tuple(getattr(record, member) for member in members) for record in self))
 
     def exposition(self) -> str:
         """``apiserver_request_total`` in the text format of Prometheus, with a real API server's labels."""

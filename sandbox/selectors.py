@@ -5,45 +5,25 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from sandbox.failures import bad_request
-from sandbox.objects import metadata, name_of, namespace_of
+from sandbox.objects import metadata
 
 Predicate = Callable[[Mapping[str, Any]], bool]
 LabelTest = Callable[[Mapping[str, str]], bool]
 
 _TERM: Final = re.compile(
     r"\s*(?:(?P<absent>!\s*(?P<gone>[\w./-]+))"
-    r"|(?P<key>[\w./-]+)\s*(?:(?P<op>==|=|!=)\s*(?P<value>[\w.-]*)|\s(?P<set>in|notin)\s*\((?P<values>[^()]*)\)"
-    r"|(?P<than>[<>])\s*(?P<number>-?\d+))?)\s*(?:,|$)"
-)
-_CORE_EVENT_FIELDS: Final = (
-    "involvedObject.kind",
-    "involvedObject.namespace",
-    "involvedObject.name",
-    "involvedObject.uid",
-    "involvedObject.apiVersion",
-    "involvedObject.resourceVersion",
-    "involvedObject.fieldPath",
-    "reason",
-    "reportingComponent",
-    "source",
-    "type",
+    r"|(?P<key>[\w./-]+)\s*(?:(?P<op>==|=|!=)\s*(?P<value>[\w.-]*)|\s(?P<set>in|notin)\s*\((?P<values>[^()]*)\))?)"
+    r"\s*(?:,|$)"
 )
 _FIELDS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
-    ("", "pods"): (
-        "spec.nodeName",
-        "spec.restartPolicy",
-        "spec.schedulerName",
-        "spec.serviceAccountName",
-        "status.phase",
+    ("", "pods"): ("spec.nodeName", "status.phase"),
+    ("", "events"): (
+        *(f"involvedObject.{name}" for name in ("apiVersion", "kind", "name", "namespace", "uid")),
+        "reason",
+        "type",
     ),
-    ("", "namespaces"): ("status.phase",),
-    ("", "secrets"): ("type",),
-    ("", "events"): _CORE_EVENT_FIELDS,
 }
-
-
-def everything(_: Mapping[str, Any]) -> bool:
-    return True
+"""Fields that can be selected by, beside name and namespace."""
 
 
 def labels_of(value: Mapping[str, Any]) -> Mapping[str, str]:
@@ -60,16 +40,10 @@ def parse_labels(text: str) -> LabelTest:
     while position < len(text):
         match = _TERM.match(text, position)
         if match is None or match.end() == position:
-            raise bad_request(f"unable to parse requirement: {_expected(text[position:])}")
+            raise bad_request(f"unable to parse requirement: {text[position:]!r}")
         tests.append(_label_test(match))
         position = match.end()
     return lambda labels: all(test(labels) for test in tests)
-
-
-def _expected(rest: str) -> str:
-    words = re.findall(r"[\w./-]+|\S", rest)
-    found = words[1] if len(words) > 1 and re.fullmatch(r"[\w./-]+", words[0]) else (words or [""])[0]
-    return f"found '{found}', expected: in, notin, =, ==, !=, gt, lt"
 
 
 def _label_test(match: re.Match[str]) -> LabelTest:
@@ -82,9 +56,6 @@ def _label_test(match: re.Match[str]) -> LabelTest:
         return lambda labels: labels.get(key) != value
     if match["set"]:
         return _member(key, [v.strip() for v in match["values"].split(",")], wanted=match["set"] == "in")
-    if match["than"]:
-        bound, above = int(match["number"]), match["than"] == ">"
-        return lambda labels: _compares(labels.get(key), bound, above=above)
     return lambda labels: key in labels
 
 
@@ -93,12 +64,6 @@ def _member(key: str, values: Iterable[str], *, wanted: bool) -> LabelTest:
     if wanted:
         return lambda labels: labels.get(key) in held
     return lambda labels: key not in labels or labels[key] not in held
-
-
-def _compares(text: str | None, bound: int, *, above: bool) -> bool:
-    if text is None or not re.fullmatch(r"-?\d{1,18}", text):
-        return False
-    return int(text) > bound if above else int(text) < bound
 
 
 def from_object(selector: Mapping[str, Any] | None) -> LabelTest:
@@ -117,8 +82,8 @@ def from_object(selector: Mapping[str, Any] | None) -> LabelTest:
     return lambda labels: all(test(labels) for test in tests)
 
 
-def parse_fields(text: str, place: tuple[str, str], *, custom: bool) -> Predicate:
-    """A field selector over the fields a real API server knows for the resource. Raises ApiError 400."""
+def parse_fields(text: str, place: tuple[str, str]) -> Predicate:
+    """A field selector. Raises ApiError 400 for a field that cannot be selected by."""
     tests: list[Predicate] = []
     for term in filter(None, (part.strip() for part in text.split(","))):
         match = re.fullmatch(r"([^=!]+)(==|=|!=)(.*)", term)
@@ -126,15 +91,9 @@ def parse_fields(text: str, place: tuple[str, str], *, custom: bool) -> Predicat
             raise bad_request(f"invalid selector: '{text}'; can't understand '{term}'")
         path, operator, wanted = match.groups()
         if path not in ("metadata.name", "metadata.namespace", *_FIELDS.get(place, ())):
-            raise bad_request(_unsupported(path, place, custom=custom))
+            raise bad_request(f"field label not supported: {path}")
         tests.append(_field_test(path, wanted, equal=operator != "!="))
     return lambda value: all(test(value) for test in tests)
-
-
-def _unsupported(path: str, place: tuple[str, str], *, custom: bool) -> str:
-    if custom or place in _FIELDS:
-        return f"field label not supported: {path}"
-    return f'"{path}" is not a known field selector: only "metadata.name", "metadata.namespace"'
 
 
 def _field_test(path: str, wanted: str, *, equal: bool) -> Predicate:
@@ -142,19 +101,13 @@ def _field_test(path: str, wanted: str, *, equal: bool) -> Predicate:
 
 
 def _field(value: Mapping[str, Any], path: str) -> str:
-    if path == "metadata.name":
-        return name_of(value)
-    if path == "metadata.namespace":
-        return namespace_of(value)
-    if path == "source":
-        path = "source.component"
     found: Any = value
     for part in path.split("."):
         found = found.get(part) if isinstance(found, dict) else None
     return "" if found is None else str(found)
 
 
-def selects(labels: str, fields: str, place: tuple[str, str], *, custom: bool) -> Predicate:
+def selects(labels: str, fields: str, place: tuple[str, str]) -> Predicate:
     """Both selectors of a request as one predicate over objects."""
-    by_label, by_field = parse_labels(labels), parse_fields(fields, place, custom=custom)
+    by_label, by_field = parse_labels(labels), parse_fields(fields, place)
     return lambda value: by_label(labels_of(value)) and by_field(value)

@@ -133,11 +133,6 @@ class Store:
                     held[key_of(change.object)] = change.previous
             return [held[key] for key in sorted(held)]
 
-    def places(self) -> list[Place]:
-        """Where anything lies."""
-        with self._lock:
-            return [place for place, held in self._objects.items() if held]
-
     def create(self, place: Place, value: Object) -> Object:
         """Store a new object, which gets its version. Raises Existing."""
         with self._lock:

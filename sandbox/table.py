@@ -101,11 +101,8 @@ def _step(item: Any, match: re.Match[str]) -> list[Any]:
 
 
 def duration(seconds: float) -> str:
-    """A span of time as kubectl shows ages: ``5s``, ``3m20s``, ``2d4h``."""
-    whole = int(seconds)
-    if whole < -1:
-        return "<invalid>"
-    whole = max(whole, 0)
+    """A span of time as kubectl shows ages: ``5s``, ``3m20s``, ``2d``."""
+    whole = max(int(seconds), 0)
     minutes, hours, days = whole // 60, whole // 3600, whole // 86400
     if minutes < 2:
         return f"{whole}s"
@@ -113,14 +110,4 @@ def duration(seconds: float) -> str:
         return f"{minutes}m{whole % 60}s" if whole % 60 else f"{minutes}m"
     if hours < 3:
         return f"{minutes}m"
-    if hours < 8:
-        return f"{hours}h{minutes % 60}m" if minutes % 60 else f"{hours}h"
-    if days < 2:
-        return f"{hours}h"
-    if days < 8:
-        return f"{days}d{hours % 24}h" if hours % 24 else f"{days}d"
-    if days < 365 * 2:
-        return f"{days}d"
-    if days < 365 * 8:
-        return f"{days // 365}y{days % 365}d" if days % 365 else f"{days // 365}y"
-    return f"{days // 365}y"
+    return f"{hours}h" if days < 2 else f"{days}d"

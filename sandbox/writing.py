@@ -182,7 +182,7 @@ def _check_version(value: Object, live: Object, call: Call) -> None:
     check_name(value, call, absent=False)
     if call.verb == "update" and uid and uid != uid_of(live):
         told = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {uid_of(live)}"
-        raise conflict(resource.plural, resource.group, name_of(value), _storage_error(call, told))
+        raise conflict(resource.plural, resource.group, name_of(value), told)
     stated = meta.get("resourceVersion")
     if not stated or stated == "0":
         if not resource.unconditional:
@@ -192,12 +192,6 @@ def _check_version(value: Object, live: Object, call: Call) -> None:
         raise ApiError(500, "", f'strconv.ParseUint: parsing "{stated}": invalid syntax')
     elif stated != metadata(live)["resourceVersion"]:
         raise conflict(resource.plural, resource.group, name_of(value))
-
-
-def _storage_error(call: Call, told: str) -> str:
-    parts = [part for part in (call.resource.group, call.resource.plural, call.namespace, call.name) if part]
-    key = "/registry/" + "/".join(parts)
-    return f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: {told}"
 
 
 def _is_finished(value: Object, resource: Resource) -> bool:

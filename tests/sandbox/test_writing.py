@@ -35,10 +35,10 @@ def test_a_name_can_be_generated(api: Api, place: Place) -> None:
 
 
 REFUSED: list[tuple[Any, int, str]] = [
-    (b"{", 400, "unexpected end of JSON input ({)"),
-    (b"", 400, "unexpected end of JSON input (<empty>)"),
-    ([], 400, "json: cannot unmarshal array into Go value of type struct"),
-    ({}, 400, "Object 'Kind' is missing in '{}'"),
+    (b"{", 400, "unexpected end of JSON input"),
+    (b"", 400, "json parse error: unexpected end of JSON input"),
+    ([], 400, "json: cannot unmarshal array"),
+    ({}, 400, "Object 'Kind' is missing"),
     (b"[" * 10_000, 400, "exceeded max depth"),
     (b'{"a":' * 9_000 + b"1" + b"}" * 9_000, 400, "exceeded max depth"),
     (b'{"kind": 1' + b"0" * 400 + b"}", 400, "cannot unmarshal number"),
@@ -78,37 +78,24 @@ def test_all_findings_come_at_once_each_with_its_field(api: Api, place: Place) -
     assert reply.body["reason"] == "Invalid"
 
 
-def test_a_body_that_is_no_json_and_no_yaml_is_told_what_is(api: Api, place: Place) -> None:
+def test_a_body_that_is_no_json_is_told_what_is(api: Api, place: Place) -> None:
     reply = api.request("POST", place.path(SPAS), b"x", "text/plain")
     assert (reply.code, reply.body["reason"]) == (415, "UnsupportedMediaType")
-    assert "accepted media types include: application/json, application/yaml" in reply.message
-
-
-def test_yaml_is_read_as_yaml_1_1(api: Api, place: Place) -> None:
-    head = b"apiVersion: serving.knative.dev/v1\nkind: StagePodAutoscaler\n"
-    assert api.request("POST", place.path(SPAS), head + b"metadata: {name: a}\n", "application/yaml").code == 201
-    reply = api.request("POST", place.path(SPAS), head + b"metadata: {name: y}\n", "application/yaml")
-    assert "metadata.name in body must be of type string" in reply.message
+    assert "accepted media types include: application/json" in reply.message
 
 
 @pytest.mark.parametrize(
     ("validation", "code", "warnings"),
-    [("Strict", 400, 0), ("Warn", 201, 2), ("", 201, 2), ("Ignore", 201, 0)],
+    [("Strict", 400, 0), ("Warn", 201, 1), ("", 201, 1), ("Ignore", 201, 0)],
 )
-def test_unknown_and_repeated_fields(api: Api, place: Place, validation: str, code: int, warnings: int) -> None:
-    body = (
-        b'{"apiVersion": "serving.knative.dev/v1", "kind": "StagePodAutoscaler", "metadata": {"name": "a"}, '
-        b'"spec": {"stageMinScale": 1, "stageMinScale": 2, "other": 3}}'
-    )
-    reply = api.request("POST", place.path(SPAS), body, fieldValidation=validation)
+def test_unknown_fields(api: Api, place: Place, validation: str, code: int, warnings: int) -> None:
+    reply = api.create(place.path(SPAS), spa("a", {"stageMinScale": 2, "other": 3}), fieldValidation=validation)
     assert reply.code == code
-    told = ['duplicate field "spec.stageMinScale"', 'unknown field "spec.other"']
     if code == 400:
-        assert reply.message.endswith(f"strict decoding error: {', '.join(told)}")
+        assert reply.message.endswith('strict decoding error: unknown field "spec.other"')
     else:
         assert reply.body["spec"] == {"stageMinScale": 2}
-        assert len(reply.warnings) == warnings
-        assert all(word.replace('"', '\\"') in warning for word, warning in zip(told, reply.warnings, strict=False))
+        assert reply.warnings == ['299 - "unknown field \\"spec.other\\""'] * warnings
 
 
 def test_a_namespace_must_exist(api: Api) -> None:

@@ -25,7 +25,6 @@ READS: Final = [
     get(f"{SPA}?limit=x"),
     get(f"{SPA}?watch=true&timeoutSeconds=1"),
     get(f"{SPA}?watch=true&timeoutSeconds=1", TABLE),
-    get(f"{SPA}?watch=true&timeoutSeconds=1&sendInitialEvents=true"),
     get(f"{SPA}?watch=true&timeoutSeconds=1&resourceVersion=abc"),
     get(f"{SPA}?watch=true&timeoutSeconds=1&fieldSelector=foo=zz"),
     get("/healthz"),
