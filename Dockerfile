@@ -1,16 +1,16 @@
 # syntax=docker/dockerfile:1
-# Stagegate's image: the interpreter, the locked dependencies, the program. It is built in two stages, so that nothing
-# that builds is in the second one. Both bases are of one Python and one distribution.
+# Stagegate's image: the interpreter, the locked dependencies and the program. Two stages keep build tools out of it. Both
+# bases have the same Python and the same distribution.
 ARG BUILD_BASE=python:3.13
 ARG BASE=python:3.13-slim
 
 FROM ${BUILD_BASE} AS build
 WORKDIR /build
 COPY requirements.lock .requirements-dev.lock ./
-# What builds, by its hash like everything else.
+# The build tool, pinned by hash like everything else.
 RUN sed -n '/^setuptools==/,/[^\\]$/p' .requirements-dev.lock > build.lock \
  && python3 -m pip install --no-cache-dir --only-binary=:all: --require-hashes --requirement build.lock
-# Wheels only: nothing is compiled here.
+# Only wheels: nothing is compiled.
 RUN python3 -m pip wheel --no-cache-dir --no-build-isolation --only-binary=:all: \
       --require-hashes --requirement requirements.lock --wheel-dir wheels
 COPY pyproject.toml README.md LICENSE ./
@@ -21,10 +21,11 @@ RUN python3 -m pip wheel --no-cache-dir --no-build-isolation --no-deps --no-inde
 RUN python3 -m venv --without-pip /opt/stagegate \
  && python3 -m pip --python /opt/stagegate/bin/python3 install --no-cache-dir --no-compile \
       --no-deps --no-index wheels/*.whl
-# The asynchronous half of the Kubernetes client, and debugging symbols: half of all bytes, and nothing here uses them.
+# The asynchronous half of the Kubernetes client and debugging symbols are half of all bytes, and unused.
 RUN rm -r /opt/stagegate/lib/python3.13/site-packages/kubernetes/aio \
  && find /opt/stagegate/lib -name '*.so' -exec strip --strip-unneeded {} +
-# Nobody can write bytecode later; by hash it stays good whatever a copy does to the times of files.
+# Bytecode is compiled now, because the file system is read-only later. With unchecked hashes it does not depend on the
+# times of files, which a copy may change.
 RUN /opt/stagegate/bin/python3 -m compileall -q --invalidation-mode unchecked-hash /opt/stagegate/lib
 
 FROM ${BASE}
@@ -38,7 +39,7 @@ RUN rm -r /usr/local/lib/python3.13/ensurepip \
           /usr/local/bin/pip* \
  && mkdir /usr/local/lib/python3.13/site-packages
 COPY --from=build /opt/stagegate /opt/stagegate
-# All that is ever written goes to memory: what the client unpacks from a kubeconfig, and a worker's signs of life.
+# Temporary files go to memory: what the client unpacks from a kubeconfig, and the heartbeat of the worker.
 ENV PATH=/opt/stagegate/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
