@@ -151,10 +151,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="seconds that API servers may take to read a new caBundle (30); at most a day",
     )
-    tell = parser.add_argument_group("pages and logs")
-    add_pages_options(tell.add_argument)
-    tell.add_argument("--log-format", choices=FORMATS, default="auto", help="auto: text on a terminal")
-    tell.add_argument("--log-level", choices=("debug", "info", "warning"), default="info", help="(%(default)s)")
+    output = parser.add_argument_group("pages and logs")
+    add_pages_options(output.add_argument)
+    output.add_argument("--log-format", choices=FORMATS, default="auto", help="auto: text on a terminal")
+    output.add_argument("--log-level", choices=("debug", "info", "warning"), default="info", help="(%(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -60,7 +60,7 @@ class ServerMetrics:
         )
         closed = Counter(
             "stagegate_connections_closed",
-            "Connections that the server closed: at which deadline, or for want of room.",
+            "Connections that the server closed: the deadline, or too many connections.",
             ["reason"],
             registry=registry,
         )
