@@ -1,4 +1,4 @@
-# Everything a developer does here is one of these. `make help` lists them.
+# The targets for development; `make help` lists them.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -38,7 +38,7 @@ test-lowest: ## the tests with the lowest versions that pyproject.toml allows (n
 search: $(STAMP) ## the property tests with new random examples
 	@$(BIN)/python -m pytest -n auto --hypothesis-profile=search $$(grep -rlE '^from hypothesis|^import hypothesis' tests --include='test_*.py')
 
-vectors: $(STAMP) ## the recorded behaviour of upstream, row by row (DIR=... for other rows)
+vectors: $(STAMP) ## compare with the recorded behaviour of upstream, row by row (DIR=... for other rows)
 	@$(BIN)/python -m tests.vectors $(DIR)
 
 lint: $(STAMP) ## ruff, mypy --strict, import-linter
@@ -47,7 +47,7 @@ lint: $(STAMP) ## ruff, mypy --strict, import-linter
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-format: $(STAMP) ## let ruff write the layout
+format: $(STAMP) ## format the code with ruff
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
@@ -57,12 +57,12 @@ e2e: $(STAMP) ## the integration suite and more against a real kube-apiserver (K
 chaos: $(STAMP) ## kill the loop 200 times while requests fail (SEED=..., KILLS=...)
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --kills $(or $(KILLS),200)
 
-bench: $(STAMP) ## ratios, side by side in one run
+bench: $(STAMP) ## compare the webhook and the loop with other servers and clients
 	@$(BIN)/python -m tests.bench
 
-lock: ## pin the dependencies anew (needs uv)
+lock: ## pin the dependencies again (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 --extra dev -c requirements.lock --no-emit-package stagegate pyproject.toml -o .requirements-dev.lock
 
-clean: ## remove what the above made
+clean: ## remove everything that the other targets made
 	rm -rf $(VENV) .venv-3.13 .venv-lowest .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .bench build dist *.egg-info
