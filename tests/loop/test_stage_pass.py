@@ -27,7 +27,12 @@ def world_with(*spas: dict[str, Any], revisions: frozenset[str] | None = ALL, **
 
 
 def stage_pass(world: World, **settings: Any) -> StagePass:
-    return StagePass(world, world, world, world, world, world, clock=world.clock, **settings)
+    everything: dict[str, Any] = {
+        **dict.fromkeys(("spas", "lister", "pods", "revisions", "deleter", "events"), world),
+        "clock": world.clock,
+        **settings,
+    }
+    return StagePass(**everything)
 
 
 def reconcile(world: World, ro: RolloutOrchestrator, **settings: Any) -> Result:
@@ -331,9 +336,7 @@ def test_an_spa_that_changed_since_it_was_read_is_not_overwritten() -> None:
     world = world_with(running(UP, 2, 9), running(DOWN, 5, 5))
     stale = World(spas=dict(world.spas))
     world.add(running(UP, 2, 4))
-    result = StagePass(world, stale, world, world, world, world, clock=world.clock).reconcile(
-        rollout(STAGE, target=TARGET), strategy_named("availability")
-    )
+    result = reconcile(world, rollout(STAGE, target=TARGET), lister=stale)
     assert str(result.error) == f"update stagepodautoscalers {UP}: has changed since it was read"
     assert result.retry
     assert world.bounds()[UP] == (4, None)

@@ -8,7 +8,7 @@ from tests.objects import entry, rollout, running, spa
 from tests.vectors.world import NOON, Pod, World
 from webhook.api import RolloutOrchestrator
 from webhook.strategies import Rollout, ScaleDownStep, ScaleUpStep, new_rollout_strategy
-from webhook.strategies.scale_step import EnqueueAfter, Revisions
+from webhook.strategies.scale_step import EnqueueAfter, Entries
 from webhook.strategies.stage_entries import up_and_down
 
 UP, DOWN = "hello-00002", "hello-00001"
@@ -23,11 +23,11 @@ class Step:
     ready: bool
     asked: list[str] = field(default_factory=list)
 
-    def execute(self, ro: RolloutOrchestrator, rev_scaling_up: Revisions, rev_scaling_down: Revisions) -> None:
+    def execute(self, ro: RolloutOrchestrator, rev_scaling_up: Entries, rev_scaling_down: Entries) -> None:
         self.asked.append(f"{self.name} execute")
 
     def verify(
-        self, ro: RolloutOrchestrator, rev_scaling_up: Revisions, rev_scaling_down: Revisions, enqueue: EnqueueAfter
+        self, ro: RolloutOrchestrator, rev_scaling_up: Entries, rev_scaling_down: Entries, enqueue: EnqueueAfter
     ) -> bool:
         self.asked.append(f"{self.name} verify")
         return self.ready

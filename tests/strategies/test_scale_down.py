@@ -19,7 +19,15 @@ LATER, EARLIER = NOON + timedelta(hours=1), NOON - timedelta(hours=1)
 
 
 def step(world: World, ro: RolloutOrchestrator, force_delete: bool = True) -> ScaleDownStep:
-    tools = StepTools(BaseScaleStep(world, world), world, world.clock, world, world, world, force_delete)
+    tools = StepTools(
+        base=BaseScaleStep(world, world),
+        pods=world,
+        clock=world.clock,
+        events=world,
+        revisions=world,
+        conditions=world,
+        force_delete=force_delete,
+    )
     return ScaleDownStep.build(tools, strategy_named(ro.spec.rollout_strategy))
 
 

@@ -47,7 +47,16 @@ def _seen(said: dict[str, str]) -> RevisionConditions:
 
 def reconciled(world: World, ro: RolloutOrchestrator, *, wrapped: bool = True) -> Result:
     """One pass over the RO by the strategy that it states, as ReconcileKind alone or as the controller calls it."""
-    stage_pass = StagePass(world, world, world, world, world, world, clock=world.clock, conditions=world)
+    stage_pass = StagePass(
+        spas=world,
+        lister=world,
+        pods=world,
+        revisions=world,
+        deleter=world,
+        events=world,
+        clock=world.clock,
+        conditions=world,
+    )
     strategy = strategy_named(ro.spec.rollout_strategy)
     return stage_pass.reconcile(ro, strategy) if wrapped else stage_pass.reconcile_kind(ro, strategy)
 

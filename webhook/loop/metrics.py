@@ -120,7 +120,7 @@ class Metrics:
     def faulted(self, loop: str) -> None:
         self._faults.labels(loop).inc()
 
-    def told(self, what: str) -> None:
+    def event(self, what: str) -> None:
         self._events.labels(what).inc()
 
     # Passes

@@ -34,7 +34,7 @@ REQUIRED: Final = (ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS)
 class ProcessOptions:
     """``drain`` and ``poll`` are in seconds; ``poll`` is the time between two requests while the CRDs are waited for.
 
-    ``patient`` waits for a server that cannot be reached at the start, as a pod has to; a person wants to be told.
+    ``patient`` waits at the start for a server that cannot be reached, as a pod must; without it, that is an error.
     """
 
     loop: LoopOptions = field(default_factory=LoopOptions)
@@ -92,7 +92,7 @@ class LoopProcess:
             FIELD_MANAGER,
             clock,
             lambda: uuid.uuid4().hex[:16],
-            on_count=self.metrics.told,
+            on_count=self.metrics.event,
             supervisor=self.supervisor,
         )
         self.loop = Loop(self.client, clock, options.loop, self.metrics, self.recorder.record, self.supervisor)
@@ -117,7 +117,7 @@ class LoopProcess:
         return Client(
             self._transport,
             field_manager=field_manager,
-            # A write on its way must be over, as far as we can tell, before another process may lead.
+            # A write must have ended, as far as this process can know, before another one may lead.
             write_timeout=self._options.lease_times.margin,
             before_write=self._fence.check if self._options.leader_elect else lambda call: None,
             on_response=self._answered,
@@ -147,11 +147,11 @@ class LoopProcess:
         return self._working.is_set() and (not self._options.leader_elect or self._fence.holds())
 
     def health(self) -> tuple[bool, str]:
-        """Whether every thread is alive and takes its turns; an API server that does not answer does not count."""
+        """False once a thread is dead or hangs; an API server that does not respond is no reason."""
         return self.supervisor.health()
 
     def readiness(self) -> tuple[bool, str]:
-        """Whether the caches were filled once; a process that stands by is ready, and so is one whose view is stale."""
+        """True once the caches were filled; a process that stands by is ready, and so is one whose view is stale."""
         unready = "" if self._was_ready else self.loop.caches.unready()
         if unready:
             return False, f"{unready}\n"

@@ -28,8 +28,7 @@ from webhook.strategies import (
     new_rollout_strategy,
 )
 from webhook.strategies.evidence import NoConditions, can_run, gets_traffic, missing_evidence
-from webhook.strategies.scale_step import Clock
-from webhook.strategies.scale_step import Revisions as Entries
+from webhook.strategies.scale_step import Clock, Entries
 from webhook.strategies.stage_entries import up_and_down
 
 

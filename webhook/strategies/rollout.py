@@ -14,7 +14,7 @@ from webhook.strategies.protocols import (
     SPAClient,
     SPALister,
 )
-from webhook.strategies.scale_step import BaseScaleStep, Clock, EnqueueAfter, Revisions, RolloutStep, StepTools
+from webhook.strategies.scale_step import BaseScaleStep, Clock, EnqueueAfter, Entries, RolloutStep, StepTools
 from webhook.strategies.table import STRATEGIES
 
 
@@ -27,8 +27,8 @@ class Rollout:
     def reconcile(
         self,
         ro: RolloutOrchestrator,
-        rev_scaling_up: Revisions,
-        rev_scaling_down: Revisions,
+        rev_scaling_up: Entries,
+        rev_scaling_down: Entries,
         enqueue_after: EnqueueAfter,
     ) -> bool:
         """Execute and, while the stage is in progress, verify each step; stop at the first that is not ready.

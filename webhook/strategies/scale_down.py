@@ -12,7 +12,7 @@ from webhook.strategies.scale_step import (
     BaseScaleStep,
     Clock,
     EnqueueAfter,
-    Revisions,
+    Entries,
     StepTools,
     StrategyRow,
     record_step,
@@ -69,7 +69,7 @@ class ScaleDownStep:
             force_deletes_pods=strategy.force_deletes_pods,
         )
 
-    def execute(self, ro: RolloutOrchestrator, rev_scaling_up: Revisions, rev_scaling_down: Revisions) -> None:
+    def execute(self, ro: RolloutOrchestrator, rev_scaling_up: Entries, rev_scaling_down: Entries) -> None:
         """Lower the revisions that go down; before, hold at 0/0 each that goes up and has no SPA, if so configured."""
         for revision in rev_scaling_up.values() if self._holds_at_zero else ():
             if self._base.spa_lister.get(ro.namespace, revision.revision_name) is None:
@@ -80,8 +80,8 @@ class ScaleDownStep:
     def verify(
         self,
         ro: RolloutOrchestrator,
-        rev_scaling_up: Revisions,
-        rev_scaling_down: Revisions,
+        rev_scaling_up: Entries,
+        rev_scaling_down: Entries,
         enqueue_after: EnqueueAfter,
     ) -> bool:
         """True if every revision that goes down has shrunk far enough and none of its pods is terminating.
@@ -99,14 +99,14 @@ class ScaleDownStep:
         """StageScaleDownReady True, or the stage in progress."""
         record_step(ro, self.condition, ready, self._clock())
 
-    def _leaving(self, ro: RolloutOrchestrator, rev_scaling_up: Revisions) -> list[TargetRevision]:
+    def _leaving(self, ro: RolloutOrchestrator, rev_scaling_up: Entries) -> list[TargetRevision]:
         return [
             replace(revision, percent=None, target_replicas=0)
             for revision in one_per_revision(ro.spec.initial_revisions)
             if revision.revision_name not in rev_scaling_up
         ]
 
-    def _leaving_and_there(self, ro: RolloutOrchestrator, rev_scaling_up: Revisions) -> list[TargetRevision]:
+    def _leaving_and_there(self, ro: RolloutOrchestrator, rev_scaling_up: Entries) -> list[TargetRevision]:
         leaving = self._leaving(ro, rev_scaling_up)
         there = self._revisions.names(ro.namespace, ro.name) if leaving else None
         return [revision for revision in leaving if there is None or revision.revision_name in there]
@@ -115,7 +115,7 @@ class ScaleDownStep:
         self,
         ro: RolloutOrchestrator,
         revision: TargetRevision,
-        rev_scaling_up: Revisions,
+        rev_scaling_up: Entries,
         enqueue_after: EnqueueAfter,
     ) -> None:
         going_up = next(iter(rev_scaling_up.values()), None)

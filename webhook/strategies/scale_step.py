@@ -22,22 +22,22 @@ Clock = Callable[[], datetime]
 EnqueueAfter = Callable[[RolloutOrchestrator, float], None]
 """Requests that a rollout is reconciled again after a number of seconds."""
 UpdateSPA = Callable[[StagePodAutoscaler, TargetRevision, bool], StagePodAutoscaler]
-Revisions = Mapping[str, TargetRevision]
+Entries = Mapping[str, TargetRevision]
 """Entries of a stage by revision name."""
 
 
 class RolloutStep(Protocol):
     """Scale up or scale down, for all revisions of a stage that go that way."""
 
-    def execute(self, ro: RolloutOrchestrator, rev_scaling_up: Revisions, rev_scaling_down: Revisions) -> None:
+    def execute(self, ro: RolloutOrchestrator, rev_scaling_up: Entries, rev_scaling_down: Entries) -> None:
         """Write the SPAs that differ. Raises InvalidRollout, or the client's error."""
         ...
 
     def verify(
         self,
         ro: RolloutOrchestrator,
-        rev_scaling_up: Revisions,
-        rev_scaling_down: Revisions,
+        rev_scaling_up: Entries,
+        rev_scaling_down: Entries,
         enqueue_after: EnqueueAfter,
     ) -> bool:
         """Whether the revisions are where the stage wants them. Raises MissingObservation, or the client's error."""

@@ -12,7 +12,7 @@ from webhook.strategies.scale_step import (
     BaseScaleStep,
     Clock,
     EnqueueAfter,
-    Revisions,
+    Entries,
     StepTools,
     StrategyRow,
     UpdateSPA,
@@ -52,7 +52,7 @@ class ScaleUpStep:
     def build(cls, tools: StepTools, strategy: StrategyRow) -> Self:
         return cls(tools.base, clock=tools.clock, conditions=tools.conditions, keeps_start=strategy.goes_up_first)
 
-    def execute(self, ro: RolloutOrchestrator, rev_scaling_up: Revisions, rev_scaling_down: Revisions) -> None:
+    def execute(self, ro: RolloutOrchestrator, rev_scaling_up: Entries, rev_scaling_down: Entries) -> None:
         """Create or update the SPA of every revision that goes up.
 
         If several go up, one of them may be a start revision that runs already. A strategy that goes up first does not
@@ -66,8 +66,8 @@ class ScaleUpStep:
     def verify(
         self,
         ro: RolloutOrchestrator,
-        rev_scaling_up: Revisions,
-        rev_scaling_down: Revisions,
+        rev_scaling_up: Entries,
+        rev_scaling_down: Entries,
         enqueue_after: EnqueueAfter,
     ) -> bool:
         """True if every revision that goes up runs. Until then, those that go down keep their bounds.
@@ -85,7 +85,7 @@ class ScaleUpStep:
         record_step(ro, self.condition, ready, self._clock())
 
     def _start_to_keep(
-        self, ro: RolloutOrchestrator, revision: TargetRevision, rev_scaling_up: Revisions
+        self, ro: RolloutOrchestrator, revision: TargetRevision, rev_scaling_up: Entries
     ) -> TargetRevision | None:
         """The start entry of this revision if it must not be lowered yet, else None."""
         if not self._keeps_start or ro.status.conditions.is_true(READY):
@@ -116,7 +116,7 @@ class ScaleUpStep:
 
         return update
 
-    def _is_up(self, ro: RolloutOrchestrator, name: str, rev_scaling_up: Revisions) -> bool:
+    def _is_up(self, ro: RolloutOrchestrator, name: str, rev_scaling_up: Entries) -> bool:
         spa = self._base.spa_lister.get(ro.namespace, name)
         if spa is None:
             raise MissingObservation(f"StagePodAutoscaler {ro.namespace}/{name} does not exist yet")

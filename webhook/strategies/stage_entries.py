@@ -6,10 +6,8 @@ from dataclasses import replace
 from webhook.api import InvalidRollout, TargetRevision
 from webhook.api.target_revision import DIRECTION_DOWN, DIRECTION_STAY, one_per_revision
 
-Revisions = dict[str, TargetRevision]
 
-
-def up_and_down(revisions: Sequence[TargetRevision]) -> tuple[Revisions, Revisions]:
+def up_and_down(revisions: Sequence[TargetRevision]) -> tuple[dict[str, TargetRevision], dict[str, TargetRevision]]:
     """The revisions that go up and those that go down, by name, in order; entries of one revision count as one.
 
     A stage in which nothing goes up cannot be carried out: the caller reports that. Mirrors ``upDown``, in which the
