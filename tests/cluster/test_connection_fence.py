@@ -1,4 +1,4 @@
-"""When a fence is asked: before a request, and again when its connection is open and nothing is sent yet."""
+"""When a fence is asked: before a request, and when its connection is open before its head and before its body."""
 
 from pathlib import Path
 
@@ -17,12 +17,13 @@ class Ended(Exception):
 
 
 @pytest.mark.parametrize("is_secure", [True, False])
-def test_a_process_that_was_stopped_while_it_connected_sends_nothing(is_secure: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("closed_at", [pytest.param(2, id="while it connected"), pytest.param(3, id="after the head")])
+def test_a_process_that_was_stopped_sends_no_whole_request(closed_at: int, is_secure: bool, tmp_path: Path) -> None:
     asked: list[Call] = []
 
     def fence(call: Call) -> None:
         asked.append(call)
-        if len(asked) == 2:
+        if len(asked) == closed_at:
             raise Ended
 
     authority = Authority() if is_secure else None
@@ -32,8 +33,8 @@ def test_a_process_that_was_stopped_while_it_connected_sends_nothing(is_secure: 
         client = Client(transport, field_manager="t", before_write=fence)
         with pytest.raises(Ended):
             client.create(PODS, "ns", {"metadata": {"name": "p"}})
-        assert asked == [Call("create", "pods", "ns", "p")] * 2
+        assert asked == [Call("create", "pods", "ns", "p")] * closed_at
         assert server.requests == []
         client.get_path("/version")
         assert len(server.requests) == 1, "reads are not fenced, and nothing is left of the write"
-        assert len(asked) == 2
+        assert len(asked) == closed_at

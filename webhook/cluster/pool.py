@@ -21,7 +21,10 @@ def _nothing() -> None:
 
 
 BEFORE_SENDING: Final[ContextVar[Callable[[], None]]] = ContextVar("before sending", default=_nothing)
-"""Called in the thread of the request when its connection is open, right before sending."""
+"""Called in the thread of the request right before its head is sent, and again right before its body is.
+
+Nothing but the call of the socket lies between: a process that is stopped for long is most likely stopped elsewhere.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +73,31 @@ def pool_classes(trust: Trust, certificate: Callable[[], ClientCertificate | Non
     return {"http": _PlainPool, "https": SecurePool}
 
 
-class _PlainConnection(HTTPConnection):
+class _CheckedConnection(HTTPConnection):
+    """Runs the check before each part of a request, and not while it opens a tunnel through a proxy."""
+
+    _sends_request = False
+
     def request(self, *args: Any, **kwargs: Any) -> None:
         if self.is_closed:
             self.connect()
-        BEFORE_SENDING.get()()
-        super().request(*args, **kwargs)
+        self._sends_request = True
+        try:
+            super().request(*args, **kwargs)
+        finally:
+            self._sends_request = False
+
+    def send(self, data: Any) -> None:
+        if self._sends_request:
+            BEFORE_SENDING.get()()
+        super().send(data)
 
 
 class _PlainPool(HTTPConnectionPool):
-    ConnectionCls = _PlainConnection
+    ConnectionCls = _CheckedConnection
 
 
-class _SecureConnection(HTTPSConnection):
+class _SecureConnection(_CheckedConnection, HTTPSConnection):
     """Verifies as kubectl does: the CAs of EKS and others lack key identifiers that Python 3.13 requires.
 
     Each connection has a context of its own, since loading a context in one thread while another uses it in a handshake
@@ -101,10 +116,6 @@ class _SecureConnection(HTTPSConnection):
     def is_connected(self) -> bool:
         """False also if the client certificate has changed, so that the pool opens a new connection."""
         return super().is_connected and self._shown == self.wanted()
-
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        BEFORE_SENDING.get()()
-        super().request(*args, **kwargs)
 
     def connect(self) -> None:
         trust, shown = self.trusted(), self.wanted()
