@@ -78,7 +78,7 @@ def builtin_resources() -> list[Resource]:
         _resource("", "ConfigMap", "configmaps", "cm", fields={"data": _TEXTS}),
         _resource("", "ServiceAccount", "serviceaccounts", "sa", returns_deleted=True),
         _resource("apps", "Deployment", "deployments", "deploy", status=True, generation=True),
-        _resource("coordination.k8s.io", "Lease", "leases", unconditional=False, create_on_update=True),
+        _resource("coordination.k8s.io", "Lease", "leases", unconditional=False),
         _resource(
             admission, "MutatingWebhookConfiguration", "mutatingwebhookconfigurations", fields=_CONFIGURED, **cluster
         ),

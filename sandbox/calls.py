@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from sandbox.failures import ApiError, invalid, invalid_value, unsupported
+from sandbox.failures import invalid, unsupported
 from sandbox.identity import User
 from sandbox.objects import Key, Object
 from sandbox.resources import Resource
@@ -62,20 +62,6 @@ class Call:
 
     def check_options(self, kind: str) -> None:
         """Refuse options that mean nothing. Raises ApiError 422."""
-        problem: ApiError | None = None
-        stated = self.query.get("dryRun")
-        if stated not in (None, "", "All"):
-            problem = invalid(kind, "meta.k8s.io", "", [unsupported("dryRun", [stated], ("All",))])
-        validation = self.query.get("fieldValidation", "")
-        if validation not in _VALIDATIONS:
-            problem = invalid(kind, "meta.k8s.io", "", [unsupported("fieldValidation", validation, _VALIDATIONS)])
-        manager = self.query.get("fieldManager", "")
-        if len(manager) > _LONGEST_MANAGER or not manager.isprintable():
-            problem = invalid(
-                kind,
-                "meta.k8s.io",
-                "",
-                [invalid_value("fieldManager", manager, "must be printable and no longer than 128")],
-            )
-        if problem is not None:
-            raise problem
+        for name, known in (("dryRun", ("", "All")), ("fieldValidation", _VALIDATIONS)):
+            if self.query.get(name, "") not in known:
+                raise invalid(kind, "meta.k8s.io", "", [unsupported(name, self.query[name], known)])

@@ -43,8 +43,8 @@ def creation(call: Call, now: str) -> Object:
     return after_update(None, value, _manager(call, UPDATE), _scope(call), now)
 
 
-def replacement(call: Call, now: str) -> Callable[[Object | None], Object]:
-    """What an update asks for; it takes None where there is no object yet. Raises ApiError."""
+def replacement(call: Call, now: str) -> Change:
+    """What an update asks for. Raises ApiError."""
     value = place_in(_read(call), call.resource, call.namespace)
     check_name(value, call)
     value = with_metadata(value, name=call.name)

@@ -14,7 +14,7 @@ _KEPT: Final = 200_000
 class RequestRecord:
     """One request after it was answered (a watch: when it began).
 
-    ``verb`` is one of get, list, watch, create, update, patch, apply, delete, deletecollection; other paths have the
+    ``verb`` is one of get, list, watch, create, update, patch, apply, delete; other paths have the
     method in lower case and an empty resource.
     """
 

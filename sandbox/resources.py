@@ -11,7 +11,7 @@ from sandbox.store import Place
 Schema = dict[str, Any]
 """A structural schema (OpenAPI v3 with ``x-kubernetes-`` extensions)."""
 
-VERBS: Final = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+VERBS: Final = ("create", "delete", "get", "list", "patch", "update", "watch")
 STATUS_VERBS: Final = ("get", "patch", "update")
 
 
@@ -57,8 +57,6 @@ class Resource:
     """Whether a deletion waits for a grace period, as that of a pod does."""
     returns_deleted: bool = False
     """Whether a deletion answers with the object instead of a Status."""
-    create_on_update: bool = False
-    """Whether an update of what is not there creates it."""
     create_only: bool = False
     """Whether objects are answered and never stored."""
 

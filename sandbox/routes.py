@@ -63,7 +63,7 @@ def verb_of(method: str, route: Route, *, watch: bool) -> str:
     """The verb of a method on a route. Raises ApiError 405."""
     verb = VERBS.get(method, "")
     if not route.name:
-        verb = {"get": "watch" if watch else "list", "create": "create", "delete": "deletecollection"}.get(verb, "")
+        verb = {"get": "watch" if watch else "list", "create": "create"}.get(verb, "")
         if verb == "create" and route.resource.namespaced and not route.namespace:
             if route.resource.custom:
                 raise NoRoute

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -195,24 +195,13 @@ class ApiServer:
             return Answer(200, shape.one(reading.get(self.store, call)))
         if call.verb == "create":
             return Answer(201, shape.one(self._writer.create(call)))
-        if call.verb in ("update", "patch"):
-            value, created = self._writer.update(call) if call.verb == "update" else self._writer.patch(call)
+        if call.verb == "update":
+            return Answer(200, shape.one(self._writer.update(call)))
+        if call.verb == "patch":
+            value, created = self._writer.patch(call)
             return Answer(201 if created else 200, shape.one(value))
-        if call.verb == "deletecollection":
-            return Answer(200, self._delete_all(call, shape))
         value, is_object = self._deleter.delete(call)
         return Answer(200, shape.one(value) if is_object else value)
-
-    def _delete_all(self, call: Call, shape: Shape) -> Any:
-        values, meta = reading.list_objects(self.store, call)
-        for value in values:
-            one = replace(call, verb="delete", subresource="", namespace=namespace_of(value), name=name_of(value))
-            try:
-                self._deleter.delete(one)
-            except ApiError as problem:
-                if problem.code != 404:
-                    raise
-        return shape.many(values, meta)
 
 
 def _review(call: Call) -> Object:

@@ -52,13 +52,10 @@ class Writer:
         call.check_options("CreateOptions")
         return self._create(call, creation(call, self._now()))
 
-    def update(self, call: Call) -> tuple[Object, bool]:
-        """Replace an object, or its status; returns it and whether it is new. Raises ApiError."""
+    def update(self, call: Call) -> Object:
+        """Replace an object, or its status. Raises ApiError."""
         call.check_options("UpdateOptions")
-        change = replacement(call, self._now())
-        if call.resource.create_on_update and self._live(call) is None:
-            return self._create(call, change(None)), True
-        return self._update(call, change), False
+        return self._update(call, replacement(call, self._now()))
 
     def patch(self, call: Call) -> tuple[Object, bool]:
         """Patch or apply; returns the object and whether it is new. Raises ApiError."""

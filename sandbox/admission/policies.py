@@ -7,7 +7,7 @@ from typing import Any, Final
 from sandbox.admission.attributes import DECLARED, Attributes, rules_match, selectors_match
 from sandbox.admission.conditions import conditions_hold
 from sandbox.expressions import CompilationFailed, EvaluationFailed, compiled
-from sandbox.failures import REASON_CODES, FieldError, forbidden, forbidden_field, invalid_value, required
+from sandbox.failures import REASON_CODES, FieldError, forbidden, forbidden_field, invalid_value
 from sandbox.objects import Object, name_of
 
 _WITH_VARIABLES: Final = DECLARED | {"variables"}
@@ -115,34 +115,20 @@ def findings(policy: Object) -> Iterator[FieldError]:
     spec = policy["spec"]
     if spec.get("paramKind"):
         yield forbidden_field("spec.paramKind", "the sandbox knows no parameters of policies")
-    if not (spec.get("matchConstraints") or {}).get("resourceRules"):
-        yield required("spec.matchConstraints.resourceRules")
-    if not spec.get("validations") and not spec.get("auditAnnotations"):
-        for path in ("spec.auditAnnotations", "spec.validations"):
-            yield required(path, "validations or auditAnnotations must contain at least one item")
-    places = [
-        *((f"spec.matchConditions[{i}].expression", c, DECLARED) for i, c in _each(spec, "matchConditions")),
-        *((f"spec.variables[{i}].expression", v, _WITH_VARIABLES) for i, v in _each(spec, "variables")),
-        *((f"spec.validations[{i}].expression", v, _WITH_VARIABLES) for i, v in _each(spec, "validations")),
-        *((f"spec.validations[{i}].messageExpression", v, _WITH_VARIABLES) for i, v in _each(spec, "validations")),
-    ]
-    for path, entry, declared in places:
-        yield from expression_findings(path, entry, declared)
-
-
-def _each(spec: Mapping[str, Any], member: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    return iter(list(enumerate(spec.get(member) or ())))
+    for member, declared in (
+        ("matchConditions", DECLARED),
+        ("variables", _WITH_VARIABLES),
+        ("validations", _WITH_VARIABLES),
+    ):
+        for index, entry in enumerate(spec.get(member) or ()):
+            yield from expression_findings(f"spec.{member}[{index}]", entry, declared)
 
 
 def expression_findings(path: str, entry: Mapping[str, Any], declared: frozenset[str]) -> Iterator[FieldError]:
-    """What is wrong with one expression of a policy or webhook."""
-    member = path.rpartition(".")[2]
-    source = str(entry.get(member) or "").strip()
-    if not source:
-        if member == "expression":
-            yield required(path)
-        return
-    try:
-        compiled(source, declared)
-    except CompilationFailed as problem:
-        yield invalid_value(path, entry[member], f"compilation failed: {problem}")
+    """What is wrong with the expressions at one place of a policy or webhook."""
+    for member in ("expression", "messageExpression"):
+        if member in entry:
+            try:
+                compiled(entry[member].strip(), declared)
+            except CompilationFailed as problem:
+                yield invalid_value(f"{path}.{member}", entry[member], f"compilation failed: {problem}")

@@ -171,4 +171,4 @@ def findings(configuration: Object) -> Iterator[FieldError]:
         if ("url" in client) == ("service" in client):
             yield required(f"{path}.clientConfig", "exactly one of url or service is required")
         for position, condition in enumerate(settings.get("matchConditions") or ()):
-            yield from expression_findings(f"{path}.matchConditions[{position}].expression", condition, DECLARED)
+            yield from expression_findings(f"{path}.matchConditions[{position}]", condition, DECLARED)

@@ -146,9 +146,9 @@ def _stay(stack: Stack) -> None:
             pages=stack.pages_url,
         )
     )
-    while not (trouble := stack.trouble()):
+    while not (failure := stack.failure()):
         time.sleep(0.5)
-    raise CommandError(trouble)
+    raise CommandError(failure)
 
 
 def _control_plane(arguments: argparse.Namespace, folder: Path) -> AbstractContextManager[ControlPlane]:

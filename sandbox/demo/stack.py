@@ -85,7 +85,7 @@ class Stack:
         autoscaler = Autoscaler(client, namespace=namespace, pace=pace, seconds_per_tick=seconds_per_tick)
         return self._ends.enter_context(autoscaler)
 
-    def trouble(self) -> str:
+    def failure(self) -> str:
         """Why the stack cannot go on: a process that ended; empty while all is well."""
         for process in (self.webhook, self.loop):
             if process is not None and not process.running:

@@ -153,8 +153,8 @@ class Story:
                 self._knative.make_pod_autoscaler(targets.pop(name))
             snapshot = observer.snapshot(strategy, stages)
             self._screen.show(snapshot)
-            if trouble := self._stack.trouble() or observer.failure:
-                raise StoryFailed(trouble)
+            if failure := self._stack.failure() or observer.failure:
+                raise StoryFailed(failure)
             if time.monotonic() - moved > _PATIENCE_SECONDS:
                 raise StoryFailed(
                     f"stage {snapshot.stage} of {stages} has not moved for {_PATIENCE_SECONDS:.0f} s ({snapshot.state})"

@@ -105,4 +105,4 @@ def test_a_namespace_goes_with_the_rollouts_inside(
     assert answer.done, answer.message
     eventually(lambda: admin.get(f"/api/v1/namespaces/{DOOMED}").status == 404, "the namespace is gone", within=60.0)
     assert person.get(service.place.path(ROS)).body["items"] == []
-    assert running.trouble() == ""
+    assert running.failure() == ""

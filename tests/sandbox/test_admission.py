@@ -383,7 +383,6 @@ REFUSED: list[tuple[Object, str, str]] = [
         "spec.validations[0].expression",
         "has no function sum",
     ),
-    ({"validations": []}, "spec.auditAnnotations", "must contain at least one item"),
     ({"validations": [LOW], "paramKind": {"kind": "A", "apiVersion": "v1"}}, "spec.paramKind", "knows no parameters"),
 ]
 

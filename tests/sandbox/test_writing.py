@@ -134,7 +134,8 @@ def test_built_in_kinds_are_updated_without_a_version_leases_are_not(api: Api, p
     assert api.replace(place.path("configmaps", "a"), config_map("a", {"b": "c"})).code == 200
     lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "a"}}
     path = place.path("coordination.k8s.io/v1/leases", "a")
-    assert api.replace(path, lease).code == 201
+    assert api.replace(path, lease).code == 404
+    api.create(place.path("coordination.k8s.io/v1/leases"), lease)
     assert api.replace(path, lease).code == 422
 
 

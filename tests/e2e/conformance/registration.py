@@ -71,7 +71,6 @@ ADMISSION: Final = [
     ),
     post(BINDINGS, binding("Deny")),
     post(POLICIES, policy("x{ns}", validations=[{"expression": "nope.x"}])),
-    post(POLICIES, policy("x{ns}", validations=[])),
     post(POLICIES, policy("x{ns}", validations=[{"expression": "1 +"}])),
     Step("POST", f"{SPA}?dryRun=All", spa("a", {"stageMinScale": 7}), until=422),
     post(SPA, spa("bad", {"stageMinScale": 1})),
