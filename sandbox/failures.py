@@ -170,11 +170,6 @@ def not_implemented(what: str) -> ApiError:
     return ApiError(501, "NotImplemented", f"the sandbox does not do this: {what}")
 
 
-def too_many_requests() -> ApiError:
-    message = "Too many requests, please try again later."
-    return ApiError(429, "TooManyRequests", message, {"retryAfterSeconds": 1})
-
-
 def unfit() -> ApiError:
     """For a JSON patch that does not fit the object; a real API server says no more either."""
     return ApiError(422, "Invalid", "the server rejected our request due to an error in our request", {})

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
-from sandbox.failures import ApiError, bad_request, internal, too_many_requests
+from sandbox.failures import ApiError, bad_request, internal
 from sandbox.identity import Credentials
 from sandbox.objects import encode
 from sandbox.server import Answer, ApiServer, Request
@@ -22,9 +22,6 @@ LARGEST_BODY: Final = 3 * 1024 * 1024
 """Bytes of a request body, as a real API server takes them."""
 
 MOST_CONNECTIONS: Final = 2000
-MOST_IN_FLIGHT: Final = 200
-"""Requests other than watches that are worked on at the same time; more get 429."""
-
 _HANDSHAKE_SECONDS: Final = 10.0
 _DRAIN_SECONDS: Final = 1.0
 _DRAINED: Final = 16 * 1024 * 1024
@@ -40,7 +37,6 @@ class Front(socketserver.ThreadingTCPServer):
 
     def __init__(self, port: int, credentials: Credentials, api: ApiServer) -> None:
         self.api = api
-        self.in_flight = threading.Semaphore(MOST_IN_FLIGHT)
         self.credentials = credentials
         self._connections: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -137,18 +133,14 @@ class Handler(BaseHTTPRequestHandler):
         if user is None:
             raise ApiError(401, "Unauthorized", "Unauthorized")
         request = Request(self.command, parts.path, query, headers, body, user)
-        if not self.server.in_flight.acquire(blocking=False):
-            raise too_many_requests()
         try:
             return self.server.api.handle(request)
         except Exception as problem:  # a defect of the sandbox must not look like an answer of an API server
             return Answer(500, internal(f"the sandbox failed: {type(problem).__name__}: {problem}").to_dict())
-        finally:
-            self.server.in_flight.release()
 
     def _body(self) -> bytes:
-        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
-            return self._chunks()
+        if "Transfer-Encoding" in self.headers:
+            raise ApiError(411, "", "the sandbox reads no chunked bodies; send a Content-Length")
         stated = self.headers.get("Content-Length") or "0"
         if not stated.isdigit():
             raise bad_request("the Content-Length is no number")
@@ -164,21 +156,6 @@ class Handler(BaseHTTPRequestHandler):
             while left > 0 and (chunk := self.rfile.read1(65536)):
                 left -= len(chunk)
 
-    def _chunks(self) -> bytes:
-        body = b""
-        while True:
-            line = self.rfile.readline(64).split(b";")[0].strip()
-            try:
-                size = int(line, 16)
-            except ValueError:
-                raise bad_request("malformed chunked encoding") from None
-            if size < 0 or len(body) + size > LARGEST_BODY:
-                raise _too_large()
-            body += self.rfile.read(size)
-            self.rfile.readline(64)
-            if size == 0:
-                return body
-
     def _send(self, answer: Answer) -> None:
         text = answer.text is not None
         content = (answer.text or "").encode() if text else encode(answer.value) + b"\n"
@@ -186,8 +163,6 @@ class Handler(BaseHTTPRequestHandler):
         self._send_warnings(answer.warnings)
         self.send_header("Content-Type", "text/plain; charset=utf-8" if text else "application/json")
         self.send_header("Content-Length", str(len(content)))
-        if answer.code == 429:
-            self.send_header("Retry-After", "1")
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()

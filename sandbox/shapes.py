@@ -1,8 +1,8 @@
-"""The form in which objects are answered: as they are, or as a Table."""
+"""The form in which objects are answered: as they are, or as the Table that ``kubectl get`` asks for."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
 
 from sandbox.failures import ApiError
 from sandbox.objects import Object, metadata
@@ -11,86 +11,55 @@ from sandbox.resources import Resource
 from sandbox.table import table
 
 
-class Shape(Protocol):
-    """A way to show objects."""
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A way to show objects of one resource; ``include`` is what a Table's rows hold, None for no Table."""
+
+    resource: Resource
+    clock: Callable[[], datetime]
+    include: str | None
 
     def one(self, value: Object) -> Object:
         """One object."""
-        ...
-
-    def many(self, values: list[Object], meta: Object) -> Object:
-        """A list with its own metadata."""
-        ...
-
-    def events(self, stream: Iterator[WatchEvent | None]) -> Iterator[Object | None]:
-        """The lines of a watch."""
-        ...
-
-
-class Whole:
-    """Objects as they are."""
-
-    def __init__(self, resource: Resource) -> None:
-        self._resource = resource
-
-    def one(self, value: Object) -> Object:
-        return value
-
-    def many(self, values: list[Object], meta: Object) -> Object:
-        resource = self._resource
-        if resource.custom:
-            meta = {"continue": ""} | meta
-        else:
-            values = [{k: v for k, v in value.items() if k not in ("kind", "apiVersion")} for value in values]
-        return {"kind": resource.list_name, "apiVersion": resource.api_version, "metadata": meta, "items": values}
-
-    def events(self, stream: Iterator[WatchEvent | None]) -> Iterator[Object | None]:
-        for event in stream:
-            yield None if event is None else {"type": event[0], "object": event[1]}
-
-
-class Tabular:
-    """Table, as ``kubectl get`` asks for it."""
-
-    def __init__(self, resource: Resource, include: str, clock: Callable[[], datetime]) -> None:
-        self._resource = resource
-        self._include = include
-        self._clock = clock
-
-    def one(self, value: Object) -> Object:
+        if self.include is None:
+            return value
         return self._table([value], {"resourceVersion": metadata(value).get("resourceVersion", "")})
 
     def many(self, values: list[Object], meta: Object) -> Object:
-        return self._table(values, meta)
+        """A list with its own metadata."""
+        if self.include is not None:
+            return self._table(values, meta)
+        if self.resource.custom:
+            meta = {"continue": ""} | meta
+        else:
+            values = [{k: v for k, v in value.items() if k not in ("kind", "apiVersion")} for value in values]
+        head = {"kind": self.resource.list_name, "apiVersion": self.resource.api_version}
+        return {**head, "metadata": meta, "items": values}
 
     def events(self, stream: Iterator[WatchEvent | None]) -> Iterator[Object | None]:
-        first = True
+        """The lines of a watch."""
+        later: Object = {}
         for event in stream:
             if event is None or event[0] == "ERROR":
                 yield None if event is None else {"type": event[0], "object": event[1]}
                 continue
-            type_, value = event
-            shown = self.one(value)
-            if not first:
-                shown["columnDefinitions"] = None
-            first = False
-            yield {"type": type_, "object": shown}
+            yield {"type": event[0], "object": self.one(event[1]) | later}
+            # The columns of a Table come once.
+            later = {"columnDefinitions": None} if self.include is not None else {}
 
     def _table(self, values: list[Object], meta: Object) -> Object:
-        return table(self._resource, values, meta, self._include, self._clock())
+        return table(self.resource, values, meta, self.include or "Metadata", self.clock())
 
 
 def shape_of(accept: str, query: Mapping[str, str], resource: Resource, clock: Callable[[], datetime]) -> Shape:
     """The first form in an Accept header that is known here. Raises ApiError 406 if there is none."""
-    for choice in accept.split(",") if accept else ["*/*"]:
+    for choice in (accept or "*/*").split(","):
         media, *parameters = (part.strip() for part in choice.split(";"))
-        stated: dict[str, Any] = dict(p.partition("=")[::2] for p in parameters)
+        options = dict(part.partition("=")[::2] for part in parameters)
         if media not in ("application/json", "*/*", "application/*"):
             continue
-        form = stated.get("as")
-        if form == "Table" and stated.get("v") == "v1":
-            return Tabular(resource, query.get("includeObject") or "Metadata", clock)
-        if form is None:
-            return Whole(resource)
-    accepted = "application/json"
-    raise ApiError(406, "NotAcceptable", f"only the following media types are accepted: {accepted}")
+        if options.get("as") == "Table" and options.get("v") == "v1":
+            return Shape(resource, clock, query.get("includeObject") or "Metadata")
+        if "as" not in options:
+            return Shape(resource, clock, None)
+    raise ApiError(406, "NotAcceptable", "only the following media types are accepted: application/json")

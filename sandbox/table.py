@@ -10,7 +10,7 @@ from sandbox.objects import Object, metadata, name_of, parse_time
 from sandbox.resources import Column, Resource
 
 _STEP: Final = re.compile(
-    r"\.(?P<name>(?:\\.|[^.\[\\])+)|\[(?P<index>-?\d+)\]|\[(?P<all>\*)\]|\['(?P<quoted>[^']*)'\]"
+    r"\.(?P<name>(?:\\.|[^.\[\\])+)|\[(?P<index>\d+)\]"
     r"|\[\?\(@\.(?P<key>[^=!]+?)\s*==\s*(?P<quote>['\"])(?P<wanted>.*?)(?P=quote)\)\]"
 )
 
@@ -71,7 +71,7 @@ def _text(value: Any) -> str:
 
 
 def find(value: Any, path: str) -> list[Any]:
-    """What a JSONPath of a printer column leads to: names, indexes, ``[*]`` and ``[?(@.a=="b")]``."""
+    """What a JSONPath of a printer column leads to: names, indexes and ``[?(@.a=="b")]``."""
     found = [value]
     position = 0
     if not path.startswith((".", "[")):
@@ -86,17 +86,13 @@ def find(value: Any, path: str) -> list[Any]:
 
 
 def _step(item: Any, match: re.Match[str]) -> list[Any]:
-    name = match["name"] if match["name"] is not None else match["quoted"]
-    if name is not None:
-        name = name.replace("\\", "") if match["name"] is not None else name
+    if match["name"] is not None:
+        name = match["name"].replace("\\", "")
         return [item[name]] if isinstance(item, dict) and name in item else []
     if not isinstance(item, list):
-        return list(item.values()) if match["all"] and isinstance(item, dict) else []
+        return []
     if match["index"] is not None:
-        index = int(match["index"])
-        return [item[index]] if -len(item) <= index < len(item) else []
-    if match["all"]:
-        return list(item)
+        return item[int(match["index"]) :][:1]
     return [entry for entry in item if find(entry, match["key"]) == [match["wanted"]]]
 
 

@@ -87,17 +87,11 @@ def test_a_body_has_a_limit(api: Api, place: Place) -> None:
     assert api.get(place.path("configmaps")).code == 200
 
 
-def test_a_chunked_body_has_the_same_limit(sandbox: Sandbox, api: Api, place: Place) -> None:
-    chunks = [json.dumps(config_map("a", {"k": "v"})).encode()]
+def test_a_chunked_body_is_refused(api: Api, place: Place) -> None:
+    chunks = iter([json.dumps(config_map("a", {"k": "v"})).encode()])
     headers = {**api._headers, "Content-Type": "application/json"}
-    path = api.url + place.path("configmaps")
-    assert api._pool.request("POST", path, body=iter(chunks), headers=headers).status == 201
-    endless = (b" " * 65536 for _ in range(LARGEST_BODY // 65536 + 2))
-    try:
-        response = api._pool.request("POST", path, body=endless, headers=headers)
-        assert response.status == 413
-    except OSError:
-        pass  # cut off while still sending, which is as good
+    reply = api._pool.request("POST", api.url + place.path("configmaps"), body=chunks, headers=headers)
+    assert reply.status == 411
     assert api.get("/readyz").body == "ok"
 
 
