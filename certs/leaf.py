@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, PublicKeyAlgorithmOID
 
 from certs.authority import BACKDATE, signing_usage
 from certs.errors import CertificateError
@@ -66,6 +66,10 @@ def prove_leaf(key_pair: KeyPair) -> x509.Certificate:
     certificate = prove(key_pair)
     for each in read_chain(key_pair.certificate):
         check_public_key(each.public_key())
+        if each.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS:
+            raise CertificateError(
+                "the RSA key is restricted to PSS, which clients do not take; make it for any padding"
+            )
     if not hosts_of(certificate):
         raise CertificateError("the certificate is for no host: it has no DNS name and no IP address in subjectAltName")
     try:

@@ -46,6 +46,14 @@ FOR_CLIENTS = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
 ON_SECP256K1 = made_elsewhere(ec.generate_private_key(ec.SECP256K1()))
 
 
+def restricted_to_pss(pair: KeyPair) -> KeyPair:
+    """The pair with its certificate's RSA key restricted to PSS (RFC 4055), which the library itself cannot state."""
+    any_padding, pss = bytes.fromhex("06092a864886f70d0101010500"), bytes.fromhex("06092a864886f70d01010a3000")
+    whole = ssl.PEM_cert_to_DER_cert(pair.certificate.decode())
+    assert whole.count(any_padding) == 1
+    return KeyPair(ssl.DER_cert_to_PEM_cert(whole.replace(any_padding, pss)).encode(), pair.key)
+
+
 def test_a_pair_of_another_algorithm_takes_the_place_of_the_last_one() -> None:
     """OpenSSL keeps one pair of each, and would go on choosing the older."""
     other = made_elsewhere(rsa.generate_private_key(65537, 2048))
@@ -87,6 +95,11 @@ def test_an_open_connection_lives_on() -> None:
         (KeyPair(SECOND.certificate + ON_SECP256K1.certificate.replace(b"M", b"N"), SECOND.key), START, "of the chain"),
         (made_elsewhere(new_key(), FOR_CLIENTS), START, "for no host"),
         (made_elsewhere(new_key(), FOR_LOCALHOST, FOR_CLIENTS), START, "lacks serverAuth"),
+        (
+            restricted_to_pss(made_elsewhere(rsa.generate_private_key(65537, 2048))),
+            START,
+            "the RSA key is restricted to PSS, which clients do not take",
+        ),
         (made_elsewhere(rsa.generate_private_key(65537, 1024)), START, "TLS does not accept the key pair"),
     ],
     ids=[
@@ -101,6 +114,7 @@ def test_an_open_connection_lives_on() -> None:
         "damaged chain",
         "no subjectAltName",
         "client certificate",
+        "RSA key restricted to PSS",
         "weak key",
     ],
 )
