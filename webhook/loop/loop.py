@@ -197,7 +197,6 @@ def _reconciler(
         rollouts=Writer(client, ROLLOUT_ORCHESTRATORS, caches.rollouts.store),
         spas=SPAReconciler(caches, spa_writer, pods, reverts, events, clock.now, writes_status=options.steps),
         stages=stages,
-        revisions=revisions,
         events=events,
         clock=clock,
         settings=settings,

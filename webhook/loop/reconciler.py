@@ -5,15 +5,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from webhook.api import InvalidRollout, MalformedObject, RolloutOrchestrator, StagePodAutoscaler
+from webhook.api import InvalidRollout, MalformedObject, RolloutOrchestrator
 from webhook.api.conditions import STAGE_READY, STAGE_SCALE_UP_READY
 from webhook.api.rollout_orchestrator import RolloutStatus
-from webhook.api.target_revision import one_per_revision
 from webhook.api.wire import Wire
 from webhook.cluster.clock import Clock
 from webhook.cluster.errors import ApiError
 from webhook.cluster.merge_patch import merge_patch
-from webhook.loop.caches import BY_REVISION, Caches
+from webhook.loop.caches import Caches
 from webhook.loop.event_messages import (
     WAITING,
     EventMessage,
@@ -27,19 +26,11 @@ from webhook.loop.event_messages import (
 )
 from webhook.loop.event_sink import ClusterEvents
 from webhook.loop.kstatus import mark_progress, unmark_progress
-from webhook.loop.observation import observe
-from webhook.loop.ownership_conflict import (
-    OWNERSHIP_CONFLICT,
-    block,
-    conflict_message,
-    is_over,
-    owners_in_conflict,
-    revisions_moved_by,
-)
+from webhook.loop.observation import observe, observe_conflict, observe_running
+from webhook.loop.ownership_conflict import OWNERSHIP_CONFLICT, block, conflict_message
 from webhook.loop.planned_targets import PLANNED_TARGETS, record_of
 from webhook.loop.result import Result
-from webhook.loop.revisions import Revisions
-from webhook.loop.rollout_settings import ClusterSettings, ConfigMapSettings, ignored_annotations
+from webhook.loop.rollout_settings import ClusterSettings
 from webhook.loop.spa_reconciler import SPAReconciler
 from webhook.loop.spec_decision import Observed, SpecDecision, decide_spec, spec_patch, strategy_of
 from webhook.loop.stage_pass import StagePass
@@ -64,7 +55,6 @@ class RolloutReconciler:
     rollouts: Writer
     spas: SPAReconciler
     stages: StagePass
-    revisions: Revisions
     events: ClusterEvents
     clock: Clock
     settings: ClusterSettings
@@ -94,7 +84,7 @@ class RolloutReconciler:
         if not self.steps:
             self._leave_status(seen, ro)
             return Result()
-        owners = self._owners_in_conflict(ro)
+        owners = observe_conflict(ro, self.caches, self.spas.rollout_of)
         if owners:
             before = ro.status.copy()
             block(ro, owners, self.clock.now())
@@ -105,10 +95,9 @@ class RolloutReconciler:
 
     def _carry(self, seen: Wire, ro: RolloutOrchestrator) -> Result:
         before = ro.copy()
-        settings = self.settings.current()
-        observed = observe(ro, self.caches, settings.data)
-        self._emit_ignored_settings(ro, settings, observed)
+        observed = observe(ro, self.caches, self.settings.current())
         decision = decide_spec(ro, observed, self.clock.now())
+        self._emit_problems(ro, observed, decision)
         seen, ro = self._store_spec(seen, ro, decision)
         strategy = strategy_of(ro, observed)
         stored = ro.status.copy()
@@ -117,7 +106,6 @@ class RolloutReconciler:
         self._explain(ro, decision, strategy)
         changed = self._store_status(seen, ro, stored)
         delays = [*result.requeue_after, *self._emit_progress(before, ro, strategy), *self._until_timeout(ro)]
-        self._emit_problems(ro, decision)
         self.events.emit_refusal(ro, result.unfinished)
         not_planned = None if isinstance(decision.error, InvalidRollout) else decision.error
         return Result(
@@ -128,16 +116,6 @@ class RolloutReconciler:
         )
 
     # Decisions
-
-    def _owners_in_conflict(self, ro: RolloutOrchestrator) -> dict[str, str]:
-        """The revisions that the rollout would move although they belong to another, with the name of that one."""
-        spas, rollouts = self.caches.spas, self.caches.rollouts.store
-        found = {name: spa for name in revisions_moved_by(ro) if (spa := spas.get(ro.namespace, name)) is not None}
-        return owners_in_conflict(
-            ro,
-            owners={name: self.spas.rollout_of(spa) for name, spa in found.items()},
-            listing={name: rollouts.by_index(BY_REVISION, f"{ro.namespace}/{name}") for name in found},
-        )
 
     def _record_decision(self, ro: RolloutOrchestrator, decision: SpecDecision) -> None:
         """Record the targets that were planned for; mark an RO failed whose spec cannot be planned from."""
@@ -212,8 +190,8 @@ class RolloutReconciler:
         self, before: RolloutOrchestrator, after: RolloutOrchestrator, strategy: Strategy
     ) -> list[float]:
         """Emit what the reconcile achieved and what the stage waits for; returns when to reconcile again for that."""
-        self._emit(after, events_of_status(before, after, self._running(after)))
-        absences = self._absences(after)
+        self._emit(after, events_of_status(before, after, observe_running(after, self.caches)))
+        absences = self.stages.absences(after)
         if absences:
             # A Revision that does not exist is not waited for.
             message = f"the stage cannot be done: {', '.join(absences)}"
@@ -229,30 +207,10 @@ class RolloutReconciler:
         self.events.emit(after, "Normal", WAITING, waiting)
         return []
 
-    def _running(self, ro: RolloutOrchestrator) -> dict[str, int | None]:
-        """The replicas that run of the revisions of the stage and of what is recorded, by name."""
-        lists = (ro.spec.stage_target_revisions, ro.spec.initial_revisions, ro.status.stage_revision_status)
-        names = {entry.revision_name for entries in lists for entry in entries}
-        seen = {name: self.caches.spas.get(ro.namespace, name) for name in names}
-        return {name: StagePodAutoscaler.from_dict(spa).actual_scale for name, spa in seen.items() if spa is not None}
-
-    def _absences(self, ro: RolloutOrchestrator) -> list[str]:
-        """Why revisions that an unfinished stage moves do not exist, one text for each."""
-        if not ro.status.conditions.is_unknown(STAGE_READY):
-            return []
-        stage = one_per_revision(ro.spec.stage_target_revisions)
-        moved = [entry.revision_name for entry in stage if entry.goes_up or entry.goes_down]
-        absences = (self.revisions.absence(ro.namespace, name, ro.name) for name in moved)
-        return [absence for absence in absences if absence is not None]
-
-    def _emit_ignored_settings(self, ro: RolloutOrchestrator, settings: ConfigMapSettings, observed: Observed) -> None:
-        """Emit an Event for each setting without effect; for the ConfigMap's only while the rollout is unfinished."""
-        service = self.caches.services.get(ro.namespace, ro.name)
-        of_all = [] if is_over(ro) else settings.events
-        for event in (*of_all, *ignored_annotations(ro, observed.config, service)):
-            self.events.emit(ro, "Warning", event.reason, event.message)
-
-    def _emit_problems(self, ro: RolloutOrchestrator, decision: SpecDecision) -> None:
+    def _emit_problems(self, ro: RolloutOrchestrator, observed: Observed, decision: SpecDecision) -> None:
+        """Emit an Event for each setting without effect, each note, and why the next stage is not planned."""
+        for setting in observed.ignored_settings:
+            self.events.emit(ro, "Warning", setting.reason, setting.message)
         for note in decision.notes:
             self.events.emit(ro, "Warning", note.reason, note.message)
         if decision.error is not None and not isinstance(decision.error, InvalidRollout):

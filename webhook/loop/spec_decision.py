@@ -11,6 +11,7 @@ from webhook.api.target_revision import one_per_revision
 from webhook.api.wire import Wire
 from webhook.loop.planned_targets import has_new_targets
 from webhook.loop.recorded_status import with_sound_record
+from webhook.loop.rollout_settings import SettingsEvent
 from webhook.loop.stage_status import reached_by_stage
 from webhook.loop.timeout import Overdue, next_finish_time, overdue, seconds_left
 from webhook.planning import (
@@ -35,7 +36,7 @@ class Observed:
 
     ``pod_autoscalers`` holds actual scales by revision name: None where the object has none yet, no entry where it does
     not exist. ``deployments`` are those of the service, None where they cannot be seen; ``route_has_traffic`` is None
-    where there is no Route.
+    where there is no Route. ``ignored_settings`` are the settings without effect.
     """
 
     config: RolloutConfig
@@ -43,6 +44,7 @@ class Observed:
     spas: frozenset[str]
     deployments: Sequence[Mapping[str, Any]] | None = None
     route_has_traffic: bool | None = None
+    ignored_settings: tuple[SettingsEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,6 +155,15 @@ class StagePass:
         )
         return [text for text in missing if text]
 
+    def absences(self, ro: RolloutOrchestrator) -> list[str]:
+        """Why revisions that an unfinished stage moves do not exist, one text for each."""
+        if not ro.status.conditions.is_unknown(STAGE_READY):
+            return []
+        stage = one_per_revision(ro.spec.stage_target_revisions)
+        moved = [entry.revision_name for entry in stage if entry.goes_up or entry.goes_down]
+        found = (self._revisions.absence(ro.namespace, name, ro.name) for name in moved)
+        return [absence for absence in found if absence is not None]
+
     def _carry_stage(self, ro: RolloutOrchestrator, strategy: Strategy) -> None:
         carry_stage(ro, strategy, self._strategies[strategy.name], self._planned, self._conditions, self._clock)
 
