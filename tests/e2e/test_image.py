@@ -230,7 +230,8 @@ def test_the_pods_come_up_as_they_are_installed(image: Image, tmp_path: Path, pl
         pod(image, tmp_path, plane, "stagegate-webhook") as webhook,
         pod(image, tmp_path, plane, "stagegate-loop") as loop,
     ):
-        port = int(webhook.wait_for_line("serving ").rpartition(":")[2])
+        url, _, _ = webhook.wait_for_line("serving ").partition(", pages ")
+        port = int(url.rpartition(":")[2])
         loop.wait_for_line("working")
         (hook,) = administrator.api.get(validating).body["webhooks"]
         authority = base64.b64decode(hook["clientConfig"]["caBundle"]).decode()

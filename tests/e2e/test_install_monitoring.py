@@ -50,6 +50,7 @@ PEACE: Final[Series] = {
     'stagegate_loop_bounds_reverted_total{effect="breaking"}': "0+0x480",
     'stagegate_loop_bounds_reverted_total{effect="harmless"}': "0+0x480",
     'stagegate_loop_faults_total{loop="worker"}': "0+0x480",
+    'stagegate_faults_total{loop="reflector"}': "0+0x480",
     'stagegate_loop_faults_total{loop="reflector"}': "0+0x480",
     'stagegate_loop_cache_age_seconds{resource="rolloutorchestrators"}': "20+0x480",
     f'{WAIT}{{le="10.0"}}': "0+60x480",
@@ -127,6 +128,10 @@ TROUBLE: Final[dict[str, tuple[Series, set[str]]]] = {
     "a part of the loop has a bug": (
         {'stagegate_loop_faults_total{loop="reflector"}': "0+1x480"},
         {"StagegateLoopFaults"},
+    ),
+    "a part of the webhook has a bug": (
+        {'stagegate_faults_total{loop="reflector"}': "0+1x480"},
+        {"StagegateWebhookFaults"},
     ),
     "a view of the loop is old": (
         {'stagegate_loop_cache_age_seconds{resource="rolloutorchestrators"}': "0+60x480"},
