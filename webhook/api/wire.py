@@ -84,17 +84,22 @@ def are_equal(one: Any, other: Any) -> bool:
 
 
 def _have_same_booleans(one: Any, other: Any) -> bool:
-    """Whether two values that ``==`` takes for equal have booleans at the same places."""
-    pairs = [(one, other)]
-    while pairs:
-        one, other = pairs.pop()
-        if isinstance(one, dict):
-            pairs.extend((member, other[key]) for key, member in one.items())
-        elif isinstance(one, list):
-            pairs.extend(zip(one, other, strict=True))
-        elif isinstance(one, bool) != isinstance(other, bool):
-            return False
-    return True
+    """Whether two values that ``==`` takes for equal have booleans at the same places.
+
+    Texts and whatever is one object on both sides, as true, false and small numbers are, cost no call.
+    """
+    if isinstance(one, dict):
+        for key, member in one.items():
+            twin = other[key]
+            if member is not twin and not isinstance(member, str) and not _have_same_booleans(member, twin):
+                return False
+        return True
+    if isinstance(one, list):
+        for member, twin in zip(one, other, strict=True):
+            if member is not twin and not isinstance(member, str) and not _have_same_booleans(member, twin):
+                return False
+        return True
+    return isinstance(one, bool) == isinstance(other, bool)
 
 
 def join(path: str, key: str) -> str:
