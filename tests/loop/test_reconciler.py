@@ -20,7 +20,7 @@ from webhook.cluster.resource import (
 )
 from webhook.cluster.transport import Request
 from webhook.loop import workers
-from webhook.loop.planned_targets import PLANNED_TARGETS
+from webhook.loop.recorded_status import PLANNED_TARGETS
 from webhook.loop.routing import Key
 
 SPAS, ROS = STAGE_POD_AUTOSCALERS, ROLLOUT_ORCHESTRATORS

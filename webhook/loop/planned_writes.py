@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from webhook.api import RolloutOrchestrator, StagePodAutoscaler
 from webhook.api.rollout_orchestrator import RolloutStatus
-from webhook.loop.read_your_writes import ReadYourWritesLister
 from webhook.strategies.protocols import PodClient, SPALister, TerminatingPod
 
 
@@ -75,6 +74,40 @@ class PassPlan:
     cleanup: Sequence[PlannedWrite] = ()
     error: Exception | None = None
     unfinished: Exception | None = None
+
+
+class ReadYourWritesLister:
+    """Shows what was written here in place of what the lister under it shows.
+
+    An SPA that was read once stays as it was read, so that one pass decides on one state of it.
+    """
+
+    def __init__(self, lister: SPALister) -> None:
+        self._lister = lister
+        self._read: dict[tuple[str, str], StagePodAutoscaler | None] = {}
+        self._written: dict[tuple[str, str], StagePodAutoscaler] = {}
+
+    def get(self, namespace: str, name: str) -> StagePodAutoscaler | None:
+        key = (namespace, name)
+        if key in self._written:
+            return self._written[key]
+        if key not in self._read:
+            self._read[key] = self._lister.get(namespace, name)
+        return self._read[key]
+
+    def list(self, namespace: str, labels: Mapping[str, str]) -> Sequence[StagePodAutoscaler]:
+        for spa in self._lister.list(namespace, labels):
+            self._read.setdefault((namespace, spa.name), spa)
+        found = [
+            spa
+            for spa in {**self._read, **self._written}.values()
+            if spa is not None and spa.namespace == namespace and labels.items() <= spa.metadata.labels.items()
+        ]
+        return sorted(found, key=lambda spa: spa.name)
+
+    def write(self, spa: StagePodAutoscaler) -> None:
+        """Show this SPA from now on."""
+        self._written[spa.namespace, spa.name] = spa
 
 
 class PlannedWrites(threading.local):

@@ -28,7 +28,7 @@ from webhook.loop.event_sink import ClusterEvents
 from webhook.loop.kstatus import mark_progress, unmark_progress
 from webhook.loop.observation import observe, observe_conflict, observe_running
 from webhook.loop.ownership_conflict import OWNERSHIP_CONFLICT, block, conflict_message
-from webhook.loop.planned_targets import PLANNED_TARGETS, record_of
+from webhook.loop.recorded_status import PLANNED_TARGETS, record_of
 from webhook.loop.result import Result
 from webhook.loop.rollout_settings import ClusterSettings
 from webhook.loop.spa_reconciler import SPAReconciler

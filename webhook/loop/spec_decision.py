@@ -9,8 +9,7 @@ from webhook.api import InvalidRollout, MissingObservation, RolloutOrchestrator,
 from webhook.api.conditions import LAST_STAGE_READY, STAGE_READY
 from webhook.api.target_revision import one_per_revision
 from webhook.api.wire import Wire
-from webhook.loop.planned_targets import has_new_targets
-from webhook.loop.recorded_status import with_sound_record
+from webhook.loop.recorded_status import has_new_targets, with_sound_record
 from webhook.loop.rollout_settings import SettingsEvent
 from webhook.loop.stage_status import reached_by_stage
 from webhook.loop.timeout import Overdue, next_finish_time, overdue, seconds_left

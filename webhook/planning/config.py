@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from webhook.planning.errors import UnreadableSettings
+from webhook.planning.plan import Note
 from webhook.strategies.table import DEFAULT_STRATEGY, RESOURCE_UTIL_STRATEGY
 
 ROLLOUT_ANNOTATIONS: Final = "rollout.knative.dev/"
@@ -17,6 +18,9 @@ STAGE_ROLLOUT_TIMEOUT_MINUTES: Final = "stage-rollout-timeout-minutes"
 PROGRESSIVE_ROLLOUT_STRATEGY: Final = "progressive-rollout-strategy"
 ROLLOUT_DURATION: Final = "rollout-duration"
 ROLLOUT_DURATION_ANNOTATION: Final = "serving.knative.dev/rollout-duration"
+
+MIN_RATIO: Final = 1
+MAX_RATIO: Final = 100
 
 _DIGITS_OF_64_BITS: Final = 19
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+", re.ASCII)
@@ -110,3 +114,12 @@ def parse_integer(text: str, bits: int = 64) -> int | None:
         return None
     value = int(digits or "0") * (-1 if text.startswith("-") else 1)
     return value if -(1 << (bits - 1)) <= value < 1 << (bits - 1) else None
+
+
+def held_ratio(ratio: int) -> tuple[int, tuple[Note, ...]]:
+    """The ratio, limited to 1 to 100, and a note if it was outside. Upstream accepts any number."""
+    held = min(max(ratio, MIN_RATIO), MAX_RATIO)
+    if held == ratio:
+        return ratio, ()
+    message = f"over-consumption-ratio: {ratio} is outside {MIN_RATIO} to {MAX_RATIO}; {held} is used instead"
+    return held, (Note("RatioHeld", message),)

@@ -11,11 +11,10 @@ from webhook.api.target_revision import DIRECTION_DOWN, one_per_revision
 from webhook.api.wire import format_time
 from webhook.api.word import word_of
 from webhook.planning.baseline import read_baseline
-from webhook.planning.config import RolloutConfig
+from webhook.planning.config import MAX_RATIO, RolloutConfig, held_ratio
 from webhook.planning.errors import PlanningError
 from webhook.planning.increment import StartEntry, take_step
 from webhook.planning.plan import Note, StagePlan
-from webhook.planning.ratio import MAX_RATIO, held_ratio
 from webhook.planning.strategy_in_force import strategy_in_force
 
 SEVERAL_TARGETS: Final = "SeveralTargets"

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from webhook.api import InvalidRollout, MissingObservation, TargetRevision
 from webhook.api.target_revision import DIRECTION_DOWN, DIRECTION_UP, index_of, one_per_revision
 from webhook.planning.baseline import read_baseline
+from webhook.planning.config import held_ratio
 from webhook.planning.errors import PlanningError
 from webhook.planning.plan import Note
-from webhook.planning.ratio import held_ratio
 
 _FIELD = "spec.stageTargetRevisions"
 
