@@ -76,7 +76,9 @@ def main(arguments: list[str]) -> int:
 def _send(configuration: Any, services: "queue.SimpleQueue[str]", problems: list[str]) -> None:
     context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    context.load_cert_chain(configuration.cert_file, configuration.key_file)
+    if configuration.cert_file:
+        context.load_cert_chain(configuration.cert_file, configuration.key_file)
+    credentials = {one["key"]: one["value"] for one in configuration.auth_settings().values()}
     connection = http.client.HTTPSConnection(urlsplit(configuration.host).netloc, context=context)
     while True:
         try:
@@ -85,7 +87,7 @@ def _send(configuration: Any, services: "queue.SimpleQueue[str]", problems: list
             connection.close()
             return
         for method, path, content_type, body in writes_of(service):
-            connection.request(method, path, json.dumps(body).encode(), {"Content-Type": content_type})
+            connection.request(method, path, json.dumps(body).encode(), {"Content-Type": content_type, **credentials})
             answer = connection.getresponse()
             text = answer.read()
             if answer.status not in (200, 201):

@@ -34,6 +34,9 @@ class Proxy:
         configuration.retries = False
         self._pool: Any = client.ApiClient(configuration).rest_client.pool_manager
         self._origin = str(configuration.host)
+        # The user's own token, where it has no certificate.
+        settings: Any = configuration.auth_settings()
+        self._credentials = {one["key"]: one["value"] for one in settings.values()}
         self.fire, self.strike = fire, strike
         self.answered: list[Answered] = []
         self.without_leases: set[str] = set()
@@ -131,7 +134,7 @@ class Proxy:
             method,
             self._origin + path,
             body=body or None,
-            headers=headers,
+            headers={**headers, **self._credentials},
             preload_content=not stream,
             retries=False,
             redirect=False,
