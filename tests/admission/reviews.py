@@ -1,4 +1,4 @@
-"""Reviews as an API server sends them, and answers as it reads them."""
+"""Reviews as an API server sends them, and responses as it reads them."""
 
 import base64
 import copy
@@ -53,13 +53,13 @@ def entry(name: str, percent: int | None = None, direction: str | None = None, *
 
 
 def stored_ro(name: str = "hello", *, strategy: str = "availability", **lists: list[Wire]) -> Wire:
-    """An RO as the cache hears of it: with a uid, and hello-00002 among its targets unless other lists are given."""
+    """An RO as the cache receives it: with a uid, and hello-00002 among its targets unless other lists are given."""
     spec: Wire = lists or {"targetRevisions": [entry("hello-00002", 100, minScale=2, maxScale=10)]}
     return ro({**spec, "rolloutStrategy": strategy}, name=name, uid=f"uid-of-{name}")
 
 
 def cache(*rollouts: Wire, age: float = 0.0, enforce: str | None = None) -> RolloutCache:
-    """A cache that heard of these ROs ``age`` seconds ago."""
+    """A cache that received these ROs ``age`` seconds ago."""
     now = [1000.0]
     filled = RolloutCache(lambda: now[0])
     filled.replace_all(rollouts)

@@ -1,4 +1,4 @@
-"""The corpus: what a person who creates these objects is told."""
+"""The corpus: the findings for a person who creates these objects."""
 
 import pytest
 
@@ -10,7 +10,7 @@ ROWS = [pytest.param(row, id=f"{kind}: {row.name}") for kind in FILES for row in
 
 @pytest.mark.parametrize("path", ["/mutate", "/validate"])
 @pytest.mark.parametrize("row", ROWS)
-def test_a_person_is_told_what_the_corpus_says(row: Row, path: str) -> None:
+def test_a_person_gets_the_findings_of_the_corpus(row: Row, path: str) -> None:
     verdict = verdict_on(row.object, path=path)
     warned = (finding for finding, effect in verdict.findings if effect != "denied")
     assert (sorted(set(ids(verdict.denials))), sorted(set(ids(warned)))) == (row.findings, row.warnings)
@@ -23,6 +23,6 @@ def test_the_files_are_what_the_variants_give(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", FILES)
-def test_names_are_told_apart(kind: str) -> None:
+def test_names_are_unique(kind: str) -> None:
     names = [row.name for row in read(kind)]
     assert len(names) == len(set(names))

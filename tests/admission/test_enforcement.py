@@ -103,7 +103,7 @@ def test_a_boolean_in_place_of_an_equal_number_is_a_change(
             ro({"targetRevisions": [entry("b", 0, minScale=-1), entry("a", 100, minScale=-1)]}),
             {"ratcheted": ["RO002"], "warned": ["RO011"]},
         ),
-        # What a schema refuses it refuses again in a list that changes anywhere, and spares in one that does not.
+        # What a schema refuses it refuses again in a list that changes anywhere, and ignores in one that does not.
         (
             ro({"targetRevisions": [entry("Bad", 100)]}),
             ro({"targetRevisions": [entry("good", 0), entry("Bad", 100)]}),

@@ -70,7 +70,7 @@ def specs(draw: st.DrawFn) -> Wire:
 
 @st.composite
 def caches(draw: st.DrawFn) -> RolloutCache:
-    """No, one or two rollouts, heard of just now or too long ago."""
+    """No, one or two rollouts, received just now or too long ago."""
     rollouts = []
     for name in draw(st.sampled_from([(), ("hello",), ("hello", "other")])):
         spec = draw(specs())

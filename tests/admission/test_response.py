@@ -86,8 +86,8 @@ def test_exactly_as_many_as_fit_are_not_counted() -> None:
 
 
 def test_warnings_are_what_did_not_deny_and_then_the_notices() -> None:
-    told = warnings_of(verdict(finding(0), finding(1, "ratcheted"), finding(2, "warned"), notices=("by the way",)))
-    assert told == [
+    warnings = warnings_of(verdict(finding(0), finding(1, "ratcheted"), finding(2, "warned"), notices=("by the way",)))
+    assert warnings == [
         "spec.targetRevisions[1].percent: Invalid value: 1: too much [RO002]",
         "spec.targetRevisions[2].percent: Invalid value: 1: too much [RO002]",
         "by the way",
@@ -95,18 +95,18 @@ def test_warnings_are_what_did_not_deny_and_then_the_notices() -> None:
 
 
 def test_warnings_fit_what_an_api_server_passes_on() -> None:
-    told = warnings_of(verdict(*(finding(number, "warned", "x" * 300) for number in range(40))))
-    assert len(told) == 15
-    assert told[-1] == "... and 26 more"
-    assert {len(text) for text in told[:-1]} == {MAX_WARNING}
-    assert told[0].endswith("x...")
-    assert sum(map(len, told)) <= 4096
+    warnings = warnings_of(verdict(*(finding(number, "warned", "x" * 300) for number in range(40))))
+    assert len(warnings) == 15
+    assert warnings[-1] == "... and 26 more"
+    assert {len(text) for text in warnings[:-1]} == {MAX_WARNING}
+    assert warnings[0].endswith("x...")
+    assert sum(map(len, warnings)) <= 4096
 
 
 def test_fifteen_warnings_are_all_told() -> None:
-    told = warnings_of(verdict(*(finding(number, "warned") for number in range(15))))
-    assert len(told) == 15
-    assert all("RO002" in text for text in told)
+    warnings = warnings_of(verdict(*(finding(number, "warned") for number in range(15))))
+    assert len(warnings) == 15
+    assert all("RO002" in text for text in warnings)
 
 
 def test_the_audit_log_gets_the_ids_by_effect() -> None:

@@ -1,4 +1,4 @@
-"""The cache of ROs: what it heard, and what it then answers."""
+"""The cache of ROs: its updates, and what it returns afterwards."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ B = [entry("hello-00002", 100, maxScale=5)]
 
 
 class Clock:
-    """Monotonic seconds that move when told to."""
+    """Monotonic seconds that a test sets."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -45,7 +45,7 @@ def test_its_age_counts_from_the_last_sign_of_life(cache: RolloutCache, clock: C
         lambda: cache.replace_all([]),
         lambda: cache.put(stored_ro()),
         lambda: cache.remove("default", "hello"),
-        cache.heard,
+        cache.confirm,
     ]
     for sign in signs:
         clock.now += 45.0

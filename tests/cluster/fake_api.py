@@ -52,7 +52,7 @@ class Script:
 
 @dataclass
 class FakeApi:
-    """Objects by collection path, namespace and name. A watch tells what has happened so far, and ends.
+    """Objects by collection path, namespace and name. A watch sends the events so far, and ends.
 
     ``fail`` may return an error for a request (raised instead of doing it); ``after`` may raise one for a request that
     was done, as a time-out does.

@@ -159,14 +159,14 @@ def test_errors_of_the_fake_are_those_of_the_wire(api: FakeApi) -> None:
 
 
 def test_every_answer_is_counted(api: FakeApi) -> None:
-    heard: list[tuple[str, int]] = []
-    client = Client(api, field_manager="t", on_response=lambda call, status: heard.append((str(call), status)))
+    responses: list[tuple[str, int]] = []
+    client = Client(api, field_manager="t", on_response=lambda call, status: responses.append((str(call), status)))
     client.list(PODS)
     with pytest.raises(errors.NotFound):
         client.get(PODS, "default", "x")
     client.create(SPA, "default", {"metadata": {"name": "a"}})
     client.watch(PODS, resource_version="1", server_seconds=1, silence_seconds=1)
-    assert heard == [
+    assert responses == [
         ("list pods", 200),
         ("get pods default/x", 404),
         ("create stagepodautoscalers default/a", 200),

@@ -213,7 +213,7 @@ def test_a_former_leader_does_not_make_the_lease_that_its_successor_lost(api: Fa
     pass_time(15, first, second)
     assert second.elector.step()
     delete_lease(api)
-    assert not first.elector.step(), "it was stopped meanwhile, and has not heard of the other"
+    assert not first.elector.step(), "it was stopped meanwhile, and has not read the lease since"
     with pytest.raises(NotLeading):
         first.fence.check()
 

@@ -211,10 +211,10 @@ def test_a_list_of_one_namespace_says_nothing_about_the_others() -> None:
 
 
 def test_every_sign_of_life_is_heard() -> None:
-    heard: list[int] = []
-    world = World(on_contact=lambda: heard.append(1))
+    contacts: list[int] = []
+    world = World(on_contact=lambda: contacts.append(1))
     world.reflector.step()
-    assert len(heard) == 3, "the list, the opened watch, its bookmark"
+    assert len(contacts) == 3, "the list, the opened watch, its bookmark"
 
 
 def test_events_that_come_twice_or_out_of_order_change_nothing() -> None:

@@ -226,19 +226,19 @@ def test_nothing_is_left_lying_while_a_worker_sleeps(delays: list[float], count:
 
 class CountingMetrics:
     def __init__(self) -> None:
-        self.heard: list[tuple[str, float]] = []
+        self.calls: list[tuple[str, float]] = []
 
     def depth(self, keys: int) -> None:
-        self.heard.append(("depth", keys))
+        self.calls.append(("depth", keys))
 
     def waited(self, seconds: float) -> None:
-        self.heard.append(("waited", seconds))
+        self.calls.append(("waited", seconds))
 
     def worked(self, seconds: float) -> None:
-        self.heard.append(("worked", seconds))
+        self.calls.append(("worked", seconds))
 
     def retried(self) -> None:
-        self.heard.append(("retried", 1))
+        self.calls.append(("retried", 1))
 
 
 def test_metrics_get_the_depth_and_how_long_keys_wait_and_are_worked_on() -> None:
@@ -249,4 +249,4 @@ def test_metrics_get_the_depth_and_how_long_keys_wait_and_are_worked_on() -> Non
     work.take()
     clock.advance(3)
     work.done("a")
-    assert metrics.heard == [("depth", 1), ("waited", 2), ("depth", 0), ("worked", 3), ("depth", 0)]
+    assert metrics.calls == [("depth", 1), ("waited", 2), ("depth", 0), ("worked", 3), ("depth", 0)]

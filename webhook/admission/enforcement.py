@@ -34,8 +34,8 @@ def enforce(
 
     ``overridden`` are ids. ``old_findings`` returns the findings of the object before an update and is called only if
     needed. A finding is unchanged if the old object had one of the same id, field and text, at any index of its list;
-    another wrong value makes a new finding. ``is_unchanged`` tells if an update keeps the value at a path; the schema
-    does not check such values.
+    another wrong value is a new finding. ``is_unchanged`` returns True if an update keeps the value at a path; the
+    schema does not check such values.
     """
     had: Counter[tuple[str, str, str]] | None = None
     judged = []

@@ -18,19 +18,19 @@ class RolloutCache:
     """A Lookup that is updated object by object.
 
     One thread may write while others read: values are replaced, never changed. ``clock`` returns monotonic seconds. The
-    age counts from the last ``replace_all``, ``put``, ``remove`` or ``heard``.
+    age counts from the last ``replace_all``, ``put``, ``remove`` or ``confirm``.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._heard_at: float | None = None
+        self._confirmed_at: float | None = None
         self._rollouts: dict[tuple[str, str], CachedRollout] = {}
         self._listing: dict[tuple[str, str], tuple[CachedRollout, ...]] = {}
         self._enforce_words: dict[str, str] = {}
 
-    def heard(self) -> None:
+    def confirm(self) -> None:
         """Record that the API server confirmed the present content, with a bookmark or a new watch."""
-        self._heard_at = self._clock()
+        self._confirmed_at = self._clock()
 
     def replace_all(self, rollouts: Iterable[Mapping[str, Any]]) -> None:
         """Replace the content by these ROs in wire form, the result of a list."""
@@ -39,7 +39,7 @@ class RolloutCache:
             self._drop(key)
         for key, rollout in fresh.items():
             self._set(key, rollout)
-        self.heard()
+        self.confirm()
 
     def put(self, ro: Mapping[str, Any]) -> None:
         """Add or replace an RO, given in wire form; one that is being deleted is removed."""
@@ -49,12 +49,12 @@ class RolloutCache:
             self._drop((str(metadata.get("namespace", "")), str(metadata.get("name", ""))))
         else:
             self._set((rollout.namespace, rollout.name), rollout)
-        self.heard()
+        self.confirm()
 
     def remove(self, namespace: str, name: str) -> None:
         """Remove an RO, if it is present."""
         self._drop((namespace, name))
-        self.heard()
+        self.confirm()
 
     def put_namespace(self, name: str, labels: Mapping[str, str]) -> None:
         """Record the enforcement that a namespace's labels set."""
@@ -68,8 +68,8 @@ class RolloutCache:
         self._enforce_words.pop(name, None)
 
     def age(self) -> float | None:
-        heard_at = self._heard_at
-        return None if heard_at is None else self._clock() - heard_at
+        confirmed_at = self._confirmed_at
+        return None if confirmed_at is None else self._clock() - confirmed_at
 
     def rollout(self, namespace: str, name: str) -> CachedRollout | None:
         return self._rollouts.get((namespace, name))

@@ -1,4 +1,4 @@
-"""SPA008 in both calls: who stated a bound, a person now, someone before, or the mutating call."""
+"""SPA008 in both calls: a bound set by this write, by an earlier one, or by the mutating call."""
 
 from typing import Any
 
@@ -16,9 +16,9 @@ def fields_of(obj: Wire, **request: Any) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("path", "old", "new", "told"),
+    ("path", "old", "new", "warned"),
     [
-        # The mutating call of a creation: everything there was stated.
+        # The mutating call of a creation: this write sets every bound.
         ("/mutate", None, complete_spa(2, 10), ["MinScale", "MaxScale"]),
         ("/mutate", None, complete_spa(None, 10), ["MaxScale"]),
         ("/mutate", None, complete_spa(None, None), []),
@@ -28,7 +28,7 @@ def fields_of(obj: Wire, **request: Any) -> list[str]:
         ("/validate", None, complete_spa(2, 10, managedFields=OWNED), ["MaxScale"]),
         ("/validate", None, complete_spa(2, 10, managedFields="hostile"), []),
         ("/validate", None, complete_spa(2, 10, managedFields=[{"fieldsV1": []}, 5]), []),
-        # An update: what was there before was not stated now.
+        # An update: what was there before is not set by this write.
         ("/mutate", complete_spa(1, 8), complete_spa(1, 8, labels={"team": "search"}), []),
         ("/mutate", complete_spa(1, 8), complete_spa(1, 7), ["MaxScale"]),
         ("/validate", complete_spa(1, 8), complete_spa(1, 7), ["MaxScale"]),
@@ -36,8 +36,8 @@ def fields_of(obj: Wire, **request: Any) -> list[str]:
         ("/validate", complete_spa(1, 8), complete_spa(1, 10, managedFields=OWNED), ["MaxScale"]),
     ],
 )
-def test_what_counts_as_stated(path: str, old: Wire | None, new: Wire, told: list[str]) -> None:
-    assert fields_of(new, old=old, path=path) == told
+def test_the_bounds_that_a_write_sets(path: str, old: Wire | None, new: Wire, warned: list[str]) -> None:
+    assert fields_of(new, old=old, path=path) == warned
 
 
 def test_both_calls_of_one_write_say_the_same() -> None:
@@ -48,7 +48,7 @@ def test_both_calls_of_one_write_say_the_same() -> None:
     assert first["auditAnnotations"] == second["auditAnnotations"] == {"warned": "SPA008"}
 
 
-def test_what_was_filled_in_was_stated_by_nobody() -> None:
+def test_what_was_filled_in_was_set_by_nobody() -> None:
     obj = spa(labels={"serving.knative.dev/service": "hello"})
     final = patched(obj, response_to(obj, lookup=ROLLOUTS))
     assert ids(finding for finding, _ in verdict_on(final, path="/validate", lookup=ROLLOUTS).findings) == []

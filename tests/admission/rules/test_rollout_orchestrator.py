@@ -26,7 +26,7 @@ DOWN = entry("hello-00001", 70, "down")
 UP = entry("hello-00002", 30, "up")
 
 
-def told(spec: Any) -> list[tuple[str, str]]:
+def lines_of(spec: Any) -> list[tuple[str, str]]:
     """Severity and text of each finding."""
     return [(finding.severity, finding.text) for finding in findings_of(spec)]
 
@@ -62,7 +62,7 @@ def rollout(**members: Any) -> Wire:
     ],
 )
 def test_what_passes_without_a_word(spec: Any) -> None:
-    assert told(spec) == []
+    assert lines_of(spec) == []
 
 
 NOT_A_NAME = "must be a DNS subdomain: lower-case letters, digits, '-' and '.', at most 253 characters [RO001]"
@@ -275,7 +275,7 @@ NOT_A_NAME = "must be a DNS subdomain: lower-case letters, digits, '-' and '.', 
     ],
 )
 def test_what_is_found(spec: Any, severity: str, text: str) -> None:
-    assert [one for one in told(spec) if "[RO011]" not in one[1]] == [(severity, text)]
+    assert [one for one in lines_of(spec) if "[RO011]" not in one[1]] == [(severity, text)]
 
 
 def test_everything_is_found_at_once_in_the_order_of_the_ids() -> None:
@@ -325,7 +325,7 @@ def test_percents_that_cannot_be_added_are_not() -> None:
 
 def test_a_sum_of_endless_numbers_is_still_one_line() -> None:
     endless = {**NEW, "percent": 10**4299}
-    found = told(rollout(initialRevisions=[dict(endless, revisionName=f"h{n}") for n in range(20)]))
+    found = lines_of(rollout(initialRevisions=[dict(endless, revisionName=f"h{n}") for n in range(20)]))
     assert found[-1][1].startswith("spec.initialRevisions: Invalid value: a number beyond all ranges: percents must")
 
 
@@ -338,14 +338,14 @@ class Unread(list[Any]):
 
 @pytest.mark.parametrize("key", ["initialRevisions", "targetRevisions", "stageTargetRevisions"])
 def test_a_list_beyond_the_bound_is_refused_before_anything_walks_it(key: str) -> None:
-    found = told(rollout(**{key: Unread([NEW] * 80_000)}))
+    found = lines_of(rollout(**{key: Unread([NEW] * 80_000)}))
     assert found == [("deny", f"spec.{key}: Too many: 80000: must have at most 200 items [RO001]")]
 
 
 def test_a_list_at_the_bound_is_read() -> None:
     whole = [NEW, *(entry(f"hello-{n}", 0, tag=f"t{n}") for n in range(199))]
-    assert told(rollout(initialRevisions=whole)) == []
-    assert [text for _, text in told(rollout(initialRevisions=[*whole, entry("one-more", 0)]))] == [
+    assert lines_of(rollout(initialRevisions=whole)) == []
+    assert [text for _, text in lines_of(rollout(initialRevisions=[*whole, entry("one-more", 0)]))] == [
         "spec.initialRevisions: Too many: 201: must have at most 200 items [RO001]"
     ]
 

@@ -53,7 +53,7 @@ def example(rule: Rule, text: str) -> dict[str, Any]:
     return {"obj": obj, "lookup": lookup}
 
 
-def test_ids_are_told_apart_and_in_the_order_of_an_answer() -> None:
+def test_ids_are_unique_and_in_order() -> None:
     assert [*RULE_IDS] == [f"SPA{n:03}" for n in range(1, 10)] + [f"RO{n:03}" for n in range(1, 13)]
 
 
