@@ -12,7 +12,8 @@ from tests.cluster.fake_clock import FakeClock
 from webhook.api.wire import Wire
 from webhook.cluster.client import Client
 from webhook.cluster.errors import Call, OutcomeUnknown, Unreachable
-from webhook.cluster.lease import Fence, LeaderElector, LeaseTimes, NotLeading, observe
+from webhook.cluster.fence import Fence, NotLeading
+from webhook.cluster.lease import LeaderElector, LeaseTimes, observe
 from webhook.cluster.resource import LEASES, PODS
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.transport import Request

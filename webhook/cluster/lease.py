@@ -1,4 +1,4 @@
-"""Leader election with a Lease, and the fence that stops a former leader from writing."""
+"""Leader election with a Lease."""
 
 import logging
 import math
@@ -11,7 +11,8 @@ from typing import Any, Final
 from webhook.api.wire import Wire, copy_of
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
-from webhook.cluster.errors import AlreadyExists, ApiError, Call, Conflict, NotFound, Unreachable
+from webhook.cluster.errors import AlreadyExists, ApiError, Conflict, NotFound
+from webhook.cluster.fence import Fence
 from webhook.cluster.resource import LEASES
 from webhook.cluster.supervisor import Supervisor
 
@@ -102,42 +103,6 @@ def released(lease: Mapping[str, Any], now: datetime) -> Wire:
 
 def micro_time(now: datetime) -> str:
     return now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-class NotLeading(Unreachable):
-    """A write was not sent, because this process may not hold the lease any more."""
-
-
-class Fence:
-    """Decides if this process may write, by a clock that also runs while the process is stopped."""
-
-    def __init__(self, boottime: Callable[[], float], margin: float) -> None:
-        self._boottime = boottime
-        self._margin = margin
-        self._valid_until: float | None = None
-        self._is_released = False
-
-    def renewed(self, until: float) -> None:
-        """This process holds the lease until ``until`` on the boot clock."""
-        self._valid_until = until
-
-    def lost(self) -> None:
-        """This process does not hold the lease."""
-        self._valid_until = None
-
-    def released(self) -> None:
-        """This process has released the lease and will not write again."""
-        self._is_released = True
-        self._valid_until = None
-
-    def holds(self) -> bool:
-        return self._valid_until is not None and self._boottime() < self._valid_until - self._margin
-
-    def check(self, call: Call | None = None) -> None:
-        """Raises NotLeading unless this process certainly holds the lease: another one may be writing already."""
-        if not self.holds():
-            why = "has released its lease" if self._is_released else "does not hold the lease"
-            raise NotLeading(call or Call("update", LEASES.plural), f"not sent: this process {why}")
 
 
 class LeaderElector:

@@ -15,7 +15,8 @@ from webhook.cluster.clock import Clock
 from webhook.cluster.discovery import served
 from webhook.cluster.errors import ApiError, Call, OutcomeUnknown, TooManyRequests, Unavailable, Unreachable
 from webhook.cluster.events import EventRecorder
-from webhook.cluster.lease import Fence, LeaderElector, LeaseTimes
+from webhook.cluster.fence import Fence
+from webhook.cluster.lease import LeaderElector, LeaseTimes
 from webhook.cluster.resource import ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS, Resource
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.transport import Transport
