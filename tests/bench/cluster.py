@@ -55,13 +55,16 @@ class Cluster:
         load(str(plane.kubeconfig), client_configuration=configuration, persist_config=False)
         self._pool: Any = client.ApiClient(configuration).rest_client.pool_manager
         self._origin = str(configuration.host)
+        settings: Any = configuration.auth_settings()
+        self._credentials = {one["key"]: one["value"] for one in settings.values()}
 
     # What was asked
 
     def counts(self) -> Counter[str]:
         """Requests so far by what they are, from ``apiserver_request_total``."""
         found: Counter[str] = Counter()
-        for line in self._pool.request("GET", f"{self._origin}/metrics").data.decode().splitlines():
+        page = self._pool.request("GET", f"{self._origin}/metrics", headers=self._credentials)
+        for line in page.data.decode().splitlines():
             sample = _SAMPLE.match(line)
             if sample is None:
                 continue
