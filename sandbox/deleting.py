@@ -124,8 +124,9 @@ def _options(call: Call) -> Object:
             stated = call.query[name]
             options[name] = int(stated) if name == "gracePeriodSeconds" and stated.lstrip("-").isdigit() else stated
     grace = options.get("gracePeriodSeconds")
-    if options.get("propagationPolicy", "Background") != "Background":
-        raise not_implemented(f"propagationPolicy {options['propagationPolicy']}; leave it out, or say Background")
+    policy = options.get("propagationPolicy")
+    if policy not in (None, "Background"):
+        raise not_implemented(f"propagationPolicy {policy}; leave it out, or say Background")
     if options.get("orphanDependents"):
         raise not_implemented("orphanDependents; leave it out")
     if grace is not None and (not isinstance(grace, int) or isinstance(grace, bool)):

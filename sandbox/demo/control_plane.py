@@ -21,7 +21,6 @@ from webhook.cluster.resource import (
     Resource,
 )
 
-SANDBOX: Final = "sandbox"
 REAL: Final = "real"
 _SERVICE_ACCOUNT: Final = "system:serviceaccount:"
 _TOKEN_SECONDS: Final = 3600

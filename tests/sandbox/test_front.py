@@ -30,11 +30,6 @@ def anonymous(sandbox: Sandbox) -> http.client.HTTPSConnection:
     return http.client.HTTPSConnection(sandbox.url.removeprefix("https://"), context=context, timeout=10)
 
 
-def ask(connection: http.client.HTTPSConnection) -> http.client.HTTPResponse:
-    connection.request("GET", "/healthz")
-    return connection.getresponse()
-
-
 @pytest.mark.parametrize(
     ("user", "groups", "seen"),
     [

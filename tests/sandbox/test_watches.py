@@ -9,8 +9,6 @@ import pytest
 from sandbox import Sandbox
 from tests.sandbox.wire import SPAS, Api, Place, config_map, spa
 
-NEVER = "99999999"
-
 
 def versions(api: Api, place: Place, *names: str) -> list[str]:
     return [api.create(place.path(SPAS), spa(name)).body["metadata"]["resourceVersion"] for name in names]

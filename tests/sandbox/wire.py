@@ -19,7 +19,6 @@ MERGE: Final = "application/merge-patch+json"
 STRATEGIC: Final = "application/strategic-merge-patch+json"
 APPLY: Final = "application/apply-patch+yaml"
 SPAS: Final = "serving.knative.dev/v1/stagepodautoscalers"
-ROS: Final = "serving.knative.dev/v1/rolloutorchestrators"
 
 
 @dataclass(frozen=True, slots=True)
