@@ -1,5 +1,7 @@
 """Stage bounds that another client changes: when the loop sets them back, and who is told."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.loop.world import World, autoscale, entry, two_revisions
@@ -208,6 +210,66 @@ def test_after_the_end_too_and_a_git_sync_costs_one_write_a_minute() -> None:
         world.clock.advance(1)
     assert [one.partition(":")[0] for one in told(world)] == [f"StagePodAutoscaler {NEW}", "RolloutOrchestrator hello"]
     assert writes_to(world, NEW) == 2, "its own maximum is 1: a higher one has no effect"
+
+
+OURS = {"manager": "stagegate-loop", "fieldsV1": {"f:spec": BOTH}}
+
+
+def waiting(strategy: str) -> World:
+    """A rollout in its first stage that waits for its second revision (availability), or for its first."""
+    world = two_revisions(World(), rolloutStrategy=strategy).settle()
+    assert world.stage() == {OLD: (75, 3), NEW: (25, 1)}
+    return world.forget()
+
+
+def complete(strategy: str) -> World:
+    world = two_revisions(World(), rolloutStrategy=strategy)
+    for _ in range(40):
+        autoscale(world.settle(), 4)
+        world.clock.advance(1)
+    assert world.condition("Ready")[0] == "True"
+    return world.forget()
+
+
+@pytest.mark.parametrize(
+    ("world", "name", "changed"),
+    [
+        pytest.param(lambda: waiting("availability"), OLD, (0, 1), id="the old one, before the new one runs"),
+        pytest.param(lambda: waiting("resourceutil"), NEW, (2, 9), id="the held one, before the old one is down"),
+        pytest.param(lambda: complete("availability"), OLD, (5, 9), id="the old one, at the end"),
+        pytest.param(lambda: complete("resourceutil"), NEW, (0, 1), id="the new one, at the end"),
+    ],
+)
+def test_bounds_that_no_step_of_the_pass_sets_are_set_back_too(
+    world: Callable[[], World], name: str, changed: tuple[int, int]
+) -> None:
+    one = world()
+    wanted = one.bounds(name)
+    for times in range(1, 4):
+        state(one, name, stageMinScale=changed[0], stageMaxScale=changed[1])
+        assert one.settle().bounds(name) == wanted
+        assert writes_to(one, name) == times
+    assert counted(one) == {"breaking": 3.0, "harmless": 0.0}
+    assert [line.partition(":")[0] for line in told(one)] == [f"StagePodAutoscaler {name}", "RolloutOrchestrator hello"]
+
+
+def test_what_a_former_process_stored_is_set_back_once_it_was_seen() -> None:
+    world = complete("availability")
+    one = world.spa(OLD)
+    world.api.put(STAGE_POD_AUTOSCALERS, {**one, "metadata": {**one["metadata"], "managedFields": [OURS]}})
+    world.start()
+    world.settle()
+    state(world, OLD, stageMinScale=5, stageMaxScale=9)
+    assert world.settle().bounds(OLD) == (0, 1)
+
+
+def test_what_another_leader_stored_meanwhile_stays() -> None:
+    world = complete("availability")
+    one, spec = world.spa(OLD), {"stageMinScale": 0, "stageMaxScale": 2}
+    world.api.put(
+        STAGE_POD_AUTOSCALERS, {**one, "metadata": {**one["metadata"], "managedFields": [OURS]}, "spec": spec}
+    )
+    assert world.settle().bounds(OLD) == (0, 2)
 
 
 def test_another_process_counts_anew() -> None:

@@ -143,6 +143,10 @@ class PlannedWrites(threading.local):
             if not (isinstance(planned.write, CreateSPA | UpdateSPA) and planned.write.spa.name in short_lived)
         ]
 
+    def changed(self) -> set[str]:
+        """Names of the SPAs that the plan creates or updates."""
+        return {planned.write.spa.name for planned in self.writes if isinstance(planned.write, CreateSPA | UpdateSPA)}
+
     def get(self, namespace: str, name: str) -> StagePodAutoscaler | None:
         return self._spas.get(namespace, name)
 

@@ -76,6 +76,19 @@ def managers_of(spa: StagePodAutoscaler, wanted: Bounds) -> list[str]:
     return sorted(set(owners) - {FIELD_MANAGER})
 
 
+def is_ours(spa: StagePodAutoscaler) -> bool:
+    """True if the SPA has bounds, and the loop's field manager owns each of them."""
+    bounds = zip(("f:stageMinScale", "f:stageMaxScale"), spa.bounds, strict=True)
+    present = {name for name, found in bounds if found is not None}
+    owned = {
+        name
+        for entry in wire.sequence(spa.metadata.wire, "managedFields", "metadata")
+        if entry.get("manager") == FIELD_MANAGER
+        for name in entry.get("fieldsV1", {}).get("f:spec", {})
+    }
+    return bool(present) and present <= owned
+
+
 def _emit_nothing(about: RolloutOrchestrator | StagePodAutoscaler, type_: str, reason: str, message: str) -> None:
     return
 
@@ -107,6 +120,21 @@ class Reverts:
         """True if the loop stored bounds in this SPA, so that a pass sets them back where they change."""
         record = self._record(namespace, name)
         return record is not None and record.uid == uid
+
+    def overridden(self, spa: StagePodAutoscaler) -> Bounds | None:
+        """The bounds that the loop stored last, if another client has changed them since; None otherwise.
+
+        To be called for each SPA that a pass leaves alone. Bounds that are the loop's own, from a former process or
+        from another leader in the meantime, are remembered. An SPA without bounds may be either: nothing is set back.
+        """
+        record = self._record(spa.namespace, spa.name)
+        is_known = record is not None and record.uid == spa.metadata.uid
+        if is_ours(spa) or (is_known and spa.bounds == (None, None)):
+            self.stored(spa)
+            return None
+        if record is None or not is_known or record.bounds == spa.bounds:
+            return None
+        return record.bounds
 
     def decide(self, ro: RolloutOrchestrator, found: StagePodAutoscaler, wanted: Bounds) -> Decision:
         """``decide`` for an SPA as it is stored now."""

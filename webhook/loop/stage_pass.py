@@ -83,7 +83,8 @@ class StagePass:
             conditions=self._conditions,
             force_delete=force_delete,
         )
-        self._executor = WriteExecutor(spas, lister, pods, deleter, events, reverts or Reverts())
+        self._reverts = reverts or Reverts()
+        self._executor = WriteExecutor(spas, lister, pods, deleter, events, self._reverts)
 
     def reconcile(self, ro: RolloutOrchestrator, strategy: Strategy) -> Result:
         """The pass as upstream's generated controller wraps it; an RO with a deletion time is not touched at all.
@@ -133,6 +134,8 @@ class StagePass:
                 error = invalid
             except (MissingObservation, NothingGoesUp) as problem:
                 error = problem
+            else:
+                self._set_back_what_others_changed(ro)
         unlisted = f"cannot list the terminating pods of {ro.namespace}/{ro.name}"
         revisions = self._revisions.names(ro.namespace, ro.name)
         return PassPlan(
@@ -166,6 +169,17 @@ class StagePass:
 
     def _carry_stage(self, ro: RolloutOrchestrator, strategy: Strategy) -> None:
         carry_stage(ro, strategy, self._strategies[strategy.name], self._planned, self._conditions, self._clock)
+
+    def _set_back_what_others_changed(self, ro: RolloutOrchestrator) -> None:
+        """Plan the bounds that the loop stored last for SPAs whose bounds another client has changed since.
+
+        A pass takes only the steps up to the first that is not ready, and writes the SPAs of these alone.
+        """
+        changed = self._planned.changed()
+        for spa in self._lister.list(ro.namespace, {SERVICE_LABEL: ro.name}):
+            bounds = None if spa.name in changed else self._reverts.overridden(spa)
+            if bounds is not None:
+                self._planned.update(spa.with_bounds(*bounds))
 
     def _plan_cleanup(self, ro: RolloutOrchestrator, revisions: frozenset[str] | None) -> list[PlannedWrite]:
         """Nothing where Revisions cannot be seen."""
