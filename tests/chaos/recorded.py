@@ -117,10 +117,9 @@ def runs_enough(entry: Entry, scales: Scales) -> bool:
 
 
 def is_ready_pod(pod: Wire) -> bool:
-    """Whether a pod takes requests, and nobody has told it to end."""
+    """Whether a pod is ready, also while it terminates: the autoscaler's report of it may come a moment later."""
     conditions = (pod.get("status") or {}).get("conditions") or ()
-    ready = any(one.get("type") == "Ready" and one.get("status") == "True" for one in conditions)
-    return ready and not pod["metadata"].get("deletionTimestamp")
+    return any(one.get("type") == "Ready" and one.get("status") == "True" for one in conditions)
 
 
 def is_lowered(before: Scales, after: Scales) -> bool:

@@ -26,6 +26,7 @@ LATER = [
 ]
 IDLE = [entry(OLD, None, direction="down", targetReplicas=0), entry(NEW, 100, direction="up", targetReplicas=0)]
 SHIFTED = [{**one, "percent": one["percent"] + more} for one, more in zip(HALF, (-10, 10), strict=True)]
+TIMES = {"begun": "2026-01-01T11:59:00Z", "next": "2026-01-01T12:00:01Z", "later": "2026-01-01T12:01:00Z"}
 DONE = [{"type": "LastStageReady", "status": "True"}]
 
 
@@ -103,6 +104,10 @@ ALL_IS_WELL = [
         id="lowered when a pod of the new one is ready",
     ),
     pytest.param(
+        told().ro(IDLE).pod("n", TIMES["begun"], revision=NEW, ready=True).spa(NEW, 0, 10, 1).spa(OLD, 0, 1, 4),
+        id="lowered when the last pod of the new one has begun to terminate, which is not reported yet",
+    ),
+    pytest.param(
         told()
         .ro(LATER)
         .ro(LATER, targetRevisions=[entry(OTHER, 100)])
@@ -175,7 +180,6 @@ def test_what_breaks_a_law(history: Told, problem: str) -> None:
 
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-TIMES = {"begun": "2026-01-01T11:59:00Z", "next": "2026-01-01T12:00:01Z", "later": "2026-01-01T12:01:00Z"}
 
 
 def timed(stage: list[Wire], time: str, status: Wire | None = None) -> Wire:
