@@ -272,6 +272,16 @@ def test_what_another_leader_stored_meanwhile_stays() -> None:
     assert world.settle().bounds(OLD) == (0, 2)
 
 
+@pytest.mark.parametrize("strategy", ["availability", "resourceutil"])
+def test_an_spa_that_is_deleted_after_the_end_comes_back_with_its_bounds(strategy: str) -> None:
+    world = complete(strategy)
+    wanted = world.bounds(NEW)
+    world.api.remove(STAGE_POD_AUTOSCALERS, "default", NEW)
+    world.settle()
+    assert world.bounds(NEW) == wanted == (1, 10)
+    assert world.condition("Ready")[0] == "True"
+
+
 def test_another_process_counts_anew() -> None:
     world = rolling()
     state(world, OLD, stageMinScale=2, stageMaxScale=10)

@@ -27,7 +27,7 @@ from webhook.loop.event_messages import (
 from webhook.loop.event_sink import ClusterEvents
 from webhook.loop.kstatus import mark_progress, unmark_progress
 from webhook.loop.observation import observe, observe_conflict, observe_running
-from webhook.loop.ownership_conflict import OWNERSHIP_CONFLICT, block, conflict_message
+from webhook.loop.ownership_conflict import OWNERSHIP_CONFLICT, block, conflict_message, is_over
 from webhook.loop.recorded_status import PLANNED_TARGETS, record_of
 from webhook.loop.result import Result
 from webhook.loop.rollout_settings import ClusterSettings
@@ -102,6 +102,8 @@ class RolloutReconciler:
         strategy = strategy_of(ro, observed)
         stored = ro.status.copy()
         self._record_decision(ro, decision)
+        if is_over(ro) and not has_failed(ro):
+            self.stages.recreate_deleted(ro)
         result = self.stages.reconcile(ro, strategy)
         self._explain(ro, decision, strategy)
         changed = self._store_status(seen, ro, stored)

@@ -9,7 +9,7 @@ from webhook.api.conditions import READY, STAGE_READY
 from webhook.api.kinds import SERVICE_LABEL
 from webhook.api.target_revision import one_per_revision
 from webhook.cluster.errors import Conflict
-from webhook.loop.planned_writes import PassPlan, PlannedWrite, PlannedWrites
+from webhook.loop.planned_writes import CreateSPA, PassPlan, PlannedWrite, PlannedWrites, StageWrite
 from webhook.loop.result import NothingGoesUp, PodsNotListed, Result
 from webhook.loop.reverts import Reverts
 from webhook.loop.revisions import Revisions
@@ -25,7 +25,9 @@ from webhook.strategies import (
     SPAClient,
     SPALister,
     Strategy,
+    create_base_stage_pod_autoscaler,
     new_rollout_strategy,
+    update_spa_for_rev_up,
 )
 from webhook.strategies.evidence import NoConditions, can_run, gets_traffic, missing_evidence
 from webhook.strategies.scale_step import Clock, Entries
@@ -114,6 +116,22 @@ class StagePass:
         before = ro.status.copy()
         result = self._executor.carry_out(ro, self.plan(ro, strategy))
         return replace(result, status_changed=not ro.status.equals_except_times(before))
+
+    def recreate_deleted(self, ro: RolloutOrchestrator) -> Result:
+        """Create the SPAs that what goes up in a complete rollout lacks, with the bounds of its last stage.
+
+        A strategy that goes down first would create them held at 0/0, as upstream does, and never raise them: it takes
+        only its first step once the rollout is complete.
+        """
+        up, _ = up_and_down(ro.spec.stage_target_revisions)
+        deleted = [
+            update_spa_for_rev_up(create_base_stage_pod_autoscaler(ro, entry), entry, True)
+            for name, entry in up.items()
+            if self._lister.get(ro.namespace, name) is None
+            and self._revisions.absence(ro.namespace, name, ro.name) is None
+        ]
+        writes = [StageWrite(CreateSPA(spa), ro.status.copy()) for spa in deleted]
+        return self._executor.carry_out(ro, PassPlan(stage=writes))
 
     def plan(self, ro: RolloutOrchestrator, strategy: Strategy) -> PassPlan:
         """The writes that the stage and the cleanup need, sending none; ``ro.status`` becomes what it is after them.
