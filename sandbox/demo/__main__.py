@@ -48,7 +48,7 @@ It stays up until Ctrl-C. In another terminal:
 
   export KUBECONFIG={kubeconfig}
   kubectl get rolloutorchestrators,stagepodautoscalers
-  kubectl get events
+  kubectl events
   kubectl apply -f {samples}/stagepodautoscaler-bad.yaml
   kubectl patch rolloutorchestrators hello --type merge --patch-file {folder}/back.yaml
       back to the first revision, in stages; kubectl get rolloutorchestrators --watch shows them
