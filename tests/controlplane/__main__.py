@@ -22,7 +22,9 @@ def main(arguments: list[str] | None = None) -> int:
     run.add_argument("--dir", type=Path, help="where its folder goes")
     run.add_argument("--controller-manager", action="store_true", help="garbage collection and ends of namespaces too")
     chosen = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    # SIGINT too: a shell that starts this in the background has it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     try:
         if chosen.command == "build":
             print(Binaries.find_or_make(controller_manager=True).kube_apiserver.parent)

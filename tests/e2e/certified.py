@@ -164,7 +164,9 @@ class Certified:
             yield writers
         finally:
             writers.stop()
-        assert writers.failures == []
+        assert not writers.failures, (
+            f"{len(writers.failures)} of {writers.done} failed, the first: {writers.failures[0]}"
+        )
         assert self.balancer.refused == []
 
     def _at_balancer(self, body: Wire) -> Wire:
