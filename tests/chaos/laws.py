@@ -197,11 +197,13 @@ class Judge:
             yield f"removed at {at}, and it has time until {ends}"
 
     def _is_waited_for(self, namespace: str, labels: Mapping[str, str]) -> bool:
+        """A held revision waits for room; one whose SPA is not stored yet, as its Revision is new, counts as held."""
         ro = self.ros.get((namespace, labels.get(recorded.SERVICE_LABEL, "")))
         if ro is None:
             return False
         up = [entry.name for entry in stage_of(ro) if entry.goes_up]
-        held = any(scales_of(self.spas.get((namespace, name))).bounds == _HELD for name in up)
+        spas = [self.spas.get((namespace, name)) for name in up]
+        held = any(spa is None or scales_of(spa).bounds == _HELD for spa in spas)
         return held and recorded.strategy_of(ro) == recorded.RESOURCE_UTIL
 
     def _needed(self, one: Stored, before: Wire | None) -> Iterator[str]:

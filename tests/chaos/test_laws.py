@@ -220,6 +220,18 @@ def held() -> Told:
         pytest.param(told().pod("p", TIMES["later"]).pod("p", gone=True), False, "", id="it ended by itself"),
         pytest.param(held().pod("p", TIMES["later"]).pod("p", gone=True), True, "", id="a held revision waits"),
         pytest.param(
+            told().ro(HALF, rolloutStrategy="resourceutil").pod("p", TIMES["later"]).pod("p", gone=True),
+            True,
+            "",
+            id="a revision that is just made waits",
+        ),
+        pytest.param(
+            held().spa(NEW, 1, 10).pod("p", TIMES["later"]).pod("p", gone=True),
+            True,
+            "it has time until",
+            id="the revision is held no longer",
+        ),
+        pytest.param(
             told().ro(HALF).spa(NEW, 0, 0).pod("p", TIMES["later"]).pod("p", gone=True),
             True,
             "it has time until",
