@@ -72,6 +72,15 @@ def test_a_hangup_of_the_terminal_drains(certificates: Path, tmp_path: Path) -> 
         assert not is_alive(worker)
 
 
+def test_an_interrupt_that_arrives_with_a_hangup_ends_it_at_once(certificates: Path, tmp_path: Path) -> None:
+    with running(certificates, tmp_path, "--drain", "600") as live:
+        worker = worker_of(live)
+        for number in (signal.SIGSTOP, signal.SIGHUP, signal.SIGINT, signal.SIGCONT):
+            live.process.send_signal(number)
+        assert live.process.wait(60) == 0
+        assert not is_alive(worker)
+
+
 def test_a_signal_before_it_is_ready_ends_it_as_soon(certificates: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "webhook", "serve", "--standalone", "--port", "0", "--drain", "600"]
     log = (tmp_path / "log").open("wb")

@@ -1,6 +1,7 @@
 """Gunicorn, embedded: one worker on a socket that is already bound."""
 
 import os
+import signal
 import socket
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from webhook.server.service import Service
 from webhook.server.worker import StagegateWorker
 from webhook.signals import ending_signals, held_back, ignore_the_rest
 
+_AT_ONCE: Final = (signal.SIGINT, signal.SIGQUIT)
 _MEMORY_FILES: Final = "/dev/shm"  # noqa: S108
 
 
@@ -46,6 +48,10 @@ class StagegateArbiter(Arbiter):  # type: ignore[misc]
         """Signals are held back until the worker handles them: it inherits the arbiter's handlers, which drop them."""
         with held_back():
             return int(super().spawn_worker())
+
+    def wait_for_signals(self, timeout: float = 1.0) -> list[int]:
+        """Signals that end at once come first: handling one that drains drops those behind it."""
+        return sorted(super().wait_for_signals(timeout), key=lambda number: number not in _AT_ONCE)
 
     def handle_hup(self) -> None:
         """SIGHUP drains, as SIGTERM does."""
