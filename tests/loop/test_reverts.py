@@ -7,7 +7,9 @@ import pytest
 from tests.loop.world import World, autoscale, entry, two_revisions
 from webhook.api import RolloutOrchestrator, StagePodAutoscaler
 from webhook.api.wire import Wire
+from webhook.cluster.errors import Unavailable
 from webhook.cluster.resource import STAGE_POD_AUTOSCALERS
+from webhook.cluster.transport import Request
 from webhook.loop.reverts import PAUSE, Decision, Record, Reverts, decide, managers_of
 from webhook.planning import Bounds
 
@@ -280,6 +282,24 @@ def test_an_spa_that_is_deleted_after_the_end_comes_back_with_its_bounds(strateg
     world.settle()
     assert world.bounds(NEW) == wanted == (1, 10)
     assert world.condition("Ready")[0] == "True"
+
+
+def test_a_deleted_spa_is_not_held_where_its_creation_fails_at_first() -> None:
+    world = complete("resourceutil")
+    world.api.remove(STAGE_POD_AUTOSCALERS, "default", NEW)
+    failures = 1
+
+    def fail(request: Request) -> Unavailable | None:
+        nonlocal failures
+        if request.method != "POST" or request.call.resource != "stagepodautoscalers" or not failures:
+            return None
+        failures -= 1
+        return Unavailable(request.call, "etcdserver: leader changed")
+
+    world.api.fail = fail
+    world.settle()
+    world.clock.advance(60)
+    assert world.settle().bounds(NEW) == (1, 10)
 
 
 def test_another_process_counts_anew() -> None:

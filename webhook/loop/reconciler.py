@@ -103,7 +103,10 @@ class RolloutReconciler:
         stored = ro.status.copy()
         self._record_decision(ro, decision)
         if is_over(ro) and not has_failed(ro):
-            self.stages.recreate_deleted(ro)
+            recreated = self.stages.recreate_deleted(ro)
+            if recreated.error is not None:
+                # The pass would create it held.
+                raise recreated.error
         result = self.stages.reconcile(ro, strategy)
         self._explain(ro, decision, strategy)
         changed = self._store_status(seen, ro, stored)
