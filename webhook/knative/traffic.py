@@ -1,0 +1,64 @@
+"""The traffic of a Route: while it is held, and as Knative writes it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from webhook.api.conditions import READY
+from webhook.api.wire import Wire, copy_of
+
+
+def shares(entries: Any) -> dict[str, int]:
+    """The percents by revision of the entries of a Route's status or spec, those above 0 only.
+
+    Entries without the name of a revision have none: in a spec they float to the newest revision.
+    """
+    found: dict[str, int] = {}
+    for entry in entries if isinstance(entries, list) else ():
+        name, percent = entry.get("revisionName"), entry.get("percent")
+        if name and type(percent) is int and percent > 0:
+            found[name] = found.get(name, 0) + percent
+    return dict(sorted(found.items()))
+
+
+def held_traffic(
+    shares: Mapping[str, int], at_zero: Iterable[str], service: str, *, redundant: bool = True
+) -> list[Wire]:
+    """The entries of a held Route.
+
+    ``at_zero`` are revisions of the stage that are ready and have no share yet. The entry that floats to the newest
+    revision has no share either: without it, Knative takes the new revision for one that nobody can reach, and scales
+    it to zero. ``redundant`` repeats the first entry with no share: the Route then merges two entries into one, and as
+    long as its status has fewer entries than its spec, the Service is not Ready.
+    """
+    named = [*((name, shares[name]) for name in sorted(shares) if shares[name] > 0)]
+    named += [(name, 0) for name in sorted(set(at_zero) - {name for name, _ in named})]
+    entries: list[Wire] = [_named(name, percent) for name, percent in named]
+    entries.append({"configurationName": service, "latestRevision": True, "percent": 0})
+    if redundant and named:
+        entries.append(_named(named[0][0], 0))
+    return entries
+
+
+def stock_traffic(service: Mapping[str, Any]) -> list[Wire]:
+    """The entries that Knative's Service reconciler writes for a Service on the wire."""
+    name = service["metadata"]["name"]
+    spec = service.get("spec")
+    own = spec.get("traffic") if isinstance(spec, Mapping) else None
+    entries = copy_of(own) or [{"latestRevision": True, "percent": 100}]
+    for entry in entries:
+        if not entry.get("revisionName"):
+            entry["configurationName"] = name
+    return list(entries)
+
+
+def is_moved(route: Mapping[str, Any], wanted: Mapping[str, int]) -> bool:
+    """True if requests are served by these shares: the Route is Ready at its generation, and its status shows them."""
+    status = route.get("status") or {}
+    generation = (route.get("metadata") or {}).get("generation")
+    ready = any(one.get("type") == READY and one.get("status") == "True" for one in status.get("conditions") or ())
+    moved = shares(status.get("traffic")) == {name: percent for name, percent in sorted(wanted.items()) if percent > 0}
+    return moved and ready and status.get("observedGeneration") == generation
+
+
+def _named(name: str, percent: int) -> Wire:
+    return {"revisionName": name, "latestRevision": False, "percent": percent}
