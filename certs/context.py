@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from certs.client_authority import ClientAuthority
 from certs.errors import CertificateError
 from certs.handshake import shake_hands
 from certs.key_pair import KeyPair
@@ -23,23 +24,28 @@ TLS_VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv
 class LiveContext:
     """``context`` is that of the next handshake; read it for each. ``load`` drops no connection.
 
-    Each key pair gets a context of its own: one that has held a key of another algorithm goes on showing that.
+    Each key pair gets a context of its own: one that has held a key of another algorithm goes on showing that. With a
+    client authority, a client may show a certificate, and one of another authority ends the handshake.
     """
 
-    def __init__(self, minimum: str = "1.3") -> None:
+    def __init__(self, minimum: str = "1.3", client_authority: ClientAuthority | None = None) -> None:
         """``minimum`` is a key of TLS_VERSIONS."""
         self.minimum = TLS_VERSIONS[minimum]
+        self._client_authority = client_authority
+        self._authorities = b""
         self.context = _server_context(self.minimum)
         self.key_pair: KeyPair | None = None
         self.certificate: x509.Certificate | None = None
 
     def load(self, key_pair: KeyPair, now: datetime) -> bool:
-        """Serve this key pair from the next handshake on; False if it is served already.
+        """Serve this key pair from the next handshake on; False if it is served already, to clients of the same CA.
 
         Raises CertificateError, and goes on serving the one before, if certificate and key do not match, if the
         certificate is not valid at ``now``, or if clients cannot use it: a handshake in memory tries each TLS version.
+        The same holds for a client CA that cannot be read.
         """
-        if key_pair == self.key_pair:
+        authorities = b"" if self._client_authority is None else self._client_authority.read()
+        if (key_pair, authorities) == (self.key_pair, self._authorities):
             return False
         certificate = prove_leaf(key_pair)
         if now < certificate.not_valid_before_utc:
@@ -48,7 +54,7 @@ class LiveContext:
             raise CertificateError(f"the certificate expired at {certificate.not_valid_after_utc:%FT%TZ}")
         with _as_file(key_pair) as path:
             try:
-                context = _server_context(self.minimum)
+                context = _server_context(self.minimum, authorities)
                 context.load_cert_chain(path)
             except (ssl.SSLError, OSError) as problem:
                 raise CertificateError(f"TLS does not accept the key pair: {problem}") from problem
@@ -59,13 +65,18 @@ class LiveContext:
                 except ssl.SSLError as problem:
                     raise CertificateError(f"no client can use the key pair with TLS {name}: {problem}") from problem
         self.context, self.key_pair, self.certificate = context, key_pair, certificate
+        self._authorities = authorities
         return True
 
 
-def _server_context(minimum: ssl.TLSVersion) -> ssl.SSLContext:
+def _server_context(minimum: ssl.TLSVersion, client_authorities: bytes = b"") -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = minimum
     context.set_alpn_protocols(["http/1.1"])
+    if client_authorities:
+        # Required, it would end the handshakes of probes, which show none.
+        context.verify_mode = ssl.CERT_OPTIONAL
+        context.load_verify_locations(cadata=client_authorities.decode())
     return context
 
 

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from webhook.admission import EmptyLookup, Lookup, Response, Settings
+from webhook.server.clients import ANYBODY
 from webhook.server.handler import AdmissionHandler
+from webhook.server.large_bodies import LargeBodies
 from webhook.server.limits import Limits
 from webhook.server.metrics import ServerMetrics
-from webhook.server.protocol import Connection, LargeBodies
+from webhook.server.protocol import Connection
 
 LIMITS = Limits(body=100, discard=200, large=30, large_at_once=2, write_seconds=3.0, keep_alive_seconds=120.0)
 HEAD = b"POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -46,6 +48,9 @@ class Transport:
     def abort(self) -> None:
         self.open = False
 
+    def get_extra_info(self, name: str) -> None:
+        return None
+
     @property
     def statuses(self) -> list[int]:
         return [int(part[:3]) for part in self.written.split(b"HTTP/1.1 ")[1:]]
@@ -61,6 +66,7 @@ class Worker:
     def __init__(self, examine: Callable[..., Response] = echo) -> None:
         self.loop: Any = Loop()
         self.limits = LIMITS
+        self.clients = ANYBODY
         self.metrics = ServerMetrics()
         self.handler = AdmissionHandler(EmptyLookup(), Settings(), self.metrics, examine=examine)
         self.large_bodies = LargeBodies(LIMITS.large_at_once)

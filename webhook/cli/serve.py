@@ -15,8 +15,10 @@ from webhook.listening import LOOPBACK
 from webhook.signals import ignore_the_rest
 
 if TYPE_CHECKING:
+    from certs.context import LiveContext
     from certs.served import ServedKeyPair
     from webhook.cluster.supervisor import Supervisor
+    from webhook.server.clients import Clients
     from webhook.server.limits import Limits
     from webhook.server.metrics import ServerMetrics
 
@@ -65,6 +67,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     tls.add_argument("--tls-key", type=path, metavar="F", help="its private key, PEM")
     tls.add_argument(
         "--cert-secret", type=secret, metavar="NS/NAME", help="Secret with tls.crt and tls.key; it may be created later"
+    )
+    tls.add_argument(
+        "--client-ca", type=path, metavar="F", help="CA of client certificates, PEM; reviews without one are refused"
+    )
+    tls.add_argument(
+        "--client-name",
+        action="append",
+        type=filled,
+        default=[],
+        metavar="NAME",
+        help="common name or DNS name of a client; repeatable; default: any of that CA",
     )
     tls.add_argument("--tls-min", choices=("1.2", "1.3"), default="1.3", help="oldest TLS version (%(default)s)")
     cluster = parser.add_argument_group("cluster").add_mutually_exclusive_group()
@@ -116,6 +129,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until a signal ends it. The server is imported only here, so that --help is quick."""
     ignore_the_rest()
     paths = _key_pair_paths(arguments)
+    clients = _clients(arguments)
     limits = _limits(arguments)
 
     from webhook.cluster.supervisor import Supervisor
@@ -126,7 +140,8 @@ def run(arguments: argparse.Namespace) -> int:
     metrics = ServerMetrics()
     supervisor = Supervisor(count=metrics.faulted)
     client = None if arguments.standalone else _client(arguments.kubeconfig)
-    key_pair = _load(paths, arguments.tls_min, metrics) if paths else _watched(arguments, client, metrics, supervisor)
+    live = _live_context(arguments)
+    key_pair = _load(paths, live, metrics) if paths else _watched(arguments, live, client, metrics, supervisor)
     informers = None if client is None else _informers(client, metrics, supervisor)
     listening = listener("--port", arguments.host, arguments.port)
     pages = pages_listener(arguments)
@@ -142,6 +157,7 @@ def run(arguments: argparse.Namespace) -> int:
         pages,
         on_ready=lambda: _announce(", pages ".join(urls)),
         supervisor=supervisor,
+        clients=clients,
     )
     set_up(arguments.log_format, arguments.log_level)
     Application(service, listening).run()
@@ -193,12 +209,36 @@ def _key_pair_paths(arguments: argparse.Namespace) -> tuple[Path, Path] | None:
     return arguments.tls_cert, arguments.tls_key
 
 
-def _load(paths: tuple[Path, Path], minimum: str, metrics: "ServerMetrics") -> "ServedKeyPair":
+def _clients(arguments: argparse.Namespace) -> "Clients":
+    """Who may send reviews. The file of the client CA is read once here, so that a wrong one is named at the start."""
+    from certs.client_authority import ClientAuthority
+    from certs.errors import CertificateError
+    from webhook.server.clients import Clients
+
+    if arguments.client_ca is None:
+        if arguments.client_name:
+            raise CommandError("--client-name needs --client-ca", USAGE)
+        return Clients()
+    try:
+        ClientAuthority(arguments.client_ca).read()
+    except CertificateError as problem:
+        raise CommandError(f"--client-ca: {problem}", MISSING) from problem
+    return Clients(is_checked=True, names=frozenset(arguments.client_name))
+
+
+def _live_context(arguments: argparse.Namespace) -> "LiveContext":
+    from certs.client_authority import ClientAuthority
     from certs.context import LiveContext
+
+    authority = None if arguments.client_ca is None else ClientAuthority(arguments.client_ca)
+    return LiveContext(arguments.tls_min, authority)
+
+
+def _load(paths: tuple[Path, Path], live: "LiveContext", metrics: "ServerMetrics") -> "ServedKeyPair":
     from certs.errors import CertificateError
     from certs.served import ServedFiles
 
-    files = ServedFiles(*paths, LiveContext(minimum), lambda: datetime.now(UTC), metrics.read_key_pair)
+    files = ServedFiles(*paths, live, lambda: datetime.now(UTC), metrics.read_key_pair)
     try:
         files.load(files.read())
     except CertificateError as problem:
@@ -207,9 +247,12 @@ def _load(paths: tuple[Path, Path], minimum: str, metrics: "ServerMetrics") -> "
 
 
 def _watched(
-    arguments: argparse.Namespace, client: Any, metrics: "ServerMetrics", supervisor: "Supervisor"
+    arguments: argparse.Namespace,
+    live: "LiveContext",
+    client: Any,
+    metrics: "ServerMetrics",
+    supervisor: "Supervisor",
 ) -> "ServedKeyPair":
-    from certs.context import LiveContext
     from certs.served_secret import ServedSecret
     from webhook.cli.certs_cluster import ClusterClient
     from webhook.cluster.clock import SystemClock
@@ -217,7 +260,7 @@ def _watched(
     namespace, name = arguments.cert_secret
     clock = SystemClock()
     watch = ClusterClient(client, clock, supervisor).watch_secret
-    return ServedSecret(namespace, name, watch, LiveContext(arguments.tls_min), clock.now, metrics.read_key_pair)
+    return ServedSecret(namespace, name, watch, live, clock.now, metrics.read_key_pair)
 
 
 def _client(kubeconfig: str | None) -> Any:

@@ -3,17 +3,22 @@
 import asyncio
 import logging
 from collections import deque
-from typing import Any, Final, Literal, Protocol
+from math import inf
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 import httptools
 
+from webhook.admission import Response
+from webhook.server.clients import Clients
 from webhook.server.handler import AdmissionHandler
 from webhook.server.head import LINE_TYPE, Head, Refusal, refuse, response, too_large
+from webhook.server.large_bodies import LargeBodies
 from webhook.server.limits import Limits
 from webhook.server.metrics import ServerMetrics
 
-Stage = Literal["handshake", "header", "body", "write", "idle", "closing"]
-"""``body`` lasts until the whole body is there, also if it is discarded; ``write``: the client does not read."""
+Stage = Literal["handshake", "header", "body", "answer", "write", "idle", "closing"]
+"""``body`` lasts until the whole body is there, also if it is discarded; ``answer``: the handler has not answered yet;
+``write``: the client does not read."""
 
 _LATE: Final = {
     "header": "the head of the request took longer than {:g} seconds",
@@ -23,31 +28,11 @@ _LOG: Final = logging.getLogger("stagegate.http")
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class LargeBodies:
-    """Bounds the large bodies that are read at once. The others wait, unread, in order of arrival."""
+class _Owed(NamedTuple):
+    """An answer that the handler gives later."""
 
-    def __init__(self, at_once: int) -> None:
-        self._free = at_once
-        self._waiting: deque[Connection] = deque()
-
-    def take(self, connection: "Connection") -> bool:
-        """A place for this connection now; else it is called back by ``resume_body`` when one is free."""
-        if self._free:
-            self._free -= 1
-            return True
-        self._waiting.append(connection)
-        return False
-
-    def release(self) -> None:
-        """Give the place to the first connection that waits."""
-        if self._waiting:
-            self._waiting.popleft().resume_body()
-        else:
-            self._free += 1
-
-    def forget(self, connection: "Connection") -> None:
-        """The connection waits no longer."""
-        self._waiting.remove(connection)
+    answer: asyncio.Future[Response]
+    closes: bool
 
 
 class Host(Protocol):
@@ -55,6 +40,7 @@ class Host(Protocol):
 
     loop: asyncio.AbstractEventLoop
     limits: Limits
+    clients: Clients
     handler: AdmissionHandler
     metrics: ServerMetrics
     large_bodies: LargeBodies
@@ -66,8 +52,9 @@ class Host(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """Reads requests one after the other and answers each in the moment its last byte arrives.
+    """Reads requests one after the other and answers each in the moment its last byte arrives, or in its turn.
 
+    While the handler has not answered, nothing more is read, and the answers to what was read already wait.
     The worker looks through all connections and calls ``expire`` on those past their deadline: one timer for all of
     them costs a call nothing. A request that is refused is answered at once; the rest of its body is read and
     discarded, up to a bound, since a client that is still sending would miss an answer that ends the connection.
@@ -89,14 +76,17 @@ class Connection(asyncio.Protocol):
         self._parts: list[bytes] = []
         self._size = 0
         self._refused = False
+        self._stranger: Refusal | None = None
         self._in_flight = False
         self._write_paused = False
+        self._owed: deque[_Owed | bytes] = deque()
         self._place: Literal["none", "waiting", "taken"] = "none"
 
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
+        self._stranger = self._host.clients.refusal(transport.get_extra_info("peercert"))
         self._enter("header", self._limits.header_seconds)
 
     def data_received(self, data: bytes) -> None:
@@ -127,10 +117,10 @@ class Connection(asyncio.Protocol):
         self._write_paused = False
         if self.stage == "write":
             self._enter("idle", self._limits.keep_alive_seconds)
-        if self._place != "waiting":
-            self._transport.resume_reading()
+        self._read_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._owed.clear()
         self._leave()
         self._parser = None
         self._host.forget(self)
@@ -155,7 +145,8 @@ class Connection(asyncio.Protocol):
                 self.handshake.cancel()
             return
         self._enter("closing", self._limits.close_seconds)
-        self._transport.close()
+        if not self._owed:
+            self._transport.close()
 
     def abort(self) -> None:
         """End the connection now."""
@@ -167,8 +158,7 @@ class Connection(asyncio.Protocol):
     def resume_body(self) -> None:
         """There is a place for this large body now."""
         self._place = "taken"
-        if not self._write_paused:
-            self._transport.resume_reading()
+        self._read_on()
 
     # httptools, for each request in turn
 
@@ -206,14 +196,14 @@ class Connection(asyncio.Protocol):
         self._head.method = self._parser.get_method().decode()
         self._head.path = self._url.partition(b"?")[0].decode("latin-1")
         self._enter("body", self._limits.body_seconds)
-        refusal = refuse(self._head, self._limits.body)
+        refusal = self._stranger or refuse(self._head, self._limits.body)
         if refusal is not None:
             self._refuse(refusal)
             return
         self._in_flight = True
         self._host.metrics.in_flight.inc()
         if self._head.expects_continue and self._parser.get_http_version() == "1.1":
-            self._transport.write(_CONTINUE)
+            self._send(_CONTINUE)
 
     def on_body(self, chunk: bytes) -> None:
         if self.stage == "closing":
@@ -240,15 +230,61 @@ class Connection(asyncio.Protocol):
             body = parts[0] if len(parts) == 1 else b"".join(parts)
             self._leave()
             answer = self._host.handler.answer(self._head.path, body)
-            self._respond(answer.status, answer.content_type, answer.body)
+            if isinstance(answer, Response):
+                self._respond(answer.status, answer.content_type, answer.body)
+            else:
+                self._owe(answer)
         if self._closes():
             self.close()
+        else:
+            self._answered()
+
+    # Answers
+
+    def _answered(self) -> None:
+        """The request was answered, or will be."""
+        if self._owed:
+            self._enter("answer", inf)
         elif self._write_paused:
             self._enter("write", self._limits.write_seconds)
         else:
             self._enter("idle", self._limits.keep_alive_seconds)
 
-    # Answers
+    def _owe(self, answer: asyncio.Future[Response]) -> None:
+        self._transport.pause_reading()
+        self._owed.append(_Owed(answer, self._closes()))
+        answer.add_done_callback(self._settle)
+
+    def _settle(self, _answer: asyncio.Future[Response]) -> None:
+        """Write what is owed, up to the next answer that is not given yet."""
+        if not self._owed:
+            return
+        while self._owed:
+            first = self._owed[0]
+            if isinstance(first, _Owed):
+                if not first.answer.done():
+                    return
+                given = first.answer.result()
+                close = first.closes or self._host.draining
+                first = response(given.status, given.content_type, given.body, self._host.date(), close=close)
+            self._transport.write(first)
+            self._owed.popleft()
+        if self.stage == "closing" or self._host.draining:
+            self.close()
+            return
+        self._read_on()
+        if self.stage == "answer":
+            self._answered()
+        else:
+            # Part of the next request is here, and its time begins now.
+            self._enter(self.stage, self._limits.body_seconds)
+
+    def _send(self, data: bytes) -> None:
+        """Write now, or behind what is owed."""
+        if self._owed:
+            self._owed.append(data)
+        else:
+            self._transport.write(data)
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer before the body; the connection goes on behind it."""
@@ -264,15 +300,13 @@ class Connection(asyncio.Protocol):
         self._refused = True
         self._host.metrics.refused(refusal.status)
         body = refusal.body
-        self._transport.write(response(refusal.status, LINE_TYPE, body, self._host.date(), close=True))
+        self._send(response(refusal.status, LINE_TYPE, body, self._host.date(), close=True))
         self.close()
 
     def _respond(self, status: int, content_type: str, body: bytes, allow: str = "") -> None:
         bare = self._head.method == "HEAD"
         close = self._closes()
-        self._transport.write(
-            response(status, content_type, body, self._host.date(), allow=allow, close=close, bare=bare)
-        )
+        self._send(response(status, content_type, body, self._host.date(), allow=allow, close=close, bare=bare))
 
     def _closes(self) -> bool:
         return self._host.draining or not self._parser.should_keep_alive()
@@ -281,7 +315,12 @@ class Connection(asyncio.Protocol):
 
     def _enter(self, stage: Stage, seconds: float) -> None:
         self.stage = stage
-        self.deadline = self._time() + seconds
+        self.deadline = inf if self._owed else self._time() + seconds
+
+    def _read_on(self) -> None:
+        """Read, unless something has to come first: the client has to read, a large body to end, or an answer to be."""
+        if not (self._write_paused or self._place == "waiting" or self._owed):
+            self._transport.resume_reading()
 
     def _leave(self) -> None:
         """The body is there, or will not be."""

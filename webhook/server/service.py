@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from certs.served import ServedKeyPair
 from webhook.admission import EmptyLookup, Lookup, Settings
 from webhook.cluster.supervisor import Supervisor
+from webhook.server.clients import ANYBODY, Clients
 from webhook.server.handler import AdmissionHandler
 from webhook.server.limits import Limits
 from webhook.server.metrics import ServerMetrics
@@ -45,9 +46,11 @@ class Service:
         pages: socket.socket | None = None,
         on_ready: Callable[[], None] = lambda: None,
         supervisor: Supervisor | None = None,
+        clients: Clients = ANYBODY,
     ) -> None:
         self.supervisor = supervisor or Supervisor(count=metrics.faulted)
         self.limits = limits
+        self.clients = clients
         self.metrics = metrics
         self.draining = False
         self._key_pair = key_pair

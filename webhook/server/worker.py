@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import uvloop
 from gunicorn.workers.base import Worker
 
-from webhook.server.protocol import Connection, LargeBodies
+from webhook.server.large_bodies import LargeBodies
+from webhook.server.protocol import Connection
 from webhook.signals import ending_signals, ignore_the_rest, let_through
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class StagegateWorker(Worker):  # type: ignore[misc]
         super().__init__(*arguments, **options)
         self.service: Service = self.app.service
         self.limits = self.service.limits
+        self.clients = self.service.clients
         self.handler = self.service.handler
         self.metrics = self.service.metrics
         self.large_bodies = LargeBodies(self.limits.large_at_once)
