@@ -8,6 +8,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
+from certs.authority import is_issued_by
 from certs.bundle import read_bundle
 from certs.contents import Contents, signing_authority
 from certs.errors import CertificateError
@@ -32,6 +33,10 @@ _WORDS: Final = {
     Publish: "publication",
     Wait: "nothing to do",
 }
+
+
+OVERDUE: Final = 0.9
+"""The share of its life after which a leaf should have been renewed long ago; renewal is due at two thirds."""
 
 
 def describe(
@@ -74,6 +79,30 @@ def describe(
     return lines
 
 
+def problems(contents: Contents, observed: Observed, now: datetime) -> list[str]:
+    """Why clients cannot verify the servers, or soon no longer will; empty if nothing is wrong.
+
+    A leaf that is due for renewal is no problem before OVERDUE of its life: until then it is about to be renewed.
+    """
+    try:
+        leaf = prove_leaf(contents.leaf) if contents.certificate else None
+    except CertificateError as problem:
+        return [f"the leaf cannot be used: {problem}"]
+    if leaf is None:
+        return ["there is no leaf"]
+    found = []
+    if time := _time_problem(leaf, now):
+        found.append(f"the leaf {time}")
+    if not _is_trusted(leaf, contents.ca_certificates, now):
+        found.append("the leaf is of no trusted authority that is valid now")
+    if not all(_is_trusted(leaf, bundle, now) for bundle in observed.published):
+        found.append("a caBundle does not contain the authority of the leaf")
+    for name, shown in (observed.served or {}).items():
+        if shown is not None and (fault := _shown_problem(shown, contents, now)):
+            found.append(f"{name} serves a certificate that {fault}")
+    return found
+
+
 def describe_certificate(certificate: x509.Certificate) -> str:
     """Fingerprint and life of one certificate."""
     fingerprint = certificate.fingerprint(hashes.SHA256()).hex()[:16]
@@ -83,6 +112,35 @@ def describe_certificate(certificate: x509.Certificate) -> str:
 def describe_action(action: Action) -> str:
     """The action and its reason."""
     return f"{_WORDS[type(action)]}: {action.reason}"
+
+
+def _time_problem(certificate: x509.Certificate, now: datetime) -> str:
+    start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if now < start:
+        return "is not valid yet"
+    if now >= end:
+        return "has expired"
+    if now >= start + (end - start) * OVERDUE:
+        return f"expires on {end:%Y-%m-%d} and was not renewed"
+    return ""
+
+
+def _is_trusted(leaf: x509.Certificate, bundle: bytes, now: datetime) -> bool:
+    """True if an authority of the bundle that is valid now issued the leaf."""
+    return any(
+        each.not_valid_before_utc <= now < each.not_valid_after_utc and is_issued_by(leaf, each)
+        for each in read_bundle(bundle)
+    )
+
+
+def _shown_problem(shown: bytes, contents: Contents, now: datetime) -> str:
+    try:
+        certificate = read_certificate(shown)
+    except CertificateError:
+        return "cannot be read"
+    if time := _time_problem(certificate, now):
+        return time
+    return "" if _is_trusted(certificate, contents.ca_certificates, now) else "no trusted authority issued"
 
 
 def _role(authority: x509.Certificate, signing: x509.Certificate | None) -> str:

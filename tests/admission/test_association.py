@@ -15,7 +15,7 @@ from tests.admission.reviews import (
     spa,
     stored_ro,
 )
-from webhook.admission import EmptyLookup, Lookup
+from webhook.admission import EmptyLookup, Lookup, RolloutCache
 
 REVISION_LABEL_ONLY = {"serving.knative.dev/revision": "hello-00002"}
 LATER = "the loop completes this object later"
@@ -50,7 +50,7 @@ def test_a_stated_label_decides_also_against_the_revision_name() -> None:
     ("lookup", "obj", "warning"),
     [
         (
-            EmptyLookup(),
+            RolloutCache(lambda: 0.0),
             spa(labels=SERVICE_LABEL_ONLY),
             f"nothing was filled in from a rollout: the view of the rollouts is not current; {LATER}",
         ),
@@ -102,6 +102,12 @@ def test_without_a_rollout_only_what_the_object_says_itself_is_filled_in(
     assert "spec" not in after
     assert after["metadata"].get("ownerReferences") == obj["metadata"].get("ownerReferences")
     assert response["warnings"] == [warning]
+
+
+def test_without_a_cluster_nobody_misses_a_rollout() -> None:
+    response = response_to(spa(labels=SERVICE_LABEL_ONLY), lookup=EmptyLookup())
+    assert response["allowed"]
+    assert "warnings" not in response
 
 
 def test_a_cache_of_a_minute_is_still_good() -> None:

@@ -1,11 +1,14 @@
 """The state of stored certificates as lines for people."""
 
 import dataclasses
+from datetime import datetime
+
+import pytest
 
 from certs.contents import Contents
 from certs.rotation import Observed
-from certs.status import describe
-from tests.certs.world import HOSTS, POLICY, START, authority, contents, leaf
+from certs.status import describe, problems
+from tests.certs.world import DAY, HOSTS, POLICY, START, authority, contents, leaf
 
 OLD, NEW = authority(), authority()
 LEAF = leaf(NEW)
@@ -72,3 +75,76 @@ def test_without_the_key_nothing_is_guessed() -> None:
     assert [line.split()[0] for line in lines] == ["authority", "authority", "leaf", "next"]
     assert [line.endswith("2030-04-01") for line in lines[:2]] == [True, True]
     assert lines[3] == "next       not known without the authority's key"
+
+
+SOUND = contents(NEW, LEAF)
+OTHER = leaf(OLD)
+
+
+@pytest.mark.parametrize(
+    ("stored", "observed", "now", "found"),
+    [
+        pytest.param(SOUND, Observed(), START, [], id="sound"),
+        pytest.param(STORED, Observed(), START, [], id="during a rotation"),
+        pytest.param(SOUND, Observed(), START + 25 * DAY, [], id="due, to be renewed any moment"),
+        pytest.param(SOUND, Observed(served={"a:1": None}), START, [], id="a server that is not reachable from here"),
+        pytest.param(
+            SOUND,
+            Observed(),
+            START + 29 * DAY,
+            ["the leaf expires on 2030-01-31 and was not renewed"],
+            id="due for long",
+        ),
+        pytest.param(SOUND, Observed(), START + 31 * DAY, ["the leaf has expired"], id="expired"),
+        pytest.param(
+            SOUND,
+            Observed(),
+            START - 2 * DAY,
+            ["the leaf is not valid yet", "the leaf is of no trusted authority that is valid now"],
+            id="the clock is wrong",
+        ),
+        pytest.param(Contents(), Observed(), START, ["there is no leaf"], id="nothing"),
+        pytest.param(
+            dataclasses.replace(SOUND, key=NEW.key),
+            Observed(),
+            START,
+            ["the leaf cannot be used: the private key does not belong to the certificate"],
+            id="another key",
+        ),
+        pytest.param(
+            contents(OLD, LEAF),
+            Observed(),
+            START,
+            ["the leaf is of no trusted authority that is valid now"],
+            id="another authority",
+        ),
+        pytest.param(
+            SOUND,
+            Observed(published=(NEW.certificate, OLD.certificate)),
+            START,
+            ["a caBundle does not contain the authority of the leaf"],
+            id="another caBundle",
+        ),
+        pytest.param(
+            SOUND,
+            Observed(served={"a:1": OTHER.certificate, "b:1": LEAF.certificate, "c:1": b"nonsense"}),
+            START,
+            [
+                "a:1 serves a certificate that no trusted authority issued",
+                "c:1 serves a certificate that cannot be read",
+            ],
+            id="servers show others",
+        ),
+        pytest.param(
+            contents(NEW, leaf(NEW, START + 20 * DAY)),
+            Observed(served={"a:1": LEAF.certificate}),
+            START + 31 * DAY,
+            ["a:1 serves a certificate that has expired"],
+            id="a server shows an old one",
+        ),
+    ],
+)
+def test_what_keeps_clients_from_verifying(
+    stored: Contents, observed: Observed, now: datetime, found: list[str]
+) -> None:
+    assert problems(stored, observed, now) == found

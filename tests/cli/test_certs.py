@@ -85,6 +85,17 @@ def test_status_tells_the_chain_and_what_is_next(tmp_path: Path, capsys: pytest.
     assert [line.split()[0] for line in lines] == ["authority", "leaf", "next"]
 
 
+def test_status_fails_where_key_and_certificate_do_not_match(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["certs", "init", str(tmp_path), "--host", "a"])
+    (tmp_path / "tls.key").write_bytes((tmp_path / "ca.key").read_bytes())
+    capsys.readouterr()
+    assert main(["certs", "status", str(tmp_path)]) == 1
+    problem = "the leaf cannot be used: the private key does not belong to the certificate"
+    assert capsys.readouterr().out.splitlines()[-1] == f"problem    {problem}"
+
+
 @pytest.mark.parametrize("task", ["status", "rotate"])
 def test_an_empty_directory_says_how_to_fill_it(task: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["certs", task, str(tmp_path / "no")]) == 3
@@ -94,7 +105,7 @@ def test_an_empty_directory_says_how_to_fill_it(task: str, tmp_path: Path, capsy
 @pytest.mark.parametrize(
     ("arguments", "code", "line"),
     [
-        (["init", "{}/file", "--host", "a"], 1, "file"),
+        (["init", "{}/file", "--host", "a"], 3, "file"),
         (["init", "{}", "--host", "exämple"], 2, "--host: 'exämple' is no host: wanted a DNS name or an IP address"),
         (["init", "{}", "--host", ""], 2, "--host: '' is no host: wanted a DNS name or an IP address"),
         (["init", "{}", "--host", "a,"], 2, "--host: '' is no host: wanted a DNS name or an IP address"),

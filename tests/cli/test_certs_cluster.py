@@ -36,10 +36,10 @@ def api() -> FakeApi:
     [
         (Conflict, errors.Conflict, FAILED),
         (AlreadyExists, errors.Conflict, FAILED),
-        (NotFound, errors.NotFound, FAILED),
-        (Forbidden, errors.Forbidden, FAILED),
+        (NotFound, errors.NotFound, MISSING),
+        (Forbidden, errors.Forbidden, MISSING),
         (Invalid, errors.ClusterError, FAILED),
-        (Unreachable, errors.ClusterError, FAILED),
+        (Unreachable, errors.ClusterError, MISSING),
         (NoCredentials, errors.ClusterError, MISSING),
     ],
 )

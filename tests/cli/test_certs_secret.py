@@ -156,13 +156,13 @@ def test_status_of_all_there_is(
     holder = {"holderIdentity": "stagegate-loop-1", "renewTime": "2030-01-01T00:00:00.000000Z"}
     client.create(LEASES, "ours", {"metadata": {"name": "stagegate-loop"}, "spec": holder})
 
-    assert run("status") == 0
+    assert run("status") == 1
 
     lines = capsys.readouterr().out.splitlines()
     assert lines.pop(1) == "ca.key     Secret ours/certs-authority"
     assert lines[0] == "stored     Secret ours/certs"
     assert [line.split()[0] for line in lines] == [
-        "stored", "authority", "authority", "leaf", "caBundle", "caBundle", "next", "leader",
+        "stored", "authority", "authority", "leaf", "caBundle", "caBundle", "next", "leader", "problem",
     ]  # fmt: skip
     assert lines[1].endswith(", signs")
     assert lines[2].endswith(", trusted only")
@@ -170,6 +170,7 @@ def test_status_of_all_there_is(
     assert lines[5] == "caBundle   ValidatingWebhookConfiguration validate.stagegate.dev: not as stored: empty"
     assert lines[6] == "next       now: publication: clients do not read the stored bundle"
     assert lines[7] == "leader     stagegate-loop-1, renewed 2030-01-01T00:00:00.000000Z (lease ours/stagegate-loop)"
+    assert lines[8] == "problem    a caBundle does not contain the authority of the leaf"
 
 
 def register(client: Client, resource: Resource, name: str, to: dict[str, str]) -> None:
@@ -180,7 +181,7 @@ def register(client: Client, resource: Resource, name: str, to: dict[str, str]) 
 
 
 def test_status_of_nothing_yet(client: Client, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("status") == 0
+    assert run("status") == 3
     assert capsys.readouterr().out.splitlines() == [
         "stored     Secret ours/certs: does not exist",
         "ca.key     Secret ours/certs-authority: does not exist",
@@ -266,7 +267,7 @@ def test_status_without_a_right_to_the_key_tells_the_rest(capsys: pytest.Capture
 def test_rotate_without_a_right_to_the_key_says_what_it_takes(
     without_a_right_to_the_key: FakeApi, options: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["certs", "rotate", "--secret", SECRET, *options]) == 1
+    assert main(["certs", "rotate", "--secret", SECRET, *options]) == 3
     assert refused(capsys) == (
         "stagegate certs: cannot read Secret ours/certs-authority: get secrets ours/certs-authority: "
         'User "jane" cannot get resource "secrets"; to rotate, this account needs get and patch on both Secrets\n'
@@ -314,8 +315,10 @@ def test_a_probe_stands_for_the_pods(
 ) -> None:
     store.write(GOOD, "")
     address = sandbox.url.removeprefix("https://")
-    assert run("status", "--probe", address) == 0
-    assert re.search(rf"^served     {address}: [0-9a-f]{{16}} .*, another leaf$", capsys.readouterr().out, re.MULTILINE)
+    assert run("status", "--probe", address) == 1
+    said = capsys.readouterr().out
+    assert re.search(rf"^served     {address}: [0-9a-f]{{16}} .*, another leaf$", said, re.MULTILINE)
+    assert said.splitlines()[-1] == f"problem    {address} serves a certificate that no trusted authority issued"
 
 
 def test_who_writes_is_on_record(client: Client, store: SecretStore, run: Run) -> None:
@@ -355,7 +358,7 @@ def test_an_api_server_that_is_not_there_is_told_in_one_line(
 ) -> None:
     kubeconfig = tmp_path / "kubeconfig"
     kubeconfig.write_text(re.sub(r"127\.0\.0\.1:\d+|localhost:\d+", "127.0.0.1:1", sandbox.kubeconfig.read_text()))
-    assert main(["certs", "status", "--secret", SECRET, "--kubeconfig", str(kubeconfig)]) == 1
+    assert main(["certs", "status", "--secret", SECRET, "--kubeconfig", str(kubeconfig)]) == 3
     assert "cannot read Secret ours/certs: get secrets ours/certs: " in refused(capsys)
 
 

@@ -68,6 +68,9 @@ def test_debug_is_taken_by_tasks_too(tmp_path: Path, capsys: pytest.CaptureFixtu
         (["loop", "--fly"], "stagegate loop: unrecognized arguments: --fly"),
         (["certs"], "stagegate certs: the following arguments are required: TASK"),
         (["certs", "init", "d"], "stagegate certs: the following arguments are required: --host"),
+        (["serve", "--enforc", "warn"], "stagegate serve: unrecognized arguments: --enforc"),
+        (["certs", "status", "d", "--kubeconf", "x"], "stagegate certs: unrecognized arguments: --kubeconf"),
+        (["--vers"], "stagegate: "),
         (["loop", "--steps", "maybe"], "stagegate loop: --steps: invalid choice: 'maybe'"),
     ],
 )
@@ -134,7 +137,7 @@ def stagegate(*words: str, out: int, error: int = subprocess.PIPE, buffered: boo
 def test_a_closed_pipe_is_one_line(words: list[str], who: str, buffered: bool, tmp_path: Path) -> None:
     with broken_pipe() as pipe:
         code, error = stagegate(*(word.format(tmp_path / "d") for word in words), out=pipe, buffered=buffered)
-    assert (code, error) == (1, f"{who}: cannot write to standard output: Broken pipe\n")
+    assert (code, error) == (3, f"{who}: cannot write to standard output: Broken pipe\n")
 
 
 @needs_full_disk
@@ -144,7 +147,7 @@ def test_a_full_disk_is_one_line(words: list[str], buffered: bool, tmp_path: Pat
     with full_disk() as disk:
         code, error = stagegate(*(word.format(tmp_path / "d") for word in words), out=disk, buffered=buffered)
     line = f"stagegate {words[0]}: cannot write to standard output: No space left on device\n"
-    assert (code, error) == (1, line)
+    assert (code, error) == (3, line)
 
 
 @needs_full_disk
@@ -157,6 +160,6 @@ def test_an_error_keeps_its_exit_code_where_nothing_can_be_said(tmp_path: Path) 
 def test_a_closed_standard_output_is_one_line(words: list[str]) -> None:
     shell = ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-m", "webhook", *words]
     done = subprocess.run(shell, cwd=ROOT, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert done.stderr.endswith(": cannot write to standard output: it is closed\n")
     assert done.stderr.count("\n") == 1

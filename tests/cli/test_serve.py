@@ -48,7 +48,7 @@ def test_two_pairs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_an_empty_directory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert serve("--standalone", "--cert-dir", str(tmp_path)) == 1
+    assert serve("--standalone", "--cert-dir", str(tmp_path)) == 3
     assert f"cannot read {tmp_path / 'tls.crt'}: No such file or directory" in told(capsys)
 
 
@@ -56,14 +56,14 @@ def test_an_unreadable_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     make_certificates(tmp_path)
     (tmp_path / "tls.key").unlink()
     (tmp_path / "tls.key").mkdir()
-    assert serve("--standalone", "--cert-dir", str(tmp_path)) == 1
+    assert serve("--standalone", "--cert-dir", str(tmp_path)) == 3
     assert f"cannot read {tmp_path / 'tls.key'}: Is a directory" in told(capsys)
 
 
 def test_a_key_of_another_certificate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_certificates(tmp_path)
     (tmp_path / "tls.key").write_bytes((tmp_path / "ca.key").read_bytes())
-    assert serve("--standalone", "--cert-dir", str(tmp_path)) == 1
+    assert serve("--standalone", "--cert-dir", str(tmp_path)) == 3
     assert "tls.key: the private key does not belong to the certificate; make a key pair with" in told(capsys)
 
 
@@ -71,7 +71,7 @@ def test_a_port_in_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     make_certificates(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        assert main(["serve", "--standalone", "--cert-dir", str(tmp_path), "--port", port]) == 1
+        assert main(["serve", "--standalone", "--cert-dir", str(tmp_path), "--port", port]) == 3
     assert f"127.0.0.1:{port} is in use; choose another --port" in told(capsys)
 
 

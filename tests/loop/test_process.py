@@ -293,7 +293,7 @@ def test_a_port_that_is_taken_is_one_clear_line(cluster: Cluster, tmp_path: Path
         taken.listen()
         port = str(taken.getsockname()[1])
         with running(tmp_path, cluster.sandbox.kubeconfig, "--pages-port", port) as loop:
-            assert loop.end() == 2
+            assert loop.end() == 3
             assert loop.said().splitlines() == [
                 f"stagegate loop: 127.0.0.1:{port} is in use; choose another --pages-port, or 0 for any free one"
             ]

@@ -1,12 +1,14 @@
 """What is counted for which verdict, and how it reads on the metrics page."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from webhook.admission import Default, Finding, Judged, Response, Verdict
+from tests.admission.reviews import Wire, entry, request_of, stored_ro
+from webhook.admission import Default, EmptyLookup, Finding, Judged, Response, Settings, Verdict, examine
 from webhook.admission.verdict import Effect
 from webhook.server.metrics import ServerMetrics, outcome_of
 
@@ -112,3 +114,49 @@ def test_the_state_is_read_when_it_is_scraped() -> None:
     not_after, age = datetime(2031, 1, 1, tzinfo=UTC), 0.5
     assert samples(metrics)["stagegate_certificate_not_after_seconds",] == not_after.timestamp()
     assert samples(metrics)["stagegate_cache_age_seconds",] == 0.5
+
+
+STORED = stored_ro()
+NINETY = stored_ro(targetRevisions=[entry("hello-00002", 90)])
+SETTING = {"rollout.knative.dev/over-consumption-ratio": "fifty"}
+
+
+@pytest.mark.parametrize(
+    ("obj", "old", "calls", "counted"),
+    [
+        pytest.param(NINETY, None, ["/mutate"], {("denied", "RO008"): 1}, id="denied by the first call"),
+        pytest.param(NINETY, None, ["/validate"], {("denied", "RO008"): 1}, id="only validated"),
+        pytest.param(
+            NINETY | {"metadata": NINETY["metadata"] | {"annotations": {"stagegate.dev/override": "RO008"}}},
+            None,
+            ["/mutate", "/validate"],
+            {("overridden", "RO008"): 1},
+            id="passed by both calls",
+        ),
+        pytest.param(
+            NINETY | {"metadata": NINETY["metadata"] | {"annotations": {"stagegate.dev/override": "RO008"}}},
+            None,
+            ["/mutate", "/mutate", "/validate"],
+            {("overridden", "RO008"): 1},
+            id="mutated again",
+        ),
+        pytest.param(
+            STORED | {"metadata": STORED["metadata"] | {"annotations": SETTING}},
+            STORED,
+            ["/mutate"],
+            {("warned", "RO012"): 1},
+            id="only an annotation changes, which is not validated",
+        ),
+    ],
+)
+def test_the_findings_of_a_write_count_once(
+    obj: Wire, old: Wire | None, calls: list[str], counted: dict[tuple[str, str], int]
+) -> None:
+    metrics = ServerMetrics()
+    body = json.dumps(request_of(obj, old=old)).encode()
+    for path in calls:
+        metrics.answered(path, examine(body, path, EmptyLookup(), Settings()), 0.0001)
+    found = {
+        name[1:]: value for name, value in samples(metrics).items() if name[0] == "stagegate_admission_findings_total"
+    }
+    assert {name: value for name, value in found.items() if value} == counted

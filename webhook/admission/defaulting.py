@@ -18,7 +18,7 @@ _LATER: Final = "the loop completes this object later"
 class Association(NamedTuple):
     """The RO of an SPA and its bounds for the revision, each None if there is none.
 
-    Without an RO ``missing`` gives the reason and the way out.
+    Without an RO ``missing`` gives the reason and the way out; it is empty if there is no cluster to look into.
     """
 
     rollout: CachedRollout | None
@@ -38,6 +38,8 @@ class Defaulted(NamedTuple):
 
 def associate(metadata: Metadata, namespace: str, lookup: Lookup, max_age: float) -> Association:
     """Find the RO of an SPA by the rule of ``owning_rollout``; none if the lookup is older than ``max_age`` seconds."""
+    if not lookup.has_cluster():
+        return Association(None, None)
     age = lookup.age()
     if age is None or age > max_age:
         return Association(None, None, f"the view of the rollouts is not current; {_LATER}")
@@ -134,7 +136,7 @@ def _notices(metadata: Metadata, association: Association, lacks_bound: bool) ->
     """Why a default was left out, if the object itself does not show the reason."""
     rollout, bounds, missing = association
     if rollout is None:
-        return (f"nothing was filled in from a rollout: {missing}",)
+        return (f"nothing was filled in from a rollout: {missing}",) if missing else ()
     if not metadata.name:
         return (f"not everything was filled in: generateName gives no name yet; {_LATER}",)
     if lacks_bound and bounds is None:

@@ -114,6 +114,7 @@ def judge(review: Mapping[str, Any], path: str, lookup: Lookup, settings: Settin
         notices=notices,
         remarks=remarks,
         defaults=defaulted.defaults if allowed else (),
+        precedes_validation=allowed and path == MUTATE,
     )
 
 

@@ -30,6 +30,10 @@ class CachedRollout(NamedTuple):
 class Lookup(Protocol):
     """A view of the cluster in memory; no method sends a request."""
 
+    def has_cluster(self) -> bool:
+        """False if there is no cluster to view, as in ``serve --standalone``: then no default from an RO is missing."""
+        ...
+
     def age(self) -> float | None:
         """Seconds since the view was last known to be current; None if it never was."""
         ...
@@ -52,7 +56,10 @@ class Lookup(Protocol):
 
 
 class EmptyLookup:
-    """A view that never received anything: no default comes from an RO."""
+    """The view of a webhook without a cluster: no default comes from an RO."""
+
+    def has_cluster(self) -> bool:
+        return False
 
     def age(self) -> float | None:
         return None

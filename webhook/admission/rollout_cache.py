@@ -67,6 +67,9 @@ class RolloutCache:
     def remove_namespace(self, name: str) -> None:
         self._enforce_words.pop(name, None)
 
+    def has_cluster(self) -> bool:
+        return True
+
     def age(self) -> float | None:
         confirmed_at = self._confirmed_at
         return None if confirmed_at is None else self._clock() - confirmed_at

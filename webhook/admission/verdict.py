@@ -59,7 +59,8 @@ class Verdict(NamedTuple):
     ``defaults`` is the patch, sorted by pointer; it is empty unless a mutating call allows the write. ``notices`` are
     warnings that belong to no rule. ``remarks`` are lines about a denial as a whole. ``skipped`` is the reason why
     nothing was judged (another resource, a deletion, an unchanged object). ``malformed`` is the reason why the object
-    could not be read; the write is then refused with code 400, whoever the writer is.
+    could not be read; the write is then refused with code 400, whoever the writer is. ``precedes_validation`` is True
+    if a validating call of the same write follows, which has the same findings again.
     """
 
     uid: str
@@ -76,6 +77,7 @@ class Verdict(NamedTuple):
     defaults: tuple[Default, ...] = ()
     skipped: str = ""
     malformed: str = ""
+    precedes_validation: bool = False
 
     @property
     def denials(self) -> list[Finding]:

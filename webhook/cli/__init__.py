@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib import metadata
 from typing import Final, Protocol
 
-from webhook.cli.errors import USAGE
+from webhook.cli.errors import EXIT_CODES, USAGE
 from webhook.cli.parser import Parser
 from webhook.cli.program import run_program
 
@@ -26,8 +26,8 @@ examples:
   stagegate loop --kubeconfig ./kubeconfig
   stagegate manifests --enforce warn | kubectl apply -f -
 
-exit codes: 0 done, 1 failed, 2 wrong usage, 3 something that it needs is missing, 130 interrupted
-"""
+exit codes:
+""" + "".join(f"  {code:<4} {meaning}\n" for code, meaning in EXIT_CODES.items())
 
 
 class Command(Protocol):

@@ -1,13 +1,13 @@
 """``stagegate certs``: make, show and rotate the certificates of a directory or of a cluster."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from webhook.cli.arguments import address, filled, hosts, namespace, object_name, path, port, secret, selector
-from webhook.cli.errors import MISSING, USAGE, CommandError
+from webhook.cli.errors import DONE, FAILED, MISSING, USAGE, CommandError
 from webhook.cli.probes import probed
 
 INIT_EXAMPLES: Final = """\
@@ -21,7 +21,7 @@ STATUS_EXAMPLES: Final = """\
 examples:
   stagegate certs status ./certs-dir
   stagegate certs status ./certs-dir --probe localhost:8443
-      the chain, what that server serves, and what happens next
+      the chain, what that server serves, and what happens next; exit code 1 if a client could not verify it
   stagegate certs status --secret stagegate-system/stagegate-certs
       the same for a cluster: every caBundle, every webhook pod, the leader
   stagegate certs status --secret stagegate-system/stagegate-certs --lease-namespace ops
@@ -121,7 +121,7 @@ def _add_task(
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the task. The certificates are imported only here, so that --help is quick."""
-    from certs.errors import CertificateError, StoreError
+    from certs.errors import CertificateError, StoreConflict, StoreError
 
     in_cluster = getattr(arguments, "secret", None) is not None
     if in_cluster == (arguments.directory is not None):
@@ -133,8 +133,10 @@ def run(arguments: argparse.Namespace) -> int:
     tasks = {"init": _init, "status": _status, "rotate": _rotate}
     try:
         return tasks[arguments.task](arguments, datetime.now(UTC))
-    except (CertificateError, StoreError) as problem:
+    except (CertificateError, StoreConflict) as problem:
         raise CommandError(f"{arguments.directory}: {problem}") from problem
+    except StoreError as problem:
+        raise CommandError(f"{arguments.directory}: {problem}", MISSING) from problem
 
 
 def _init(arguments: argparse.Namespace, now: datetime) -> int:
@@ -154,18 +156,22 @@ def _init(arguments: argparse.Namespace, now: datetime) -> int:
 def _status(arguments: argparse.Namespace, now: datetime) -> int:
     from certs.directory import DirectoryStore
     from certs.rotation import Observed, RotationPolicy
-    from certs.status import describe
+    from certs.status import describe, problems
 
     contents, _ = DirectoryStore(arguments.directory).read()
     if not any(contents.files().values()):
         raise _nothing_in(arguments.directory)
     served = probed(arguments.probe) if arguments.probe else None
-    print(
-        "\n".join(
-            describe(contents, Observed(served=served), _stored_hosts(arguments.directory), now, RotationPolicy())
-        )
-    )
-    return 0
+    observed = Observed(served=served)
+    print("\n".join(describe(contents, observed, _stored_hosts(arguments.directory), now, RotationPolicy())))
+    return print_problems(problems(contents, observed, now))
+
+
+def print_problems(problems: Sequence[str]) -> int:
+    """Print what is wrong, one problem a line; the exit code is FAILED if there is a problem, else DONE."""
+    for problem in problems:
+        print(f"problem    {problem}")
+    return FAILED if problems else DONE
 
 
 def _rotate(arguments: argparse.Namespace, now: datetime) -> int:

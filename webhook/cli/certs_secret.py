@@ -37,7 +37,8 @@ def run(arguments: argparse.Namespace, now: datetime) -> int:
     except CertificateError as problem:
         raise CommandError(f"{store.place}: {problem}") from problem
     except AuthorityHidden as problem:
-        raise CommandError(f"{problem}; to rotate, this account needs get and patch on both Secrets") from problem
+        message = f"{problem}; to rotate, this account needs get and patch on both Secrets"
+        raise CommandError(message, MISSING) from problem
     except (StoreError, ClusterError, ApiError) as problem:
         raise CommandError(str(problem), exit_code_of(problem)) from problem
 
@@ -58,7 +59,8 @@ def _status(
     from certs.errors import AuthorityHidden
     from certs.rotation import Observed, RotationPolicy
     from certs.serving_pods import PORT, SELECTOR, ServingPods, prober
-    from certs.status import describe
+    from certs.status import describe, problems
+    from webhook.cli.certs import print_problems
 
     try:
         stored, hidden = store.read_secrets(), False
@@ -78,7 +80,7 @@ def _status(
     print("\n".join(describe(contents, observed, hosts, now, RotationPolicy(), places, key_hidden=hidden)))
     for line in leaders(client, arguments.lease_namespace, namespace):
         print(f"leader     {line}")
-    return 0
+    return MISSING if stored.served is None else print_problems(problems(contents, observed, now))
 
 
 def _key_place(store: "SecretStore", stored: "StoredSecrets", *, hidden: bool) -> str:

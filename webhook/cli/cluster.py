@@ -21,12 +21,16 @@ def connected(
 
 
 def exit_code_of(problem: BaseException) -> int:
-    """MISSING if there are no credentials to send: because of this error, or of one that caused it."""
-    from webhook.cluster.errors import NoCredentials
+    """FAILED if a request was refused as such, by this error or one that caused it; else MISSING.
+
+    A conflict and an invalid object are such refusals. Otherwise the server, the credentials, a right or an object is
+    missing.
+    """
+    from webhook.cluster.errors import Conflict, Invalid
 
     cause: BaseException | None = problem
     while cause is not None:
-        if isinstance(cause, NoCredentials):
-            return MISSING
+        if isinstance(cause, Conflict | Invalid):
+            return FAILED
         cause = cause.__cause__
-    return FAILED
+    return MISSING

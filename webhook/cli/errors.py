@@ -1,14 +1,27 @@
-"""A problem that the person at the command line can mend."""
+"""The exit codes of every command, and the error that carries one."""
 
 from typing import Final
 
+DONE: Final = 0
 FAILED: Final = 1
 USAGE: Final = 2
 MISSING: Final = 3
+TIMED_OUT: Final = 4
+INTERRUPTED: Final = 130
+
+EXIT_CODES: Final = {
+    DONE: "done",
+    FAILED: "the answer is no, or the command failed",
+    USAGE: "wrong usage",
+    MISSING: "something needed is not there: a file, cluster, object, right or port",
+    TIMED_OUT: "time ran out",
+    INTERRUPTED: "interrupted with Ctrl-C",
+}
+"""What each exit code means. ``serve`` and ``loop`` handle Ctrl-C and then exit with 0."""
 
 
 class CommandError(Exception):
-    """One clear line: what is wrong and the way out; ``exit_code`` says of which kind it is."""
+    """What is wrong and the way out, in one line; ``exit_code`` is one of EXIT_CODES."""
 
     def __init__(self, message: str, exit_code: int = FAILED) -> None:
         super().__init__(message)

@@ -21,7 +21,7 @@ from webhook.cli.arguments import (
     selector,
 )
 from webhook.cli.cluster import connected
-from webhook.cli.errors import MISSING, USAGE, CommandError
+from webhook.cli.errors import MISSING, CommandError
 from webhook.cli.logs import FORMATS, set_up
 from webhook.cli.ports import add_pages_options, pages_listener, url
 from webhook.signals import end_on_signal, ignore_the_rest
@@ -180,7 +180,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         process.run()
     except Forbidden as problem:
-        raise CommandError(f"forbidden: {problem}; bind the loop's roles to this account") from problem
+        raise CommandError(f"forbidden: {problem}; bind the loop's roles to this account", MISSING) from problem
     except Unauthorized as problem:
         raise CommandError(f"the credentials are not accepted: {problem}", MISSING) from problem
     except NoCredentials as problem:
@@ -206,7 +206,7 @@ def spared_collector() -> Callable[[], None]:
 
 
 def _pages(process: "LoopProcess", arguments: argparse.Namespace) -> "PagesServer | None":
-    listening = pages_listener(arguments, USAGE)
+    listening = pages_listener(arguments)
     if listening is None:
         return None
     from webhook.server.pages import PagesServer, make_app

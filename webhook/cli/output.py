@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any, Final, TextIO
 
-from webhook.cli.errors import CommandError
+from webhook.cli.errors import MISSING, CommandError
 
 _CLOSED: Final = "cannot write to standard output: it is closed"
 
@@ -19,12 +19,12 @@ class Output:
 
     def __getattr__(self, name: str) -> Any:
         if self._stream is None:
-            raise CommandError(_CLOSED)
+            raise CommandError(_CLOSED, MISSING)
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
         if self._stream is None:
-            raise CommandError(_CLOSED)
+            raise CommandError(_CLOSED, MISSING)
         with self._checked(self._stream):
             return self._stream.write(text)
 
@@ -39,7 +39,8 @@ class Output:
             yield
         except OSError as problem:
             _throw_away(stream)
-            raise CommandError(f"cannot write to standard output: {problem.strerror or problem}") from problem
+            message = f"cannot write to standard output: {problem.strerror or problem}"
+            raise CommandError(message, MISSING) from problem
 
 
 @contextmanager

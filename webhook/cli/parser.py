@@ -1,4 +1,4 @@
-"""Parser: argparse that says what is wrong in one line."""
+"""Parser: argparse with errors of one line and without abbreviated options."""
 
 import argparse
 from typing import Any, Final, NoReturn
@@ -12,7 +12,8 @@ class Parser(argparse.ArgumentParser):
     """Takes DEBUG wherever it stands. Raises CommandError for wrong usage."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **{"formatter_class": argparse.RawDescriptionHelpFormatter} | options)
+        own: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
+        super().__init__(*arguments, **own | options)
         self.add_argument(
             DEBUG, action="store_true", default=argparse.SUPPRESS, help="on an error, show where it comes from"
         )

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable
 
 from webhook.cli.arguments import any_port, filled
-from webhook.cli.errors import FAILED, USAGE, CommandError
+from webhook.cli.errors import MISSING, USAGE, CommandError
 from webhook.listening import LOOPBACK, joined, listen, reachable
 
 
@@ -27,15 +27,15 @@ def add_pages_options(add: Callable[..., object]) -> None:
     )
 
 
-def pages_listener(arguments: argparse.Namespace, in_use: int = FAILED) -> socket.socket | None:
+def pages_listener(arguments: argparse.Namespace) -> socket.socket | None:
     """A listening socket for the pages; None without --pages-port. Raises CommandError."""
     if arguments.pages_port is None:
         return None
-    return listener("--pages-port", arguments.pages_host, arguments.pages_port, in_use)
+    return listener("--pages-port", arguments.pages_host, arguments.pages_port)
 
 
-def listener(option: str, host: str, port: int, in_use: int = FAILED) -> socket.socket:
-    """A listening socket. Raises CommandError, with exit code ``in_use`` if the address cannot be bound."""
+def listener(option: str, host: str, port: int) -> socket.socket:
+    """A listening socket. Raises CommandError."""
     where = joined(host, port)
     try:
         return listen(host, port, backlog=2048)
@@ -43,10 +43,9 @@ def listener(option: str, host: str, port: int, in_use: int = FAILED) -> socket.
         raise CommandError(f"{option.replace('port', 'host')} {host}: {problem.strerror}", USAGE) from problem
     except OSError as problem:
         if problem.errno == errno.EADDRINUSE:
-            raise CommandError(
-                f"{where} is in use; choose another {option}, or 0 for any free one", in_use
-            ) from problem
-        raise CommandError(f"cannot listen on {where}: {problem.strerror}", in_use) from problem
+            message = f"{where} is in use; choose another {option}, or 0 for any free one"
+            raise CommandError(message, MISSING) from problem
+        raise CommandError(f"cannot listen on {where}: {problem.strerror}", MISSING) from problem
 
 
 def url(scheme: str, host: str, listening: socket.socket) -> str:

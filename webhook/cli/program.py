@@ -2,14 +2,10 @@
 
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Final
 
-from webhook.cli.errors import FAILED, CommandError
+from webhook.cli.errors import FAILED, INTERRUPTED, CommandError
 from webhook.cli.output import checked_output, complain
 from webhook.cli.parser import DEBUG
-
-INTERRUPTED: Final = 130
-"""The exit code after Ctrl-C, as of a shell."""
 
 
 def run_program(name: str, words: Sequence[str], command: Callable[[], int]) -> int:

@@ -242,7 +242,8 @@ def _load(paths: tuple[Path, Path], live: "LiveContext", metrics: "ServerMetrics
     try:
         files.load(files.read())
     except CertificateError as problem:
-        raise CommandError(f"{problem}; make a key pair with: stagegate certs init DIR --host NAME") from problem
+        message = f"{problem}; make a key pair with: stagegate certs init DIR --host NAME"
+        raise CommandError(message, MISSING) from problem
     return files
 
 

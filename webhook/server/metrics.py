@@ -38,7 +38,7 @@ class ServerMetrics:
         )
         findings = Counter(
             "stagegate_admission_findings",
-            "Broken rules by id and by what became of them: denied, or why only warned about.",
+            "Findings of each write, counted once, by id and effect: denied, or why it is only a warning.",
             ["id", "effect"],
             registry=registry,
         )
@@ -117,7 +117,11 @@ class ServerMetrics:
         )
 
     def answered(self, path: str, response: Response, seconds: float) -> None:
-        """One answered admission call."""
+        """Count one answered admission call.
+
+        The findings of a write count once: in the validating call, unless the mutating call denies the write or is the
+        only one, as for a change of our annotations alone.
+        """
         self._duration[path].observe(seconds)
         verdict = response.verdict
         if verdict is None:
@@ -128,8 +132,9 @@ class ServerMetrics:
         self._reviews[path, kind, operation, outcome_of(verdict)].inc()
         if verdict.defaults:
             self._patches[kind].inc()
-        for finding, effect in verdict.findings:
-            self._findings[finding.id, effect].inc()
+        if not verdict.precedes_validation:
+            for finding, effect in verdict.findings:
+                self._findings[finding.id, effect].inc()
 
     def refused(self, status: int) -> None:
         (self._refused.get(status) or self._refused_other.labels(str(status))).inc()
