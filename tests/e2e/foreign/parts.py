@@ -1,4 +1,4 @@
-"""Parts: the definitions and programs of cert-manager, the Prometheus operator and Prometheus."""
+"""Parts: the definitions and programs of cert-manager, the Prometheus operator, Prometheus, kn and KServe."""
 
 import json
 import os
@@ -36,6 +36,7 @@ _DEFINITIONS: Final = {
     "prometheus-operator": _Definitions(
         "github.com/prometheus-operator/prometheus-operator", "example/prometheus-operator-crd"
     ),
+    "kserve": _Definitions("github.com/kserve/kserve", "config/crd/minimal"),
 }
 _PROGRAMS: Final = {
     "actionlint": Recipe(
@@ -44,6 +45,9 @@ _PROGRAMS: Final = {
     "cert-manager": Recipe(
         "cert-manager", _HERE / "cert-manager", {"cert-manager": "stagegate.dev/foreign/cert-manager"}
     ),
+    # The newest whose modules are all published: later ones need a nested module that is not.
+    "kn": Recipe("kn", _HERE / "kn", {"kn": "knative.dev/client/cmd/kn"}),
+    "kserve": Recipe("kserve", _HERE / "kserve", {"kserve": "github.com/kserve/kserve/cmd/manager"}),
     # Without the clients of every cloud, in which rules have no part.
     "promtool": Recipe(
         "promtool",
@@ -65,7 +69,7 @@ class Parts:
         self._cache = cache_folder(environ).with_name("foreign")
 
     def definitions(self, name: str) -> list[Path]:
-        """The files of CRDs of ``cert-manager`` or ``prometheus-operator``. Raises NotFetched, BuildFailed."""
+        """The files of CRDs of one of ``_DEFINITIONS``. Raises NotFetched, BuildFailed."""
         module, folder = _DEFINITIONS[name]
         done = subprocess.run(
             [str(self._go(name)), "mod", "download", "-json", module],
@@ -79,13 +83,13 @@ class Parts:
         if done.returncode != 0:
             failure = fetch_failure(answer.get("Error") or done.stderr)
             raise NotFetched(f"{name}: {failure}") if isinstance(failure, FetchFailed) else failure
-        found = sorted((Path(answer["Dir"]) / folder).glob("*.yaml"))
+        found = sorted(file for file in (Path(answer["Dir"]) / folder).glob("*.yaml") if file.stem != "kustomization")
         if not found:
             raise BuildFailed(f"{module} has no definitions in {folder}")
         return found
 
     def program(self, name: str) -> Path:
-        """The program ``actionlint``, ``cert-manager`` or ``promtool``. Raises NotFetched, BuildFailed."""
+        """One of ``_PROGRAMS``. Raises NotFetched, BuildFailed."""
         recipe = _PROGRAMS[name]
         folder = self._cache / f"{name}-{recipe.digest()}"
         if not folder.exists():
