@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from webhook.api.owner_reference import controller_of
 from webhook.knative.annotations import HOLD, annotations_of
 
 Phase = Literal["held", "releasing"]
@@ -44,6 +45,27 @@ def hold_of(route: Mapping[str, Any] | None) -> Hold | None:
     """The hold of a Route on the wire, None for none. Raises UnreadableHold."""
     text = annotations_of(route).get(HOLD)
     return None if text is None else parse_hold(text)
+
+
+def hold_in_force(route: Mapping[str, Any]) -> Hold | None:
+    """The hold of a Route on the wire, None for none, for one that cannot be read, and for a stale one.
+
+    A stale one names another Service than the one that the Route belongs to: it was restored from a backup.
+    """
+    try:
+        hold = hold_of(route)
+    except UnreadableHold:
+        return None
+    return hold if hold is not None and hold.since == service_uid_of(route) else None
+
+
+def service_uid_of(route: Mapping[str, Any]) -> str:
+    """The uid of the Service that a Route on the wire belongs to; empty if it belongs to none."""
+    metadata = route.get("metadata")
+    references = metadata.get("ownerReferences") if isinstance(metadata, Mapping) else None
+    listed = [each for each in references if isinstance(each, Mapping)] if isinstance(references, list) else []
+    owner = controller_of(listed)
+    return str(owner.get("uid") or "") if owner is not None and owner.get("kind") == "Service" else ""
 
 
 def parse_hold(text: str) -> Hold:

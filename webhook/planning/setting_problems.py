@@ -8,6 +8,8 @@ from typing import Any, Final, NamedTuple
 from webhook.api.kinds import ENFORCE_LABEL, OVERRIDE_ANNOTATION
 from webhook.api.word import word_of
 from webhook.planning.config import (
+    HOLD_NOTHING_NEW,
+    KEEP_SERVICE_WAITING,
     OVER_CONSUMPTION_RATIO,
     PROGRESSIVE_ROLLOUT_ENABLED,
     PROGRESSIVE_ROLLOUT_STRATEGY,
@@ -54,6 +56,10 @@ class SettingProblem(NamedTuple):
         return f"{self.key}: {problem}; {self.way_out}" if self.way_out else f"{self.key}: {problem}"
 
 
+def _is_boolean(text: str) -> bool:
+    return parse_boolean(text) is not None
+
+
 def _is_strategy(text: str) -> bool:
     # A blank word states nothing, and that is not a mistake.
     return word_of(text) in ("", *STRATEGIES)
@@ -61,7 +67,7 @@ def _is_strategy(text: str) -> bool:
 
 SETTINGS: Final[Mapping[str, Setting]] = {
     OVER_CONSUMPTION_RATIO: Setting(lambda text: parse_integer(text) is not None, "a whole number", "10"),
-    PROGRESSIVE_ROLLOUT_ENABLED: Setting(lambda text: parse_boolean(text) is not None, "true or false", "false"),
+    PROGRESSIVE_ROLLOUT_ENABLED: Setting(_is_boolean, "true or false", "false"),
     STAGE_ROLLOUT_TIMEOUT_MINUTES: Setting(
         lambda text: parse_integer(text) is not None, "a whole number of minutes without a unit", "5"
     ),
@@ -69,12 +75,23 @@ SETTINGS: Final[Mapping[str, Setting]] = {
 }
 """Every setting of a rollout: a key of the ConfigMap, and under the prefix ``rollout.knative.dev/`` an annotation."""
 
+CLUSTER_SETTINGS: Final[Mapping[str, Setting]] = {
+    HOLD_NOTHING_NEW: Setting(_is_boolean, "true or false", "true"),
+    KEEP_SERVICE_WAITING: Setting(_is_boolean, "true or false", "false"),
+}
+"""Every setting of the whole cluster: a key of the ConfigMap, and no annotation."""
+
+_OF_THE_CONFIG_MAP: Final = {**SETTINGS, **CLUSTER_SETTINGS}
 _ANNOTATIONS: Final = (*(ROLLOUT_ANNOTATIONS + key for key in SETTINGS), OVERRIDE_ANNOTATION)
 
 
 def config_map_problems(data: Mapping[str, str]) -> list[SettingProblem]:
     """What is wrong with the data of the ConfigMap; keys that begin with ``_`` hold text for people, as in Knative."""
-    return _first(_problem(key, value, key, SETTINGS) for key, value in _known_first(data) if not key.startswith("_"))
+    return _first(
+        _problem(key, value, key, _OF_THE_CONFIG_MAP, _OF_THE_CONFIG_MAP)
+        for key, value in _known_first(data)
+        if not key.startswith("_")
+    )
 
 
 def template_problems(annotations: Mapping[str, Any]) -> list[SettingProblem]:
@@ -112,8 +129,10 @@ def spa_problems(annotations: Mapping[str, Any], labels: Mapping[str, Any]) -> l
     return _first(chain(found, _label_problems(labels)))
 
 
-def _problem(key: str, value: Any, name: str, known: Collection[str]) -> SettingProblem | None:
-    setting = SETTINGS.get(name)
+def _problem(
+    key: str, value: Any, name: str, known: Collection[str], settings: Mapping[str, Setting] = SETTINGS
+) -> SettingProblem | None:
+    setting = settings.get(name)
     if setting is None:
         return _unknown(key, value, known)
     if isinstance(value, str) and setting.is_readable(value):
@@ -153,7 +172,7 @@ def _known_first(members: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
 
     Too many to be sorted come in their own order.
     """
-    known = [key for key in (*SETTINGS, *_ANNOTATIONS) if key in members]
+    known = [key for key in (*_OF_THE_CONFIG_MAP, *_ANNOTATIONS) if key in members]
     others = members if len(members) > _MOST_SORTED else sorted(members)
     yield from ((key, members[key]) for key in sorted(known))
     yield from ((key, members[key]) for key in others if key not in known)
