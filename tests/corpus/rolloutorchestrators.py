@@ -276,10 +276,11 @@ def composed(name: str, parts: dict[str, Variant]) -> Wire:
 
 def rows() -> Iterator[Wire]:
     """Every row, in the order of the file."""
-    yield row("a name and nothing else", ro(None))
-    yield row("an empty spec", ro({}))
+    yield row("a name and nothing else", ro(None), "", "RO013")
+    yield row("an empty spec", ro({}), "", "RO013")
     yield row("only targets", ro({"targetRevisions": [NEW]}))
-    yield row("only a strategy", ro({"rolloutStrategy": "resourceutil"}))
+    yield row("only a strategy", ro({"rolloutStrategy": "resourceutil"}), "", "RO013")
+    yield row("another service's label", ro({"targetRevisions": [NEW]}, labels={SERVICE: "other"}), "", "RO014")
     yield row("the service label", ro({"targetRevisions": [NEW]}, labels={SERVICE: "hello"}))
     yield row("a stage without targets", ro({"stageTargetRevisions": pair({}, {})}), "RO007")
     yield row("a stage with empty targets", ro({"stageTargetRevisions": pair({}, {}), "targetRevisions": []}), "RO007")

@@ -9,7 +9,7 @@ from webhook.admission.enforcement import enforce, ineffective_overrides, read_o
 from webhook.admission.lookup import Lookup
 from webhook.admission.request import MUTATE, Metadata, Request, read_metadata, read_path, read_request
 from webhook.admission.rules.annotations import setting_findings, settings_among
-from webhook.admission.rules.rollout_orchestrator import findings_of
+from webhook.admission.rules.rollout_orchestrator import findings_of, label_findings
 from webhook.admission.rules.stage_pod_autoscaler import (
     SPAFacts,
     advising_findings,
@@ -21,7 +21,7 @@ from webhook.admission.rules.stage_pod_autoscaler import (
 from webhook.admission.settings import Settings
 from webhook.admission.verdict import Finding, Judged, Verdict, WriterKind
 from webhook.api.errors import MalformedObject
-from webhook.api.kinds import REVISION_LABEL, SPA_KIND
+from webhook.api.kinds import REVISION_LABEL, SERVICE_LABEL, SPA_KIND
 from webhook.api.owner_reference import controlling_rollout
 from webhook.api.wire import are_equal
 
@@ -73,7 +73,7 @@ def judge(review: Mapping[str, Any], path: str, lookup: Lookup, settings: Settin
         findings, defaulted = _judge_spa(request, metadata, old, namespace, is_person, lookup, settings)
     else:
         defaulted = default_rollout(metadata, obj.get("spec")) if path == MUTATE else Defaulted(())
-        findings = findings_of(obj.get("spec"))
+        findings = findings_of(obj.get("spec")) + label_findings(name, metadata.label(SERVICE_LABEL))
     findings += setting_findings(kind, metadata.annotations, metadata.labels)
     judged: tuple[Judged, ...] = ()
     notices = defaulted.notices

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.admission.reviews import entry
-from webhook.admission.rules import rollout_orchestrator
+from webhook.admission.rules import target_revision
 from webhook.admission.rules.field_error import MAX_FINDINGS
-from webhook.admission.rules.rollout_orchestrator import findings_of
+from webhook.admission.rules.rollout_orchestrator import findings_of, label_findings
 from webhook.api.kinds import MAX_REVISIONS
 
 Wire = dict[str, Any]
@@ -45,11 +45,9 @@ def rollout(**members: Any) -> Wire:
 @pytest.mark.parametrize(
     "spec",
     [
-        None,
-        {},
         {"targetRevisions": [NEW]},
-        {"targetRevisions": [], "stageTargetRevisions": [], "initialRevisions": []},
-        {"targetRevisions": None, "rolloutStrategy": None},
+        {"targetRevisions": [NEW], "stageTargetRevisions": [], "initialRevisions": []},
+        {"targetRevisions": [NEW], "rolloutStrategy": None},
         rollout(),
         rollout(rolloutStrategy=""),
         rollout(rolloutStrategy=" ResourceUtil\n"),
@@ -65,32 +63,45 @@ def test_what_passes_without_a_word(spec: Any) -> None:
     assert lines_of(spec) == []
 
 
-NOT_A_NAME = "must be a DNS subdomain: lower-case letters, digits, '-' and '.', at most 253 characters [RO001]"
+LISTED = "kubectl get revisions lists the names"
+NOT_A_NAME = (
+    f"must be a DNS subdomain: lower-case letters, digits, '-' and '.', at most 253 characters [RO001]; {LISTED}"
+)
 
 
 @pytest.mark.parametrize(
     ("spec", "severity", "text"),
     [
-        ([], "deny", "spec: Invalid value: a list: must be an object [RO001]"),
+        (
+            [],
+            "deny",
+            (
+                "spec: Invalid value: a list: must be an object [RO001]; "
+                "kubectl explain rolloutorchestrators.spec shows its fields"
+            ),
+        ),
         (
             rollout(initialRevisions={}),
             "deny",
-            "spec.initialRevisions: Invalid value: an object: must be a list [RO001]",
+            "spec.initialRevisions: Invalid value: an object: must be a list [RO001]; write a list of entries",
         ),
         (
             rollout(initialRevisions="hello-00001"),
             "deny",
-            'spec.initialRevisions: Invalid value: "hello-00001": must be a list [RO001]',
+            'spec.initialRevisions: Invalid value: "hello-00001": must be a list [RO001]; write a list of entries',
         ),
         (
             rollout(initialRevisions=[OLD, None]),
             "deny",
-            "spec.initialRevisions[1]: Invalid value: null: must be an object [RO001]",
+            (
+                "spec.initialRevisions[1]: Invalid value: null: must be an object [RO001]; "
+                "write an entry such as {revisionName: hello-00002, percent: 100}"
+            ),
         ),
         (
             rollout(initialRevisions=[{"percent": 100}]),
             "deny",
-            "spec.initialRevisions[0].revisionName: Required value: must be the name of a revision [RO001]",
+            f"spec.initialRevisions[0].revisionName: Required value: must be the name of a revision [RO001]; {LISTED}",
         ),
         (
             rollout(targetRevisions=[entry("Hello_2", 100)]),
@@ -126,14 +137,17 @@ NOT_A_NAME = "must be a DNS subdomain: lower-case letters, digits, '-' and '.', 
         (
             rollout(stageTargetRevisions=[DOWN, {**UP, "percent": "30"}]),
             "deny",
-            'spec.stageTargetRevisions[1].percent: Invalid value: "30": must be a whole number from 0 to 100 [RO002]',
+            (
+                'spec.stageTargetRevisions[1].percent: Invalid value: "30": must be a whole number from 0 to 100 '
+                "[RO002]; set the entry's share of the traffic, such as 20"
+            ),
         ),
         (
             rollout(stageTargetRevisions=[DOWN, {**UP, "targetReplicas": -1}]),
             "deny",
             (
                 "spec.stageTargetRevisions[1].targetReplicas: Invalid value: -1: must be a whole number from 0 to "
-                "2147483647 [RO002]"
+                "2147483647 [RO002]; leave it out to have it computed"
             ),
         ),
         (
@@ -141,7 +155,7 @@ NOT_A_NAME = "must be a DNS subdomain: lower-case letters, digits, '-' and '.', 
             "deny",
             (
                 "spec.initialRevisions[0].maxScale: Invalid value: 2147483648: must be a whole number from 0 to "
-                "2147483647 [RO002]"
+                "2147483647 [RO002]; leave it out for no limit"
             ),
         ),
         (
@@ -278,6 +292,35 @@ def test_what_is_found(spec: Any, severity: str, text: str) -> None:
     assert [one for one in lines_of(spec) if "[RO011]" not in one[1]] == [(severity, text)]
 
 
+@pytest.mark.parametrize(
+    "spec", [None, {}, {"rolloutStrategy": "resourceutil"}, {"targetRevisions": []}, {"initialRevisions": [OLD]}]
+)
+def test_a_rollout_without_targets_is_told_what_is_missing(spec: Any) -> None:
+    text = (
+        "spec.targetRevisions: Required value: without targets there is nothing to roll out [RO013]; "
+        "list the revision that is to run, with percent 100"
+    )
+    assert lines_of(spec) == [("warn", text)]
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "is_found"),
+    [
+        ("hello", "hello", False),
+        ("hello", None, False),
+        ("", "hello", False),
+        ("hello", "other", True),
+        ("hello", "", True),
+    ],
+)
+def test_the_service_label_is_the_name(name: str, label: str | None, is_found: bool) -> None:
+    text = (
+        f'metadata.labels[serving.knative.dev/service]: Invalid value: "{label}": should be the object\'s own name, '
+        '"hello", which is also that of the Knative Service [RO014]; leave the label out to have it filled in'
+    )
+    assert [finding.text for finding in label_findings(name, label)] == ([text] if is_found else [])
+
+
 def test_everything_is_found_at_once_in_the_order_of_the_ids() -> None:
     spec = {
         "rolloutStrategy": "fast",
@@ -339,14 +382,22 @@ class Unread(list[Any]):
 @pytest.mark.parametrize("key", ["initialRevisions", "targetRevisions", "stageTargetRevisions"])
 def test_a_list_beyond_the_bound_is_refused_before_anything_walks_it(key: str) -> None:
     found = lines_of(rollout(**{key: Unread([NEW] * 80_000)}))
-    assert found == [("deny", f"spec.{key}: Too many: 80000: must have at most 200 items [RO001]")]
+    assert found == [
+        (
+            "deny",
+            f"spec.{key}: Too many: 80000: must have at most 200 items [RO001]; leave out the entries without traffic",
+        )
+    ]
 
 
 def test_a_list_at_the_bound_is_read() -> None:
     whole = [NEW, *(entry(f"hello-{n}", 0, tag=f"t{n}") for n in range(199))]
     assert lines_of(rollout(initialRevisions=whole)) == []
     assert [text for _, text in lines_of(rollout(initialRevisions=[*whole, entry("one-more", 0)]))] == [
-        "spec.initialRevisions: Too many: 201: must have at most 200 items [RO001]"
+        (
+            "spec.initialRevisions: Too many: 201: must have at most 200 items [RO001]; "
+            "leave out the entries without traffic"
+        )
     ]
 
 
@@ -383,5 +434,5 @@ MEMBERS = {
 @pytest.mark.parametrize("key", ["initialRevisions", "targetRevisions", "stageTargetRevisions"])
 def test_the_short_way_through_plain_entries_finds_the_same(key: str, revisions: list[Wire]) -> None:
     short = findings_of({key: revisions})
-    with mock.patch.object(rollout_orchestrator, "_is_plain", return_value=False):
+    with mock.patch.object(target_revision, "_is_plain", return_value=False):
         assert findings_of({key: revisions}) == short

@@ -30,7 +30,15 @@ MUST_COUNT = "must be a whole number from 0 to 2147483647 [SPA001]; leave it out
         (spa({"stageMinScale": 3, "stageMaxScale": 3}), []),
         (spa({"stageMinScale": 5}), []),
         (spa(labels=dict(BOTH_LABELS)), []),
-        (spa([1]), ["spec: Invalid value: a list: must be an object [SPA001]"]),
+        (
+            spa([1]),
+            [
+                (
+                    "spec: Invalid value: a list: must be an object [SPA001]; "
+                    "kubectl explain stagepodautoscalers.spec shows its fields"
+                )
+            ],
+        ),
         (spa({"stageMinScale": -1}), [f"spec.stageMinScale: Invalid value: -1: {MUST_COUNT}"]),
         (spa({"stageMaxScale": "3"}), [f'spec.stageMaxScale: Invalid value: "3": {MUST_COUNT}']),
         (spa({"stageMaxScale": 2**31}), [f"spec.stageMaxScale: Invalid value: 2147483648: {MUST_COUNT}"]),

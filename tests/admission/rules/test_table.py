@@ -54,7 +54,7 @@ def example(rule: Rule, text: str) -> dict[str, Any]:
 
 
 def test_ids_are_unique_and_in_order() -> None:
-    assert [*RULE_IDS] == [f"SPA{n:03}" for n in range(1, 10)] + [f"RO{n:03}" for n in range(1, 13)]
+    assert [*RULE_IDS] == [f"SPA{n:03}" for n in range(1, 10)] + [f"RO{n:03}" for n in range(1, 15)]
 
 
 def test_a_finding_has_the_severity_of_its_rule_or_warns_where_the_rule_says_so() -> None:
@@ -62,6 +62,10 @@ def test_a_finding_has_the_severity_of_its_rule_or_warns_where_the_rule_says_so(
     for finding in findings_in_corpus():
         severities.setdefault(finding.id, set()).add(finding.severity)
     assert severities == {rule.id: {rule.severity, "warn" if rule.warns_for else rule.severity} for rule in RULES}
+
+
+def test_every_finding_has_a_way_out() -> None:
+    assert {finding.text for finding in findings_in_corpus() if "]; " not in finding.body} == set()
 
 
 def test_the_policies_have_the_rules_that_the_table_places_there() -> None:

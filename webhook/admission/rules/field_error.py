@@ -36,7 +36,7 @@ def echo(value: Any) -> str:
     return kind_of(value)
 
 
-def invalid(rule: Rule, field: str, value: Any, *, problem: str, way_out: str = "") -> Finding:
+def invalid(rule: Rule, field: str, value: Any, *, problem: str, way_out: str) -> Finding:
     return _finding(rule, field, INVALID, f"Invalid value: {echo(value)}: {problem}", way_out)
 
 
@@ -44,7 +44,7 @@ def duplicate(rule: Rule, field: str, value: Any, *, problem: str, way_out: str)
     return _finding(rule, field, DUPLICATE, f"Duplicate value: {echo(value)}: {problem}", way_out)
 
 
-def required(rule: Rule, field: str, *, problem: str, way_out: str = "") -> Finding:
+def required(rule: Rule, field: str, *, problem: str, way_out: str) -> Finding:
     return _finding(rule, field, REQUIRED, f"Required value: {problem}", way_out)
 
 
@@ -53,9 +53,9 @@ def unsupported(rule: Rule, field: str, value: Any, *, supported: tuple[str, ...
     return _finding(rule, field, NOT_SUPPORTED, f"Unsupported value: {echo(value)}: supported values: {words}", way_out)
 
 
-def too_many(rule: Rule, field: str, *, count: int, most: int) -> Finding:
+def too_many(rule: Rule, field: str, *, count: int, most: int, way_out: str) -> Finding:
     """A list of ``count`` items that may have ``most``."""
-    return _finding(rule, field, TOO_MANY, f"Too many: {count}: must have at most {most} items", "")
+    return _finding(rule, field, TOO_MANY, f"Too many: {count}: must have at most {most} items", way_out)
 
 
 def as_warning(finding: Finding) -> Finding:

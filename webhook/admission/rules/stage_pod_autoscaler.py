@@ -39,7 +39,8 @@ def denying_findings(spa: SPAFacts) -> list[Finding]:
     name, label, minimum, maximum, spec = spa
     findings: list[Finding] = []
     if spec is not None and not isinstance(spec, dict):
-        findings.append(in_schema(invalid(SPA001, "spec", spec, problem="must be an object")))
+        way_out = "kubectl explain stagepodautoscalers.spec shows its fields"
+        findings.append(in_schema(invalid(SPA001, "spec", spec, problem="must be an object", way_out=way_out)))
     sound = True
     for field, value in ((MIN_FIELD, minimum), (MAX_FIELD, maximum)):
         if value is not None and not is_count(value):

@@ -168,8 +168,12 @@ RO006: Final = Rule(
     summary="an entry that goes up has no percent",
     places=("policy",),
     protects="The share of the traffic decides how many replicas the stage waits for.",
-    bad="spec: {initialRevisions: [{revisionName: hello-00001}]}",
-    good="spec: {initialRevisions: [{revisionName: hello-00001, percent: 100}]}",
+    bad="""spec:
+  initialRevisions: [{revisionName: hello-00001}]
+  targetRevisions: [{revisionName: hello-00002, percent: 100}]""",
+    good="""spec:
+  initialRevisions: [{revisionName: hello-00001, percent: 100}]
+  targetRevisions: [{revisionName: hello-00002, percent: 100}]""",
 )
 RO007: Final = Rule(
     id="RO007",
@@ -199,8 +203,8 @@ RO009: Final = Rule(
     places=("part in CRD", "policy"),
     protects="An unknown strategy would count as availability, which needs room for old and new replicas at once. On a"
     " cluster without it the rollout would wait for ever.",
-    bad="spec: {rolloutStrategy: resource-util}",
-    good="spec: {rolloutStrategy: resourceutil}",
+    bad="spec: {rolloutStrategy: resource-util, targetRevisions: [{revisionName: hello-00002, percent: 100}]}",
+    good="spec: {rolloutStrategy: resourceutil, targetRevisions: [{revisionName: hello-00002, percent: 100}]}",
 )
 RO010: Final = Rule(
     id="RO010",
@@ -223,13 +227,34 @@ RO012: Final = Rule(
     severity="warn",
     summary="a setting cannot be read, or nobody reads an annotation or label of ours on this object",
     protects="A setting that cannot be read is ignored: the rollout runs with the value of the ConfigMap.",
-    bad="metadata: {annotations: {rollout.knative.dev/over-consumption-ratio: fifty}}",
-    good='metadata: {annotations: {rollout.knative.dev/over-consumption-ratio: "50"}}',
+    bad="""metadata: {annotations: {rollout.knative.dev/over-consumption-ratio: fifty}}
+spec: {targetRevisions: [{revisionName: hello-00002, percent: 100}]}""",
+    good="""metadata: {annotations: {rollout.knative.dev/over-consumption-ratio: "50"}}
+spec: {targetRevisions: [{revisionName: hello-00002, percent: 100}]}""",
+)
+RO013: Final = Rule(
+    id="RO013",
+    severity="warn",
+    summary="a rollout has no targets",
+    protects="The loop does nothing for it, and a rollout that waits for its targets looks like one that hangs.",
+    bad="spec: {rolloutStrategy: resourceutil}",
+    good="spec: {rolloutStrategy: resourceutil, targetRevisions: [{revisionName: hello-00002, percent: 100}]}",
+)
+RO014: Final = Rule(
+    id="RO014",
+    severity="warn",
+    summary="the label `serving.knative.dev/service` is not the object's name",
+    protects="A rollout has the name of its Knative Service. Whoever selects objects by the label gets the rollout of"
+    " another Service.",
+    bad="""metadata: {labels: {serving.knative.dev/service: other}}
+spec: {targetRevisions: [{revisionName: hello-00002, percent: 100}]}""",
+    good="""metadata: {labels: {serving.knative.dev/service: hello}}
+spec: {targetRevisions: [{revisionName: hello-00002, percent: 100}]}""",
 )
 
 RULES: Final = (
     *(SPA001, SPA002, SPA003, SPA004, SPA005, SPA006, SPA007, SPA008, SPA009),
-    *(RO001, RO002, RO003, RO004, RO005, RO006, RO007, RO008, RO009, RO010, RO011, RO012),
+    *(RO001, RO002, RO003, RO004, RO005, RO006, RO007, RO008, RO009, RO010, RO011, RO012, RO013, RO014),
 )
 """Every rule, in the order of the findings in a response."""
 
