@@ -2,9 +2,28 @@
 
 import pytest
 
-from webhook.server.head import Head, refuse, response, unknown_path
+from webhook.server.head import Head, read_head, refuse, response, unknown_path
 
 LIMIT = 100
+
+
+def test_a_head_is_read_from_what_the_parser_found() -> None:
+    named = [
+        (b"content-type", b"text/plain"),
+        (b"content-length", b"12"),
+        (b"content-encoding", b"gzip"),
+        (b"expect", b"100-Continue"),
+        (b"content-type", b"application/json; charset=\xfc"),
+    ]
+    assert read_head(b"POST", b"/mutate?timeout=3s", named) == Head(
+        method="POST",
+        path="/mutate",
+        content_type="application/json; charset=\xfc",
+        content_length=12,
+        content_encoding="gzip",
+        expects_continue=True,
+    )
+    assert read_head(b"GET", b"/\xff", [(b"host", b"x")]) == Head("GET", "/\xff")
 
 
 @pytest.mark.parametrize(

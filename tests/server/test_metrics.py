@@ -102,11 +102,12 @@ def test_a_client_cannot_invent_series() -> None:
 def test_the_state_is_read_when_it_is_scraped() -> None:
     not_after, age = datetime(2030, 1, 1, tzinfo=UTC), 4.5
     metrics = ServerMetrics()
-    metrics.ask_connections(lambda: 7)
+    metrics.ask_connections(lambda: 7, lambda: 3)
     metrics.ask_certificate(lambda: not_after, lambda: False)
     metrics.ask_cache(lambda: True, lambda: age)
     seen = samples(metrics)
     assert seen["stagegate_connections",] == 7
+    assert seen["stagegate_admission_in_flight",] == 3
     assert seen["stagegate_certificate_not_after_seconds",] == not_after.timestamp()
     assert seen["stagegate_certificate_trouble",] == 1
     assert seen["stagegate_cache_synced",] == 1

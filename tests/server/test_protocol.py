@@ -71,13 +71,11 @@ class Worker:
         self.handler = AdmissionHandler(EmptyLookup(), Settings(), self.metrics, examine=examine)
         self.large_bodies = LargeBodies(LIMITS.large_at_once)
         self.draining = False
+        self.date = b"Thu, 01 Jan 2026 00:00:00 GMT"
         self.gone: list[Connection] = []
 
     def forget(self, connection: Connection) -> None:
         self.gone.append(connection)
-
-    def date(self) -> bytes:
-        return b"Thu, 01 Jan 2026 00:00:00 GMT"
 
     def connect(self, kind: type[Connection] = Connection) -> tuple[Connection, Any]:
         connection, transport = kind(self), Transport()
@@ -140,10 +138,9 @@ def test_a_client_that_leaves_gets_nothing_and_takes_no_place(body: bytes) -> No
     for _ in range(LIMITS.large_at_once + 1):
         connection, transport = worker.connect()
         connection.data_received(HEAD + b"Content-Length: 50\r\n\r\n" + body)
-        assert worker.sample("stagegate_admission_in_flight") == 1
+        assert connection.in_flight
         connection.connection_lost(None)
         assert (transport.written, transport.reading) == (b"", True)
-    assert worker.sample("stagegate_admission_in_flight") == 0
     assert len(worker.gone) == LIMITS.large_at_once + 1
 
 
@@ -217,7 +214,7 @@ def test_an_exception_in_judging_is_an_answer_is_logged_and_counted(caplog: pyte
     assert transport.open
     assert "judged by nothing" in caplog.text
     assert worker.sample("stagegate_http_refused_total", status="500") == 2
-    assert worker.sample("stagegate_admission_in_flight") == 0
+    assert not connection.in_flight
 
 
 class Broken(Connection):
@@ -232,3 +229,11 @@ def test_a_fault_in_reading_is_answered_and_closed_and_logged_whole(caplog: pyte
     assert (transport.statuses, transport.open) == ([500], False)
     assert "ZeroDivisionError: read by nothing" in caplog.text
     assert worker.sample("stagegate_faults_total", loop="connections") == 1.0
+
+
+def test_a_failure_answers_the_request_that_is_read_now_and_not_the_one_before() -> None:
+    connection, transport = Worker().connect()
+    connection.data_received(b"HEAD /mutate HTTP/1.1\r\nHost: x\r\n\r\n")
+    connection.data_received(b"POST /mutate HTTP/1.1\r\nHost: x\r\n y\r\n\r\n")
+    assert b"HTTP/1.1 405 " in transport.written
+    assert transport.written.count(b"not an HTTP/1.1 request") == 1

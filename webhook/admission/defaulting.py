@@ -36,13 +36,17 @@ class Defaulted(NamedTuple):
     controller: str = ""
 
 
+NOTHING: Final = Defaulted(())
+_OUTDATED: Final = Association(None, None, f"the view of the rollouts is not current; {_LATER}")
+
+
 def associate(metadata: Metadata, namespace: str, lookup: Lookup, max_age: float) -> Association:
     """Find the RO of an SPA by the rule of ``owning_rollout``; none if the lookup is older than ``max_age`` seconds."""
     if not lookup.has_cluster():
         return Association(None, None)
     age = lookup.age()
     if age is None or age > max_age:
-        return Association(None, None, f"the view of the rollouts is not current; {_LATER}")
+        return _OUTDATED
     name, labels, references = metadata.name, metadata.labels, metadata.owner_references
     rollout = owning_rollout(
         labels,
@@ -83,7 +87,7 @@ def default_spa(metadata: Metadata, spec: Any, minimum: Any, maximum: Any, assoc
     _add_members("/metadata/labels", labels, added, defaults)
     if reference is not None:
         _add_owner_reference(owner_references, reference, defaults)
-    if has_sound_spec:
+    if low is not None or high is not None:
         _add_to_spec(spec, {"stageMaxScale": high, "stageMinScale": low}, defaults)
     lacks_bound = minimum is None or maximum is None
     is_controlled = bool(owner_references) and controller_of(owner_references or ()) is not None

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from webhook.admission.defaulting import Defaulted, associate, default_rollout, default_spa
+from webhook.admission.defaulting import NOTHING, Defaulted, associate, default_rollout, default_spa
 from webhook.admission.enforcement import enforce, ineffective_overrides, read_override, unknown_enforcement_notice
 from webhook.admission.lookup import Lookup
 from webhook.admission.request import MUTATE, Metadata, Request, read_metadata, read_path, read_request
@@ -72,7 +72,7 @@ def judge(review: Mapping[str, Any], path: str, lookup: Lookup, settings: Settin
     if kind == SPA_KIND:
         findings, defaulted = _judge_spa(request, metadata, old, namespace, is_person, lookup, settings)
     else:
-        defaulted = default_rollout(metadata, obj.get("spec")) if path == MUTATE else Defaulted(())
+        defaulted = default_rollout(metadata, obj.get("spec")) if path == MUTATE else NOTHING
         findings = findings_of(obj.get("spec")) + label_findings(name, metadata.label(SERVICE_LABEL))
     findings += setting_findings(kind, metadata.annotations, metadata.labels)
     judged: tuple[Judged, ...] = ()
@@ -167,7 +167,7 @@ def _judge_spa(
     spec = request.object.get("spec")
     minimum, maximum = bounds = bounds_of(spec)
     association = associate(metadata, namespace, lookup, settings.max_cache_age)
-    defaulted = Defaulted(())
+    defaulted = NOTHING
     controller = controlling_rollout(metadata.owner_references)
     if request.path == MUTATE:
         defaulted = default_spa(metadata, spec, minimum, maximum, association)

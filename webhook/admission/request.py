@@ -23,7 +23,8 @@ MUTATE: Final = "mutate"
 VALIDATE: Final = "validate"
 
 _PATHS: Final = {"/mutate": MUTATE, "/validate": VALIDATE}
-_KINDS: Final = {SPA_PLURAL: SPA_KIND, RO_PLURAL: RO_KIND}
+_SPAS: Final = {"group": GROUP, "version": VERSION, "resource": SPA_PLURAL}
+_ROS: Final = {"group": GROUP, "version": VERSION, "resource": RO_PLURAL}
 _JUDGED: Final = ("CREATE", "UPDATE")
 _OPERATIONS: Final = ("CREATE", "UPDATE", "DELETE", "CONNECT")
 _MAX_UID: Final = 1024
@@ -101,10 +102,10 @@ def _kind_of(request: Mapping[str, Any], operation: str) -> tuple[str, str]:
     if request.get("subResource"):
         return "", "subresources are not judged"
     resource = request.get("resource")
-    if isinstance(resource, dict) and resource.get("group") == GROUP and resource.get("version") == VERSION:
-        plural = resource.get("resource")
-        if isinstance(plural, str) and plural in _KINDS:
-            return _KINDS[plural], ""
+    if resource == _SPAS:
+        return SPA_KIND, ""
+    if resource == _ROS:
+        return RO_KIND, ""
     return "", f"only {SPA_PLURAL} and {RO_PLURAL} of {GROUP}/{VERSION} are judged"
 
 

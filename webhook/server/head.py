@@ -1,6 +1,6 @@
 """The head of a request, the decision whether to read its body, and the head of a response."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Final, NamedTuple
@@ -10,8 +10,7 @@ REVIEW_TYPE: Final = "application/json"
 LINE_TYPE: Final = "text/plain; charset=utf-8"
 
 
-@dataclass(slots=True)
-class Head:
+class Head(NamedTuple):
     """``path`` has no query. ``content_length`` is in bytes, None where the request states none."""
 
     method: str
@@ -20,6 +19,20 @@ class Head:
     content_length: int | None = None
     content_encoding: str = ""
     expects_continue: bool = False
+
+
+def read_head(method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Head:
+    """Read a head. Names are in lower case, the last of equal names counts; Content-Length is a number."""
+    values = dict(headers)
+    length = values.get(b"content-length")
+    return Head(
+        method.decode(),
+        target.partition(b"?")[0].decode("latin-1"),
+        values.get(b"content-type", b"").decode("latin-1"),
+        None if length is None else int(length),
+        values.get(b"content-encoding", b"").decode("latin-1"),
+        values.get(b"expect", b"").lower() == b"100-continue",
+    )
 
 
 class Refusal(NamedTuple):
@@ -42,7 +55,7 @@ def refuse(head: Head, limit: int) -> Refusal | None:
         return Refusal(405, f"{head.path} takes an AdmissionReview by POST, not {head.method[:16]}", "POST")
     if head.content_length is not None and head.content_length > limit:
         return too_large(limit)
-    if head.content_encoding.strip().lower() not in ("", "identity"):
+    if head.content_encoding and head.content_encoding.strip().lower() not in ("", "identity"):
         return Refusal(415, f"Content-Encoding {head.content_encoding[:64]!r} is not read; send the body as it is")
     if head.content_type.partition(";")[0].strip().lower() != REVIEW_TYPE:
         seen = f"not {head.content_type[:64]!r}" if head.content_type else "and this call names none"
@@ -80,5 +93,5 @@ def response(
     more = b"Allow: %s\r\n" % allow.encode() if allow else b""
     if close:
         more += b"Connection: close\r\n"
-    head = b"%s%d\r\ndate: %s\r\n%s\r\n" % (_start(status, content_type), len(body), date, more)
-    return head if bare else head + body
+    shown = b"" if bare else body
+    return b"%s%d\r\ndate: %s\r\n%s\r\n%s" % (_start(status, content_type), len(body), date, more, shown)

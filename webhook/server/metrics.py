@@ -95,7 +95,7 @@ class ServerMetrics:
         self._reflected = {
             key: reflected.labels(*key) for key in product((ROLLOUT_ORCHESTRATORS.plural, NAMESPACES.plural), REFLECTED)
         }
-        self.in_flight = Gauge(
+        self._in_flight = Gauge(
             "stagegate_admission_in_flight", "Reviews whose body is not read to its end yet.", registry=registry
         )
         self._connections = Gauge(
@@ -154,8 +154,9 @@ class ServerMetrics:
 
     # State, asked when it is scraped
 
-    def ask_connections(self, count: Callable[[], int]) -> None:
+    def ask_connections(self, count: Callable[[], int], in_flight: Callable[[], int]) -> None:
         self._connections.set_function(lambda: float(count()))
+        self._in_flight.set_function(lambda: float(in_flight()))
 
     def ask_certificate(self, not_after: Callable[[], datetime | None], is_served: Callable[[], bool]) -> None:
         def seconds() -> float:

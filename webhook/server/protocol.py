@@ -11,7 +11,7 @@ import httptools
 from webhook.admission import Response
 from webhook.server.clients import Clients
 from webhook.server.handler import AdmissionHandler
-from webhook.server.head import LINE_TYPE, Head, Refusal, refuse, response, too_large
+from webhook.server.head import LINE_TYPE, Head, Refusal, read_head, refuse, response, too_large
 from webhook.server.large_bodies import LargeBodies
 from webhook.server.limits import Limits
 from webhook.server.metrics import ServerMetrics
@@ -26,6 +26,7 @@ _LATE: Final = {
 }
 _LOG: Final = logging.getLogger("stagegate.http")
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_UNREAD: Final = Head("", "")
 
 
 class _Owed(NamedTuple):
@@ -47,8 +48,9 @@ class Host(Protocol):
 
     @property
     def draining(self) -> bool: ...
-    def forget(self, connection: "Connection") -> None: ...
+    @property
     def date(self) -> bytes: ...
+    def forget(self, connection: "Connection") -> None: ...
 
 
 class Connection(asyncio.Protocol):
@@ -70,17 +72,21 @@ class Connection(asyncio.Protocol):
         self.stage: Stage = "handshake"
         self.deadline = self._time() + self._limits.handshake_seconds
         self._url = b""
-        self._header_count = 0
-        self._head = Head("", "")
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._head = _UNREAD
         self._head_bytes = 0
         self._parts: list[bytes] = []
         self._size = 0
         self._refused = False
         self._stranger: Refusal | None = None
-        self._in_flight = False
         self._write_paused = False
         self._owed: deque[_Owed | bytes] = deque()
         self._place: Literal["none", "waiting", "taken"] = "none"
+
+    @property
+    def in_flight(self) -> bool:
+        """True while the body of a review is read."""
+        return self.stage == "body" and not self._refused
 
     # asyncio.Protocol
 
@@ -163,8 +169,7 @@ class Connection(asyncio.Protocol):
     # httptools, for each request in turn
 
     def on_message_begin(self) -> None:
-        self._url, self._header_count = b"", 0
-        self._head = Head("", "")
+        self._url, self._headers, self._head = b"", [], _UNREAD
         self._parts, self._size, self._refused = [], 0, False
 
     def on_url(self, url: bytes) -> None:
@@ -173,36 +178,23 @@ class Connection(asyncio.Protocol):
             self._fail(Refusal(414, f"the path is longer than {self._limits.request_line} bytes"))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._header_count += 1
-        if self._header_count > self._limits.header_count or len(name) + len(value) > self._limits.header_size:
-            bounds = f"more than {self._limits.header_count} headers, or one of over {self._limits.header_size} bytes"
+        limits, headers = self._limits, self._headers
+        if len(headers) == limits.header_count or len(name) + len(value) > limits.header_size:
+            bounds = f"more than {limits.header_count} headers, or one of over {limits.header_size} bytes"
             self._fail(Refusal(431, bounds))
             return
-        match name.lower():
-            case b"content-type":
-                self._head.content_type = value.decode("latin-1")
-            case b"content-length":
-                # The parser has refused what is no number.
-                self._head.content_length = int(value)
-            case b"content-encoding":
-                self._head.content_encoding = value.decode("latin-1")
-            case b"expect":
-                self._head.expects_continue = value.lower() == b"100-continue"
+        headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         if self.stage == "closing":
             return
         self._head_bytes = 0
-        self._head.method = self._parser.get_method().decode()
-        self._head.path = self._url.partition(b"?")[0].decode("latin-1")
+        self._head = head = read_head(self._parser.get_method(), self._url, self._headers)
         self._enter("body", self._limits.body_seconds)
-        refusal = self._stranger or refuse(self._head, self._limits.body)
+        refusal = self._stranger or refuse(head, self._limits.body)
         if refusal is not None:
             self._refuse(refusal)
-            return
-        self._in_flight = True
-        self._host.metrics.in_flight.inc()
-        if self._head.expects_continue and self._parser.get_http_version() == "1.1":
+        elif head.expects_continue and self._parser.get_http_version() == "1.1":
             self._send(_CONTINUE)
 
     def on_body(self, chunk: bytes) -> None:
@@ -225,16 +217,16 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self.stage == "closing":
             return
+        closes = self._closes()
         if not self._refused:
-            parts = self._parts
-            body = parts[0] if len(parts) == 1 else b"".join(parts)
+            body = b"".join(self._parts)
             self._leave()
             answer = self._host.handler.answer(self._head.path, body)
             if isinstance(answer, Response):
-                self._respond(answer.status, answer.content_type, answer.body)
+                self._respond(answer.status, answer.content_type, answer.body, closes=closes)
             else:
-                self._owe(answer)
-        if self._closes():
+                self._owe(answer, closes)
+        if closes:
             self.close()
         else:
             self._answered()
@@ -250,9 +242,9 @@ class Connection(asyncio.Protocol):
         else:
             self._enter("idle", self._limits.keep_alive_seconds)
 
-    def _owe(self, answer: asyncio.Future[Response]) -> None:
+    def _owe(self, answer: asyncio.Future[Response], closes: bool) -> None:
         self._transport.pause_reading()
-        self._owed.append(_Owed(answer, self._closes()))
+        self._owed.append(_Owed(answer, closes))
         answer.add_done_callback(self._settle)
 
     def _settle(self, _answer: asyncio.Future[Response]) -> None:
@@ -266,7 +258,7 @@ class Connection(asyncio.Protocol):
                     return
                 given = first.answer.result()
                 close = first.closes or self._host.draining
-                first = response(given.status, given.content_type, given.body, self._host.date(), close=close)
+                first = response(given.status, given.content_type, given.body, self._host.date, close=close)
             self._transport.write(first)
             self._owed.popleft()
         if self.stage == "closing" or self._host.draining:
@@ -290,7 +282,7 @@ class Connection(asyncio.Protocol):
         """Answer before the body; the connection goes on behind it."""
         self._refused = True
         self._host.metrics.refused(refusal.status)
-        self._respond(refusal.status, LINE_TYPE, refusal.body, refusal.allow)
+        self._respond(refusal.status, LINE_TYPE, refusal.body, allow=refusal.allow, closes=self._closes())
 
     def _fail(self, refusal: Refusal) -> None:
         """Answer what cannot be read on, and close."""
@@ -299,14 +291,13 @@ class Connection(asyncio.Protocol):
         self._leave()
         self._refused = True
         self._host.metrics.refused(refusal.status)
-        body = refusal.body
-        self._send(response(refusal.status, LINE_TYPE, body, self._host.date(), close=True))
+        self._respond(refusal.status, LINE_TYPE, refusal.body, closes=True)
         self.close()
 
-    def _respond(self, status: int, content_type: str, body: bytes, allow: str = "") -> None:
+    def _respond(self, status: int, content_type: str, body: bytes, *, closes: bool, allow: str = "") -> None:
         bare = self._head.method == "HEAD"
-        close = self._closes()
-        self._send(response(status, content_type, body, self._host.date(), allow=allow, close=close, bare=bare))
+        date = self._host.date
+        self._send(response(status, content_type, body, date, allow=allow, close=closes, bare=bare))
 
     def _closes(self) -> bool:
         return self._host.draining or not self._parser.should_keep_alive()
@@ -325,12 +316,11 @@ class Connection(asyncio.Protocol):
     def _leave(self) -> None:
         """The body is there, or will not be."""
         self._parts = []
-        if self._in_flight:
-            self._in_flight = False
-            self._host.metrics.in_flight.dec()
+        if self._place == "none":
+            return
         if self._place == "waiting":
             self._host.large_bodies.forget(self)
-        elif self._place == "taken":
+        else:
             self._host.large_bodies.release()
         self._place = "none"
 

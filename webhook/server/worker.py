@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import ssl
-import time
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Final
 
@@ -40,7 +39,7 @@ class StagegateWorker(Worker):  # type: ignore[misc]
         self.loop: asyncio.AbstractEventLoop
         self._stopping = asyncio.Event()
         self._at_once = False
-        self._second, self._date = 0, b""
+        self.date = _http_date()
 
     def init_process(self) -> None:
         # Gunicorn sets the signals up next, and the loop takes them.
@@ -56,7 +55,8 @@ class StagegateWorker(Worker):  # type: ignore[misc]
             self.loop.add_signal_handler(number, self._stop_at_once if at_once else self._stop)
 
     def run(self) -> None:
-        self.metrics.ask_connections(self.open.__len__)
+        # The pages' thread asks: ``list`` takes the connections in one step.
+        self.metrics.ask_connections(self.open.__len__, lambda: sum(each.in_flight for each in list(self.open)))
         try:
             self.loop.run_until_complete(self._serve())
         finally:
@@ -70,13 +70,6 @@ class StagegateWorker(Worker):  # type: ignore[misc]
     def forget(self, connection: Connection) -> None:
         """The connection has ended, or failed in its handshake."""
         self.open.pop(connection, None)
-
-    def date(self) -> bytes:
-        """The time of day as HTTP writes it."""
-        second = int(time.time())
-        if second != self._second:
-            self._second, self._date = second, formatdate(second, usegmt=True).encode()
-        return self._date
 
     def _stop(self) -> None:
         self.service.draining = True
@@ -147,7 +140,8 @@ class StagegateWorker(Worker):  # type: ignore[misc]
             await asyncio.sleep(0.05)
 
     async def _sweep(self) -> float:
-        """End the connections that are past their deadline."""
+        """Take the time of day for the answers, and end the connections that are past their deadline."""
+        self.date = _http_date()
         now = self.loop.time()
         for connection in [each for each in self.open if each.deadline < now]:
             try:
@@ -227,3 +221,8 @@ class StagegateWorker(Worker):  # type: ignore[misc]
             self.service.supervisor.fault("connections", "a handshake")
             self.forget(connection)
             peer.close()
+
+
+def _http_date() -> bytes:
+    """The time of day as HTTP writes it."""
+    return formatdate(usegmt=True).encode()

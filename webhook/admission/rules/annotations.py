@@ -19,7 +19,7 @@ def setting_findings(
 ) -> list[Finding]:
     """A warning for each annotation and label of ours that is not read on this kind, or whose value cannot be read."""
     ours = settings_among(annotations), settings_among(labels)
-    if not any(ours):
+    if not ours[0] and not ours[1]:
         return []
     rule, problems_of = (SPA009, spa_problems) if kind == SPA_KIND else (RO012, rollout_problems)
     return [
