@@ -8,7 +8,13 @@ from typing import Any, Final, Self
 from sandbox.demo.prediction import Outcome, Stage, stage_of
 from sandbox.demo.progress import Row, Snapshot
 from webhook.api import RolloutOrchestrator
-from webhook.api.conditions import LAST_STAGE_READY, READY, STAGE_READY
+from webhook.api.conditions import (
+    LAST_STAGE_READY,
+    READY,
+    STAGE_READY,
+    STAGE_SCALE_DOWN_READY,
+    STAGE_SCALE_UP_READY,
+)
 from webhook.api.kinds import SERVICE_LABEL
 from webhook.api.target_revision import one_per_revision
 from webhook.cluster.client import Client
@@ -19,6 +25,7 @@ from webhook.cluster.resource import POD_AUTOSCALERS, PODS, ROLLOUT_ORCHESTRATOR
 from webhook.strategies import STRATEGIES
 
 _SYNC_SECONDS: Final = 15.0
+_STEPS: Final = {STAGE_SCALE_UP_READY: "scaling up", STAGE_SCALE_DOWN_READY: "scaling down"}
 
 
 class Observer:
@@ -155,5 +162,5 @@ def _state(ro: RolloutOrchestrator, strategy: str, complete: bool) -> str:
     if not ro.spec.stage_target_revisions:
         return "not begun"
     steps = STRATEGIES[strategy].steps
-    waits = [step for step in steps if not ro.status.conditions.is_true(step.condition)]
-    return f"scaling {'up' if waits[0].goes_up else 'down'}" if waits else "stage done"
+    waits = [step.condition for step in steps if not ro.status.conditions.is_true(step.condition)]
+    return next((_STEPS[condition] for condition in waits if condition in _STEPS), "stage done")

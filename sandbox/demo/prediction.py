@@ -10,6 +10,8 @@ from webhook.api.target_revision import entries_by_revision, one_per_revision
 from webhook.planning import plan_stages, rollout_config, scale_bounds, strategy_in_force
 from webhook.strategies import (
     STRATEGIES,
+    ScaleDownStep,
+    ScaleUpStep,
     Strategy,
     create_base_stage_pod_autoscaler,
     is_stage_scale_down_ready,
@@ -138,9 +140,9 @@ class _Simulation:
                 held = create_base_stage_pod_autoscaler(self.ro, entry).with_bounds(0, 0)
                 self.spas.setdefault(entry.revision_name, held)
         for step in strategy.steps:
-            if step.goes_up:
+            if step is ScaleUpStep:
                 self._scale_up(ups, number)
-            else:
+            elif step is ScaleDownStep:
                 self._scale_down(downs, number)
         targets = self.ro.spec.target_revisions
         self.ro.status.stage_revision_status = without_idle(stage) if len(stage) > len(targets) else stage

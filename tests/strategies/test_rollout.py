@@ -7,7 +7,7 @@ import pytest
 from tests.objects import entry, rollout, running, spa
 from tests.vectors.world import NOON, Pod, World
 from webhook.api import RolloutOrchestrator
-from webhook.strategies import Rollout, ScaleDownStep, ScaleUpStep, new_rollout_strategy
+from webhook.strategies import Rollout, ScaleDownStep, ScaleUpStep, TrafficStep, new_rollout_strategy
 from webhook.strategies.scale_step import EnqueueAfter, Entries
 from webhook.strategies.stage_entries import up_and_down
 
@@ -57,12 +57,12 @@ def test_steps_of_a_stage(
     assert ", ".join(noted) == asked
 
 
-def test_both_strategies_have_both_steps_in_their_order() -> None:
+def test_both_strategies_have_every_step_in_their_order() -> None:
     world = World()
     strategies = new_rollout_strategy(world, world, world)
     assert {name: [type(step) for step in strategy.rollout_steps] for name, strategy in strategies.items()} == {
-        "availability": [ScaleUpStep, ScaleDownStep],
-        "resourceutil": [ScaleDownStep, ScaleUpStep],
+        "availability": [ScaleUpStep, TrafficStep, ScaleDownStep],
+        "resourceutil": [ScaleDownStep, ScaleUpStep, TrafficStep],
     }
 
 

@@ -11,6 +11,7 @@ from webhook.api import RolloutOrchestrator
 from webhook.strategies import BaseScaleStep, ScaleDownStep, strategy_named
 from webhook.strategies.scale_step import StepTools
 from webhook.strategies.stage_entries import up_and_down
+from webhook.strategies.traffic_step import NothingHeld
 
 UP, DOWN, OTHER = "hello-00002", "hello-00001", "hello-00000"
 STAGE = [entry(UP, 40, "up", minScale=3, targetReplicas=2), entry(DOWN, 60, "down", minScale=3, targetReplicas=2)]
@@ -26,6 +27,7 @@ def step(world: World, ro: RolloutOrchestrator, force_delete: bool = True) -> Sc
         events=world,
         revisions=world,
         conditions=world,
+        traffic=NothingHeld(),
         force_delete=force_delete,
     )
     return ScaleDownStep.build(tools, strategy_named(ro.spec.rollout_strategy))

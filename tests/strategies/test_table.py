@@ -2,7 +2,7 @@
 
 import pytest
 
-from webhook.api.conditions import STAGE_SCALE_DOWN_READY, STAGE_SCALE_UP_READY
+from webhook.api.conditions import STAGE_SCALE_DOWN_READY, STAGE_SCALE_UP_READY, STAGE_TRAFFIC_READY
 from webhook.strategies import (
     AVAILABILITY_STRATEGY,
     RESOURCE_UTIL_STRATEGY,
@@ -32,11 +32,11 @@ def test_strategy_spelling_is_read_trimmed_and_in_any_case(spelling: str, strate
 @pytest.mark.parametrize(
     ("name", "conditions", "goes_up_first", "holds_at_zero", "force_deletes_pods"),
     [
-        ("availability", [STAGE_SCALE_UP_READY, STAGE_SCALE_DOWN_READY], True, False, False),
-        ("resourceutil", [STAGE_SCALE_DOWN_READY, STAGE_SCALE_UP_READY], False, True, True),
+        ("availability", [STAGE_SCALE_UP_READY, STAGE_TRAFFIC_READY, STAGE_SCALE_DOWN_READY], True, False, False),
+        ("resourceutil", [STAGE_SCALE_DOWN_READY, STAGE_SCALE_UP_READY, STAGE_TRAFFIC_READY], False, True, True),
     ],
 )
-def test_each_row_of_the_table_is_what_upstream_does(
+def test_each_row_of_the_table_is_what_upstream_does_and_moves_traffic_before_what_it_leaves_goes(
     name: str, conditions: list[str], goes_up_first: bool, holds_at_zero: bool, force_deletes_pods: bool
 ) -> None:
     strategy = strategy_named(name)

@@ -9,6 +9,7 @@ from webhook.strategies.protocols import (
     SPAClient,
     SPALister,
     TerminatingPod,
+    TrafficClient,
 )
 from webhook.strategies.readiness import is_stage_scale_down_ready, is_stage_scale_up_ready
 from webhook.strategies.rollout import Rollout, new_rollout_strategy
@@ -29,6 +30,7 @@ from webhook.strategies.table import (
     normalise_strategy,
     strategy_named,
 )
+from webhook.strategies.traffic_step import TrafficStep
 
 __all__ = [
     "AVAILABILITY_STRATEGY",
@@ -49,6 +51,8 @@ __all__ = [
     "ScaleUpStep",
     "Strategy",
     "TerminatingPod",
+    "TrafficClient",
+    "TrafficStep",
     "create_base_stage_pod_autoscaler",
     "is_stage_scale_down_ready",
     "is_stage_scale_up_ready",

@@ -89,6 +89,22 @@ class PodClient(Protocol):
         ...
 
 
+class TrafficClient(Protocol):
+    """Moves the traffic of a rollout, if the Route of its Knative Service is held."""
+
+    def is_held(self, ro: RolloutOrchestrator) -> bool:
+        """True if the shares of the stage are ours to set."""
+        ...
+
+    def move(self, ro: RolloutOrchestrator) -> None:
+        """Set the shares of the stage, if they are not set yet and every revision can take its share."""
+        ...
+
+    def waiting_for(self, ro: RolloutOrchestrator) -> str | None:
+        """What the traffic waits for, as words that do not change meanwhile; None once requests follow the shares."""
+        ...
+
+
 class EventSink(Protocol):
     """Emits Events about a rollout."""
 

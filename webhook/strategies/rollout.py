@@ -13,9 +13,11 @@ from webhook.strategies.protocols import (
     RevisionLister,
     SPAClient,
     SPALister,
+    TrafficClient,
 )
 from webhook.strategies.scale_step import BaseScaleStep, Clock, EnqueueAfter, Entries, RolloutStep, StepTools
 from webhook.strategies.table import STRATEGIES
+from webhook.strategies.traffic_step import NothingHeld
 
 
 class Rollout:
@@ -56,13 +58,15 @@ def new_rollout_strategy(
     events: EventSink | None = None,
     revisions: RevisionLister | None = None,
     conditions: RevisionConditionLister | None = None,
+    traffic: TrafficClient | None = None,
     force_delete: bool = True,
 ) -> dict[str, Rollout]:
     """Every strategy by name, with its steps. Mirrors ``NewRolloutStrategy``.
 
     ``clock`` gives the time with its zone (the system's in UTC when absent); ``events`` takes an Event for each deleted
     pod (none when absent); ``revisions`` knows which Revisions exist (all of them when absent); ``conditions`` reads
-    what Knative says of a revision (nothing when absent); ``force_delete`` False deletes no terminating pod.
+    what Knative says of a revision (nothing when absent); ``traffic`` moves the traffic of held Routes (there are none
+    when absent); ``force_delete`` False deletes no terminating pod.
     """
     tools = StepTools(
         BaseScaleStep(client, spa_lister),
@@ -71,6 +75,7 @@ def new_rollout_strategy(
         events=events or _NoEvents(),
         revisions=revisions or _EveryRevision(),
         conditions=conditions or NoConditions(),
+        traffic=traffic or NothingHeld(),
         force_delete=force_delete,
     )
     return {

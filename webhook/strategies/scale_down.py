@@ -29,7 +29,6 @@ class ScaleDownStep:
     """
 
     condition: ClassVar[str] = STAGE_SCALE_DOWN_READY
-    goes_up: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -15,6 +15,7 @@ from webhook.strategies.protocols import (
     RevisionLister,
     SPAClient,
     SPALister,
+    TrafficClient,
 )
 from webhook.strategies.stage_bounds import create_base_stage_pod_autoscaler
 
@@ -27,7 +28,7 @@ Entries = Mapping[str, TargetRevision]
 
 
 class RolloutStep(Protocol):
-    """Scale up or scale down, for all revisions of a stage that go that way."""
+    """Scale up, scale down or move traffic, for all revisions of a stage that it concerns."""
 
     def execute(self, ro: RolloutOrchestrator, rev_scaling_up: Entries, rev_scaling_down: Entries) -> None:
         """Write the SPAs that differ. Raises InvalidRollout, or the client's error."""
@@ -86,6 +87,7 @@ class StepTools:
     events: EventSink
     revisions: RevisionLister
     conditions: RevisionConditionLister
+    traffic: TrafficClient
     force_delete: bool = True
 
 
@@ -100,13 +102,16 @@ class StrategyRow(Protocol):
     def force_deletes_pods(self) -> bool: ...
 
 
-def record_step(ro: RolloutOrchestrator, type_: str, ready: bool, now: datetime) -> None:
-    """The outcome of a step in the RO's conditions: its own (``type_``) True, or the stage in progress."""
+def record_step(ro: RolloutOrchestrator, type_: str, ready: bool, now: datetime, detail: str = "") -> None:
+    """The outcome of a step in the RO's conditions: its own (``type_``) True, or the stage in progress.
+
+    ``detail`` is what the step waits for.
+    """
     if ready:
         ro.status.conditions.mark_true(type_, now)
         return
-    ro.mark_stage_in_progress(type_, now)
-    ro.mark_stage_in_progress(STAGE_READY, now)
+    ro.mark_stage_in_progress(type_, now, detail)
+    ro.mark_stage_in_progress(STAGE_READY, now, detail)
     ro.mark_last_stage_in_progress(now)
 
 

@@ -29,7 +29,6 @@ class ScaleUpStep:
     """
 
     condition: ClassVar[str] = STAGE_SCALE_UP_READY
-    goes_up: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -9,13 +9,14 @@ from webhook.api.conditions import STAGE_SCALE_UP_READY
 from webhook.api.word import word_of
 from webhook.strategies.scale_down import ScaleDownStep
 from webhook.strategies.scale_up import ScaleUpStep
+from webhook.strategies.traffic_step import TrafficStep
 
 AVAILABILITY_STRATEGY: Final = "availability"
-"""Up, then down: replicas are doubled for a while, capacity never drops."""
+"""Up, then down: replicas are doubled for a while, capacity never drops. Traffic moves before what it leaves goes."""
 RESOURCE_UTIL_STRATEGY: Final = "resourceutil"
 """Down, then up: capacity drops for a while, replicas are never doubled."""
 
-StepType = type[ScaleUpStep] | type[ScaleDownStep]
+StepType = type[ScaleUpStep] | type[TrafficStep] | type[ScaleDownStep]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +45,13 @@ STRATEGIES: Final[Mapping[str, Strategy]] = MappingProxyType(
         for strategy in (
             Strategy(
                 AVAILABILITY_STRATEGY,
-                steps=(ScaleUpStep, ScaleDownStep),
+                steps=(ScaleUpStep, TrafficStep, ScaleDownStep),
                 holds_at_zero=False,
                 force_deletes_pods=False,
             ),
             Strategy(
                 RESOURCE_UTIL_STRATEGY,
-                steps=(ScaleDownStep, ScaleUpStep),
+                steps=(ScaleDownStep, ScaleUpStep, TrafficStep),
                 holds_at_zero=True,
                 force_deletes_pods=True,
             ),

@@ -1,0 +1,314 @@
+"""The state machine of one Knative Service: idle, held, releasing; a function of what was observed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal, NamedTuple
+
+from webhook.api import RolloutOrchestrator
+from webhook.api.conditions import READY
+from webhook.api.target_revision import one_per_revision
+from webhook.api.wire import Wire
+from webhook.knative.annotations import ENABLED, PROGRESSIVE, annotations_of, template_annotations_of
+from webhook.knative.bounds import Defaults, bounds_of_stage
+from webhook.knative.hold import HELD, RELEASING, Hold, UnreadableHold, hold_of
+from webhook.knative.opt_in import is_opted_in, obstacle
+from webhook.knative.release import Release, newest_of, restored, stock_shares, with_record
+from webhook.knative.service_rollout import (
+    RELEASE,
+    entries,
+    is_owned,
+    new_rollout,
+    other_controller,
+    own_minimum,
+    rollout_patch,
+    settled_patch,
+    shares_of,
+)
+from webhook.knative.service_writes import ORDER, CreateRollout, PatchRevision, PatchRollout, PatchRoute, ServiceWrite
+from webhook.knative.stage_traffic import Scale, described, floor_of
+from webhook.knative.traffic import is_moved, shares, stock_traffic
+from webhook.planning import has_failed
+from webhook.planning.config import parse_boolean
+
+Phase = Literal["idle", "held", "releasing", "orphan"]
+
+STARTED: Final = "RolloutStarted"
+COMPLETE: Final = "RolloutComplete"
+FAILED: Final = "RolloutFailed"
+RELEASED: Final = "RolloutReleased"
+NOT_HELD: Final = "NotRolledOutInStages"
+
+OPTED_OUT: Final = "OptedOut"
+ASKED: Final = "ReleaseRequested"
+MISSING: Final = "RevisionMissing"
+STALE: Final = "HoldStale"
+UNREADABLE: Final = "HoldUnreadable"
+FOREIGN: Final = "OtherControllers"
+NOT_OURS: Final = "RolloutNotOwned"
+REMOVED: Final = "HoldRemoved"
+
+_WHOLE: Final = 100
+
+
+class ServiceEvent(NamedTuple):
+    """An Event on the Service."""
+
+    type: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceOptions:
+    """``default_opt_in`` is for Services that say nothing; ``missing_after`` is in seconds.
+
+    ``keeps_floor`` and ``redundant`` are those of ``stage_traffic``.
+    """
+
+    default_opt_in: bool = False
+    keeps_floor: bool = True
+    redundant: bool = True
+    missing_after: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSeen:
+    """What was observed of one Knative Service, on the wire where no type says otherwise; Revisions first.
+
+    ``revisions``, ``stage_bounds`` (of SPAs: minimum, maximum) and ``scales`` are by name of the revision.
+    ``namespace_labels`` is None where they cannot be seen. ``missing_for`` is for how many seconds the new revision of
+    the hold has not been there. ``foreign`` names upstream's controllers if they run. ``born`` is the Revision that was
+    just created, empty for none.
+    """
+
+    service: Wire | None
+    route: Wire | None
+    revisions: Mapping[str, Wire] = field(default_factory=dict)
+    ro: RolloutOrchestrator | None = None
+    stage_bounds: Mapping[str, tuple[int | None, int | None]] = field(default_factory=dict)
+    scales: Mapping[str, Scale] = field(default_factory=dict)
+    namespace_labels: Mapping[str, str] | None = field(default_factory=dict)
+    defaults: Defaults = field(default_factory=Defaults)
+    missing_for: float = 0.0
+    foreign: str = ""
+    born: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceDecision:
+    """``writes`` in order, up to the first that fails; then the Events.
+
+    ``carries_on`` is False if the stages of the RO must not go on. ``waiting`` is what a release waits for.
+    """
+
+    phase: Phase
+    writes: tuple[ServiceWrite, ...] = ()
+    events: tuple[ServiceEvent, ...] = ()
+    carries_on: bool = True
+    requeue_after: float | None = None
+    waiting: str = ""
+
+
+def decide_service(seen: ServiceSeen, options: ServiceOptions) -> ServiceDecision:
+    """Decide what to do about a Service. Carried out on an unchanged world, a decision is followed by an empty one."""
+    service, route = seen.service, seen.route
+    if service is None or service["metadata"].get("deletionTimestamp") or route is None:
+        return ServiceDecision("idle", carries_on=service is None or not is_owned(seen.ro, service))
+    try:
+        hold = hold_of(route)
+    except UnreadableHold as problem:
+        hold = Hold(HELD, since=service["metadata"]["uid"])
+        return _release(seen, service, route, hold, Release(UNREADABLE, str(problem), at_once=True))
+    if hold is None:
+        return _without_hold(seen, service, options)
+    if hold.since != service["metadata"]["uid"]:
+        message = f"the hold of Route {route['metadata']['name']} began under another Service of this name"
+        stale = Release(STALE, message, at_once=True)
+        return _release(seen, service, route, replace(hold, since=service["metadata"]["uid"]), stale)
+    if hold.phase == RELEASING:
+        return _releasing(seen, service, route)
+    release = _release_of(seen, service, hold, options)
+    if release is not None:
+        return _release(seen, service, route, hold, release)
+    return _held(seen, service, route, hold, options)
+
+
+def _without_hold(seen: ServiceSeen, service: Wire, options: ServiceOptions) -> ServiceDecision:
+    """Idle; or an orphan: what a hold left, that somebody removed together with its Route or by itself."""
+    live = stock_shares(service, seen.revisions)
+    settled = _settled_rollout(seen, service, live)
+    left = with_record(seen.revisions)
+    if not left:
+        return ServiceDecision("idle", tuple(settled), _not_held(seen, service, options))
+    writes = [*restored(seen.revisions, live), *settled]
+    message = "its Route has no hold any more: bounds are restored, and Knative goes on by itself"
+    events = (ServiceEvent("Warning", REMOVED, message),) if writes else ()
+    return ServiceDecision("orphan", _in_order(writes), events, carries_on=False, waiting=_not_left(left, writes))
+
+
+def _not_held(seen: ServiceSeen, service: Wire, options: ServiceOptions) -> tuple[ServiceEvent, ...]:
+    """Why the Revision that was just created is not rolled out in stages, if somebody asked for that."""
+    if not seen.born or len(seen.revisions) < 2:
+        return ()
+    found = obstacle(service, seen.namespace_labels or {}, options.default_opt_in)
+    return () if found is None else (ServiceEvent("Warning", found.reason, f"{seen.born}: {found.message}"),)
+
+
+def _release_of(seen: ServiceSeen, service: Wire, hold: Hold, options: ServiceOptions) -> Release | None:
+    """Why a held Service is to be given back, None if it is not."""
+    if seen.foreign:
+        return Release(FOREIGN, f"{seen.foreign} roll out the Services of this cluster", at_once=True)
+    labels = seen.namespace_labels or {}
+    says = annotations_of(service).get(PROGRESSIVE) is not None or seen.namespace_labels is not None
+    if says and not is_opted_in(service, labels, options.default_opt_in):
+        return Release(OPTED_OUT, f"{PROGRESSIVE} does not ask for stages any more")
+    if any(parse_boolean(found.get(ENABLED, "")) is False for found in _settings_of(service)):
+        return Release(OPTED_OUT, f'{ENABLED} is "false"')
+    found = obstacle(service, {PROGRESSIVE: "true"}, True)
+    if found is not None:
+        return Release(found.reason, found.message, at_once=True)
+    if seen.ro is not None:
+        if RELEASE in seen.ro.metadata.annotations:
+            asked = seen.ro.metadata.annotations[RELEASE]
+            return Release(ASKED, f"{RELEASE} was set{f': {asked[:100]}' if asked else ''}")
+        owner = other_controller(seen.ro, service)
+        if owner is not None:
+            return Release(NOT_OURS, f"RolloutOrchestrator {seen.ro.name} belongs to {owner}", at_once=True)
+    if hold.new not in seen.revisions and seen.missing_for >= options.missing_after and not _is_underway(seen):
+        message = f"Revision {hold.new} did not appear within {options.missing_after:.0f} s"
+        return Release(MISSING, message, at_once=True)
+    return None
+
+
+def _settings_of(service: Wire) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    return annotations_of(service), template_annotations_of(service)
+
+
+def _is_underway(seen: ServiceSeen) -> bool:
+    """True if a rollout to a Revision that exists goes on, whatever a later hold announced."""
+    if seen.ro is None or seen.ro.status.conditions.is_true(READY):
+        return False
+    return any(entry.revision_name in seen.revisions for entry in seen.ro.spec.target_revisions)
+
+
+def _release(seen: ServiceSeen, service: Wire, route: Wire, hold: Hold, release: Release) -> ServiceDecision:
+    """Restore the bounds of what gets the traffic; once it runs them, give the Route back."""
+    live = stock_shares(service, seen.revisions)
+    writes: list[ServiceWrite] = list(
+        restored({name: seen.revisions[name] for name in live if name in seen.revisions}, live)
+    )
+    waiting = "" if release.at_once else _lacking(seen, live)
+    if waiting:
+        return ServiceDecision("held", tuple(writes), carries_on=False, waiting=waiting)
+    writes.append(PatchRoute(route, replace(hold, phase=RELEASING), stock_traffic(service)))
+    message = f"{release.message}; Knative goes on by itself: {described(live)}"
+    events = (ServiceEvent("Warning", RELEASED, f"{release.reason}: {message}"),)
+    return ServiceDecision("releasing", _in_order(writes), events, carries_on=False)
+
+
+def _lacking(seen: ServiceSeen, live: Mapping[str, int]) -> str:
+    """Which revisions run less than their own minimum; empty if none does, as far as that can be seen."""
+    texts = []
+    for name in live:
+        minimum, actual = (
+            own_minimum(seen.revisions.get(name), seen.defaults) or 0,
+            seen.scales.get(name, Scale()).actual,
+        )
+        if actual is not None and actual < minimum:
+            texts.append(f"{name} to run {minimum} replicas (it runs {actual})")
+    return ", ".join(texts)
+
+
+def _releasing(seen: ServiceSeen, service: Wire, route: Wire) -> ServiceDecision:
+    """Restore what can be restored; remove the hold once nothing is left."""
+    live = stock_shares(service, seen.revisions)
+    writes: list[ServiceWrite] = [*restored(seen.revisions, live), *_settled_rollout(seen, service, live)]
+    left = with_record(seen.revisions)
+    if not left and not writes:
+        return ServiceDecision("idle", (PatchRoute(route, None),), carries_on=False)
+    return ServiceDecision("releasing", _in_order(writes), carries_on=False, waiting=_not_left(left, writes))
+
+
+def _not_left(records: Sequence[str], writes: Sequence[ServiceWrite]) -> str:
+    """The Revisions whose bounds cannot be restored yet; empty if there is none."""
+    written = {write.revision["metadata"]["name"] for write in writes if isinstance(write, PatchRevision)}
+    left = [name for name in records if name not in written]
+    return f"{', '.join(left)} to be left by the Route" if left else ""
+
+
+def _settled_rollout(seen: ServiceSeen, service: Wire, live: Mapping[str, int]) -> list[ServiceWrite]:
+    """Let an RO that was not carried to its end name what Knative does instead, and forget that it was released."""
+    ro = seen.ro
+    if ro is None or not is_owned(ro, service):
+        return []
+    patch: Wire = {}
+    if live and not _is_over(ro):
+        patch = settled_patch(ro, entries(live, seen.revisions, seen.defaults, newest_of(seen.revisions)))
+    if RELEASE in ro.metadata.annotations:
+        patch["metadata"] = {"annotations": {RELEASE: None}}
+    return [PatchRollout(patch)] if patch else []
+
+
+def _held(seen: ServiceSeen, service: Wire, route: Wire, hold: Hold, options: ServiceOptions) -> ServiceDecision:
+    left = options.missing_after - seen.missing_for if hold.new not in seen.revisions else 0.0
+    if left > 0:
+        # The Revision is stored after the Route was pinned for it. What went on before goes on.
+        return ServiceDecision("held", _stage_bounds(seen, options), requeue_after=left)
+    newest = newest_of(seen.revisions)
+    initial = entries(_start(route, hold), seen.revisions, seen.defaults, newest)
+    targets = entries({newest: _WHOLE}, seen.revisions, seen.defaults, newest)
+    message = f"{newest} is rolled out in stages, from {described(shares_of(initial))}"
+    started = ServiceEvent("Normal", STARTED, message)
+    if seen.ro is None:
+        return ServiceDecision("held", (CreateRollout(new_rollout(service, initial, targets)),), (started,))
+    patch = rollout_patch(seen.ro, service, initial, targets)
+    if patch:
+        is_new = "initialRevisions" in patch.get("spec", {})
+        return ServiceDecision("held", (PatchRollout(patch),), (started,) if is_new else ())
+    if _is_over(seen.ro) and is_moved(route, {newest: _WHOLE}):
+        return _end(seen, service, route, hold, newest)
+    return ServiceDecision("held", _stage_bounds(seen, options))
+
+
+def _start(route: Wire, hold: Hold) -> Mapping[str, int]:
+    """The traffic at this moment: what the Route gives by name, else what the hold recorded."""
+    for found in (shares((route.get("spec") or {}).get("traffic")), shares((route.get("status") or {}).get("traffic"))):
+        if sum(found.values()) == _WHOLE:
+            return found
+    return hold.initial
+
+
+def _is_over(ro: RolloutOrchestrator) -> bool:
+    is_current = ro.status.observed_generation == ro.metadata.generation
+    return is_current and ro.status.conditions.is_true(READY) and not has_failed(ro)
+
+
+def _end(seen: ServiceSeen, service: Wire, route: Wire, hold: Hold, newest: str) -> ServiceDecision:
+    writes: list[ServiceWrite] = [
+        *restored({newest: seen.revisions[newest]}, {newest: _WHOLE}),
+        PatchRoute(route, replace(hold, phase=RELEASING), stock_traffic(service)),
+    ]
+    message = f"{newest} has all of the traffic, and its own bounds"
+    return ServiceDecision("releasing", _in_order(writes), (ServiceEvent("Normal", COMPLETE, message),))
+
+
+def _stage_bounds(seen: ServiceSeen, options: ServiceOptions) -> tuple[ServiceWrite, ...]:
+    """The writes that put the bounds of the stage in place of the Revisions' own."""
+    ro = seen.ro
+    if ro is None:
+        return ()
+    lists = (*ro.spec.initial_revisions, *ro.spec.stage_target_revisions, *ro.spec.target_revisions)
+    writes = []
+    for entry in one_per_revision(lists):
+        revision, stage = seen.revisions.get(entry.revision_name), seen.stage_bounds.get(entry.revision_name)
+        if revision is None or stage is None:
+            continue
+        floor = floor_of(ro, entry.revision_name, seen.scales) if options.keeps_floor else 0
+        patch = bounds_of_stage(annotations_of(revision), stage, seen.defaults, floor)
+        if patch:
+            writes.append(PatchRevision(revision, patch))
+    return tuple(writes)
+
+
+def _in_order(writes: Sequence[ServiceWrite]) -> tuple[ServiceWrite, ...]:
+    return tuple(sorted(writes, key=lambda write: ORDER.index(type(write))))

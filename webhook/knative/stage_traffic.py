@@ -1,0 +1,150 @@
+"""The traffic of a stage: the entries that a held Route gets, and what keeps it from getting or showing them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from webhook.api import RolloutOrchestrator, TargetRevision
+from webhook.api.conditions import READY, Condition
+from webhook.api.owner_reference import controller_of
+from webhook.api.target_revision import one_per_revision
+from webhook.api.wire import Wire
+from webhook.knative.hold import HELD, Hold, UnreadableHold, hold_of
+from webhook.knative.traffic import held_traffic, is_moved
+
+_WHOLE = 100
+_LONGEST = 200
+"""Characters of a message of Knative that is quoted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The replicas that a revision's PodAutoscaler wants and has, None where it does not say."""
+
+    desired: int | None = None
+    actual: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StageTraffic:
+    """``entries`` are to be written to the Route as it was observed, None if nothing is to be written.
+
+    ``waiting`` is what keeps requests from following the shares of the stage, None once they do.
+    """
+
+    route: Wire
+    entries: list[Wire] | None = None
+    waiting: str | None = None
+
+
+def held_for(ro: RolloutOrchestrator, route: Mapping[str, Any] | None) -> Hold | None:
+    """The hold of a Route on the wire if it holds for this rollout, in its phase held; None otherwise.
+
+    It names the Service that it began under, and the RO its owner: those of a backup are others.
+    """
+    try:
+        hold = hold_of(route)
+    except UnreadableHold:
+        return None
+    owner = controller_of(ro.metadata.owner_references)
+    return hold if hold and hold.phase == HELD and owner and owner.get("uid") == hold.since else None
+
+
+def stage_traffic(
+    ro: RolloutOrchestrator,
+    route: Wire,
+    revisions: Mapping[str, Mapping[str, Any]],
+    scales: Mapping[str, Scale],
+    *,
+    redundant: bool = True,
+    keeps_floor: bool = True,
+) -> StageTraffic:
+    """The traffic of the stage of a rollout whose Route is held.
+
+    ``revisions`` are those of the Service on the wire, by name, observed before the Route. A revision gets a share only
+    while it is Ready, since one that is not blocks the whole Route, and, with ``keeps_floor``, only once it runs its
+    floor. ``redundant`` is that of ``held_traffic``.
+    """
+    stage = one_per_revision(ro.spec.stage_target_revisions)
+    wanted = {entry.revision_name: entry.percent or 0 for entry in stage}
+    if sum(wanted.values()) != _WHOLE:
+        return StageTraffic(route, waiting=f"the stage gives {sum(wanted.values())}% of the traffic, not {_WHOLE}%")
+    obstacles = [text for entry in stage if (text := _obstacle(ro, entry, revisions, scales, keeps_floor))]
+    if obstacles:
+        return StageTraffic(route, waiting="; ".join(obstacles))
+    at_zero = [name for name, percent in wanted.items() if not percent and is_ready(revisions.get(name))]
+    entries = held_traffic(wanted, at_zero, route["metadata"]["name"], redundant=redundant)
+    if (route.get("spec") or {}).get("traffic") != entries:
+        return StageTraffic(route, entries, f"Route {route['metadata']['name']} to get {described(wanted)}")
+    return StageTraffic(route, waiting=None if is_moved(route, wanted) else _not_shown(route, wanted))
+
+
+def floor_of(ro: RolloutOrchestrator, revision: str, scales: Mapping[str, Scale]) -> int:
+    """The replicas that a revision has to run for its share, whatever its own minimum is; 0 if there is no floor.
+
+    It is the target of the stage for a revision that goes up, or that of the stage before where the stage has none, at
+    most its maximum. There is none while every revision of the stage wants no replica: a service at rest stays there.
+    """
+    stage = one_per_revision(ro.spec.stage_target_revisions)
+    entry = next((entry for entry in stage if entry.revision_name == revision), None)
+    if entry is None or not entry.goes_up:
+        return 0
+    if all(scales.get(one.revision_name, Scale()).desired == 0 for one in stage):
+        return 0
+    target = entry.target_replicas
+    if target is None:
+        before = (one for one in ro.status.stage_revision_status if one.revision_name == revision)
+        target = next((one.target_replicas for one in before), None)
+    return min(target or 0, entry.max_scale) if entry.max_scale else target or 0
+
+
+def is_ready(revision: Mapping[str, Any] | None) -> bool:
+    """True for a Revision on the wire whose condition Ready is True."""
+    ready = condition_of(revision, READY)
+    return ready is not None and ready.status == "True"
+
+
+def condition_of(one: Mapping[str, Any] | None, type_: str) -> Condition | None:
+    """A condition of an object on the wire."""
+    listed: Sequence[Mapping[str, Any]] = ((one or {}).get("status") or {}).get("conditions") or ()
+    return next((Condition.from_dict(wire) for wire in listed if wire.get("type") == type_), None)
+
+
+def quoted(condition: Condition | None) -> str:
+    """`` (Reason: message)`` of a condition that is not True; empty where it says nothing."""
+    if condition is None or condition.status == "True":
+        return ""
+    words = ": ".join(part for part in (condition.reason, " ".join(condition.message.split())) if part).rstrip(".")
+    return f" ({words if len(words) <= _LONGEST else f'{words[: _LONGEST - 4]} ...'})" if words else ""
+
+
+def described(shares: Mapping[str, int]) -> str:
+    """``hello-00001 75%, hello-00002 25%``."""
+    return ", ".join(f"{name} {percent}%" for name, percent in sorted(shares.items()) if percent)
+
+
+def _obstacle(
+    ro: RolloutOrchestrator,
+    entry: TargetRevision,
+    revisions: Mapping[str, Mapping[str, Any]],
+    scales: Mapping[str, Scale],
+    keeps_floor: bool,
+) -> str | None:
+    """What keeps a revision from taking its share."""
+    name = entry.revision_name
+    if not entry.percent:
+        return None
+    if not is_ready(revisions.get(name)):
+        why = quoted(condition_of(revisions.get(name), READY)) if name in revisions else " (it does not exist)"
+        return f"Revision {name} to be Ready{why}"
+    floor = floor_of(ro, name, scales) if keeps_floor else 0
+    if (scales.get(name, Scale()).actual or 0) < floor:
+        return f"{name} to run the {floor} {'replica' if floor == 1 else 'replicas'} of its share"
+    return None
+
+
+def _not_shown(route: Wire, wanted: Mapping[str, int]) -> str:
+    ready = condition_of(route, READY)
+    # While a Route moves its message changes; only one that says why it does not is quoted.
+    why = quoted(ready) if ready is not None and ready.status == "False" else ""
+    return f"Route {route['metadata']['name']} to move to {described(wanted)}{why}"
