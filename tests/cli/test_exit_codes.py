@@ -5,6 +5,7 @@ import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -14,6 +15,16 @@ from tests.server.live import ROOT
 from webhook.cli import COMMANDS, main
 from webhook.cli.errors import EXIT_CODES
 
+DOWN: Final = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "current-context": "c",
+    "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+    "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1", "insecure-skip-tls-verify": True}}],
+    "users": [{"name": "u", "user": {"token": "t"}}],
+}
+"""A kubeconfig of a server that is down."""
+
 
 @pytest.fixture
 def places(tmp_path: Path) -> Iterator[dict[str, str]]:
@@ -21,16 +32,7 @@ def places(tmp_path: Path) -> Iterator[dict[str, str]]:
     make_certificates(tmp_path / "sound")
     make_certificates(tmp_path / "broken")
     (tmp_path / "broken" / "tls.key").write_bytes((tmp_path / "broken" / "ca.key").read_bytes())
-    cluster = {"server": "https://127.0.0.1:1", "insecure-skip-tls-verify": True}
-    down = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "c",
-        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-        "clusters": [{"name": "c", "cluster": cluster}],
-        "users": [{"name": "u", "user": {"token": "t"}}],
-    }
-    (tmp_path / "down").write_text(json.dumps(down))
+    (tmp_path / "down").write_text(json.dumps(DOWN))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         names = ("sound", "broken", "nothing", "down")
         yield {name: str(tmp_path / name) for name in names} | {"taken": str(taken.getsockname()[1])}

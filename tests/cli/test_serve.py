@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.test_exit_codes import DOWN
 from tests.server.conftest import make_certificates
 from tests.server.live import ROOT, running
 from tests.server.reviews import BAD, MISLABELLED
@@ -150,3 +151,23 @@ def test_a_read_only_world_is_enough(tmp_path: Path) -> None:
         process.wait(60)
         process.stdout.close()
     assert list(folder.iterdir()) == []
+
+
+def test_the_log_says_that_the_api_server_cannot_be_reached(tmp_path: Path) -> None:
+    make_certificates(tmp_path / "certs")
+    kubeconfig = tmp_path / "down"
+    kubeconfig.write_text(json.dumps(DOWN))
+    command = [sys.executable, "-m", "webhook", "serve", "--port", "0", "--cert-dir", str(tmp_path / "certs")]
+    process = subprocess.Popen(
+        [*command, "--kubeconfig", str(kubeconfig)], cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+    )
+    assert process.stderr is not None
+    try:
+        lines = [json.loads(process.stderr.readline()) for _ in ("rolloutorchestrators", "namespaces")]
+    finally:
+        process.terminate()
+        process.wait(60)
+        process.stderr.close()
+    assert {line["level"] for line in lines} == {"warning"}
+    assert {line["message"].partition(":")[0] for line in lines} == {"list rolloutorchestrators", "list namespaces"}
+    assert all(": no connection to https://127.0.0.1:1: " in line["message"] for line in lines)

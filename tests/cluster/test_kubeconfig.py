@@ -15,7 +15,8 @@ from tests.cluster.kubeconfig_rows import ROWS, TOKEN, V1, Row, filled, prepare
 from tests.controlplane.certificates import Authority
 from webhook.cluster.connection import NoCluster, connect
 from webhook.cluster.errors import Unreachable
-from webhook.cluster.kubeconfig import BadKubeconfig, files, load
+from webhook.cluster.kubeconfig import files, load
+from webhook.cluster.kubeconfig_fields import BadKubeconfig
 
 IDENTIFYING = ("authorization", "impersonate-")
 

@@ -345,3 +345,17 @@ def test_once_synced_it_remembers_that_it_was() -> None:
     world.api.withdraw(PODS)
     world.reflector.step()
     assert (world.reflector.synced, world.reflector.was_synced) == (False, True)
+
+
+@pytest.mark.parametrize(("required", "level"), [(True, "WARNING"), (False, "INFO")])
+def test_the_log_says_once_that_a_resource_is_not_served(
+    required: bool, level: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World(required=required)
+    world.api.withdraw(PODS)
+    with caplog.at_level("INFO"):
+        world.reflector.step()
+        world.reflector.step()
+    assert [(record.levelname, record.message) for record in caplog.records] == [
+        (level, "list pods: the server does not serve this resource")
+    ]

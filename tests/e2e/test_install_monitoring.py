@@ -28,7 +28,7 @@ PEACE: Final[Series] = {
     f'up{{{LOOP},pod="a"}}': "1+0x480",
     f'up{{{LOOP},pod="b"}}': "1+0x480",
     'stagegate_certificate_not_after_seconds{pod="a"}': f"{60 * DAY}+0x480",
-    'stagegate_certificate_trouble{pod="a"}': "0+0x480",
+    'stagegate_certificate_error{pod="a"}': "0+0x480",
     'stagegate_certificates_not_after_seconds{what="authority"}': f"{900 * DAY}+0x480",
     'stagegate_certificates_not_after_seconds{what="leaf"}': f"{60 * DAY}+0x480",
     "stagegate_certificates_authorities": "1+0x480",
@@ -80,7 +80,7 @@ TROUBLE: Final[dict[str, tuple[Series, set[str]]]] = {
         {"StagegateCertificateNotRenewed", "StagegateCertificateEnds"},
     ),
     "a pair cannot be served": (
-        {'stagegate_certificate_trouble{pod="a"}': "1+0x480"},
+        {'stagegate_certificate_error{pod="a"}': "1+0x480"},
         {"StagegateCertificateNotServed"},
     ),
     "the authority is not renewed": (

@@ -85,7 +85,7 @@ def test_a_pair_that_does_not_match_leaves_the_last_good_one(tmp_path: Path) -> 
         good = store.read()[0]
         new = renewed(good)
         (store.path / "tls.crt").write_bytes(new.certificate)
-        eventually(lambda: live.metric("stagegate_certificate_trouble") == 1, "the bad pair is seen")
+        eventually(lambda: live.metric("stagegate_certificate_error") == 1, "the bad pair is seen")
         assert shown(live) == good.certificate
         ready = live.get("/readyz")
         assert ready.status == 200
@@ -93,7 +93,7 @@ def test_a_pair_that_does_not_match_leaves_the_last_good_one(tmp_path: Path) -> 
         assert live.metric('stagegate_certificate_pairs_total{result="refused"}') == 1
         (store.path / "tls.key").write_bytes(new.key)
         eventually(lambda: shown(live) == new.certificate, "the completed pair is shown")
-        eventually(lambda: live.metric("stagegate_certificate_trouble") == 0, "the trouble is over")
+        eventually(lambda: live.metric("stagegate_certificate_error") == 0, "the stored pair is served again")
         warnings = [line["message"] for line in live.log_lines() if line["level"] == "warning"]
         assert len(warnings) == 1
         assert warnings[0].startswith("the last good certificate stays: ")
@@ -136,7 +136,7 @@ def test_deleted_files_leave_the_last_good_pair(tmp_path: Path) -> None:
     with running(store.path, tmp_path) as live:
         good = store.read()[0]
         (store.path / "tls.key").unlink()
-        eventually(lambda: live.metric("stagegate_certificate_trouble") == 1, "the missing file is seen")
+        eventually(lambda: live.metric("stagegate_certificate_error") == 1, "the missing file is seen")
         assert b"No such file" in live.get("/readyz").body
         assert shown(live) == good.certificate
 

@@ -109,7 +109,7 @@ def test_the_state_is_read_when_it_is_scraped() -> None:
     assert seen["stagegate_connections",] == 7
     assert seen["stagegate_admission_in_flight",] == 3
     assert seen["stagegate_certificate_not_after_seconds",] == not_after.timestamp()
-    assert seen["stagegate_certificate_trouble",] == 1
+    assert seen["stagegate_certificate_error",] == 1
     assert seen["stagegate_cache_synced",] == 1
     assert seen["stagegate_cache_age_seconds",] == 4.5
     not_after, age = datetime(2031, 1, 1, tzinfo=UTC), 0.5

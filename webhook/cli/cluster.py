@@ -12,8 +12,12 @@ def connected(
     kubeconfig: str | None, context: str | None = None, *, user_agent: str, pool_size: int, otherwise: str = ""
 ) -> "KubernetesTransport":
     """As ``connect``; ``otherwise`` says how to do without a cluster. Raises CommandError."""
+    import urllib3
+
     from webhook.cluster.connection import NoCluster, connect
 
+    # For a kubeconfig with insecure-skip-tls-verify, urllib3 would write this warning for every connection.
+    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     try:
         return connect(kubeconfig, context, user_agent=user_agent, pool_size=pool_size)
     except NoCluster as problem:

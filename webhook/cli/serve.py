@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _LOG: Final = logging.getLogger("stagegate.serve")
 
+_READ_SECONDS: Final = 15.0
+"""A page of 500 rollouts takes far less, and until it fails nobody is told that the server hangs."""
+
 EXAMPLES: Final = """\
 examples:
   stagegate certs init ./certs-dir --host localhost
@@ -269,7 +272,7 @@ def _client(kubeconfig: str | None) -> Any:
 
     otherwise = ", or do without a cluster by --standalone"
     transport = connected(kubeconfig, user_agent="stagegate-serve", pool_size=4, otherwise=otherwise)
-    return Client(transport, field_manager="stagegate-serve")
+    return Client(transport, field_manager="stagegate-serve", read_timeout=_READ_SECONDS)
 
 
 def _informers(client: Any, metrics: "ServerMetrics", supervisor: "Supervisor") -> Any:

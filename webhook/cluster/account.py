@@ -22,7 +22,8 @@ from webhook.cluster.credentials import (
     renewal_time,
 )
 from webhook.cluster.exec_plugin import bearer, issue
-from webhook.cluster.kubeconfig import Context, Pem, User
+from webhook.cluster.kubeconfig import Context, User
+from webhook.cluster.kubeconfig_fields import Pem
 from webhook.cluster.pool import prove_certificate
 
 _RETRY_CAP: Final = 60.0

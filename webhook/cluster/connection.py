@@ -10,7 +10,8 @@ from typing import Any
 from webhook.cluster.account import pod_credentials, user_credentials
 from webhook.cluster.clock import SystemClock
 from webhook.cluster.credentials import Credentials, CredentialsFailed
-from webhook.cluster.kubeconfig import BadKubeconfig, files, load
+from webhook.cluster.kubeconfig import files, load
+from webhook.cluster.kubeconfig_fields import BadKubeconfig
 from webhook.cluster.pool import Trust, pool_classes, prove_authority
 from webhook.cluster.proxy import BadProxy, proxy_for
 from webhook.cluster.transport import KubernetesTransport

@@ -5,7 +5,6 @@ not exist into an anonymous one, and takes the current context of the last file.
 """
 
 import base64
-import binascii
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,16 +16,10 @@ import yaml
 
 from webhook.cluster.exec_plugin import API_VERSIONS, IF_AVAILABLE, INTERACTIVE_MODES, Plugin, bearer
 from webhook.cluster.impersonation import Impersonation
+from webhook.cluster.kubeconfig_fields import BadKubeconfig, Fields, Pem, readable
 
 _EXEC_EXTENSION: Final = "client.authentication.k8s.io/exec"
 _REPLACED_BY: Final = {"gcp": "gke-gcloud-auth-plugin", "azure": "kubelogin"}
-
-Pem = Path | bytes
-"""PEM in a file, or the PEM itself."""
-
-
-class BadKubeconfig(ValueError):
-    """One line: the file or entry, the field, and the problem."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +72,7 @@ def files(kubeconfig: str | None, environment: Mapping[str, str]) -> list[Path]:
 
 def load(paths: Sequence[Path], context: str | None = None) -> Context:
     """A context of the merged files, by default the current one. Raises BadKubeconfig."""
-    documents: list[_Fields] = []
+    documents: list[Fields] = []
     shown = ", ".join(map(str, paths))
     for path in paths:
         try:
@@ -92,88 +85,14 @@ def load(paths: Sequence[Path], context: str | None = None) -> Context:
             raise BadKubeconfig(f"kubeconfig {path}: not a kubeconfig: it is not YAML") from problem
         if not isinstance(document, dict | None):
             raise BadKubeconfig(f"kubeconfig {path}: not a kubeconfig: it is no mapping")
-        documents.append(_Fields("", document or {}, path.absolute().parent))
+        documents.append(Fields("", document or {}, path.absolute().parent))
     try:
         return _context(documents, context)
     except BadKubeconfig as problem:
         raise BadKubeconfig(f"kubeconfig {shown}: {problem}") from problem
 
 
-class _Fields:
-    """A mapping in a kubeconfig with typed access. ``where`` is its name in errors, ``folder`` that of its file."""
-
-    def __init__(self, where: str, values: Mapping[str, Any], folder: Path) -> None:
-        self.where = where
-        self.values = values
-        self.folder = folder
-
-    def bad(self, what: str) -> BadKubeconfig:
-        return BadKubeconfig(f"{self.where}{what}".removeprefix("."))
-
-    def text(self, name: str) -> str:
-        """A string; empty when absent."""
-        return self._typed(name, str, "a string") or ""
-
-    def header(self, name: str) -> str:
-        """A string that an HTTP header can hold."""
-        value = self.text(name)
-        if not value.isprintable():
-            raise self.bad(f".{name}: has characters that no HTTP header can hold")
-        return value
-
-    def flag(self, name: str) -> bool:
-        return bool(self._typed(name, bool, "true or false"))
-
-    def texts(self, name: str) -> tuple[str, ...]:
-        values = self._typed(name, list, "a list of strings") or []
-        if not all(isinstance(value, str) for value in values):
-            raise self.bad(f".{name}: must be a list of strings")
-        return tuple(values)
-
-    def path(self, name: str) -> Path | None:
-        """A path, relative to the folder of the file."""
-        text = self.text(name)
-        return self.folder / text if text else None
-
-    def pem(self, name: str) -> Pem | None:
-        """The member ``name`` is a file, ``name``-data is PEM in base64; only one of them may be present."""
-        path, data = self.path(name), self.text(f"{name}-data")
-        if path is not None and data:
-            raise self.bad(f": {name} and {name}-data are both there; leave one out")
-        if path is not None:
-            return readable(path, f"{self.where}.{name}")
-        try:
-            return base64.b64decode("".join(data.split()), validate=True) if data else None
-        except (binascii.Error, ValueError) as problem:
-            raise self.bad(f".{name}-data: is not base64") from problem
-
-    def fields(self, name: str) -> "_Fields | None":
-        values = self._typed(name, dict, "a mapping")
-        return None if values is None else _Fields(f"{self.where}.{name}", values, self.folder)
-
-    def entries(self, name: str) -> "list[_Fields]":
-        values = self._typed(name, list, "a list") or []
-        if not all(isinstance(value, dict) for value in values):
-            raise self.bad(f".{name}: must be a list of mappings")
-        return [_Fields(f"{self.where}.{name}[{at}]", value, self.folder) for at, value in enumerate(values)]
-
-    def _typed(self, name: str, kind: type, shape: str) -> Any:
-        value = self.values.get(name)
-        if value is not None and not isinstance(value, kind):
-            raise self.bad(f".{name}: must be {shape}")
-        return value
-
-
-def readable(path: Path, where: str) -> Path:
-    """The path, if its file can be read. Raises BadKubeconfig."""
-    try:
-        with path.open("rb"):
-            return path
-    except OSError as problem:
-        raise BadKubeconfig(f"{where}: cannot read {path}: {problem.strerror}") from problem
-
-
-def _context(documents: list[_Fields], wanted: str | None) -> Context:
+def _context(documents: list[Fields], wanted: str | None) -> Context:
     """The first current-context counts, and the first entry of each name."""
     name = wanted or next((current for each in documents if (current := each.text("current-context"))), "")
     if not name:
@@ -196,17 +115,17 @@ def _context(documents: list[_Fields], wanted: str | None) -> Context:
     return Context(name, read_cluster, read_user)
 
 
-def _named(documents: list[_Fields], kind: str, name: str) -> _Fields | None:
+def _named(documents: list[Fields], kind: str, name: str) -> Fields | None:
     """The content of the first entry of that name, with a readable ``where``."""
     for document in documents:
         for entry in document.entries(f"{kind}s"):
             if entry.text("name") == name:
-                found = entry.fields(kind) or _Fields("", {}, document.folder)
-                return _Fields(f"{kind} {name}", found.values, document.folder)
+                found = entry.fields(kind) or Fields("", {}, document.folder)
+                return Fields(f"{kind} {name}", found.values, document.folder)
     return None
 
 
-def _cluster(cluster: _Fields) -> Cluster:
+def _cluster(cluster: Fields) -> Cluster:
     authority = cluster.pem("certificate-authority")
     is_insecure = cluster.flag("insecure-skip-tls-verify")
     if is_insecure and authority is not None:
@@ -218,7 +137,7 @@ def _cluster(cluster: _Fields) -> Cluster:
     return Cluster(server, authority, cluster.text("tls-server-name"), is_insecure, cluster.text("proxy-url"))
 
 
-def _server(cluster: _Fields, scheme: str) -> str:
+def _server(cluster: Fields, scheme: str) -> str:
     """The URL without a trailing slash; ``scheme`` is the default scheme."""
     text = cluster.text("server").rstrip("/")
     if not text:
@@ -236,7 +155,7 @@ def _server(cluster: _Fields, scheme: str) -> str:
     return url
 
 
-def _user(user: _Fields, cluster: _Fields, read_cluster: Cluster) -> User:
+def _user(user: Fields, cluster: Fields, read_cluster: Cluster) -> User:
     impersonation = _impersonation(user)
     if read_cluster.server.startswith("http:"):
         # As kubectl does, send no secrets without TLS.
@@ -267,14 +186,14 @@ def _user(user: _Fields, cluster: _Fields, read_cluster: Cluster) -> User:
     )
 
 
-def _checked_token(token: str, user: _Fields) -> None:
+def _checked_token(token: str, user: Fields) -> None:
     try:
         bearer(token)
     except ValueError as problem:
         raise user.bad(f".token: {problem}") from problem
 
 
-def _impersonation(user: _Fields) -> Impersonation | None:
+def _impersonation(user: Fields) -> Impersonation | None:
     name, uid, groups = user.header("as"), user.header("as-uid"), user.texts("as-groups")
     extra = user.fields("as-user-extra")
     if extra is not None and not all(isinstance(key, str) for key in extra.values):
@@ -287,7 +206,7 @@ def _impersonation(user: _Fields) -> Impersonation | None:
     return Impersonation(name, uid, groups, values) if name else None
 
 
-def _id_token(provider: _Fields) -> str:
+def _id_token(provider: Fields) -> str:
     name = provider.text("name")
     if name != "oidc":
         instead = f"{_REPLACED_BY[name]}, a plugin for exec" if name in _REPLACED_BY else "a plugin for exec"
@@ -299,7 +218,7 @@ def _id_token(provider: _Fields) -> str:
     return token
 
 
-def _plugin(plugin: _Fields, cluster: _Fields, read_cluster: Cluster) -> Plugin:
+def _plugin(plugin: Fields, cluster: Fields, read_cluster: Cluster) -> Plugin:
     command, api_version = plugin.text("command"), plugin.text("apiVersion")
     if not command:
         raise plugin.bad(".command: is missing")
@@ -323,7 +242,7 @@ def _plugin(plugin: _Fields, cluster: _Fields, read_cluster: Cluster) -> Plugin:
     )
 
 
-def _cluster_info(cluster: _Fields, read: Cluster) -> dict[str, Any]:
+def _cluster_info(cluster: Fields, read: Cluster) -> dict[str, Any]:
     """The cluster as passed to a plugin."""
     authority = read.authority.read_bytes() if isinstance(read.authority, Path) else read.authority
     found = {

@@ -13,7 +13,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util import create_urllib3_context
 
 from webhook.cluster.credentials import ClientCertificate
-from webhook.cluster.kubeconfig import Pem
+from webhook.cluster.kubeconfig_fields import Pem
 
 
 def _nothing() -> None:

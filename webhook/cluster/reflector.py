@@ -48,7 +48,8 @@ class Reflector:
     In that thread ``on_change`` is called for every object added, updated or deleted, including deletions during a lost
     connection, and ``on_contact`` after every response or event. ``on_count`` is called with what happened: list,
     watch, event, bookmark, gone, silence, error. If the server stops serving the resource, ``synced`` becomes False and
-    the objects stay. If ``on_change`` raises, it gets the same change again before the next watch.
+    the objects stay; for a ``required`` resource the log has a warning then. If ``on_change`` raises, it gets the same
+    change again before the next watch.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Reflector:
         random_number: Callable[[], float] = random.random,
         wait: Callable[[float], bool] | None = None,
         supervisor: Supervisor | None = None,
+        required: bool = False,
     ) -> None:
         self.resource = resource
         self.namespace = namespace
@@ -86,6 +88,7 @@ class Reflector:
         self._stopped = threading.Event()
         self._wait = wait or self._stopped.wait
         self._supervisor = supervisor or Supervisor()
+        self._absence_level = logging.WARNING if required else logging.INFO
         self._synced = threading.Event()
         self._failed_changes: dict[Key, Change] = {}
         self._version: str | None = None
@@ -162,7 +165,7 @@ class Reflector:
     def _not_served(self, problem: NotFound) -> float:
         self._on_count("error")
         if not self.absent:
-            _LOG.info("the server does not serve %s", self.resource.full_name)
+            _LOG.log(self._absence_level, "%s: the server does not serve this resource", problem.call)
         self.last_error = problem
         self._absent = True
         self._synced.clear()

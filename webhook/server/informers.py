@@ -48,6 +48,7 @@ class RolloutInformers:
                 on_count=partial(metrics.reflected, ROLLOUT_ORCHESTRATORS.plural),
                 pace=PACE,
                 supervisor=supervisor,
+                required=True,
             ),
             Reflector(
                 client,

@@ -105,7 +105,7 @@ class ServerMetrics:
             "stagegate_certificate_not_after_seconds", "Unix time at which the served leaf ends.", registry=registry
         )
         self._not_served = Gauge(
-            "stagegate_certificate_trouble", "1 while the stored key pair is not the served one.", registry=registry
+            "stagegate_certificate_error", "1 while the stored key pair is not the served one.", registry=registry
         )
         self._synced = Gauge(
             "stagegate_cache_synced", "1 when the cache holds the cluster's objects.", registry=registry
