@@ -68,6 +68,7 @@ class ControlPlane:
         controller_manager: bool = False,
         controllers: Sequence[str] = (),
         plugins: Sequence[str] = (),
+        options: Sequence[str] = (),
         durable: bool = False,
         binaries: Binaries | None = None,
     ) -> "ControlPlane":
@@ -76,9 +77,9 @@ class ControlPlane:
         Everything lies in a new folder inside ``directory`` (the machine's temporary folder if None), which goes with
         it. ``manifests`` registers the CRDs of ``manifests/crds``, ``knative`` the small ones of Knative's own kinds.
         ``controllers`` are those of the controller manager beside the ones that clean up; any asks for it by itself.
-        ``plugins`` are admission plugins beside those that are on by default. ``durable`` has etcd wait for the disk
-        with each write, as it does in a cluster. Raises Unavailable where the programs cannot be had, StartFailed where
-        they do not come up.
+        ``plugins`` are admission plugins beside those that are on by default, ``options`` further options of the API
+        server. ``durable`` has etcd wait for the disk with each write, as it does in a cluster. Raises Unavailable
+        where the programs cannot be had, StartFailed where they do not come up.
         """
         controller_manager = controller_manager or bool(controllers)
         found = binaries or Binaries.find_or_make(controller_manager=controller_manager)
@@ -86,7 +87,7 @@ class ControlPlane:
         base = directory if directory is not None and len(str(directory)) < 60 else None
         plane = cls(Path(tempfile.mkdtemp(prefix="stagegate-plane-", dir=base)), found)
         try:
-            plane._start(controllers if controller_manager else None, plugins, durable)
+            plane._start(controllers if controller_manager else None, plugins, options, durable)
             folders = [MANIFESTS / "crds"] * manifests + [KNATIVE_CRDS] * knative
             plane.register_crds(path for folder in folders for path in sorted(folder.glob("*.yaml")))
         except BaseException:
@@ -164,12 +165,16 @@ class ControlPlane:
         self._port.close()
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def _start(self, controllers: Sequence[str] | None, plugins: Sequence[str], durable: bool) -> None:
+    def _start(
+        self, controllers: Sequence[str] | None, plugins: Sequence[str], options: Sequence[str], durable: bool
+    ) -> None:
         self._write_certificates()
         etcd = self._run(settings.etcd(self.binaries, self.directory, durable=durable))
         self._wait(etcd, settings.etcd_socket(self.directory).exists)
         port = int(self.url.rpartition(":")[2])
-        self._server_command = settings.kube_apiserver(self.binaries, self.directory, port, self.audit_log, plugins)
+        self._server_command = settings.kube_apiserver(
+            self.binaries, self.directory, port, self.audit_log, plugins, options
+        )
         server = self._run(self._server_command)
         self._wait(server, self._serves)
         for path, body in rights_of_people():

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 # Asks the kernel for SIGKILL when the starter dies, however it dies, then becomes the program. It runs between fork
@@ -20,9 +20,14 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 class Program:
-    """A running program in a process group of its own; its output goes to a log file, in whose folder it works."""
+    """A running program in a process group of its own; its output goes to a log file, in whose folder it works.
 
-    def __init__(self, command: Sequence[str | Path], log: Path) -> None:
+    ``environment`` is added to that of the starter.
+    """
+
+    def __init__(
+        self, command: Sequence[str | Path], log: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
         arguments = [str(part) for part in command]
         if sys.platform == "linux":
             arguments = [sys.executable, "-ISc", _LEASH, str(os.getpid()), *arguments]
@@ -32,6 +37,7 @@ class Program:
             self._process = subprocess.Popen(
                 arguments,
                 cwd=log.parent,
+                env=os.environ | dict(environment or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -1,12 +1,13 @@
 """A client of the API that hides nothing: status, body and warnings of each answer."""
 
 import contextlib
+import http
 import http.client
 import json
 import re
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 from urllib.parse import urlencode
@@ -55,6 +56,18 @@ class Session:
     def get(self, path: str, accept: str = "application/json") -> Answer:
         return self._send("GET", path, None, {"Accept": accept})
 
+    def watch(self, path: str) -> Iterator[dict[str, Any]]:
+        """The events of a collection, on a connection of its own: each object that is there, then what happens to it.
+
+        Ends when the server does. What is not served yet, because it was just registered, is waited for.
+        """
+        connection = http.client.HTTPSConnection(self._host, context=self._context)
+        with contextlib.closing(connection), contextlib.suppress(OSError, ValueError, http.client.HTTPException):
+            while (response := _watched(connection, path)) is None:
+                time.sleep(0.1)
+            for line in response:
+                yield json.loads(line)
+
     def create(self, path: str, body: Mapping[str, Any], **query: str) -> Answer:
         return self._send("POST", _with(path, query), body, {"Content-Type": "application/json"})
 
@@ -96,6 +109,15 @@ class Session:
 
 def _with(path: str, query: Mapping[str, str]) -> str:
     return f"{path}?{urlencode(query)}" if query else path
+
+
+def _watched(connection: http.client.HTTPSConnection, path: str) -> http.client.HTTPResponse | None:
+    connection.request("GET", _with(path, {"watch": "true"}))
+    response = connection.getresponse()
+    if response.status == http.HTTPStatus.OK:
+        return response
+    response.read()
+    return None
 
 
 def _answer(response: http.client.HTTPResponse) -> Answer:

@@ -45,9 +45,17 @@ def etcd_socket(directory: Path) -> Path:
 
 
 def kube_apiserver(
-    binaries: Binaries, directory: Path, port: int, audit_log: Path, plugins: Sequence[str]
+    binaries: Binaries,
+    directory: Path,
+    port: int,
+    audit_log: Path,
+    plugins: Sequence[str],
+    options: Sequence[str],
 ) -> list[str | Path]:
-    """An API server with RBAC and an audit log of every request; ``plugins`` are admission plugins to add."""
+    """An API server with RBAC and an audit log of every request.
+
+    ``plugins`` are admission plugins to add; ``options`` come last, so they count where one stands here, too.
+    """
     policy = directory / "audit-policy.yaml"
     policy.write_text(yaml.safe_dump(AUDIT_POLICY))
     return [
@@ -72,6 +80,7 @@ def kube_apiserver(
         *([f"--enable-admission-plugins={','.join(plugins)}"] if plugins else []),
         f"--audit-policy-file={policy}",
         f"--audit-log-path={audit_log}",
+        *options,
     ]
 
 

@@ -15,6 +15,9 @@ from tests.e2e.cluster import Namespace, create_namespace, install_policies
 from tests.e2e.foreign import NotFetched, Parts
 from tests.e2e.receiver import Receiver
 from tests.e2e.registered import Registered
+from tests.e2e.tenant import Tenant
+from tests.knative import Rig
+from tests.knative import Unavailable as NoKnative
 
 NO_CONTROL_PLANE = 3
 FOREIGN = "FOREIGN"
@@ -155,3 +158,47 @@ def register_in(
 @pytest.fixture
 def registered(register_in: Callable[[Namespace], Registered], namespace: Namespace) -> Registered:
     return register_in(namespace)
+
+
+@pytest.fixture(scope="session")
+def rig(pytestconfig: pytest.Config) -> Iterator[Rig]:
+    """Knative's programs for the whole run. Where they cannot run, tests skip; in CI they fail."""
+    if pytestconfig.getoption("--control-plane") != "real":
+        pytest.skip("--control-plane real runs Knative's programs")
+    try:
+        rig = Rig.start()
+    except (NoKnative, Unavailable) as reason:
+        if os.environ.get("CI"):
+            pytest.fail(str(reason))
+        pytest.skip(str(reason))
+    with rig:
+        yield rig
+
+
+@pytest.fixture
+def inside(rig: Rig) -> Iterator[None]:
+    """The test works in the network of the rig."""
+    with rig.inside():
+        yield
+
+
+@pytest.fixture
+def new_tenant(rig: Rig, inside: None) -> Iterator[Callable[..., Tenant]]:
+    """Make a tenant with a namespace of these labels; it goes after the test."""
+    tenants: list[Tenant] = []
+
+    def new(labels: dict[str, str] | None = None) -> Tenant:
+        tenants.append(Tenant(rig, f"tenant-{next(_TENANTS)}", labels))
+        return tenants[-1]
+
+    yield new
+    for each in tenants:
+        each.leave()
+
+
+_TENANTS = itertools.count()
+
+
+@pytest.fixture
+def tenant(new_tenant: Callable[..., Tenant]) -> Tenant:
+    return new_tenant()

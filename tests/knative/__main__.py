@@ -1,0 +1,61 @@
+"""``python -m tests.knative build|run``: build Knative Serving, or start it on a control plane and keep it."""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+from types import FrameType
+
+from tests.controlplane import Unavailable as NoControlPlane
+from tests.controlplane.plane import StartFailed as NoStart
+from tests.knative import Rig, Unavailable
+from tests.knative.release import find_or_build
+from tests.knative.rig import StartFailed
+
+UNAVAILABLE = 3
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status 0, or that of the shell; 1 where it did not come up; 3 where it cannot be had."""
+    parser = argparse.ArgumentParser(prog="python -m tests.knative", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("build", help="build the programs if need be, and print their folder")
+    commands.add_parser("run", help="start Knative and open a shell in its network; its end ends all")
+    chosen = parser.parse_args(arguments)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    try:
+        if chosen.command == "build":
+            print(find_or_build().programs)
+            return 0
+        return _keep()
+    except (Unavailable, NoControlPlane) as reason:
+        print(reason, file=sys.stderr)
+        return UNAVAILABLE
+    except (StartFailed, NoStart) as reason:
+        print(reason, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+
+
+def _keep() -> int:
+    started = time.monotonic()
+    with Rig.start() as rig, rig.inside():
+        print(f"Knative Serving {rig.release.version} after {time.monotonic() - started:.1f} s", file=sys.stderr)
+        print(f"KUBECONFIG={rig.plane.kubeconfig}; leave the shell to end it", file=sys.stderr)
+        environment = os.environ | {
+            "KUBECONFIG": str(rig.plane.kubeconfig),
+            "PATH": f"{rig.plane.binaries.kubectl.parent}:{os.environ['PATH']}",
+        }
+        return subprocess.run([os.environ.get("SHELL", "/bin/sh")], env=environment, check=False).returncode
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())
