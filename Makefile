@@ -51,7 +51,7 @@ format: $(STAMP) ## format the code with ruff
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-e2e: $(STAMP) ## the integration suite and more against a real kube-apiserver (KUBERNETES=1.30 for an older one)
+e2e: $(STAMP) ## the integration suite and more against a real kube-apiserver and real Knative (KUBERNETES=1.30, KNATIVE=1.21 for older ones)
 	@KUBERNETES=$(KUBERNETES) $(BIN)/python -m pytest -m "integration or e2e" tests/integration tests/e2e tests/chaos tests/loop/test_recorded_over_http.py --control-plane real
 
 chaos: $(STAMP) ## kill the loop 200 times while requests fail (SEED=..., KILLS=...)

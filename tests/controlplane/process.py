@@ -25,9 +25,7 @@ class Program:
     ``environment`` is added to that of the starter.
     """
 
-    def __init__(
-        self, command: Sequence[str | Path], log: Path, environment: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, command: Sequence[str | Path], log: Path, environment: Mapping[str, str] | None = None) -> None:
         arguments = [str(part) for part in command]
         if sys.platform == "linux":
             arguments = [sys.executable, "-ISc", _LEASH, str(os.getpid()), *arguments]

@@ -10,6 +10,7 @@ from typing import TypeVar
 import pytest
 
 from tests.controlplane import Binaries, ControlPlane, Unavailable
+from tests.controlplane.release import CHOICE, DEFAULT
 from tests.controlplane.session import Session
 from tests.e2e.cluster import Namespace, create_namespace, install_policies
 from tests.e2e.foreign import NotFetched, Parts
@@ -165,6 +166,8 @@ def rig(pytestconfig: pytest.Config) -> Iterator[Rig]:
     """Knative's programs for the whole run. Where they cannot run, tests skip; in CI they fail."""
     if pytestconfig.getoption("--control-plane") != "real":
         pytest.skip("--control-plane real runs Knative's programs")
+    if os.environ.get(CHOICE, DEFAULT) not in ("", DEFAULT):
+        pytest.skip(f"Knative is run on Kubernetes {DEFAULT} only, since it accepts none that is old")
     try:
         rig = Rig.start()
     except (NoKnative, Unavailable) as reason:

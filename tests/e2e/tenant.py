@@ -24,11 +24,12 @@ _COMPARED: Final = {
 }
 # Which objects there are, what they want and what they have reached; not when, how often and under which number.
 _PASSING: Final = re.compile(
-    r'"(uid|resourceVersion|creationTimestamp|managedFields|generation|observedGeneration|lastTransitionTime'
-    r"|lastUpdateTime|serving.knative.dev/(configurationUID|serviceUID|routingStateModified)|clusterIPs?"
+    r'"(resourceVersion|creationTimestamp|managedFields|generation|observedGeneration|lastTransitionTime'
+    r"|lastUpdateTime|serving.knative.dev/(routingStateModified|deployment-hash)|message|clusterIPs?"
     r"|serving.knative.dev/routes|deployment.kubernetes.io/revision|endpoints.kubernetes.io/last-change-trigger-time"
     r'|client.knative.dev/[a-zA-Z]*|pod-template-hash)"'
 )
+_UID: Final = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Tenant:
@@ -119,7 +120,7 @@ class Tenant:
         for base, plurals in _COMPARED.items():
             for plural in plurals:
                 answer = self.rig.plane.admin.get(f"{base}/namespaces/{self.name}/{plural}")
-                text = json.dumps(answer.body["items"]).replace(self.name, "NAMESPACE")
+                text = _UID.sub("UID", json.dumps(answer.body["items"]).replace(self.name, "NAMESPACE"))
                 for wire in json.loads(text, object_pairs_hook=_lasting):
                     found[f"{base}/{plural}/{wire['metadata']['name']}"] = wire
         return found
@@ -147,3 +148,15 @@ def service(
         "metadata": {"name": name, "annotations": annotations or {}},
         "spec": {"template": template, **spec},
     }
+
+
+def differences(one: Any, other: Any, path: str = "") -> list[str]:
+    """Where two values differ, each as path, the one and the other value."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        keys = sorted(one.keys() | other.keys())
+        return [found for key in keys for found in differences(one.get(key), other.get(key), f"{path} {key}")]
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        return [
+            found for i, pair in enumerate(zip(one, other, strict=True)) for found in differences(*pair, f"{path} {i}")
+        ]
+    return [] if one == other else [f"{path}: {one} / {other}"]

@@ -133,6 +133,10 @@ class State:
         """How many pods are ready, by revision; without those that have none."""
         return {name: count for name in self.all("revisions") if (count := self.ready(name))}
 
+    def running(self) -> Counter[str]:
+        """How many pods there are by revision, those that end and those that start included."""
+        return Counter(pod["metadata"].get("labels", {}).get(_REVISION, "") for pod in self.all("pods").values())
+
     def is_ready(self, service: str) -> bool:
         """What ``kubectl wait --for=condition=Ready`` waits for: the condition, said of the present generation."""
         wire = self.all("services").get(service, {})
