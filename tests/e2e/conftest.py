@@ -19,6 +19,7 @@ from tests.e2e.registered import Registered
 from tests.e2e.tenant import Tenant
 from tests.knative import Rig
 from tests.knative import Unavailable as NoKnative
+from tests.knative.stagegate import Stagegate
 
 NO_CONTROL_PLANE = 3
 FOREIGN = "FOREIGN"
@@ -176,6 +177,19 @@ def rig(pytestconfig: pytest.Config) -> Iterator[Rig]:
         pytest.skip(str(reason))
     with rig:
         yield rig
+
+
+@pytest.fixture(scope="session")
+def stagegate(rig: Rig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stagegate]:
+    """Stagegate beside Knative, webhook and loop running. A test that ends one of them starts it again."""
+    with rig.inside():
+        stagegate = Stagegate(rig, tmp_path_factory.mktemp("stagegate"))
+        try:
+            stagegate.install()
+            stagegate.start()
+            yield stagegate
+        finally:
+            stagegate.stop()
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def test_ci_runs_what_must_pass_before_a_change_is_merged() -> None:
         if line.startswith("make ")
     }
     workflow = {
-        step["run"]
+        re.sub("^sudo .* make", "make", step["run"])
         for job in jobs(ROOT / ".github/workflows/ci.yaml").values()
         for step in job["steps"]
         if "run" in step

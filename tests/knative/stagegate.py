@@ -1,0 +1,144 @@
+"""Stagegate: installed from its manifests beside Knative, its two commands as processes under their own accounts."""
+
+import base64
+import os
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+
+from sandbox.demo.process import Process
+from tests.knative.rig import Rig
+from tests.knative.timeline import STAGEGATE
+
+NAMESPACE: Final = "stagegate-system"
+REPOSITORY: Final = Path(__file__).parents[2]
+_DEPLOYMENTS: Final = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
+_REGISTRATIONS: Final = "/apis/admissionregistration.k8s.io/v1"
+_PORT: Final = 443
+_PAGES: Final = {"webhook": 8081, "loop": 8082}
+_WITHIN: Final = 60.0
+Wire = dict[str, Any]
+
+
+class NotInForce(RuntimeError):
+    """The installation does not come to work; the message says what is missing."""
+
+
+class Stagegate:
+    """Works inside the network of a rig. Each process gets the arguments of its Deployment, at addresses of this machine."""
+
+    def __init__(self, rig: Rig, folder: Path) -> None:
+        self.rig = rig
+        self.webhook: Process | None = None
+        self.loop: Process | None = None
+        self._folder = folder
+
+    def install(self, overlay: str = "manifests/") -> None:
+        """``kubectl apply -k`` of a folder of the repository."""
+        self.kubectl("apply", "-k", overlay)
+        self.rig.timeline.watch(STAGEGATE)
+
+    def start(self) -> None:
+        """Loop and webhook, until every registration is answered over certificates that the loop has made."""
+        self.start_loop()
+        self.start_webhook()
+        self.await_registrations()
+
+    def start_webhook(self, *options: str) -> None:
+        address = ["--host=0.0.0.0", f"--port={_PORT}", "--drain=0"]
+        self.webhook = self._process("webhook", [*address, *options])
+        self.webhook.wait_for_line("serving ", _WITHIN)
+
+    def start_loop(self, *options: str) -> None:
+        self.loop = self._process("loop", [f"--webhook-port={_PORT}", "--ca-settle=1", *options])
+
+    def stop(self) -> None:
+        """End both in good order."""
+        for process in (self.webhook, self.loop):
+            if process is not None:
+                self.resume(process)
+                process.terminate()
+        for process in (self.webhook, self.loop):
+            if process is not None:
+                process.stop(20)
+
+    @staticmethod
+    def kill(process: Process) -> None:
+        """End it at once, as a node that loses power does."""
+        os.killpg(process.pid, signal.SIGKILL)
+        process.stop()
+
+    @staticmethod
+    def hang(process: Process) -> None:
+        """It accepts connections and does nothing any more, until ``resume``."""
+        os.killpg(process.pid, signal.SIGSTOP)
+
+    @staticmethod
+    def resume(process: Process) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGCONT)
+
+    def pages(self, name: str) -> str:
+        """The address of the pages of ``webhook`` or ``loop``."""
+        return f"http://127.0.0.1:{_PAGES[name]}"
+
+    def kubectl(self, *arguments: str, check: bool = True) -> str:
+        """What kubectl printed, as the administrator in the repository."""
+        done = subprocess.run(
+            [str(self.rig.plane.binaries.kubectl), f"--kubeconfig={self.rig.plane.kubeconfig}", *arguments],
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if check and done.returncode != 0:
+            raise NotInForce(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
+        return done.stdout
+
+    def registrations(self) -> list[Wire]:
+        """Ours, as they are stored."""
+        return [
+            each
+            for kind in ("mutating", "validating")
+            for each in self.rig.plane.admin.get(f"{_REGISTRATIONS}/{kind}webhookconfigurations").body["items"]
+            if each["metadata"].get("labels", {}).get("app.kubernetes.io/part-of") == "stagegate"
+        ]
+
+    def await_registrations(self) -> None:
+        """Until every one has the authority's certificate, and a call of the webhook succeeds. Raises NotInForce."""
+        deadline = time.monotonic() + _WITHIN
+        while missing := self._missing():
+            if time.monotonic() > deadline:
+                raise NotInForce(f"after {_WITHIN:.0f} s: {missing}")
+            time.sleep(0.1)
+
+    def _missing(self) -> str:
+        for each in self.registrations():
+            for webhook in each["webhooks"]:
+                if not base64.b64decode(webhook["clientConfig"].get("caBundle", "")):
+                    return f"{webhook['name']} has no caBundle"
+        probe = {
+            "apiVersion": "serving.knative.dev/v1",
+            "kind": "RolloutOrchestrator",
+            "metadata": {"name": "probe"},
+        }
+        path = "/apis/serving.knative.dev/v1/namespaces/default/rolloutorchestrators"
+        answer = self.rig.plane.admin.create(path, probe, dryRun="All")
+        filled = answer.status == HTTPStatus.CREATED and "labels" in answer.body["metadata"]
+        return "" if filled else f"the webhook does not answer: {answer.message}"
+
+    def _process(self, name: str, options: list[str]) -> Process:
+        deployment = self.rig.plane.admin.get(f"{_DEPLOYMENTS}/stagegate-{name}").body
+        arguments = [
+            argument.replace("$(POD_NAMESPACE)", NAMESPACE)
+            for argument in deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+        ]
+        account = f"system:serviceaccount:{NAMESPACE}:stagegate-{name}"
+        kubeconfig = self.rig.plane.kubeconfig_for(account)
+        pages = ["--pages-host=127.0.0.1", f"--pages-port={_PAGES[name]}", "--log-format=text"]
+        log = self._folder / f"{name}-{time.monotonic_ns()}.log"
+        return Process([*arguments, f"--kubeconfig={kubeconfig}", *pages, *options], log)
