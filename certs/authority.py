@@ -52,7 +52,7 @@ def signing_usage(*, authority: bool) -> x509.KeyUsage:
 
 
 def is_authority(certificate: x509.Certificate) -> bool:
-    """Whether the certificate may sign others."""
+    """True if the certificate may sign others."""
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except (x509.ExtensionNotFound, ValueError):
@@ -60,7 +60,7 @@ def is_authority(certificate: x509.Certificate) -> bool:
 
 
 def is_issued_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
-    """Whether the authority's key signed the certificate; its validity period is not checked."""
+    """True if the authority's key signed the certificate; the validity period is not checked."""
     try:
         certificate.verify_directly_issued_by(authority)
     except (ValueError, TypeError, InvalidSignature):

@@ -33,7 +33,7 @@ class WebhookConfiguration:
 
     @property
     def place(self) -> str:
-        """What a message calls it."""
+        """The name for messages."""
         return f"{self.kind} {self.name}"
 
 
@@ -97,7 +97,7 @@ class CaInjector:
 
 
 def configurations_of(names: Iterable[str]) -> list[tuple[Kind, str]]:
-    """Kind and name of each configuration: a name that begins as one of the kinds does is of that kind only."""
+    """Kind and name of each configuration; a name with the prefix of a kind is of that kind only."""
     kinds: tuple[tuple[Kind, str], ...] = (
         ("MutatingWebhookConfiguration", "mutat"),
         ("ValidatingWebhookConfiguration", "validat"),

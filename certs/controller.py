@@ -22,9 +22,9 @@ from certs.status import describe_action
 
 _LOG: Final = logging.getLogger("stagegate.certificates")
 _LEAST_SECONDS: Final = 0.2
-"""The least time between two reconciles, also when another client undoes each write."""
+"""The least time between two reconciles, also when another client reverts each write."""
 _LONGEST_SLEEP: Final = 60.0
-"""A longer sleep is taken in parts, so that a thread that sleeps is not taken for one that hangs."""
+"""A longer sleep is taken in parts, so that the supervisor does not count the thread as hanging."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ class CertificateController:
         return self._options.again
 
     def _stand_by(self) -> float:
-        """Another process may lead by now, and the state of this one is old."""
+        """Clear the state: another process may lead by now."""
         self._set_state(None)
         self._logged = ""
         return self._options.again

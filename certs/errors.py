@@ -2,15 +2,15 @@
 
 
 class CertificateError(Exception):
-    """One clear line: which certificate or key, what is wrong with it."""
+    """One line: which certificate or key, and what is wrong with it."""
 
 
 class StoreError(Exception):
-    """One clear line: which store, what is wrong with it."""
+    """One line: which store, and what is wrong with it."""
 
 
 class StoreConflict(StoreError):
-    """Somebody else wrote first: read again and decide again."""
+    """Another client wrote first: read again and decide again."""
 
 
 class AuthorityHidden(StoreError):

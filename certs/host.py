@@ -18,7 +18,7 @@ def read_host(text: str) -> str:
     host = normal_host(text)
     if _is_address(host) or (len(host) <= _MOST and _NAME.fullmatch(host)):
         return host
-    raise CertificateError(f"{text!r} is no host{_cause(text)}: wanted {_WANTED}")
+    raise CertificateError(f"{text!r} is not a host{_cause(text)}: must be {_WANTED}")
 
 
 def normal_host(text: str) -> str:

@@ -46,7 +46,7 @@ def prove(key_pair: KeyPair) -> x509.Certificate:
 
 
 def read_certificate(pem: bytes) -> x509.Certificate:
-    """The first certificate of the PEM bytes; raises CertificateError when there is none that reads."""
+    """The first certificate of the PEM bytes; raises CertificateError if none can be read."""
     try:
         return _whole(x509.load_pem_x509_certificate(pem))
     except _UNREADABLE:
@@ -54,7 +54,7 @@ def read_certificate(pem: bytes) -> x509.Certificate:
 
 
 def read_chain(pem: bytes) -> list[x509.Certificate]:
-    """Every certificate of the PEM bytes; raises CertificateError when one does not read, or when there is none."""
+    """Every certificate of the PEM bytes; raises CertificateError if one cannot be read, or if there is none."""
     try:
         return [_whole(each) for each in x509.load_pem_x509_certificates(pem)]
     except _UNREADABLE:
@@ -62,7 +62,7 @@ def read_chain(pem: bytes) -> list[x509.Certificate]:
 
 
 def read_key(pem: bytes) -> PrivateKey:
-    """The private key of the PEM bytes; raises CertificateError for one that does not read, or that no client takes."""
+    """The private key of the PEM bytes; raises CertificateError if it cannot be read, or if no client accepts it."""
     try:
         key = serialization.load_pem_private_key(pem, password=None)
     except _UNREADABLE:
@@ -74,17 +74,17 @@ def read_key(pem: bytes) -> PrivateKey:
 
 
 def check_public_key(key: object) -> None:
-    """Raise CertificateError for a key that clients do not take.
+    """Raise CertificateError for a key that clients do not accept.
 
     API servers and kubectl verify by Go's crypto/x509 and crypto/tls, whose bounds these are.
     """
     if isinstance(key, ec.EllipticCurvePublicKey) and not isinstance(key.curve, _CURVES):
-        raise CertificateError(f"the key is on the curve {key.curve.name}: clients take P-256, P-384 and P-521")
+        raise CertificateError(f"the key is on the curve {key.curve.name}: clients accept P-256, P-384 and P-521")
     if isinstance(key, rsa.RSAPublicKey):
         if key.key_size > _MOST_RSA_BITS:
-            raise CertificateError(f"the RSA key has {key.key_size} bits: clients take no more than {_MOST_RSA_BITS}")
+            raise CertificateError(f"the RSA key has {key.key_size} bits: clients accept no more than {_MOST_RSA_BITS}")
         if key.public_numbers().e > _MOST_RSA_EXPONENT:
-            raise CertificateError("the exponent of the RSA key has more than 31 bits, which clients do not take")
+            raise CertificateError("the exponent of the RSA key has more than 31 bits, which clients do not accept")
 
 
 def public_bytes(certificate: x509.Certificate) -> bytes:

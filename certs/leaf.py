@@ -68,7 +68,7 @@ def prove_leaf(key_pair: KeyPair) -> x509.Certificate:
         check_public_key(each.public_key())
         if each.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS:
             raise CertificateError(
-                "the RSA key is restricted to PSS, which clients do not take; make it for any padding"
+                "the RSA key is restricted to PSS, which clients do not accept; make a key without that restriction"
             )
     if not hosts_of(certificate):
         raise CertificateError("the certificate is for no host: it has no DNS name and no IP address in subjectAltName")

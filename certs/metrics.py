@@ -43,7 +43,7 @@ class CertificateState:
 
 
 def kind_of(problem: Exception) -> tuple[str, str]:
-    """Resource and reason of an error, both of few values; the resource of an error of no request is certificates."""
+    """Resource and reason of an error, both of few values; the resource is ``certificates`` if no request failed."""
     cause = problem if isinstance(problem, ClusterError) else problem.__cause__
     if isinstance(cause, ClusterError):
         return cause.resource, cause.reason
@@ -57,7 +57,7 @@ class CertificateMetrics:
         self._registry = registry
         self._not_after = Gauge(
             "stagegate_certificates_not_after_seconds",
-            "Unix time at which each stored one ends.",
+            "Unix time at which each stored certificate expires.",
             ["what"],
             registry=None,
         )
@@ -71,7 +71,7 @@ class CertificateMetrics:
         )
         self._last_error = Gauge(
             "stagegate_certificates_last_error_seconds",
-            "Unix time of the last error of each kind, whether or not it has ended.",
+            "Unix time of the last error of each kind, even if it is over.",
             ["resource", "reason"],
             registry=None,
         )
@@ -79,7 +79,7 @@ class CertificateMetrics:
         self._registered = False
 
     def show(self, state: CertificateState | None) -> None:
-        """Set the metrics to a state; None takes them away."""
+        """Set the metrics to a state; None removes them."""
         if state is None:
             self._hide()
             return

@@ -55,12 +55,12 @@ class SecretWatch(Runnable, Protocol):
 
     @property
     def synced(self) -> bool:
-        """Whether the API server has answered once."""
+        """True once the API server has answered."""
         ...
 
     @property
     def last_error(self) -> Exception | None:
-        """Why the Secret cannot be read now; None when it can be."""
+        """Why the Secret cannot be read; None if it can be."""
         ...
 
 

@@ -24,7 +24,7 @@ from certs.leaf import hosts_of, prove_leaf
 class RotationPolicy:
     """Lifetimes and waits. ``settle`` is how long clients may take to read a bundle after it was published.
 
-    A server without a leaf of the new authority is probed again after ``probe_again``, then more and more rarely.
+    A server without a leaf of the new authority is probed again after ``probe_again``, then less and less often.
     """
 
     authority_lifetime: timedelta = timedelta(days=3 * 365)
@@ -125,7 +125,7 @@ def next_action(
 
 
 def servers_matter(contents: Contents, observed: Observed) -> bool:
-    """Whether the next action may depend on what the servers show: while authorities are to be dropped."""
+    """True if the next action may depend on what the servers show, as while authorities are to be dropped."""
     trusted = read_bundle(contents.ca_certificates)
     return len(trusted) > 1 or bool(_only_published(trusted, observed))
 
@@ -154,7 +154,7 @@ def _only_published(trusted: tuple[x509.Certificate, ...], observed: Observed) -
 
 
 def _needed(trusted: tuple[x509.Certificate, ...], observed: Observed) -> list[x509.Certificate]:
-    """Those of them that some server still lives by: the store was replaced, by an old copy of itself for example."""
+    """Those of them that some server still depends on, because the store was replaced, for example by an old copy."""
     shown = [each for each in (observed.served or {}).values() if each is not None]
     return [each for each in _only_published(trusted, observed) if any(_shows_leaf_of(one, each) for one in shown)]
 
@@ -162,7 +162,7 @@ def _needed(trusted: tuple[x509.Certificate, ...], observed: Observed) -> list[x
 def _takes_over(
     contents: Contents, signer: x509.Certificate, trusted: tuple[x509.Certificate, ...], now: datetime
 ) -> bool:
-    """Whether servers may still live by another authority than the one that will sign the next leaf.
+    """True if servers may still depend on another authority than the one that will sign the next leaf.
 
     If none does, as at the first start, there is no need to wait for clients.
     """

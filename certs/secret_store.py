@@ -24,7 +24,7 @@ class StoredSecrets:
 
     @property
     def contents(self) -> Contents:
-        """Both joined. An authority is trusted if either trusts it, so that half a write takes trust from no server.
+        """Both joined. An authority is trusted if either trusts it, so that an incomplete write harms no server.
 
         A former release kept the authority's key with the rest: it counts while the authority has no Secret of its own.
         """
@@ -42,7 +42,7 @@ class StoredSecrets:
 
     @property
     def is_complete(self) -> bool:
-        """Whether both hold what a write of the contents would leave there."""
+        """True if both hold what a write of the contents would store."""
         served, own = split(self.contents)
         return _holds(self.served, served) and _holds(self.authority, own)
 
@@ -101,7 +101,7 @@ class SecretStore:
         self._put(self._name, served, served_version)
 
     def repair(self) -> bool:
-        """Finish half a write, and move the authority's key from where a former release kept it; True if it wrote.
+        """Finish an incomplete write, move the authority's key from where a former release kept it; True if it wrote.
 
         Contents without a signing authority and deleted Secrets are left to the rotation. A concurrent write by
         somebody else wins. Raises StoreError.

@@ -21,7 +21,10 @@ OnRead = Callable[[Literal["loaded", "refused"]], None]
 
 
 class ServedKeyPair(ABC):
-    """A place that keeps a key pair, and the live context that serves it. A bad one leaves the last good one served."""
+    """A place that keeps a key pair, and the live context that serves it.
+
+    If a new pair is invalid, the last good one is still served.
+    """
 
     def __init__(self, live: LiveContext, now: Callable[[], datetime], on_read: OnRead) -> None:
         self.live = live
@@ -33,7 +36,7 @@ class ServedKeyPair(ABC):
     @property
     @abstractmethod
     def place(self) -> str:
-        """What a message calls the place."""
+        """The name of the place in messages."""
 
     @abstractmethod
     def read(self) -> KeyPair | None:
@@ -71,7 +74,7 @@ class ServedKeyPair(ABC):
                 problem = str(refused)
         if problem and problem != self.last_error:
             self._on_read("refused")
-            kept = "the last good certificate stays" if self.live.key_pair else "no certificate to serve yet"
+            kept = "the last good certificate is still served" if self.live.key_pair else "no certificate to serve yet"
             _LOG.warning("%s: %s", kept, problem)
         self.last_error = problem
 

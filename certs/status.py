@@ -161,7 +161,7 @@ def _describe_bundle(bundle: bytes, contents: Contents) -> str:
     if bundle == contents.ca_certificates:
         return "the stored authorities" if bundle else "empty"
     known = [each.fingerprint(hashes.SHA256()).hex()[:16] for each in read_bundle(bundle)]
-    return f"not as stored: {', '.join(known) or ('no authority that reads' if bundle else 'empty')}"
+    return f"not as stored: {', '.join(known) or ('no readable authority' if bundle else 'empty')}"
 
 
 def _describe_shown(shown: bytes | None, contents: Contents) -> str:

@@ -1,11 +1,11 @@
-"""Listening: a TCP socket at an address, or at every address of this machine, of IPv6 and of IPv4."""
+"""Listening sockets: at one address, or at every IPv6 and IPv4 address of this machine."""
 
 import errno
 import socket
 from typing import Any, Final
 
 LOOPBACK: Final = "127.0.0.1"
-"""The host that only this machine itself reaches."""
+"""The host that only this machine reaches."""
 
 EVERYWHERE: Final = "::"
 """The host that stands for every address of both families."""
@@ -39,7 +39,7 @@ def joined(host: str, port: int) -> str:
 
 
 def reachable(host: str) -> str:
-    """A host by which this machine itself finds what listens at that one."""
+    """A host by which this machine reaches a socket that listens on ``host``."""
     return "localhost" if host == EVERYWHERE else host
 
 
@@ -48,7 +48,7 @@ def _bound(family: int, address: tuple[Any, ...], backlog: int) -> socket.socket
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if address[0] == EVERYWHERE:
-            # What it is otherwise is up to a setting of the machine.
+            # The default depends on a setting of the machine.
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listener.bind(address)
         listener.listen(backlog)

@@ -14,15 +14,12 @@ HANDLED: Final = _ENDING + _IGNORED
 
 
 def ending_signals() -> tuple[signal.Signals, ...]:
-    """Those that end this process: not a SIGHUP that is ignored, as it is for a process started by nohup."""
+    """The signals that end this process; SIGHUP is left out if it is ignored, as under nohup."""
     return tuple(number for number in _ENDING if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN)
 
 
 def ignore_the_rest() -> None:
-    """Do nothing on the signals that a terminal or an operator may send and that mean nothing here.
-
-    Left alone, most of them end or stop a process.
-    """
+    """Ignore the signals that have no meaning here but would end or stop a process by default."""
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
 
@@ -38,12 +35,12 @@ def held_back() -> Iterator[None]:
 
 
 def let_through() -> None:
-    """Take the ending signals that were held back."""
+    """Deliver the ending signals that were held back."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
 
 
 def end_on_signal(end: Callable[[], object]) -> None:
-    """Call ``end`` whenever an ending signal comes, from a thread of its own. To be called from the main thread.
+    """Call ``end`` in a thread of its own on each ending signal. Must be called in the main thread.
 
     A handler runs in the middle of whatever the main thread does, which may hold the very lock that ``end`` takes.
     """

@@ -142,7 +142,7 @@ def test_a_bad_pair_leaves_the_last_good_one_and_is_told_once(
         world.receive_and_read()
     assert (world.served, world.served_secret.last_error) == (FIRST, told)
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert warnings == [f"the last good certificate stays: {told}"]
+    assert warnings == [f"the last good certificate is still served: {told}"]
     put(world.api, SECOND)
     world.receive_and_read()
     assert (world.served, world.served_secret.last_error) == (SECOND, "")

@@ -52,7 +52,7 @@ def test_what_each_place_holds() -> None:
     assert places[:3] == [
         "caBundle   a: the stored authorities",
         "caBundle   b: not as stored: empty",
-        "caBundle   c: not as stored: no authority that reads",
+        "caBundle   c: not as stored: no readable authority",
     ]
     fingerprint = lines[1].split()[1]
     assert places[3] == f"caBundle   d: not as stored: {fingerprint}"

@@ -81,7 +81,7 @@ def test_it_waits_serves_and_follows(client: Client, tmp_path: Path) -> None:
 
         uid = client.get(SECRETS, "ours", "certs")["metadata"]["uid"]
         client.delete(SECRETS, "ours", "certs", uid=uid)
-        eventually(lambda: "the last good certificate stays" in server.log.read_text(), "the loss is told")
+        eventually(lambda: "the last good certificate is still served" in server.log.read_text(), "the loss is told")
         assert shown(port) == SECOND.certificate
     finally:
         server.stop()
@@ -91,7 +91,7 @@ def test_it_waits_serves_and_follows(client: Client, tmp_path: Path) -> None:
         "no certificate to serve yet",
         "new certificate served",
         "new certificate served",
-        "the last good certificate stays",
+        "the last good certificate is still served",
     ]
     assert {line["level"] for line in lines} <= {"info", "warning"}
 

@@ -96,7 +96,7 @@ def test_a_pair_that_does_not_match_leaves_the_last_good_one(tmp_path: Path) -> 
         eventually(lambda: live.metric("stagegate_certificate_error") == 0, "the stored pair is served again")
         warnings = [line["message"] for line in live.log_lines() if line["level"] == "warning"]
         assert len(warnings) == 1
-        assert warnings[0].startswith("the last good certificate stays: ")
+        assert warnings[0].startswith("the last good certificate is still served: ")
 
 
 def on_secp256k1() -> KeyPair:

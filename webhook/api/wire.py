@@ -79,14 +79,14 @@ def is_count(value: Any) -> bool:
 
 
 def are_equal(one: Any, other: Any) -> bool:
-    """Whether two JSON values are equal. Python's ``==`` also takes true for 1 and false for 0, however deep inside."""
+    """True if two JSON values are equal. Python's ``==`` also takes true for 1 and false for 0, however deep inside."""
     return bool(one == other) and _have_same_booleans(one, other)
 
 
 def _have_same_booleans(one: Any, other: Any) -> bool:
-    """Whether two values that ``==`` takes for equal have booleans at the same places.
+    """True if two values that are equal by ``==`` have booleans at the same places.
 
-    Texts and whatever is one object on both sides, as true, false and small numbers are, cost no call.
+    Strings, and values that are the same object on both sides (true, false, small numbers), cost no call.
     """
     if isinstance(one, dict):
         for key, member in one.items():

@@ -79,7 +79,7 @@ class Unauthorized(ApiError):
 
 
 class NoCredentials(ApiError):
-    """There are no credentials, for example since a plugin fails. Nothing was sent, so nothing was stored."""
+    """There are no credentials, for example because a plugin fails. Nothing was sent, so nothing was stored."""
 
 
 class TooManyRequests(ApiError):

@@ -108,7 +108,7 @@ class Supervisor:
         ]
 
     def health(self) -> tuple[bool, str]:
-        """Whether every loop is alive and takes its turns, and the page that says so or what is wrong."""
+        """True if every loop is alive and takes its turns, and the text of the page that says so or what is wrong."""
         problems = self.problems()
         return not problems, "".join(f"{line}\n" for line in problems) or "ok\n"
 

@@ -140,7 +140,7 @@ class KubernetesTransport:
             )
         except urllib3.exceptions.HTTPError as problem:
             if is_sent:
-                raise OutcomeUnknown(request.call, f"no response of {self._target}: {_cause(problem)}") from problem
+                raise OutcomeUnknown(request.call, f"no response from {self._target}: {_cause(problem)}") from problem
             raise Unreachable(request.call, f"no connection to {self._target}: {_cause(problem)}") from problem
         finally:
             BEFORE_SENDING.reset(asked)

@@ -206,7 +206,7 @@ class LoopProcess:
                 _LOG.warning("waiting for: %s", unready)
                 said = unready
         self._settled()
-        _LOG.info("the cluster is seen: %d rollouts", len(self.loop.caches.rollouts.store))
+        _LOG.info("the caches are filled: %d rollouts", len(self.loop.caches.rollouts.store))
         return True
 
     def _lead(self) -> bool:
@@ -230,7 +230,7 @@ class LoopProcess:
 
     def _leave(self) -> None:
         if not self.loop.stop(self._options.drain):
-            _LOG.warning("not everything was finished within %.0f s; the next process takes it up", self._options.drain)
+            _LOG.warning("not everything was finished within %.0f s; the next process continues", self._options.drain)
         if self._working.is_set():
             for runnable in self.runnables:
                 runnable.stop()

@@ -1,1 +1,1 @@
-"""The HTTPS server: admission calls on a short lane, pages through Flask, both on one event loop."""
+"""The HTTPS server that answers admission reviews, and the pages for probes and scrapers on a port of their own."""

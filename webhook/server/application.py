@@ -45,12 +45,12 @@ class StagegateArbiter(Arbiter):  # type: ignore[misc]
         super().init_signals()
 
     def spawn_worker(self) -> int:
-        """Signals are held back until the worker handles them: it inherits the arbiter's handlers, which drop them."""
+        """Hold signals back until the worker has handlers of its own: those it inherits discard them."""
         with held_back():
             return int(super().spawn_worker())
 
     def wait_for_signals(self, timeout: float = 1.0) -> list[int]:
-        """Signals that end at once come first: handling one that drains drops those behind it."""
+        """Signals that end at once come first, because handling one that drains discards those queued behind it."""
         return sorted(super().wait_for_signals(timeout), key=lambda number: number not in _AT_ONCE)
 
     def handle_hup(self) -> None:

@@ -36,7 +36,7 @@ class AdmissionHandler:
         self._clock = clock
 
     def answer(self, path: str, body: bytes) -> Response:
-        """The answer to one review; ``path`` is /mutate or /validate, without a query. Raises nothing for any bytes."""
+        """The answer to one review; ``path`` is /mutate or /validate, without a query. Raises nothing."""
         started = self._clock()
         try:
             answer = self._examine(body, path, self.lookup, self.settings)

@@ -76,9 +76,9 @@ class RolloutInformers:
             reflector.stop()
 
     def unsynced(self) -> str:
-        """What was never read, and the last error of it; empty when all was read.
+        """What has not been read yet, with the last error; empty when everything has been.
 
-        What was read once and cannot be read now leaves the webhook ready, or an outage would refuse every write.
+        A resource that cannot be read any more leaves the webhook ready: otherwise an outage would refuse every write.
         """
         return "; ".join(
             f"{reflector.resource.full_name} not read yet{f': {reflector.last_error}' if reflector.last_error else ''}"

@@ -20,7 +20,7 @@ REFUSED: Final = (400, 403, 404, 405, 408, 413, 414, 415, 431, 500)
 CLOSED: Final = ("handshake", "header", "body", "write", "idle", "crowded", "full")
 BUCKETS: Final = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0)
 LOOPS: Final = ("admission", "reflector", "certificate", "connections", "ready", "pages", "event loop")
-"""Where a fault of the program can come from."""
+"""The parts of the webhook in which an unexpected exception can occur."""
 REFLECTED: Final = ("list", "watch", "event", "bookmark", "gone", "silence", "error")
 
 
@@ -47,26 +47,26 @@ class ServerMetrics:
         )
         refused = Counter(
             "stagegate_http_refused",
-            "Calls that were no admission review, or were refused unread, by status.",
+            "Requests that were not admission reviews, or were refused unread, by status.",
             ["status"],
             registry=registry,
         )
         duration = Histogram(
             "stagegate_admission_duration_seconds",
-            "Time from the whole body to the whole response.",
+            "Time from the last byte of the review to the answer.",
             ["path"],
             buckets=BUCKETS,
             registry=registry,
         )
         closed = Counter(
             "stagegate_connections_closed",
-            "Connections that the server closed: the deadline, or too many connections.",
+            "Connections that the server closed, by reason: a deadline, or too many connections.",
             ["reason"],
             registry=registry,
         )
         key_pairs = Counter(
             "stagegate_certificate_pairs",
-            "Key pairs that were found: loaded, or refused while the last good one stays.",
+            "New key pairs: loaded, or refused, so that the last good one is still served.",
             ["result"],
             registry=registry,
         )
@@ -78,7 +78,7 @@ class ServerMetrics:
         )
         faults = Counter(
             "stagegate_faults",
-            "Exceptions that are no error of a request, by the part of the webhook that raised them.",
+            "Unexpected exceptions by the part of the webhook that raised them.",
             ["loop"],
             registry=registry,
         )
@@ -96,13 +96,15 @@ class ServerMetrics:
             key: reflected.labels(*key) for key in product((ROLLOUT_ORCHESTRATORS.plural, NAMESPACES.plural), REFLECTED)
         }
         self._in_flight = Gauge(
-            "stagegate_admission_in_flight", "Reviews whose body is not read to its end yet.", registry=registry
+            "stagegate_admission_in_flight", "Reviews that are still being received.", registry=registry
         )
         self._connections = Gauge(
-            "stagegate_connections", "Open connections, those in their handshake too.", registry=registry
+            "stagegate_connections", "Open connections, including those in the TLS handshake.", registry=registry
         )
         self._not_after = Gauge(
-            "stagegate_certificate_not_after_seconds", "Unix time at which the served leaf ends.", registry=registry
+            "stagegate_certificate_not_after_seconds",
+            "Unix time at which the served certificate expires.",
+            registry=registry,
         )
         self._not_served = Gauge(
             "stagegate_certificate_error", "1 while the stored key pair is not the served one.", registry=registry
@@ -152,7 +154,7 @@ class ServerMetrics:
         """One exception that nothing a client or the cluster did explains."""
         self._faults[loop].inc()
 
-    # State, asked when it is scraped
+    # State, read at each scrape
 
     def ask_connections(self, count: Callable[[], int], in_flight: Callable[[], int]) -> None:
         self._connections.set_function(lambda: float(count()))
@@ -176,7 +178,7 @@ class ServerMetrics:
 
 
 def outcome_of(verdict: Verdict) -> Outcome:
-    """The one word for a verdict, the gravest that holds."""
+    """The outcome of a verdict: the most severe that applies."""
     if verdict.malformed:
         return "malformed"
     if not verdict.allowed:

@@ -107,7 +107,7 @@ def _mount(app: Flask, handler: AdmissionHandler, limits: Limits) -> None:
 
 
 class PagesServer:
-    """Serves an app on a socket that listens, in threads of its own: few of them, few connections, no bodies."""
+    """Serves an app on a listening socket, in a few threads of its own; it reads no request bodies."""
 
     def __init__(self, app: Flask, listener: socket.socket, supervisor: Supervisor | None = None) -> None:
         self._supervisor = supervisor or Supervisor()
@@ -119,7 +119,7 @@ class PagesServer:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        # Made here: its threads start at once, and would not survive the fork of a worker.
+        # Created in the worker: its threads start at once and would not survive the fork.
         self._server = waitress.create_server(
             self._app,
             map=self._sockets,
@@ -145,7 +145,7 @@ class PagesServer:
                 self._stopped.wait(1.0)
 
     def stop(self) -> None:
-        """End it. Pages under way are finished first, within a few seconds; the connections are then closed."""
+        """Finish the pages under way, within a few seconds, then close the connections."""
         if self._thread is None:
             self._listener.close()
             return

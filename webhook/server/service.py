@@ -32,8 +32,8 @@ class Informers(Protocol):
 class Service:
     """Made before the worker is forked, so that errors reach the command line; started in the worker.
 
-    Without informers the service stands alone: its lookup is empty and never fresh. ``pages`` is a socket that listens,
-    None for no pages. ``on_ready`` is called once, when readiness is first reached.
+    Without informers the service is standalone: its lookup is empty. ``pages`` is a listening socket, None for no
+    pages. ``on_ready`` is called once, when readiness is first reached.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Service:
         )
 
     def health(self) -> tuple[bool, str]:
-        """Whether every thread and task is alive and takes its turns, and what is wrong with those that do not."""
+        """True if every thread and task is alive and takes its turns; else what is wrong."""
         return self.supervisor.health()
 
     def start(self) -> list[Coroutine[Any, Any, None]]:
@@ -125,6 +125,6 @@ class Service:
         try:
             self._on_ready()
         except Exception:
-            # Announced once or not at all: a second try would not help.
+            # A second attempt would not help.
             self.supervisor.fault("ready", "the announcement that the webhook is ready")
         return None

@@ -6,7 +6,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """``last_error`` says why the stored key pair is not the served one; ``unsynced`` what the cache still waits for.
+    """``last_error`` says why the stored key pair is not the served one; ``unsynced`` names what is not read yet.
 
     Both are empty when all is well.
     """
@@ -19,7 +19,7 @@ class State:
 
 
 def readiness(state: State, now: datetime) -> tuple[bool, str]:
-    """Whether calls should come here, and a line for each thing that this depends on."""
+    """True if the server can answer reviews, and one line for each check."""
     not_after = state.certificate_not_after
     certificate_good = not_after is not None and now < not_after
     served = f"until {not_after:%Y-%m-%dT%H:%M:%SZ}" if not_after else "none"
