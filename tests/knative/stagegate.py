@@ -29,7 +29,7 @@ class NotInForce(RuntimeError):
 
 
 class Stagegate:
-    """Works inside the network of a rig. Each process gets the arguments of its Deployment, at addresses of this machine."""
+    """Works inside the network of a rig. Each process has the arguments of its Deployment, but other addresses."""
 
     def __init__(self, rig: Rig, folder: Path) -> None:
         self.rig = rig
