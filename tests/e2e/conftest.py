@@ -17,9 +17,9 @@ from tests.e2e.foreign import NotFetched, Parts
 from tests.e2e.receiver import Receiver
 from tests.e2e.registered import Registered
 from tests.e2e.tenant import Tenant
-from tests.knative import Rig
-from tests.knative import Unavailable as NoKnative
-from tests.knative.stagegate import Stagegate
+from tests.rig import Rig
+from tests.rig import Unavailable as NoKnative
+from tests.rig.stagegate import Stagegate
 
 NO_CONTROL_PLANE = 3
 FOREIGN = "FOREIGN"

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from tests.controlplane.session import Answer
 from tests.e2e.cluster import eventually
-from tests.knative import Rig
-from tests.knative.timeline import Record, State
+from tests.rig import Rig
+from tests.rig.timeline import Record, State
 
 Wire = dict[str, Any]
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.e2e.tenant import MIN_SCALE, Tenant, differences, service
-from tests.knative import kubelet
-from tests.knative.rig import CONTROLLER
+from tests.rig import kubelet
+from tests.rig.rig import CONTROLLER
 
 FOUR = {MIN_SCALE: "4"}
 

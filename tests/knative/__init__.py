@@ -1,6 +1,0 @@
-"""Unmodified Knative Serving on a real API server, for tests and a demo; nodes, pods and the ingress are played."""
-
-from tests.knative.release import Unavailable
-from tests.knative.rig import Rig
-
-__all__ = ["Rig", "Unavailable"]

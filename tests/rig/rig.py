@@ -14,14 +14,14 @@ import yaml
 from tests.controlplane import Binaries, ControlPlane
 from tests.controlplane.process import Program
 from tests.controlplane.session import Answer, Session
-from tests.knative import configuration
-from tests.knative.activator import Activator
-from tests.knative.ingress import Ingress
-from tests.knative.kubelet import Kubelet
-from tests.knative.network import SERVER, Network
-from tests.knative.queue_proxy import QueueProxy
-from tests.knative.release import Release, find_or_build
-from tests.knative.timeline import Timeline, condition_of
+from tests.rig import configuration
+from tests.rig.activator import Activator
+from tests.rig.ingress import Ingress
+from tests.rig.kubelet import Kubelet
+from tests.rig.network import SERVER, Network
+from tests.rig.queue_proxy import QueueProxy
+from tests.rig.release import Release, find_or_build
+from tests.rig.timeline import Timeline, condition_of
 
 CONTROLLER: Final = "system:serviceaccount:knative-serving:controller"
 """The user that all of Knative's programs are."""

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from tests.controlplane.session import Session
-from tests.knative.watcher import Watcher
+from tests.rig.watcher import Watcher
 
 CLASS: Final = "rig.ingress.networking.knative.dev"
 _API: Final = "/apis/networking.internal.knative.dev/v1alpha1"

@@ -1,4 +1,4 @@
-"""``python -m tests.knative build|run``: build Knative Serving, or start it on a control plane and keep it."""
+"""``python -m tests.rig build|run``: build Knative Serving, or start it on a control plane and keep it."""
 
 import argparse
 import os
@@ -10,16 +10,16 @@ from types import FrameType
 
 from tests.controlplane import Unavailable as NoControlPlane
 from tests.controlplane.plane import StartFailed as NoStart
-from tests.knative import Rig, Unavailable
-from tests.knative.release import find_or_build
-from tests.knative.rig import StartFailed
+from tests.rig import Rig, Unavailable
+from tests.rig.release import find_or_build
+from tests.rig.rig import StartFailed
 
 UNAVAILABLE = 3
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit status 0, or that of the shell; 1 where it did not come up; 3 where it cannot be had."""
-    parser = argparse.ArgumentParser(prog="python -m tests.knative", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.rig", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("build", help="build the programs if need be, and print their folder")
     commands.add_parser("run", help="start Knative and open a shell in its network; its end ends all")

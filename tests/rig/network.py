@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from tests.knative.release import Unavailable
+from tests.rig.release import Unavailable
 
 SERVER: Final = "192.0.2.1"
 """The address of the main namespace as the second one knows it."""

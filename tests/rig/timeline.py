@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from tests.controlplane.session import Session
-from tests.knative.watcher import Watcher
+from tests.rig.watcher import Watcher
 
 Wire = dict[str, Any]
 

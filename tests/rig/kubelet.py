@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Final
 
 from tests.controlplane.session import Session
-from tests.knative.watcher import Watcher
+from tests.rig.watcher import Watcher
 
 NEVER_READY: Final = "dev.local/never-ready"
 """Pods of this image run and are never ready."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from sandbox.demo.process import Process
-from tests.knative.rig import Rig
-from tests.knative.timeline import STAGEGATE
+from tests.rig.rig import Rig
+from tests.rig.timeline import STAGEGATE
 
 NAMESPACE: Final = "stagegate-system"
 REPOSITORY: Final = Path(__file__).parents[2]

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import yaml
 
-from tests.knative import ingress
-from tests.knative.release import Release
+from tests.rig import ingress
+from tests.rig.release import Release
 
 NAMESPACE: Final = "knative-serving"
 WEBHOOK_PORT: Final = 8443

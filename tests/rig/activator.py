@@ -6,7 +6,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 
-from tests.knative.configuration import ACTIVATOR
+from tests.rig.configuration import ACTIVATOR
 
 _ADDRESS: Final = 1
 _SECONDS: Final = 60
