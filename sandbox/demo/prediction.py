@@ -19,7 +19,7 @@ from webhook.strategies import (
     update_spa_for_rev_down,
     update_spa_for_rev_up,
 )
-from webhook.strategies.stage_entries import is_last_stage_complete, without_idle
+from webhook.strategies.stage import is_last_stage_complete, without_idle
 
 Bounds = tuple[int | None, int | None]
 _MOST_STAGES = 100

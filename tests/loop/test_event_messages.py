@@ -8,8 +8,15 @@ import pytest
 from tests.cluster.fake_clock import START
 from tests.loop.world import entry
 from webhook.api import RolloutOrchestrator, TargetRevision
-from webhook.loop.event_messages import events_of_spec, events_of_status, seconds_until_waiting, waiting_for
-from webhook.strategies import strategy_named
+from webhook.loop.event_messages import (
+    EventMessage,
+    events_of_spec,
+    events_of_status,
+    seconds_until_waiting,
+    waiting_for,
+)
+from webhook.strategies import Strategy, strategy_named
+from webhook.strategies.stage import Stage
 
 UP_FIRST = strategy_named("availability")
 TIME = "2026-01-02T03:04:05Z"
@@ -33,8 +40,18 @@ def ro(
     )
 
 
+def events(
+    before: RolloutOrchestrator, after: RolloutOrchestrator, running: dict[str, int | None] | None = None
+) -> list[EventMessage]:
+    return events_of_status(before, after, Stage.of(after.spec), UP_FIRST, running or {})
+
+
+def waits_for(ro: RolloutOrchestrator, strategy: Strategy = UP_FIRST) -> str | None:
+    return waiting_for(ro, Stage.of(ro.spec), strategy)
+
+
 @pytest.mark.parametrize(
-    ("before", "after", "events"),
+    ("before", "after", "expected"),
     [
         (
             [],
@@ -64,13 +81,13 @@ def ro(
         ),
     ],
 )
-def test_events_of_the_spec(before: list[Any], after: list[Any], events: list[Any]) -> None:
-    assert events_of_spec(ro(before), ro(after)) == events
+def test_events_of_the_spec(before: list[Any], after: list[Any], expected: list[Any]) -> None:
+    assert events_of_spec(ro(before), ro(after)) == expected
 
 
 def test_the_next_stage_may_have_the_targets_of_the_one_that_is_done() -> None:
-    (events,) = events_of_spec(ro(STAGE, conditions={"StageReady": "True"}), ro(SHIFTED))
-    assert events.reason == "StageStarted"
+    (event,) = events_of_spec(ro(STAGE, conditions={"StageReady": "True"}), ro(SHIFTED))
+    assert event.reason == "StageStarted"
 
 
 UP, DOWN = "StageScaleUpReady", "StageScaleDownReady"
@@ -97,7 +114,7 @@ UP, DOWN = "StageScaleUpReady", "StageScaleDownReady"
     ids=["begins to wait", "waits on", "up", "done", "found done", "failed"],
 )
 def test_events_of_the_status(before: dict[str, str], after: dict[str, str], reasons: list[str]) -> None:
-    assert [one.reason for one in events_of_status(ro(STAGE, None, before), ro(STAGE, STAGE, after), {})] == reasons
+    assert [one.reason for one in events(ro(STAGE, None, before), ro(STAGE, STAGE, after))] == reasons
 
 
 @pytest.mark.parametrize(
@@ -120,7 +137,7 @@ def test_events_say_the_replicas_that_run_and_not_those_that_were_wanted(
 ) -> None:
     before = ro(STAGE, None, {UP: "Unknown", DOWN: "Unknown", "StageReady": "Unknown"})
     after = ro(STAGE, STAGE, {UP: "True", DOWN: "True", "StageReady": "True"})
-    assert [one.message for one in events_of_status(before, after, running)] == messages
+    assert [one.message for one in events(before, after, running)] == messages
 
 
 @pytest.mark.parametrize(
@@ -133,12 +150,12 @@ def test_events_say_the_replicas_that_run_and_not_those_that_were_wanted(
     ],
 )
 def test_what_a_stage_waits_for(conditions: dict[str, str], words: str | None) -> None:
-    assert waiting_for(ro(STAGE, None, conditions), UP_FIRST) == words
+    assert waits_for(ro(STAGE, None, conditions)) == words
 
 
 @pytest.mark.parametrize(("strategy", "step"), [("availability", "up"), ("ResourceUtil", "down")])
 def test_of_two_steps_the_first_of_the_strategy_is_waited_for(strategy: str, step: str) -> None:
-    waiting = waiting_for(
+    waiting = waits_for(
         ro(STAGE, None, {UP: "Unknown", DOWN: "Unknown", "StageReady": "Unknown"}), strategy_named(strategy)
     )
     assert waiting is not None
@@ -148,16 +165,16 @@ def test_of_two_steps_the_first_of_the_strategy_is_waited_for(strategy: str, ste
 def test_when_nothing_goes_down_what_the_rollout_started_from_does() -> None:
     waits = ro([entry("b", 100)], None, {UP: "True", DOWN: "Unknown", "StageReady": "Unknown"})
     waits.spec.initial_revisions = [TargetRevision("a", 100), TargetRevision("b", 0)]
-    assert waiting_for(waits, UP_FIRST) == "scaling down: waiting for a to run 0 replicas"
+    assert waits_for(waits) == "scaling down: waiting for a to run 0 replicas"
     done = waits.copy()
     done.status.conditions.mark_true(DOWN, START)
-    assert [one.message for one in events_of_status(waits, done, {"a": 0})] == ["down: a runs 0 replicas"]
+    assert [one.message for one in events(waits, done, {"a": 0})] == ["down: a runs 0 replicas"]
 
 
 def test_what_a_step_waits_for_is_said_in_the_words_of_its_condition() -> None:
     waits = ro(STAGE, None, {UP: "Unknown", "StageReady": "Unknown"})
     waits.mark_stage_in_progress(UP, START, "b runs no replica yet (PodAutoscaler: Queued)")
-    assert waiting_for(waits, UP_FIRST) == (
+    assert waits_for(waits) == (
         "scaling up: waiting for b to run 1 replica: b runs no replica yet (PodAutoscaler: Queued)"
     )
 

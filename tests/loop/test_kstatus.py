@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.kstatus import CURRENT, FAILED, IN_PROGRESS, kstatus
-from tests.loop.test_ownership_conflict import SHARED, pulled_apart
+from tests.loop.test_observation import SHARED, pulled_apart
 from tests.loop.world import World, autoscale, entry, two_revisions
 from tests.vectors.rows import recorded_rows
 from tests.vectors.upstream_conditions import START, Conditions
 from webhook.api import RolloutOrchestrator
 from webhook.api.wire import Wire
 from webhook.cluster.resource import ROLLOUT_ORCHESTRATORS
-from webhook.loop.kstatus import mark_progress
+from webhook.loop.stage_status import mark_progress
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PROGRESS = ("Reconciling", "Stalled")

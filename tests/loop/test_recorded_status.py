@@ -9,7 +9,7 @@ from tests.loop.world import World, autoscale, entry, two_revisions
 from tests.objects import rollout
 from webhook.api import InvalidRollout, RolloutOrchestrator, TargetRevision
 from webhook.cluster.resource import ROLLOUT_ORCHESTRATORS
-from webhook.loop.recorded_status import (
+from webhook.loop.spec_decision import (
     PLANNED_TARGETS,
     has_new_targets,
     record_of,

@@ -14,7 +14,7 @@ from webhook.api import RolloutOrchestrator, StagePodAutoscaler
 from webhook.api.kinds import REVISION_LABEL, SERVICE_LABEL
 from webhook.api.owner_reference import rollout_owner_reference
 from webhook.api.wire import Wire
-from webhook.loop.spa_defaulting import defaulting_patch, rollout_name_of
+from webhook.loop.spa_reconciler import defaulting_patch, rollout_name_of
 
 OWNER = rollout_owner_reference("hello", "u1")
 LABELS = {REVISION_LABEL: "r1", SERVICE_LABEL: "hello"}

@@ -7,7 +7,7 @@ import pytest
 from tests.cluster.fake_clock import START
 from webhook.api import StagePodAutoscaler
 from webhook.api.wire import Wire
-from webhook.loop.spa_status import spa_status
+from webhook.loop.spa_reconciler import spa_status
 
 READY = [
     {"type": "PodAutoscalerStageReady", "status": "True", "lastTransitionTime": "2026-01-02T03:04:05Z"},

@@ -8,7 +8,10 @@ from tests.objects import entry, rollout
 from tests.vectors.world import NOON
 from webhook.api import InvalidRollout
 from webhook.loop.stage_status import record_outcome
+from webhook.strategies import strategy_named
+from webhook.strategies.stage import Stage
 
+UP_FIRST = strategy_named("availability")
 UP, DOWN, STAYS = "hello-00002", "hello-00001", "hello-00000"
 STAGE = [entry(STAYS, 20, "stay"), entry(DOWN, None, "down", targetReplicas=0), entry(UP, 80, "up")]
 LAST = [entry(DOWN, None, "down", targetReplicas=0), entry(UP, 100, "up")]
@@ -71,7 +74,7 @@ def test_outcome(
     recorded_after: list[Any],
 ) -> None:
     ro = rollout(stage, target=TARGET, conditions=before, recorded=recorded)
-    record_outcome(ro, NOON)
+    record_outcome(ro, Stage.of(ro.spec), UP_FIRST, NOON)
     status = ro.status.conditions.status
     assert (status("StageReady"), status("LastStageReady"), status("Ready")) == after
     assert [revision.to_dict() for revision in ro.status.stage_revision_status] == recorded_after
@@ -87,7 +90,7 @@ def test_outcome(
 def test_what_goes_up_and_cannot_run_completes_nothing_anew(ready: str, after: tuple[str, str, str]) -> None:
     before = {"StageReady": "True", "LastStageReady": "True", "Ready": ready}
     ro = rollout(LAST, target=TARGET, conditions=before, recorded=[entry(UP, 100)])
-    record_outcome(ro, NOON, can_all_run=False)
+    record_outcome(ro, Stage.of(ro.spec), UP_FIRST, NOON, can_all_run=False)
     status = ro.status.conditions.status
     assert (status("StageReady"), status("LastStageReady"), status("Ready")) == after
 
@@ -96,5 +99,5 @@ def test_no_panic_leaves_the_status_as_it_was() -> None:
     ro = rollout(STAGE, target=[], conditions={"StageReady": "Unknown"})
     before = ro.status.copy()
     with pytest.raises(InvalidRollout, match=r"spec\.targetRevisions"):
-        record_outcome(ro, NOON)
+        record_outcome(ro, Stage.of(ro.spec), UP_FIRST, NOON)
     assert ro.status.equals_except_times(before)

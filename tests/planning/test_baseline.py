@@ -6,7 +6,7 @@ from tests.planning.rollouts import plain, stay, up
 from webhook.api import MissingObservation
 from webhook.api import TargetRevision as Revision
 from webhook.planning import PlanningError
-from webhook.planning.baseline import read_baseline
+from webhook.planning.increment import read_baseline
 
 A, B = "hello-00001", "hello-00002"
 

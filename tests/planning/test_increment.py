@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from tests.planning.rollouts import down, plain, stay, up
 from webhook.api import InvalidRollout
 from webhook.api import TargetRevision as Revision
-from webhook.planning.baseline import Baseline, read_baseline
-from webhook.planning.increment import StartEntry, take_step
+from webhook.planning.increment import Baseline, StartEntry, read_baseline, take_step
 
 OLD, NEW, OTHER = "hello-00001", "hello-00002", "hello-00003"
 

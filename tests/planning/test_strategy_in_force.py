@@ -4,7 +4,7 @@ import pytest
 
 from tests.planning.rollouts import rollout
 from webhook.planning import RolloutConfig, strategy_in_force
-from webhook.planning.strategy_in_force import STRATEGY_ANNOTATION
+from webhook.planning.config import STRATEGY_ANNOTATION
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from tests.objects import Json, revision, spa_view
 from webhook.api.conditions import Condition
 from webhook.strategies import RevisionConditions
-from webhook.strategies.evidence import can_run, missing_evidence
+from webhook.strategies.readiness import can_run, missing_evidence
 
 NAME = "p-2"
 NOTHING = RevisionConditions()

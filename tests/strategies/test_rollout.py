@@ -8,8 +8,8 @@ from tests.objects import entry, rollout, running, spa
 from tests.vectors.world import NOON, Pod, World
 from webhook.api import RolloutOrchestrator
 from webhook.strategies import Rollout, ScaleDownStep, ScaleUpStep, TrafficStep, new_rollout_strategy
-from webhook.strategies.scale_step import EnqueueAfter, Entries
-from webhook.strategies.stage_entries import up_and_down
+from webhook.strategies.rollout import EnqueueAfter
+from webhook.strategies.stage import Entries, up_and_down
 
 UP, DOWN = "hello-00002", "hello-00001"
 STAGE = [entry(UP, 40, "up", targetReplicas=2, minScale=2), entry(DOWN, 60, "down", targetReplicas=3)]

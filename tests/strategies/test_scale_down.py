@@ -9,8 +9,8 @@ from tests.objects import entry, rollout, running, spa
 from tests.vectors.world import NOON, Pod, Request, World
 from webhook.api import RolloutOrchestrator
 from webhook.strategies import BaseScaleStep, ScaleDownStep, strategy_named
-from webhook.strategies.scale_step import StepTools
-from webhook.strategies.stage_entries import up_and_down
+from webhook.strategies.rollout import StepTools
+from webhook.strategies.stage import up_and_down
 from webhook.strategies.traffic_step import NothingHeld
 
 UP, DOWN, OTHER = "hello-00002", "hello-00001", "hello-00000"

@@ -9,7 +9,7 @@ from tests.vectors.world import World
 from webhook.api import MissingObservation, RolloutOrchestrator
 from webhook.api.conditions import Condition
 from webhook.strategies import BaseScaleStep, RevisionConditions, ScaleUpStep, is_stage_scale_up_ready, strategy_named
-from webhook.strategies.stage_entries import up_and_down
+from webhook.strategies.stage import up_and_down
 
 UP, DOWN = "hello-00002", "hello-00001"
 STAGE = [entry(UP, 40, "up", minScale=3, maxScale=9, targetReplicas=2), entry(DOWN, 60, "down", minScale=3)]

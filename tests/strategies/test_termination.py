@@ -6,7 +6,7 @@ import pytest
 
 from tests.objects import revision, spa_view
 from webhook.strategies import TerminatingPod
-from webhook.strategies.termination import is_held, plan_terminations
+from webhook.strategies.scale_down import is_held, plan_terminations
 
 NOW = datetime(2024, 5, 1, 12, tzinfo=UTC)
 

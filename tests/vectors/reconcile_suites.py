@@ -16,7 +16,7 @@ from webhook.loop.result import Result
 from webhook.loop.spa_cleanup import SPA_DELETED, SPA_EARLY
 from webhook.loop.stage_pass import StagePass
 from webhook.strategies import RevisionConditions, strategy_named
-from webhook.strategies.termination import POD_REMOVED
+from webhook.strategies.scale_down import POD_REMOVED
 
 _HOUR: Final = timedelta(hours=1)
 _TIMES: Final = {"past": NOON - _HOUR, "future": NOON + _HOUR}

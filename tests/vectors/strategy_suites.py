@@ -13,7 +13,7 @@ from webhook.strategies import (
     update_spa_for_rev_down,
     update_spa_for_rev_up,
 )
-from webhook.strategies.stage_entries import is_last_stage_complete, up_and_down, without_idle
+from webhook.strategies.stage import is_last_stage_complete, up_and_down, without_idle
 
 Model = Callable[[dict[str, Json]], Json]
 

@@ -8,7 +8,7 @@ from webhook.admission.settings import ENFORCEMENT_BY_WORD, Enforcement
 from webhook.api.kinds import ENFORCE_LABEL, MAX_INT32, MAX_REVISIONS
 from webhook.api.target_revision import TargetRevision, entries_by_revision
 from webhook.api.word import word_of
-from webhook.planning.strategy_in_force import STRATEGY_ANNOTATION
+from webhook.planning.config import STRATEGY_ANNOTATION
 from webhook.strategies.table import normalise_strategy
 
 _LISTS_BY_PRECEDENCE: Final = ("stageTargetRevisions", "targetRevisions", "initialRevisions")

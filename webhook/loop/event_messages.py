@@ -1,27 +1,30 @@
-"""Event messages of a rollout, from how it was before a reconcile and how it is after."""
+"""Events of a rollout: what the cluster, the decision and the pass are worth saying, and the sink that they go to."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from webhook.api import RolloutOrchestrator, TargetRevision
-from webhook.api.conditions import (
-    LAST_STAGE_READY,
-    STAGE_READY,
-    STAGE_SCALE_DOWN_READY,
-    STAGE_SCALE_UP_READY,
-)
+from webhook.api import InvalidRollout, RolloutOrchestrator, StagePodAutoscaler, TargetRevision
+from webhook.api.conditions import LAST_STAGE_READY, STAGE_READY
 from webhook.api.target_revision import one_per_revision
-from webhook.loop.timeout import TIMED_OUT, Overdue
+from webhook.cluster.errors import ApiError
+from webhook.cluster.events import Event, reference_to
+from webhook.cluster.resource import ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS
+from webhook.loop.observation import Observed
+from webhook.loop.spec_decision import SpecDecision
+from webhook.loop.stage_status import TIMED_OUT, pending_step, timeout_message
+from webhook.planning.shift import Overdue
 from webhook.strategies import Strategy
+from webhook.strategies.stage import Stage, described, replicas, traffic_of
 
 STAGE_STARTED: Final = "StageStarted"
 TRAFFIC_SHIFTED: Final = "TrafficShifted"
-SCALED_UP: Final = "ScaledUp"
-SCALED_DOWN: Final = "ScaledDown"
 STAGE_COMPLETE: Final = "StageComplete"
 ROLLOUT_COMPLETE: Final = "RolloutComplete"
+REVISION_MISSING: Final = "RevisionMissing"
+"""Reason of the Event when a stage cannot go on because somebody deleted a Revision that it moves."""
+WRITE_REFUSED: Final = "WriteRefused"
+"""Reason of the Event when the API server, or an admission webhook, refuses what the loop wants to store."""
 WAITING: Final = "Waiting"
 WAITING_AFTER: Final = 10.0
 """Seconds that a stage waits before an Event says so; most steps are done sooner."""
@@ -31,6 +34,33 @@ class EventMessage(NamedTuple):
     type: str
     reason: str
     message: str
+
+
+class ClusterEvents:
+    """The Event sink of a reconcile, on the cluster's recorder. ``record`` takes an Event without waiting."""
+
+    def __init__(self, record: Callable[[Event], None]) -> None:
+        self._record = record
+
+    def emit(self, ro: RolloutOrchestrator | StagePodAutoscaler, type_: str, reason: str, message: str) -> None:
+        resource = STAGE_POD_AUTOSCALERS if isinstance(ro, StagePodAutoscaler) else ROLLOUT_ORCHESTRATORS
+        self._record(Event(reference_to(resource, ro.metadata.wire), type_, reason, message))
+
+    def emit_refusal(self, of: RolloutOrchestrator | StagePodAutoscaler, problem: Exception | None) -> None:
+        """Emit an Event for a write that was refused; none for any other error, or None."""
+        if isinstance(problem, ApiError) and problem.is_refusal:
+            self.emit(of, "Warning", WRITE_REFUSED, str(problem))
+
+
+def events_of_decision(observed: Observed, decision: SpecDecision) -> list[EventMessage]:
+    """An Event for each setting without effect, each note of the decision, and why the next stage is not planned."""
+    found = [*observed.ignored_settings, *decision.notes]
+    events = [EventMessage("Warning", one.reason, one.message) for one in found]
+    if isinstance(decision.error, InvalidRollout):
+        events.append(EventMessage("Warning", "InvalidRollout", str(decision.error)))
+    elif decision.error is not None:
+        events.append(EventMessage("Warning", "NotPlanned", f"the next stage is not planned: {decision.error}"))
+    return events
 
 
 def events_of_spec(before: RolloutOrchestrator, after: RolloutOrchestrator) -> list[EventMessage]:
@@ -46,22 +76,26 @@ def events_of_spec(before: RolloutOrchestrator, after: RolloutOrchestrator) -> l
 
 
 def events_of_status(
-    before: RolloutOrchestrator, after: RolloutOrchestrator, running: Mapping[str, int | None]
+    before: RolloutOrchestrator,
+    after: RolloutOrchestrator,
+    stage: Stage,
+    strategy: Strategy,
+    running: Mapping[str, int | None],
 ) -> list[EventMessage]:
     """The Events for steps and stages that are done; the end of the last stage is that of the rollout.
 
     ``running`` holds the replicas that run, by revision name; None, or no entry, where that is not known.
     """
     was, now = before.status.conditions, after.status.conditions
-    events: list[EventMessage] = []
 
     def became_true(type_: str) -> bool:
         return was.get(type_) is not None and not was.is_true(type_) and now.is_true(type_)
 
-    if became_true(STAGE_SCALE_UP_READY):
-        events.append(EventMessage("Normal", SCALED_UP, f"up: {_running(_moved(after, up=True), running)}"))
-    if became_true(STAGE_SCALE_DOWN_READY):
-        events.append(EventMessage("Normal", SCALED_DOWN, f"down: {_running(_moved(after, up=False), running)}"))
+    events = [
+        EventMessage("Normal", step.reason, step.has_reached(stage, running))
+        for step in strategy.steps
+        if became_true(step.condition)
+    ]
     if became_true(LAST_STAGE_READY):
         events.append(EventMessage("Normal", ROLLOUT_COMPLETE, _reached(after, running)))
     elif became_true(STAGE_READY):
@@ -69,18 +103,46 @@ def events_of_status(
     return events
 
 
-def waiting_for(ro: RolloutOrchestrator, strategy: Strategy) -> str | None:
+class Waiting(NamedTuple):
+    """What a stage waits for: the Events that say so, and the delay after which one will be due; None for none."""
+
+    events: Sequence[EventMessage] = ()
+    delay: float | None = None
+
+
+def waiting(
+    ro: RolloutOrchestrator, stage: Stage, strategy: Strategy, observed: Observed, late: Overdue | None, now: datetime
+) -> Waiting:
+    """What keeps the stage from being done: its time-out, a Revision that does not exist, or a step that takes long.
+
+    The same Events come at every reconcile, since Events expire; the recorder sends repetitions rarely.
+    """
+    conditions = ro.status.conditions
+    if not conditions.is_unknown(STAGE_READY):
+        return Waiting()
+    events = [] if late is None else [EventMessage("Warning", TIMED_OUT, timeout_message(late))]
+    absences = [absence for name in stage.moved if (absence := observed.absence(name)) is not None]
+    if absences:
+        # A Revision that does not exist is not waited for.
+        impossible = f"the stage cannot be done: {', '.join(absences)}"
+        return Waiting([*events, EventMessage("Warning", REVISION_MISSING, impossible)])
+    message = waiting_for(ro, stage, strategy)
+    if message is None:
+        return Waiting(events)
+    delay = seconds_until_waiting(ro, strategy, now)
+    if delay > 0:
+        return Waiting(events, delay)
+    return Waiting([*events, EventMessage("Normal", WAITING, message)])
+
+
+def waiting_for(ro: RolloutOrchestrator, stage: Stage, strategy: Strategy) -> str | None:
     """What the stage waits for, in words that stay the same while it does; None when it waits for nothing."""
-    type_ = pending_step(ro, strategy)
-    if type_ is None:
+    step = pending_step(ro, strategy)
+    wanted = step.waits_for(stage) if step is not None else None
+    if step is None or wanted is None:
         return None
-    goes_up = type_ == STAGE_SCALE_UP_READY
-    wanted = _moved(ro, goes_up)
-    if not wanted:
-        return None
-    goals = ", ".join(f"{entry.revision_name} to run {_goal(entry)}" for entry in wanted)
-    detail = ro.stage_in_progress_detail(type_)
-    return f"scaling {'up' if goes_up else 'down'}: waiting for {goals}{f': {detail}' if detail else ''}"
+    detail = ro.stage_in_progress_detail(step.condition)
+    return f"{wanted}: {detail}" if detail else wanted
 
 
 def seconds_until_waiting(ro: RolloutOrchestrator, strategy: Strategy, now: datetime) -> float:
@@ -94,71 +156,13 @@ def seconds_until_waiting(ro: RolloutOrchestrator, strategy: Strategy, now: date
     return max(0.0, WAITING_AFTER - waited)
 
 
-def pending_step(ro: RolloutOrchestrator, strategy: Strategy) -> str | None:
-    """The condition of the step that the stage waits for; None when it waits for none."""
-    conditions = ro.status.conditions
-    if not ro.spec.stage_target_revisions or not conditions.is_unknown(STAGE_READY):
-        return None
-    types = (step.condition for step in strategy.steps)
-    return next((type_ for type_ in types if conditions.get(type_) and conditions.is_unknown(type_)), None)
-
-
-def timeout_event(late: Overdue) -> EventMessage:
-    """The Event for a late stage whose traffic cannot be shifted."""
-    return EventMessage("Warning", TIMED_OUT, timeout_message(late))
-
-
-def timeout_message(late: Overdue) -> str:
-    return f"The stage was not done by {late.since}, and its traffic is not shifted: {late.obstacle}."
-
-
-def described(stage: Iterable[TargetRevision]) -> str:
-    """``hello-00001 90% of traffic, to run 2 replicas; hello-00002 ...``."""
-    return "; ".join(
-        _traffic(entry) if entry.target_replicas is None else f"{_traffic(entry)}, to run {_goal(entry)}"
-        for entry in one_per_revision(stage)
-    )
-
-
-def _traffic(entry: TargetRevision) -> str:
-    percent = "no traffic" if entry.percent is None else f"{entry.percent}% of traffic"
-    return f"{entry.revision_name} {percent}"
-
-
-def _moved(ro: RolloutOrchestrator, up: bool) -> list[TargetRevision]:
-    """The entries that a step moves. If none goes down, those that the rollout started from go down to nothing."""
-    stage = one_per_revision(ro.spec.stage_target_revisions)
-    moved = [entry for entry in stage if (entry.goes_up if up else entry.goes_down)]
-    if moved or up:
-        return moved
-    rising = {entry.revision_name for entry in stage if entry.goes_up}
-    leaving = (entry for entry in one_per_revision(ro.spec.initial_revisions) if entry.revision_name not in rising)
-    return [replace(entry, target_replicas=0) for entry in leaving]
-
-
-def _goal(entry: TargetRevision) -> str:
-    if entry.target_replicas is None:
-        return "within its bounds"
-    return _replicas(entry.target_replicas)
-
-
-def _running(entries: Iterable[TargetRevision], running: Mapping[str, int | None]) -> str:
-    shown = [(entry.revision_name, running.get(entry.revision_name)) for entry in entries]
-    parts = (name if count is None else f"{name} runs {_replicas(count)}" for name, count in shown)
-    return ", ".join(parts) or "nothing to do"
-
-
 def _reached(ro: RolloutOrchestrator, running: Mapping[str, int | None]) -> str:
     """The recorded status with the replicas that run: ``hello-00001 90% of traffic, 2 replicas; hello-00002 ...``."""
     recorded = one_per_revision(ro.status.stage_revision_status)
     counts = ((entry, running.get(entry.revision_name)) for entry in recorded)
     return "; ".join(
-        _traffic(entry) if count is None else f"{_traffic(entry)}, {_replicas(count)}" for entry, count in counts
+        traffic_of(entry) if count is None else f"{traffic_of(entry)}, {replicas(count)}" for entry, count in counts
     )
-
-
-def _replicas(count: int) -> str:
-    return "1 replica" if count == 1 else f"{count} replicas"
 
 
 def _without_percent(entry: TargetRevision) -> tuple[str, str, int | None]:

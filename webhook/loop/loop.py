@@ -16,8 +16,9 @@ from webhook.cluster.resource import CONFIG_MAPS, ROLLOUT_ORCHESTRATORS, STAGE_P
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.work_queue import WorkQueue
 from webhook.loop.caches import RESOURCES, SETTINGS_NAME, SETTINGS_NAMESPACE, Caches
-from webhook.loop.event_sink import ClusterEvents
+from webhook.loop.event_messages import ClusterEvents
 from webhook.loop.metrics import Metrics
+from webhook.loop.observation import Observer
 from webhook.loop.pods import ClusterPods
 from webhook.loop.reconciler import RolloutReconciler
 from webhook.loop.result import Result
@@ -178,6 +179,7 @@ def _reconciler(
     reverts = Reverts(clock.monotonic, events.emit, metrics.reverted)
     pods = ClusterPods(client, caches.pods)
     revisions = ClusterRevisions(client, caches.revisions)
+    conditions = ClusterConditions(caches.pod_autoscalers, caches.revisions)
     spas = ClusterSPAs(caches.spas.store, spa_writer, revisions.absence_in_api)
     stages = StagePass(
         spas=spas,
@@ -189,16 +191,17 @@ def _reconciler(
         clock=clock.now,
         force_delete=options.force_delete,
         grace=timedelta(seconds=options.spa_grace),
-        conditions=ClusterConditions(caches.pod_autoscalers, caches.revisions),
+        conditions=conditions,
         reverts=reverts,
     )
+    spa_reconciler = SPAReconciler(caches, spa_writer, pods, reverts, events, clock.now, writes_status=options.steps)
     return RolloutReconciler(
         caches=caches,
+        observer=Observer(caches, settings, revisions, conditions, spa_reconciler.rollout_of),
         rollouts=Writer(client, ROLLOUT_ORCHESTRATORS, caches.rollouts.store),
-        spas=SPAReconciler(caches, spa_writer, pods, reverts, events, clock.now, writes_status=options.steps),
+        spas=spa_reconciler,
         stages=stages,
         events=events,
         clock=clock,
-        settings=settings,
         steps=options.steps,
     )

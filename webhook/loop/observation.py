@@ -1,72 +1,148 @@
-"""Observation: what the caches show of one rollout."""
+"""Observation: everything that the caches show of one rollout, read once, before anything is decided."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from webhook.api import RolloutOrchestrator, StagePodAutoscaler, wire
+from webhook.api.target_revision import one_per_revision
 from webhook.loop.caches import BY_REVISION, BY_SERVICE, Cache, Caches
-from webhook.loop.ownership_conflict import is_over, owners_in_conflict, revisions_moved_by
-from webhook.loop.rollout_settings import ConfigMapSettings, ignored_annotations, settings_of
-from webhook.loop.spec_decision import Observed
+from webhook.loop.revisions import ClusterConditions, ClusterRevisions
+from webhook.loop.rollout_settings import ClusterSettings, ignored_annotations, settings_of
+from webhook.loop.stage_status import is_over
+from webhook.planning import Note, RolloutConfig
+from webhook.strategies import ObservedRevision
 
 
-def observe(ro: RolloutOrchestrator, caches: Caches, settings: ConfigMapSettings) -> Observed:
-    """Read what the caches show of a rollout.
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What the cluster shows of one rollout, apart from the RO itself.
 
-    A cluster that serves no PodAutoscalers shows no scale but that in the SPAs' status, so that one counts there.
+    ``revisions`` holds each that the RO names. ``pod_autoscalers`` holds actual scales by revision name: None where the
+    object has none yet, no entry where it does not exist. ``deployments`` are those of the service, None where they
+    cannot be seen; ``route_has_traffic`` is None where there is no Route. ``ignored_settings`` are the settings without
+    effect.
     """
-    spas = {name: spa for name in _names(ro) if (spa := caches.spas.get(ro.namespace, name)) is not None}
-    sources = spas if caches.pod_autoscalers.absent else _found(caches.pod_autoscalers, ro)
-    scales = {name: _actual_scale(one) for name, one in sources.items()}
-    deployments = None
-    if caches.deployments.synced:
-        deployments = caches.deployments.store.by_index(BY_SERVICE, f"{ro.namespace}/{ro.name}")
-    service = caches.services.get(ro.namespace, ro.name)
-    config = settings_of(ro, settings.data, service)
-    # The problems of the ConfigMap concern every rollout; those that are over would only repeat them.
-    of_all = [] if is_over(ro) else settings.events
-    return Observed(
-        config=config,
-        ignored_settings=(*of_all, *ignored_annotations(ro, config, service)),
-        pod_autoscalers=scales,
-        spas=frozenset(spas),
-        deployments=deployments,
-        route_has_traffic=_route_has_traffic(ro, caches.routes),
-    )
+
+    config: RolloutConfig
+    revisions: Mapping[str, ObservedRevision] = field(default_factory=dict)
+    pod_autoscalers: Mapping[str, int | None] = field(default_factory=dict)
+    deployments: Sequence[Mapping[str, Any]] | None = None
+    route_has_traffic: bool | None = None
+    ignored_settings: tuple[Note, ...] = ()
+
+    @property
+    def spas(self) -> frozenset[str]:
+        """The revisions that have an SPA."""
+        return frozenset(name for name, revision in self.revisions.items() if revision.spa is not None)
+
+    @property
+    def running(self) -> dict[str, int | None]:
+        """The replicas that run by the SPAs, by revision name; None if that is not known."""
+        return {name: one.spa.actual_scale for name, one in self.revisions.items() if one.spa is not None}
+
+    def absence(self, revision: str) -> str | None:
+        """Why the Revision does not exist; None if it does, or if that cannot be seen."""
+        seen = self.revisions.get(revision)
+        return None if seen is None else seen.absence
 
 
-def observe_conflict(
-    ro: RolloutOrchestrator, caches: Caches, rollout_of: Callable[[wire.Wire], str | None]
+@dataclass(frozen=True, slots=True)
+class Observer:
+    """Reads what the caches show. ``rollout_of`` gives the name of the RO that an SPA on the wire belongs to."""
+
+    caches: Caches
+    settings: ClusterSettings
+    revisions: ClusterRevisions
+    conditions: ClusterConditions
+    rollout_of: Callable[[wire.Wire], str | None]
+
+    def observe(self, ro: RolloutOrchestrator) -> Observed:
+        """Read everything that bears on a rollout.
+
+        A cluster that serves no PodAutoscalers shows no scale but that in the SPAs' status, so that one counts there.
+        """
+        caches, settings, names = self.caches, self.settings.current(), _names(ro)
+        scales_of = caches.spas if caches.pod_autoscalers.absent else caches.pod_autoscalers
+        service = caches.services.get(ro.namespace, ro.name)
+        config = settings_of(ro, settings.data, service)
+        # The problems of the ConfigMap concern every rollout; those that are over would only repeat them.
+        of_all = [] if is_over(ro) else settings.events
+        route = caches.routes.get(ro.namespace, ro.name)
+        return Observed(
+            config=config,
+            revisions={name: self._revision(ro, name) for name in names},
+            pod_autoscalers={
+                name: wire.integer(wire.mapping(one, "status", ""), "actualScale", "status", 32)
+                for name, one in _found(scales_of, ro.namespace, names).items()
+            },
+            deployments=caches.deployments.store.by_index(BY_SERVICE, f"{ro.namespace}/{ro.name}")
+            if caches.deployments.synced
+            else None,
+            route_has_traffic=None if route is None else bool((route.get("status") or {}).get("traffic")),
+            ignored_settings=(*of_all, *ignored_annotations(ro, config, service)),
+        )
+
+    def conflict(self, ro: RolloutOrchestrator) -> dict[str, str]:
+        """``owners_in_conflict`` of a rollout."""
+        if is_over(ro):
+            return {}
+        rollouts = self.caches.rollouts.store
+        found = _found(self.caches.spas, ro.namespace, revisions_moved_by(ro))
+        return owners_in_conflict(
+            ro,
+            owners={name: self.rollout_of(spa) for name, spa in found.items()},
+            listing={name: rollouts.by_index(BY_REVISION, f"{ro.namespace}/{name}") for name in found},
+        )
+
+    def _revision(self, ro: RolloutOrchestrator, name: str) -> ObservedRevision:
+        spa = self.caches.spas.get(ro.namespace, name)
+        return ObservedRevision(
+            spa=None if spa is None else StagePodAutoscaler.from_dict(spa),
+            conditions=self.conditions.conditions(ro.namespace, name),
+            absence=self.revisions.absence(ro.namespace, name, ro.name),
+        )
+
+
+def revisions_moved_by(ro: RolloutOrchestrator) -> list[str]:
+    """The revisions whose bounds the rollout sets: those that its stage moves, or all if it has no stage."""
+    spec = ro.spec
+    if spec.stage_target_revisions:
+        stage = one_per_revision(spec.stage_target_revisions)
+        entries = [entry for entry in stage if entry.goes_up or entry.goes_down]
+    else:
+        entries = [*spec.initial_revisions, *spec.target_revisions]
+    return sorted({entry.revision_name for entry in entries})
+
+
+def owners_in_conflict(
+    ro: RolloutOrchestrator, owners: Mapping[str, str | None], listing: Mapping[str, Sequence[Mapping[str, Any]]]
 ) -> dict[str, str]:
-    """``owners_in_conflict`` of a rollout; ``rollout_of`` gives the name of the RO that an SPA belongs to."""
-    rollouts, spas = caches.rollouts.store, caches.spas
-    found = {name: spa for name in revisions_moved_by(ro) if (spa := spas.get(ro.namespace, name)) is not None}
-    return owners_in_conflict(
-        ro,
-        owners={name: rollout_of(spa) for name, spa in found.items()},
-        listing={name: rollouts.by_index(BY_REVISION, f"{ro.namespace}/{name}") for name in found},
-    )
+    """The revisions that the rollout moves although they belong to another, each with the name of that one.
+
+    By revision name, ``owners`` holds the rollout that its SPA belongs to, None for nobody, no entry without an SPA;
+    ``listing`` the ROs, on the wire, that name it. Upstream knows one service of a Revision, the one that the label of
+    its SPA names; two rollouts that name one Revision set its SPA back and forth there, without end. An SPA that
+    belongs to nobody is nobody's to move while two name it. A rollout that is over moves nothing.
+    """
+    if is_over(ro):
+        return {}
+    found: dict[str, str] = {}
+    for revision in revisions_moved_by(ro):
+        if revision in owners:
+            owner = owners[revision] or next(iter(_others(ro, listing.get(revision, ()))), ro.name)
+            if owner != ro.name:
+                found[revision] = owner
+    return found
 
 
-def observe_running(ro: RolloutOrchestrator, caches: Caches) -> dict[str, int | None]:
-    """The replicas that run of the revisions of the stage and of what is recorded, by name; None if not known."""
-    lists = (ro.spec.stage_target_revisions, ro.spec.initial_revisions, ro.status.stage_revision_status)
-    names = {entry.revision_name for entries in lists for entry in entries}
-    seen = {name: caches.spas.get(ro.namespace, name) for name in names}
-    return {name: StagePodAutoscaler.from_dict(spa).actual_scale for name, spa in seen.items() if spa is not None}
+def _others(ro: RolloutOrchestrator, listing: Sequence[Mapping[str, Any]]) -> list[str]:
+    alive = (one["metadata"] for one in listing if not one["metadata"].get("deletionTimestamp"))
+    return sorted(str(metadata["name"]) for metadata in alive if metadata["name"] != ro.name)
 
 
-def _route_has_traffic(ro: RolloutOrchestrator, routes: Cache) -> bool | None:
-    route = routes.get(ro.namespace, ro.name)
-    return None if route is None else bool((route.get("status") or {}).get("traffic"))
-
-
-def _actual_scale(one: Mapping[str, Any]) -> int | None:
-    return wire.integer(wire.mapping(one, "status", ""), "actualScale", "status", 32)
-
-
-def _found(cache: Cache, ro: RolloutOrchestrator) -> dict[str, Mapping[str, Any]]:
-    return {name: one for name in _names(ro) if (one := cache.get(ro.namespace, name)) is not None}
+def _found(cache: Cache, namespace: str, names: Iterable[str]) -> dict[str, wire.Wire]:
+    return {name: one for name in names if (one := cache.get(namespace, name)) is not None}
 
 
 def _names(ro: RolloutOrchestrator) -> set[str]:

@@ -9,9 +9,9 @@ from typing import Final
 
 from webhook.api import RolloutOrchestrator, StagePodAutoscaler, wire
 from webhook.loop.spa_cleanup import FIELD_MANAGER
-from webhook.loop.spa_defaulting import entry_of
 from webhook.loop.spas import bounds_of
 from webhook.planning import Bounds, breaks_stage
+from webhook.strategies.defaulting import entry_of
 
 BOUNDS_REVERTED: Final = "BoundsReverted"
 """Reason of the Event when the loop has set the same bounds of an SPA back before."""

@@ -4,15 +4,15 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from webhook.api import RolloutOrchestrator
 from webhook.api.wire import Wire
 from webhook.api.word import word_of
 from webhook.cluster.indexer import Indexer
 from webhook.loop.caches import SETTINGS_NAME
-from webhook.planning import RolloutConfig, UnreadableSettings, rollout_config, strategy_in_force
-from webhook.planning.config import PROGRESSIVE_ROLLOUT_STRATEGY, ROLLOUT_ANNOTATIONS
+from webhook.planning import Note, RolloutConfig, UnreadableSettings, rollout_config, strategy_in_force
+from webhook.planning.config import PROGRESSIVE_ROLLOUT_STRATEGY, ROLLOUT_ANNOTATIONS, STRATEGY_ANNOTATION
 from webhook.planning.setting_problems import (
     SETTINGS,
     SettingProblem,
@@ -20,7 +20,6 @@ from webhook.planning.setting_problems import (
     rollout_problems,
     template_problems,
 )
-from webhook.planning.strategy_in_force import STRATEGY_ANNOTATION
 from webhook.strategies.table import normalise_strategy
 
 _LOG: Final = logging.getLogger(__name__)
@@ -33,13 +32,6 @@ SETTING_IGNORED: Final = "SettingIgnored"
 _TEMPLATE: Final = "spec.template.metadata.annotations"
 
 
-class SettingsEvent(NamedTuple):
-    """Reason and message of an Event of type Warning."""
-
-    reason: str
-    message: str
-
-
 @dataclass(frozen=True, slots=True)
 class ConfigMapSettings:
     """The settings in force: ``data`` is that of an earlier ConfigMap if the present one cannot be read."""
@@ -50,15 +42,15 @@ class ConfigMapSettings:
     name: str = SETTINGS_NAME
 
     @property
-    def events(self) -> list[SettingsEvent]:
+    def events(self) -> list[Note]:
         """One Event for all problems; none if there is no problem."""
         if not self.problems:
             return []
         subject, problems = f"ConfigMap {self.name}", "; ".join(problem.text for problem in self.problems)
         if self.is_readable:
-            return [SettingsEvent(SETTING_IGNORED, f"{subject}: {problems}")]
+            return [Note(SETTING_IGNORED, f"{subject}: {problems}")]
         in_force = "the settings read before" if self.data else "the defaults"
-        return [SettingsEvent(SETTINGS_UNREADABLE, f"{subject} is not used, {in_force} stay in force: {problems}")]
+        return [Note(SETTINGS_UNREADABLE, f"{subject} is not used, {in_force} stay in force: {problems}")]
 
 
 def settings_after(before: ConfigMapSettings, config_map: Mapping[str, Any] | None) -> ConfigMapSettings:
@@ -123,7 +115,7 @@ def settings_of(ro: RolloutOrchestrator, data: Mapping[str, str], service: Mappi
 
 def ignored_annotations(
     ro: RolloutOrchestrator, config: RolloutConfig, service: Mapping[str, Any] | None
-) -> list[SettingsEvent]:
+) -> list[Note]:
     """The annotations without effect on the RO, and on its Knative Service if there is one."""
     own, labels = _annotations(ro.metadata.wire), _texts(ro.metadata.wire.get("labels"))
     messages = [problem.text for problem in rollout_problems(own, labels)]
@@ -137,7 +129,7 @@ def ignored_annotations(
             if key.startswith(ROLLOUT_ANNOTATIONS) and key.removeprefix(ROLLOUT_ANNOTATIONS) in SETTINGS
         ]
         messages += _overruled(ro, config, own, on_template, subject)
-    return [SettingsEvent(SETTING_IGNORED, message) for message in messages]
+    return [Note(SETTING_IGNORED, message) for message in messages]
 
 
 def _overruled(

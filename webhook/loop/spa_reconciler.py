@@ -1,25 +1,31 @@
 """The SPA reconciler: defaults what an SPA leaves out, and keeps its status up to date."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from webhook.api import MalformedObject, RolloutOrchestrator, StagePodAutoscaler
+from webhook.api import ConditionSet, MalformedObject, RolloutOrchestrator, StagePodAutoscaler, wire
+from webhook.api.conditions import POD_AUTOSCALER_STAGE_READY, conditions_from
+from webhook.api.owner_reference import owning_rollout
 from webhook.api.wire import Wire
 from webhook.cluster.errors import ApiError
 from webhook.cluster.indexer import uid_of
 from webhook.cluster.merge_patch import merge_patch
 from webhook.loop.caches import BY_OWNER, BY_REVISION, BY_SERVICE, Caches
-from webhook.loop.event_sink import ClusterEvents
+from webhook.loop.event_messages import ClusterEvents
 from webhook.loop.pods import ClusterPods
 from webhook.loop.reverts import Reverts
-from webhook.loop.spa_defaulting import defaulting_patch, rollout_name_of
-from webhook.loop.spa_status import spa_status
 from webhook.loop.writer import Writer
+from webhook.strategies.defaulting import entry_of, spa_defaults
 
 _LOG: Final = logging.getLogger(__name__)
+
+NOT_READY: Final = "PodAutoscalerStageNotReady"
+
+FindRollout = Callable[[str], Mapping[str, Any] | None]
+"""An RO of the SPA's namespace by name, on the wire."""
 
 
 @dataclass(slots=True)
@@ -107,3 +113,83 @@ class SPAReconciler:
 
 def _members(patch: Wire) -> str:
     return ", ".join(f"{parent}.{name}" for parent, members in patch.items() for name in members)
+
+
+def rollout_name_of(spa: Mapping[str, Any], find: FindRollout, listing: Sequence[Mapping[str, Any]]) -> str | None:
+    """The name of the RO that an SPA on the wire belongs to, by the rule of ``owning_rollout``.
+
+    ``listing`` holds the ROs of the namespace that list a revision of the SPA's name.
+    """
+    metadata = spa.get("metadata") or {}
+    owner = owning_rollout(
+        metadata.get("labels"),
+        metadata.get("ownerReferences"),
+        lambda name: _alive(find(name)),
+        lambda: [one for one in listing if _alive(one)],
+    )
+    return str(owner["metadata"]["name"]) if owner is not None else None
+
+
+def defaulting_patch(spa: StagePodAutoscaler, ro: RolloutOrchestrator) -> Wire:
+    """The merge patch for what ``spa_defaults`` gives an SPA of this RO; empty when that is nothing."""
+    owners = spa.metadata.owner_references
+    labels, reference, low, high = spa_defaults(
+        name=spa.name,
+        labels=spa.metadata.labels,
+        owner_references=owners,
+        bounds=(spa.stage_min_scale, spa.stage_max_scale),
+        service=ro.name,
+        uid=ro.metadata.uid,
+        entry=entry_of(ro, spa.name),
+    )
+    metadata: Wire = {"labels": labels} if labels else {}
+    if reference is not None:
+        metadata["ownerReferences"] = [*owners, reference]
+    bounds = {"stageMinScale": low, "stageMaxScale": high}
+    spec = {key: bound for key, bound in bounds.items() if bound is not None}
+    return {key: members for key, members in (("metadata", metadata), ("spec", spec)) if members}
+
+
+def _alive(ro: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    return None if ro is None or (ro.get("metadata") or {}).get("deletionTimestamp") else ro
+
+
+def spa_status(
+    spa: StagePodAutoscaler, pod_autoscaler: Mapping[str, Any] | None, terminating: int, now: datetime
+) -> Wire:
+    """The status of an SPA on the wire, as upstream's reconciler of StagePodAutoscalers sets it.
+
+    ``pod_autoscaler`` is the one of the same name, None when there is none; ``terminating`` counts the revision's pods.
+    Scales are taken over only when both are there, else the last ones stay. ``observedGeneration`` is kept up to date
+    where upstream has left one, and not added where there is none, since it would cost a write for each new bound.
+    """
+    status = spa.status_dict()
+    before = ConditionSet(conditions_from(status, "status"), happy="Ready", dependents=(POD_AUTOSCALER_STAGE_READY,))
+    conditions = before.copy()
+    conditions.initialize(now)
+    if "observedGeneration" in status:
+        status["observedGeneration"] = spa.metadata.generation
+    if pod_autoscaler is None:
+        problem = f"The PodAutoscaler {spa.namespace}/{spa.name} was not found."
+        _mark_not_ready(conditions, problem, now)
+    else:
+        status["replicasTerminating"] = terminating
+        scales = wire.mapping(pod_autoscaler, "status", "")
+        desired = wire.integer(scales, "desiredScale", "status", 32)
+        actual = wire.integer(scales, "actualScale", "status", 32)
+        if desired is not None and actual is not None:
+            status |= {"desiredScale": desired, "actualScale": actual}
+            conditions.mark_true(POD_AUTOSCALER_STAGE_READY, now)
+        else:
+            problem = f"The ActualScale or DesiredScale for the PodAutoscaler {spa.namespace}/{spa.name} was not ready."
+            _mark_not_ready(conditions, problem, now)
+    conditions.keep_times_of(before)
+    status["conditions"] = [condition.to_dict() for condition in conditions]
+    return status
+
+
+def _mark_not_ready(conditions: ConditionSet, problem: str, now: datetime) -> None:
+    # Upstream adds a full stop to a sentence that ends with one.
+    conditions.mark_unknown(
+        POD_AUTOSCALER_STAGE_READY, NOT_READY, f"The stage pod autoscaler is not ready: {problem}.", now
+    )

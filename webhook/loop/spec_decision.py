@@ -1,18 +1,21 @@
-"""The decision about an RO's spec: new targets, the next stage, or a late stage; a function of the observation."""
+"""The decision about an RO's spec: new targets, the next stage, or a late stage.
 
-from collections.abc import Mapping, Sequence
+A function of the observation and of what the status records: what was reached, and the targets that the stage was
+planned for.
+"""
+
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from webhook.api import InvalidRollout, MissingObservation, RolloutOrchestrator, RolloutSpec
+from webhook.api import InvalidRollout, MissingObservation, RolloutOrchestrator, RolloutSpec, TargetRevision
 from webhook.api.conditions import LAST_STAGE_READY, STAGE_READY
 from webhook.api.target_revision import one_per_revision
 from webhook.api.wire import Wire
-from webhook.loop.recorded_status import has_new_targets, with_sound_record
-from webhook.loop.rollout_settings import SettingsEvent
-from webhook.loop.stage_status import reached_by_stage
-from webhook.loop.timeout import Overdue, next_finish_time, overdue, seconds_left
+from webhook.loop.observation import Observed
+from webhook.loop.stage_status import fail
 from webhook.planning import (
     Note,
     PlanningError,
@@ -21,29 +24,19 @@ from webhook.planning import (
     plan_stages,
     restart,
     shift_traffic_next_stage,
-    strategy_in_force,
+    targets_differ,
 )
 from webhook.planning.next_stage import has_failed
-from webhook.strategies import STRATEGIES, Strategy
+from webhook.planning.shift import Overdue, next_finish_time, overdue, seconds_left
+from webhook.strategies.stage import Stage
 
+PLANNED_TARGETS: Final = "stagegate.dev/planned-targets"
+"""Key in the RO's ``status.annotations``: revision names and percents, in order, as JSON; each revision once."""
+RECORD_IGNORED: Final = "RecordIgnored"
+"""Reason of the Event for a recorded status that nothing is planned from."""
+
+_RECORD: Final = "status.stageRevisionStatus"
 _NOTHING_LEFT: Final = "no traffic is left to shift"
-
-
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """What the cluster shows of one rollout, apart from the RO itself.
-
-    ``pod_autoscalers`` holds actual scales by revision name: None where the object has none yet, no entry where it does
-    not exist. ``deployments`` are those of the service, None where they cannot be seen; ``route_has_traffic`` is None
-    where there is no Route. ``ignored_settings`` are the settings without effect.
-    """
-
-    config: RolloutConfig
-    pod_autoscalers: Mapping[str, int | None]
-    spas: frozenset[str]
-    deployments: Sequence[Mapping[str, Any]] | None = None
-    route_has_traffic: bool | None = None
-    ignored_settings: tuple[SettingsEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +75,6 @@ def decide_spec(ro: RolloutOrchestrator, seen: Observed, now: datetime) -> SpecD
         return SpecDecision(ro.spec, error=error)
 
 
-def strategy_of(ro: RolloutOrchestrator, seen: Observed) -> Strategy:
-    """The strategy by which the stage is carried out."""
-    return STRATEGIES[strategy_in_force(ro, seen.config)]
-
-
 def spec_patch(before: RolloutSpec, after: RolloutSpec) -> Wire:
     """The merge patch for the fields of the spec that the loop owns; all others, also the targets, are the author's."""
     patch: Wire = {}
@@ -100,6 +88,14 @@ def spec_patch(before: RolloutSpec, after: RolloutSpec) -> Wire:
     if after.rollout_strategy != before.rollout_strategy:
         patch["rolloutStrategy"] = after.rollout_strategy
     return patch
+
+
+def record_decision(ro: RolloutOrchestrator, decision: SpecDecision, now: datetime) -> None:
+    """Record in the status the targets that were planned for; mark an RO failed whose spec cannot be planned from."""
+    if isinstance(decision.error, InvalidRollout):
+        fail(ro, str(decision.error), now)
+    elif decision.error is None and ro.spec.stage_target_revisions and not has_failed(ro):
+        ro.status.annotations[PLANNED_TARGETS] = record_of(ro.spec.target_revisions)
 
 
 def _start_of(ro: RolloutOrchestrator, seen: Observed) -> RolloutOrchestrator:
@@ -119,7 +115,7 @@ def _is_stored_and_not_begun(ro: RolloutOrchestrator) -> bool:
     if not recorded or not ro.spec.stage_target_revisions:
         return False
     done = conditions.is_true(STAGE_READY) and not conditions.is_true(LAST_STAGE_READY)
-    return done and reached_by_stage(ro) != recorded
+    return done and list(Stage.of(ro.spec).reached) != recorded
 
 
 def _settled(ro: RolloutOrchestrator, plan: StagePlan) -> RolloutSpec:
@@ -150,3 +146,76 @@ def _after_timeout(ro: RolloutOrchestrator, seen: Observed, config: RolloutConfi
     finish = next_finish_time(now, config.stage_rollout_timeout_minutes)
     spec = replace(ro.spec.copy(), stage_target_revisions=shift.revisions, target_finish_time=finish)
     return SpecDecision(spec, shift.notes)
+
+
+def with_sound_record(ro: RolloutOrchestrator) -> tuple[RolloutOrchestrator, tuple[Note, ...]]:
+    """The RO with a record that can be planned from, and a note where its own had to be ignored.
+
+    What nobody could state in ``spec.initialRevisions`` must not be copied there. In its place stands the stage, where
+    it was reached, or no record.
+    """
+    problem = problem_of(ro.status.stage_revision_status)
+    if problem is None:
+        return ro, ()
+    is_reached = ro.status.conditions.is_true(STAGE_READY) and bool(ro.spec.stage_target_revisions)
+    reached = list(Stage.of(ro.spec).reached) if is_reached else []
+    status = ro.status.copy()
+    status.stage_revision_status = reached if problem_of(reached) is None else []
+    note = Note(RECORD_IGNORED, f"{problem}; the recorded status is ignored: the loop writes it, nobody else should")
+    return replace(ro, status=status), (note,)
+
+
+def problem_of(recorded: Sequence[TargetRevision]) -> str | None:
+    """The first entry of a record that no stage can have reached, with its field; None if there is none."""
+    for index, entry in enumerate(recorded):
+        field = f"{_RECORD}[{index}]"
+        if not entry.revision_name.strip():
+            return f"{field}.revisionName: must not be empty"
+        if entry.percent is not None and not 0 <= entry.percent <= 100:
+            return f"{field}.percent: {entry.percent} is not from 0 to 100"
+        counts = {"targetReplicas": entry.target_replicas, "minScale": entry.min_scale, "maxScale": entry.max_scale}
+        for name, count in counts.items():
+            if count is not None and count < 0:
+                return f"{field}.{name}: {count} is below 0"
+    return None
+
+
+def record_of(targets: list[TargetRevision]) -> str:
+    """The record of a list of targets; the same targets give the same bytes."""
+    entries = [[target.revision_name, target.percent] for target in one_per_revision(targets)]
+    return json.dumps(entries, separators=(",", ":"))
+
+
+def recorded_targets(ro: RolloutOrchestrator) -> list[TargetRevision] | None:
+    """The targets that the stage was planned for; None if there is no record that can be read."""
+    try:
+        entries = json.loads(ro.status.annotations[PLANNED_TARGETS])
+        return [TargetRevision(revision_name=str(name), percent=percent) for name, percent in entries]
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def has_new_targets(ro: RolloutOrchestrator) -> bool:
+    """True if the stage was planned for other targets than the spec names now, so that the rollout starts anew.
+
+    A stage that leads to the present targets was planned for them, whatever the record says: it is stored before the
+    record is. Raises InvalidRollout when a target that has to be compared has no percent.
+    """
+    recorded = recorded_targets(ro)
+    stage = ro.spec.stage_target_revisions
+    if recorded is None and not stage:
+        return False
+    if recorded is not None and not targets_differ(ro.spec.target_revisions, recorded):
+        # A stage for other targets was stored, but not its record; and then these were stated again.
+        is_one = len(one_per_revision(ro.spec.target_revisions)) == 1
+        is_overtaken = is_one and ro.metadata.generation != ro.status.observed_generation
+        return is_overtaken and bool(stage) and not _leads_to(stage, ro.spec.target_revisions)
+    return not stage or not _leads_to(stage, ro.spec.target_revisions)
+
+
+def _leads_to(stage: list[TargetRevision], targets: list[TargetRevision]) -> bool:
+    if not targets_differ(targets, stage):
+        return True
+    return len(one_per_revision(targets)) == 1 and any(
+        entry.goes_up and entry.revision_name == targets[0].revision_name for entry in one_per_revision(stage)
+    )

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from webhook.api import InvalidRollout, MissingObservation, RolloutOrchestrator, StagePodAutoscaler
 from webhook.api.conditions import READY, STAGE_READY
 from webhook.api.kinds import SERVICE_LABEL
-from webhook.api.target_revision import one_per_revision
 from webhook.cluster.errors import Conflict
 from webhook.loop.planned_writes import CreateSPA, PassPlan, PlannedWrite, PlannedWrites, StageWrite
 from webhook.loop.result import NothingGoesUp, PodsNotListed, Result
@@ -29,9 +28,9 @@ from webhook.strategies import (
     new_rollout_strategy,
     update_spa_for_rev_up,
 )
-from webhook.strategies.evidence import NoConditions, can_run, gets_traffic, missing_evidence
-from webhook.strategies.scale_step import Clock, Entries
-from webhook.strategies.stage_entries import up_and_down
+from webhook.strategies.readiness import NoConditions, can_run, gets_traffic
+from webhook.strategies.rollout import Clock
+from webhook.strategies.stage import Entries, Stage
 
 
 def utc_now() -> datetime:
@@ -123,10 +122,9 @@ class StagePass:
         A strategy that goes down first would create them held at 0/0, as upstream does, and never raise them: it takes
         only its first step once the rollout is complete.
         """
-        up, _ = up_and_down(ro.spec.stage_target_revisions)
         deleted = [
             update_spa_for_rev_up(create_base_stage_pod_autoscaler(ro, entry), entry, True)
-            for name, entry in up.items()
+            for name, entry in Stage.of(ro.spec).up.items()
             if self._lister.get(ro.namespace, name) is None
             and self._revisions.absence(ro.namespace, name, ro.name) is None
         ]
@@ -162,28 +160,6 @@ class StagePass:
             error=error,
             unfinished=PodsNotListed(unlisted) if self._planned.pods_not_listed else None,
         )
-
-    def missing_evidence(self, ro: RolloutOrchestrator) -> list[str]:
-        """What keeps the revisions that go up from having shown that they can run; see the function of that name."""
-        missing = (
-            missing_evidence(
-                self._lister.get(ro.namespace, entry.revision_name),
-                entry,
-                self._conditions.conditions(ro.namespace, entry.revision_name),
-            )
-            for entry in one_per_revision(ro.spec.stage_target_revisions)
-            if entry.goes_up
-        )
-        return [text for text in missing if text]
-
-    def absences(self, ro: RolloutOrchestrator) -> list[str]:
-        """Why revisions that an unfinished stage moves do not exist, one text for each."""
-        if not ro.status.conditions.is_unknown(STAGE_READY):
-            return []
-        stage = one_per_revision(ro.spec.stage_target_revisions)
-        moved = [entry.revision_name for entry in stage if entry.goes_up or entry.goes_down]
-        found = (self._revisions.absence(ro.namespace, name, ro.name) for name in moved)
-        return [absence for absence in found if absence is not None]
 
     def _carry_stage(self, ro: RolloutOrchestrator, strategy: Strategy) -> None:
         carry_stage(ro, strategy, self._strategies[strategy.name], self._planned, self._conditions, self._clock)
@@ -229,30 +205,29 @@ def carry_stage(
 
     Raises NothingGoesUp; InvalidRollout where upstream panics over the spec; and what the strategy raises.
     """
-    stage = ro.spec.stage_target_revisions
-    up, down = up_and_down(stage)
-    if not up:
+    stage = Stage.of(ro.spec)
+    if not stage.up:
         raise NothingGoesUp(
             f"spec.stageTargetRevisions of RolloutOrchestrator {ro.namespace}/{ro.name}: no entry goes up;"
             " set direction: up on the revision that the stage leads to"
         )
-    resets_last = strategy.goes_up_first and _names_only(ro, up) and not ro.status.conditions.is_true(READY)
+    resets_last = strategy.goes_up_first and stage.names_only_what_goes_up and not ro.status.conditions.is_true(READY)
     if not resets_last:
-        reset_obsolete(ro, planned, planned)
-    if rollout.reconcile(ro, up, down, planned.enqueue_after):
-        record_outcome(ro, clock(), can_all_run=_can_all_run(ro, up, planned, conditions))
+        reset_obsolete(ro, stage, planned, planned)
+    if rollout.reconcile(ro, stage.up, stage.down, planned.enqueue_after):
+        can_all_run = _can_all_run(ro, stage.up, planned, conditions)
+        record_outcome(ro, stage, strategy, clock(), can_all_run=can_all_run)
     if resets_last and ro.status.conditions.is_true(STAGE_READY):
-        reset_obsolete(ro, planned, planned)
+        reset_obsolete(ro, stage, planned, planned)
 
 
-def reset_obsolete(ro: RolloutOrchestrator, client: SPAClient, lister: SPALister) -> None:
+def reset_obsolete(ro: RolloutOrchestrator, stage: Stage, client: SPAClient, lister: SPALister) -> None:
     """Let the SPAs of this service that the rollout names neither in its stage nor in its start go to nothing (0/1).
 
     One that neither wants nor runs replicas is left alone. Upstream leaves one alone that still runs some, too.
     """
-    named = {r.revision_name for r in (*ro.spec.stage_target_revisions, *ro.spec.initial_revisions)}
     for spa in lister.list(ro.namespace, {SERVICE_LABEL: ro.name}):
-        if spa.name not in named and not _is_gone(spa) and (spa.stage_min_scale, spa.stage_max_scale) != (0, 1):
+        if spa.name not in stage.named and not _is_gone(spa) and (spa.stage_min_scale, spa.stage_max_scale) != (0, 1):
             client.update(spa.with_bounds(0, 1))
 
 
@@ -267,11 +242,6 @@ def _can_all_run(ro: RolloutOrchestrator, up: Entries, lister: SPALister, condit
         if not can_run(spa, revision, conditions.conditions(ro.namespace, name)):
             return False
     return True
-
-
-def _names_only(ro: RolloutOrchestrator, up: Entries) -> bool:
-    """True if stage and start name no revision but those that go up."""
-    return all(r.revision_name in up for r in (*ro.spec.stage_target_revisions, *ro.spec.initial_revisions))
 
 
 def _is_gone(spa: StagePodAutoscaler) -> bool:

@@ -1,11 +1,30 @@
-"""The status of a stage: prepared before a pass, and set once every step is ready."""
+"""The status of a rollout: prepared before a pass, set once every step is ready, and explained at the end."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
-from webhook.api import RolloutOrchestrator, TargetRevision
-from webhook.api.conditions import LAST_STAGE_READY, READY, STAGE_READY, STAGE_SCALE_DOWN_READY, STAGE_SCALE_UP_READY
-from webhook.api.target_revision import one_per_revision
-from webhook.strategies.stage_entries import is_last_stage_complete, without_idle
+from webhook.api import RolloutOrchestrator
+from webhook.api.conditions import LAST_STAGE_READY, READY, RECONCILING, STAGE_READY, STALLED, ConditionSet
+from webhook.api.rollout_orchestrator import RolloutStatus
+from webhook.planning.next_stage import has_failed
+from webhook.planning.shift import Overdue
+from webhook.strategies import Strategy
+from webhook.strategies.protocols import ObservedRevision
+from webhook.strategies.rollout import StageStep
+from webhook.strategies.stage import Stage, is_last_stage_complete
+
+OWNERSHIP_CONFLICT: Final = "RevisionShared"
+"""Reason of the condition and of the Event."""
+TIMED_OUT: Final = "StageTimedOut"
+"""Reason of the condition and of the Event."""
+
+
+def is_over(ro: RolloutOrchestrator) -> bool:
+    """True if the rollout is complete or has failed for its present spec, so that it moves nothing."""
+    conditions = ro.status.conditions
+    is_complete = conditions.is_true(READY) and ro.status.observed_generation == ro.metadata.generation
+    return is_complete or has_failed(ro)
 
 
 def observe_generation(ro: RolloutOrchestrator, now: datetime) -> None:
@@ -22,7 +41,30 @@ def observe_generation(ro: RolloutOrchestrator, now: datetime) -> None:
         ro.mark_new_generation(now)
 
 
-def record_outcome(ro: RolloutOrchestrator, now: datetime, *, can_all_run: bool = True) -> None:
+def fail(ro: RolloutOrchestrator, problem: str, now: datetime) -> None:
+    """Mark an RO failed whose spec cannot be planned from, for its present generation."""
+    ro.status.conditions.initialize(now)
+    ro.mark_stage_revision_failed(problem, now)
+    ro.status.observed_generation = ro.metadata.generation
+
+
+def block(ro: RolloutOrchestrator, owners: Mapping[str, str], now: datetime) -> None:
+    """State in the conditions that the rollout moves nothing, and why. ``owners`` is from ``owners_in_conflict``."""
+    observe_generation(ro, now)
+    ro.status.observed_generation = ro.metadata.generation
+    ro.mark_last_stage_in_progress(now)
+    ro.status.conditions.mark_unknown(STAGE_READY, OWNERSHIP_CONFLICT, conflict_message(owners), now)
+
+
+def conflict_message(owners: Mapping[str, str]) -> str:
+    """Why the rollout is blocked, and the way out."""
+    revisions = ", ".join(f"{revision} belongs to RolloutOrchestrator {owner}" for revision, owner in owners.items())
+    return f"The rollout moves nothing: {revisions}; let only one of them name it."
+
+
+def record_outcome(
+    ro: RolloutOrchestrator, stage: Stage, strategy: Strategy, now: datetime, *, can_all_run: bool = True
+) -> None:
     """Set the status when no step has to be waited for. Raises InvalidRollout.
 
     A stage in progress is recorded and ready, and so is the rollout if the stage was its last. If the stage was ready
@@ -31,9 +73,8 @@ def record_outcome(ro: RolloutOrchestrator, now: datetime, *, can_all_run: bool 
     """
     conditions, final = ro.status.conditions, ro.spec.target_revisions
     if conditions.is_unknown(STAGE_READY):
-        reached = reached_by_stage(ro)
-        complete = is_last_stage_complete(reached, final)
-        ro.status.stage_revision_status = reached
+        complete = is_last_stage_complete(stage.reached, final)
+        ro.status.stage_revision_status = list(stage.reached)
         ro.mark_stage_ready(now)
         if complete:
             ro.mark_last_stage_ready(now)
@@ -44,18 +85,88 @@ def record_outcome(ro: RolloutOrchestrator, now: datetime, *, can_all_run: bool 
         and conditions.is_unknown(READY)
         and not (is_last_stage_complete(ro.status.stage_revision_status, final) and can_all_run)
     ):
-        for type_ in (STAGE_SCALE_UP_READY, STAGE_SCALE_DOWN_READY, STAGE_READY):
+        for type_ in (*_step_conditions(ro, strategy), STAGE_READY):
             ro.mark_stage_in_progress(type_, now)
         ro.mark_last_stage_in_progress(now)
     else:
-        ro.mark_stage_scale_up_ready(now)
-        ro.mark_stage_scale_down_ready(now)
+        for type_ in _step_conditions(ro, strategy):
+            conditions.mark_true(type_, now)
         ro.mark_stage_ready(now)
         ro.mark_last_stage_ready(now)
 
 
-def reached_by_stage(ro: RolloutOrchestrator) -> list[TargetRevision]:
-    """What is recorded of the stage when it is done: its entries as they are, tags included."""
-    stage, targets = ro.spec.stage_target_revisions, ro.spec.target_revisions
-    is_longer = len(one_per_revision(stage)) > len(one_per_revision(targets))
-    return without_idle(stage) if is_longer else list(stage)
+def _step_conditions(ro: RolloutOrchestrator, strategy: Strategy) -> list[str]:
+    """The conditions of the steps; one that is optional only where it is there."""
+    conditions = ro.status.conditions
+    return [step.condition for step in strategy.steps if not step.is_optional or conditions.get(step.condition)]
+
+
+def pending_step(ro: RolloutOrchestrator, strategy: Strategy) -> type[StageStep] | None:
+    """The step that the stage waits for; None when it waits for none."""
+    conditions = ro.status.conditions
+    if not ro.spec.stage_target_revisions or not conditions.is_unknown(STAGE_READY):
+        return None
+    begun = (step for step in strategy.steps if conditions.get(step.condition))
+    return next((step for step in begun if conditions.is_unknown(step.condition)), None)
+
+
+def explain(
+    ro: RolloutOrchestrator,
+    stage: Stage,
+    strategy: Strategy,
+    revisions: Mapping[str, ObservedRevision],
+    late: Overdue | None,
+    now: datetime,
+) -> None:
+    """State in the conditions what the stage waits for, and why a late one does not go on.
+
+    A stage that this very pass completed is not late.
+    """
+    step = pending_step(ro, strategy)
+    obstacles = step.obstacles(stage, revisions) if step is not None else []
+    if step is not None and obstacles:
+        for type_ in (step.condition, STAGE_READY):
+            ro.mark_stage_in_progress(type_, now, "; ".join(obstacles))
+    if late is not None and ro.status.conditions.is_unknown(STAGE_READY):
+        ro.status.conditions.mark_unknown(STAGE_READY, TIMED_OUT, timeout_message(late), now)
+
+
+def timeout_message(late: Overdue) -> str:
+    return f"The stage was not done by {late.since}, and its traffic is not shifted: {late.obstacle}."
+
+
+def settle_status(ro: RolloutOrchestrator, before: RolloutStatus, now: datetime) -> bool:
+    """Complete a status that is to be stored; True if it differs from the one before, times aside.
+
+    Conditions that say the same keep their times.
+    """
+    mark_progress(ro, now)
+    ro.status.conditions.keep_times_of(before.conditions)
+    return not ro.status.equals_except_times(before)
+
+
+def mark_progress(ro: RolloutOrchestrator, now: datetime) -> None:
+    """Set Stalled and Reconciling from the other conditions; by them kstatus and Flux tell how a rollout is.
+
+    A failed rollout is Stalled; one that is neither failed nor complete, also one that is late or moves nothing because
+    a revision is not its own, is Reconciling. Either is True with Ready's reason and message, else absent, as kstatus
+    wants it. Both are a function of the other conditions, so that they cost no status write of their own, and only
+    inform: neither we nor upstream's controllers count them for Ready.
+    """
+    conditions = ro.status.conditions
+    ready = conditions.get(READY)
+    wanted = STALLED if has_failed(ro) else RECONCILING
+    if ready is None or conditions.is_true(READY):
+        wanted = ""
+    for type_ in {STALLED, RECONCILING} - {wanted}:
+        conditions.remove(type_)
+    if ready is not None and wanted:
+        conditions.inform(wanted, ready.reason, ready.message, now)
+
+
+def unmark_progress(conditions: ConditionSet) -> bool:
+    """Remove both, for a rollout that is left to a controller that does not know them; False if there is none."""
+    present = [type_ for type_ in (STALLED, RECONCILING) if conditions.get(type_) is not None]
+    for type_ in present:
+        conditions.remove(type_)
+    return bool(present)

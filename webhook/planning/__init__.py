@@ -1,16 +1,17 @@
 """Which stage comes next. Pure arithmetic: no cluster, no clock; everything it needs is passed in."""
 
-from webhook.planning.config import RolloutConfig, rollout_config
+from webhook.planning.config import (
+    STRATEGY_ANNOTATION,
+    RolloutConfig,
+    rollout_config,
+    strategy_in_force,
+)
 from webhook.planning.effective_bounds import Bounds, breaks_stage, scale_bounds
 from webhook.planning.errors import PlanningError, UnreadableSettings
 from webhook.planning.next_stage import has_failed, plan_stages
 from webhook.planning.plan import Note, StagePlan
 from webhook.planning.retarget import restart, targets_differ, update_initial_final_targets
 from webhook.planning.shift import TrafficShift, shift_traffic_next_stage
-from webhook.planning.strategy_in_force import (
-    STRATEGY_ANNOTATION,
-    strategy_in_force,
-)
 from webhook.planning.targets import (
     RevisionRecord,
     final_target_revisions,

@@ -1,13 +1,15 @@
-"""RolloutConfig: the settings of one rollout, from ConfigMaps and annotations."""
+"""RolloutConfig: the settings of one rollout, from ConfigMaps and annotations; and the strategy in force by them."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from webhook.api import RolloutOrchestrator
+from webhook.api.word import word_of
 from webhook.planning.errors import UnreadableSettings
 from webhook.planning.plan import Note
-from webhook.strategies.table import DEFAULT_STRATEGY, RESOURCE_UTIL_STRATEGY
+from webhook.strategies.table import DEFAULT_STRATEGY, RESOURCE_UTIL_STRATEGY, normalise_strategy
 
 ROLLOUT_ANNOTATIONS: Final = "rollout.knative.dev/"
 """Prefix under which annotations carry the same keys as the ConfigMap."""
@@ -20,6 +22,7 @@ HOLD_NOTHING_NEW: Final = "hold-nothing-new"
 """For the whole cluster: no rollout of a Knative Service begins in stages any more."""
 KEEP_SERVICE_WAITING: Final = "keep-service-waiting"
 """For the whole cluster: a Knative Service is not Ready before its rollout is over."""
+STRATEGY_ANNOTATION: Final = ROLLOUT_ANNOTATIONS + PROGRESSIVE_ROLLOUT_STRATEGY
 ROLLOUT_DURATION: Final = "rollout-duration"
 ROLLOUT_DURATION_ANNOTATION: Final = "serving.knative.dev/rollout-duration"
 
@@ -76,9 +79,22 @@ def rollout_config(
     )
 
 
+def strategy_in_force(ro: RolloutOrchestrator, config: RolloutConfig) -> str:
+    """The name of the strategy: from the RO's annotation, else its spec, else the settings; blank values are skipped.
+
+    Upstream always takes that of the settings. The value is read by ``normalise_strategy``.
+    """
+    words = (
+        str(ro.metadata.annotations.get(STRATEGY_ANNOTATION) or ""),
+        ro.spec.rollout_strategy,
+        config.progressive_rollout_strategy,
+    )
+    return normalise_strategy(next((word for word in words if word_of(word)), ""))
+
+
 def _strategy(configured: str, annotations: Mapping[str, str]) -> str:
     """The annotation, else the configured strategy; a configured resourceutil cannot be overridden."""
-    annotated = annotations.get(ROLLOUT_ANNOTATIONS + PROGRESSIVE_ROLLOUT_STRATEGY)
+    annotated = annotations.get(STRATEGY_ANNOTATION)
     if annotated is None or (
         configured.lower() == RESOURCE_UTIL_STRATEGY and annotated.lower() != RESOURCE_UTIL_STRATEGY
     ):

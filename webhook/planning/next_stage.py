@@ -10,12 +10,10 @@ from webhook.api.conditions import LAST_STAGE_READY, STAGE_READY
 from webhook.api.target_revision import DIRECTION_DOWN, one_per_revision
 from webhook.api.wire import format_time
 from webhook.api.word import word_of
-from webhook.planning.baseline import read_baseline
-from webhook.planning.config import MAX_RATIO, RolloutConfig, held_ratio
+from webhook.planning.config import MAX_RATIO, RolloutConfig, held_ratio, strategy_in_force
 from webhook.planning.errors import PlanningError
-from webhook.planning.increment import StartEntry, take_step
+from webhook.planning.increment import StartEntry, read_baseline, take_step
 from webhook.planning.plan import Note, StagePlan
-from webhook.planning.strategy_in_force import strategy_in_force
 
 SEVERAL_TARGETS: Final = "SeveralTargets"
 """Reason of the Event for a rollout without stages because it has several targets."""

@@ -7,8 +7,7 @@ from typing import Any, Final
 from webhook.api import InvalidRollout, RolloutOrchestrator, TargetRevision, wire
 from webhook.api.conditions import LAST_STAGE_READY
 from webhook.api.target_revision import one_per_revision
-from webhook.planning.config import RolloutConfig
-from webhook.planning.strategy_in_force import strategy_in_force
+from webhook.planning.config import RolloutConfig, strategy_in_force
 from webhook.strategies.table import STRATEGIES
 
 _NO_GRADUAL_SHIFT: Final = "0"

@@ -2,6 +2,7 @@
 
 from webhook.strategies.protocols import (
     EventSink,
+    ObservedRevision,
     PodClient,
     RevisionConditionLister,
     RevisionConditions,
@@ -12,9 +13,8 @@ from webhook.strategies.protocols import (
     TrafficClient,
 )
 from webhook.strategies.readiness import is_stage_scale_down_ready, is_stage_scale_up_ready
-from webhook.strategies.rollout import Rollout, new_rollout_strategy
+from webhook.strategies.rollout import BaseScaleStep, Rollout, RolloutStep
 from webhook.strategies.scale_down import ScaleDownStep
-from webhook.strategies.scale_step import BaseScaleStep, RolloutStep
 from webhook.strategies.scale_up import ScaleUpStep
 from webhook.strategies.stage_bounds import (
     create_base_stage_pod_autoscaler,
@@ -27,6 +27,7 @@ from webhook.strategies.table import (
     RESOURCE_UTIL_STRATEGY,
     STRATEGIES,
     Strategy,
+    new_rollout_strategy,
     normalise_strategy,
     strategy_named,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "STRATEGIES",
     "BaseScaleStep",
     "EventSink",
+    "ObservedRevision",
     "PodClient",
     "RevisionConditionLister",
     "RevisionConditions",

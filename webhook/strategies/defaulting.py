@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from webhook.api import RolloutOrchestrator, TargetRevision
 from webhook.api.kinds import REVISION_LABEL, SERVICE_LABEL, is_label_value
 from webhook.api.owner_reference import controller_of, rollout_owner_reference
+from webhook.api.target_revision import entries_by_revision
 from webhook.api.wire import Wire, is_count
 
 
@@ -46,6 +48,13 @@ def spa_defaults(
     wanted = {REVISION_LABEL: name, SERVICE_LABEL: service}
     low, high = (None, None) if entry is None else fitting_bounds(*bounds, entry)
     return Defaults(absent_labels(labels, wanted), _owner_reference(owner_references or (), service, uid), low, high)
+
+
+def entry_of(ro: RolloutOrchestrator, revision: str) -> TargetRevision | None:
+    """The entry of a revision: from the stage, else the targets, else the start."""
+    spec = ro.spec
+    lists = spec.stage_target_revisions, spec.target_revisions, spec.initial_revisions
+    return entries_by_revision(*lists).get(revision)
 
 
 def absent_labels(stated: Mapping[str, Any] | None, wanted: Mapping[str, str]) -> dict[str, str]:

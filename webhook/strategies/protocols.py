@@ -53,6 +53,19 @@ class RevisionConditions:
     revision_ready: Condition | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ObservedRevision:
+    """What the cluster shows of a revision.
+
+    ``spa`` is None if there is none. ``absence`` says why the service has no Revision of that name, None if it has one
+    or if that cannot be seen.
+    """
+
+    spa: StagePodAutoscaler | None = None
+    conditions: RevisionConditions = RevisionConditions()
+    absence: str | None = None
+
+
 class RevisionConditionLister(Protocol):
     """Reads Knative's conditions of a revision."""
 

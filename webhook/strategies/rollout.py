@@ -1,13 +1,16 @@
-"""A strategy carried out: its steps, in order."""
+"""A strategy carried out: what a step is, what it is built with, and the steps of a stage in order."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Protocol, Self
 
-from webhook.api import RolloutOrchestrator
+from webhook.api import InvalidRollout, RolloutOrchestrator, StagePodAutoscaler, TargetRevision
 from webhook.api.conditions import STAGE_READY
-from webhook.strategies.evidence import NoConditions
+from webhook.api.target_revision import index_of
 from webhook.strategies.protocols import (
     EventSink,
+    ObservedRevision,
     PodClient,
     RevisionConditionLister,
     RevisionLister,
@@ -15,9 +18,131 @@ from webhook.strategies.protocols import (
     SPALister,
     TrafficClient,
 )
-from webhook.strategies.scale_step import BaseScaleStep, Clock, EnqueueAfter, Entries, RolloutStep, StepTools
-from webhook.strategies.table import STRATEGIES
-from webhook.strategies.traffic_step import NothingHeld
+from webhook.strategies.stage import Entries, Stage
+from webhook.strategies.stage_bounds import create_base_stage_pod_autoscaler
+
+Clock = Callable[[], datetime]
+EnqueueAfter = Callable[[RolloutOrchestrator, float], None]
+"""Requests that a rollout is reconciled again after a number of seconds."""
+UpdateSPA = Callable[[StagePodAutoscaler, TargetRevision, bool], StagePodAutoscaler]
+
+
+class RolloutStep(Protocol):
+    """Scale up, scale down or move traffic, for all revisions of a stage that it concerns."""
+
+    def execute(self, ro: RolloutOrchestrator, rev_scaling_up: Entries, rev_scaling_down: Entries) -> None:
+        """Write the SPAs that differ. Raises InvalidRollout, or the client's error."""
+        ...
+
+    def verify(
+        self,
+        ro: RolloutOrchestrator,
+        rev_scaling_up: Entries,
+        rev_scaling_down: Entries,
+        enqueue_after: EnqueueAfter,
+    ) -> bool:
+        """Whether the revisions are where the stage wants them. Raises MissingObservation, or the client's error."""
+        ...
+
+    def modify_status(self, ro: RolloutOrchestrator, ready: bool = True) -> None:
+        """Record the outcome of ``verify`` in the RO's conditions."""
+        ...
+
+
+class StageStep(RolloutStep, Protocol):
+    """A step of the table of strategies: also what it is built of, and what conditions and Events say of it.
+
+    ``condition`` is the type of its condition on the RO, ``reason`` that of the Event once it is done. With
+    ``is_optional`` the condition is there only while the step has something to do.
+    """
+
+    condition: ClassVar[str]
+    reason: ClassVar[str]
+    is_optional: ClassVar[bool]
+
+    @classmethod
+    def build(cls, tools: "StepTools", strategy: "StrategyRow") -> Self: ...
+
+    @classmethod
+    def waits_for(cls, stage: Stage) -> str | None:
+        """What the step waits for, in words that stay the same while it does; None if it moves nothing."""
+        ...
+
+    @classmethod
+    def has_reached(cls, stage: Stage, running: Mapping[str, int | None]) -> str:
+        """What the step has reached; ``running`` holds the replicas that run, by revision, None where not known."""
+        ...
+
+    @classmethod
+    def obstacles(cls, stage: Stage, seen: Mapping[str, ObservedRevision]) -> list[str]:
+        """What the revisions report that keeps the step from being done, each a sentence."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BaseScaleStep:
+    """Reads and writes the SPAs of a step."""
+
+    client: SPAClient
+    spa_lister: SPALister
+
+    def create_or_update_spa_rev(
+        self, ro: RolloutOrchestrator, target_rev: TargetRevision, scale_up_ready: bool, fn: UpdateSPA
+    ) -> StagePodAutoscaler:
+        """The SPA of a revision as stored, with the bounds that ``fn`` gives it; created where there is none.
+
+        Mirrors ``CreateOrUpdateSPARev``, but an update that would change nothing is not sent. Raises InvalidRollout
+        with the path of the entry, or the client's error.
+        """
+        present = self.spa_lister.get(ro.namespace, target_rev.revision_name)
+        before = present or create_base_stage_pod_autoscaler(ro, target_rev)
+        try:
+            wanted = fn(before, target_rev, scale_up_ready)
+        except InvalidRollout as invalid:
+            raise InvalidRollout(f"{_path_of(ro, target_rev)}.{invalid.field}", invalid.problem) from None
+        if present is None:
+            return self.client.create(wanted)
+        if wanted.bounds == present.bounds:
+            return present
+        return self.client.update(wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class StepTools:
+    """Everything that a step may be built with. ``force_delete`` False never deletes a terminating pod."""
+
+    base: BaseScaleStep
+    pods: PodClient
+    clock: Clock
+    events: EventSink
+    revisions: RevisionLister
+    conditions: RevisionConditionLister
+    traffic: TrafficClient
+    force_delete: bool = True
+
+
+class StrategyRow(Protocol):
+    """What a step reads of its strategy; see ``webhook.strategies.table``."""
+
+    @property
+    def goes_up_first(self) -> bool: ...
+    @property
+    def holds_at_zero(self) -> bool: ...
+    @property
+    def force_deletes_pods(self) -> bool: ...
+
+
+def record_step(ro: RolloutOrchestrator, type_: str, ready: bool, now: datetime, detail: str = "") -> None:
+    """The outcome of a step in the RO's conditions: its own (``type_``) True, or the stage in progress.
+
+    ``detail`` is what the step waits for.
+    """
+    if ready:
+        ro.status.conditions.mark_true(type_, now)
+        return
+    ro.mark_stage_in_progress(type_, now, detail)
+    ro.mark_stage_in_progress(STAGE_READY, now, detail)
+    ro.mark_last_stage_in_progress(now)
 
 
 class Rollout:
@@ -49,45 +174,8 @@ class Rollout:
         return True
 
 
-def new_rollout_strategy(
-    client: SPAClient,
-    kube_client: PodClient,
-    spa_lister: SPALister,
-    *,
-    clock: Clock | None = None,
-    events: EventSink | None = None,
-    revisions: RevisionLister | None = None,
-    conditions: RevisionConditionLister | None = None,
-    traffic: TrafficClient | None = None,
-    force_delete: bool = True,
-) -> dict[str, Rollout]:
-    """Every strategy by name, with its steps. Mirrors ``NewRolloutStrategy``.
-
-    ``clock`` gives the time with its zone (the system's in UTC when absent); ``events`` takes an Event for each deleted
-    pod (none when absent); ``revisions`` knows which Revisions exist (all of them when absent); ``conditions`` reads
-    what Knative says of a revision (nothing when absent); ``traffic`` moves the traffic of held Routes (there are none
-    when absent); ``force_delete`` False deletes no terminating pod.
-    """
-    tools = StepTools(
-        BaseScaleStep(client, spa_lister),
-        kube_client,
-        clock=clock or (lambda: datetime.now(UTC)),
-        events=events or _NoEvents(),
-        revisions=revisions or _EveryRevision(),
-        conditions=conditions or NoConditions(),
-        traffic=traffic or NothingHeld(),
-        force_delete=force_delete,
-    )
-    return {
-        name: Rollout([step.build(tools, strategy) for step in strategy.steps]) for name, strategy in STRATEGIES.items()
-    }
-
-
-class _NoEvents:
-    def emit(self, ro: RolloutOrchestrator, type_: str, reason: str, message: str) -> None:
-        """Emit nothing."""
-
-
-class _EveryRevision:
-    def names(self, namespace: str, service: str) -> frozenset[str] | None:
-        return None
+def _path_of(ro: RolloutOrchestrator, revision: TargetRevision) -> str:
+    try:
+        return f"spec.stageTargetRevisions[{index_of(revision.revision_name, ro.spec.stage_target_revisions)}]"
+    except ValueError:
+        return f"spec.stageTargetRevisions ({revision.revision_name})"

@@ -1,24 +1,21 @@
-"""The step in which revisions go down."""
+"""The step in which revisions go down: their bounds, their replicas, and what becomes of pods that terminate."""
 
-from dataclasses import replace
-from typing import ClassVar, Self
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import ClassVar, Final, Self
 
-from webhook.api import RolloutOrchestrator, TargetRevision
+from webhook.api import RolloutOrchestrator, StagePodAutoscaler, TargetRevision
 from webhook.api.conditions import STAGE_SCALE_DOWN_READY
-from webhook.api.target_revision import one_per_revision
-from webhook.strategies.protocols import EventSink, PodClient, RevisionLister
+from webhook.strategies.protocols import EventSink, ObservedRevision, PodClient, RevisionLister, TerminatingPod
 from webhook.strategies.readiness import is_stage_scale_down_ready
-from webhook.strategies.scale_step import (
-    BaseScaleStep,
-    Clock,
-    EnqueueAfter,
-    Entries,
-    StepTools,
-    StrategyRow,
-    record_step,
-)
+from webhook.strategies.rollout import BaseScaleStep, Clock, EnqueueAfter, StepTools, StrategyRow, record_step
+from webhook.strategies.stage import Entries, Stage, described_as_running, described_as_wanted, leaving
 from webhook.strategies.stage_bounds import create_base_stage_pod_autoscaler, update_spa_for_rev_down
-from webhook.strategies.termination import POD_REMOVED, is_held, plan_terminations
+
+POD_REMOVED: Final = "TerminatingPodRemoved"
+"""Reason of the Event for each deleted pod."""
+
+_SOON: Final = 1.0
 
 
 class ScaleDownStep:
@@ -29,6 +26,8 @@ class ScaleDownStep:
     """
 
     condition: ClassVar[str] = STAGE_SCALE_DOWN_READY
+    reason: ClassVar[str] = "ScaledDown"
+    is_optional: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -73,7 +72,7 @@ class ScaleDownStep:
         for revision in rev_scaling_up.values() if self._holds_at_zero else ():
             if self._base.spa_lister.get(ro.namespace, revision.revision_name) is None:
                 self._base.client.create(create_base_stage_pod_autoscaler(ro, revision).with_bounds(0, 0))
-        for revision in rev_scaling_down.values() or self._leaving(ro, rev_scaling_up):
+        for revision in rev_scaling_down.values() or leaving(ro.spec.initial_revisions, rev_scaling_up):
             self._base.create_or_update_spa_rev(ro, revision, True, update_spa_for_rev_down)
 
     def verify(
@@ -98,17 +97,27 @@ class ScaleDownStep:
         """StageScaleDownReady True, or the stage in progress."""
         record_step(ro, self.condition, ready, self._clock())
 
-    def _leaving(self, ro: RolloutOrchestrator, rev_scaling_up: Entries) -> list[TargetRevision]:
-        return [
-            replace(revision, percent=None, target_replicas=0)
-            for revision in one_per_revision(ro.spec.initial_revisions)
-            if revision.revision_name not in rev_scaling_up
-        ]
+    @classmethod
+    def waits_for(cls, stage: Stage) -> str | None:
+        wanted = described_as_wanted(cls._moved(stage))
+        return f"scaling down: waiting for {wanted}" if wanted else None
+
+    @classmethod
+    def has_reached(cls, stage: Stage, running: Mapping[str, int | None]) -> str:
+        return f"down: {described_as_running(cls._moved(stage), running)}"
+
+    @classmethod
+    def obstacles(cls, stage: Stage, seen: Mapping[str, ObservedRevision]) -> list[str]:
+        return []
+
+    @staticmethod
+    def _moved(stage: Stage) -> Sequence[TargetRevision]:
+        return list(stage.down.values()) or stage.leaving
 
     def _leaving_and_there(self, ro: RolloutOrchestrator, rev_scaling_up: Entries) -> list[TargetRevision]:
-        leaving = self._leaving(ro, rev_scaling_up)
-        there = self._revisions.names(ro.namespace, ro.name) if leaving else None
-        return [revision for revision in leaving if there is None or revision.revision_name in there]
+        gone = leaving(ro.spec.initial_revisions, rev_scaling_up)
+        there = self._revisions.names(ro.namespace, ro.name) if gone else None
+        return [revision for revision in gone if there is None or revision.revision_name in there]
 
     def _delete_terminating_pods(
         self,
@@ -132,3 +141,28 @@ class ScaleDownStep:
                 self._events.emit(
                     ro, "Normal", POD_REMOVED, f"Removed terminating pod {pod.namespace}/{pod.name}: {why}"
                 )
+
+
+def is_held(spa: StagePodAutoscaler, revision: TargetRevision) -> bool:
+    """True if a revision that goes up is held at the bounds 0/0 until those that go down have made room.
+
+    An SPA without bounds does not hold it (upstream dereferences a null there), nor does an SPA whose revision has the
+    bounds 0/0 itself.
+    """
+    return (spa.stage_min_scale, spa.stage_max_scale) == (0, 0) and (revision.min_scale, revision.max_scale) != (0, 0)
+
+
+def plan_terminations(
+    pods: Sequence[TerminatingPod], held: bool, now: datetime
+) -> Iterator[tuple[TerminatingPod, float | None]]:
+    """Each pod to delete now, with None, or to check again, with the seconds until then.
+
+    A pod past its deletion time is deleted, and every pod while a revision is held (see ``is_held``). Otherwise it is
+    checked again when its grace period or its deletion time is over, whichever comes first, after at least a second;
+    upstream waits for the whole grace period. A pod without a grace period is left out.
+    """
+    for pod in pods:
+        if held or pod.deletion_time <= now:
+            yield pod, None
+        elif pod.grace_period_seconds is not None:
+            yield pod, max(_SOON, min(pod.grace_period_seconds, (pod.deletion_time - now).total_seconds()))

@@ -1,23 +1,29 @@
 """The step in which revisions go up."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Self
 
 from webhook.api import MissingObservation, RolloutOrchestrator, StagePodAutoscaler, TargetRevision
 from webhook.api.conditions import READY, STAGE_SCALE_UP_READY
 from webhook.api.target_revision import entries_by_revision
-from webhook.strategies.evidence import NoConditions, can_run, gets_traffic
-from webhook.strategies.protocols import RevisionConditionLister
-from webhook.strategies.readiness import is_stage_scale_up_ready
-from webhook.strategies.scale_step import (
+from webhook.strategies.protocols import ObservedRevision, RevisionConditionLister
+from webhook.strategies.readiness import (
+    NoConditions,
+    can_run,
+    gets_traffic,
+    is_stage_scale_up_ready,
+    missing_evidence,
+)
+from webhook.strategies.rollout import (
     BaseScaleStep,
     Clock,
     EnqueueAfter,
-    Entries,
     StepTools,
     StrategyRow,
     UpdateSPA,
     record_step,
 )
+from webhook.strategies.stage import Entries, Stage, described_as_running, described_as_wanted
 from webhook.strategies.stage_bounds import not_below, update_spa_for_rev_down, update_spa_for_rev_up
 
 
@@ -29,6 +35,8 @@ class ScaleUpStep:
     """
 
     condition: ClassVar[str] = STAGE_SCALE_UP_READY
+    reason: ClassVar[str] = "ScaledUp"
+    is_optional: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -82,6 +90,22 @@ class ScaleUpStep:
     def modify_status(self, ro: RolloutOrchestrator, ready: bool = True) -> None:
         """StageScaleUpReady True, or the stage in progress."""
         record_step(ro, self.condition, ready, self._clock())
+
+    @classmethod
+    def waits_for(cls, stage: Stage) -> str | None:
+        wanted = described_as_wanted(stage.up.values())
+        return f"scaling up: waiting for {wanted}" if wanted else None
+
+    @classmethod
+    def has_reached(cls, stage: Stage, running: Mapping[str, int | None]) -> str:
+        return f"up: {described_as_running(stage.up.values(), running)}"
+
+    @classmethod
+    def obstacles(cls, stage: Stage, seen: Mapping[str, ObservedRevision]) -> list[str]:
+        """The evidence that is missing, see ``missing_evidence``."""
+        found = ((entry, seen.get(name, ObservedRevision())) for name, entry in stage.up.items())
+        missing = (missing_evidence(one.spa, entry, one.conditions) for entry, one in found)
+        return [text for text in missing if text]
 
     def _start_to_keep(
         self, ro: RolloutOrchestrator, revision: TargetRevision, rev_scaling_up: Entries

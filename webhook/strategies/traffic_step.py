@@ -1,11 +1,13 @@
 """The step in which traffic moves: on stock Knative only, where the Route of the Service is held."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Self
 
 from webhook.api import RolloutOrchestrator
 from webhook.api.conditions import STAGE_TRAFFIC_READY
-from webhook.strategies.protocols import TrafficClient
-from webhook.strategies.scale_step import Clock, EnqueueAfter, Entries, StepTools, StrategyRow, record_step
+from webhook.strategies.protocols import ObservedRevision, TrafficClient
+from webhook.strategies.rollout import Clock, EnqueueAfter, StepTools, StrategyRow, record_step
+from webhook.strategies.stage import Entries, Stage, described_traffic
 
 
 class TrafficStep:
@@ -15,6 +17,8 @@ class TrafficStep:
     """
 
     condition: ClassVar[str] = STAGE_TRAFFIC_READY
+    reason: ClassVar[str] = "TrafficMoved"
+    is_optional: ClassVar[bool] = True
 
     def __init__(self, traffic: TrafficClient, *, clock: Clock) -> None:
         self._traffic = traffic
@@ -46,6 +50,18 @@ class TrafficStep:
             return
         detail = "" if ready else self._traffic.waiting_for(ro) or ""
         record_step(ro, self.condition, ready, self._clock(), detail)
+
+    @classmethod
+    def waits_for(cls, stage: Stage) -> str | None:
+        return f"moving traffic: waiting for {described_traffic(stage.entries)}"
+
+    @classmethod
+    def has_reached(cls, stage: Stage, running: Mapping[str, int | None]) -> str:
+        return f"traffic: {described_traffic(stage.entries)}"
+
+    @classmethod
+    def obstacles(cls, stage: Stage, seen: Mapping[str, ObservedRevision]) -> list[str]:
+        return []
 
 
 class NothingHeld:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.objects import revision
 from webhook.api import InvalidRollout, TargetRevision
-from webhook.strategies.stage_entries import is_last_stage_complete, up_and_down, without_idle
+from webhook.strategies.stage import is_last_stage_complete, up_and_down, without_idle
 
 Entries = list[TargetRevision]
 

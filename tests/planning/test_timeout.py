@@ -9,7 +9,7 @@ from tests.cluster.fake_clock import START
 from tests.loop.world import entry
 from webhook.api import RolloutOrchestrator
 from webhook.api.wire import format_time
-from webhook.loop.timeout import Overdue, next_finish_time, overdue, seconds_left
+from webhook.planning.shift import Overdue, next_finish_time, overdue, seconds_left
 
 STAGE = [entry("a", 80, direction="down", targetReplicas=3), entry("b", 20, direction="up", targetReplicas=1)]
 LAST = [entry("b", 100)]
