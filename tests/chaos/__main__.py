@@ -24,8 +24,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--keep", type=Path, metavar="DIR", help="an empty folder for logs and history, to keep")
     parser.add_argument("--within", type=float, default=1800.0, metavar="S", help="seconds for all of it")
     parser.add_argument("--pairs", type=float, default=0.2, help="part of the kills among two loops at once")
-    parser.add_argument("--first", default="", metavar="A,B", help="what befalls their leaders to begin with")
-    parser.add_argument("--gate", type=float, default=8.0, metavar="S", help="seconds between troubles of the webhook")
+    parser.add_argument("--first", default="", metavar="A,B", help="what happens to their leaders first")
+    parser.add_argument(
+        "--disruptions", type=float, default=8.0, metavar="S", help="mean seconds between disruptions of the webhook"
+    )
     options = parser.parse_args(arguments)
     first = tuple(way for way in options.first.split(",") if way)
     if unknown := set(first) - WAYS.keys():
@@ -37,7 +39,7 @@ def main(arguments: list[str]) -> int:
         options.rate,
         options.pairs,
         first,
-        options.gate,
+        options.disruptions,
         options.within,
     )
     with tempfile.TemporaryDirectory(prefix="stagegate-chaos-") as temporary:
@@ -55,7 +57,7 @@ def main(arguments: list[str]) -> int:
 def command(plan: Plan, kind: str) -> str:
     """What replays it."""
     words = ["python -m tests.chaos", f"--seed {plan.seed} --kills {plan.kills} --services {plan.services}"]
-    words += [f"--rate {plan.rate:g} --pairs {plan.pairs:g} --gate {plan.gate:g} --control-plane {kind}"]
+    words += [f"--rate {plan.rate:g} --pairs {plan.pairs:g} --disruptions {plan.disruptions:g} --control-plane {kind}"]
     words += [f"--first {','.join(plan.first)}"] if plan.first else []
     return " ".join(words)
 

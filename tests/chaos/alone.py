@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-from tests.chaos.fire import Fault
+from tests.chaos.fault_injection import Fault
 from tests.chaos.scene import Scene
 from tests.chaos.services import PLACES
 
@@ -28,10 +28,10 @@ class Alone:
         moment = chance.uniform(0.1, 3.0)
         life = scene.start([*_OPTIONS, *everywhere])
         if way == "write":
-            scene.fire.strike_at(write, fault, life.name)
+            scene.injector.interrupt_at(write, fault, life.name)
         longest = _LONGEST_LIFE if way == "write" else moment
         scene.wait(lambda: not life.running or life.age >= longest, "a life comes to its end")
-        scene.fire.spare()
+        scene.injector.cancel_interrupt()
         asked = way == "term" and life.running
         if asked:
             life.popen.terminate()

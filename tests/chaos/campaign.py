@@ -17,9 +17,8 @@ from sandbox.demo.control_plane import ControlPlane, client_of
 from sandbox.demo.stack import LOOP, Stack
 from tests.chaos.alone import Alone
 from tests.chaos.answered import Answered
+from tests.chaos.fault_injection import FaultInjector
 from tests.chaos.fence import judge_reigns
-from tests.chaos.fire import Fire
-from tests.chaos.gate import Gate
 from tests.chaos.history import JUDGED, History
 from tests.chaos.laws import Sent, judge
 from tests.chaos.life import BY_TERM
@@ -27,6 +26,7 @@ from tests.chaos.pair import Pair
 from tests.chaos.report import Report
 from tests.chaos.scene import Scene
 from tests.chaos.services import Service, make_services
+from tests.chaos.webhook_disruptions import WebhookDisruptions
 from tests.chaos.world import World
 
 _QUIET_SECONDS: Final = 2.0
@@ -44,7 +44,7 @@ class Plan:
     """``kills`` counts the lives of the loop that end at once; ``within`` is in seconds, for the whole campaign.
 
     ``pairs`` is the part of the kills that falls to two loops at once; ``first`` names what happens to their leaders
-    to begin with. ``gate`` is the mean time in seconds between two troubles of the webhook.
+    to begin with. ``disruptions`` is the mean time in seconds between two disruptions of the webhook.
     """
 
     seed: int
@@ -53,7 +53,7 @@ class Plan:
     rate: float = 0.08
     pairs: float = 0.2
     first: tuple[str, ...] = ()
-    gate: float = 8.0
+    disruptions: float = 8.0
     within: float = 1800.0
 
 
@@ -80,9 +80,11 @@ class Campaign:
         with ExitStack() as ends:
             stack = ends.enter_context(Stack(self._plane, folder))
             stack.install()
-            self._gate = Gate(stack, self._plane, folder, random.Random(f"{plan.seed} gate"), plan.gate)
-            ends.enter_context(self._gate)
-            fire = Fire(plan.seed, plan.rate)
+            self._disruptions = WebhookDisruptions(
+                stack, self._plane, folder, random.Random(f"{plan.seed} disruptions"), plan.disruptions
+            )
+            ends.enter_context(self._disruptions)
+            injector = FaultInjector(plan.seed, plan.rate)
             client = client_of(self._plane.kubeconfig, "people")
             history = ends.enter_context(History(client, self._etcd))
             services = make_services(client, history, plan.services, plan.seed)
@@ -90,18 +92,18 @@ class Campaign:
             stack.start_autoscaler(Pace(starts_per_tick=5, startup_ticks=0, termination_ticks=1, stable_ticks=5), 0.1)
             world = ends.enter_context(World(services))
             self._scene = scene = Scene(
-                folder, fire, world, report, began + plan.within, self._plane.kubeconfig_for(LOOP)
+                folder, injector, world, report, began + plan.within, self._plane.kubeconfig_for(LOOP)
             )
             ends.enter_context(scene)
             pair = Pair(scene, stack.client, self._chance, plan.first)
-            self._gate.troubled = True
+            self._disruptions.enabled = True
             try:
                 self._lives(Alone(scene, self._chance), pair)
                 self._finish(services)
             except AssertionError as late:
                 report.broken.append(str(late))
         self._judge(history, scene.proxy.answered, services, scene.electing)
-        report.faults, report.gate, report.ways = fire.met, self._gate.met, pair.met
+        report.faults, report.disruptions, report.ways = injector.met, self._disruptions.met, pair.met
         report.seconds = time.monotonic() - began
         return report
 
@@ -111,7 +113,7 @@ class Campaign:
         while self._killed < self._plan.kills:
             if before_pairs < in_pairs and self._chance.random() < self._plan.pairs * 2.0:
                 before = self._killed
-                pair.reign(min(_REIGNS, in_pairs - before_pairs))
+                pair.run(min(_REIGNS, in_pairs - before_pairs))
                 before_pairs += self._killed - before
             else:
                 alone.live()
@@ -124,7 +126,7 @@ class Campaign:
         return sum(count for how, count in self.report.ends.items() if how != BY_TERM)
 
     def _finish(self, services: Sequence[Service]) -> None:
-        """A last life carries all rollouts to their end, first under fire, then in peace; then nothing is written."""
+        """The last process completes all rollouts, first with faults, then without; then nothing is written."""
         scene = self._scene
         life = scene.start(["--no-leader-elect"])
         scene.world.more = False
@@ -137,8 +139,8 @@ class Campaign:
             return [service.state() for service in services if not service.complete][:5]
 
         scene.wait(all_complete, "every rollout is complete", waiting)
-        scene.proxy.fire.rate = 0.0
-        self._gate.calm()
+        scene.proxy.injector.rate = 0.0
+        self._disruptions.stop_disrupting()
         scene.proxy.cut_all()
         scene.rest()
         before = len(scene.proxy.answered)

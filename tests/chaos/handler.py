@@ -1,4 +1,4 @@
-"""The handler of the proxy's requests: each meets with its fate on the way to the server, or back."""
+"""The handler of the proxy's requests: a fault may be injected on the way to the server, or back."""
 
 import json
 import select
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import urllib3
 
 from tests.chaos.answered import Answered, Wire
-from tests.chaos.fire import Fate, Fault
+from tests.chaos.fault_injection import Fault, Injection
 
 if TYPE_CHECKING:
     from tests.chaos.proxy import Proxy
@@ -24,9 +24,9 @@ _HANDSHAKE_SECONDS: Final = 5.0
 _LEASE: Final = "/leases/stagegate-loop"
 _REFUSALS: Final = {
     Fault.CONFLICT: (409, "Conflict", "the object has been modified; please apply your changes to the latest version"),
-    Fault.PATIENCE: (429, "TooManyRequests", "too many requests"),
-    Fault.BROKEN: (500, "InternalError", "etcdserver: leader changed"),
-    Fault.AWAY: (503, "ServiceUnavailable", "the server is currently unable to handle the request"),
+    Fault.TOO_MANY: (429, "TooManyRequests", "too many requests"),
+    Fault.SERVER_ERROR: (500, "InternalError", "etcdserver: leader changed"),
+    Fault.UNAVAILABLE: (503, "ServiceUnavailable", "the server is currently unable to handle the request"),
     Fault.DENIED: (403, "Forbidden", 'admission webhook "chaos.test" denied the request: not now'),
     Fault.GONE: (410, "Expired", "too old resource version"),
 }
@@ -98,24 +98,24 @@ class _Handler(BaseHTTPRequestHandler):
             return self._drop()
         self.arrived = time.monotonic()
         if self.who in proxy.without_leases and plain.endswith(_LEASE):
-            return self._refuse(Fault.AWAY)
-        fate = proxy.fire.fate(self.command, plain, watch=watch, who=self.who)
-        if fate.fault is Fault.LOST:
+            return self._refuse(Fault.UNAVAILABLE)
+        injection = proxy.injector.injection(self.command, plain, watch=watch, who=self.who)
+        if injection.fault is Fault.LOST:
             return self._drop()
-        if fate.fault in _REFUSALS:
-            return self._refuse(fate.fault)
-        if fate.fault is Fault.KILL_BEFORE:
-            proxy.strike(self.who)
+        if injection.fault in _REFUSALS:
+            return self._refuse(injection.fault)
+        if injection.fault is Fault.KILL_BEFORE:
+            proxy.interrupt(self.who)
             return self._drop()
-        if fate.fault is Fault.SLOW:
-            time.sleep(fate.much * _SLOWEST)
+        if injection.fault is Fault.SLOW:
+            time.sleep(injection.much * _SLOWEST)
             if self._is_abandoned():
                 return self._drop()
         if watch:
-            return self._watch(fate)
-        return self._forward(fate, plain, body)
+            return self._watch(injection)
+        return self._forward(injection, plain, body)
 
-    def _forward(self, fate: Fate, plain: str, body: bytes) -> None:
+    def _forward(self, injection: Injection, plain: str, body: bytes) -> None:
         proxy = self.server.proxy
         try:
             answer = proxy.send(self.command, self.path, self._headers(), body, stream=False)
@@ -125,15 +125,15 @@ class _Handler(BaseHTTPRequestHandler):
             warnings = tuple(answer.headers.getlist("Warning"))
             asked, told = _json(body), _json(answer.data)
             proxy.note(Answered(self.command, plain, answer.status, asked, told, self.who, self.arrived, warnings))
-        if fate.fault is Fault.KILL_AFTER:
-            proxy.strike(self.who)
-        if fate.fault is Fault.HELD:
+        if injection.fault is Fault.KILL_AFTER:
+            proxy.interrupt(self.who)
+        if injection.fault is Fault.HELD:
             time.sleep(_HELD_SECONDS)
-        if fate.fault in (Fault.KILL_AFTER, Fault.UNANSWERED, Fault.HELD):
+        if injection.fault in (Fault.KILL_AFTER, Fault.UNANSWERED, Fault.HELD):
             return self._drop()
         return self._answer(answer.status, answer.headers, answer.data)
 
-    def _watch(self, fate: Fate) -> None:
+    def _watch(self, injection: Injection) -> None:
         try:
             answer = self.server.proxy.send("GET", self.path, self._headers(), b"", stream=True)
         except urllib3.exceptions.HTTPError:
@@ -146,9 +146,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Type", "application/json")
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
-            for line in _told(_lines(answer), fate):
+            for line in _altered(_lines(answer), injection):
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
-            if fate.fault is not Fault.CUT:
+            if injection.fault is not Fault.CUT:
                 self.wfile.write(b"0\r\n\r\n")
         except (OSError, ValueError, urllib3.exceptions.HTTPError):
             pass
@@ -188,20 +188,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.proxy.shut(self.connection)
 
 
-def _told(lines: Iterator[bytes], fate: Fate) -> Iterator[bytes]:
+def _altered(lines: Iterator[bytes], injection: Injection) -> Iterator[bytes]:
     """The events of a watch as they reach the loop."""
-    after = int(1 + fate.much * 15)
+    after = int(1 + injection.much * 15)
     before = b""
     for number, line in enumerate(lines, 1):
         yield line
-        if fate.fault is Fault.TWICE:
+        if injection.fault is Fault.TWICE:
             yield line
-        if fate.fault is Fault.SWAPPED and number % 3 == 0 and b'"BOOKMARK"' not in before:
+        if injection.fault is Fault.SWAPPED and number % 3 == 0 and b'"BOOKMARK"' not in before:
             yield before
         before = line
-        if number >= after and fate.fault is Fault.CUT:
+        if number >= after and injection.fault is Fault.CUT:
             return
-        if number >= after and fate.fault is Fault.EXPIRED:
+        if number >= after and injection.fault is Fault.EXPIRED:
             status = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"}
             yield json.dumps({"type": "ERROR", "object": status}).encode() + b"\n"
             return

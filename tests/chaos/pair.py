@@ -1,4 +1,4 @@
-"""Pair: two loops at once, of which one leads, and what befalls the one that leads."""
+"""Two loops at once, of which one leads, and disruptions of the one that leads."""
 
 import random
 from collections import Counter
@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
-from tests.chaos.fire import Fault
+from tests.chaos.fault_injection import Fault
 from tests.chaos.life import Life
 from tests.chaos.scene import Scene
 from webhook.cluster.client import Client
@@ -42,26 +42,26 @@ class Pair:
         self._asked: list[Life] = []
         self.met: Counter[str] = Counter()
 
-    def reign(self, count: int) -> None:
-        """So many things befall two loops, one after the other; then both end at once."""
+    def run(self, count: int) -> None:
+        """Disrupt two loops ``count`` times; then end both at once."""
         for _ in range(count):
             leader = self._leader()
             standby = next(life for life in self._lives if life is not leader)
             way = self._first.pop(0) if self._first else self._chance.choices(list(WAYS), list(WAYS.values()))[0]
             self.met[way] += 1
             self._scene.tell(f"{leader.name} leads, {standby.name} stands by: {way}")
-            self._befall(way, leader, standby)
-            self._bury()
+            self._disrupt(way, leader, standby)
+            self._remove_ended()
         for life in self._lives:
             life.kill()
-        self._bury(everybody=True)
+        self._remove_ended(everybody=True)
 
     def _leader(self) -> Life:
         """The one that leads, waiting until one does."""
         found: list[Life] = []
 
         def leads() -> bool:
-            self._bury()
+            self._remove_ended()
             found[:] = [life for life in self._lives if life.running and life.leads]
             while len(self._lives) < 2:
                 self._lives.append(self._scene.start(_OPTIONS))
@@ -70,13 +70,13 @@ class Pair:
         self._scene.wait(leads, "one of two loops leads", within=_TAKEOVER_SECONDS)
         return found[-1]
 
-    def _befall(self, way: str, leader: Life, standby: Life) -> None:
+    def _disrupt(self, way: str, leader: Life, standby: Life) -> None:
         scene, chance = self._scene, self._chance
         if way == KILL:
-            self._strike(leader, Life.kill)
+            self._interrupt_at_write(leader, Life.kill)
             self._await_end(leader)
         elif way == FREEZE:
-            self._strike(leader, Life.freeze)
+            self._interrupt_at_write(leader, Life.freeze)
             scene.wait(lambda: standby.leads, "the other one leads", within=_TAKEOVER_SECONDS)
             scene.idle(chance.uniform(0.0, 2.0))
             leader.wake()
@@ -107,22 +107,24 @@ class Pair:
             standby.kill()
             self._await_end(standby)
 
-    def _strike(self, life: Life, how: Callable[[Life], None]) -> None:
+    def _interrupt_at_write(self, life: Life, how: Callable[[Life], None]) -> None:
         """At one of its next writes, or after a while."""
-        struck: list[Life] = []
+        interrupted: list[Life] = []
 
-        def strike(one: Life) -> None:
+        def interrupt(one: Life) -> None:
             how(one)
-            struck.append(one)
+            interrupted.append(one)
 
         scene, chance = self._scene, self._chance
-        scene.strike = strike
-        scene.fire.strike_at(chance.randint(1, 12), chance.choice([Fault.KILL_BEFORE, Fault.KILL_AFTER]), life.name)
+        scene.interrupt = interrupt
+        scene.injector.interrupt_at(
+            chance.randint(1, 12), chance.choice([Fault.KILL_BEFORE, Fault.KILL_AFTER]), life.name
+        )
         until = life.age + _WORK_SECONDS
-        scene.wait(lambda: struck or not life.running or life.age > until, "a leader writes")
-        scene.fire.spare()
-        scene.strike = Life.kill
-        if not struck and life.running:
+        scene.wait(lambda: interrupted or not life.running or life.age > until, "a leader writes")
+        scene.injector.cancel_interrupt()
+        scene.interrupt = Life.kill
+        if not interrupted and life.running:
             how(life)
 
     def _await_end(self, life: Life) -> None:
@@ -149,7 +151,7 @@ class Pair:
             lease = self._people.get(LEASES, _NAMESPACE, _LEASE)
             self._people.delete(LEASES, _NAMESPACE, _LEASE, uid=lease["metadata"]["uid"])
 
-    def _bury(self, *, everybody: bool = False) -> None:
+    def _remove_ended(self, *, everybody: bool = False) -> None:
         for life in [life for life in self._lives if everybody or not life.running]:
             self._lives.remove(life)
             self._scene.note_end(life, asked=life in self._asked)

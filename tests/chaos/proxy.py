@@ -1,4 +1,4 @@
-"""Proxy: an HTTPS door to an API server, where requests meet with the faults of a fire."""
+"""Proxy: HTTPS in front of an API server, which injects faults into requests."""
 
 import socket
 import ssl
@@ -12,7 +12,7 @@ import urllib3
 from kubernetes import client, config
 
 from tests.chaos.answered import Answered
-from tests.chaos.fire import Fire
+from tests.chaos.fault_injection import FaultInjector
 from tests.chaos.handler import Server
 from tests.controlplane import kubeconfig as kubeconfigs
 from tests.controlplane.certificates import Authority
@@ -22,11 +22,13 @@ class Proxy:
     """Forwards to the server of a kubeconfig, as its user. Use it in a ``with``.
 
     It has a certificate of an authority of its own, and asks each client for one: that is how it tells them apart.
-    ``strike`` is called with the name of the client whose request is to be the last. ``answered`` holds every write
+    ``interrupt`` is called with the name of the client whose request is to be the last. ``answered`` holds every write
     that reached the server, in order of the answers. Those in ``without_leases`` are refused their lease.
     """
 
-    def __init__(self, kubeconfig: Path, fire: Fire, strike: Callable[[str], None], folder: Path) -> None:
+    def __init__(
+        self, kubeconfig: Path, injector: FaultInjector, interrupt: Callable[[str], None], folder: Path
+    ) -> None:
         configuration = client.Configuration()
         load: Any = config.load_kube_config
         load(str(kubeconfig), client_configuration=configuration, persist_config=False)
@@ -37,7 +39,7 @@ class Proxy:
         # The user's own token, where it has no certificate.
         settings: Any = configuration.auth_settings()
         self._credentials = {one["key"]: one["value"] for one in settings.values()}
-        self.fire, self.strike = fire, strike
+        self.injector, self.interrupt = injector, interrupt
         self.answered: list[Answered] = []
         self.without_leases: set[str] = set()
         self._down = False

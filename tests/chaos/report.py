@@ -3,8 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from tests.chaos.fault_injection import Fault
 from tests.chaos.fence import Reigns
-from tests.chaos.fire import Fault
 
 
 @dataclass
@@ -14,7 +14,7 @@ class Report:
     ends: Counter[str] = field(default_factory=Counter)
     losses: int = 0
     faults: Counter[Fault] = field(default_factory=Counter)
-    gate: Counter[str] = field(default_factory=Counter)
+    disruptions: Counter[str] = field(default_factory=Counter)
     ways: Counter[str] = field(default_factory=Counter)
     reigns: Reigns = field(default_factory=Reigns)
     outages: int = 0
@@ -38,8 +38,8 @@ class Report:
                 f" {self.seconds:.0f} s"
             ),
             (
-                f"the webhook was {told(self.gate)}, and {self.blocked} writes failed for it; the API server was away"
-                f" {self.outages} times; {self.shifts} late stages shifted, {self.removed} hanging pods removed"
+                f"the webhook was {told(self.disruptions)}, and {self.blocked} writes failed for it; the API server was"
+                f" down {self.outages} times; {self.shifts} late stages shifted, {self.removed} hanging pods removed"
             ),
             (
                 f"of two at once the leader was {told(self.ways)}; {reigns.takeovers} takeovers; of former leaders'"

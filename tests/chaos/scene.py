@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from tests.chaos.fire import Fire
+from tests.chaos.fault_injection import FaultInjector
 from tests.chaos.life import Life
 from tests.chaos.proxy import Proxy
 from tests.chaos.report import Report
@@ -21,18 +21,18 @@ _SPA_GRACE_SECONDS: Final = "0.5"
 class Scene:
     """In a ``with``. ``deadline`` is when all has to be over; ``kubeconfig`` that of the loop's account.
 
-    ``strike`` says what happens to a process that is struck: it is killed unless somebody sets another thing.
+    ``interrupt`` is called with the process to interrupt; by default it is killed.
     ``electing`` are the names of those that elect a leader among them.
     """
 
     def __init__(
-        self, folder: Path, fire: Fire, world: World, report: Report, deadline: float, kubeconfig: Path
+        self, folder: Path, injector: FaultInjector, world: World, report: Report, deadline: float, kubeconfig: Path
     ) -> None:
         self._folder, self._deadline = folder, deadline
-        self.fire, self.world, self.report = fire, world, report
-        self.proxy = Proxy(kubeconfig, fire, self._struck, folder)
+        self.injector, self.world, self.report = injector, world, report
+        self.proxy = Proxy(kubeconfig, injector, self._interrupted, folder)
         self.log = folder / "loop.log"
-        self.strike: Callable[[Life], None] = Life.kill
+        self.interrupt: Callable[[Life], None] = Life.kill
         self.electing: set[str] = set()
         self._names = (f"loop-{number}" for number in itertools.count(1))
         self._next = Life(next(self._names), folder)
@@ -115,7 +115,7 @@ class Scene:
 
         self.wait(still, "the loop comes to rest")
 
-    def _struck(self, who: str) -> None:
+    def _interrupted(self, who: str) -> None:
         life = self._lives.get(who)
         if life is not None:
-            self.strike(life)
+            self.interrupt(life)

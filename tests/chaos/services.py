@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from sandbox.demo.knative import Knative
 from sandbox.workloads import CLASS_ANNOTATION, GRACE_ANNOTATION, HANG_ANNOTATION
-from tests.chaos.dawdler import CLASS, Dawdler
 from tests.chaos.history import History
+from tests.chaos.slow_autoscaler import CLASS, SlowAutoscaler
 from webhook.api import RolloutOrchestrator
 from webhook.api.conditions import LAST_STAGE_READY, READY
 from webhook.api.kinds import SERVICE_LABEL
@@ -62,7 +62,7 @@ class Service:
             self.demand = min(self.demand, self.low)
         self.tagged = self.chance.random() < 0.25
         self.knative = Knative(self.client, self.namespace, self.name, self.demand)
-        self.dawdler = Dawdler(self.client, self.namespace, self.name, self.demand, self.chance)
+        self.autoscaler = SlowAutoscaler(self.client, self.namespace, self.name, self.demand, self.chance)
 
     def revision(self, number: int) -> str:
         return f"{self.name}-{number:05}"
@@ -131,7 +131,7 @@ class Service:
         percents = {entry["revisionName"]: entry.get("percent") or 0 for entry in entries}
         alive = [name for number, name in enumerate(self.names, 1) if number not in self.collected]
         spas = {name: self.history.latest(STAGE_POD_AUTOSCALERS, self.namespace, name) for name in alive}
-        self.dawdler.step({name: (self.entry(_number(name)), spa) for name, spa in spas.items()}, percents)
+        self.autoscaler.step({name: (self.entry(_number(name)), spa) for name, spa in spas.items()}, percents)
 
     def _make_pod_autoscaler(self, number: int) -> None:
         annotations = {}
@@ -142,7 +142,7 @@ class Service:
         self.knative.make_pod_autoscaler(self.entry(number), annotations)
         if self.nature == DAWDLING:
             running = min(max(self.demand, self.low), self.high or self.demand) if number == 1 else 0
-            self.dawdler.take(self.revision(number), running)
+            self.autoscaler.take(self.revision(number), running)
 
     @property
     def complete(self) -> bool:
@@ -225,7 +225,7 @@ class Service:
                 with suppress(NotFound, Conflict):
                     uid = self.client.get(resource, self.namespace, name)["metadata"]["uid"]
                     self.client.delete(resource, self.namespace, name, uid=uid)
-            self.dawdler.running.pop(name, None)
+            self.autoscaler.running.pop(name, None)
             self.collected.add(number)
 
 

@@ -14,8 +14,10 @@ pytestmark = pytest.mark.integration
 
 def test_a_loop_that_is_killed_again_and_again_keeps_the_laws(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     kind = request.config.getoption("--control-plane")
-    short = Plan(seed=1, kills=4, services=4, pairs=0.5, first=(FREEZE, KILL), gate=3.0, within=240.0)
-    longer = Plan(seed=2, kills=18, services=12, pairs=0.2, first=(FREEZE, USURP, REFUSE), gate=5.0, within=400.0)
+    short = Plan(seed=1, kills=4, services=4, pairs=0.5, first=(FREEZE, KILL), disruptions=3.0, within=240.0)
+    longer = Plan(
+        seed=2, kills=18, services=12, pairs=0.2, first=(FREEZE, USURP, REFUSE), disruptions=5.0, within=400.0
+    )
     plan = short if kind == "sandbox" else longer
     report = run(kind, plan, tmp_path)
     assert not report.broken, "\n".join([str(report), *report.broken[:20], f"once more: {command(plan, kind)}"])

@@ -1,4 +1,4 @@
-"""Rollouts under fire: faults at random points of random rollouts, and what holds all the same."""
+"""Random rollouts with faults at random points, and what holds nevertheless."""
 
 import os
 import random
@@ -23,14 +23,14 @@ class Killed(BaseException):
     """The process ends here."""
 
 
-class Fire:
+class FaultyWorld:
     """A seeded source of faults between the loop and the API server, which also watches what gets stored."""
 
     def __init__(self, seed: int, demand: int, **options: Any) -> None:
         self.random = random.Random(seed)
         self.demand = demand
         self.world = World(**options)
-        self.burning = True
+        self.injecting = True
         self.ran: set[str] = set()
         self.said: dict[str, tuple[int | None, int | None]] = {}
         self.broken: list[str] = []
@@ -39,7 +39,7 @@ class Fire:
 
     def before(self, request: Request) -> ApiError | None:
         self.judge(request)
-        if not self.burning or self.random.random() > FAULTS / 2:
+        if not self.injecting or self.random.random() > FAULTS / 2:
             return None
         if self.random.random() < 0.2:
             raise Killed
@@ -52,14 +52,14 @@ class Fire:
         return self.random.choice(kinds if request.method != "GET" else kinds[:3])
 
     def afterwards(self, request: Request) -> ApiError | None:
-        if not self.burning or self.random.random() > FAULTS / 2:
+        if not self.injecting or self.random.random() > FAULTS / 2:
             return None
         if self.random.random() < 0.2:
             raise Killed
         return OutcomeUnknown(request.call, "timed out")
 
     def judge(self, request: Request) -> None:
-        """Look at a write that is on its way to the server."""
+        """Check a write before it reaches the server."""
         if request.method == "GET" or request.call.resource == "events":
             return
         body = dict(request.body or {})
@@ -105,7 +105,7 @@ class Fire:
             self.report(name, desired, now)
 
     def report(self, name: str, desired: int | None, actual: int | None) -> None:
-        """What the PodAutoscaler of a revision says, as Knative does."""
+        """Set what the PodAutoscaler of a revision reports, as Knative does."""
         if actual:
             self.ran.add(name)
         started = said("ScaleTargetInitialized", "True" if name in self.ran else "Unknown")
@@ -118,7 +118,7 @@ class Fire:
         return status.get("desiredScale"), status.get("actualScale")
 
     def turn(self) -> None:
-        """Let the loop do what it can, with one process after the other."""
+        """Run the loop until it has nothing to do; after a kill, start another process."""
         try:
             self.world.observe()
             while self.world.loop.workers.step():
@@ -128,40 +128,40 @@ class Fire:
         if self.random.random() < 0.1:
             self.world.api.compact()
 
-    def carry(self) -> None:
+    def run_to_the_end(self) -> None:
         for turn in range(TURNS):
-            self.burning = turn < TURNS * 3 // 4
+            self.injecting = turn < TURNS * 3 // 4
             self.turn()
-            if not self.burning and self.world.condition("Ready")[0] == "True":
+            if not self.injecting and self.world.condition("Ready")[0] == "True":
                 return
             if self.world.condition("LastStageReady")[0] == "True" and turn > 50:
-                self.burning = False
+                self.injecting = False
             self.start_slowly()
             self.world.clock.advance(self.random.choice([0.1, 1.0, 5.0]))
         raise AssertionError(f"not complete: {self.world.ro()}")
 
 
-@pytest.mark.parametrize("seed", range(int(os.environ.get("FIRE_SEEDS", "12"))))
-def test_a_rollout_under_fire_ends_and_never_breaks_its_rules(seed: int) -> None:
+@pytest.mark.parametrize("seed", range(int(os.environ.get("FAULT_SEEDS", "12"))))
+def test_a_rollout_with_faults_ends_and_never_breaks_its_rules(seed: int) -> None:
     choose = random.Random(1000 + seed)
     demand = choose.randint(1, 12)
     low, high = choose.choice([(1, 20), (demand, demand), (0, 15)])
     strategy = choose.choice(["availability", "availability", "resourceutil"])
-    fire = Fire(seed, demand)
-    world = fire.world
+    faulty = FaultyWorld(seed, demand)
+    world = faulty.world
     world.settings(over_consumption_ratio=str(choose.choice([5, 10, 25, 50, 100])), stage_rollout_timeout_minutes="60")
     for name, actual in zip(NAMES, (demand, 0), strict=True):
         world.revision(name)
-        fire.report(name, actual, actual)
+        faulty.report(name, actual, actual)
     world.rollout(
         rolloutStrategy=strategy,
         initialRevisions=[entry("hello-00001", 100, low, high)],
         targetRevisions=[entry("hello-00002", 100, low, high, latestRevision=True)],
     )
-    fire.carry()
+    faulty.run_to_the_end()
     world.clock.advance(120)
     world.settle()
-    assert fire.broken == []
+    assert faulty.broken == []
     assert world.condition("LastStageReady")[0] == "True"
     assert world.bounds("hello-00001") == (0, 1)
     assert world.bounds("hello-00002") == (low, high)

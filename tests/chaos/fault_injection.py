@@ -1,4 +1,4 @@
-"""Fire: which request meets with which fault, as a function of a seed and of the request alone."""
+"""Fault injection: the fault of each request, as a function of a seed and of the request alone."""
 
 import random
 import threading
@@ -14,59 +14,58 @@ class Fault(Enum):
     NONE = "none"
     SLOW = "slow"
     CONFLICT = "409"
-    PATIENCE = "429"
-    BROKEN = "500"
-    AWAY = "503"
+    TOO_MANY = "429"
+    SERVER_ERROR = "500"
+    UNAVAILABLE = "503"
     DENIED = "denied by a webhook"
     GONE = "410"
     LOST = "never arrives"
     UNANSWERED = "is stored, and the answer is lost"
     HELD = "is stored, and the answer comes too late"
-    KILL_BEFORE = "the loop is struck before it"
-    KILL_AFTER = "the loop is struck after it"
+    KILL_BEFORE = "the loop is killed or stopped before it"
+    KILL_AFTER = "the loop is killed or stopped after it"
     CUT = "a watch is cut"
     EXPIRED = "a watch ends with 410"
-    TWICE = "a watch tells everything twice"
-    SWAPPED = "a watch tells an older thing after a newer one"
+    TWICE = "a watch sends every event twice"
+    SWAPPED = "a watch sends an older event after a newer one"
 
 
 _WRITES: Final = {
     Fault.SLOW: 4,
     Fault.CONFLICT: 3,
-    Fault.PATIENCE: 2,
-    Fault.BROKEN: 2,
-    Fault.AWAY: 2,
+    Fault.TOO_MANY: 2,
+    Fault.SERVER_ERROR: 2,
+    Fault.UNAVAILABLE: 2,
     Fault.DENIED: 2,
     Fault.LOST: 3,
     Fault.UNANSWERED: 4,
     Fault.HELD: 1,
 }
-_READS: Final = {Fault.SLOW: 4, Fault.PATIENCE: 2, Fault.BROKEN: 2, Fault.AWAY: 2, Fault.LOST: 2}
+_READS: Final = {Fault.SLOW: 4, Fault.TOO_MANY: 2, Fault.SERVER_ERROR: 2, Fault.UNAVAILABLE: 2, Fault.LOST: 2}
 _WATCHES: Final = {
     Fault.CUT: 4,
     Fault.EXPIRED: 2,
     Fault.GONE: 1,
-    Fault.AWAY: 1,
-    Fault.PATIENCE: 1,
+    Fault.UNAVAILABLE: 1,
+    Fault.TOO_MANY: 1,
     Fault.TWICE: 3,
     Fault.SWAPPED: 3,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
-    """A fault, and a number from 0 to 1 that says how much of it: how slow, after how many events."""
+class Injection:
+    """A fault and its extent from 0 to 1: how slow, after how many events."""
 
     fault: Fault
     much: float = 0.0
 
 
-UNHARMED: Final = Fate(Fault.NONE)
+NO_FAULT: Final = Injection(Fault.NONE)
 
 
-class Fire:
-    """``rate`` is the part of requests that meet with a fault; a watch does twice as often, another read
-    five times less often.
+class FaultInjector:
+    """``rate`` is the share of writes that get a fault; for a watch it is doubled, for other reads a fifth.
 
     What happens to the n-th request of one kind about one object depends on the seed, that request and n, so that the
     order in which threads and processes get there changes little.
@@ -80,35 +79,35 @@ class Fire:
         self._deadline: tuple[int, Fault, str] | None = None
         self.met: Counter[Fault] = Counter()
 
-    def strike_at(self, write: int, fault: Fault, who: str = "") -> None:
-        """Strike a process at its so-many-th write from now, that of its lease apart."""
+    def interrupt_at(self, write: int, fault: Fault, who: str = "") -> None:
+        """Kill or stop a process at its n-th write from now; writes of its lease do not count."""
         with self._lock:
             self._deadline = (write, fault, who)
 
-    def spare(self) -> None:
-        """Strike no more."""
+    def cancel_interrupt(self) -> None:
+        """Cancel ``interrupt_at``."""
         with self._lock:
             self._deadline = None
 
-    def fate(self, method: str, path: str, *, watch: bool, who: str = "") -> Fate:
+    def injection(self, method: str, path: str, *, watch: bool, who: str = "") -> Injection:
         """What happens to this request of that process."""
         with self._lock:
-            fate = self._decided(method, path, who, watch=watch)
-            self.met[fate.fault] += 1
-            return fate
+            injection = self._decided(method, path, who, watch=watch)
+            self.met[injection.fault] += 1
+            return injection
 
-    def _decided(self, method: str, path: str, who: str, *, watch: bool) -> Fate:
+    def _decided(self, method: str, path: str, who: str, *, watch: bool) -> Injection:
         writes = method != "GET"
         if writes and self._deadline is not None and "/leases" not in path:
             left, fault, whom = self._deadline
             if who == whom:
                 self._deadline = (left - 1, fault, whom) if left > 1 else None
                 if left == 1:
-                    return Fate(fault)
+                    return Injection(fault)
         key = (method if not watch else "WATCH", path)
         self._numbers[key] += 1
         chance = random.Random(f"{self._seed} {key} {self._numbers[key]}")
         if chance.random() >= self.rate * (2.0 if watch else 1.0 if writes else 0.2):
-            return UNHARMED
+            return NO_FAULT
         table = _WATCHES if watch else _WRITES if writes else _READS
-        return Fate(chance.choices(list(table), weights=list(table.values()))[0], chance.random())
+        return Injection(chance.choices(list(table), weights=list(table.values()))[0], chance.random())

@@ -1,4 +1,4 @@
-"""Dawdler: an autoscaler that takes its time, so that stages run late although all that there is is available."""
+"""An autoscaler that is slow, so that stages are late although every replica that runs is available."""
 
 import random
 import time
@@ -14,7 +14,7 @@ from webhook.cluster.resource import DEPLOYMENTS, POD_AUTOSCALERS
 from webhook.planning import scale_bounds
 
 Wire = dict[str, Any]
-CLASS: Final = "dawdling.chaos.test"
+CLASS: Final = "slow.chaos.test"
 _FASTEST, _SLOWEST = 0.3, 3.0
 
 
@@ -26,7 +26,7 @@ class _Pace:
 
 
 @dataclass
-class Dawdler:
+class SlowAutoscaler:
     """Moves PodAutoscalers of its class, without pods, some time after something else is wanted of them.
 
     Each revision has a Deployment, all of whose replicas are always available: a late stage may shift its traffic.
@@ -41,7 +41,7 @@ class Dawdler:
     _paces: dict[str, _Pace] = field(default_factory=dict)
 
     def take(self, name: str, running: int) -> None:
-        """See to this revision from now on; it has a PodAutoscaler."""
+        """Scale this revision from now on; it has a PodAutoscaler."""
         labels = {SERVICE_LABEL: self.service, REVISION_LABEL: name}
         container = {"name": "user-container", "image": "sandbox.invalid/simulated"}
         template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
@@ -70,7 +70,7 @@ class Dawdler:
             if pace is None or pace.wanted != wanted:
                 pace = self._paces[name] = _Pace(wanted, now, self.chance.uniform(_FASTEST, _SLOWEST))
                 if self.running[name] == 0:
-                    # The first replica takes as long as its image: it is wanted, and does not run.
+                    # The first replica is wanted before it runs, as while its image is pulled.
                     self._report_scale(name, wanted, 0)
             if now - pace.since >= pace.after:
                 self._report(name, wanted)

@@ -1,4 +1,4 @@
-"""Gate: the real webhook over TLS, which judges every write, and is killed, held up and started again at random."""
+"""The real webhook over TLS, which is killed, stopped and started again at random."""
 
 import contextlib
 import os
@@ -19,14 +19,14 @@ SLOW: Final = "slow"
 SILENT: Final = "silent"
 
 _CALL_SECONDS: Final = 3.0
-"""After which an API server gives a webhook up, as the manifests say."""
+"""The time-out of an API server's call, as in the manifests."""
 _START_SECONDS: Final = 30.0
 
 
-class Gate:
-    """Installs the webhook; in a ``with`` it meets with trouble while ``troubled`` is true.
+class WebhookDisruptions:
+    """Installs the webhook; within a ``with`` block it is disrupted while ``enabled`` is true.
 
-    ``every`` is the mean time in seconds between two troubles; ``met`` counts them.
+    ``every`` is the mean time in seconds between two disruptions; ``met`` counts them.
     """
 
     def __init__(self, stack: Stack, plane: ControlPlane, folder: Path, chance: random.Random, every: float) -> None:
@@ -39,11 +39,11 @@ class Gate:
         self._port = urlsplit(stack.webhook_url).port
         self._stopped = threading.Event()
         self._busy = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="gate", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="disruptions", daemon=True)
         self.met: Counter[str] = Counter()
-        self.troubled = False
+        self.enabled = False
 
-    def __enter__(self) -> "Gate":
+    def __enter__(self) -> "WebhookDisruptions":
         self._thread.start()
         return self
 
@@ -52,19 +52,19 @@ class Gate:
         self._thread.join()
         self._process.stop()
 
-    def calm(self) -> None:
-        """No trouble any more; returns when it serves."""
-        self.troubled = False
+    def stop_disrupting(self) -> None:
+        """Disrupt it no more; return when it serves."""
+        self.enabled = False
         with self._busy:
             self._process.wait_for_line("serving ", _START_SECONDS)
 
     def _run(self) -> None:
         while not self._stopped.wait(self._chance.expovariate(1.0 / self._every)):
             with self._busy:
-                if self.troubled:
-                    self._trouble()
+                if self.enabled:
+                    self._disrupt()
 
-    def _trouble(self) -> None:
+    def _disrupt(self) -> None:
         what = self._chance.choices([KILLED, SLOW, SILENT], [5, 4, 1])[0]
         self.met[what] += 1
         if what == KILLED:
