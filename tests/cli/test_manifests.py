@@ -144,6 +144,10 @@ def test_an_overlay_given_twice_counts_once(capsys: pytest.CaptureFixture[str]) 
         ("--image=", "--image '': must be an image"),
         ("--image=:0.1.0", "--image ':0.1.0': must be an image"),
         ("--image=gate 0.1.0", "--image 'gate 0.1.0': must be an image"),
+        ("--image=x:y:z", "--image 'x:y:z': must be an image"),
+        ("--image=Team/Gate", "--image 'Team/Gate': must be an image"),
+        ("--image=team//gate", "--image 'team//gate': must be an image"),
+        ("--image=gate@sha256:0123", "--image 'gate@sha256:0123': must be an image"),
     ],
 )
 def test_wrong_usage_is_said(capsys: pytest.CaptureFixture[str], argument: str, said: str) -> None:
@@ -151,4 +155,30 @@ def test_wrong_usage_is_said(capsys: pytest.CaptureFixture[str], argument: str, 
 
     output = capsys.readouterr()
     assert said in output.err
+    assert output.out == ""
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "gate",
+        "gate:0.1.0_rc.1-x",
+        "localhost:5000/gate",
+        "[fd00::1]:5000/team/gate:latest",
+        "ghcr.io/a__b/c-d/e.f:1@sha256:" + 64 * "a",
+    ],
+)
+def test_an_image_is_whatever_a_container_runtime_takes(capsys: pytest.CaptureFixture[str], image: str) -> None:
+    assert f"image: {image}" in yaml.safe_dump(printed(capsys, "--image", image)).replace("'", "")
+
+
+def test_a_namespace_cannot_be_created_where_the_overlay_says_that_it_exists(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ["--overlay=existing-namespace", "--create-namespace"]
+
+    assert main(["manifests", *arguments, "--namespace=rollouts"]) == main(["manifests", *arguments]) == 2
+
+    output = capsys.readouterr()
+    assert "--create-namespace: the overlay existing-namespace creates no namespace" in output.err
     assert output.out == ""

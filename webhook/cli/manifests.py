@@ -28,6 +28,13 @@ examples:
 
 kubectl kustomize manifests/ (or manifests/overlays/NAME) prints the same objects.
 """
+_PATH: Final = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_IMAGE: Final = re.compile(
+    r"(?:(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?/)?"
+    rf"{_PATH}(?:/{_PATH})*(?::\w[\w.-]{{0,127}})?(?:@[A-Za-z][A-Za-z0-9+._-]*:[0-9A-Fa-f]{{32,}})?",
+    re.ASCII,
+)
+"""A reference as container runtimes read it: host and port, path, tag, digest."""
 _NAMESPACE_WORD: Final = re.compile(rf"(?<![a-z0-9-]){NAMESPACE}(?![a-z0-9-])")
 
 
@@ -73,6 +80,10 @@ def run(arguments: argparse.Namespace) -> int:
     chosen += ["enforce-warn"] if arguments.enforce == "warn" else []
     chosen += ["forbid-override"] if arguments.forbid_override else []
     chosen += ["existing-namespace"] if arguments.namespace != NAMESPACE and not arguments.create_namespace else []
+    if arguments.create_namespace and "existing-namespace" in chosen:
+        raise CommandError(
+            "--create-namespace: the overlay existing-namespace creates no namespace; leave out one of the two", USAGE
+        )
     objects = rendered(chosen, arguments.image, arguments.namespace, arguments.controller)
 
     import yaml
@@ -93,7 +104,7 @@ def rendered(
 
     if not is_label(namespace):
         raise CommandError(f"--namespace {namespace}: must be a DNS label, such as {NAMESPACE}", USAGE)
-    if image is not None and not re.fullmatch(r"[^\s:@/][^\s]*", image):
+    if image is not None and _IMAGE.fullmatch(image) is None:
         raise CommandError(f"--image {image!r}: must be an image, such as registry.example.com/stagegate:0.1.0", USAGE)
     for account in controllers:
         if not is_account(account):
