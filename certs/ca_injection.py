@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from certs.errors import ClusterError, Conflict, NotFound, StoreConflict
 from certs.protocols import Cluster, Kind, Wire
 
-CONFIGURATIONS: Final = ("mutate.stagegate.dev", "validate.stagegate.dev")
+CONFIGURATIONS: Final = ("mutate.stagegate.dev", "validate.stagegate.dev", "mutate.knative.stagegate.dev")
 FIELD_MANAGER: Final = "stagegate-certs"
 """Owns each caBundle, and nothing else in the configurations."""
 
@@ -113,6 +113,13 @@ def configurations_of(names: Iterable[str]) -> list[tuple[Kind, str]]:
 def bundles_of(configurations: Iterable[WebhookConfiguration]) -> tuple[bytes, ...]:
     """The caBundle of each webhook of each configuration."""
     return tuple(bundle for one in configurations for bundle in one.bundles.values())
+
+
+def places_of(configurations: Iterable[WebhookConfiguration]) -> tuple[str, ...]:
+    """What a message calls the place of each of these bundles, in the same order."""
+    return tuple(
+        one.place if len(one.bundles) == 1 else f"{one.place}, {name}" for one in configurations for name in one.bundles
+    )
 
 
 def _bundle(encoded: Any) -> bytes:

@@ -11,6 +11,7 @@ from certs.ca_injection import (
     FIELD_MANAGER,
     CaInjector,
     configurations_of,
+    places_of,
     read_configuration,
 )
 from certs.errors import Forbidden, StoreConflict
@@ -20,7 +21,7 @@ from webhook.api.wire import Wire
 from webhook.cluster.client import APPLY_PATCH, Client
 from webhook.cluster.resource import MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS
 
-MUTATE, VALIDATE = CONFIGURATIONS
+MUTATE, VALIDATE, _ = CONFIGURATIONS
 SERVICE = {"service": {"name": "hook", "namespace": "ours", "path": "/mutate", "port": 443}}
 
 
@@ -106,6 +107,21 @@ def test_nothing_but_the_bundle_is_applied(api: FakeApi, injector: CaInjector) -
     bundle = b64encode(b"a").decode()
     assert write.body["webhooks"] == [{"name": MUTATE, "clientConfig": {"caBundle": bundle}}]
     assert write.body["metadata"].keys() == {"name", "uid", "resourceVersion"}
+
+
+def test_every_webhook_of_a_configuration_gets_the_bundle(api: FakeApi, injector: CaInjector) -> None:
+    two = configuration(MUTATE) | {"webhooks": [{"name": name, "clientConfig": SERVICE} for name in ("a", "b")]}
+    api.put(MUTATING_WEBHOOKS, two)
+
+    injector.inject(injector.read(), b"a")
+
+    assert places_of(injector.read()) == (
+        f"MutatingWebhookConfiguration {MUTATE}, a",
+        f"MutatingWebhookConfiguration {MUTATE}, b",
+        f"ValidatingWebhookConfiguration {VALIDATE}",
+    )
+    trusted = {"caBundle": b64encode(b"a").decode()}
+    assert api.writes[0].body["webhooks"] == [{"name": name, "clientConfig": trusted} for name in ("a", "b")]
 
 
 def test_what_holds_the_bundle_already_is_not_written(api: FakeApi, injector: CaInjector) -> None:

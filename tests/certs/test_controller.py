@@ -27,7 +27,7 @@ from webhook.cluster.resource import MUTATING_WEBHOOKS, PODS, SECRETS, VALIDATIN
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.transport import Request
 
-MUTATE, VALIDATE = CONFIGURATIONS
+MUTATE, VALIDATE, _ = CONFIGURATIONS
 HOST = "hook.ours.svc"
 CREATE, PATCH = "create secrets ours/certs", "patch secrets ours/certs"
 CREATE_OWN, PATCH_OWN = "create secrets ours/certs-authority", "patch secrets ours/certs-authority"

@@ -54,7 +54,7 @@ def _client(arguments: argparse.Namespace) -> "Client":
 def _status(
     client: "Client", cluster: "ClusterClient", store: "SecretStore", arguments: argparse.Namespace, now: datetime
 ) -> int:
-    from certs.ca_injection import CONFIGURATIONS, CaInjector, bundles_of
+    from certs.ca_injection import CONFIGURATIONS, CaInjector, bundles_of, places_of
     from certs.controller import hosts_for
     from certs.errors import AuthorityHidden
     from certs.rotation import Observed, RotationPolicy
@@ -73,7 +73,7 @@ def _status(
     served = probed(arguments.probe) if arguments.probe else pods.shown()
     times = [one.published_at for one in configurations if one.published_at is not None]
     observed = Observed(bundles_of(configurations), max(times, default=None), served)
-    places = [one.place for one in configurations for _ in one.bundles]
+    places = places_of(configurations)
     print(f"stored     {store.place}{': does not exist' if stored.served is None else ''}")
     print(f"ca.key     {_key_place(store, stored, hidden=hidden)}")
     hosts = hosts_for(configurations, contents, namespace)
