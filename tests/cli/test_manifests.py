@@ -44,12 +44,17 @@ def test_there_is_a_component_for_each_overlay() -> None:
         "forbid-override",
         "monitoring",
         "no-force-delete",
+        "no-stock-knative",
         "steps-off",
+        "stock-knative-namespaces",
+        "stock-knative-policy",
+        "stock-knative-strict",
     ]
-    assert sorted(path.name for path in (MANIFESTS / "components").iterdir()) == overlays()
+    components = sorted(path.name for path in (MANIFESTS / "components").iterdir())
+    assert components == sorted([*overlays(), "stock-knative"]), "the base has the component stock-knative"
 
 
-@pytest.mark.parametrize("folder", ["crds", "policies", "rbac", "webhooks"])
+@pytest.mark.parametrize("folder", ["components/stock-knative", "crds", "policies", "rbac", "webhooks"])
 def test_every_file_of_a_folder_is_installed(folder: str) -> None:
     listed = yaml.safe_load((MANIFESTS / folder / "Kustomization").read_text())["resources"]
 

@@ -31,7 +31,9 @@ AUTHORITY: Final = SERVED + AUTHORITY_SUFFIX
 PODS: Final = f"/api/v1/namespaces/{NAMESPACE}/pods"
 GIT: Final = "git"
 """The field manager of whoever applies the manifests."""
+STOCK_KNATIVE: Final = "components/stock-knative"
 CONFIGURATIONS: Final = (
+    f"{REGISTRATION}/mutatingwebhookconfigurations/mutate.knative.stagegate.dev",
     f"{REGISTRATION}/mutatingwebhookconfigurations/mutate.stagegate.dev",
     f"{REGISTRATION}/validatingwebhookconfigurations/validate.stagegate.dev",
 )
@@ -80,7 +82,10 @@ class Certified:
         self.port, self.pages = free_port(*addresses), free_port(*addresses)
         self.replicas = [self.start_replica(address) for address in ("127.0.0.2", "127.0.0.3")]
         self.balancer = self._ends.enter_context(Balancer((each.backend for each in self.replicas), self.pages))
-        self.configured = [self._at_balancer(body) for body in documents("webhooks")]
+        registrations = [
+            each for folder in (STOCK_KNATIVE, "webhooks") for each in documents(folder) if "webhooks" in each
+        ]
+        self.configured = [self._at_balancer(body) for body in registrations]
         self.apply_configurations()
 
     def close(self) -> None:
@@ -107,7 +112,8 @@ class Certified:
         """What a Git sync does."""
         for path, body in zip(CONFIGURATIONS, self.configured, strict=True):
             body = copy.deepcopy(body)
-            body["webhooks"][0]["clientConfig"] |= client_config
+            for webhook in body["webhooks"]:
+                webhook["clientConfig"] |= client_config
             answer = self.plane.admin.patch(path, body, "apply-patch+yaml", fieldManager=GIT, force="true")
             assert answer.status in (HTTPStatus.OK, HTTPStatus.CREATED), answer.message
 
@@ -115,8 +121,8 @@ class Certified:
         return [self.plane.admin.get(path).body for path in CONFIGURATIONS]
 
     def bundles(self) -> list[bytes]:
-        """What the API server is told to trust."""
-        clients = [body["webhooks"][0]["clientConfig"] for body in self.configurations()]
+        """What the API server is told to trust, by each webhook of each configuration."""
+        clients = [webhook["clientConfig"] for body in self.configurations() for webhook in body["webhooks"]]
         return [base64.b64decode(client.get("caBundle", "")) for client in clients]
 
     def kept(self) -> StoredSecrets:
@@ -147,7 +153,7 @@ class Certified:
         """
         return (
             is_whole(contents)
-            and self.bundles() == [contents.ca_certificates] * 2
+            and set(self.bundles()) == {contents.ca_certificates}
             and all(each.shown() == contents.certificate for each in self.replicas)
             and {each.backend for each in self.replicas} == set(self.balancer.admitted)
         )
@@ -170,10 +176,9 @@ class Certified:
         assert self.balancer.refused == []
 
     def _at_balancer(self, body: Wire) -> Wire:
-        (webhook,) = body["webhooks"]
-        webhook["clientConfig"] = {
-            "url": f"https://127.0.0.1:{self.balancer.port}{webhook['clientConfig']['service']['path']}"
-        }
+        for webhook in body["webhooks"]:
+            path = webhook["clientConfig"]["service"]["path"]
+            webhook["clientConfig"] = {"url": f"https://127.0.0.1:{self.balancer.port}{path}"}
         return body
 
     def _logs(self) -> Sequence[Path]:

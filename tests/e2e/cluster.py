@@ -17,6 +17,8 @@ ROS: Final = "rolloutorchestrators"
 KINDS: Final = {SPAS: "StagePodAutoscaler", ROS: "RolloutOrchestrator"}
 REGISTRATION: Final = "/apis/admissionregistration.k8s.io/v1"
 _PLURALS: Final = {
+    "MutatingAdmissionPolicy": "mutatingadmissionpolicies",
+    "MutatingAdmissionPolicyBinding": "mutatingadmissionpolicybindings",
     "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
     "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",
     "MutatingWebhookConfiguration": "mutatingwebhookconfigurations",

@@ -99,14 +99,15 @@ def test_of_two_loops_at_once_one_wins_and_the_other_takes_what_won(first: First
 def test_of_the_configurations_only_ca_bundle_is_written(first: FirstStart) -> None:
     for before, after in zip(first.configurations, first.configurations_after, strict=True):
         fields = {entry["manager"]: entry["fieldsV1"] for entry in after["metadata"]["managedFields"]}
-        name = after["webhooks"][0]["name"]
         assert fields.pop(FIELD_MANAGER) == {
             "f:webhooks": {
-                f'k:{{"name":"{name}"}}': {".": {}, "f:name": {}, "f:clientConfig": {"f:caBundle": {}}},
+                f'k:{{"name":"{webhook["name"]}"}}': {".": {}, "f:name": {}, "f:clientConfig": {"f:caBundle": {}}}
+                for webhook in after["webhooks"]
             }
         }
         assert fields == {entry["manager"]: entry["fieldsV1"] for entry in before["metadata"]["managedFields"]}
-        del after["webhooks"][0]["clientConfig"]["caBundle"]
+        for webhook in after["webhooks"]:
+            del webhook["clientConfig"]["caBundle"]
         assert after["webhooks"] == before["webhooks"]
         assert labelled(after) == labelled(before)
 
@@ -264,11 +265,11 @@ def test_status_tells_the_chain_and_who_serves_what(cluster: Certified, capsys: 
 
     lines = capsys.readouterr().out.splitlines()
     assert lines.pop(1) == "ca.key     Secret stagegate-system/stagegate-certs-authority"
-    names = ["stored", "authority", "leaf", "caBundle", "caBundle", "served", "served", "next", "leader"]
+    names = ["stored", "authority", "leaf", *["caBundle"] * 4, "served", "served", "next", "leader"]
     assert [line.split()[0] for line in lines] == names
     assert lines[3] == "caBundle   MutatingWebhookConfiguration mutate.stagegate.dev: the stored authorities"
-    assert lines[5].startswith(f"served     {cluster.replicas[0].pod} (127.0.0.")
-    assert lines[5].endswith("the stored leaf")
+    assert lines[7].startswith(f"served     {cluster.replicas[0].pod} (127.0.0.")
+    assert lines[7].endswith("the stored leaf")
 
 
 def test_the_metrics_of_the_leader_tell_when_they_end(cluster: Certified, loop: Process) -> None:

@@ -57,6 +57,8 @@ BAD = rollout("hello", {"targetRevisions": [{"revisionName": "hello-00001", "per
 DEPLOYMENTS = "/apis/apps/v1/namespaces/stagegate-system/deployments"
 SECRET = "/api/v1/namespaces/stagegate-system/secrets/stagegate-certs"
 CA_BUNDLES = [
+    "MutatingWebhookConfiguration/mutate.knative.stagegate.dev/webhooks/0/clientConfig/caBundle",
+    "MutatingWebhookConfiguration/mutate.knative.stagegate.dev/webhooks/1/clientConfig/caBundle",
     "MutatingWebhookConfiguration/mutate.stagegate.dev/webhooks/0/clientConfig/caBundle",
     "ValidatingWebhookConfiguration/validate.stagegate.dev/webhooks/0/clientConfig/caBundle",
 ]
@@ -87,7 +89,7 @@ class Cluster:
         log = self._folder / f"loop-{len(list(self._folder.iterdir()))}.log"
         loop = Process(["loop", *options, "--pages-port", "0"], log)
         try:
-            eventually(lambda: len(self.bundles()) == 2 or not loop.running, 60)
+            eventually(lambda: len(self.bundles()) == len(CA_BUNDLES) or not loop.running, 60)
             assert loop.running, loop.last_words()
             yield
         finally:
@@ -95,8 +97,10 @@ class Cluster:
 
     def bundles(self) -> list[str]:
         """What the API server is told to trust, by each configuration that says so."""
-        objects = kustomized(self.administrator, "manifests/webhooks")
-        clients = [each["webhooks"][0]["clientConfig"] for each in self.administrator.stored(objects)]
+        objects = [each for each in kustomized(self.administrator, "manifests/") if "webhooks" in each]
+        clients = [
+            webhook["clientConfig"] for each in self.administrator.stored(objects) for webhook in each["webhooks"]
+        ]
         return [client["caBundle"] for client in clients if client.get("caBundle")]
 
     def secret(self) -> dict[str, bytes]:
@@ -265,6 +269,8 @@ def without(line: Wire, stored: Wire) -> Wire:
     """The object without what one line of ignoreDifferences names, if it is meant."""
     group, _, _ = stored["apiVersion"].rpartition("/")
     if (group, stored["kind"]) != (line["group"], line["kind"]):
+        return stored
+    if line.get("name", stored["metadata"]["name"]) != stored["metadata"]["name"]:
         return stored
     removals = [{"op": "remove", "path": pointer} for pointer in line["jsonPointers"]]
     found: Wire = jsonpatch.apply_patch(stored, removals)

@@ -18,9 +18,9 @@ CERT_MANAGER = "manifests/overlays/cert-manager"
 FOLDERS = [DEFAULT, *(f"manifests/overlays/{name}" for name in overlays())]
 OF_OTHERS = {CERT_MANAGER: "cert-manager", "manifests/overlays/monitoring": "prometheus-operator"}
 """Whose definitions a folder relies on."""
+REGISTRATIONS = "-f manifests/webhooks -f manifests/components/stock-knative/registrations.yaml"
 CLIENT_SIDE = "kubectl apply -k manifests/"
 SERVER_SIDE = "kubectl apply --server-side -k manifests/"
-CONFIGURATIONS = ("mutatingwebhookconfigurations/mutate", "validatingwebhookconfigurations/validate")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def administrator(binaries: Binaries) -> Iterator[Administrator]:
 def installed(administrator: Administrator) -> Iterator[Administrator]:
     """The default install; what a test changes is set back."""
     yield administrator
-    administrator.does("kubectl delete --ignore-not-found -f manifests/webhooks")
+    administrator.does(f"kubectl delete --ignore-not-found {REGISTRATIONS}")
     administrator.does(CLIENT_SIDE)
 
 
@@ -115,19 +115,14 @@ def test_a_second_time_on_the_server_changes_nothing(installed: Administrator) -
 
 def publish(administrator: Administrator, bundle: bytes) -> None:
     """What the rotation does: caBundle by server-side apply under its own field manager, and nothing else."""
-    for name in CONFIGURATIONS:
-        resource, _, short = name.partition("/")
-        kind = resource.removesuffix("s").replace("webhookconfiguration", "WebhookConfiguration").capitalize()
-        kind = {"m": "Mutating", "v": "Validating"}[kind[0].lower()] + "WebhookConfiguration"
-        body = {
-            "apiVersion": "admissionregistration.k8s.io/v1",
-            "kind": kind,
-            "metadata": {"name": f"{short}.stagegate.dev"},
-            "webhooks": [
-                {"name": f"{short}.stagegate.dev", "clientConfig": {"caBundle": base64.b64encode(bundle).decode()}}
-            ],
-        }
-        path = f"/apis/admissionregistration.k8s.io/v1/{resource}/{short}.stagegate.dev"
+    trusted = {"caBundle": base64.b64encode(bundle).decode()}
+    for each in kustomized(administrator, DEFAULT):
+        if not each["kind"].endswith("WebhookConfiguration"):
+            continue
+        name, plural = each["metadata"]["name"], f"{each['kind'].lower()}s"
+        webhooks = [{"name": webhook["name"], "clientConfig": trusted} for webhook in each["webhooks"]]
+        body = {key: each[key] for key in ("apiVersion", "kind")} | {"metadata": {"name": name}, "webhooks": webhooks}
+        path = f"/apis/admissionregistration.k8s.io/v1/{plural}/{name}"
         answer = administrator.api.apply(path, body, "stagegate-certs")
         assert answer.status == HTTPStatus.OK, answer.message
 
@@ -140,6 +135,8 @@ def test_a_diff_shows_the_ca_bundle_and_nothing_else(installed: Administrator, a
     installed.does(again)
 
     assert differences(objects, installed.stored(objects)) == [
+        "MutatingWebhookConfiguration/mutate.knative.stagegate.dev/webhooks/0/clientConfig/caBundle",
+        "MutatingWebhookConfiguration/mutate.knative.stagegate.dev/webhooks/1/clientConfig/caBundle",
         "MutatingWebhookConfiguration/mutate.stagegate.dev/webhooks/0/clientConfig/caBundle",
         "ValidatingWebhookConfiguration/validate.stagegate.dev/webhooks/0/clientConfig/caBundle",
     ]
@@ -159,9 +156,9 @@ def test_the_ca_bundle_has_an_owner_of_its_own(installed: Administrator, authori
     objects = [each for each in kustomized(installed, DEFAULT) if each["kind"].endswith("WebhookConfiguration")]
     for each in installed.stored(objects):
         owners = {entry["manager"]: entry["fieldsV1"] for entry in each["metadata"]["managedFields"]}
-        ((key, fields),) = owners.pop("stagegate-certs")["f:webhooks"].items()
-        assert key == f'k:{{"name":"{each["metadata"]["name"]}"}}'
-        assert fields == {".": {}, "f:clientConfig": {"f:caBundle": {}}, "f:name": {}}
+        only: Wire = {".": {}, "f:clientConfig": {"f:caBundle": {}}, "f:name": {}}
+        names = [webhook["name"] for webhook in each["webhooks"]]
+        assert owners.pop("stagegate-certs")["f:webhooks"] == {f'k:{{"name":"{name}"}}': only for name in names}
         assert "caBundle" not in str(owners)
 
 

@@ -28,6 +28,7 @@ SECRETS = "/api/v1/namespaces/stagegate-system/secrets"
 CERTIFICATES = "/apis/cert-manager.io/v1/namespaces/stagegate-system/certificates"
 CONFIGURATIONS = (
     f"{REGISTRATION}/mutatingwebhookconfigurations/mutate.stagegate.dev",
+    f"{REGISTRATION}/mutatingwebhookconfigurations/mutate.knative.stagegate.dev",
     f"{REGISTRATION}/validatingwebhookconfigurations/validate.stagegate.dev",
 )
 WITHIN = 90.0
@@ -49,8 +50,9 @@ class Cluster:
         return prove(KeyPair(files["tls.crt"], files["tls.key"]))
 
     def bundles(self) -> list[bytes]:
-        """What the API server is told to trust, by each of the configurations."""
-        clients = [self.administrator.api.get(path).body["webhooks"][0]["clientConfig"] for path in CONFIGURATIONS]
+        """What the API server is told to trust, by each webhook of the configurations."""
+        bodies = [self.administrator.api.get(path).body for path in CONFIGURATIONS]
+        clients = [webhook["clientConfig"] for body in bodies for webhook in body["webhooks"]]
         return [base64.b64decode(client.get("caBundle", "")) for client in clients]
 
     def authority(self) -> x509.Certificate:
@@ -154,6 +156,8 @@ def test_applying_again_takes_nothing_away(cluster: Cluster, again: str) -> None
 
     assert (cluster.bundles(), cluster.leaf()) == before
     assert differences(objects, cluster.administrator.stored(objects)) == [
+        "MutatingWebhookConfiguration/mutate.knative.stagegate.dev/webhooks/0/clientConfig/caBundle",
+        "MutatingWebhookConfiguration/mutate.knative.stagegate.dev/webhooks/1/clientConfig/caBundle",
         "MutatingWebhookConfiguration/mutate.stagegate.dev/webhooks/0/clientConfig/caBundle",
         "ValidatingWebhookConfiguration/validate.stagegate.dev/webhooks/0/clientConfig/caBundle",
     ]

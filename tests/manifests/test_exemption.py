@@ -55,11 +55,21 @@ class Install(NamedTuple):
         """Every condition by which an account is spared a policy or a call, by the name of its object."""
         found = {}
         for each in self.objects():
-            spec = each["webhooks"][0] if "webhooks" in each else each.get("spec", {})
-            for condition in spec.get("matchConditions", ()):
+            for condition in judging_of(each).get("matchConditions", ()):
                 if "userInfo" in condition["expression"]:
                     found[each["metadata"]["name"]] = condition["expression"]
         return found
+
+
+def judging_of(wire: Wire) -> Wire:
+    """The webhook or the spec of a policy that judges our kinds; empty for any other object."""
+    for found in (*wire.get("webhooks", ()), wire.get("spec", {})):
+        rules = found.get("rules", ()) or found.get("matchConstraints", {}).get("resourceRules", ())
+        if any(
+            "rolloutorchestrators" in rule["resources"] or "stagepodautoscalers" in rule["resources"] for rule in rules
+        ):
+            return dict(found)
+    return {}
 
 
 @cache
@@ -136,8 +146,8 @@ def test_what_the_webhook_spares_by_itself_is_what_the_manifests_spare() -> None
 def test_everything_that_judges_leaves_out_the_same_namespaces(install: Install) -> None:
     judging = 0
     for each in install.objects():
-        settings = each["webhooks"][0] if "webhooks" in each else each.get("spec", {}).get("matchConstraints")
-        if each["apiVersion"].startswith("admissionregistration") and settings:
+        if each["apiVersion"].startswith("admissionregistration") and (found := judging_of(each)):
+            settings = found.get("matchConstraints", found)
             judging += 1
             judged = from_object(settings["namespaceSelector"])
             for name in ("kube-system", install.namespace, "default"):

@@ -28,6 +28,7 @@ examples:
 
 kubectl kustomize manifests/ (or manifests/overlays/NAME) prints the same objects.
 """
+_REMOVING: Final = ("existing-namespace", "no-force-delete", "no-stock-knative", "steps-off")
 _PATH: Final = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _IMAGE: Final = re.compile(
     r"(?:(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?/)?"
@@ -110,7 +111,9 @@ def rendered(
         if not is_account(account):
             example = "system:serviceaccount:knative-serving:controller"
             raise CommandError(f"--controller {account!r}: must be a user name, such as {example}", USAGE)
-    objects = render(MANIFESTS / "base", [MANIFESTS / "components" / name for name in dict.fromkeys(chosen)])
+    # What removes objects comes last, so that the order of the options does not matter.
+    ordered = sorted(dict.fromkeys(chosen), key=lambda name: name in _REMOVING)
+    objects = render(MANIFESTS / "base", [MANIFESTS / "components" / name for name in ordered])
     objects = [_in_namespace(_with_image(wire, image), namespace) for wire in objects]
     return [with_controllers(wire, controllers, namespace) for wire in objects] if controllers else objects
 
