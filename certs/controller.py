@@ -177,7 +177,7 @@ class ApiServers:
     """The API servers as clients of the webhook: the caBundles that they trust, and since when.
 
     The time is measured with this process's clock, from the moment at which a bundle was first seen: the clock of
-    another machine cannot tell how long ago that was. A new leader waits once more at worst.
+    another machine does not show how long ago that was. A new leader waits once more at worst.
     """
 
     def __init__(self, injector: CaInjector, clock: Clock, raise_if_stopped: Callable[[], None] = lambda: None) -> None:

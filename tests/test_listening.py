@@ -80,7 +80,7 @@ def test_a_port_that_is_taken_is_taken_in_both_families() -> None:
 
 
 @pytest.mark.parametrize("host", ["no such host", "a" * 64, "a..b"])
-def test_an_unknown_host_is_told_apart(host: str) -> None:
+def test_an_unknown_host_is_distinguished(host: str) -> None:
     with pytest.raises(socket.gaierror):
         listen(host, 0)
 

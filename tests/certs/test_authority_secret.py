@@ -161,7 +161,7 @@ def test_every_state_and_what_one_look_writes(served: Members, own: Members, wri
     assert law.broken == []
 
 
-def test_a_key_that_was_moved_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_key_that_was_moved_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     world = world_of(SERVED | {"ca.key": OLD.key}, None)
     world.step()

@@ -225,7 +225,7 @@ def forbid(*plurals: str) -> Callable[[Request], Any]:
         ),
     ],
 )
-def test_what_is_forbidden_is_named_told_once_and_tried_again(
+def test_what_is_forbidden_is_named_reported_once_and_tried_again(
     plural: str, told: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     world = World()
@@ -262,7 +262,7 @@ def test_while_there_is_no_leaf_its_end_is_not_known() -> None:
     assert (world.controller.state.leaf_not_after, world.controller.state.authorities, world.error) == (None, 2, "")
 
 
-def test_what_is_waited_for_is_told_when_it_changes(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_is_waited_for_is_reported_when_it_changes(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     world = World()
     for _ in range(3):
@@ -345,7 +345,7 @@ def test_it_looks_when_it_is_woken(running: World) -> None:
     until(lambda: running.published == GOOD.ca_certificates)
 
 
-def test_a_bug_is_told_and_tried_again(running: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bug_is_reported_and_tried_again(running: World, caplog: pytest.LogCaptureFixture) -> None:
     def broken() -> Any:
         raise ZeroDivisionError("oops")
 
@@ -359,7 +359,7 @@ def test_a_bug_is_told_and_tried_again(running: World, caplog: pytest.LogCapture
     assert all(record.exc_info for record in caplog.records), "logged whole"
 
 
-def test_one_that_does_not_lead_does_nothing_and_tells_nothing(running: World) -> None:
+def test_one_that_does_not_lead_does_nothing_and_says_nothing(running: World) -> None:
     leads = True
     running.publish(b"")
     running.controller._leads = lambda: leads

@@ -33,7 +33,7 @@ def page(*states: CertificateState | None) -> dict[str, float]:
     }
 
 
-def test_a_process_that_does_not_lead_tells_nothing() -> None:
+def test_a_process_that_does_not_lead_says_nothing() -> None:
     assert page() == page(None) == page(None, None) == {}
 
 
@@ -52,7 +52,7 @@ def test_all_is_well() -> None:
     }
 
 
-def test_errors_are_told_by_kind_and_remembered() -> None:
+def test_errors_are_counted_by_kind_and_kept() -> None:
     state = CertificateState().failed(store_error(), START).failed(SILENT, START + timedelta(seconds=5))
     samples = page(state)
     assert samples["stagegate_certificates_error"] == 1

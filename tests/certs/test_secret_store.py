@@ -201,7 +201,7 @@ def test_what_is_forbidden_is_named(api: FakeApi, store: SecretStore) -> None:
         store.write(CONTENTS, "")
 
 
-def test_who_may_not_read_the_key_is_told_and_may_do_without(api: FakeApi, store: SecretStore) -> None:
+def test_an_account_that_may_not_read_the_key_can_read_the_rest(api: FakeApi, store: SecretStore) -> None:
     store.write(CONTENTS, "")
     api.fail = lambda request: forbid(request) if request.call.name == "certs-authority" else None
     with pytest.raises(AuthorityHidden, match=r"cannot read Secret ours/certs-authority: .*cannot get"):

@@ -89,7 +89,7 @@ def test_a_pair_that_is_there_is_served(world: World) -> None:
     assert (world.served, world.served_secret.last_error) == (FIRST, "")
 
 
-def test_a_secret_that_is_not_there_is_told_once_with_the_way_out(
+def test_a_secret_that_is_not_there_is_reported_once_with_the_way_out(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(3):
@@ -132,7 +132,7 @@ def test_a_new_pair_is_taken(world: World) -> None:
     ],
     ids=["no tls.crt", "no tls.key", "cut short", "of two pairs", "swapped", "expired"],
 )
-def test_a_bad_pair_leaves_the_last_good_one_and_is_told_once(
+def test_a_bad_pair_leaves_the_last_good_one_and_is_reported_once(
     world: World, caplog: pytest.LogCaptureFixture, damaged: KeyPair, told: str
 ) -> None:
     put(world.api, FIRST)

@@ -64,7 +64,7 @@ def test_where_no_server_answers_nothing_is_said_of_what_they_show() -> None:
     assert lines[-1] == "next       2030-01-20 23:40:00Z: a new leaf, at two thirds of its life"
 
 
-def test_no_secret_is_told() -> None:
+def test_no_secret_is_shown() -> None:
     stored = dataclasses.replace(STORED, ca_key=b"hidden", key=b"hidden")
     assert "hidden" not in "".join(describe(stored, Observed(), HOSTS, START, POLICY))
 

@@ -1,4 +1,4 @@
-"""Life: one process of the loop, from the moment it is begun until it has ended."""
+"""One process of the loop, from its start to its end."""
 
 import json
 import signal
@@ -26,7 +26,7 @@ sys.exit(webhook.cli.main(json.loads(line)) if line else 0)
 
 
 class Life:
-    """It has read the code when it is made, and has no part in anything before it is begun. ``name`` is its own."""
+    """A process that has imported the code and waits for ``begin``. ``name`` is unique."""
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
@@ -52,7 +52,7 @@ class Life:
 
     @property
     def leads(self) -> bool:
-        """By its own word; one that was stopped says it until it has woken and looked."""
+        """True if its log says so last; a stopped process does not log that it lost the lease."""
         said = self.said()
         return said.rfind(" leads (lease") > said.rfind(" lost lease ")
 
@@ -63,7 +63,7 @@ class Life:
         self.popen.kill()
 
     def freeze(self) -> None:
-        """Stop it where it is; nothing of it runs until it is woken."""
+        """Stop it with SIGSTOP until ``wake``."""
         self.popen.send_signal(signal.SIGSTOP)
 
     def wake(self) -> None:

@@ -80,7 +80,7 @@ class Scene:
     def turn(self) -> None:
         """Let a moment pass."""
         if self.world.problem is not None:
-            raise AssertionError(f"the world stands still: {self.world.problem!r}") from self.world.problem
+            raise AssertionError(f"the simulation has stopped: {self.world.problem!r}") from self.world.problem
         time.sleep(_TURN_SECONDS)
 
     def idle(self, seconds: float) -> None:

@@ -77,7 +77,7 @@ def test_rotate_ca_keeps_the_old_authority_trusted(tmp_path: Path) -> None:
     assert len(read_bundle(after.ca_certificates)) == 2
 
 
-def test_status_tells_the_chain_and_what_is_next(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_shows_the_chain_and_what_is_next(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["certs", "init", str(tmp_path), "--host", "a"])
     capsys.readouterr()
     assert main(["certs", "status", str(tmp_path)]) == 0
@@ -132,7 +132,7 @@ def test_an_empty_directory_says_how_to_fill_it(task: str, tmp_path: Path, capsy
         (["status", "{}", "--probe", "localhost:70000"], 2, "--probe: must be HOST:PORT, such as localhost:8443"),
     ],
 )
-def test_mistakes_are_told_in_one_line(
+def test_mistakes_are_one_line(
     arguments: list[str], code: int, line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("mine")

@@ -255,7 +255,7 @@ def without_a_right_to_the_key(monkeypatch: pytest.MonkeyPatch) -> FakeApi:
 
 
 @pytest.mark.usefixtures("without_a_right_to_the_key")
-def test_status_without_a_right_to_the_key_tells_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_without_a_right_to_the_key_shows_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["certs", "status", "--secret", SECRET]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["stored", "ca.key", "authority", "leaf", "next", "leader"]
@@ -287,7 +287,7 @@ def pod(client: Client) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("pod")
-def test_the_pods_are_asked_what_they_show(store: SecretStore, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_pods_are_probed(store: SecretStore, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     store.write(GOOD, "")
     live = LiveContext()
     live.load(LEAF, NOW)
@@ -297,7 +297,7 @@ def test_the_pods_are_asked_what_they_show(store: SecretStore, run: Run, capsys:
 
 
 @pytest.mark.usefixtures("pod")
-def test_a_pod_that_cannot_be_asked_from_here_is_not_taken_for_one_behind(
+def test_a_pod_that_cannot_be_probed_from_here_is_not_taken_for_one_behind(
     store: SecretStore, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     leaf = make_leaf(NEW, ["stagegate-webhook.ours.svc"], NOW, timedelta(days=90))
@@ -346,14 +346,12 @@ def test_who_writes_is_on_record(client: Client, store: SecretStore, run: Run) -
         (["status", "--secret", "a/b", "--kubeconfig", "/no/such"], 3, "kubeconfig /no/such: no such file"),
     ],
 )
-def test_mistakes_are_told_in_one_line(
-    arguments: list[str], code: int, line: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_mistakes_are_one_line(arguments: list[str], code: int, line: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["certs", *arguments]) == code
     assert line in refused(capsys)
 
 
-def test_an_api_server_that_is_not_there_is_told_in_one_line(
+def test_an_api_server_that_is_not_there_is_one_line(
     sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kubeconfig = tmp_path / "kubeconfig"

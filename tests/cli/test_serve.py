@@ -20,7 +20,7 @@ def serve(*arguments: str) -> int:
     return main(["serve", "--port", "0", *arguments])
 
 
-def told(capsys: pytest.CaptureFixture[str]) -> str:
+def error_line(capsys: pytest.CaptureFixture[str]) -> str:
     error = capsys.readouterr().err
     assert error.startswith("stagegate serve: ")
     assert error.count("\n") == 1
@@ -30,27 +30,27 @@ def told(capsys: pytest.CaptureFixture[str]) -> str:
 def test_a_missing_directory_says_how_to_make_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     missing = tmp_path / "no"
     assert serve("--standalone", "--cert-dir", str(missing)) == 3
-    assert f"make one with: stagegate certs init {missing} --host localhost" in told(capsys)
+    assert f"make one with: stagegate certs init {missing} --host localhost" in error_line(capsys)
 
 
 def test_no_certificate_at_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert serve("--standalone") == 2
-    assert "--cert-dir DIR, or --tls-cert F and --tls-key F" in told(capsys)
+    assert "--cert-dir DIR, or --tls-cert F and --tls-key F" in error_line(capsys)
 
 
 def test_half_a_pair(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert serve("--standalone", "--tls-cert", str(tmp_path / "a")) == 2
-    assert "a certificate is needed" in told(capsys)
+    assert "a certificate is needed" in error_line(capsys)
 
 
 def test_two_pairs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert serve("--standalone", "--cert-dir", str(tmp_path), "--tls-cert", "a", "--tls-key", "b") == 2
-    assert "not both" in told(capsys)
+    assert "not both" in error_line(capsys)
 
 
 def test_an_empty_directory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert serve("--standalone", "--cert-dir", str(tmp_path)) == 3
-    assert f"cannot read {tmp_path / 'tls.crt'}: No such file or directory" in told(capsys)
+    assert f"cannot read {tmp_path / 'tls.crt'}: No such file or directory" in error_line(capsys)
 
 
 def test_an_unreadable_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,14 +58,14 @@ def test_an_unreadable_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     (tmp_path / "tls.key").unlink()
     (tmp_path / "tls.key").mkdir()
     assert serve("--standalone", "--cert-dir", str(tmp_path)) == 3
-    assert f"cannot read {tmp_path / 'tls.key'}: Is a directory" in told(capsys)
+    assert f"cannot read {tmp_path / 'tls.key'}: Is a directory" in error_line(capsys)
 
 
 def test_a_key_of_another_certificate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_certificates(tmp_path)
     (tmp_path / "tls.key").write_bytes((tmp_path / "ca.key").read_bytes())
     assert serve("--standalone", "--cert-dir", str(tmp_path)) == 3
-    assert "tls.key: the private key does not belong to the certificate; make a key pair with" in told(capsys)
+    assert "tls.key: the private key does not belong to the certificate; make a key pair with" in error_line(capsys)
 
 
 def test_a_port_in_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -73,7 +73,7 @@ def test_a_port_in_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         assert main(["serve", "--standalone", "--cert-dir", str(tmp_path), "--port", port]) == 3
-    assert f"127.0.0.1:{port} is in use; choose another --port" in told(capsys)
+    assert f"127.0.0.1:{port} is in use; choose another --port" in error_line(capsys)
 
 
 @pytest.mark.parametrize(
@@ -99,13 +99,13 @@ def test_values_that_make_no_sense(
 ) -> None:
     make_certificates(tmp_path)
     assert serve("--standalone", "--cert-dir", str(tmp_path), *arguments) == 2
-    assert says in told(capsys)
+    assert says in error_line(capsys)
 
 
 def test_a_missing_kubeconfig(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_certificates(tmp_path)
     assert serve("--cert-dir", str(tmp_path), "--kubeconfig", str(tmp_path / "no")) == 3
-    assert f"kubeconfig {tmp_path / 'no'}: no such file" in told(capsys)
+    assert f"kubeconfig {tmp_path / 'no'}: no such file" in error_line(capsys)
 
 
 def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
@@ -116,7 +116,7 @@ def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
     assert "stagegate certs init ./certs-dir --host localhost" in text
 
 
-def test_it_serves_as_it_is_told(tmp_path: Path) -> None:
+def test_it_serves_as_its_options_say(tmp_path: Path) -> None:
     make_certificates(tmp_path / "certs")
     with running(tmp_path / "certs", tmp_path, "--enforce", "warn", "--log-level", "debug") as live:
         answer = json.loads(live.post("/validate", MISLABELLED).body)["response"]

@@ -106,7 +106,7 @@ def test_it_waits_serves_and_follows(client: Client, tmp_path: Path) -> None:
         (["--cert-secret", "a/b", "--standalone"], "--cert-secret needs a cluster"),
     ],
 )
-def test_mistakes_are_told_in_one_line(
+def test_mistakes_are_one_line(
     options: list[str], line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kubeconfig = tmp_path / "kubeconfig"

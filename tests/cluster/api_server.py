@@ -99,7 +99,7 @@ def api_server(authority: Authority | None, folder: Path) -> Iterator[ApiServer]
 
 
 class _Quiet(ThreadingHTTPServer):
-    """Each connection shakes hands in its own thread; a client that goes away is no news."""
+    """Each connection shakes hands in its own thread; clients that disconnect are ignored."""
 
     context: ssl.SSLContext | None = None
     daemon_threads = True

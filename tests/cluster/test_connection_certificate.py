@@ -107,7 +107,7 @@ def test_a_plugin_that_fails_later_ends_requests_with_its_words_and_recovers(
     assert server.last.certificate == "second"
 
 
-def test_a_plugin_is_asked_again_when_the_server_refuses_what_it_gave(
+def test_a_plugin_is_called_again_when_the_server_refuses_what_it_gave(
     server: ApiServer, authority: Authority, clock: FakeClock, issue: Callable[..., None], tmp_path: Path
 ) -> None:
     issue("first")

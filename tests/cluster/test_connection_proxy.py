@@ -132,7 +132,7 @@ def test_no_proxy_of_the_environment_comes_before_loopback(tmp_path: Path, monke
         connect(kubeconfig(tmp_path, {"server": plain.url}, TOKEN), user_agent="t").send(VERSION)
 
 
-def test_a_proxy_for_plain_http_is_told_the_whole_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_for_plain_http_gets_the_whole_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with connect_proxy(tmp_path, wanted="me:pw") as proxy:
         monkeypatch.setenv("HTTP_PROXY", f"me:pw@{proxy.address}")
         transport = connect(kubeconfig(tmp_path, {"server": "http://api.test:8001"}, {}), user_agent="t")

@@ -70,7 +70,7 @@ def test_a_new_event_says_who_what_when_and_about_whom() -> None:
     }
 
 
-def test_a_repetition_is_counted_and_told_once_in_a_while() -> None:
+def test_a_repetition_is_counted_and_reported_once_in_a_while() -> None:
     world = World()
     for _ in range(4):
         world.tell()

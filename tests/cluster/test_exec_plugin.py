@@ -141,7 +141,7 @@ def test_a_plugin_that_cannot_ask_a_person_ends_after_a_time(monkeypatch: pytest
     ("mode", "has_terminal", "is_interactive"),
     [(NEVER, True, False), (IF_AVAILABLE, True, True), (IF_AVAILABLE, False, False), (ALWAYS, True, True)],
 )
-def test_a_plugin_is_told_what_it_is_run_for(
+def test_a_plugin_gets_what_it_is_run_for(
     mode: str, has_terminal: bool, is_interactive: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("INHERITED", "yes")

@@ -1,4 +1,4 @@
-"""The store: what counts as news, what our own writes outweigh, and that indexes never disagree with the objects."""
+"""The indexer: which events change it, precedence of own writes, and indexes that always agree with the objects."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ def test_a_late_event_does_not_bring_a_deleted_object_back() -> None:
     assert table.get("ns", "a") is None
 
 
-def test_a_list_tells_what_was_deleted_while_nobody_watched() -> None:
+def test_a_list_shows_what_was_deleted_while_nobody_watched() -> None:
     table = store()
     table.replace([thing("a", 1), thing("b", 2, "u2")], "5")
     changes = table.replace([thing("b", 6, "u2"), thing("c", 7, "u3")], "9")
@@ -66,7 +66,7 @@ def test_our_own_write_is_read_at_once_and_outlives_older_news() -> None:
     table.assume(thing(version=5))
     assert table.get("ns", "a") == thing(version=5)
     assert table.apply_event("MODIFIED", thing(version=4)) is None
-    assert table.apply_event("MODIFIED", thing(version=5)) is None, "the echo of the write is no news"
+    assert table.apply_event("MODIFIED", thing(version=5)) is None, "the watch event of the own write changes nothing"
     assert table.replace([thing(version=3)], "4") == []
     assert table.replace([], "4") == [], "the list was read before the object was written"
     assert table.get("ns", "a") == thing(version=5)

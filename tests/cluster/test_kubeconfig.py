@@ -192,7 +192,7 @@ def test_an_id_token_is_sent_until_it_ends(
         connect(path, user_agent="t")
 
 
-def test_a_plugin_is_told_of_the_cluster_where_it_asks(tmp_path: Path, authority: Authority) -> None:
+def test_a_plugin_gets_the_cluster_if_it_asks_for_it(tmp_path: Path, authority: Authority) -> None:
     prepare(tmp_path, authority)
     cluster = {
         "server": "https://one/",

@@ -325,7 +325,7 @@ def test_of_two_that_outlive_an_outage_one_leads(api: FakeApi) -> None:
     assert (first.changes, first.elector.is_leader) == ([False, True], True)
 
 
-def test_a_change_that_is_not_taken_is_told_again(api: FakeApi) -> None:
+def test_a_change_that_is_not_taken_is_passed_on_again(api: FakeApi) -> None:
     first = Candidate(api, "first")
     assert first.elector.acquire()
     pass_time(60, first)

@@ -131,9 +131,7 @@ def test_an_answer_is_its_json_and_an_empty_one_is_an_empty_object() -> None:
         (broken.SSLError("bad record"), OutcomeUnknown),
     ],
 )
-def test_what_goes_wrong_tells_whether_anything_can_have_been_stored(
-    answer: Answer | Exception, kind: type[ApiError]
-) -> None:
+def test_an_error_says_whether_anything_can_have_been_stored(answer: Answer | Exception, kind: type[ApiError]) -> None:
     with pytest.raises(ApiError) as raised:
         transport(answer).send(REQUEST)
     assert type(raised.value) is kind
@@ -203,7 +201,7 @@ def test_a_stream_is_cut_at_line_ends_wherever_its_bytes_are_cut(size: int, chun
     assert answer.closed
 
 
-def test_a_stream_that_breaks_tells_what_came_before() -> None:
+def test_a_stream_that_breaks_says_what_came_before() -> None:
     stream = transport(Answer(BYTES, broken.ReadTimeoutError(None, "/", "silent"))).stream(REQUEST)  # type: ignore[arg-type]
     seen = []
 

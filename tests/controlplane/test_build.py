@@ -75,7 +75,7 @@ def test_programs_have_the_names_of_the_recipe(recipe: Recipe, tmp_path: Path) -
         ("echo a package", "echo main.go:1: undefined >&2; exit 1", BuildFailed, "main.go:1: undefined"),
     ],
 )
-def test_a_failure_is_told_and_nothing_appears(
+def test_a_failure_is_reported_and_nothing_appears(
     recipe: Recipe, tmp_path: Path, listing: str, building: str, failure: type[BuildFailed], said: str
 ) -> None:
     with pytest.raises(BuildFailed) as caught:

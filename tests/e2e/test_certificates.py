@@ -257,7 +257,7 @@ def test_a_configuration_that_was_deleted_gets_its_ca_bundle_again(cluster: Cert
     assert cluster.await_rest() == stored
 
 
-def test_status_tells_the_chain_and_who_serves_what(cluster: Certified, capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_shows_the_chain_and_who_serves_what(cluster: Certified, capsys: pytest.CaptureFixture[str]) -> None:
     kubeconfig = cluster.plane.kubeconfig_for(LOOP)
     options = ["--kubeconfig", str(kubeconfig), "--webhook-port", str(cluster.port)]
 
@@ -272,7 +272,7 @@ def test_status_tells_the_chain_and_who_serves_what(cluster: Certified, capsys: 
     assert lines[7].endswith("the stored leaf")
 
 
-def test_the_metrics_of_the_leader_tell_when_they_end(cluster: Certified, loop: Process) -> None:
+def test_the_metrics_of_the_leader_say_when_they_end(cluster: Certified, loop: Process) -> None:
     port = loop.log.read_text().partition("pages at http://127.0.0.1:")[2].partition("/")[0]
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
         samples = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if line[0] != "#")

@@ -102,7 +102,7 @@ def test_rights_are_checked(plane: ControlPlane) -> None:
     assert account in answer.message
 
 
-def test_a_kubeconfig_tells_kubectl_who_it_is(plane: ControlPlane) -> None:
+def test_a_kubeconfig_identifies_the_user_to_kubectl(plane: ControlPlane) -> None:
     who = "system:serviceaccount:stagegate-system:stagegate-loop"
     path = plane.kubeconfig_for(who)
     command = [str(plane.binaries.kubectl), f"--kubeconfig={path}", "auth", "whoami", "-o=jsonpath={.status.userInfo}"]

@@ -38,7 +38,7 @@ def test_a_person_gets_the_verdict_of_the_webhook(person: Session, plural: str, 
 
 @pytest.mark.parametrize("enforce", ["deny", "warn"])
 @pytest.mark.parametrize("how", ["created", "applied by the server"])
-def test_with_the_webhook_a_person_is_never_told_invalid(
+def test_with_the_webhook_a_person_never_gets_invalid(
     person: Session,
     receiver: Receiver,
     register_in: Callable[[Namespace], Registered],

@@ -92,7 +92,7 @@ def test_an_spa_of_a_rollout_whose_name_is_too_long_for_a_label_is_completed_wit
     assert person.delete(place.path(ROS, name)).done
 
 
-def test_the_end_is_told_as_an_event(new_service: Callable[..., Service]) -> None:
+def test_the_end_is_reported_as_an_event(new_service: Callable[..., Service]) -> None:
     service = new_service(demand=2)
     with service.observed() as observer:
         service.start("availability", ratio=100)

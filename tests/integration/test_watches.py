@@ -7,7 +7,7 @@ from tests.integration.place import SPAS, Place
 from tests.integration.user import User
 
 
-def test_a_watch_tells_what_happens_after_a_version(person: User, place: Place) -> None:
+def test_a_watch_sends_what_happens_after_a_version(person: User, place: Place) -> None:
     path = place.path(SPAS, "hello-00002")
     before = person.get(place.path(SPAS)).body["metadata"]["resourceVersion"]
     person.create(place.path(SPAS), place.spa("hello-00002", {"stageMinScale": 1}))

@@ -127,5 +127,5 @@ def test_no_panic_over_a_target_without_percent() -> None:
     assert caught.value.field == "spec.targetRevisions[1].percent"
 
 
-def test_no_panic_where_the_names_tell_already() -> None:
+def test_no_panic_where_the_names_decide_already() -> None:
     assert targets_differ([plain(OLD, None)], [plain(NEW, 100)])

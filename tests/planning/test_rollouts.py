@@ -40,7 +40,7 @@ def test_no_stage_names_a_revision_twice_and_its_percents_add_up_to_100(random: 
 
 @settings(max_examples=40, deadline=None)
 @given(random=CHANCE)
-def test_the_revision_going_down_is_never_told_to_run_more_than_it_runs(random: Random) -> None:
+def test_the_revision_going_down_never_has_to_run_more_than_it_runs(random: Random) -> None:
     planned_for: list[Row] = []
 
     def watch(tick: int, call: str, row: Row) -> None:

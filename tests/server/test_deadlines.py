@@ -62,7 +62,7 @@ def test_a_connection_that_says_nothing_at_all_is_ended(impatient: Live) -> None
 @pytest.mark.parametrize(
     "sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "], ids=["nothing", "a line", "a header"]
 )
-def test_a_slow_head_is_told_and_ended(sent: bytes, impatient: Live) -> None:
+def test_a_slow_head_is_answered_and_ended(sent: bytes, impatient: Live) -> None:
     with impatient.tls() as connection:
         connection.sendall(sent)
         answer = read_all(connection)
@@ -87,7 +87,7 @@ def test_a_head_that_drips_is_ended_all_the_same(impatient: Live) -> None:
 
 
 @pytest.mark.parametrize("framing", [b"Content-Length: 1000\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"])
-def test_a_slow_body_is_told_and_ended(framing: bytes, impatient: Live) -> None:
+def test_a_slow_body_is_answered_and_ended(framing: bytes, impatient: Live) -> None:
     with impatient.tls() as connection:
         connection.sendall(b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + framing)
         answer = read_all(connection)

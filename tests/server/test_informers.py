@@ -12,7 +12,7 @@ from webhook.server.metrics import ServerMetrics
 
 
 class Clock:
-    """Stands still until it is moved."""
+    """A clock that a test moves."""
 
     def __init__(self) -> None:
         self.seconds = 1000.0

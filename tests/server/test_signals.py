@@ -24,7 +24,7 @@ def hangups_end_children() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP])
-def test_it_ends_in_good_order(number: signal.Signals, certificates: Path, tmp_path: Path) -> None:
+def test_it_ends_in_order(number: signal.Signals, certificates: Path, tmp_path: Path) -> None:
     with running(certificates, tmp_path, "--drain", "0") as live:
         worker = worker_of(live)
         live.process.send_signal(number)

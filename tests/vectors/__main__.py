@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.vectors.catalogue import stem_of
 from tests.vectors.ceilings import committed_ceilings
 from tests.vectors.rows import RECORDED, UnreadableVectors, files_in, name_of
-from tests.vectors.runner import Tally, ceiling_breaches, tally_files
+from tests.vectors.runner import FileResult, ceiling_breaches, judge_files
 
 EXIT_WRONG, EXIT_USAGE, EXIT_MISSING = 1, 2, 3
 
@@ -28,29 +28,29 @@ def main(arguments: Sequence[str]) -> int:
     unknown = [path for path in paths if stem_of(name_of(path)) is None]
     known = [path for path in paths if path not in unknown]
     try:
-        tallies = run(known)
+        results = run(known)
     except UnreadableVectors as error:
         print(error, file=sys.stderr)
         return EXIT_USAGE
-    breaches = ceiling_breaches(tallies, committed_ceilings())
+    breaches = ceiling_breaches(results, committed_ceilings())
     for line in breaches:
         print(line)
     for path in unknown:
         print(f"{path}: no suite of that name", file=sys.stderr)
     if not paths:
         print(f"{directory}: no vectors (*.jsonl, *.jsonl.xz) in it", file=sys.stderr)
-    if breaches or any(tally.wrong for tally in tallies):
+    if breaches or any(result.wrong for result in results):
         return EXIT_WRONG
     return EXIT_USAGE if unknown or not paths else 0
 
 
-def run(paths: Sequence[Path]) -> list[Tally]:
+def run(paths: Sequence[Path]) -> list[FileResult]:
     """Judge files and print the report of each as soon as it is there."""
-    tallies = []
-    for tally in tally_files(paths):
-        print(tally.report(), flush=True)
-        tallies.append(tally)
-    return tallies
+    results = []
+    for result in judge_files(paths):
+        print(result.report(), flush=True)
+        results.append(result)
+    return results
 
 
 if __name__ == "__main__":

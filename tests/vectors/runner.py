@@ -15,11 +15,11 @@ from tests.vectors.rows import UnreadableVectors, name_of, read_rows
 from tests.vectors.suite import Suite
 
 _ROWS_AT_A_TIME = 50
-_STORIES_SHOWN = 3
+_WRONG_SHOWN = 3
 
 
 @dataclass
-class Tally:
+class FileResult:
     """The judgements on one file. ``by_difference`` counts a row once for each difference it shows."""
 
     name: str
@@ -27,21 +27,21 @@ class Tally:
     same: int = 0
     deliberate: int = 0
     by_difference: Counter[str] = field(default_factory=Counter)
-    stories: list[str] = field(default_factory=list)
+    wrong_rows: list[str] = field(default_factory=list)
 
     @property
     def wrong(self) -> int:
-        return len(self.stories)
+        return len(self.wrong_rows)
 
     @property
     def rows(self) -> int:
         return self.same + self.deliberate + self.wrong
 
-    def add(self, other: "Tally") -> None:
+    def add(self, other: "FileResult") -> None:
         self.same += other.same
         self.deliberate += other.deliberate
         self.by_difference += other.by_difference
-        self.stories += other.stories
+        self.wrong_rows += other.wrong_rows
 
     def line(self) -> str:
         reasons = ", ".join(f"{name} {count}" for name, count in sorted(self.by_difference.items())) or "none"
@@ -50,16 +50,16 @@ class Tally:
 
     def report(self) -> str:
         """The line of this file and the first three wrong rows."""
-        return "\n".join([self.line(), *self.stories[:_STORIES_SHOWN]])
+        return "\n".join([self.line(), *self.wrong_rows[:_WRONG_SHOWN]])
 
 
-def tally(name: str, suite: Suite, rows: Iterable[Mapping[str, Any]]) -> Tally:
+def judge_rows(name: str, suite: Suite, rows: Iterable[Mapping[str, Any]]) -> FileResult:
     """Judge rows one after the other."""
-    result = Tally(name, suite.stem)
+    result = FileResult(name, suite.stem)
     for row in rows:
         judgement = judge(suite, row)
         if judgement.wrong is not None:
-            result.stories.append(judgement.wrong)
+            result.wrong_rows.append(judgement.wrong)
         elif judgement.is_same:
             result.same += 1
         else:
@@ -68,15 +68,15 @@ def tally(name: str, suite: Suite, rows: Iterable[Mapping[str, Any]]) -> Tally:
     return result
 
 
-def tally_file(path: Path) -> Tally:
+def judge_file(path: Path) -> FileResult:
     """Judge a file in this process. Raises UnreadableVectors, also when no suite knows the file."""
     stem = stem_of(name_of(path))
     if stem is None:
         raise UnreadableVectors(f"{path.name}: no suite of that name")
-    return tally(name_of(path), suites()[stem], read_rows(path))
+    return judge_rows(name_of(path), suites()[stem], read_rows(path))
 
 
-def tally_files(paths: Sequence[Path]) -> Iterator[Tally]:
+def judge_files(paths: Sequence[Path]) -> Iterator[FileResult]:
     """Judge files on all processors, in order. Raises UnreadableVectors."""
     with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
         pending = []
@@ -86,24 +86,24 @@ def tally_files(paths: Sequence[Path]) -> Iterator[Tally]:
                 raise UnreadableVectors(f"{path.name}: no suite of that name")
             parts = [rows[i : i + _ROWS_AT_A_TIME] for i in range(0, len(rows), _ROWS_AT_A_TIME)]
             pending.append(
-                (name_of(path), stem, [pool.submit(_tally_part, name_of(path), stem, part) for part in parts])
+                (name_of(path), stem, [pool.submit(_judge_part, name_of(path), stem, part) for part in parts])
             )
         for name, stem, futures in pending:
-            whole = Tally(name, stem)
+            whole = FileResult(name, stem)
             for future in futures:
                 whole.add(future.result())
             yield whole
 
 
-def _tally_part(name: str, stem: str, rows: Sequence[Mapping[str, Any]]) -> Tally:
-    return tally(name, suites()[stem], rows)
+def _judge_part(name: str, stem: str, rows: Sequence[Mapping[str, Any]]) -> FileResult:
+    return judge_rows(name, suites()[stem], rows)
 
 
-def ceiling_breaches(tallies: Iterable[Tally], ceilings: Ceilings) -> list[str]:
+def ceiling_breaches(results: Iterable[FileResult], ceilings: Ceilings) -> list[str]:
     """Breaches over all files of a suite together, since one set may come in several files."""
     rows: Counter[str] = Counter()
     counts: dict[str, Counter[str]] = {}
-    for each in tallies:
+    for each in results:
         rows[each.stem] += each.rows
         counts.setdefault(each.stem, Counter()).update(each.by_difference)
     return [line for stem in counts for line in breaches(ceilings, stem, rows[stem], counts[stem])]

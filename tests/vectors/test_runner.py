@@ -15,7 +15,7 @@ from tests.vectors.ceilings import breaches, limit
 from tests.vectors.comparison import ABSENT, differences
 from tests.vectors.judgement import judge
 from tests.vectors.rows import recorded_rows
-from tests.vectors.runner import tally
+from tests.vectors.runner import judge_rows
 from tests.vectors.suite import Difference, Suite
 
 DOUBLED = Difference(
@@ -86,7 +86,7 @@ def test_an_exception_is_wrong_and_shown() -> None:
     assert "KeyError: 7" in (judge(Suite("numbers", answer), row(7)).wrong or "")
 
 
-def test_paths_of_a_difference_tell_absent_from_null_and_false_from_0() -> None:
+def test_paths_of_a_difference_distinguish_absent_from_null_and_false_from_0() -> None:
     found = list(differences({"a": [1, {"b": 0}], "c": None}, {"a": [1, {"b": False}, 3]}))
     assert found == [("a[1].b", 0, False), ("a[2]", ABSENT, 3), ("c", None, ABSENT)]
 
@@ -94,15 +94,15 @@ def test_paths_of_a_difference_tell_absent_from_null_and_false_from_0() -> None:
 # One file
 
 
-def test_a_file_is_told_in_one_line_with_the_first_three_wrong_rows() -> None:
-    result = tally("numbers_1", suite_that_answers(2), [row(n) for n in (0, 1, 2, 3, 4, 20, 30)])
+def test_a_file_is_one_line_with_the_first_three_wrong_rows() -> None:
+    result = judge_rows("numbers_1", suite_that_answers(2), [row(n) for n in (0, 1, 2, 3, 4, 20, 30)])
     lines = result.report().splitlines()
     assert lines[0] == "numbers_1: 1 same, 2 deliberate (by difference: doubled 2), 4 wrong"
     assert [line for line in lines if line.startswith("n-")] == ["n-1", "n-2", "n-3"]
 
 
 def test_a_file_without_deliberate_rows_says_so() -> None:
-    assert tally("numbers", suite_that_answers(1), [row(3)]).line() == (
+    assert judge_rows("numbers", suite_that_answers(1), [row(3)]).line() == (
         "numbers: 1 same, 0 deliberate (by difference: none), 0 wrong"
     )
 

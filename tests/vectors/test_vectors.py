@@ -8,7 +8,7 @@ import pytest
 from tests.vectors.catalogue import stem_of, suites
 from tests.vectors.ceilings import committed_ceilings
 from tests.vectors.rows import RECORDED, files_in, name_of
-from tests.vectors.runner import ceiling_breaches, tally_file
+from tests.vectors.runner import ceiling_breaches, judge_file
 
 
 def recorded() -> dict[str, list[Path]]:
@@ -25,9 +25,9 @@ def test_every_suite_has_recorded_rows_and_every_file_a_suite() -> None:
 
 @pytest.mark.parametrize("stem", sorted(recorded()))
 def test_recorded_rows_are_the_same_or_deliberate_within_the_ceilings(stem: str) -> None:
-    tallies = [tally_file(path) for path in recorded()[stem]]
-    assert not any(tally.wrong for tally in tallies), "\n".join(tally.report() for tally in tallies)
-    assert ceiling_breaches(tallies, committed_ceilings()) == []
+    results = [judge_file(path) for path in recorded()[stem]]
+    assert not any(result.wrong for result in results), "\n".join(result.report() for result in results)
+    assert ceiling_breaches(results, committed_ceilings()) == []
 
 
 def test_every_difference_of_every_suite_has_a_ceiling() -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _LOG: Final = logging.getLogger("stagegate.serve")
 
 _READ_SECONDS: Final = 15.0
-"""A page of 500 rollouts takes far less, and until it fails nobody is told that the server hangs."""
+"""A page of 500 rollouts takes far less. A server that hangs is logged only after this time."""
 
 EXAMPLES: Final = """\
 examples:

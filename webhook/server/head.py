@@ -11,7 +11,7 @@ LINE_TYPE: Final = "text/plain; charset=utf-8"
 
 
 class Head(NamedTuple):
-    """``path`` has no query. ``content_length`` is in bytes, None where the request states none."""
+    """``path`` has no query. ``content_length`` is in bytes, None if the request has none."""
 
     method: str
     path: str
@@ -64,7 +64,7 @@ def refuse(head: Head, limit: int) -> Refusal | None:
 
 
 def too_large(limit: int) -> Refusal:
-    """The body is longer than ``limit`` bytes, as stated or as received."""
+    """The body is longer than ``limit`` bytes, as announced or as received."""
     return Refusal(413, f"the body is larger than {limit} bytes, the most that is read")
 
 

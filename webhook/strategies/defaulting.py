@@ -57,10 +57,10 @@ def entry_of(ro: RolloutOrchestrator, revision: str) -> TargetRevision | None:
     return entries_by_revision(*lists).get(revision)
 
 
-def absent_labels(stated: Mapping[str, Any] | None, wanted: Mapping[str, str]) -> dict[str, str]:
-    """The wanted labels that are not stated, without empty ones and those that no API server takes."""
-    stated = stated or {}
-    return {key: value for key, value in wanted.items() if value and stated.get(key) is None and is_label_value(value)}
+def absent_labels(present: Mapping[str, Any] | None, wanted: Mapping[str, str]) -> dict[str, str]:
+    """The wanted labels that are absent, without empty ones and those that no API server accepts."""
+    present = present or {}
+    return {key: value for key, value in wanted.items() if value and present.get(key) is None and is_label_value(value)}
 
 
 def fitting_bounds(minimum: Any, maximum: Any, entry: Bounds) -> tuple[int | None, int | None]:
@@ -78,9 +78,9 @@ def exceeds(minimum: Any, maximum: Any) -> bool:
 
 
 def _owner_reference(references: Sequence[Mapping[str, Any]], service: str, uid: str) -> Wire | None:
-    """The controller reference to the RO, None where another controls the SPA or a reference to the RO is stated.
+    """The controller reference to the RO, None where another controls the SPA or it has a reference to the RO already.
 
-    An API server does not take two references to one owner.
+    An API server does not accept two references to one owner.
     """
     if not service or not uid or controller_of(references) is not None:
         return None

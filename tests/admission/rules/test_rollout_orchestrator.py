@@ -295,7 +295,7 @@ def test_what_is_found(spec: Any, severity: str, text: str) -> None:
 @pytest.mark.parametrize(
     "spec", [None, {}, {"rolloutStrategy": "resourceutil"}, {"targetRevisions": []}, {"initialRevisions": [OLD]}]
 )
-def test_a_rollout_without_targets_is_told_what_is_missing(spec: Any) -> None:
+def test_a_rollout_without_targets_gets_a_warning(spec: Any) -> None:
     text = (
         "spec.targetRevisions: Required value: without targets there is nothing to roll out [RO013]; "
         "list the revision that is to run, with percent 100"

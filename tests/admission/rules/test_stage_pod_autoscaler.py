@@ -275,7 +275,7 @@ STATED = (
 
 
 @pytest.mark.parametrize("path", ["/mutate", "/validate"])
-def test_a_person_is_told_not_to_state_what_the_loop_sets(path: str) -> None:
+def test_a_person_is_warned_not_to_set_what_the_loop_sets(path: str) -> None:
     verdict = verdict_on(complete_spa(1, 8), path=path, lookup=cache(stored_ro()))
     assert verdict.allowed
     assert lines(verdict) == [
