@@ -146,8 +146,12 @@ def _stay(stack: Stack) -> None:
             pages=stack.pages_url,
         )
     )
-    while not (failure := stack.failure()):
-        time.sleep(0.5)
+    try:
+        while not (failure := stack.failure()):
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        # Ctrl-C is how this ends. With another exit code than 0, make would report an error.
+        return
     raise CommandError(failure)
 
 

@@ -90,7 +90,7 @@ def test_a_cluster_that_does_not_answer_is_named(kubeconfig: Path, capsys: pytes
         )
     )
 
-    assert main(["--kubeconfig", str(kubeconfig), "--context", "production"]) == 1
+    assert main(["--kubeconfig", str(kubeconfig), "--context", "production"]) == 3
     assert capsys.readouterr().err.startswith(f"python -m sandbox.demo: context production of {kubeconfig}: ")
 
 
@@ -117,6 +117,30 @@ def test_signals_are_what_they_were_afterwards(monkeypatch: pytest.MonkeyPatch) 
     assert demo.run(options) == 0
 
     assert [signal.getsignal(number) for number in HANDLED] == before
+
+
+class Kept:
+    """A stack that stays up until Ctrl-C."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.plane = argparse.Namespace(kubeconfig=directory / "kubeconfig")
+        self.pages_url = "http://127.0.0.1:1"
+
+    def failure(self) -> str:
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_is_how_a_demo_ends_that_stays_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def tell(*_: object, **__: object) -> int:
+        demo._stay(Kept(tmp_path))  # type: ignore[arg-type]
+        return 0
+
+    monkeypatch.setattr(demo, "_tell", tell)
+    assert main(["--keep"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 @contextmanager
