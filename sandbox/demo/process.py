@@ -33,7 +33,8 @@ class Process:
     To be started from the main thread: the kernel takes the end of the starting thread for the end of the parent.
     """
 
-    def __init__(self, arguments: Sequence[str], log: Path) -> None:
+    def __init__(self, arguments: Sequence[str], log: Path, code: Path | None = None) -> None:
+        """``code`` is the folder whose packages are run, None for those of this process."""
         command = [sys.executable, "-m", "webhook", *arguments]
         if sys.platform == "linux":
             command = [sys.executable, "-ISc", _TETHER, str(os.getpid()), *command]
@@ -41,7 +42,7 @@ class Process:
         self.log = log
         with log.open("ab") as output:
             self._child = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd=code
             )
 
     @property

@@ -26,10 +26,11 @@ class Stack:
     """What a cluster runs, on this machine: webhook and loop as processes under their own service accounts.
 
     Use it in a ``with``: at the end nothing of it runs. What was put into the control plane stays there, unless
-    ``remove`` says otherwise. Logs and certificates lie in ``directory``.
+    ``remove`` says otherwise. Logs and certificates lie in ``directory``. ``code`` is the root of another release whose
+    programs and registrations are used.
     """
 
-    def __init__(self, plane: ControlPlane, directory: Path, *, remove: bool = False) -> None:
+    def __init__(self, plane: ControlPlane, directory: Path, *, remove: bool = False, code: Path | None = None) -> None:
         self.plane = plane
         self.directory = directory
         self.client = client_of(plane.kubeconfig)
@@ -37,6 +38,7 @@ class Stack:
         self.webhook_url = self.pages_url = ""
         self.webhook: Process | None = None
         self.loop: Process | None = None
+        self._code = code
         self._installation = Installation(self.client)
         self._ends = ExitStack()
         if remove:
@@ -71,7 +73,8 @@ class Stack:
         self.webhook_url, _, self.pages_url = urls.partition(", pages ")
         authority = (certificates / "ca.crt").read_bytes()
         self._installation.apply(
-            at_url(configuration, self.webhook_url, authority) for configuration in documents(MANIFESTS / "webhooks")
+            at_url(configuration, self.webhook_url, authority)
+            for configuration in documents((self._code / "manifests" if self._code else MANIFESTS) / "webhooks")
         )
 
     def start_loop(self, arguments: Sequence[str] = ()) -> None:
@@ -93,6 +96,6 @@ class Stack:
         return ""
 
     def _start(self, arguments: Sequence[str]) -> Process:
-        process = Process(arguments, self.directory / f"{arguments[0]}.log")
+        process = Process(arguments, self.directory / f"{arguments[0]}.log", self._code)
         self._ends.callback(process.stop)
         return process
