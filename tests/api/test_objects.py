@@ -107,3 +107,23 @@ def test_a_new_generation_is_unknown_unless_the_stage_failed() -> None:
     ro.mark_stage_revision_failed("x", NOON)
     ro.mark_new_generation(NOON)
     assert ro.status.conditions.is_false("Ready")
+
+
+@pytest.mark.parametrize(
+    ("ready", "stage_ready", "observed", "failed", "complete"),
+    [
+        pytest.param("True", "True", 3, False, True, id="complete"),
+        pytest.param("True", "True", 2, False, False, id="complete for an earlier spec"),
+        pytest.param("Unknown", "Unknown", 3, False, False, id="in progress"),
+        pytest.param("False", "False", 3, True, False, id="failed"),
+        pytest.param("False", "False", 2, False, False, id="failed for an earlier spec"),
+        pytest.param("True", "False", 3, True, False, id="failed, and Ready was not computed anew"),
+    ],
+)
+def test_a_rollout_is_complete_or_failed_for_its_present_spec(
+    ready: str, stage_ready: str, observed: int, failed: bool, complete: bool
+) -> None:
+    conditions = [{"type": "Ready", "status": ready}, {"type": "StageReady", "status": stage_ready}]
+    status = {"observedGeneration": observed, "conditions": conditions}
+    ro = RolloutOrchestrator.from_dict({"metadata": {"generation": 3}, "status": status})
+    assert (ro.has_failed, ro.is_complete) == (failed, complete)

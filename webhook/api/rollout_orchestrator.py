@@ -163,6 +163,20 @@ class RolloutOrchestrator:
     def namespace(self) -> str:
         return self.metadata.namespace
 
+    @property
+    def has_failed(self) -> bool:
+        """True if the rollout was marked failed for its present spec; only a new generation continues it."""
+        return self.status.conditions.is_false(STAGE_READY) and self._is_observed
+
+    @property
+    def is_complete(self) -> bool:
+        """True if the rollout has reached the targets of its present spec."""
+        return self.status.conditions.is_true(READY) and self._is_observed and not self.has_failed
+
+    @property
+    def _is_observed(self) -> bool:
+        return self.metadata.generation == self.status.observed_generation
+
     # Users and other tools read these messages and reasons; they are exactly upstream's.
 
     def mark_stage_ready(self, now: datetime) -> None:

@@ -27,7 +27,6 @@ from webhook.knative.service_rollout import (
 from webhook.knative.service_writes import ORDER, CreateRollout, PatchRevision, PatchRollout, PatchRoute, ServiceWrite
 from webhook.knative.stage_traffic import Scale, described, floor_of
 from webhook.knative.traffic import is_moved, shares, stock_traffic
-from webhook.planning import has_failed
 from webhook.planning.config import parse_boolean
 
 Phase = Literal["idle", "held", "releasing", "orphan"]
@@ -242,7 +241,7 @@ def _settled_rollout(seen: ServiceSeen, service: Wire, live: Mapping[str, int]) 
     if ro is None or not is_owned(ro, service):
         return []
     patch: Wire = {}
-    if live and not _is_over(ro):
+    if live and not ro.is_complete:
         patch = settled_patch(ro, entries(live, seen.revisions, seen.defaults, newest_of(seen.revisions)))
     if RELEASE in ro.metadata.annotations:
         patch["metadata"] = {"annotations": {RELEASE: None}}
@@ -265,7 +264,7 @@ def _held(seen: ServiceSeen, service: Wire, route: Wire, hold: Hold, options: Se
     if patch:
         is_new = "initialRevisions" in patch.get("spec", {})
         return ServiceDecision("held", (PatchRollout(patch),), (started,) if is_new else ())
-    if _is_over(seen.ro) and is_moved(route, {newest: _WHOLE}):
+    if seen.ro.is_complete and is_moved(route, {newest: _WHOLE}):
         return _end(seen, service, route, hold, newest)
     return ServiceDecision("held", _stage_bounds(seen, options))
 
@@ -276,11 +275,6 @@ def _start(route: Wire, hold: Hold) -> Mapping[str, int]:
         if sum(found.values()) == _WHOLE:
             return found
     return hold.initial
-
-
-def _is_over(ro: RolloutOrchestrator) -> bool:
-    is_current = ro.status.observed_generation == ro.metadata.generation
-    return is_current and ro.status.conditions.is_true(READY) and not has_failed(ro)
 
 
 def _end(seen: ServiceSeen, service: Wire, route: Wire, hold: Hold, newest: str) -> ServiceDecision:

@@ -12,8 +12,8 @@ from webhook.cluster.events import Event, reference_to
 from webhook.cluster.resource import ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS
 from webhook.loop.observation import Observed
 from webhook.loop.spec_decision import SpecDecision
-from webhook.loop.stage_status import TIMED_OUT, pending_step, timeout_message
-from webhook.planning.shift import Overdue
+from webhook.loop.stage_status import TIMED_OUT, pending_step
+from webhook.planning.shift import seconds_left
 from webhook.strategies import Strategy
 from webhook.strategies.stage import Stage, described, replicas, traffic_of
 
@@ -82,7 +82,9 @@ def events_of_status(
     strategy: Strategy,
     running: Mapping[str, int | None],
 ) -> list[EventMessage]:
-    """The Events for steps and stages that are done; the end of the last stage is that of the rollout.
+    """The Events for steps and stages that are done, and for a stage whose condition states that it is late.
+
+    The end of the last stage is that of the rollout.
 
     ``running`` holds the replicas that run, by revision name; None, or no entry, where that is not known.
     """
@@ -100,39 +102,48 @@ def events_of_status(
         events.append(EventMessage("Normal", ROLLOUT_COMPLETE, _reached(after, running)))
     elif became_true(STAGE_READY):
         events.append(EventMessage("Normal", STAGE_COMPLETE, _reached(after, running)))
+    stage_ready = now.get(STAGE_READY)
+    if stage_ready is not None and stage_ready.reason == TIMED_OUT:
+        events.append(EventMessage("Warning", TIMED_OUT, stage_ready.message))
     return events
 
 
 class Waiting(NamedTuple):
-    """What a stage waits for: the Events that say so, and the delay after which one will be due; None for none."""
+    """What a stage waits for: the Events that say so, and the delays after which the next is due or the stage late."""
 
     events: Sequence[EventMessage] = ()
-    delay: float | None = None
+    delays: Sequence[float] = ()
 
 
-def waiting(
-    ro: RolloutOrchestrator, stage: Stage, strategy: Strategy, observed: Observed, late: Overdue | None, now: datetime
-) -> Waiting:
-    """What keeps the stage from being done: its time-out, a Revision that does not exist, or a step that takes long.
+def waiting(ro: RolloutOrchestrator, stage: Stage, strategy: Strategy, observed: Observed, now: datetime) -> Waiting:
+    """What keeps the stage from being done: a Revision that does not exist, or a step that takes long.
 
     The same Events come at every reconcile, since Events expire; the recorder sends repetitions rarely.
     """
-    conditions = ro.status.conditions
-    if not conditions.is_unknown(STAGE_READY):
+    if not ro.status.conditions.is_unknown(STAGE_READY):
         return Waiting()
-    events = [] if late is None else [EventMessage("Warning", TIMED_OUT, timeout_message(late))]
-    absences = [absence for name in stage.moved if (absence := observed.absence(name)) is not None]
+    events: list[EventMessage] = []
+    delays = _until_late(ro, now)
+    absences = [one.absence for name in stage.moved if (one := observed.revisions.get(name)) and one.absence]
+    wanted = waiting_for(ro, stage, strategy)
     if absences:
         # A Revision that does not exist is not waited for.
         impossible = f"the stage cannot be done: {', '.join(absences)}"
-        return Waiting([*events, EventMessage("Warning", REVISION_MISSING, impossible)])
-    message = waiting_for(ro, stage, strategy)
-    if message is None:
-        return Waiting(events)
-    delay = seconds_until_waiting(ro, strategy, now)
-    if delay > 0:
-        return Waiting(events, delay)
-    return Waiting([*events, EventMessage("Normal", WAITING, message)])
+        events.append(EventMessage("Warning", REVISION_MISSING, impossible))
+    elif wanted is not None and (delay := seconds_until_waiting(ro, strategy, now)) > 0:
+        delays.append(delay)
+    elif wanted is not None:
+        events.append(EventMessage("Normal", WAITING, wanted))
+    return Waiting(events, delays)
+
+
+def _until_late(ro: RolloutOrchestrator, now: datetime) -> list[float]:
+    """The delay after which the stage is late; none where it has no time-out, or is late already."""
+    try:
+        left = seconds_left(ro, now)
+    except InvalidRollout:
+        return []
+    return [left + 1.0] if left else []
 
 
 def waiting_for(ro: RolloutOrchestrator, stage: Stage, strategy: Strategy) -> str | None:

@@ -1,50 +1,37 @@
 """Observation: everything that the caches show of one rollout, read once, before anything is decided."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from webhook.api import RolloutOrchestrator, StagePodAutoscaler, wire
-from webhook.api.target_revision import one_per_revision
 from webhook.loop.caches import BY_REVISION, BY_SERVICE, Cache, Caches
 from webhook.loop.revisions import ClusterConditions, ClusterRevisions
 from webhook.loop.rollout_settings import ClusterSettings, ignored_annotations, settings_of
-from webhook.loop.stage_status import is_over
 from webhook.planning import Note, RolloutConfig
 from webhook.strategies import ObservedRevision
+from webhook.strategies.stage import Stage
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
     """What the cluster shows of one rollout, apart from the RO itself.
 
-    ``revisions`` holds each that the RO names. ``pod_autoscalers`` holds actual scales by revision name: None where the
-    object has none yet, no entry where it does not exist. ``deployments`` are those of the service, None where they
+    ``revisions`` holds each that the RO names. ``spas`` are those with an SPA, and ``running`` maps them to the
+    replicas that run, None if that is not known. ``pod_autoscalers`` holds actual scales by revision name: None where
+    the object has none yet, no entry where it does not exist. ``deployments`` are those of the service, None where they
     cannot be seen; ``route_has_traffic`` is None where there is no Route. ``ignored_settings`` are the settings without
     effect.
     """
 
     config: RolloutConfig
-    revisions: Mapping[str, ObservedRevision] = field(default_factory=dict)
-    pod_autoscalers: Mapping[str, int | None] = field(default_factory=dict)
-    deployments: Sequence[Mapping[str, Any]] | None = None
-    route_has_traffic: bool | None = None
-    ignored_settings: tuple[Note, ...] = ()
-
-    @property
-    def spas(self) -> frozenset[str]:
-        """The revisions that have an SPA."""
-        return frozenset(name for name, revision in self.revisions.items() if revision.spa is not None)
-
-    @property
-    def running(self) -> dict[str, int | None]:
-        """The replicas that run by the SPAs, by revision name; None if that is not known."""
-        return {name: one.spa.actual_scale for name, one in self.revisions.items() if one.spa is not None}
-
-    def absence(self, revision: str) -> str | None:
-        """Why the Revision does not exist; None if it does, or if that cannot be seen."""
-        seen = self.revisions.get(revision)
-        return None if seen is None else seen.absence
+    revisions: Mapping[str, ObservedRevision]
+    spas: frozenset[str]
+    running: Mapping[str, int | None]
+    pod_autoscalers: Mapping[str, int | None]
+    deployments: Sequence[Mapping[str, Any]] | None
+    route_has_traffic: bool | None
+    ignored_settings: tuple[Note, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,30 +49,36 @@ class Observer:
 
         A cluster that serves no PodAutoscalers shows no scale but that in the SPAs' status, so that one counts there.
         """
-        caches, settings, names = self.caches, self.settings.current(), _names(ro)
+        caches, names = self.caches, _names(ro)
+        revisions = {name: self._revision(ro, name) for name in names}
+        running = {name: one.spa.actual_scale for name, one in revisions.items() if one.spa is not None}
         scales_of = caches.spas if caches.pod_autoscalers.absent else caches.pod_autoscalers
+        deployments = None
+        if caches.deployments.synced:
+            deployments = caches.deployments.store.by_index(BY_SERVICE, f"{ro.namespace}/{ro.name}")
+        route = caches.routes.get(ro.namespace, ro.name)
         service = caches.services.get(ro.namespace, ro.name)
+        settings = self.settings.current()
         config = settings_of(ro, settings.data, service)
         # The problems of the ConfigMap concern every rollout; those that are over would only repeat them.
-        of_all = [] if is_over(ro) else settings.events
-        route = caches.routes.get(ro.namespace, ro.name)
+        of_all = [] if ro.is_complete or ro.has_failed else settings.events
         return Observed(
             config=config,
-            revisions={name: self._revision(ro, name) for name in names},
+            revisions=revisions,
+            spas=frozenset(running),
+            running=running,
             pod_autoscalers={
                 name: wire.integer(wire.mapping(one, "status", ""), "actualScale", "status", 32)
                 for name, one in _found(scales_of, ro.namespace, names).items()
             },
-            deployments=caches.deployments.store.by_index(BY_SERVICE, f"{ro.namespace}/{ro.name}")
-            if caches.deployments.synced
-            else None,
+            deployments=deployments,
             route_has_traffic=None if route is None else bool((route.get("status") or {}).get("traffic")),
             ignored_settings=(*of_all, *ignored_annotations(ro, config, service)),
         )
 
     def conflict(self, ro: RolloutOrchestrator) -> dict[str, str]:
         """``owners_in_conflict`` of a rollout."""
-        if is_over(ro):
+        if ro.is_complete or ro.has_failed:
             return {}
         rollouts = self.caches.rollouts.store
         found = _found(self.caches.spas, ro.namespace, revisions_moved_by(ro))
@@ -108,11 +101,8 @@ def revisions_moved_by(ro: RolloutOrchestrator) -> list[str]:
     """The revisions whose bounds the rollout sets: those that its stage moves, or all if it has no stage."""
     spec = ro.spec
     if spec.stage_target_revisions:
-        stage = one_per_revision(spec.stage_target_revisions)
-        entries = [entry for entry in stage if entry.goes_up or entry.goes_down]
-    else:
-        entries = [*spec.initial_revisions, *spec.target_revisions]
-    return sorted({entry.revision_name for entry in entries})
+        return sorted(Stage.of(spec).moved)
+    return sorted({entry.revision_name for entry in (*spec.initial_revisions, *spec.target_revisions)})
 
 
 def owners_in_conflict(
@@ -125,7 +115,7 @@ def owners_in_conflict(
     its SPA names; two rollouts that name one Revision set its SPA back and forth there, without end. An SPA that
     belongs to nobody is nobody's to move while two name it. A rollout that is over moves nothing.
     """
-    if is_over(ro):
+    if ro.is_complete or ro.has_failed:
         return {}
     found: dict[str, str] = {}
     for revision in revisions_moved_by(ro):

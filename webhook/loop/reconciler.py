@@ -23,21 +23,19 @@ from webhook.loop.event_messages import (
 from webhook.loop.observation import Observer
 from webhook.loop.result import Result
 from webhook.loop.spa_reconciler import SPAReconciler
-from webhook.loop.spec_decision import SpecDecision, decide_spec, record_decision, spec_patch
+from webhook.loop.spec_decision import SpecDecision, decide_spec
 from webhook.loop.stage_pass import StagePass
 from webhook.loop.stage_status import (
     OWNERSHIP_CONFLICT,
     block,
     conflict_message,
     explain,
-    is_over,
+    record_decision,
     settle_status,
     unmark_progress,
 )
 from webhook.loop.writer import Writer
 from webhook.planning import strategy_in_force
-from webhook.planning.next_stage import has_failed
-from webhook.planning.shift import seconds_left
 from webhook.strategies import STRATEGIES
 from webhook.strategies.stage import Stage
 
@@ -98,12 +96,12 @@ class RolloutReconciler:
         before, now = ro.copy(), self.clock.now()
         observed = self.observer.observe(ro)
         decision = decide_spec(ro, observed, now)
-        self._emit(ro, events_of_decision(observed, decision))
+        self._emit(ro, events_of_decision(observed, decision), logs=False)
         seen, ro = self._store_spec(seen, ro, decision)
         stored, stage = ro.status.copy(), Stage.of(ro.spec)
         strategy = STRATEGIES[strategy_in_force(ro, observed.config)]
         record_decision(ro, decision, now)
-        if is_over(ro) and not has_failed(ro):
+        if ro.is_complete:
             recreated = self.stages.recreate_deleted(ro)
             if recreated.error is not None:
                 # The pass would create it held.
@@ -112,25 +110,16 @@ class RolloutReconciler:
         explain(ro, stage, strategy, observed.revisions, decision.late, now)
         changed = self._store_status(seen, ro, stored)
         self._emit(ro, events_of_status(before, ro, stage, strategy, observed.running))
-        waits = waiting(ro, stage, strategy, observed, decision.late, now)
-        self._emit(ro, waits.events)
+        waits = waiting(ro, stage, strategy, observed, now)
+        self._emit(ro, waits.events, logs=False)
         self.events.emit_refusal(ro, result.unfinished)
-        delays = (*result.requeue_after, waits.delay, self._until_timeout(ro))
         not_planned = None if isinstance(decision.error, InvalidRollout) else decision.error
         return Result(
             error=result.error,
             unfinished=not_planned or result.unfinished,
-            requeue_after=tuple(sorted(delay for delay in delays if delay is not None)),
+            requeue_after=tuple(sorted((*result.requeue_after, *waits.delays))),
             status_changed=changed,
         )
-
-    def _until_timeout(self, ro: RolloutOrchestrator) -> float | None:
-        """The delay after which the stage is late; None where it has no time-out, or is late already."""
-        try:
-            left = seconds_left(ro, self.clock.now())
-        except InvalidRollout:
-            return None
-        return left + 1.0 if left else None
 
     # Writes
 
@@ -138,10 +127,9 @@ class RolloutReconciler:
         self, seen: Wire, ro: RolloutOrchestrator, decision: SpecDecision
     ) -> tuple[Wire, RolloutOrchestrator]:
         """Write the spec where it differs; returns the RO as it is stored now, on the wire and as an object."""
-        patch = spec_patch(ro.spec, decision.spec)
-        if not patch:
+        if not decision.patch:
             return seen, ro
-        stored = self.rollouts.patch(seen, {"spec": patch})
+        stored = self.rollouts.patch(seen, {"spec": decision.patch})
         after = RolloutOrchestrator.from_dict(stored)
         self._emit(after, events_of_spec(ro, after))
         return stored, after
@@ -161,7 +149,9 @@ class RolloutReconciler:
 
     # Events
 
-    def _emit(self, ro: RolloutOrchestrator, events: Iterable[EventMessage]) -> None:
+    def _emit(self, ro: RolloutOrchestrator, events: Iterable[EventMessage], *, logs: bool = True) -> None:
+        """Emit and log Events; with ``logs`` False those that every reconcile repeats are not logged."""
         for event in events:
-            _LOG.info("RolloutOrchestrator %s/%s: %s: %s", ro.namespace, ro.name, event.reason, event.message)
+            if logs:
+                _LOG.info("RolloutOrchestrator %s/%s: %s: %s", ro.namespace, ro.name, event.reason, event.message)
             self.events.emit(ro, *event)

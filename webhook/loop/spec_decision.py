@@ -6,7 +6,7 @@ planned for.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -15,7 +15,6 @@ from webhook.api.conditions import LAST_STAGE_READY, STAGE_READY
 from webhook.api.target_revision import one_per_revision
 from webhook.api.wire import Wire
 from webhook.loop.observation import Observed
-from webhook.loop.stage_status import fail
 from webhook.planning import (
     Note,
     PlanningError,
@@ -26,7 +25,6 @@ from webhook.planning import (
     shift_traffic_next_stage,
     targets_differ,
 )
-from webhook.planning.next_stage import has_failed
 from webhook.planning.shift import Overdue, next_finish_time, overdue, seconds_left
 from webhook.strategies.stage import Stage
 
@@ -43,18 +41,32 @@ _NOTHING_LEFT: Final = "no traffic is left to shift"
 class SpecDecision:
     """``spec`` is to be stored where it differs from the RO's own; with an error it never does.
 
-    ``late`` is set if the stage is overdue and its traffic cannot be shifted.
+    ``patch`` is what to store of it, empty for nothing. ``planned_for`` is what is to be recorded of the targets that
+    the stage is planned for, None to leave the record. ``late`` is set if the stage is overdue and its traffic cannot
+    be shifted.
     """
 
     spec: RolloutSpec
     notes: tuple[Note, ...] = ()
     error: Exception | None = None
     late: Overdue | None = None
+    patch: Wire = field(default_factory=dict)
+    planned_for: str | None = None
 
 
 def decide_spec(ro: RolloutOrchestrator, seen: Observed, now: datetime) -> SpecDecision:
     """Decide the next spec of a rollout. One that has failed for its present spec keeps it."""
-    if has_failed(ro):
+    decision = _decide(ro, seen, now)
+    is_planned = decision.error is None and decision.spec.stage_target_revisions and not ro.has_failed
+    return replace(
+        decision,
+        patch=spec_patch(ro.spec, decision.spec),
+        planned_for=record_of(ro.spec.target_revisions) if is_planned else None,
+    )
+
+
+def _decide(ro: RolloutOrchestrator, seen: Observed, now: datetime) -> SpecDecision:
+    if ro.has_failed:
         return SpecDecision(ro.spec)
     try:
         sound, about_record = with_sound_record(ro)
@@ -88,14 +100,6 @@ def spec_patch(before: RolloutSpec, after: RolloutSpec) -> Wire:
     if after.rollout_strategy != before.rollout_strategy:
         patch["rolloutStrategy"] = after.rollout_strategy
     return patch
-
-
-def record_decision(ro: RolloutOrchestrator, decision: SpecDecision, now: datetime) -> None:
-    """Record in the status the targets that were planned for; mark an RO failed whose spec cannot be planned from."""
-    if isinstance(decision.error, InvalidRollout):
-        fail(ro, str(decision.error), now)
-    elif decision.error is None and ro.spec.stage_target_revisions and not has_failed(ro):
-        ro.status.annotations[PLANNED_TARGETS] = record_of(ro.spec.target_revisions)
 
 
 def _start_of(ro: RolloutOrchestrator, seen: Observed) -> RolloutOrchestrator:

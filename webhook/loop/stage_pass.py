@@ -15,7 +15,6 @@ from webhook.loop.revisions import Revisions
 from webhook.loop.spa_cleanup import GRACE, MissingSince, plan_cleanup
 from webhook.loop.stage_status import observe_generation, record_outcome
 from webhook.loop.write_executor import SPADeleter, WriteExecutor
-from webhook.planning.next_stage import has_failed
 from webhook.strategies import (
     EventSink,
     PodClient,
@@ -139,7 +138,7 @@ class StagePass:
         """
         self._planned.begin(ro)
         error: Exception | None = None
-        if ro.spec.stage_target_revisions and not has_failed(ro):
+        if ro.spec.stage_target_revisions and not ro.has_failed:
             before = ro.status.copy()
             try:
                 self._carry_stage(ro, strategy)
@@ -211,7 +210,7 @@ def carry_stage(
             f"spec.stageTargetRevisions of RolloutOrchestrator {ro.namespace}/{ro.name}: no entry goes up;"
             " set direction: up on the revision that the stage leads to"
         )
-    resets_last = strategy.goes_up_first and stage.names_only_what_goes_up and not ro.status.conditions.is_true(READY)
+    resets_last = strategy.goes_up_first and stage.named <= stage.up.keys() and not ro.status.conditions.is_true(READY)
     if not resets_last:
         reset_obsolete(ro, stage, planned, planned)
     if rollout.reconcile(ro, stage.up, stage.down, planned.enqueue_after):

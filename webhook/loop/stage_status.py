@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from webhook.api import RolloutOrchestrator
+from webhook.api import InvalidRollout, RolloutOrchestrator
 from webhook.api.conditions import LAST_STAGE_READY, READY, RECONCILING, STAGE_READY, STALLED, ConditionSet
 from webhook.api.rollout_orchestrator import RolloutStatus
-from webhook.planning.next_stage import has_failed
+from webhook.loop.spec_decision import PLANNED_TARGETS, SpecDecision
 from webhook.planning.shift import Overdue
 from webhook.strategies import Strategy
 from webhook.strategies.protocols import ObservedRevision
@@ -18,13 +18,6 @@ OWNERSHIP_CONFLICT: Final = "RevisionShared"
 """Reason of the condition and of the Event."""
 TIMED_OUT: Final = "StageTimedOut"
 """Reason of the condition and of the Event."""
-
-
-def is_over(ro: RolloutOrchestrator) -> bool:
-    """True if the rollout is complete or has failed for its present spec, so that it moves nothing."""
-    conditions = ro.status.conditions
-    is_complete = conditions.is_true(READY) and ro.status.observed_generation == ro.metadata.generation
-    return is_complete or has_failed(ro)
 
 
 def observe_generation(ro: RolloutOrchestrator, now: datetime) -> None:
@@ -41,11 +34,14 @@ def observe_generation(ro: RolloutOrchestrator, now: datetime) -> None:
         ro.mark_new_generation(now)
 
 
-def fail(ro: RolloutOrchestrator, problem: str, now: datetime) -> None:
-    """Mark an RO failed whose spec cannot be planned from, for its present generation."""
-    ro.status.conditions.initialize(now)
-    ro.mark_stage_revision_failed(problem, now)
-    ro.status.observed_generation = ro.metadata.generation
+def record_decision(ro: RolloutOrchestrator, decision: SpecDecision, now: datetime) -> None:
+    """Record the targets that were planned for; mark an RO failed whose spec cannot be planned from."""
+    if isinstance(decision.error, InvalidRollout):
+        ro.status.conditions.initialize(now)
+        ro.mark_stage_revision_failed(str(decision.error), now)
+        ro.status.observed_generation = ro.metadata.generation
+    elif decision.planned_for is not None and not ro.has_failed:
+        ro.status.annotations[PLANNED_TARGETS] = decision.planned_for
 
 
 def block(ro: RolloutOrchestrator, owners: Mapping[str, str], now: datetime) -> None:
@@ -155,7 +151,7 @@ def mark_progress(ro: RolloutOrchestrator, now: datetime) -> None:
     """
     conditions = ro.status.conditions
     ready = conditions.get(READY)
-    wanted = STALLED if has_failed(ro) else RECONCILING
+    wanted = STALLED if ro.has_failed else RECONCILING
     if ready is None or conditions.is_true(READY):
         wanted = ""
     for type_ in {STALLED, RECONCILING} - {wanted}:

@@ -8,7 +8,7 @@ from webhook.planning.config import (
 )
 from webhook.planning.effective_bounds import Bounds, breaks_stage, scale_bounds
 from webhook.planning.errors import PlanningError, UnreadableSettings
-from webhook.planning.next_stage import has_failed, plan_stages
+from webhook.planning.next_stage import plan_stages
 from webhook.planning.plan import Note, StagePlan
 from webhook.planning.retarget import restart, targets_differ, update_initial_final_targets
 from webhook.planning.shift import TrafficShift, shift_traffic_next_stage
@@ -34,7 +34,6 @@ __all__ = [
     "UnreadableSettings",
     "breaks_stage",
     "final_target_revisions",
-    "has_failed",
     "initial_target_revisions",
     "newest_revision_name",
     "plan_stages",

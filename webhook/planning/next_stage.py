@@ -40,7 +40,7 @@ def plan_stages(
     Mirrors ``updateRolloutOrchestrator``.
     """
     spec = ro.spec.copy()
-    if has_failed(ro):
+    if ro.has_failed:
         return StagePlan(spec)
     if not word_of(spec.rollout_strategy):
         spec.rollout_strategy = strategy_in_force(ro, config)
@@ -58,12 +58,6 @@ def plan_stages(
         spec.stage_target_revisions = targets
         return StagePlan(spec)
     return _plan_from(start, target, spec, config, pod_autoscalers, spas, now)
-
-
-def has_failed(ro: RolloutOrchestrator) -> bool:
-    """True if the rollout was marked failed for its present spec; only a new generation continues it."""
-    failed = ro.status.conditions.is_false(STAGE_READY)
-    return failed and ro.metadata.generation == ro.status.observed_generation
 
 
 def _is_due(ro: RolloutOrchestrator) -> bool:

@@ -46,11 +46,6 @@ class Stage:
         """The revisions that go up or down, in the order of the stage."""
         return [name for entry in self.entries if (name := entry.revision_name) in self.up or name in self.down]
 
-    @property
-    def names_only_what_goes_up(self) -> bool:
-        """True if stage and start name no revision but those that go up."""
-        return self.named <= self.up.keys()
-
 
 def up_and_down(revisions: Sequence[TargetRevision]) -> tuple[dict[str, TargetRevision], dict[str, TargetRevision]]:
     """The revisions that go up and those that go down, by name, in order; entries of one revision count as one.
