@@ -1,4 +1,4 @@
-"""What stock Knative does with an edit, with and without its rollout duration: the figures that rollouts are compared with."""
+"""What stock Knative does with an edit, with and without its rollout duration: what rollouts are compared with."""
 
 import pytest
 
