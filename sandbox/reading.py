@@ -1,21 +1,18 @@
 """Get, list and watch."""
 
-import base64
-import json
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
 from sandbox.calls import Call
-from sandbox.failures import ApiError, bad_request, expired, forbidden_field, invalid, not_found
-from sandbox.objects import Object, key_of, namespace_of
-from sandbox.selectors import Predicate, selects
+from sandbox.failures import bad_request, expired, forbidden_field, invalid, not_found
+from sandbox.objects import Object, namespace_of, with_metadata
+from sandbox.selectors import Predicate, labels_of, parse_fields, parse_labels
 from sandbox.store import ADDED, DELETED, MODIFIED, Change, Gone, Store
 
-_LONGEST_WATCH: Final = 3600
+_LONGEST_WATCH: Final = 3600.0
 _LAST_BOOKMARK: Final = 2.0
 """Seconds before its end at which a watch sends a bookmark, so that its successor begins there."""
-
 _POLL: Final = 2.0
 """Seconds after which a silent watch looks whether its client is still there."""
 
@@ -30,75 +27,21 @@ def get(store: Store, call: Call) -> Object:
     return found
 
 
-def _wanted(call: Call) -> Predicate:
-    chosen = selects(
-        call.query.get("labelSelector", ""),
-        call.query.get("fieldSelector", ""),
-        call.resource.place,
+def list_objects(store: Store, call: Call) -> tuple[list[Object], str]:
+    """The selected objects, all of them whatever the limit, and the version of the list. Raises ApiError 400."""
+    if call.query.get("continue"):
+        raise bad_request("the sandbox answers lists whole: it has given out no continue token")
+    selected = _selected(call)
+    values, version = store.snapshot(call.resource.place)
+    return [value for value in values if selected(value)], str(version)
+
+
+def _selected(call: Call) -> Predicate:
+    by_label = parse_labels(call.query.get("labelSelector", ""))
+    by_field = parse_fields(call.query.get("fieldSelector", ""))
+    return lambda value: (
+        (not call.namespace or namespace_of(value) == call.namespace) and by_label(labels_of(value)) and by_field(value)
     )
-    if not call.namespace:
-        return chosen
-    return lambda value: namespace_of(value) == call.namespace and chosen(value)
-
-
-def list_objects(store: Store, call: Call) -> tuple[list[Object], Object]:
-    """The objects and the metadata of the list, in pages if a limit is given. Raises ApiError 400 and 410."""
-    wanted = _wanted(call)
-    limit = _number(call, "limit")
-    version, after = _continued(call)
-    try:
-        if version is None:
-            values, version = store.snapshot(call.resource.place)
-        else:
-            values = store.snapshot_at(call.resource.place, version)
-    except Gone:
-        raise expired(
-            "The provided continue parameter is too old to display a consistent list result. You can start a new list "
-            "without the continue parameter."
-            if after
-            else "The resourceVersion for the provided list is too old."
-        ) from None
-    chosen = [value for value in values if (not after or key_of(value) > after) and wanted(value)]
-    meta: Object = {"resourceVersion": str(version)}
-    if limit and len(chosen) > limit:
-        if call.query.get("labelSelector", "") == call.query.get("fieldSelector", "") == "":
-            meta["remainingItemCount"] = len(chosen) - limit
-        chosen = chosen[:limit]
-        meta["continue"] = _token(version, chosen[-1])
-    return chosen, meta
-
-
-def _token(version: int, last: Object) -> str:
-    return base64.urlsafe_b64encode(json.dumps({"rv": version, "start": key_of(last)}).encode()).decode().rstrip("=")
-
-
-def _continued(call: Call) -> tuple[int | None, tuple[str, str] | None]:
-    token = call.query.get("continue")
-    if not token:
-        return None, None
-    try:
-        read = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        namespace, name = read["start"]
-        return int(read["rv"]), (str(namespace), str(name))
-    except (ValueError, KeyError, TypeError):
-        raise bad_request(f"invalid continue token: continue key is not valid: {token[:60]}") from None
-
-
-def _number(call: Call, name: str) -> int:
-    stated = call.query.get(name) or "0"
-    try:
-        return max(int(stated), 0)
-    except ValueError:
-        raise bad_request(f'strconv.ParseInt: parsing "{stated}": invalid syntax') from None
-
-
-def _since(call: Call) -> int | None:
-    """The version a watch begins after; None for the present state first."""
-    stated = call.query.get("resourceVersion") or ""
-    if stated and not stated.isdigit():
-        told = f'resourceVersion: Invalid value: "{stated}": strconv.ParseUint: parsing "{stated}": invalid syntax'
-        raise ApiError(500, "", told)
-    return int(stated or 0) or None
 
 
 class WatchStream:
@@ -107,76 +50,55 @@ class WatchStream:
     def __init__(self, store: Store, call: Call, bookmark_seconds: float) -> None:
         """Raises ApiError for wrong parameters; a version that is too old is an event of its own."""
         self._store = store
-        self._call = call
-        self._bookmarks = call.flag("allowWatchBookmarks")
-        self._bookmark_seconds = bookmark_seconds
-        self._wanted = _wanted(call)
-        self._seconds = _number(call, "timeoutSeconds") or _LONGEST_WATCH
-        self._since = _since(call)
+        self._resource = call.resource
+        self._bookmark_seconds = bookmark_seconds if call.flag("allowWatchBookmarks") else _LONGEST_WATCH
+        self._selected = _selected(call)
         if call.flag("sendInitialEvents"):
             problem = forbidden_field("sendInitialEvents", "the sandbox streams no lists; list, then watch")
             raise invalid("ListOptions", "meta.k8s.io", "", [problem])
+        try:
+            self._seconds = float(call.query.get("timeoutSeconds") or _LONGEST_WATCH)
+            self._since = int(call.query.get("resourceVersion") or 0) or None
+        except ValueError as problem:
+            raise bad_request(str(problem)) from None
 
     def __iter__(self) -> Iterator[WatchEvent | None]:
-        place = self._call.resource.place
+        place = self._resource.place
         try:
-            watch, present, version = self._store.watch(place, self._since)
+            watch, present = self._store.watch(place, self._since)
         except Gone as gone:
             yield "ERROR", expired(str(gone)).to_dict()
             return
         try:
-            yield from self._stream(
-                watch.next, lambda: watch.ended, present, version, lambda: self._store.caught_up(watch)
-            )
+            yield from ((ADDED, value) for value in present if self._selected(value))
+            yield None
+            now = time.monotonic()
+            end = now + self._seconds
+            bookmark = min(now + self._bookmark_seconds, max(end, now + 2 * _LAST_BOOKMARK) - _LAST_BOOKMARK)
+            while now < end:
+                change = watch.next(min(end - now, bookmark - now, _POLL))
+                if watch.ended:
+                    return
+                yield self._event(change) if change is not None else None
+                now = time.monotonic()
+                if now >= bookmark and self._bookmark_seconds < _LONGEST_WATCH:
+                    yield self._bookmark(self._store.caught_up(watch))
+                    bookmark = now + self._bookmark_seconds
+                    if now < end - _LAST_BOOKMARK < bookmark:
+                        bookmark = end - _LAST_BOOKMARK
         finally:
             self._store.unwatch(place, watch)
 
-    def _stream(
-        self,
-        receive: Callable[[float], Change | None],
-        ended: Callable[[], bool],
-        present: list[Object],
-        version: int,
-        caught_up: Callable[[], int],
-    ) -> Iterator[WatchEvent | None]:
-        for value in present:
-            if self._wanted(value):
-                yield ADDED, value
-        yield None
-        now = time.monotonic()
-        deadline = now + self._seconds
-        bookmark_due = min(now + self._bookmark_seconds, max(deadline - _LAST_BOOKMARK, now + _LAST_BOOKMARK))
-        while now < deadline:
-            change = receive(min(deadline - now, bookmark_due - now if self._bookmarks else _POLL, _POLL))
-            if ended():
-                return
-            event = self._event(change) if change is not None and change.version > version else None
-            yield event
-            now = time.monotonic()
-            if self._bookmarks and now >= bookmark_due:
-                yield self._bookmark(caught_up())
-                rest = deadline - _LAST_BOOKMARK
-                bookmark_due = now + self._bookmark_seconds
-                bookmark_due = rest if now < rest < bookmark_due else bookmark_due
-
     def _event(self, change: Change) -> WatchEvent | None:
         """What a change is to this watch: an object that stops matching the selectors is gone."""
-        now = change.type != DELETED and self._wanted(change.object)
-        before = change.previous is not None and self._wanted(change.previous)
+        now = change.type != DELETED and self._selected(change.object)
+        before = change.previous is not None and self._selected(change.previous)
         if now:
             return (MODIFIED if before else ADDED), change.object
-        if not before:
+        if not before or change.previous is None:
             return None
-        assert change.previous is not None
-        last: dict[str, Any] = {**change.previous["metadata"], "resourceVersion": str(change.version)}
-        return DELETED, {**change.previous, "metadata": last}
+        return DELETED, with_metadata(change.previous, resourceVersion=str(change.version))
 
     def _bookmark(self, version: int) -> WatchEvent:
-        meta: Object = {"resourceVersion": str(version)}
-        if not self._call.resource.custom:
-            meta["creationTimestamp"] = None
-        return "BOOKMARK", {
-            "kind": self._call.resource.kind,
-            "apiVersion": self._call.resource.api_version,
-            "metadata": meta,
-        }
+        head = {"kind": self._resource.kind, "apiVersion": self._resource.api_version}
+        return "BOOKMARK", {**head, "metadata": {"resourceVersion": str(version)}}

@@ -1,18 +1,14 @@
-"""Which resources are served: their names, schemas, printer columns and peculiarities."""
+"""Which resources are served: their names, schemas and printer columns."""
 
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sandbox.failures import qualified
 from sandbox.store import Place
 
 Schema = dict[str, Any]
 """A structural schema (OpenAPI v3 with ``x-kubernetes-`` extensions)."""
-
-VERBS: Final = ("create", "delete", "get", "list", "patch", "update", "watch")
-STATUS_VERBS: Final = ("get", "patch", "update")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +19,6 @@ class Column:
     type: str
     path: str
     priority: int = 0
-    description: str = ""
-    format: str = ""
 
 
 AGE: Final = Column("Age", "date", ".metadata.creationTimestamp")
@@ -38,27 +32,14 @@ class Resource:
     version: str
     kind: str
     plural: str
-    singular: str
     schema: Schema = field(repr=False)
     namespaced: bool = True
     short_names: tuple[str, ...] = ()
-    categories: tuple[str, ...] = ()
     columns: tuple[Column, ...] = (AGE,)
-    list_kind: str = ""
     status: bool = False
-    """Whether there is a status subresource."""
+    """True if there is a status subresource."""
     custom: bool = False
-    """Whether a CRD defines it."""
-    generation: bool = False
-    """Whether ``metadata.generation`` counts changes of the spec."""
-    unconditional: bool = True
-    """Whether an update without a resource version is accepted."""
-    graceful: bool = False
-    """Whether a deletion waits for a grace period, as that of a pod does."""
-    returns_deleted: bool = False
-    """Whether a deletion answers with the object instead of a Status."""
-    create_only: bool = False
-    """Whether objects are answered and never stored."""
+    """True if a CRD defines it."""
 
     @property
     def api_version(self) -> str:
@@ -74,17 +55,8 @@ class Resource:
         return self.group, self.plural
 
     @property
-    def qualified(self) -> str:
-        return qualified(self.plural, self.group)
-
-    @property
-    def list_name(self) -> str:
-        return self.list_kind or f"{self.kind}List"
-
-    def path(self) -> str:
-        """The URL under which the resource is served, without a namespace."""
-        prefix = f"/apis/{self.group}" if self.group else "/api"
-        return f"{prefix}/{self.version}/{self.plural}"
+    def list_kind(self) -> str:
+        return f"{self.kind}List"
 
 
 class Registry:
@@ -92,46 +64,37 @@ class Registry:
 
     def __init__(self, resources: Iterable[Resource]) -> None:
         self._lock = threading.Lock()
-        self._by_path: Mapping[tuple[str, str, str], Resource] = {(r.group, r.version, r.plural): r for r in resources}
-        self.generation = 0
-        """Changes whenever the set of resources does."""
-
-    def __iter__(self) -> Any:
-        return iter(self._by_path.values())
+        self._by_place: Mapping[Place, Resource] = {resource.place: resource for resource in resources}
 
     def get(self, group: str, version: str, plural: str) -> Resource | None:
-        return self._by_path.get((group, version, plural))
+        found = self._by_place.get((group, plural))
+        return found if found is not None and found.version == version else None
 
-    def at(self, place: Place) -> Resource | None:
-        """The resource whose own place this is."""
-        return next((r for r in self._by_path.values() if (r.group, r.plural) == place), None)
+    def at(self, place: Place) -> Resource:
+        """The resource of a stored object."""
+        return self._by_place[place]
 
     def of_kind(self, api_version: str, kind: str) -> Resource | None:
-        return next((r for r in self._by_path.values() if r.api_version == api_version and r.kind == kind), None)
+        return next((r for r in self._by_place.values() if (r.api_version, r.kind) == (api_version, kind)), None)
 
     def groups(self) -> dict[str, list[str]]:
         """Group to its versions, the core group first, then by name."""
         found: dict[str, list[str]] = {}
-        for resource in sorted(self._by_path.values(), key=lambda r: (r.group, r.version)):
-            versions = found.setdefault(resource.group, [])
-            if resource.version not in versions:
-                versions.append(resource.version)
+        for group, version in sorted({resource.group_version for resource in self._by_place.values()}):
+            found.setdefault(group, []).append(version)
         return found
 
     def of_version(self, group: str, version: str) -> list[Resource]:
         """The resources of one version of a group by plural."""
-        chosen = [r for r in self._by_path.values() if r.group_version == (group, version)]
+        chosen = [r for r in self._by_place.values() if r.group_version == (group, version)]
         return sorted(chosen, key=lambda r: r.plural)
 
     def add(self, resource: Resource) -> None:
         """Serve one more resource, or another definition of it."""
         with self._lock:
-            key = (resource.group, resource.version, resource.plural)
-            self._by_path = {**self._by_path, key: resource}
-            self.generation += 1
+            self._by_place = {**self._by_place, resource.place: resource}
 
-    def remove(self, group: str, plural: str) -> None:
-        """Serve this resource no more, in any version."""
+    def remove(self, place: Place) -> None:
+        """Serve this resource no more."""
         with self._lock:
-            self._by_path = {k: r for k, r in self._by_path.items() if (r.group, r.plural) != (group, plural)}
-            self.generation += 1
+            self._by_place = {held: r for held, r in self._by_place.items() if held != place}

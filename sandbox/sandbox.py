@@ -9,7 +9,7 @@ from typing import Final
 import yaml
 
 from sandbox.front import Front
-from sandbox.identity import ADMIN, MASTERS, Credentials, authenticated
+from sandbox.identity import ADMIN, MASTERS, Credentials
 from sandbox.objects import Object
 from sandbox.requestlog import RequestLog
 from sandbox.server import ApiServer
@@ -17,7 +17,6 @@ from sandbox.server import ApiServer
 MANIFESTS: Final = Path(__file__).resolve().parents[1] / "manifests"
 KNATIVE_CRDS: Final = Path(__file__).resolve().parent / "crds"
 
-_INSTALLER: Final = authenticated("system:apiserver", (MASTERS,))
 _DEFINITION: Final = "CustomResourceDefinition"
 _NAMESPACES: Final = ("default", "kube-node-lease", "kube-public", "kube-system")
 _NAMES: Final = ("127.0.0.1", "localhost")
@@ -36,7 +35,7 @@ class Sandbox:
     back (beyond it: 410), ``bookmark_seconds`` how often a watch that asked for bookmarks gets one.
 
     Usable as a context manager, and from any thread. Nobody's rights are checked: every user to whom this sandbox
-    gave a token may do everything, and only members of ``system:masters`` may impersonate.
+    gave a token may do everything.
     """
 
     def __init__(
@@ -77,10 +76,9 @@ class Sandbox:
             raise
         self._front, self._api = front, api
         self._url = f"https://127.0.0.1:{front.port}"
-        api.start()
         for value in _first_objects(manifests=self._manifests, knative=self._knative):
-            api.install(value, _INSTALLER)
-        api.store.begin_history()
+            api.install(value)
+        api.store.forget_history()
         front.start()
         return self
 
@@ -94,7 +92,7 @@ class Sandbox:
         self._front = self._api = self._credentials = None
 
     def forget_history(self) -> None:
-        """Forget all changes, as a compaction does: watches and continued lists from before get 410."""
+        """Forget all changes, as a compaction does: watches from before get 410."""
         if self._api is not None:
             self._api.store.forget_history()
 
@@ -113,7 +111,7 @@ class Sandbox:
 
     @property
     def kubeconfig(self) -> Path:
-        """The kubeconfig of a person who may impersonate others (group ``system:masters``)."""
+        """The kubeconfig of a person in the group ``system:masters``."""
         path = self._directory / "kubeconfig"
         return path if path.exists() else self._running().kubeconfig(self._url, ADMIN, (MASTERS,))
 

@@ -1,49 +1,36 @@
 """The API behind the HTTP front: from a request to an answer, or to a stream of events."""
 
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sandbox import discovery, openapi, reading
-from sandbox.admission.chain import Chain
-from sandbox.admission.transport import Transport
+from sandbox import discovery, reading
+from sandbox.admission import Admission
+from sandbox.bodies import APPLY_PATCH
 from sandbox.builtins import builtin_resources
-from sandbox.calls import Call
-from sandbox.changes import APPLY_PATCH
-from sandbox.collector import Collector
+from sandbox.calls import Call, NoRoute, Request, call_of
+from sandbox.definitions import DEFINITIONS, place_of, resource_of
 from sandbox.deleting import Deleter
-from sandbox.failures import ApiError, bad_request, forbidden
-from sandbox.identity import ANONYMOUS, MASTERS, User, authenticated
-from sandbox.objects import Object, encode, name_of, namespace_of
-from sandbox.registration import Registration
+from sandbox.failures import ApiError, not_implemented
+from sandbox.identity import ANONYMOUS, MASTERS, authenticated
+from sandbox.objects import Object, encode, metadata, name_of, namespace_of
+from sandbox.reading import WatchStream
 from sandbox.requestlog import RequestLog, RequestRecord
 from sandbox.resources import Registry
-from sandbox.routes import NoRoute, Route, parse, verb_of
-from sandbox.shapes import Shape, shape_of
-from sandbox.store import Store
+from sandbox.store import DELETED, Change, Store
+from sandbox.tables import ACCEPT, table, table_events
 from sandbox.writing import Writer
 
-_OPEN: Final = frozenset({"/healthz", "/livez", "/readyz", "/version"})
+_INSTALLER: Final = authenticated("system:apiserver", (MASTERS,))
+_HEALTH: Final = ("/healthz", "/livez", "/readyz")
+_OPEN: Final = (*_HEALTH, "/version")
 """Paths that need no token."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """An HTTP request after TLS and parsing. Header names are in lower case."""
-
-    method: str
-    path: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: bytes
-    user: User
 
 
 @dataclass(slots=True)
 class Answer:
-    """Status, and either one value or a stream of values, one a line (None: a moment of silence)."""
+    """Status, and either one value, a text, or a stream of values, one a line (None: a moment of silence)."""
 
     code: int
     value: Any = None
@@ -56,178 +43,107 @@ class ApiServer:
     """Everything of a sandbox but its sockets."""
 
     def __init__(self, clock: Callable[[], datetime], history: int, bookmark_seconds: float, log: RequestLog) -> None:
-        self.store = Store(history)
-        self.registry = Registry(builtin_resources())
-        self.transport = Transport()
-        chain = Chain(self.store, self.transport)
-        self._writer = Writer(self.store, chain, clock)
-        self._deleter = Deleter(self.store, chain, clock)
+        self.store = Store(history, self._react)
+        self._registry = Registry(builtin_resources())
+        self._admission = Admission(self.store)
+        self._deleter = Deleter(self.store, clock)
+        self._writer = Writer(self.store, self._admission, self._deleter, clock)
         self._clock = clock
         self._bookmark_seconds = bookmark_seconds
         self._log = log
-        self.store.on_change(Registration(self.store, self.registry).react)
-        self._collector = Collector(self.store, self.registry, self._writer, self._deleter)
-        self.store.on_change(self._collector.react)
-        self._stopped = threading.Event()
-
-    def start(self) -> None:
-        """Begin collecting what nobody owns any more."""
-        self._collector.start()
 
     def stop(self) -> None:
-        """End all watches and background work."""
-        self._stopped.set()
-        self._collector.stop()
+        """End all watches and calls."""
         self.store.end_watches()
-        self.transport.close()
+        self._admission.calls.close()
 
-    def install(self, value: Object, user: User) -> Object:
-        """Create an object as if this user had, without HTTP. Raises ApiError."""
-        resource = self.registry.of_kind(str(value.get("apiVersion")), str(value.get("kind")))
+    def install(self, value: Object) -> None:
+        """Create an object without HTTP. Raises ApiError."""
+        resource = self._registry.of_kind(value["apiVersion"], value["kind"])
         if resource is None:
-            raise ApiError(404, "NotFound", f"no resource is served for {value.get('apiVersion')} {value.get('kind')}")
-        return self._writer.create(
-            Call(
-                verb="create",
-                resource=resource,
-                subresource="",
-                namespace=namespace_of(value),
-                name=name_of(value),
-                user=user,
-                user_agent="sandbox",
-                query={},
-                body=encode(value),
-            )
-        )
+            raise ApiError(404, "NotFound", f"no resource is served for {value['apiVersion']} {value['kind']}")
+        call = Call("create", resource, namespace_of(value), name_of(value), "", _INSTALLER, body=encode(value))
+        self._writer.create(call)
 
     def handle(self, request: Request) -> Answer:
-        """Answer a request; never raises."""
-        record = {
-            "verb": request.method.lower(),
-            "group": "",
-            "version": "",
-            "resource": "",
-            "subresource": "",
-            "namespace": "",
-            "name": "",
-        }
-        user = request.user
-        warnings: list[str] = []
+        """Answer a request; never raises ApiError."""
+        call: Call | None = None
         try:
-            user = _acting(request)
-            answer = self._plain(request, user) or self._api(request, user, record, warnings)
+            answer = self._plain(request)
+            if answer is None:
+                call = call_of(request, self._registry)
+                answer = self._carry_out(call, request.headers.get("accept", ""))
+                answer.warnings = list(dict.fromkeys(call.warnings))
         except NoRoute:
             answer = Answer(404, text="404 page not found\n")
         except ApiError as problem:
             answer = Answer(problem.code, problem.to_dict())
-        answer.warnings = list(dict.fromkeys(warnings))
-        self._log.add(
-            RequestRecord(
-                **record,
-                user=user.name,
-                user_agent=request.headers.get("user-agent", ""),
-                code=answer.code,
-                dry_run=request.query.get("dryRun") == "All",
-            )
-        )
+        self._log.add(_record(request, call, answer.code))
         return answer
 
-    def _plain(self, request: Request, user: User) -> Answer | None:
-        path = request.path.rstrip("/") or "/"
-        if user == ANONYMOUS and path not in _OPEN:
-            why = f'User "{user.name}" cannot {request.method.lower()} path "{request.path}"'
-            raise ApiError(403, "Forbidden", f"forbidden: {why}: send a token, as the kubeconfig does", {})
+    def _plain(self, request: Request) -> Answer | None:
+        path = request.path.rstrip("/")
+        if request.user == ANONYMOUS and path not in _OPEN:
+            why = f'User "{ANONYMOUS.name}" cannot {request.method.lower()} path "{request.path}"'
+            raise ApiError(403, "Forbidden", f"forbidden: {why}: send a token, as the kubeconfig does")
+        if any(header.startswith("impersonate-") for header in request.headers):
+            raise not_implemented("impersonation; use a kubeconfig of that user")
         if request.method != "GET":
             return None
-        if path in ("/healthz", "/livez", "/readyz"):
+        if path in _HEALTH:
             return Answer(200, text="ok")
-        if path == "/metrics":
-            return Answer(200, text=self._log.exposition())
-        if path.startswith("/openapi/"):
-            document = openapi.document(path, self.registry)
-            if document is None:
-                raise NoRoute
-            return Answer(200, document)
-        found = discovery.answer(path, self.registry)
+        found = discovery.document(path, self._registry)
         return Answer(200, found) if found is not None else None
 
-    def _api(self, request: Request, user: User, record: dict[str, str], warnings: list[str]) -> Answer:
-        route = parse(request.path, self.registry)
-        watch = request.query.get("watch", "").lower() in ("1", "true")
-        verb = verb_of(request.method, route, watch=watch)
-        content_type = request.headers.get("content-type", "")
-        applies = verb == "patch" and content_type.startswith(APPLY_PATCH)
-        resource = route.resource
-        record |= {
-            "verb": "apply" if applies else verb,
-            "group": resource.group,
-            "version": resource.version,
-            "resource": resource.plural,
-            "subresource": route.subresource,
-            "namespace": route.namespace,
-            "name": route.name,
-        }
-        call = Call(
-            verb=verb,
-            resource=resource,
-            subresource=route.subresource,
-            namespace=route.namespace,
-            name=route.name,
-            user=user,
-            user_agent=request.headers.get("user-agent", ""),
-            query=request.query,
-            body=request.body,
-            content_type=content_type,
-            warnings=warnings,
-        )
-        shape = shape_of(request.headers.get("accept", ""), request.query, resource, self._clock)
-        return self._carry_out(call, shape, route)
+    def _carry_out(self, call: Call, accept: str) -> Answer:
+        as_table = ACCEPT.search(accept.replace(" ", "")) is not None
+        resource = call.resource
+        match call.verb:
+            case "watch":
+                events = iter(WatchStream(self.store, call, self._bookmark_seconds))
+                if as_table:
+                    events = table_events(resource, events, self._clock())
+                return Answer(200, stream=_lines(events))
+            case "list":
+                values, version = reading.list_objects(self.store, call)
+                if as_table:
+                    return Answer(200, table(resource, values, version, self._clock()))
+                head = {"kind": resource.list_kind, "apiVersion": resource.api_version}
+                return Answer(200, {**head, "metadata": {"resourceVersion": version}, "items": values})
+            case "get":
+                value = reading.get(self.store, call)
+                if as_table:
+                    return Answer(200, table(resource, [value], metadata(value)["resourceVersion"], self._clock()))
+                return Answer(200, value)
+            case "create":
+                return Answer(201, self._writer.create(call))
+            case "update":
+                return Answer(200, self._writer.update(call))
+            case "patch":
+                value, created = self._writer.patch(call)
+                return Answer(201 if created else 200, value)
+        return Answer(200, self._deleter.delete(call))
 
-    def _carry_out(self, call: Call, shape: Shape, route: Route) -> Answer:
-        if call.resource.create_only:
-            return Answer(201, _review(call))
-        if call.verb == "watch":
-            stream = reading.WatchStream(self.store, call, self._bookmark_seconds)
-            return Answer(200, stream=shape.events(iter(stream)))
-        if call.verb == "list":
-            return Answer(200, shape.many(*reading.list_objects(self.store, call)))
-        if call.verb == "get":
-            return Answer(200, shape.one(reading.get(self.store, call)))
-        if call.verb == "create":
-            return Answer(201, shape.one(self._writer.create(call)))
-        if call.verb == "update":
-            return Answer(200, shape.one(self._writer.update(call)))
-        if call.verb == "patch":
-            value, created = self._writer.patch(call)
-            return Answer(201 if created else 200, shape.one(value))
-        value, is_object = self._deleter.delete(call)
-        return Answer(200, shape.one(value) if is_object else value)
+    def _react(self, change: Change) -> None:
+        """Serve what a new definition defines, and no more what a deleted one defined."""
+        if change.place != DEFINITIONS:
+            return
+        if change.type == DELETED:
+            self._registry.remove(place_of(change.object))
+            self.store.end_watches(place_of(change.object))
+        else:
+            self._registry.add(resource_of(change.object))
 
 
-def _review(call: Call) -> Object:
-    return {
-        "kind": call.resource.kind,
-        "apiVersion": call.resource.api_version,
-        "metadata": {"creationTimestamp": None},
-        "status": {"userInfo": call.user.to_dict()},
-    }
+def _lines(events: Iterator[reading.WatchEvent | None]) -> Iterator[Object | None]:
+    for event in events:
+        yield None if event is None else {"type": event[0], "object": event[1]}
 
 
-def _acting(request: Request) -> User:
-    """The user of the token, or whom they impersonate. Raises ApiError 403 where they may not."""
-    name = request.headers.get("impersonate-user", "")
-    groups = request.headers.get("impersonate-group", "")
-    if not name and not groups:
-        return request.user
-    if any(header.startswith(("impersonate-extra-", "impersonate-uid")) for header in request.headers):
-        raise ApiError(501, "NotImplemented", "the sandbox does not do this: impersonation of a uid or of extra fields")
-    if not name:
-        told = " ".join(f'"{group}"' for group in filter(None, groups.split("\n")))
-        raise bad_request(
-            f'requested &user.DefaultInfo{{Name:"", UID:"", Groups:[]string{{{told}}}, Extra:map[string][]string(nil)}}'
-            " without impersonating a user name"
-        )
-    if MASTERS not in request.user.groups:
-        why = f'User "{request.user.name}" cannot impersonate resource "users" in API group "" at the cluster scope'
-        raise forbidden("users", "", name, why)
-    return authenticated(name, filter(None, (group.strip() for group in groups.split("\n"))))
+def _record(request: Request, call: Call | None, code: int) -> RequestRecord:
+    if call is None:
+        return RequestRecord(request.method.lower(), "", "", "", "", request.user.name, code)
+    verb = "apply" if call.verb == "patch" and call.media == APPLY_PATCH else call.verb
+    return RequestRecord(
+        verb, call.resource.plural, call.subresource, call.namespace, call.name, request.user.name, code
+    )

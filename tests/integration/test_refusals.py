@@ -138,6 +138,7 @@ def test_unknown_fields_are_pruned(person: User, place: Place) -> None:
     assert stored["spec"] == {"stageMinScale": 1}
 
 
+@pytest.mark.e2e
 @pytest.mark.usefixtures("needs_kubectl")
 def test_who_acts_as_a_controller_is_warned_like_one(admin: User, place: Place) -> None:
     rollout = place.rollout(strategy="sideways")
@@ -151,6 +152,7 @@ def test_who_acts_as_a_controller_is_warned_like_one(admin: User, place: Place) 
     assert controller.out == "rolloutorchestrator.serving.knative.dev/hello created\n"
 
 
+@pytest.mark.e2e
 def test_the_schema_refuses_controllers_too(upstream: User, place: Place) -> None:
     stored = upstream.create(place.path(SPAS), place.spa("hello-00002", {"stageMinScale": 1, "stageMaxScale": 3})).body
     stored["spec"] = CROSSED

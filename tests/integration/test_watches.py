@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.integration.conftest import HISTORY
 from tests.integration.place import SPAS, Place
 from tests.integration.user import User
@@ -71,6 +73,7 @@ def test_a_watch_ends_when_it_was_asked_to(person: User, place: Place) -> None:
         assert list(events) == []
 
 
+@pytest.mark.e2e
 def test_pages_of_a_list_are_of_one_version(person: User, place: Place) -> None:
     for number in range(3):
         person.create(place.path(SPAS), place.spa(f"hello-{number}"))

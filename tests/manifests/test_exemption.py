@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from sandbox.admission.attributes import DECLARED
 from sandbox.expressions import compiled
 from sandbox.selectors import from_object
 from webhook.admission import DEFAULT_CONTROLLERS, RolloutCache, Settings, judge
@@ -96,7 +95,7 @@ def is_matched(expression: str, username: str) -> bool:
     """Whether a complete RO of this writer is judged."""
     request = {"userInfo": {"username": username}, "resource": {"resource": "rolloutorchestrators"}}
     variables = {"object": COMPLETE, "oldObject": None, "request": request, "namespaceObject": None}
-    matched = compiled(expression.strip(), DECLARED).evaluate(variables)
+    matched = compiled(expression.strip()).evaluate(variables)
     assert isinstance(matched, bool)
     return matched
 
@@ -190,7 +189,7 @@ def test_webhook_and_policies_let_the_same_objects_override(chosen: tuple[str, .
     for policy in ("rolloutorchestrators.stagegate.dev", "stagepodautoscalers.stagegate.dev"):
         spec = install.one("ValidatingAdmissionPolicy", policy)["spec"]
         (override,) = (each["expression"] for each in spec["variables"] if each["name"] == "override")
-        read = compiled(override.strip(), DECLARED).evaluate(
+        read = compiled(override.strip()).evaluate(
             {"object": review["request"]["object"], "oldObject": None, "request": {}, "namespaceObject": None}
         )
         assert read == ("RO009 SPA003" if allowed else "")

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from certs.ca_injection import CONFIGURATIONS
-from sandbox.admission.attributes import DECLARED
 from sandbox.expressions import compiled
 from sandbox.selectors import from_object
 from webhook.cli.manifests import rendered
@@ -113,7 +112,7 @@ def test_writes_of_a_route_that_cause_a_call(old: Wire, new: Wire, user: str, ca
 
     conditions = hooks(namespace=namespace)[ROUTES]["matchConditions"]
 
-    met = [compiled(each["expression"].strip(), DECLARED).evaluate(variables) for each in reversed(conditions)]
+    met = [compiled(each["expression"].strip()).evaluate(variables) for each in reversed(conditions)]
     assert all(met) == called
 
 

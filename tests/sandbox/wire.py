@@ -3,7 +3,6 @@
 import base64
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -32,10 +31,6 @@ class Reply:
     @property
     def message(self) -> str:
         return str(self.body["message"])
-
-    @property
-    def causes(self) -> list[tuple[str, str]]:
-        return [(cause.get("field", ""), cause["message"]) for cause in self.body["details"]["causes"]]
 
 
 class Api:
@@ -91,32 +86,8 @@ class Api:
     def create(self, path: str, value: Object, **query: str) -> Reply:
         return self.request("POST", path, value, **query)
 
-    def replace(self, path: str, value: Object, **query: str) -> Reply:
-        return self.request("PUT", path, value, **query)
-
     def delete(self, path: str, options: Object | None = None, **query: str) -> Reply:
         return self.request("DELETE", path, options, **query)
-
-    def patch(self, path: str, change: Any, content_type: str = MERGE, **query: str) -> Reply:
-        return self.request("PATCH", path, change, content_type, **query)
-
-    def apply(self, path: str, value: Object, manager: str, **query: str) -> Reply:
-        return self.request("PATCH", path, value, APPLY, fieldManager=manager, **query)
-
-    @contextmanager
-    def watch(self, path: str, **query: str) -> Iterator[Iterator[Object]]:
-        """The events of a watch; a silence of ten seconds is an error."""
-        response = self._pool.request(
-            "GET",
-            f"{self.url}{path}?{urlencode({'watch': 'true', **query})}",
-            headers=self._headers,
-            preload_content=False,
-            timeout=10.0,
-        )
-        try:
-            yield _lines(response)
-        finally:
-            response.close()
 
 
 def _with_files(entry: Mapping[str, Any], folder: Path | None) -> Object:
@@ -138,13 +109,6 @@ def _values(text: str) -> Iterator[Any]:
         position += len(text[position:]) - len(text[position:].lstrip())
 
 
-def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[Object]:
-    rest = b""
-    for chunk in response.stream(65536):
-        *lines, rest = (rest + chunk).split(b"\n")
-        yield from (json.loads(line) for line in lines if line)
-
-
 @dataclass(frozen=True, slots=True)
 class Place:
     """Paths inside one namespace."""
@@ -163,15 +127,3 @@ def spa(name: str, spec: Object | None = None, **metadata: Any) -> Object:
     value: Object = {"apiVersion": "serving.knative.dev/v1", "kind": "StagePodAutoscaler"}
     value["metadata"] = {"name": name, **metadata}
     return value if spec is None else value | {"spec": spec}
-
-
-def config_map(name: str, data: Mapping[str, str] | None = None, **metadata: Any) -> Object:
-    """A ConfigMap."""
-    value: Object = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, **metadata}}
-    return value | {"data": dict(data or {})}
-
-
-def pod(name: str, **spec: Any) -> Object:
-    """A Pod of one container."""
-    containers = [{"name": "main", "image": "example.com/main:1"}]
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": {"containers": containers, **spec}}

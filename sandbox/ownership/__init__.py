@@ -1,1 +1,0 @@
-"""Field ownership: who wrote which field, and server-side apply, which rests on it."""
