@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from webhook.cluster.trim import Trim, only, whole, with_managers
+from webhook.cluster.trim import Trim, identity, only, whole, with_managers
 
 FULL: dict[str, Any] = {
     "apiVersion": "v1",
@@ -30,6 +30,8 @@ IDENTITY = {"name": "a", "namespace": "ns", "uid": "u", "resourceVersion": "1", 
     ("trim", "left"),
     [
         (only(), {"metadata": IDENTITY}),
+        (only("metadata.annotations"), {"metadata": {**IDENTITY, "annotations": {"mine": "1"}}}),
+        (identity, {"metadata": {key: value for key, value in IDENTITY.items() if key != "labels"}}),
         (only("status.phase"), {"metadata": IDENTITY, "status": {"phase": "Running"}}),
         (only("spec.replicas", "spec.absent", "absent.x"), {"metadata": IDENTITY, "spec": {"replicas": 0}}),
         (

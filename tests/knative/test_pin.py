@@ -19,7 +19,7 @@ TAGGED = named("a", 0) | {"tag": "old"}
 
 
 def decided(
-    route: dict[str, Any] | None, world: World = ASKED, new: NewRevision = NEW
+    route: dict[str, Any], world: World = ASKED, new: NewRevision = NEW
 ) -> tuple[dict[str, Any], list[dict[str, Any]]] | str:
     """The hold and the traffic, or the reason."""
     found = decide_pin(new, world, route)
@@ -96,7 +96,7 @@ SPLIT = service() | {"spec": {"traffic": [named("a", 50), {"latestRevision": Tru
         (World(service(uid="another")), route(), replace(NEW, service_uid="x"), "ServiceReplaced"),
         (World(service(deletionTimestamp="2026-01-01T00:00:00Z")), route(), NEW, "BeingDeleted"),
         (replace(ASKED, is_stored=True), route(), NEW, "RevisionExists"),
-        (ASKED, None, NEW, "NoTrafficYet"),
+        (ASKED, {}, NEW, "NoTrafficYet"),
         (ASKED, route(ownerReferences=[]), NEW, "NoTrafficYet"),
         (ASKED, route(deletionTimestamp="2026-01-01T00:00:00Z"), NEW, "NoTrafficYet"),
         (ASKED, route(status=[]), NEW, "NoTrafficYet"),
@@ -108,7 +108,7 @@ SPLIT = service() | {"spec": {"traffic": [named("a", 50), {"latestRevision": Tru
     ],
 )
 def test_everything_else_is_left_to_knative(
-    world: World, before: dict[str, Any] | None, new: NewRevision, reason: str
+    world: World, before: dict[str, Any], new: NewRevision, reason: str
 ) -> None:
     assert decided(before, world, new) == reason
 

@@ -252,7 +252,7 @@ def test_a_review(caplog: pytest.LogCaptureFixture) -> None:
         raise ZeroDivisionError("a bug in a rule")
 
     handler = AdmissionHandler(EmptyLookup(), Settings(), world.metrics, world.supervisor, examine=fails)
-    answer = handler.answer("/validate", GOOD)
+    answer = handler.review("/validate", GOOD)
     assert (answer.status, world.faults()) == (500, {"admission": 1.0})
     assert "a bug in a rule" in caplog.text
 

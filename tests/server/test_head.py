@@ -68,7 +68,7 @@ def test_another_path_is_refused_whatever_its_method() -> None:
     for method in ("GET", "POST", "DELETE"):
         refusal = refuse(Head(method, "/readyz", "application/json", 1), LIMIT)
         assert refusal is not None
-        assert refusal.line == "nothing at '/readyz'; reviews go to POST /mutate or /validate"
+        assert refusal.line == "nothing at '/readyz'; reviews go to POST /mutate, /validate, /knative"
 
 
 @pytest.mark.parametrize(("coding", "status"), [("", None), ("identity", None), ("gzip", 415), ("br, gzip", 415)])

@@ -84,7 +84,7 @@ def default_spa(metadata: Metadata, spec: Any, minimum: Any, maximum: Any, assoc
         entry=bounds if has_sound_spec else None,
     )
     defaults: list[Default] = []
-    _add_members("/metadata/labels", labels, added, defaults)
+    add_members("/metadata/labels", labels, added, defaults)
     if reference is not None:
         _add_owner_reference(owner_references, reference, defaults)
     if low is not None or high is not None:
@@ -102,7 +102,7 @@ def default_rollout(metadata: Metadata, spec: Any) -> Defaulted:
     """The defaults of an RO: the service label, which is its own name, and the strategy."""
     defaults: list[Default] = []
     added = absent_labels(metadata.labels, {SERVICE_LABEL: metadata.name})
-    _add_members("/metadata/labels", metadata.labels, added, defaults)
+    add_members("/metadata/labels", metadata.labels, added, defaults)
     if spec is None or isinstance(spec, dict):
         _add_to_spec(spec, {"rolloutStrategy": DEFAULT_STRATEGY}, defaults)
     return Defaulted(tuple(defaults))
@@ -120,13 +120,16 @@ def _add_owner_reference(
 def _add_to_spec(spec: Mapping[str, Any] | None, wanted: Mapping[str, Any], defaults: list[Default]) -> None:
     present = spec or {}
     absent = {key: value for key, value in wanted.items() if value is not None and present.get(key) is None}
-    _add_members("/spec", spec, absent, defaults)
+    add_members("/spec", spec, absent, defaults)
 
 
-def _add_members(
+def add_members(
     pointer: str, present: Mapping[str, Any] | None, absent: dict[str, Any], defaults: list[Default]
 ) -> None:
-    """Add the absent members to an object, or the whole object if it is absent too."""
+    """Add the absent members to an object, or the whole object if it is absent too.
+
+    A JSON patch replaces a member that is not absent.
+    """
     if not absent:
         return
     if present is None:

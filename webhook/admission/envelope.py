@@ -2,8 +2,8 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Sequence
-from typing import Any, Final, NamedTuple, NoReturn
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 
 import orjson
 
@@ -30,6 +30,9 @@ _ENVELOPE: Final = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionRevie
 _BLANKS: Final = " \t\n\r"
 
 
+Answer = TypeVar("Answer")
+
+
 class Response(NamedTuple):
     """An HTTP status, content type and body. ``verdict`` is None if the request was not a review (4xx)."""
 
@@ -44,10 +47,23 @@ def examine(body: bytes, path: str, lookup: Lookup, settings: Settings) -> Respo
 
     Any bytes give either 200 with an AdmissionReview or 4xx with one line of plain text; nothing is raised.
     """
-    try:
+
+    def judged() -> Response:
         read_path(path)
-        verdict = judge(read_review(body), path, lookup, settings)
-        return Response(200, JSON, write_verdict(verdict), verdict)
+        return response_of(judge(read_review(body), path, lookup, settings))
+
+    return or_refusal(judged)
+
+
+def response_of(verdict: Verdict) -> Response:
+    """The response with the verdict on a review."""
+    return Response(200, JSON, write_verdict(verdict), verdict)
+
+
+def or_refusal(answer: Callable[[], Answer]) -> Answer | Response:
+    """The answer to one request, or the refusal of one that is no review (400) or at no path of ours (404)."""
+    try:
+        return answer()
     except UnknownPath as unknown:
         return _refusal(404, str(unknown))
     except MalformedReview as malformed:

@@ -34,7 +34,7 @@ def judge(review: Mapping[str, Any], path: str, lookup: Lookup, settings: Settin
     MalformedReview if there is no request to respond to.
     """
     request = read_request(review, read_path(path))
-    path, uid, operation, kind, not_judged, namespace, username, obj, old_obj = request
+    path, uid, operation, kind, not_judged, namespace, username, obj, old_obj, _ = request
     if not kind:
         return Verdict(uid=uid, allowed=True, path=path, operation=operation, skipped=not_judged)
     try:

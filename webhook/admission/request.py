@@ -21,10 +21,24 @@ REVIEW_API_VERSION: Final = "admission.k8s.io/v1"
 REVIEW_KIND: Final = "AdmissionReview"
 MUTATE: Final = "mutate"
 VALIDATE: Final = "validate"
+KNATIVE: Final = "knative"
+"""The path of Knative's own objects; the other two are for those of Stagegate."""
+
+REVISION: Final = "Revision"
+ROUTE: Final = "Route"
 
 _PATHS: Final = {"/mutate": MUTATE, "/validate": VALIDATE}
-_SPAS: Final = {"group": GROUP, "version": VERSION, "resource": SPA_PLURAL}
-_ROS: Final = {"group": GROUP, "version": VERSION, "resource": RO_PLURAL}
+Kinds = tuple[tuple[dict[str, str], str], ...]
+"""The resource of a request and the kind of its object, for each that is judged at a path."""
+
+_OWN: Final[Kinds] = (
+    ({"group": GROUP, "version": VERSION, "resource": SPA_PLURAL}, SPA_KIND),
+    ({"group": GROUP, "version": VERSION, "resource": RO_PLURAL}, RO_KIND),
+)
+_KNATIVES: Final[Kinds] = (
+    ({"group": GROUP, "version": VERSION, "resource": "revisions"}, REVISION),
+    ({"group": GROUP, "version": VERSION, "resource": "routes"}, ROUTE),
+)
 _JUDGED: Final = ("CREATE", "UPDATE")
 _OPERATIONS: Final = ("CREATE", "UPDATE", "DELETE", "CONNECT")
 _MAX_UID: Final = 1024
@@ -53,6 +67,7 @@ class Request(NamedTuple):
     username: str
     object: Any
     old: Any
+    is_dry_run: bool = False
 
 
 def read_path(path: str) -> str:
@@ -64,7 +79,10 @@ def read_path(path: str) -> str:
 
 
 def read_request(review: Any, path: str) -> Request:
-    """Read a review in wire form. Raises MalformedReview if it cannot be answered."""
+    """Read a review in wire form; ``path`` is that of the call, without a slash.
+
+    Raises MalformedReview if it cannot be answered.
+    """
     if not isinstance(review, dict):
         raise MalformedReview(f"the body must be an AdmissionReview, not {wire.kind_of(review)}")
     if review.get("kind") != REVIEW_KIND or review.get("apiVersion") != REVIEW_API_VERSION:
@@ -81,7 +99,7 @@ def read_request(review: Any, path: str) -> Request:
     namespace = request.get("namespace")
     user = request.get("userInfo")
     username = user.get("username") if isinstance(user, dict) else None
-    kind, not_judged = _kind_of(request, operation)
+    kind, not_judged = _kind_of(request, operation, _KNATIVES if path == KNATIVE else _OWN)
     return Request(
         path=path,
         uid=uid,
@@ -92,21 +110,22 @@ def read_request(review: Any, path: str) -> Request:
         username=username if isinstance(username, str) else "",
         object=request.get("object"),
         old=request.get("oldObject"),
+        is_dry_run=request.get("dryRun") is True,
     )
 
 
-def _kind_of(request: Mapping[str, Any], operation: str) -> tuple[str, str]:
+def _kind_of(request: Mapping[str, Any], operation: str, kinds: Kinds) -> tuple[str, str]:
     """The kind of the object and an empty reason, or an empty kind and the reason why it is not judged."""
     if operation not in _JUDGED:
         return "", f"{operation} is not judged"
     if request.get("subResource"):
         return "", "subresources are not judged"
     resource = request.get("resource")
-    if resource == _SPAS:
-        return SPA_KIND, ""
-    if resource == _ROS:
-        return RO_KIND, ""
-    return "", f"only {SPA_PLURAL} and {RO_PLURAL} of {GROUP}/{VERSION} are judged"
+    for known, kind in kinds:
+        if resource == known:
+            return kind, ""
+    plurals = " and ".join(known["resource"] for known, _ in kinds)
+    return "", f"only {plurals} of {GROUP}/{VERSION} are judged"
 
 
 class Metadata(NamedTuple):

@@ -12,12 +12,11 @@ ENFORCEMENT_BY_WORD: Final[Mapping[str, Enforcement]] = {
 }
 """The values of a namespace's label. The namespaceSelectors of the policies can only list values, and list the same."""
 
-DEFAULT_CONTROLLERS: Final = frozenset(
-    {
-        "system:serviceaccount:knative-serving:controller",
-        "system:serviceaccount:stagegate-system:stagegate-loop",
-    }
-)
+KNATIVE_CONTROLLER: Final = "system:serviceaccount:knative-serving:controller"
+LOOP_ACCOUNT: Final = "system:serviceaccount:stagegate-system:stagegate-loop"
+WEBHOOK_ACCOUNT: Final = "system:serviceaccount:stagegate-system:stagegate-webhook"
+
+DEFAULT_CONTROLLERS: Final = frozenset({KNATIVE_CONTROLLER, LOOP_ACCOUNT})
 """The account of upstream's controllers and autoscaler, and that of the companion loop."""
 
 

@@ -3,14 +3,16 @@
 import argparse
 import logging
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from webhook.cli.arguments import any_port, count, filled, path, seconds, secret
+from webhook.cli.arguments import any_port, count, filled, namespace, path, seconds, secret
 from webhook.cli.cluster import connected
 from webhook.cli.errors import MISSING, USAGE, CommandError
 from webhook.cli.logs import FORMATS, set_up
 from webhook.cli.ports import add_pages_options, listener, pages_listener, url
+from webhook.cli.stock_knative import add_stock_knative_options
 from webhook.listening import LOOPBACK
 from webhook.signals import ignore_the_rest
 
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
     from certs.context import LiveContext
     from certs.served import ServedKeyPair
     from webhook.cluster.supervisor import Supervisor
+    from webhook.cluster.transport import Transport
     from webhook.server.clients import Clients
+    from webhook.server.knative_side import KnativeSide
     from webhook.server.limits import Limits
     from webhook.server.metrics import ServerMetrics
 
@@ -105,6 +109,29 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="a user whose writes are never denied; repeatable; replaces Knative's and Stagegate's accounts",
     )
+    knative = parser.add_argument_group("stock Knative")
+    add_stock_knative_options(knative.add_argument)
+    knative.add_argument(
+        "--knative-controller",
+        type=filled,
+        metavar="NAME",
+        help="the user that creates Revisions; default: that of an unmodified Knative",
+    )
+    knative.add_argument(
+        "--own-account",
+        action="append",
+        type=filled,
+        default=[],
+        metavar="NAME",
+        help="a user who may write held Routes; repeatable; replaces the loop's and the webhook's account",
+    )
+    knative.add_argument(
+        "--settings-namespace",
+        type=namespace,
+        default="knative-serving",
+        metavar="NS",
+        help="namespace of the ConfigMaps config-rolloutorchestrator and config-autoscaler (%(default)s)",
+    )
     bounds = parser.add_argument_group("bounds")
     bounds.add_argument(
         "--max-connections",
@@ -142,10 +169,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     metrics = ServerMetrics()
     supervisor = Supervisor(count=metrics.faulted)
-    client = None if arguments.standalone else _client(arguments.kubeconfig)
+    transport = None if arguments.standalone else _transport(arguments.kubeconfig)
+    client = None if transport is None else _client(transport)
     live = _live_context(arguments)
     key_pair = _load(paths, live, metrics) if paths else _watched(arguments, live, client, metrics, supervisor)
     informers = None if client is None else _informers(client, metrics, supervisor)
+    knative = None
+    if transport is not None and arguments.stock_knative == "on":
+        knative = _knative(arguments, client, transport, metrics, supervisor)
     listening = listener("--port", arguments.host, arguments.port)
     pages = pages_listener(arguments)
     urls = [url("https", arguments.host, listening)]
@@ -161,6 +192,7 @@ def run(arguments: argparse.Namespace) -> int:
         on_ready=lambda: _announce(", pages ".join(urls)),
         supervisor=supervisor,
         clients=clients,
+        knative=knative,
     )
     set_up(arguments.log_format, arguments.log_level)
     Application(service, listening).run()
@@ -267,12 +299,44 @@ def _watched(
     return ServedSecret(namespace, name, watch, live, clock.now, metrics.read_key_pair)
 
 
-def _client(kubeconfig: str | None) -> Any:
+def _transport(kubeconfig: str | None) -> "Transport":
+    otherwise = ", or do without a cluster by --standalone"
+    return connected(kubeconfig, user_agent="stagegate-serve", pool_size=16, otherwise=otherwise)
+
+
+def _client(transport: "Transport", seconds: float = _READ_SECONDS) -> Any:
+    """A client whose requests take at most so many seconds."""
     from webhook.cluster.client import Client
 
-    otherwise = ", or do without a cluster by --standalone"
-    transport = connected(kubeconfig, user_agent="stagegate-serve", pool_size=4, otherwise=otherwise)
-    return Client(transport, field_manager="stagegate-serve", read_timeout=_READ_SECONDS)
+    return Client(transport, field_manager="stagegate-serve", read_timeout=seconds, write_timeout=seconds)
+
+
+def _knative(
+    arguments: argparse.Namespace,
+    client: Any,
+    transport: "Transport",
+    metrics: "ServerMetrics",
+    supervisor: "Supervisor",
+) -> "KnativeSide":
+    from webhook.admission.knative_objects import OWN_ACCOUNTS, KnativeSettings
+    from webhook.admission.settings import KNATIVE_CONTROLLER
+    from webhook.cluster.clock import SystemClock
+    from webhook.server.knative_side import KnativeSide
+
+    settings = KnativeSettings(
+        controller=arguments.knative_controller or KNATIVE_CONTROLLER,
+        own_accounts=frozenset(arguments.own_account) or OWN_ACCOUNTS,
+        by_default=arguments.progressive,
+    )
+    return KnativeSide(
+        settings,
+        client,
+        partial(_client, transport),
+        SystemClock(),
+        metrics,
+        supervisor,
+        arguments.settings_namespace,
+    )
 
 
 def _informers(client: Any, metrics: "ServerMetrics", supervisor: "Supervisor") -> Any:

@@ -48,9 +48,17 @@ def with_managers(one: Mapping[str, Any]) -> Wire:
     return trimmed
 
 
+def identity(one: Mapping[str, Any]) -> Wire:
+    """The name, namespace, uid and version of an object."""
+    metadata = one.get("metadata") or {}
+    kept = ("name", "namespace", "uid", "resourceVersion")
+    return {"metadata": {member: metadata[member] for member in kept if member in metadata}}
+
+
 def only(*paths: str, conditions: Collection[str] = ()) -> Trim:
     """Keep identity, version, labels and deletion time of an object, and the members at these paths (``status.phase``).
 
+    Of the annotations kubectl's last applied configuration is left out.
     Of the conditions in its status keep those of the given types with type, status, reason and message. Without times,
     equal conditions make equal objects.
     """
@@ -79,7 +87,10 @@ def _copy(source: Mapping[str, Any], target: Wire, path: Iterable[str]) -> None:
         return
     for parent in parents:
         target = target.setdefault(sys.intern(parent), {})
-    target[sys.intern(last)] = _shared(value[last], last)
+    kept = _shared(value[last], last)
+    if last == "annotations" and isinstance(kept, dict):
+        kept.pop(_LAST_APPLIED, None)
+    target[sys.intern(last)] = kept
 
 
 def _conditions(one: Mapping[str, Any], types: Collection[str]) -> list[Wire]:

@@ -67,10 +67,11 @@ class World:
     settings: HoldSettings = field(default_factory=HoldSettings)
 
 
-def decide_pin(new: NewRevision, world: World, route: Mapping[str, Any] | None) -> Pin | Obstacle:
+def decide_pin(new: NewRevision, world: World, route: Mapping[str, Any]) -> Pin | Obstacle:
     """The pin for a new Revision, or why there is none; it repeats the present shares and moves nothing.
 
-    They are those of the Route's status; if it is held already, those of its spec, which the status may not show yet.
+    ``route`` is on the wire, empty for none. The shares are those of its status; if it is held already, those of its
+    spec, which the status may not show yet.
     """
     service = world.service
     if service is None:
@@ -78,7 +79,7 @@ def decide_pin(new: NewRevision, world: World, route: Mapping[str, Any] | None) 
     found = _unasked(service, world) or _unfit(new, service, world.is_stored)
     if found is not None:
         return found
-    if route is None or service_uid_of(route) != _uid_of(service) or _is_deleting(route):
+    if not route or service_uid_of(route) != _uid_of(service) or _is_deleting(route):
         return Obstacle(NO_TRAFFIC, "the Service has no Route yet")
     hold = hold_in_force(route)
     held = hold if hold is not None and hold.phase == HELD else None

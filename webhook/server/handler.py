@@ -7,7 +7,8 @@ from typing import Final
 
 from webhook.admission import Lookup, Response, Settings, examine
 from webhook.cluster.supervisor import Supervisor
-from webhook.server.head import LINE_TYPE
+from webhook.server.head import KNATIVE_PATH, LINE_TYPE
+from webhook.server.knative_handler import Answer, KnativeHandler, left_alone
 from webhook.server.metrics import ServerMetrics
 
 _LOG: Final = logging.getLogger("stagegate.admission")
@@ -26,6 +27,7 @@ class AdmissionHandler:
         metrics: ServerMetrics,
         supervisor: Supervisor | None = None,
         examine: Examine = examine,
+        knative: KnativeHandler | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.lookup = lookup
@@ -33,16 +35,38 @@ class AdmissionHandler:
         self.metrics = metrics
         self._supervisor = supervisor or Supervisor(count=metrics.faulted)
         self._examine = examine
+        self._knative = knative
         self._clock = clock
 
-    def answer(self, path: str, body: bytes) -> Response:
-        """The answer to one review; ``path`` is /mutate or /validate, without a query. Raises nothing."""
+    def answer(self, path: str, body: bytes) -> Answer:
+        """The answer to one review, at /knative perhaps later; ``path`` has no query. Raises nothing for any bytes."""
+        if path != KNATIVE_PATH:
+            return self.review(path, body)
+        started = self._clock()
+        try:
+            answer = self._knative.answer(body) if self._knative is not None else left_alone(body)
+        except Exception:
+            answer = self._failed(path, body)
+        if isinstance(answer, Response):
+            return self._answered(path, answer, started)
+        answer.add_done_callback(lambda given: self._answered(path, given.result(), started))
+        return answer
+
+    def review(self, path: str, body: bytes) -> Response:
+        """The answer to one review at /mutate or /validate."""
         started = self._clock()
         try:
             answer = self._examine(body, path, self.lookup, self.settings)
         except Exception:
-            self._supervisor.fault("admission", f"no answer to a review of {len(body)} bytes at {path}")
-            answer = _FAILED
+            answer = self._failed(path, body)
+        return self._answered(path, answer, started)
+
+    def _failed(self, path: str, body: bytes) -> Response:
+        self._supervisor.fault("admission", f"no answer to a review of {len(body)} bytes at {path}")
+        return _FAILED
+
+    def _answered(self, path: str, answer: Response, started: float) -> Response:
+        """Count one answer, and log it if it denies."""
         self.metrics.answered(path, answer, self._clock() - started)
         verdict = answer.verdict
         if verdict is not None and not verdict.allowed:

@@ -5,7 +5,10 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
-ADMISSION_PATHS: Final = ("/mutate", "/validate")
+KNATIVE_PATH: Final = "/knative"
+OWN_PATHS: Final = ("/mutate", "/validate")
+"""The paths for objects of Stagegate; they are answered at once."""
+ADMISSION_PATHS: Final = (*OWN_PATHS, KNATIVE_PATH)
 REVIEW_TYPE: Final = "application/json"
 LINE_TYPE: Final = "text/plain; charset=utf-8"
 
@@ -70,7 +73,7 @@ def too_large(limit: int) -> Refusal:
 
 def unknown_path(path: str) -> Refusal:
     """Nothing is served at this path."""
-    return Refusal(404, f"nothing at {path[:128]!r}; reviews go to POST {' or '.join(ADMISSION_PATHS)}")
+    return Refusal(404, f"nothing at {path[:128]!r}; reviews go to POST {', '.join(ADMISSION_PATHS)}")
 
 
 @lru_cache(maxsize=64)

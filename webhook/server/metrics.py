@@ -3,22 +3,37 @@
 from collections.abc import Callable
 from datetime import datetime
 from itertools import product
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from webhook.admission import EFFECTS, RULE_IDS, Response, Verdict
+from webhook.admission.request import REVISION, ROUTE
 from webhook.api.kinds import RO_KIND, SPA_KIND
-from webhook.cluster.resource import NAMESPACES, ROLLOUT_ORCHESTRATORS
-from webhook.server.head import ADMISSION_PATHS
+from webhook.cluster.resource import (
+    CONFIG_MAPS,
+    KNATIVE_SERVICES,
+    NAMESPACES,
+    REVISIONS,
+    ROLLOUT_ORCHESTRATORS,
+    ROUTES,
+)
+from webhook.server.head import ADMISSION_PATHS, KNATIVE_PATH
 
 Outcome = Literal["allowed", "warned", "denied", "skipped", "malformed"]
 OUTCOMES: Final[tuple[Outcome, ...]] = ("allowed", "warned", "denied", "skipped", "malformed")
 KINDS: Final = (SPA_KIND, RO_KIND, "other")
+KNATIVE_KINDS: Final = (REVISION, ROUTE, "other")
 OPERATIONS: Final = ("CREATE", "UPDATE", "other")
 REFUSED: Final = (400, 403, 404, 405, 408, 413, 414, 415, 431, 500)
 CLOSED: Final = ("handshake", "header", "body", "write", "idle", "crowded", "full")
 BUCKETS: Final = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0)
+PIN_BUCKETS: Final = (0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 1.5, 2.0)
+PinResult = Literal[
+    "pinned", "repeated", "not held", "conflict", "failed", "late", "rate", "busy", "not read", "not asked", "ignored"
+]
+PIN_RESULTS: Final[tuple[PinResult, ...]] = get_args(PinResult)
+RESOURCES: Final = (ROLLOUT_ORCHESTRATORS, NAMESPACES, KNATIVE_SERVICES, ROUTES, REVISIONS, CONFIG_MAPS)
 LOOPS: Final = ("admission", "reflector", "certificate", "connections", "ready", "pages", "event loop")
 """The parts of the webhook in which an unexpected exception can occur."""
 REFLECTED: Final = ("list", "watch", "event", "bookmark", "gone", "silence", "error")
@@ -82,10 +97,26 @@ class ServerMetrics:
             ["loop"],
             registry=registry,
         )
+        pins = Counter(
+            "stagegate_pins",
+            "Reviews of a new Revision by what became of the pin of its Route.",
+            ["result"],
+            registry=registry,
+        )
+        guarded = Counter(
+            "stagegate_route_reviews",
+            "Reviews of a Route by whether a held one had something put back.",
+            ["result"],
+            registry=registry,
+        )
         # ``labels`` takes a lock and looks its arguments up; what is counted on every call is looked up here, once.
-        self._reviews = {key: reviews.labels(*key) for key in product(ADMISSION_PATHS, KINDS, OPERATIONS, OUTCOMES)}
+        self._reviews = {
+            (path, *key): reviews.labels(path, *key)
+            for path in ADMISSION_PATHS
+            for key in product(kinds_at(path), OPERATIONS, OUTCOMES)
+        }
         self._findings = {key: findings.labels(*key) for key in product(RULE_IDS, EFFECTS)}
-        self._patches = {kind: patches.labels(kind) for kind in KINDS}
+        self._patches = {kind: patches.labels(kind) for kind in (*KINDS, *KNATIVE_KINDS)}
         self._refused = {status: refused.labels(str(status)) for status in REFUSED}
         self._refused_other = refused
         self._duration = {path: duration.labels(path) for path in ADMISSION_PATHS}
@@ -93,8 +124,16 @@ class ServerMetrics:
         self._key_pairs = {result: key_pairs.labels(result) for result in ("loaded", "refused")}
         self._faults = {loop: faults.labels(loop) for loop in LOOPS}
         self._reflected = {
-            key: reflected.labels(*key) for key in product((ROLLOUT_ORCHESTRATORS.plural, NAMESPACES.plural), REFLECTED)
+            key: reflected.labels(*key) for key in product((each.plural for each in RESOURCES), REFLECTED)
         }
+        self._pins = {result: pins.labels(result) for result in PIN_RESULTS}
+        self._guarded = {put_back: guarded.labels("put back" if put_back else "passed") for put_back in (True, False)}
+        self._pin_duration = Histogram(
+            "stagegate_pin_duration_seconds",
+            "Time from the review of a new Revision to the answer, where its Route was to be pinned.",
+            buckets=PIN_BUCKETS,
+            registry=registry,
+        )
         self._in_flight = Gauge(
             "stagegate_admission_in_flight", "Reviews that are still being received.", registry=registry
         )
@@ -111,6 +150,11 @@ class ServerMetrics:
         )
         self._synced = Gauge(
             "stagegate_cache_synced", "1 when the cache holds the cluster's objects.", registry=registry
+        )
+        self._knative_synced = Gauge(
+            "stagegate_knative_synced",
+            "1 when all that a pin is decided on has been read; Routes are pinned only then.",
+            registry=registry,
         )
         self._age = Gauge(
             "stagegate_cache_age_seconds",
@@ -129,7 +173,7 @@ class ServerMetrics:
         if verdict is None:
             self.refused(response.status)
             return
-        kind = verdict.kind if verdict.kind in KINDS else "other"
+        kind = verdict.kind if verdict.kind in kinds_at(path) else "other"
         operation = verdict.operation if verdict.operation in OPERATIONS else "other"
         self._reviews[path, kind, operation, outcome_of(verdict)].inc()
         if verdict.defaults:
@@ -137,6 +181,16 @@ class ServerMetrics:
         if not verdict.precedes_validation:
             for finding, effect in verdict.findings:
                 self._findings[finding.id, effect].inc()
+
+    def pinned(self, result: PinResult, seconds: float | None = None) -> None:
+        """What became of one pin; with the time that it took, if it was carried out."""
+        self._pins[result].inc()
+        if seconds is not None:
+            self._pin_duration.observe(seconds)
+
+    def guarded(self, *, put_back: bool) -> None:
+        """One review of a Route."""
+        self._guarded[put_back].inc()
 
     def refused(self, status: int) -> None:
         (self._refused.get(status) or self._refused_other.labels(str(status))).inc()
@@ -168,6 +222,9 @@ class ServerMetrics:
         self._not_after.set_function(seconds)
         self._not_served.set_function(lambda: float(not is_served()))
 
+    def ask_knative(self, is_synced: Callable[[], bool]) -> None:
+        self._knative_synced.set_function(lambda: float(is_synced()))
+
     def ask_cache(self, is_synced: Callable[[], bool], age: Callable[[], float | None]) -> None:
         def seconds() -> float:
             found = age()
@@ -175,6 +232,11 @@ class ServerMetrics:
 
         self._synced.set_function(lambda: float(is_synced()))
         self._age.set_function(seconds)
+
+
+def kinds_at(path: str) -> tuple[str, ...]:
+    """The kinds of the objects that are reviewed at a path."""
+    return KNATIVE_KINDS if path == KNATIVE_PATH else KINDS
 
 
 def outcome_of(verdict: Verdict) -> Outcome:

@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 
 from webhook.cluster.supervisor import Supervisor
 from webhook.server.handler import AdmissionHandler
-from webhook.server.head import ADMISSION_PATHS, LINE_TYPE, Head, Refusal, refuse, too_large
+from webhook.server.head import LINE_TYPE, OWN_PATHS, Head, Refusal, refuse, too_large
 from webhook.server.limits import Limits
 
 _LOG: Final = logging.getLogger("stagegate.pages")
@@ -96,13 +96,13 @@ def _mount(app: Flask, handler: AdmissionHandler, limits: Limits) -> None:
         if refusal is None:
             body = request.stream.read(limits.body + 1)
             if len(body) <= limits.body:
-                answer = handler.answer(head.path, body)
+                answer = handler.review(head.path, body)
                 return _respond(answer.status, answer.content_type, answer.body)
             refusal = too_large(limits.body)
         handler.metrics.refused(refusal.status)
         return _refuse(refusal)
 
-    for path in ADMISSION_PATHS:
+    for path in OWN_PATHS:
         app.add_url_rule(path, path, review, methods=_METHODS, provide_automatic_options=False)
 
 

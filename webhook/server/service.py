@@ -11,6 +11,7 @@ from webhook.admission import EmptyLookup, Lookup, Settings
 from webhook.cluster.supervisor import Supervisor
 from webhook.server.clients import ANYBODY, Clients
 from webhook.server.handler import AdmissionHandler
+from webhook.server.knative_side import KnativeSide
 from webhook.server.limits import Limits
 from webhook.server.metrics import ServerMetrics
 from webhook.server.state import State, readiness
@@ -47,6 +48,7 @@ class Service:
         on_ready: Callable[[], None] = lambda: None,
         supervisor: Supervisor | None = None,
         clients: Clients = ANYBODY,
+        knative: KnativeSide | None = None,
     ) -> None:
         self.supervisor = supervisor or Supervisor(count=metrics.faulted)
         self.limits = limits
@@ -55,11 +57,16 @@ class Service:
         self.draining = False
         self._key_pair = key_pair
         self._informers = informers
+        self._knative = knative
         self._listener = pages
         self._pages: Any = None
         self._on_ready = on_ready
         self.handler = AdmissionHandler(
-            informers.rollouts if informers else EmptyLookup(), settings, metrics, self.supervisor
+            informers.rollouts if informers else EmptyLookup(),
+            settings,
+            metrics,
+            self.supervisor,
+            knative=knative.handler if knative else None,
         )
         live = key_pair.live
         metrics.ask_certificate(
@@ -83,6 +90,7 @@ class Service:
             last_error=self._key_pair.last_error,
             unsynced=self._informers.unsynced() if self._informers else "",
             standalone=self._informers is None,
+            knative=self._knative.unsynced() if self._knative else None,
             draining=self.draining,
         )
 
@@ -108,12 +116,16 @@ class Service:
             self._pages.start()
         if self._informers is not None:
             self._informers.start()
+        if self._knative is not None:
+            self._knative.start()
         self._key_pair.start()
         return [self._key_pair.watch(KEY_PAIR_SECONDS, self.supervisor), self.supervisor.keep("ready", self._announce)]
 
     def stop(self) -> None:
-        """Stop all three."""
+        """Stop all of them."""
         self._key_pair.stop()
+        if self._knative is not None:
+            self._knative.stop()
         if self._informers is not None:
             self._informers.stop()
         if self._pages is not None:

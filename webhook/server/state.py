@@ -8,13 +8,14 @@ from datetime import datetime
 class State:
     """``last_error`` says why the stored key pair is not the served one; ``unsynced`` names what is not read yet.
 
-    Both are empty when all is well.
+    Both are empty when all is well. So is ``knative``, which says why no Route is pinned; it is None if none ever is.
     """
 
     certificate_not_after: datetime | None = None
     last_error: str = ""
     unsynced: str = ""
     standalone: bool = False
+    knative: str | None = None
     draining: bool = False
 
 
@@ -33,5 +34,9 @@ def readiness(state: State, now: datetime) -> tuple[bool, str]:
         (not state.unsynced, f"cache: {cache}"),
         (not state.draining, "draining: the server is about to stop" if state.draining else "draining: no"),
     ]
+    if state.knative is not None:
+        # A cluster without Knative is none that reviews must not come from.
+        waits = f"no Route is pinned: {state.knative}" if state.knative else "synced"
+        checks.append((True, f"stock Knative: {waits}"))
     lines = [f"[{'+' if good else '-'}] {text}\n" for good, text in checks]
     return all(good for good, _ in checks), "".join(lines)
