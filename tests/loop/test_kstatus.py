@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.kstatus import CURRENT, FAILED, IN_PROGRESS, kstatus
-from tests.loop.test_observation import SHARED, pulled_apart
+from tests.loop.test_ownership_conflict import SHARED, pulled_apart
 from tests.loop.world import World, autoscale, entry, two_revisions
 from tests.vectors.rows import recorded_rows
 from tests.vectors.upstream_conditions import START, Conditions
