@@ -71,6 +71,8 @@ def test_defaults() -> None:
     assert (options.loop.namespaces, options.loop.concurrency, options.loop.resync) == ((), 16, 600.0)
     assert options.loop.steps
     assert options.loop.force_delete
+    assert options.loop.stock_knative
+    assert not options.loop.services.default_opt_in
 
 
 @pytest.mark.parametrize(
@@ -90,12 +92,14 @@ def test_every_option_arrives() -> None:
     options = options_of(
         "--namespaces=a, b,a", "--concurrency=8", "--resync=0", "--steps=off", "--force-delete=off",
         "--no-leader-elect", "--lease-namespace=ops", "--settings-namespace=kn", "--spa-grace=20",
+        "--stock-knative=off", "--progressive",
     )  # fmt: skip
     assert options.loop.namespaces == ("a", "b")
     assert (options.loop.concurrency, options.loop.resync) == (8, 0.0)
     assert not options.loop.steps
     assert not options.loop.force_delete
     assert (options.loop.settings_namespace, options.loop.spa_grace) == ("kn", 20.0)
+    assert (options.loop.stock_knative, options.loop.services.default_opt_in) == (False, True)
     assert (options.leader_elect, options.lease_namespace) == (False, "ops")
 
 

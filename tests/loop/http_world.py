@@ -98,8 +98,8 @@ class HttpWorld:
         self.loop.stop(1.0)
 
     def _is_current(self, cache: Any) -> bool:
-        if not cache.synced:
-            return bool(cache.absent)
+        if not cache.synced or cache is self.loop.caches.autoscaler_settings:
+            return bool(cache.known)
         stored = (trimmed(cache.resource, one) for one in self.api.all(cache.resource))
         wanted = {_key(one) for one in stored if _is_looked_at(cache.resource, one)}
         return {_key(one) for one in cache.store.objects()} == wanted

@@ -245,5 +245,5 @@ def autoscale(world: World, demand: int, service: str = "hello") -> None:
             low, high = world.bounds(name)
             wanted = max(wanted, low or 0)
             wanted = min(wanted, high) if high else (0 if (low, high) == (0, 0) else wanted)
-        if one["status"].get("actualScale") != wanted:
+        if {one["status"].get(key) for key in ("desiredScale", "actualScale")} != {wanted}:
             world.scale(name, wanted, service=service)

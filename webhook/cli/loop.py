@@ -24,6 +24,7 @@ from webhook.cli.cluster import connected
 from webhook.cli.errors import MISSING, CommandError
 from webhook.cli.logs import FORMATS, set_up
 from webhook.cli.ports import add_pages_options, pages_listener, url
+from webhook.cli.stock_knative import add_stock_knative_options
 from webhook.signals import end_on_signal, ignore_the_rest
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="NS",
         help="namespace of the ConfigMap config-rolloutorchestrator (%(default)s)",
     )
+    add_stock_knative_options(parser.add_argument_group("rollouts of Services on stock Knative").add_argument)
     lead = parser.add_argument_group("leader election")
     lead.add_argument("--no-leader-elect", action="store_true", help="work without a lease; for a single process")
     lead.add_argument(
@@ -250,6 +252,7 @@ def _controller(process: "LoopProcess", arguments: argparse.Namespace) -> "Certi
 def options_from(arguments: argparse.Namespace) -> "ProcessOptions":
     """The options of the process, from the command line."""
     from webhook.cluster.lease import LeaseTimes
+    from webhook.knative.service_decision import ServiceOptions
     from webhook.loop.loop import LoopOptions
     from webhook.loop.process import ProcessOptions
 
@@ -262,6 +265,8 @@ def options_from(arguments: argparse.Namespace) -> "ProcessOptions":
             force_delete=arguments.force_delete == "on",
             settings_namespace=arguments.settings_namespace,
             spa_grace=arguments.spa_grace,
+            stock_knative=arguments.stock_knative == "on",
+            services=ServiceOptions(default_opt_in=arguments.progressive),
         ),
         leader_elect=not arguments.no_leader_elect,
         lease_namespace=arguments.lease_namespace,

@@ -8,12 +8,14 @@ from webhook.api.kinds import REVISION_LABEL, SERVICE_LABEL
 from webhook.api.wire import Wire
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
-from webhook.cluster.indexer import Change, Indexer, IndexFunction, by_label, by_owner
+from webhook.cluster.errors import Forbidden
+from webhook.cluster.indexer import Change, Indexer, IndexFunction, by_label, by_owner, key_of
 from webhook.cluster.reflector import Pace, Reflector
 from webhook.cluster.resource import (
     CONFIG_MAPS,
     DEPLOYMENTS,
     KNATIVE_SERVICES,
+    NAMESPACES,
     POD_AUTOSCALERS,
     PODS,
     REVISIONS,
@@ -24,9 +26,12 @@ from webhook.cluster.resource import (
 )
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.trim import Trim, only, whole, with_managers
+from webhook.knative.annotations import AUTOSCALING, HOLD, annotations_of
 
 SETTINGS_NAME: Final = "config-rolloutorchestrator"
 SETTINGS_NAMESPACE: Final = "knative-serving"
+AUTOSCALER_SETTINGS_NAME: Final = "config-autoscaler"
+"""Knative's ConfigMap with the bounds of Revisions that state none."""
 
 SCALE_TARGET_INITIALIZED: Final = "ScaleTargetInitialized"
 """Condition of a PodAutoscaler: True once its target has reached its initial scale."""
@@ -35,16 +40,34 @@ BY_SERVICE: Final = "service"
 BY_REVISION: Final = "revision"
 BY_OWNER: Final = "owner"
 
+
+def _annotated(trim: Trim, prefix: str) -> Trim:
+    """A trim that also keeps the annotations whose key begins with ``prefix``."""
+
+    def trimmed(one: Mapping[str, Any]) -> Wire:
+        result = trim(one)
+        kept = {key: text for key, text in annotations_of(one).items() if key.startswith(prefix)}
+        if kept:
+            result["metadata"]["annotations"] = kept
+        return result
+
+    return trimmed
+
+
 _TRIMS: Final[Mapping[Resource, Trim]] = {
     ROLLOUT_ORCHESTRATORS: whole,
     STAGE_POD_AUTOSCALERS: with_managers,
     POD_AUTOSCALERS: only("status.desiredScale", "status.actualScale", conditions=(READY, SCALE_TARGET_INITIALIZED)),
-    REVISIONS: only(conditions=(READY,)),
+    REVISIONS: _annotated(only("metadata.creationTimestamp", conditions=(READY,)), AUTOSCALING),
     PODS: only("metadata.deletionGracePeriodSeconds", "status.phase"),
     DEPLOYMENTS: only("spec.replicas", "status.availableReplicas", "status.conditions"),
-    KNATIVE_SERVICES: only("metadata.annotations", "spec.template.metadata.annotations"),
-    ROUTES: only("status.traffic"),
+    KNATIVE_SERVICES: only("metadata.annotations", "spec.template.metadata.annotations", "spec.traffic"),
+    ROUTES: _annotated(
+        only("metadata.generation", "spec.traffic", "status.traffic", "status.observedGeneration", conditions=(READY,)),
+        HOLD,
+    ),
     CONFIG_MAPS: only("data"),
+    NAMESPACES: only(),
 }
 
 RESOURCES: Final = tuple(_TRIMS)
@@ -86,10 +109,14 @@ _INDEXES: Final[Mapping[Resource, Mapping[str, IndexFunction]]] = {
 class Cache:
     """The objects of one resource, in all namespaces or in some, with a reflector for each."""
 
-    def __init__(self, resource: Resource, store: Indexer, reflectors: Sequence[Reflector]) -> None:
+    def __init__(
+        self, resource: Resource, store: Indexer, reflectors: Sequence[Reflector], *, optional: bool = False
+    ) -> None:
+        """``optional``: an account that may not read it is ready without."""
         self.resource = resource
         self.store = store
         self.reflectors = tuple(reflectors)
+        self._optional = optional
 
     @property
     def synced(self) -> bool:
@@ -103,8 +130,12 @@ class Cache:
 
     @property
     def known(self) -> bool:
-        """True if there is nothing to wait for: it is synced, is not served, or is not watched."""
-        return self.synced or self.absent or not self.reflectors
+        """True if there is nothing to wait for: it is synced, is not served, is not watched, or may not be read."""
+        return self.synced or self.absent or not self.reflectors or self._is_refused
+
+    @property
+    def _is_refused(self) -> bool:
+        return self._optional and any(isinstance(one.last_error, Forbidden) for one in self.reflectors)
 
     def get(self, namespace: str, name: str) -> Wire | None:
         return self.store.get(namespace, name)
@@ -140,7 +171,11 @@ class Caches:
             where: Sequence[str | None] = namespaces or (None,)
             if resource is CONFIG_MAPS:
                 where = (settings_namespace,)
-            self._by_resource[resource] = self._cache(resource, where)
+            elif not resource.namespaced and namespaces:
+                where = ()
+            self._by_resource[resource] = self._cache(resource, where, SETTINGS_NAME if resource is CONFIG_MAPS else "")
+        where = (settings_namespace,) if NAMESPACES in self._resources else ()
+        self.autoscaler_settings = self._cache(CONFIG_MAPS, where, AUTOSCALER_SETTINGS_NAME)
 
     @property
     def rollouts(self) -> Cache:
@@ -175,11 +210,15 @@ class Caches:
         return self._by_resource[ROUTES]
 
     @property
+    def namespaces(self) -> Cache:
+        return self._by_resource[NAMESPACES]
+
+    @property
     def settings(self) -> Cache:
         return self._by_resource[CONFIG_MAPS]
 
     def __iter__(self) -> Any:
-        return iter(self._by_resource.values())
+        return iter((*self._by_resource.values(), self.autoscaler_settings))
 
     def start(self) -> None:
         for cache in self:
@@ -208,11 +247,12 @@ class Caches:
             waiting.append(f"{cache.resource.full_name}: {why}")
         return "; ".join(waiting)
 
-    def _cache(self, resource: Resource, namespaces: Sequence[str | None]) -> Cache:
+    def _cache(self, resource: Resource, namespaces: Sequence[str | None], name: str = "") -> Cache:
         store = Indexer(self._clock.monotonic, _INDEXES.get(resource))
 
         def changed(change: Change) -> None:
-            self._on_change(resource, change)
+            if not name or key_of(change.object)[1] == name:
+                self._on_change(resource, change)
 
         def counted(what: str) -> None:
             self._on_count(resource, what)
@@ -226,7 +266,7 @@ class Caches:
                 self._clock,
                 namespace=namespace,
                 label_selector=REVISION_LABEL if resource is PODS else "",
-                field_selector=f"metadata.name={SETTINGS_NAME}" if resource is CONFIG_MAPS else "",
+                field_selector=f"metadata.name={name}" if name else "",
                 trim=_TRIMS[resource],
                 on_change=changed,
                 on_count=counted,
@@ -236,7 +276,8 @@ class Caches:
             for namespace in namespaces
             if resource in self._resources
         ]
-        return Cache(resource, store, reflectors)
+        # Only rollouts on stock Knative read these two; an account of an earlier release may not.
+        return Cache(resource, store, reflectors, optional=resource is NAMESPACES or name == AUTOSCALER_SETTINGS_NAME)
 
 
 def trimmed(resource: Resource, one: Mapping[str, Any]) -> Wire:

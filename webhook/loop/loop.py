@@ -3,8 +3,8 @@
 import logging
 import random
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
@@ -12,9 +12,18 @@ from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
 from webhook.cluster.events import Event, reference_to
 from webhook.cluster.indexer import Change, key_of
-from webhook.cluster.resource import CONFIG_MAPS, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS, Resource
+from webhook.cluster.resource import (
+    CONFIG_MAPS,
+    NAMESPACES,
+    REVISIONS,
+    ROLLOUT_ORCHESTRATORS,
+    ROUTES,
+    STAGE_POD_AUTOSCALERS,
+    Resource,
+)
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.work_queue import WorkQueue
+from webhook.knative.service_decision import ServiceOptions
 from webhook.loop.caches import RESOURCES, SETTINGS_NAME, SETTINGS_NAMESPACE, Caches
 from webhook.loop.event_messages import ClusterEvents
 from webhook.loop.metrics import Metrics
@@ -26,6 +35,7 @@ from webhook.loop.reverts import Reverts
 from webhook.loop.revisions import ClusterConditions, ClusterRevisions
 from webhook.loop.rollout_settings import ClusterSettings
 from webhook.loop.routing import ROLLOUT, Key, Router
+from webhook.loop.service_reconciler import ClusterTraffic, ServiceReconciler
 from webhook.loop.spa_cleanup import GRACE
 from webhook.loop.spa_reconciler import SPAReconciler
 from webhook.loop.spas import ClusterSPAs
@@ -40,7 +50,8 @@ _LOG: Final = logging.getLogger(__name__)
 class LoopOptions:
     """``namespaces`` empty means all; ``resync`` is in seconds, 0 for never; ``steps`` False only defaults SPAs.
 
-    ``spa_grace``, in seconds, is how long an SPA without a Revision is spared.
+    ``spa_grace``, in seconds, is how long an SPA without a Revision is spared. ``stock_knative`` False leaves Knative
+    Services alone; ``services`` are the options of those it does not.
     """
 
     namespaces: tuple[str, ...] = ()
@@ -50,6 +61,8 @@ class LoopOptions:
     force_delete: bool = True
     settings_namespace: str = SETTINGS_NAMESPACE
     spa_grace: float = GRACE.total_seconds()
+    stock_knative: bool = True
+    services: ServiceOptions = field(default_factory=ServiceOptions)
 
 
 class Loop:
@@ -74,18 +87,25 @@ class Loop:
             self._changed,
             namespaces=options.namespaces,
             settings_namespace=options.settings_namespace,
-            resources=RESOURCES if options.steps else (ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS),
+            resources=_watched(options),
             on_count=metrics.reflected,
             supervisor=self._supervisor,
         )
         for cache in caches:
-            metrics.ask_cache(cache.resource, cache.store.__len__, cache.age)
+            if cache is not caches.autoscaler_settings:
+                metrics.ask_cache(cache.resource, cache.store.__len__, cache.age)
         self.queue: WorkQueue[Key] = WorkQueue(clock.monotonic, metrics=metrics)
         self._record = record
         self._settings = settings = ClusterSettings(caches.settings.store)
         metrics.ask_settings(settings.current)
-        self.reconciler = _reconciler(client, clock, caches, settings, options, metrics, record)
-        self._router = Router(caches, self.reconciler.spas.rollout_of)
+        routes = Writer(client, ROUTES, caches.routes.store)
+        self.services: ServiceReconciler | None = None
+        if _is_stock_knative(options):
+            self.services = _services(client, clock, caches, routes, options, record)
+        traffic = ClusterTraffic(caches, routes, options.services) if self.services is not None else None
+        self.reconciler = _reconciler(client, clock, caches, settings, options, metrics, record, traffic)
+        concerns = self.services.concerns if self.services is not None else None
+        self._router = Router(caches, self.reconciler.spas.rollout_of, concerns)
         self.workers = Workers(self.queue, self.reconcile, metrics, options.concurrency, self._supervisor)
 
     def watch(self) -> None:
@@ -111,7 +131,7 @@ class Loop:
     def enqueue_everything(self, within: float = 0.0) -> None:
         """Enqueue every rollout, and every SPA without one, at random times within so many seconds."""
         self._emit_ignored_settings()
-        keys = set(self._router.every_rollout())
+        keys = set(self._router.every_rollout()) | set(self._router.every_service())
         for one in self.caches.spas.store.objects():
             keys |= self._router.keys(STAGE_POD_AUTOSCALERS, Change(None, one))
         for key in sorted(keys):
@@ -129,9 +149,19 @@ class Loop:
         if not self._working:
             return Result()
         if key.kind == ROLLOUT:
-            return self.reconciler.reconcile(key.namespace, key.name)
+            return self._reconcile_rollout(key.namespace, key.name)
         self.reconciler.spas.reconcile(key.namespace, key.name)
         return Result()
+
+    def _reconcile_rollout(self, namespace: str, name: str) -> Result:
+        """The Service, the RO of its name, and the Service again: the stage has other bounds then, or is the last."""
+        if self.services is None:
+            return self.reconciler.reconcile(namespace, name)
+        before = self.services.reconcile(namespace, name)
+        result = self.reconciler.reconcile(namespace, name) if before.carries_on else Result()
+        after = self.services.reconcile(namespace, name)
+        delays = [*result.requeue_after, *([after.requeue_after] if after.requeue_after is not None else [])]
+        return replace(result, requeue_after=tuple(sorted(delays)))
 
     def _changed(self, resource: Resource, change: Change) -> None:
         if resource is CONFIG_MAPS:
@@ -140,8 +170,11 @@ class Loop:
         if not self._working:
             return
         if resource is CONFIG_MAPS:
-            _LOG.info("ConfigMap %s has changed: every rollout is reconciled", SETTINGS_NAME)
-            self._emit_ignored_settings()
+            _LOG.info("ConfigMap %s has changed: every rollout is reconciled", key_of(change.object)[1])
+            if key_of(change.object)[1] == SETTINGS_NAME:
+                self._emit_ignored_settings()
+        if resource is REVISIONS and change.before is None and self.services is not None:
+            self.services.was_born(change.object)
         try:
             keys = self._router.keys(resource, change)
         except Exception:
@@ -165,6 +198,36 @@ class Loop:
         return self._options.resync
 
 
+def _is_stock_knative(options: LoopOptions) -> bool:
+    return options.steps and options.stock_knative
+
+
+def _watched(options: LoopOptions) -> Iterable[Resource]:
+    if not options.steps:
+        return (ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS)
+    return RESOURCES if options.stock_knative else tuple(one for one in RESOURCES if one is not NAMESPACES)
+
+
+def _services(
+    client: Client,
+    clock: Clock,
+    caches: Caches,
+    routes: Writer,
+    options: LoopOptions,
+    record: Callable[[Event], None],
+) -> ServiceReconciler:
+    return ServiceReconciler(
+        caches=caches,
+        client=client,
+        routes=routes,
+        revisions=Writer(client, REVISIONS, caches.revisions.store),
+        rollouts=Writer(client, ROLLOUT_ORCHESTRATORS, caches.rollouts.store),
+        record=record,
+        clock=clock,
+        options=options.services,
+    )
+
+
 def _reconciler(
     client: Client,
     clock: Clock,
@@ -173,6 +236,7 @@ def _reconciler(
     options: LoopOptions,
     metrics: Metrics,
     record: Callable[[Event], None],
+    traffic: ClusterTraffic | None,
 ) -> RolloutReconciler:
     spa_writer = Writer(client, STAGE_POD_AUTOSCALERS, caches.spas.store)
     events = ClusterEvents(record)
@@ -193,6 +257,7 @@ def _reconciler(
         grace=timedelta(seconds=options.spa_grace),
         conditions=conditions,
         reverts=reverts,
+        traffic=traffic,
     )
     spa_reconciler = SPAReconciler(caches, spa_writer, pods, reverts, events, clock.now, writes_status=options.steps)
     return RolloutReconciler(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from webhook.api import RolloutOrchestrator, StagePodAutoscaler, wire
+from webhook.knative.stage_traffic import held_for
 from webhook.loop.caches import BY_REVISION, BY_SERVICE, Cache, Caches
 from webhook.loop.revisions import ClusterConditions, ClusterRevisions
 from webhook.loop.rollout_settings import ClusterSettings, ignored_annotations, settings_of
@@ -21,7 +22,8 @@ class Observed:
     replicas that run, None if that is not known. ``pod_autoscalers`` holds actual scales by revision name: None where
     the object has none yet, no entry where it does not exist. ``deployments`` are those of the service, None where they
     cannot be seen; ``route_has_traffic`` is None where there is no Route. ``ignored_settings`` are the settings without
-    effect.
+    effect. ``is_held`` is True while the Route of a Knative Service is held for the rollout: new targets then come with
+    the live traffic as their start.
     """
 
     config: RolloutConfig
@@ -32,6 +34,7 @@ class Observed:
     deployments: Sequence[Mapping[str, Any]] | None
     route_has_traffic: bool | None
     ignored_settings: tuple[Note, ...]
+    is_held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class Observer:
             deployments=deployments,
             route_has_traffic=None if route is None else bool((route.get("status") or {}).get("traffic")),
             ignored_settings=(*of_all, *ignored_annotations(ro, config, service)),
+            is_held=held_for(ro, route) is not None,
         )
 
     def conflict(self, ro: RolloutOrchestrator) -> dict[str, str]:

@@ -3,9 +3,12 @@
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from webhook.api import RolloutOrchestrator, StagePodAutoscaler
 from webhook.api.rollout_orchestrator import RolloutStatus
+from webhook.api.wire import Wire
+from webhook.knative.stage_traffic import StageTraffic
 from webhook.strategies.protocols import PodClient, SPALister, TerminatingPod
 
 
@@ -36,6 +39,14 @@ class DeletePod:
 
 
 @dataclass(frozen=True, slots=True)
+class SetTraffic:
+    """Set the traffic of a held Route, as it was observed."""
+
+    route: Wire
+    entries: list[Wire]
+
+
+@dataclass(frozen=True, slots=True)
 class EmitEvent:
     """Emit an Event about the RO."""
 
@@ -51,7 +62,7 @@ class RequeueAfter:
     seconds: float
 
 
-PlannedWrite = CreateSPA | UpdateSPA | DeleteSPA | DeletePod | EmitEvent | RequeueAfter
+PlannedWrite = CreateSPA | UpdateSPA | DeleteSPA | DeletePod | SetTraffic | EmitEvent | RequeueAfter
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +121,30 @@ class ReadYourWritesLister:
         self._written[spa.namespace, spa.name] = spa
 
 
+class Traffic(Protocol):
+    """The traffic of held Routes."""
+
+    def observe(self, ro: RolloutOrchestrator) -> StageTraffic | None:
+        """The traffic of the stage of an RO; None if no Route is held for it."""
+        ...
+
+    def write(self, route: Wire, entries: list[Wire]) -> None:
+        """Set the traffic of a Route, if it is still the one that was observed. Raises the client's error."""
+        ...
+
+
 class PlannedWrites(threading.local):
-    """SPA client, SPA lister, pod client and Event sink of the steps: records what they write, and sends nothing.
+    """SPA, pod and traffic client, SPA lister and Event sink of the steps: records what they write, and sends nothing.
 
     Later reads show the writes that were planned. The steps are built once for all workers, so the plan is kept for
     each thread, which carries out one pass at a time.
     """
 
-    def __init__(self, lister: SPALister, pods: PodClient) -> None:
+    def __init__(self, lister: SPALister, pods: PodClient, traffic: Traffic | None = None) -> None:
+        """``traffic`` is that of held Routes, None where none is held."""
         self._lister = lister
         self._pods = pods
+        self._traffic = traffic
         self.begin(RolloutOrchestrator())
 
     def begin(self, ro: RolloutOrchestrator) -> None:
@@ -128,6 +153,8 @@ class PlannedWrites(threading.local):
         self.pods_not_listed = False
         self._ro = ro
         self._spas = ReadYourWritesLister(self._lister)
+        self._observed: StageTraffic | None = None
+        self._is_observed = False
 
     def to_send(self, revisions: frozenset[str] | None) -> list[StageWrite]:
         """The writes in order, without those to an SPA that this pass would create and delete again.
@@ -171,11 +198,30 @@ class PlannedWrites(threading.local):
     def delete_now(self, pod: TerminatingPod) -> None:
         self._add(DeletePod(pod))
 
+    def is_held(self, ro: RolloutOrchestrator) -> bool:
+        return self._stage_traffic(ro) is not None
+
+    def move(self, ro: RolloutOrchestrator) -> None:
+        found = self._stage_traffic(ro)
+        if found is not None and found.entries is not None:
+            self._add(SetTraffic(found.route, found.entries))
+
+    def waiting_for(self, ro: RolloutOrchestrator) -> str | None:
+        found = self._stage_traffic(ro)
+        return None if found is None else found.waiting
+
     def emit(self, ro: RolloutOrchestrator, type_: str, reason: str, message: str) -> None:
         self._add(EmitEvent(type_, reason, message))
 
     def enqueue_after(self, ro: RolloutOrchestrator, seconds: float) -> None:
         self._add(RequeueAfter(seconds))
+
+    def _stage_traffic(self, ro: RolloutOrchestrator) -> StageTraffic | None:
+        """The traffic as it is observed once, so that one pass decides on one state of it."""
+        if not self._is_observed and self._traffic is not None:
+            self._observed = self._traffic.observe(ro)
+        self._is_observed = True
+        return self._observed
 
     def _add(self, write: PlannedWrite) -> None:
         self.writes.append(StageWrite(write, self._ro.status.copy()))

@@ -10,6 +10,7 @@ from webhook.cluster.resource import (
     CONFIG_MAPS,
     DEPLOYMENTS,
     KNATIVE_SERVICES,
+    NAMESPACES,
     POD_AUTOSCALERS,
     PODS,
     REVISIONS,
@@ -18,6 +19,8 @@ from webhook.cluster.resource import (
     STAGE_POD_AUTOSCALERS,
     Resource,
 )
+from webhook.knative.annotations import HOLD, annotations_of
+from webhook.knative.bounds import has_record
 from webhook.loop.caches import BY_REVISION, Caches, revisions_named
 from webhook.loop.pods import is_terminating
 
@@ -37,11 +40,21 @@ class Key(NamedTuple):
 
 
 class Router:
-    """``rollout_of`` gives the name of the RO that an SPA on the wire belongs to, None for none."""
+    """``rollout_of`` gives the name of the RO that an SPA on the wire belongs to, None for none.
 
-    def __init__(self, caches: Caches, rollout_of: Callable[[Wire], str | None]) -> None:
+    ``concerns`` is True for the Knative Services, by namespace and name, that have to do with a rollout; by default
+    those with an RO.
+    """
+
+    def __init__(
+        self,
+        caches: Caches,
+        rollout_of: Callable[[Wire], str | None],
+        concerns: Callable[[str, str], bool] | None = None,
+    ) -> None:
         self._caches = caches
         self._rollout_of = rollout_of
+        self._concerns = concerns or (lambda namespace, name: caches.rollouts.get(namespace, name) is not None)
 
     def keys(self, resource: Resource, change: Change) -> set[Key]:
         """The keys to reconcile after a change; none where nothing that is read has changed."""
@@ -60,6 +73,10 @@ class Router:
             return self._of_revision(namespace, name)
         if resource is CONFIG_MAPS:
             return set(self.every_rollout())
+        if resource is NAMESPACES:
+            return {key for key in self.every_service() if key.namespace == name}
+        if resource is ROUTES and HOLD in annotations_of(change.before):
+            return {Key(ROLLOUT, namespace, name)}
         if resource in (KNATIVE_SERVICES, ROUTES):
             return self._known(namespace, [name])
         if resource is REVISIONS:
@@ -72,6 +89,16 @@ class Router:
     def every_rollout(self) -> Iterable[Key]:
         for one in self._caches.rollouts.store.objects():
             yield Key(ROLLOUT, *key_of(one))
+
+    def every_service(self) -> Iterable[Key]:
+        """Every Knative Service that has to do with a rollout."""
+        names = {key_of(route) for route in self._caches.routes.store.objects()}
+        names |= {
+            (key_of(one)[0], service)
+            for one in self._caches.revisions.store.objects()
+            if has_record(annotations_of(one)) and (service := service_of(one))
+        }
+        return (Key(ROLLOUT, *name) for name in sorted(names) if self._concerns(*name))
 
     def _of_spa(self, spa: Wire) -> set[Key]:
         namespace, name = key_of(spa)
@@ -107,7 +134,7 @@ class Router:
         return [service_of(one) for one in (change.before, change.after) if one is not None]
 
     def _known(self, namespace: str, names: Iterable[str | None]) -> set[Key]:
-        return {Key(ROLLOUT, namespace, name) for name in names if name and self._caches.rollouts.get(namespace, name)}
+        return {Key(ROLLOUT, namespace, name) for name in names if name and self._concerns(namespace, name)}
 
 
 def service_of(one: Wire) -> str | None:

@@ -105,6 +105,8 @@ def spec_patch(before: RolloutSpec, after: RolloutSpec) -> Wire:
 def _start_of(ro: RolloutOrchestrator, seen: Observed) -> RolloutOrchestrator:
     if not has_new_targets(ro):
         return ro
+    if seen.is_held:
+        return replace(ro, spec=replace(ro.spec.copy(), stage_target_revisions=[], target_finish_time=None))
     spec = restart(ro, route_has_traffic=seen.route_has_traffic, deployments=seen.deployments or ())
     return replace(ro, spec=spec)
 

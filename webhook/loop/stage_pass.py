@@ -8,7 +8,7 @@ from webhook.api import InvalidRollout, MissingObservation, RolloutOrchestrator,
 from webhook.api.conditions import READY, STAGE_READY
 from webhook.api.kinds import SERVICE_LABEL
 from webhook.cluster.errors import Conflict
-from webhook.loop.planned_writes import CreateSPA, PassPlan, PlannedWrite, PlannedWrites, StageWrite
+from webhook.loop.planned_writes import CreateSPA, PassPlan, PlannedWrite, PlannedWrites, StageWrite, Traffic
 from webhook.loop.result import NothingGoesUp, PodsNotListed, Result
 from webhook.loop.reverts import Reverts
 from webhook.loop.revisions import Revisions
@@ -58,12 +58,14 @@ class StagePass:
         grace: timedelta = GRACE,
         conditions: RevisionConditionLister | None = None,
         reverts: Reverts | None = None,
+        traffic: Traffic | None = None,
     ) -> None:
         """``force_delete`` False deletes no terminating pod.
 
         ``grace`` is how long an SPA without a Revision is spared; since when it has none is remembered here.
         ``conditions`` reads what Knative says of a revision (nothing when absent).
         ``reverts`` is what is known of bounds that other clients changed, None for nothing yet.
+        ``traffic`` is that of held Routes, None where none is held.
         """
         self._lister = lister
         self._revisions = revisions
@@ -72,7 +74,7 @@ class StagePass:
         self._grace = grace
         self._missing_since = MissingSince()
         self._conditions = conditions or NoConditions()
-        self._planned = PlannedWrites(lister, pods)
+        self._planned = PlannedWrites(lister, pods, traffic)
         self._strategies = new_rollout_strategy(
             self._planned,
             self._planned,
@@ -81,10 +83,11 @@ class StagePass:
             events=self._planned,
             revisions=revisions,
             conditions=self._conditions,
+            traffic=self._planned,
             force_delete=force_delete,
         )
         self._reverts = reverts or Reverts()
-        self._executor = WriteExecutor(spas, lister, pods, deleter, events, self._reverts)
+        self._executor = WriteExecutor(spas, lister, pods, deleter, events, self._reverts, traffic)
 
     def reconcile(self, ro: RolloutOrchestrator, strategy: Strategy) -> Result:
         """The pass as upstream's generated controller wraps it; an RO with a deletion time is not touched at all.

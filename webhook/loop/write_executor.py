@@ -14,6 +14,8 @@ from webhook.loop.planned_writes import (
     PassPlan,
     PlannedWrite,
     RequeueAfter,
+    SetTraffic,
+    Traffic,
     UpdateSPA,
 )
 from webhook.loop.result import Result
@@ -55,14 +57,16 @@ class WriteExecutor:
         deleter: SPADeleter,
         events: EventSink,
         reverts: Reverts,
+        traffic: Traffic | None = None,
     ) -> None:
-        """``reverts`` is what is known of bounds that other clients changed."""
+        """``reverts`` is what is known of bounds that other clients changed; ``traffic`` that of held Routes."""
         self._spas = spas
         self._lister = lister
         self._pods = pods
         self._deleter = deleter
         self._events = events
         self._reverts = reverts
+        self._traffic = traffic
 
     def carry_out(self, ro: RolloutOrchestrator, plan: PassPlan) -> Result:
         """Send the writes of a plan for this RO; after one of the stage that fails, its status is the one before that.
@@ -101,6 +105,9 @@ class WriteExecutor:
                     self._events.emit(carried.ro, *deletion_event(spa, absence))
             case DeletePod(pod):
                 self._pods.delete_now(pod)
+            case SetTraffic(route, entries):
+                if self._traffic is not None:
+                    self._traffic.write(route, entries)
             case EmitEvent(type_, reason, message):
                 self._events.emit(carried.ro, type_, reason, message)
             case RequeueAfter(seconds):

@@ -1,0 +1,253 @@
+"""Services on stock Knative, carried by the whole loop: edits, and what it makes of Route, Revisions and RO."""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+
+from tests.loop.knative import PREFIX, Knative
+from tests.loop.world import World
+from webhook.cluster.resource import KNATIVE_SERVICES, NAMESPACES, REVISIONS, ROLLOUT_ORCHESTRATORS, ROUTES
+from webhook.knative.annotations import HOLD
+
+OLD, NEW, THIRD = "hello-00001", "hello-00002", "hello-00003"
+LOWERED = {
+    PREFIX + "min-scale": "1",
+    PREFIX + "stagegate-own": '{"min-scale":"4","set":{"min-scale":"1"}}',
+}
+
+
+@pytest.fixture
+def knative() -> Knative:
+    """A Service with four pods, and stages of a quarter."""
+    world = World()
+    world.settings(over_consumption_ratio="25")
+    knative = Knative(world).start(min_scale="4")
+    world.settle().forget()
+    return knative
+
+
+def carry(
+    knative: Knative, until: Callable[[], bool] | None = None, turns: int = 120
+) -> list[tuple[tuple[str, int], ...]]:
+    """Let loop and Knative take turns until the hold is gone, or until the condition holds; the shares on the way."""
+
+    def is_over() -> bool:
+        return HOLD not in (knative.route["metadata"].get("annotations") or {})
+
+    for _ in range(turns):
+        knative.world.settle()
+        if (until or is_over)():
+            break
+        knative.turn()
+        knative.world.clock.advance(1)
+    else:
+        raise AssertionError(f"not over after {turns} turns: {knative.path[-3:]}, {knative.world.told()[-3:]}")
+    return list(dict.fromkeys(tuple(sorted(shares.items())) for shares, _ in knative.path))
+
+
+def as_shares(*shares: dict[str, int]) -> list[tuple[tuple[str, int], ...]]:
+    return [tuple(sorted(one.items())) for one in shares]
+
+
+def test_an_edited_service_is_carried_through_its_stages(knative: Knative) -> None:
+    knative.edit(2, born=LOWERED)
+    path = carry(knative)
+    assert path == as_shares({OLD: 100}, {OLD: 75, NEW: 25}, {OLD: 50, NEW: 50}, {OLD: 25, NEW: 75}, {NEW: 100})
+    peak = max(sum(pods.values()) for _, pods in knative.path)
+    assert peak == 5, "one stage more than the Service has"
+    for shares, pods in knative.path:
+        for name, percent in shares.items():
+            assert pods[name] >= percent * 4 // 100, "no share on fewer pods than it takes"
+
+
+def test_everything_is_given_back_at_the_end(knative: Knative) -> None:
+    knative.edit(2, born=LOWERED)
+    carry(knative)
+    for _ in range(3):
+        knative.turn()
+    assert knative.annotations(OLD) == {"min-scale": "4"}
+    assert knative.annotations(NEW) == {"min-scale": "4"}
+    assert knative.route["spec"]["traffic"] == [{"configurationName": "hello", "latestRevision": True, "percent": 100}]
+    assert knative.pods == {OLD: 0, NEW: 4}
+    assert knative.world.forget().settle().written() == [], "at rest nothing is written"
+
+
+def test_the_service_gets_one_event_at_the_start_and_one_at_the_end(knative: Knative) -> None:
+    knative.edit(2, born=LOWERED)
+    carry(knative)
+    of_service = [event for event in knative.world.events if event.regarding["kind"] == "Service"]
+    assert [(event.type, event.reason) for event in of_service] == [
+        ("Normal", "RolloutStarted"),
+        ("Normal", "RolloutComplete"),
+    ]
+
+
+def test_resourceutil_lowers_before_it_raises(knative: Knative) -> None:
+    service = knative.service
+    service["spec"]["template"]["metadata"]["annotations"]["rollout.knative.dev/progressive-rollout-strategy"] = (
+        "resourceutil"
+    )
+    knative.world.api.put(KNATIVE_SERVICES, service)
+    knative.edit(2, born=LOWERED)
+    path = carry(knative)
+    assert path[0] == ((OLD, 100),)
+    assert path[-1] == ((NEW, 100),)
+    assert len(path) == 5
+
+
+def test_traffic_does_not_move_before_the_route_shows_it_and_nothing_is_lowered(knative: Knative) -> None:
+    knative.edit(2, born=LOWERED)
+    carry(knative, lambda: knative.pods.get(NEW) == 1)
+    knative.stalled = True
+    for _ in range(20):
+        knative.turn()
+        knative.world.settle()
+        knative.world.clock.advance(1)
+    assert knative.pods == {OLD: 4, NEW: 1}
+    assert knative.annotations(OLD) == {"min-scale": "4"}
+    assert knative.world.condition("StageTrafficReady")[0] == "Unknown"
+    assert "Route hello to move to hello-00001 75%, hello-00002 25%" in knative.world.condition_message("StageReady")
+    knative.world.forget()
+    knative.world.settle()
+    assert knative.world.written() == [], "nothing is written while it stands"
+    knative.stalled = False
+    carry(knative)
+
+
+def test_a_new_revision_that_is_never_ready_gets_nothing_and_the_next_edit_replaces_it(knative: Knative) -> None:
+    knative.broken.add(NEW)
+    knative.edit(2, born=LOWERED)
+    for _ in range(30):
+        knative.turn()
+        knative.world.settle()
+        knative.world.clock.advance(1)
+    assert knative.shares() == {OLD: 100}
+    assert knative.pods[OLD] == 4
+    assert "ExitCode1" in knative.world.condition_message("StageReady")
+    knative.edit(3, born=LOWERED)
+    path = carry(knative)
+    assert path[-1] == ((THIRD, 100),)
+    assert all(NEW not in dict(shares) for shares in path)
+
+
+def test_an_edit_in_the_middle_starts_from_the_live_shares(knative: Knative) -> None:
+    knative.edit(2, born=LOWERED)
+    carry(knative, lambda: knative.shares() == {OLD: 50, NEW: 50})
+    knative.path.clear()
+    knative.edit(3, born=LOWERED)
+    path = [dict(shares) for shares in carry(knative)]
+    assert path[0] == {OLD: 50, NEW: 50}
+    assert path[-1] == {THIRD: 100}
+    for before, after in pairwise(path):
+        for name in (OLD, NEW):
+            assert after.get(name, 0) <= before.get(name, 0), "what goes down is never raised"
+    for _ in range(3):
+        knative.turn()
+    knative.world.settle()
+    assert [knative.annotations(name) for name in (OLD, NEW, THIRD)] == [{"min-scale": "4"}] * 3
+
+
+def test_an_opt_out_in_the_middle_lets_the_target_run_its_own_minimum_first(knative: Knative) -> None:
+    knative.edit(2, born=LOWERED)
+    carry(knative, lambda: knative.shares() == {OLD: 75, NEW: 25})
+    service = knative.service
+    service["metadata"]["annotations"] = {"stagegate.dev/progressive": "false"}
+    knative.world.api.put(KNATIVE_SERVICES, service)
+    knative.path.clear()
+    carry(knative)
+    moved = next(pods for shares, pods in knative.path if shares == {NEW: 100})
+    assert moved[NEW] == 4
+    for _ in range(3):
+        knative.turn()
+    assert (knative.annotations(OLD), knative.annotations(NEW)) == ({"min-scale": "4"}, {"min-scale": "4"})
+    knative.world.settle()
+    assert knative.world.condition("Ready") == ("True", "")
+
+
+def test_an_opt_out_of_the_namespace_releases_too() -> None:
+    world = World()
+    knative = Knative(world).start(min_scale="4")
+    knative.world.api.put(
+        NAMESPACES, {"metadata": {"name": "default", "labels": {"stagegate.dev/progressive": "true"}}}
+    )
+    service = knative.service
+    service["metadata"]["annotations"] = {}
+    world.api.put(KNATIVE_SERVICES, service)
+    knative.edit(2, born=LOWERED)
+    carry(knative, lambda: knative.shares() == {OLD: 75, NEW: 25})
+    knative.world.api.put(NAMESPACES, {"metadata": {"name": "default", "labels": {}}})
+    carry(knative)
+    knative.turn()
+    assert knative.shares() == {NEW: 100}
+
+
+def test_a_rollback_by_explicit_traffic_acts_at_once(knative: Knative) -> None:
+    knative.edit(2, born=LOWERED)
+    carry(knative, lambda: knative.shares() == {OLD: 50, NEW: 50})
+    service = knative.service
+    service["spec"]["traffic"] = [{"revisionName": OLD, "percent": 100}]
+    knative.world.api.put(KNATIVE_SERVICES, service)
+    knative.world.settle()
+    assert knative.route["spec"]["traffic"] == [{"revisionName": OLD, "percent": 100}]
+    assert knative.annotations(OLD) == {"min-scale": "4"}
+    carry(knative)
+
+
+def test_a_deleted_route_leaves_no_bounds_behind(knative: Knative) -> None:
+    knative.edit(2, born=LOWERED)
+    carry(knative, lambda: knative.shares() == {OLD: 75, NEW: 25})
+    knative.world.api.remove(ROUTES, "default", "hello")
+    knative.world.settle()
+    stock = {"configurationName": "hello", "latestRevision": True, "percent": 100}
+    knative.world.api.put(ROUTES, {"metadata": {"name": "hello", "uid": "another"}, "spec": {"traffic": [stock]}})
+    for _ in range(10):
+        knative.turn()
+        knative.world.settle()
+    assert (knative.annotations(OLD), knative.annotations(NEW)) == ({"min-scale": "4"}, {"min-scale": "4"})
+    assert HOLD not in knative.route["metadata"].get("annotations", {})
+    assert knative.world.condition("Ready") == ("True", "")
+
+
+def test_a_route_that_was_pinned_a_moment_ago_is_no_orphan(knative: Knative) -> None:
+    """The cache of Routes lags behind that of Revisions: the Route is read before bounds are given back."""
+    world = knative.world
+    knative.edit(2, born=LOWERED)
+    caches = world.loop.caches
+    for cache in (caches.revisions, caches.pod_autoscalers):
+        for reflector in cache.reflectors:
+            reflector.step()
+    while world.loop.workers.step():
+        pass
+    assert knative.annotations(NEW)["min-scale"] == "1"
+    carry(knative)
+
+
+def test_a_new_loop_takes_up_what_it_finds(knative: Knative) -> None:
+    knative.edit(2, born=LOWERED)
+    for _ in range(60):
+        knative.turn()
+        knative.world.start()
+        knative.world.settle()
+        knative.world.clock.advance(1)
+        if HOLD not in (knative.route["metadata"].get("annotations") or {}):
+            break
+    assert knative.route["spec"]["traffic"] == [{"configurationName": "hello", "latestRevision": True, "percent": 100}]
+
+
+def test_a_pin_without_a_revision_is_released_after_half_a_minute(knative: Knative) -> None:
+    knative.edit(2, born=LOWERED)
+    knative.world.api.remove(REVISIONS, "default", NEW)
+    knative.world.settle()
+    assert HOLD in knative.route["metadata"]["annotations"]
+    knative.world.clock.advance(31)
+    carry(knative)
+    assert knative.world.api.get(ROLLOUT_ORCHESTRATORS, "default", "hello") is None
+
+
+def test_without_stock_knative_services_are_left_alone() -> None:
+    world = World(stock_knative=False)
+    knative = Knative(world).start(min_scale="4")
+    knative.edit(2, born=LOWERED)
+    assert world.settle().written() == []
+    assert {call.resource for call in world.api.reads} & {"namespaces"} == set()

@@ -1,0 +1,239 @@
+"""The Service reconciler: one reconcile of one Knative Service, its Route and its Revisions."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from webhook.api import RolloutOrchestrator, wire
+from webhook.api.kinds import SERVICE_LABEL
+from webhook.api.wire import Wire
+from webhook.cluster.client import Client
+from webhook.cluster.clock import Clock
+from webhook.cluster.errors import ApiError, NotFound
+from webhook.cluster.events import Event, reference_to
+from webhook.cluster.indexer import version_of
+from webhook.cluster.resource import KNATIVE_SERVICES, ROUTES
+from webhook.knative.annotations import HOLD, annotations_of, labels_of
+from webhook.knative.bounds import has_record
+from webhook.knative.hold import UnreadableHold, hold_of
+from webhook.knative.service_decision import (
+    ServiceDecision,
+    ServiceEvent,
+    ServiceOptions,
+    ServiceSeen,
+    decide_service,
+)
+from webhook.knative.service_writes import CreateRollout, PatchRevision, PatchRollout, PatchRoute, ServiceWrite
+from webhook.knative.settings import default_bounds, hold_settings
+from webhook.knative.stage_traffic import Scale, StageTraffic, held_for, stage_traffic
+from webhook.loop.caches import AUTOSCALER_SETTINGS_NAME, BY_SERVICE, SETTINGS_NAME, Cache, Caches, trimmed
+from webhook.loop.event_messages import WRITE_REFUSED
+from webhook.loop.writer import Writer
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class ServiceReconciler:
+    """Carries out what is decided about Services. Called for one Service by one thread at a time.
+
+    ``record`` takes an Event without waiting. ``foreign`` names upstream's controllers if they run in the cluster.
+    """
+
+    caches: Caches
+    client: Client
+    routes: Writer
+    revisions: Writer
+    rollouts: Writer
+    record: Callable[[Event], None]
+    clock: Clock
+    options: ServiceOptions = field(default_factory=ServiceOptions)
+    foreign: Callable[[], str] = lambda: ""
+    _missing_since: dict[tuple[str, str], tuple[str, float]] = field(default_factory=dict)
+    _born: dict[tuple[str, str], str] = field(default_factory=dict)
+    _emitted: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+
+    def reconcile(self, namespace: str, name: str) -> ServiceDecision:
+        """Observe, decide, write what differs; returns the decision. Raises ApiError, MalformedObject."""
+        seen = self._observe(namespace, name)
+        if seen.service is None:
+            self._emitted.pop((namespace, name), None)
+        decision = decide_service(seen, self.options)
+        if decision.phase == "orphan" and decision.writes:
+            # The caches of Routes and Revisions are watched apart: the Route may have been pinned meanwhile.
+            seen = replace(seen, route=self._read_route(namespace, name))
+            decision = decide_service(seen, self.options)
+        self._born.pop((namespace, name), None)
+        try:
+            for write in decision.writes:
+                self._carry_out(namespace, name, seen, write)
+        except ApiError as problem:
+            if problem.is_refusal:
+                self._emit(seen.service, ServiceEvent("Warning", WRITE_REFUSED, str(problem)))
+            raise
+        for event in decision.events:
+            self._emit(seen.service, event)
+        return decision
+
+    def was_born(self, revision: Wire) -> None:
+        """A Revision was created while this process leads."""
+        service = labels_of(revision).get(SERVICE_LABEL)
+        if service:
+            metadata = revision["metadata"]
+            self._born[metadata.get("namespace") or "", service] = metadata["name"]
+
+    def concerns(self, namespace: str, name: str) -> bool:
+        """True if a Service of that name has, or had, anything to do with a rollout."""
+        if self.caches.rollouts.get(namespace, name) is not None:
+            return True
+        if (namespace, name) in self._born or HOLD in annotations_of(self.caches.routes.get(namespace, name)):
+            return True
+        revisions = self.caches.revisions.store.by_index(BY_SERVICE, f"{namespace}/{name}")
+        return any(has_record(annotations_of(one)) for one in revisions)
+
+    def _observe(self, namespace: str, name: str) -> ServiceSeen:
+        """Revisions before the Route: a Revision is stored only after the Route was pinned for it."""
+        caches = self.caches
+        revisions = revisions_of(caches, namespace, name)
+        scales = scales_of(caches, namespace, revisions)
+        ro = caches.rollouts.get(namespace, name)
+        bounds = {
+            revision: (_bound(spa, "stageMinScale"), _bound(spa, "stageMaxScale"))
+            for revision in revisions
+            if (spa := caches.spas.get(namespace, revision)) is not None
+        }
+        label_holder = caches.namespaces.get("", namespace) if caches.namespaces.synced else None
+        route = caches.routes.get(namespace, name)
+        return ServiceSeen(
+            service=caches.services.get(namespace, name),
+            route=route,
+            revisions=revisions,
+            ro=RolloutOrchestrator.from_dict(ro) if ro is not None else None,
+            stage_bounds=bounds,
+            scales=scales,
+            namespace_labels=labels_of(label_holder) if label_holder is not None else None,
+            defaults=default_bounds(_config_map(caches.autoscaler_settings, AUTOSCALER_SETTINGS_NAME)),
+            missing_for=self._missing_for(namespace, name, route, revisions),
+            foreign=self.foreign(),
+            born=self._born.get((namespace, name), ""),
+        )
+
+    def _missing_for(self, namespace: str, name: str, route: Wire | None, revisions: dict[str, Wire]) -> float:
+        """For how many seconds the new revision of the hold has not been there."""
+        try:
+            hold = hold_of(route)
+        except UnreadableHold:
+            hold = None
+        if hold is None or hold.new in revisions:
+            self._missing_since.pop((namespace, name), None)
+            return 0.0
+        now = self.clock.monotonic()
+        new, since = self._missing_since.get((namespace, name), ("", now))
+        if new != hold.new:
+            since = now
+        self._missing_since[namespace, name] = hold.new, since
+        return now - since
+
+    def _read_route(self, namespace: str, name: str) -> Wire | None:
+        try:
+            route = trimmed(ROUTES, self.client.get(ROUTES, namespace, name))
+        except NotFound:
+            return None
+        self.caches.routes.store.assume(route)
+        return route
+
+    def _carry_out(self, namespace: str, name: str, seen: ServiceSeen, write: ServiceWrite) -> None:
+        match write:
+            case CreateRollout(body):
+                self.rollouts.create(body)
+                _LOG.info("created RolloutOrchestrator %s/%s for the Service of its name", namespace, name)
+            case PatchRollout(patch):
+                if seen.ro is not None:
+                    self.rollouts.patch({"metadata": seen.ro.metadata.wire}, patch)
+                    _LOG.info("set RolloutOrchestrator %s/%s: %s", namespace, name, ", ".join(sorted(patch)))
+            case PatchRevision(revision, annotations):
+                self.revisions.patch(revision, {"metadata": {"annotations": dict(annotations)}})
+                _LOG.info("set Revision %s/%s: %s", namespace, revision["metadata"]["name"], dict(annotations))
+            case PatchRoute(route):
+                self.routes.patch(route, write.patch())
+                phase = "no hold any more" if write.hold is None else write.hold.phase
+                _LOG.info("set Route %s/%s: %s", namespace, name, phase)
+
+    def _emit(self, service: Wire | None, event: ServiceEvent) -> None:
+        """Emit an Event once; again only after another one with its reason."""
+        if service is None:
+            return
+        metadata = service["metadata"]
+        emitted = self._emitted.setdefault((metadata.get("namespace") or "", metadata["name"]), {})
+        text = f"{metadata.get('uid')} {event.message}"
+        if emitted.get(event.reason) == text:
+            return
+        emitted[event.reason] = text
+        _LOG.info("Service %s/%s: %s: %s", metadata.get("namespace"), metadata["name"], event.reason, event.message)
+        self.record(Event(reference_to(KNATIVE_SERVICES, metadata), *event))
+
+
+class ClusterTraffic:
+    """The traffic of a pass: what the caches show of a held Route, and the write to it."""
+
+    def __init__(self, caches: Caches, routes: Writer, options: ServiceOptions) -> None:
+        self._caches = caches
+        self._routes = routes
+        self._options = options
+
+    def observe(self, ro: RolloutOrchestrator) -> StageTraffic | None:
+        """The traffic of the stage; None if no Route is held for this RO. Revisions are read before the Route."""
+        revisions = revisions_of(self._caches, ro.namespace, ro.name)
+        scales = scales_of(self._caches, ro.namespace, revisions)
+        route = self._caches.routes.get(ro.namespace, ro.name)
+        if route is None or held_for(ro, route) is None:
+            return None
+        settings = hold_settings(_config_map(self._caches.settings, SETTINGS_NAME))
+        return stage_traffic(
+            ro,
+            route,
+            revisions,
+            scales,
+            redundant=settings.keeps_service_waiting,
+            keeps_floor=self._options.keeps_floor,
+        )
+
+    def write(self, route: Wire, entries: list[Wire]) -> None:
+        """Set the traffic of a Route, if it is still at the version that was observed. Raises ApiError."""
+        self._routes.patch(route, {"spec": {"traffic": entries}})
+        metadata = route["metadata"]
+        _LOG.info(
+            "moved the traffic of Route %s/%s (decided on version %s)",
+            metadata.get("namespace"),
+            metadata["name"],
+            version_of(route),
+        )
+
+
+def revisions_of(caches: Caches, namespace: str, service: str) -> dict[str, Wire]:
+    """The Revisions of a Service by name."""
+    found = caches.revisions.store.by_index(BY_SERVICE, f"{namespace}/{service}")
+    return {one["metadata"]["name"]: one for one in found}
+
+
+def scales_of(caches: Caches, namespace: str, revisions: dict[str, Wire]) -> dict[str, Scale]:
+    """What the PodAutoscalers of these Revisions want and have."""
+    found = {name: caches.pod_autoscalers.get(namespace, name) for name in revisions}
+    return {
+        name: Scale(_status(one, "desiredScale"), _status(one, "actualScale"))
+        for name, one in found.items()
+        if one is not None
+    }
+
+
+def _status(one: Wire, member: str) -> int | None:
+    return wire.integer(wire.mapping(one, "status", ""), member, "status", 32)
+
+
+def _bound(spa: Wire, member: str) -> int | None:
+    return wire.integer(wire.mapping(spa, "spec", ""), member, "spec", 32)
+
+
+def _config_map(cache: Cache, name: str) -> Wire | None:
+    return next((one for one in cache.store.objects() if one["metadata"]["name"] == name), None)
