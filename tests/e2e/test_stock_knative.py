@@ -30,6 +30,7 @@ Wire = dict[str, Any]
 COMPONENT = "components/stock-knative"
 SERVICE = {"metadata": {"name": "hello"}}
 STOCK = stock_traffic(SERVICE)
+OWNER = {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": "hello", "uid": "uid", "controller": True}
 OLD_ALONE = held_traffic({"hello-00001": 100}, (), "hello")
 MOVED = held_traffic({"hello-00001": 75, "hello-00002": 25}, (), "hello")
 HELD_BY = Hold(HELD, {"hello-00001": 100}, "hello-00002", "uid").to_annotation()
@@ -62,7 +63,8 @@ class Routes:
         """The Route, put there with this traffic and these annotations, and with a status that shows ``shown``."""
         self.admin.delete(self.path)
         created = self.admin.create(
-            self.namespace.path("routes"), knative_object("Route", {"traffic": traffic}, annotations)
+            self.namespace.path("routes"),
+            knative_object("Route", {"traffic": traffic}, annotations, ownerReferences=[OWNER]),
         )
         assert created.status == HTTPStatus.CREATED, created.message
         answer = self.admin.patch(f"{self.path}/status", {"status": {"traffic": shown}})

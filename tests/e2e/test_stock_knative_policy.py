@@ -59,7 +59,8 @@ GUARDED = {
     "somebody adds an annotation": (HOLDS, OLD_ALONE, {**HOLDS, "b": "c"}, OLD_ALONE, {**HOLDS, "b": "c"}),
     "somebody removes an annotation": (HOLDS, OLD_ALONE, {HOLD: HELD_BY}, OLD_ALONE, {HOLD: HELD_BY}),
     "while it is released, the traffic is Knative's": ({HOLD: RELEASED_BY}, STOCK, {}, STOCK, {HOLD: RELEASED_BY}),
-    "a hold that cannot be read keeps the annotation": ({HOLD: "?"}, STOCK, {}, STOCK, {HOLD: "?"}),
+    "a hold that cannot be read holds nothing": ({HOLD: '{"since":"uid"}'}, STOCK, {}, STOCK, {}),
+    "a hold of a backup holds nothing": ({HOLD: HELD_BY.replace("uid", "other")}, STOCK, {}, STOCK, {}),
     "nothing is held": (NO_HOLD, STOCK, {"b": "c"}, STOCK, {"b": "c"}),
 }
 

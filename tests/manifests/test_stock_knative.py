@@ -9,6 +9,7 @@ from certs.ca_injection import CONFIGURATIONS
 from sandbox.expressions import compiled
 from sandbox.selectors import from_object
 from webhook.cli.manifests import rendered
+from webhook.knative.hold import HELD, Hold
 from webhook.planning.config import parse_boolean
 
 Wire = dict[str, Any]
@@ -17,7 +18,8 @@ CONFIGURATION = "mutate.knative.stagegate.dev"
 REVISIONS, ROUTES = "revisions.knative.stagegate.dev", "routes.knative.stagegate.dev"
 KNATIVE = "system:serviceaccount:knative-serving:controller"
 NAMESPACE = "kubernetes.io/metadata.name"
-HOLD = {"stagegate.dev/hold": '{"phase":"held"}'}
+HOLD = {"stagegate.dev/hold": Hold(HELD, {"hello-00001": 100}, "hello-00002", "uid").to_annotation()}
+OWNER = {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": "hello", "uid": "uid", "controller": True}
 SPELT = ["true", "True", "TRUE", "t", "T", "1", "tRUE", "false", "0", ""]
 PINNED = [{"revisionName": "hello-00001", "percent": 100}]
 LATEST = [{"latestRevision": True, "percent": 100}]
@@ -35,7 +37,8 @@ def hooks(*chosen: str, namespace: str = "stagegate-system") -> dict[str, Wire]:
 
 def route(annotations: Wire | None, traffic: list[Wire], **metadata: Any) -> Wire:
     noted = {} if annotations is None else {"annotations": annotations}
-    return {"metadata": {"name": "hello", **noted, **metadata}, "spec": {"traffic": traffic}}
+    owned = {"name": "hello", "ownerReferences": [OWNER]}
+    return {"metadata": {**owned, **noted, **metadata}, "spec": {"traffic": traffic}}
 
 
 @pytest.mark.parametrize(
@@ -93,6 +96,11 @@ WRITES = {
     "a hold is added": (route(None, LATEST), route(HOLD, PINNED), "jane", False),
     "the Route is going away": (
         route(HOLD, PINNED), route(None, PINNED, deletionTimestamp="2030-01-01T00:00:00Z"), KNATIVE, False),
+    "the hold came back with a backup": (
+        route(HOLD, PINNED, ownerReferences=[{**OWNER, "uid": "another"}]), route(None, LATEST), KNATIVE, False),
+    "the Route belongs to no Service": (route(HOLD, PINNED, ownerReferences=[]), route(None, LATEST), KNATIVE, False),
+    "the hold cannot be read": (
+        route({"stagegate.dev/hold": '{"since":"uid"}'}, PINNED), route(None, LATEST), KNATIVE, False),
     "the loop moves traffic": (
         route(HOLD, PINNED), route(HOLD, LATEST), "system:serviceaccount:{}:stagegate-loop", False),
     "the loop takes the hold away": (
