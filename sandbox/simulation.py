@@ -27,6 +27,7 @@ from webhook.cluster.resource import (
     POD_AUTOSCALERS,
     PODS,
     ROLLOUT_ORCHESTRATORS,
+    ROUTES,
     STAGE_POD_AUTOSCALERS,
     Resource,
 )
@@ -94,6 +95,7 @@ class Autoscaler:
             autoscalers.values(),
             self._list(STAGE_POD_AUTOSCALERS),
             self._list(ROLLOUT_ORCHESTRATORS),
+            self._list(ROUTES),
             self._list(PODS, REVISION_LABEL),
             self._last,
             self._default_demand,

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from sandbox.autoscaler import Phase, Pod, Workload, age
 from webhook.api.kinds import REVISION_LABEL, SERVICE_LABEL
+from webhook.knative.traffic import shares
 from webhook.planning import revision_records, scale_bounds
 
 Wire = Mapping[str, Any]
@@ -17,14 +18,17 @@ CLASS_ANNOTATION: Final = "autoscaling.knative.dev/class"
 CLASS: Final = "simulated.sandbox.stagegate.dev"
 """The autoscaler leaves a PodAutoscaler alone that names another class; one that names none is taken."""
 
-DEMAND_ANNOTATION: Final = "sandbox.stagegate.dev/demand"
+INSTRUCTIONS: Final = "sandbox.stagegate.dev/"
+"""What the annotations begin with by which a PodAutoscaler instructs the simulation."""
+DEMAND_ANNOTATION: Final = f"{INSTRUCTIONS}demand"
 """On a PodAutoscaler: the replicas that all traffic of its service needs."""
-HANG_ANNOTATION: Final = "sandbox.stagegate.dev/hang"
+HANG_ANNOTATION: Final = f"{INSTRUCTIONS}hang"
 """On a PodAutoscaler: ``true`` makes its pods hang when they are told to end."""
-FAIL_ANNOTATION: Final = "sandbox.stagegate.dev/fail"
+FAIL_ANNOTATION: Final = f"{INSTRUCTIONS}fail"
 """On a PodAutoscaler: ``true`` keeps its pods from starting."""
-GRACE_ANNOTATION: Final = "sandbox.stagegate.dev/grace-seconds"
+GRACE_ANNOTATION: Final = f"{INSTRUCTIONS}grace-seconds"
 """On a PodAutoscaler: the grace period of the pods it starts."""
+UNREACHABLE: Final = "Unreachable"
 INITIALIZED: Final = "ScaleTargetInitialized"
 DEFAULT_GRACE_SECONDS: Final = 30
 
@@ -33,6 +37,7 @@ def workloads(
     pod_autoscalers: Iterable[Wire],
     spas: Iterable[Wire],
     rollouts: Iterable[Wire],
+    routes: Iterable[Wire],
     pods: Iterable[Wire],
     before: Iterable[Workload],
     default_demand: int,
@@ -40,13 +45,16 @@ def workloads(
     """A workload for every PodAutoscaler of our class that is not going away, and one for pods that outlived theirs.
 
     All objects are in their wire form; of the pods, those on our node count.
-    ``before`` is the answer at the last tick. Traffic is that of the stage of the service's RO; before the first stage
-    that of its initial revisions; without an RO, all of it.
+    ``before`` is the answer at the last tick. Traffic is what the service's Route shows; without a Route that of the
+    stage of its RO, before the first stage that of the initial revisions; without an RO, all of it. A Route means that
+    Knative is unmodified: it knows nothing of SPAs, and keeps no replica of a revision that no Route leads to.
     """
     earlier = {(workload.namespace, workload.revision): workload for workload in before}
     seen = {pod.uid: pod for workload in earlier.values() for pod in workload.pods}
     bounds = {_key(spa): spa.get("spec", {}) for spa in spas}
     percents = {_key(ro): _percents(ro) for ro in rollouts}
+    shown = {_key(route): shares((route.get("status") or {}).get("traffic")) for route in routes}
+    percents |= shown
     pods_of: dict[tuple[str, str], list[Pod]] = {}
     for pod in pods:
         if pod.get("spec", {}).get("nodeName") == NODE:
@@ -60,12 +68,14 @@ def workloads(
             continue
         namespace, name = key
         record = revision_records([(name, annotations)])[name]
-        stage = bounds.get(key, {})
+        service = _labels(autoscaler).get(SERVICE_LABEL, "")
+        stage = bounds.get(key, {}) if (namespace, service) not in shown else {}
         minimum, maximum = scale_bounds(
             record.min_scale, record.max_scale, stage.get("stageMinScale"), stage.get("stageMaxScale")
         )
         status = autoscaler.get("status", {})
-        service = _labels(autoscaler).get(SERVICE_LABEL, "")
+        if autoscaler.get("spec", {}).get("reachability") == UNREACHABLE:
+            minimum = 0
         workload = Workload(
             namespace=namespace,
             revision=name,

@@ -73,10 +73,11 @@ def only(
     *,
     spas: tuple[Wire, ...] = (),
     rollouts: tuple[Wire, ...] = (),
+    routes: tuple[Wire, ...] = (),
     pods: tuple[Wire, ...] = (),
     before: tuple[Workload, ...] = (),
 ) -> Workload:
-    (found,) = workloads([pod_autoscaler], spas, rollouts, pods, before, 10)
+    (found,) = workloads([pod_autoscaler], spas, rollouts, routes, pods, before, 10)
     return found
 
 
@@ -111,6 +112,22 @@ def test_traffic(rollouts: tuple[Wire, ...], percent: int) -> None:
     assert only(pod_autoscaler(), rollouts=rollouts).percent == percent
 
 
+def test_with_a_route_its_status_says_the_traffic_and_spas_say_nothing() -> None:
+    ro = rollout(initial={"hello-00001": 100})
+    shown = {"traffic": [{"revisionName": "hello-00001", "percent": 30}, {"revisionName": "other", "percent": 70}]}
+    route: Wire = {"metadata": metadata("hello"), "status": shown}
+
+    found = only(pod_autoscaler(bounds("2", "9")), spas=(spa(1, 4),), rollouts=(ro,), routes=(route,))
+
+    assert (found.percent, found.minimum, found.maximum) == (30, 2, 9)
+
+
+def test_a_revision_that_no_route_leads_to_keeps_no_replica() -> None:
+    unreachable = {**pod_autoscaler(bounds("2", "9")), "spec": {"reachability": "Unreachable"}}
+
+    assert (only(unreachable).minimum, only(unreachable).maximum) == (0, 9)
+
+
 @pytest.mark.parametrize(
     ("wire", "seen", "phase", "ticks"),
     [
@@ -141,13 +158,13 @@ def test_ticks_of_less_demand(percent: int, before: Workload, calm: int) -> None
 
 
 def test_pods_of_another_revision_or_another_node_do_not_count() -> None:
-    found = workloads([pod_autoscaler()], [], [], [pod("p", revision="hello-00002"), pod("q", node="real")], [], 10)
+    found = workloads([pod_autoscaler()], [], [], [], [pod("p", revision="hello-00002"), pod("q", node="real")], [], 10)
 
     assert found[0].pods == ()
 
 
 def test_a_pod_that_ends_outlives_its_pod_autoscaler_and_is_seen_to_its_end() -> None:
-    found = workloads([], [], [], [pod("p", ending=True), pod("q", ready=True)], [], 10)
+    found = workloads([], [], [], [], [pod("p", ending=True), pod("q", ready=True)], [], 10)
 
     ending = Pod("p", "uid-p", Phase.TERMINATING)
     assert found == [Workload("default", "hello-00001", pods=(ending,), desired=0, actual=0)]
@@ -185,7 +202,7 @@ def test_a_pod_autoscaler_of_another_class_or_on_its_way_out_is_left_alone() -> 
     leaving = pod_autoscaler()
     leaving["metadata"]["deletionTimestamp"] = "2030-01-01T00:00:00Z"
 
-    assert workloads([foreign, leaving], [], [], [], [], 10) == []
+    assert workloads([foreign, leaving], [], [], [], [], [], 10) == []
 
 
 def test_grace_period() -> None:

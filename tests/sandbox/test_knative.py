@@ -1,0 +1,150 @@
+"""Knative as it is played: what an edit of a Service causes, and what a Route that is held keeps from happening."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox import Sandbox
+from sandbox.autoscaler import Pace
+from sandbox.demo.control_plane import client_of
+from sandbox.knative import KnativeControllers, shown_traffic
+from sandbox.simulation import Autoscaler
+from webhook.cluster.resource import KNATIVE_SERVICES, POD_AUTOSCALERS, PODS, REVISIONS, ROUTES, Resource
+
+Wire = dict[str, Any]
+
+NAMESPACE = "default"
+MIN_SCALE = "autoscaling.knative.dev/min-scale"
+ROUTING_STATE = "serving.knative.dev/routingState"
+FLOATING = {"configurationName": "shop", "latestRevision": True}
+
+
+class World:
+    """A sandbox with one Service, whose controllers and autoscaler take their steps in turns."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        self.client = client_of(kubeconfig)
+        self._knative = KnativeControllers(self.client, NAMESPACE)
+        self._autoscaler = Autoscaler(self.client, namespace=NAMESPACE, pace=Pace(termination_ticks=1))
+        self.peak = 0
+        template = {"metadata": {"annotations": {MIN_SCALE: "4"}}, "spec": {"containers": [{"image": "shop:1"}]}}
+        head = {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": {"name": "shop"}}
+        self.client.create(KNATIVE_SERVICES, NAMESPACE, {**head, "spec": {"template": template}})
+
+    def get(self, resource: Resource, name: str = "shop") -> Wire:
+        return self.client.get(resource, NAMESPACE, name)
+
+    def edit(self, **spec: Any) -> None:
+        self.client.patch(KNATIVE_SERVICES, NAMESPACE, "shop", {"spec": spec})
+
+    def edit_image(self, image: str) -> None:
+        self.edit(template={"spec": {"containers": [{"image": image}]}})
+
+    def running(self) -> dict[str, int]:
+        found = self.client.list(POD_AUTOSCALERS, NAMESPACE)["items"]
+        return {one["metadata"]["name"]: one.get("status", {}).get("actualScale", 0) for one in found}
+
+    def traffic(self) -> dict[str, int]:
+        entries = self.get(ROUTES).get("status", {}).get("traffic", [])
+        return {entry["revisionName"]: entry["percent"] for entry in entries if entry["percent"]}
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Take steps until it holds; nothing here takes 40."""
+        for _ in range(40):
+            self._knative.tick()
+            self._autoscaler.tick()
+            self.peak = max(self.peak, sum(self.running().values()))
+            if condition():
+                return
+        raise AssertionError(f"not within 40 steps: {self.running()}, {self.traffic()}")
+
+    def settle(self) -> None:
+        for _ in range(8):
+            self._knative.tick()
+            self._autoscaler.tick()
+
+    def is_ready(self) -> bool:
+        status = self.get(KNATIVE_SERVICES).get("status", {})
+        return bool(status) and status["conditions"] == [{"type": "Ready", "status": "True"}]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with Sandbox(tmp_path) as sandbox:
+        world = World(sandbox.kubeconfig)
+        world.until(lambda: world.running() == {"shop-00001": 4} and world.is_ready())
+        yield world
+
+
+def test_without_a_hold_an_edit_moves_everything_at_once_and_runs_both(world: World) -> None:
+    world.edit_image("shop:2")
+    world.until(lambda: world.running() == {"shop-00001": 0, "shop-00002": 4})
+
+    assert world.traffic() == {"shop-00002": 100}
+    assert world.peak == 8
+    assert world.is_ready()
+    states = {one["metadata"]["name"]: one["metadata"]["labels"][ROUTING_STATE] for one in revisions(world)}
+    assert states == {"shop-00001": "reserve", "shop-00002": "active"}
+
+
+def test_a_route_that_is_pinned_keeps_its_traffic_and_its_new_revision_active(world: World) -> None:
+    pinned = [{"revisionName": "shop-00001", "percent": 100}, {**FLOATING, "percent": 0}]
+    world.edit(traffic=pinned)
+    world.settle()
+    world.edit_image("shop:2")
+    world.until(lambda: world.running().get("shop-00002") == 4)
+    world.settle()
+
+    assert world.traffic() == {"shop-00001": 100}
+    assert world.running() == {"shop-00001": 4, "shop-00002": 4}
+    assert world.get(POD_AUTOSCALERS, "shop-00002")["spec"]["reachability"] == "Reachable"
+
+
+def test_a_pod_autoscaler_has_the_annotations_of_its_revision(world: World) -> None:
+    world.client.patch(REVISIONS, NAMESPACE, "shop-00001", {"metadata": {"annotations": {MIN_SCALE: "2"}}})
+    world.until(lambda: world.get(POD_AUTOSCALERS, "shop-00001")["metadata"]["annotations"] == {MIN_SCALE: "2"})
+
+
+def test_a_service_that_writes_its_route_in_vain_writes_it_once_for_each_change(world: World) -> None:
+    """As where admission keeps the traffic: the Route is left as it is until it or the Service changes."""
+    route = world.get(ROUTES)
+    other = [{**FLOATING, "percent": 100}, {**FLOATING, "percent": 0}]
+    world.client.update(ROUTES, NAMESPACE, "shop", {**route, "spec": {"traffic": other}})
+    world.settle()
+
+    assert world.get(ROUTES)["spec"]["traffic"] == [{**FLOATING, "percent": 100}]
+    version = world.get(ROUTES)["metadata"]["resourceVersion"]
+    world.settle()
+    assert world.get(ROUTES)["metadata"]["resourceVersion"] == version
+
+
+def test_everything_goes_with_the_service(world: World) -> None:
+    uid = world.get(KNATIVE_SERVICES)["metadata"]["uid"]
+    world.client.delete(KNATIVE_SERVICES, NAMESPACE, "shop", uid=uid)
+    world.settle()
+
+    for resource in (ROUTES, REVISIONS, POD_AUTOSCALERS, PODS):
+        assert world.client.list(resource, NAMESPACE)["items"] == [], resource
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        ([{**FLOATING, "percent": 100}], [("b", True, 100)]),
+        ([{"revisionName": "a", "percent": 100}, {**FLOATING, "percent": 0}], [("a", False, 100), ("b", True, 0)]),
+        ([{"revisionName": "a", "percent": 75}, {"revisionName": "a", "percent": 0}], [("a", False, 75)]),
+        ([{"revisionName": "c", "percent": 100}], None),
+    ],
+    ids=["floating", "a floating entry without a share", "equal entries are one", "a revision that is not Ready"],
+)
+def test_what_a_route_shows(entries: list[Wire], expected: list[tuple[str, bool, int]] | None) -> None:
+    shown = shown_traffic(entries, ["a", "b"])
+    told = [(one["revisionName"], one["latestRevision"], one["percent"]) for one in shown or ()]
+    assert (told if shown is not None else None) == expected
+
+
+def revisions(world: World) -> list[Wire]:
+    found: list[Wire] = world.client.list(REVISIONS, NAMESPACE)["items"]
+    return found
