@@ -7,6 +7,7 @@ BENCHES: Final = {
     "admission": "answers to admission calls per core, beside other webhooks",
     "write": "what the webhook adds to a write through a real API server",
     "loop": "what the companion loop costs an API server and a machine, at 1,000 rollouts",
+    "knative": "what rollouts on stock Knative cost: requests at rest and per stage, and the admission of a Revision",
 }
 """Name of a bench (and of its module here) to its one-line summary; each module has ``main(arguments) -> int``."""
 
