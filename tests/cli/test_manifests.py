@@ -45,6 +45,7 @@ def test_there_is_a_component_for_each_overlay() -> None:
         "monitoring",
         "no-force-delete",
         "no-stock-knative",
+        "progressive",
         "steps-off",
         "stock-knative-namespaces",
         "stock-knative-policy",
@@ -74,7 +75,7 @@ def test_an_overlay_is_kustomizes(capsys: pytest.CaptureFixture[str], overlay: s
 
 @needs_kubectl
 def test_several_overlays_are_kustomizes_components(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    chosen = ["cert-manager", "monitoring", "steps-off", "enforce-warn"]
+    chosen = ["cert-manager", "monitoring", "enforce-warn", "steps-off"]
     folder = customised(tmp_path, components=[f"manifests/components/{name}" for name in chosen])
 
     assert printed(capsys, *(f"--overlay={name}" for name in chosen)) == kustomize(folder)

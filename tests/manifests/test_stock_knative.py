@@ -124,6 +124,24 @@ def test_writes_of_a_route_that_cause_a_call(old: Wire, new: Wire, user: str, ca
     assert all(met) == called
 
 
+@pytest.mark.parametrize("namespace", ["stagegate-system", "rollouts"])
+def test_the_accounts_that_are_never_guarded_are_the_same_everywhere(namespace: str) -> None:
+    found = objects(namespace=namespace)
+    (container,) = found["Deployment", "stagegate-webhook"]["spec"]["template"]["spec"]["containers"]
+    flags = [each.partition("=")[2] for each in container["args"] if each.startswith("--own-account=")]
+    ours = sorted(each.replace("$(POD_NAMESPACE)", namespace) for each in flags)
+    conditions = {each["name"]: each["expression"] for each in hooks(namespace=namespace)[ROUTES]["matchConditions"]}
+    policy = found["ValidatingAdmissionPolicy", ROUTES]["spec"]
+
+    assert ours == [f"system:serviceaccount:{namespace}:stagegate-{name}" for name in ("loop", "webhook")]
+    assert accounts_in(conditions["written-by-others"]) == ours
+    assert accounts_in(policy["matchConditions"][0]["expression"]) == ours
+
+
+def accounts_in(expression: str) -> list[str]:
+    return sorted(part for part in expression.split("'") if part.startswith("system:"))
+
+
 def test_the_loop_trusts_and_may_write_every_registration() -> None:
     registered = [name for kind, name in objects() if kind.endswith("WebhookConfiguration")]
     (container,) = objects()["Deployment", "stagegate-loop"]["spec"]["template"]["spec"]["containers"]

@@ -41,6 +41,8 @@ def arguments_of(name: str, *chosen: str) -> argparse.Namespace:
 def test_the_commands_know_their_arguments(name: str, chosen: tuple[str, ...]) -> None:
     arguments = arguments_of(name, *chosen)
 
+    assert arguments.stock_knative == ("off" if {"no-stock-knative", "steps-off"} & {*chosen} else "on")
+    assert arguments.progressive == ("progressive" in chosen)
     if name == "stagegate-webhook":
         assert arguments.enforce == ("warn" if "enforce-warn" in chosen else "deny")
     else:

@@ -134,7 +134,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=object_name,
         default=[],
         metavar="NAME",
-        help="webhook configuration whose caBundle is set (mutate.stagegate.dev and validate.stagegate.dev)",
+        help="webhook configuration whose caBundle is set; repeatable (those of the manifests)",
     )
     certificates.add_argument(
         "--webhook-pods",
