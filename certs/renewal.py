@@ -24,7 +24,7 @@ from certs.rotation import (
     next_action,
     servers_matter,
 )
-from certs.store import Store
+from certs.store import CertificateStore
 
 _MOST_ACTIONS: Final = 12
 
@@ -58,7 +58,7 @@ _STORE_READERS: Final = StoreReaders()
 
 
 def renew(
-    store: Store,
+    store: CertificateStore,
     hosts: Iterable[str],
     now: datetime,
     policy: RotationPolicy,

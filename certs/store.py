@@ -5,7 +5,7 @@ from typing import Protocol
 from certs.contents import Contents
 
 
-class Store(Protocol):
+class CertificateStore(Protocol):
     """Reads, and replaces exactly the version that was read; there is no lock between the two."""
 
     def read(self) -> tuple[Contents, str]:
