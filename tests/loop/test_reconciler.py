@@ -979,3 +979,22 @@ def test_a_fault_of_the_program_is_logged_whole_and_counted_as_one(
         world.metrics.registry
     )
     assert world.loop.queue.failures(Key("rollout", "default", "hello")) == 1
+
+
+def test_a_finished_rollout_whose_stage_somebody_removes_does_not_start_a_stage() -> None:
+    world = two_revisions(World(), replicas=1, high=1)
+    carry(world, demand=1)
+    world.forget().edit(stageTargetRevisions=[])
+    world.settle()
+    assert [one["revisionName"] for one in world.ro()["spec"]["stageTargetRevisions"]] == ["hello-00002"]
+    assert world.condition("Ready")[0] == "True"
+    assert world.reasons() == []
+
+
+def test_a_stage_under_way_that_somebody_removes_starts_again() -> None:
+    world = two_revisions(World(), replicas=10, high=20).settle()
+    stage = world.ro()["spec"]["stageTargetRevisions"]
+    world.forget().edit(stageTargetRevisions=[])
+    world.settle()
+    assert world.ro()["spec"]["stageTargetRevisions"] == stage
+    assert world.reasons() == ["StageStarted"]

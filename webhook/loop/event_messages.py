@@ -64,9 +64,13 @@ def events_of_decision(observed: Observed, decision: SpecDecision) -> list[Event
 
 
 def events_of_spec(before: RolloutOrchestrator, after: RolloutOrchestrator) -> list[EventMessage]:
-    """The Event for a stage that begins, or for a late one whose traffic is shifted."""
+    """The Event for a stage that begins, or for a late one whose traffic is shifted.
+
+    A stage that was removed, and is set again to what the record says was reached, does not begin.
+    """
     was, now = before.spec.stage_target_revisions, after.spec.stage_target_revisions
-    if was == now or not now:
+    recorded = before.status.stage_revision_status
+    if was == now or not now or (not was and recorded and _shares(now) == _shares(recorded)):
         return []
     on_its_way = not before.status.conditions.is_true(STAGE_READY)
     if was and on_its_way and [_without_percent(entry) for entry in was] == [_without_percent(entry) for entry in now]:
@@ -174,6 +178,12 @@ def _reached(ro: RolloutOrchestrator, running: Mapping[str, int | None]) -> str:
     return "; ".join(
         traffic_of(entry) if count is None else f"{traffic_of(entry)}, {replicas(count)}" for entry, count in counts
     )
+
+
+def _shares(entries: Sequence[TargetRevision]) -> dict[str, tuple[int | None, int | None, int | None]]:
+    """Percent and bounds of each revision with traffic, by name."""
+    listed = one_per_revision(entries)
+    return {entry.revision_name: (entry.percent, entry.min_scale, entry.max_scale) for entry in listed if entry.percent}
 
 
 def _without_percent(entry: TargetRevision) -> tuple[str, str, int | None]:
