@@ -10,8 +10,8 @@ from webhook.cluster.client import APPLY_PATCH, MERGE_PATCH, Client
 from webhook.cluster.errors import AlreadyExists, Conflict
 from webhook.cluster.indexer import Indexer, by_label
 from webhook.cluster.resource import STAGE_POD_AUTOSCALERS
+from webhook.loop.resource_writer import ResourceWriter
 from webhook.loop.spas import ClusterSPAs
-from webhook.loop.writer import Writer
 
 
 class World:
@@ -19,7 +19,7 @@ class World:
         self.api = FakeApi()
         self.api.serve(STAGE_POD_AUTOSCALERS)
         self.store = Indexer(FakeClock().monotonic, {"service": by_label(SERVICE_LABEL)})
-        writer = Writer(Client(self.api, field_manager="loop"), STAGE_POD_AUTOSCALERS, self.store)
+        writer = ResourceWriter(Client(self.api, field_manager="loop"), STAGE_POD_AUTOSCALERS, self.store)
         self.spas = ClusterSPAs(self.store, writer, lambda spa: absence)
 
     def stored(self, name: str = "a", **spec: int) -> StagePodAutoscaler:

@@ -30,6 +30,7 @@ from webhook.loop.metrics import Metrics
 from webhook.loop.observation import Observer
 from webhook.loop.pods import ClusterPods
 from webhook.loop.reconciler import RolloutReconciler
+from webhook.loop.resource_writer import ResourceWriter
 from webhook.loop.result import Result
 from webhook.loop.reverts import Reverts
 from webhook.loop.revisions import ClusterConditions, ClusterRevisions
@@ -41,7 +42,6 @@ from webhook.loop.spa_reconciler import SPAReconciler
 from webhook.loop.spas import ClusterSPAs
 from webhook.loop.stage_pass import StagePass
 from webhook.loop.workers import Workers
-from webhook.loop.writer import Writer
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ class Loop:
         self._record = record
         self._settings = settings = ClusterSettings(caches.settings.store)
         metrics.ask_settings(settings.current)
-        routes = Writer(client, ROUTES, caches.routes.store)
+        routes = ResourceWriter(client, ROUTES, caches.routes.store)
         self.services: ServiceReconciler | None = None
         if _is_stock_knative(options):
             self.services = _services(client, clock, caches, routes, options, record)
@@ -212,7 +212,7 @@ def _services(
     client: Client,
     clock: Clock,
     caches: Caches,
-    routes: Writer,
+    routes: ResourceWriter,
     options: LoopOptions,
     record: Callable[[Event], None],
 ) -> ServiceReconciler:
@@ -220,8 +220,8 @@ def _services(
         caches=caches,
         client=client,
         routes=routes,
-        revisions=Writer(client, REVISIONS, caches.revisions.store),
-        rollouts=Writer(client, ROLLOUT_ORCHESTRATORS, caches.rollouts.store),
+        revisions=ResourceWriter(client, REVISIONS, caches.revisions.store),
+        rollouts=ResourceWriter(client, ROLLOUT_ORCHESTRATORS, caches.rollouts.store),
         record=record,
         clock=clock,
         options=options.services,
@@ -238,7 +238,7 @@ def _reconciler(
     record: Callable[[Event], None],
     traffic: ClusterTraffic | None,
 ) -> RolloutReconciler:
-    spa_writer = Writer(client, STAGE_POD_AUTOSCALERS, caches.spas.store)
+    spa_writer = ResourceWriter(client, STAGE_POD_AUTOSCALERS, caches.spas.store)
     events = ClusterEvents(record)
     reverts = Reverts(clock.monotonic, events.emit, metrics.reverted)
     pods = ClusterPods(client, caches.pods)
@@ -263,7 +263,7 @@ def _reconciler(
     return RolloutReconciler(
         caches=caches,
         observer=Observer(caches, settings, revisions, conditions, spa_reconciler.rollout_of),
-        rollouts=Writer(client, ROLLOUT_ORCHESTRATORS, caches.rollouts.store),
+        rollouts=ResourceWriter(client, ROLLOUT_ORCHESTRATORS, caches.rollouts.store),
         spas=spa_reconciler,
         stages=stages,
         events=events,

@@ -21,6 +21,7 @@ from webhook.loop.event_messages import (
     waiting,
 )
 from webhook.loop.observation import Observer
+from webhook.loop.resource_writer import ResourceWriter
 from webhook.loop.result import Result
 from webhook.loop.spa_reconciler import SPAReconciler
 from webhook.loop.spec_decision import SpecDecision, decide_spec
@@ -34,7 +35,6 @@ from webhook.loop.stage_status import (
     settle_status,
     unmark_progress,
 )
-from webhook.loop.writer import Writer
 from webhook.planning import strategy_in_force
 from webhook.strategies import STRATEGIES
 from webhook.strategies.stage import Stage
@@ -51,7 +51,7 @@ class RolloutReconciler:
 
     caches: Caches
     observer: Observer
-    rollouts: Writer
+    rollouts: ResourceWriter
     spas: SPAReconciler
     stages: StagePass
     events: ClusterEvents

@@ -29,7 +29,7 @@ from webhook.knative.settings import default_bounds, hold_settings
 from webhook.knative.stage_traffic import Scale, StageTraffic, held_for, stage_traffic
 from webhook.loop.caches import AUTOSCALER_SETTINGS_NAME, BY_SERVICE, SETTINGS_NAME, Cache, Caches, trimmed
 from webhook.loop.event_messages import WRITE_REFUSED
-from webhook.loop.writer import Writer
+from webhook.loop.resource_writer import ResourceWriter
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -43,9 +43,9 @@ class ServiceReconciler:
 
     caches: Caches
     client: Client
-    routes: Writer
-    revisions: Writer
-    rollouts: Writer
+    routes: ResourceWriter
+    revisions: ResourceWriter
+    rollouts: ResourceWriter
     record: Callable[[Event], None]
     clock: Clock
     options: ServiceOptions = field(default_factory=ServiceOptions)
@@ -177,7 +177,7 @@ class ServiceReconciler:
 class ClusterTraffic:
     """The traffic of a pass: what the caches show of a held Route, and the write to it."""
 
-    def __init__(self, caches: Caches, routes: Writer, options: ServiceOptions) -> None:
+    def __init__(self, caches: Caches, routes: ResourceWriter, options: ServiceOptions) -> None:
         self._caches = caches
         self._routes = routes
         self._options = options

@@ -16,8 +16,8 @@ from webhook.cluster.merge_patch import merge_patch
 from webhook.loop.caches import BY_OWNER, BY_REVISION, BY_SERVICE, Caches
 from webhook.loop.event_messages import ClusterEvents
 from webhook.loop.pods import ClusterPods
+from webhook.loop.resource_writer import ResourceWriter
 from webhook.loop.reverts import Reverts
-from webhook.loop.writer import Writer
 from webhook.strategies.defaulting import entry_of, spa_defaults
 
 _LOG: Final = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class SPAReconciler:
     """With ``writes_status`` False it only defaults."""
 
     caches: Caches
-    spas: Writer
+    spas: ResourceWriter
     pods: ClusterPods
     reverts: Reverts
     events: ClusterEvents

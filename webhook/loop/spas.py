@@ -8,7 +8,7 @@ from webhook.api import StagePodAutoscaler
 from webhook.api.kinds import SERVICE_LABEL
 from webhook.cluster.indexer import Indexer
 from webhook.loop.caches import BY_SERVICE
-from webhook.loop.writer import Writer
+from webhook.loop.resource_writer import ResourceWriter
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -21,7 +21,9 @@ class ClusterSPAs:
     it is asked before an SPA is deleted because its Revision cannot be seen.
     """
 
-    def __init__(self, store: Indexer, writer: Writer, absence: Callable[[StagePodAutoscaler], str | None]) -> None:
+    def __init__(
+        self, store: Indexer, writer: ResourceWriter, absence: Callable[[StagePodAutoscaler], str | None]
+    ) -> None:
         self._store = store
         self._writer = writer
         self._absence = absence

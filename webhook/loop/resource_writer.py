@@ -14,7 +14,7 @@ from webhook.loop.caches import trimmed
 _LOG: Final = logging.getLogger(__name__)
 
 
-class Writer:
+class ResourceWriter:
     """Writes one resource, and puts what was stored into the indexer of its readers. Every method raises ApiError.
 
     After a conflict, and when it is unknown whether a write was stored, the object is read again from the API, so that
