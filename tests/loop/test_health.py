@@ -161,8 +161,7 @@ def test_it_says_when_its_caches_are_full_and_not_before(monkeypatch: pytest.Mon
     assert said == [True]
 
 
-def test_absence_is_told_in_one_line() -> None:
+def test_absence_is_one_line() -> None:
     assert absence([REVISIONS]) == (
-        "the cluster does not serve revisions.serving.knative.dev: what cannot be seen is taken neither for missing "
-        "nor for empty"
+        "the cluster does not serve revisions.serving.knative.dev: nothing is deleted for lack of them"
     )

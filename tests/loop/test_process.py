@@ -280,7 +280,7 @@ def test_in_a_pod_it_waits_for_a_server_that_is_not_there(
         lost.write_text(Path(cluster.sandbox.kubeconfig).read_text().replace(cluster.sandbox.url, url))
         monkeypatch.setenv("KUBECONFIG", str(lost))
         with running(tmp_path, None, "--pages-port", "0") as loop:
-            eventually(lambda: "asking again" in loop.said(), "it asks again")
+            eventually(lambda: "retrying" in loop.said(), "it retries")
             assert get(loop.port(), "/healthz") == (200, "ok\n")
             assert get(loop.port(), "/readyz")[0] == 503
             loop.signal(signal.SIGTERM)

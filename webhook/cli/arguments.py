@@ -86,7 +86,7 @@ def seconds(least: float, most: float) -> Callable[[str], float]:
 
 def namespace(text: str) -> str:
     if not is_label(text):
-        raise _wanted("a namespace, that is a DNS label such as team-a", text)
+        raise _wanted("a namespace, a DNS label such as team-a", text)
     return text
 
 
@@ -97,7 +97,7 @@ def namespaces(text: str) -> tuple[str, ...]:
 
 def object_name(text: str) -> str:
     if not is_subdomain(text):
-        raise _wanted("the name of an object, that is a DNS subdomain such as mutate.stagegate.dev", text)
+        raise _wanted("the name of an object, a DNS subdomain such as mutate.stagegate.dev", text)
     return text
 
 

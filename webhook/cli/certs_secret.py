@@ -142,12 +142,12 @@ def rotated(contents: "Contents", now: datetime, *, ca: bool) -> "Contents":
     signer = signing_authority(contents)
     if signer is None:
         raise CertificateError(
-            "no authority in it whose key is stored; the leading loop makes one, unless somebody else, such as "
-            "cert-manager, keeps this Secret and is to be asked"
+            "no authority in it whose key is stored; the leading loop makes one, unless another tool, such as "
+            "cert-manager, manages this Secret"
         )
     if ca:
         return carry_out(MakeAuthority("asked for", contents.ca_certificates), contents, (), now, RotationPolicy())
     leaf = prove(contents.leaf)
     if not is_issued_by(leaf, read_certificate(signer.certificate)):
-        raise CertificateError("the authority is being rotated; the leading loop makes a new leaf on its way")
+        raise CertificateError("the authority is being rotated; the leading loop makes a new leaf as part of that")
     return carry_out(MakeLeaf("asked for"), contents, hosts_of(leaf), now, RotationPolicy())

@@ -189,7 +189,7 @@ class LoopProcess:
             try:
                 return served(self.client, RESOURCES)
             except passing as problem:
-                _LOG.warning("%s; asking again", problem)
+                _LOG.warning("%s; retrying", problem)
                 if self._stopped.wait(backoff.next(problem.retry_after)):
                     return None
 
@@ -220,7 +220,7 @@ class LoopProcess:
         self.loop.work()
         for runnable in self.runnables:
             runnable.start()
-        _LOG.info("working%s", "" if self._options.loop.steps else " (steps off: SPAs are completed, nothing else)")
+        _LOG.info("working%s", "" if self._options.loop.steps else " (steps off: only SPAs are completed)")
 
     def _lead_changed(self, leads: bool) -> None:
         if leads:
@@ -243,6 +243,6 @@ class LoopProcess:
 
 
 def absence(absent: list[Resource]) -> str:
-    """What it means that a cluster does not serve some resources."""
+    """The warning that a cluster does not serve some resources."""
     names = ", ".join(resource.full_name for resource in absent)
-    return f"the cluster does not serve {names}: what cannot be seen is taken neither for missing nor for empty"
+    return f"the cluster does not serve {names}: nothing is deleted for lack of them"
