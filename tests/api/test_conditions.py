@@ -1,6 +1,8 @@
 """The condition set: what Ready says after each mark, and which times move."""
 
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -117,6 +119,14 @@ def test_what_equals_except_times_before_keeps_its_time() -> None:
     stage = after.get("StageReady")
     assert stage is not None
     assert stage.last_transition_time == NOON
+
+
+@pytest.mark.parametrize("name", [each.name for each in fields(Condition)])
+def test_only_the_time_of_a_condition_may_differ(name: str) -> None:
+    condition = Condition("StageReady", "True", "Info", "R", "m", NOON, {"observer": "x"})
+    other: dict[str, Any] = {"last_transition_time": LATER, "extra": {"observer": "y"}}
+    changed = replace(condition, **{name: other.get(name, "another")})
+    assert condition.equals_except_times(changed) is (name == "last_transition_time")
 
 
 def test_a_condition_survives_a_round_trip() -> None:

@@ -66,7 +66,14 @@ class Condition:
 
     def equals_except_times(self, other: "Condition") -> bool:
         """Equality except for the transition time."""
-        return replace(self, last_transition_time=None) == replace(other, last_transition_time=None)
+        return (
+            self.type == other.type
+            and self.status == other.status
+            and self.severity == other.severity
+            and self.reason == other.reason
+            and self.message == other.message
+            and self.extra == other.extra
+        )
 
 
 class ConditionSet:

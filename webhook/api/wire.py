@@ -11,9 +11,9 @@ Wire = dict[str, Any]
 
 
 def copy_of(value: Any) -> Any:
-    """A deep copy of a JSON value; several times faster than ``copy.deepcopy``."""
+    """A deep copy of a JSON value; several times faster than ``copy.deepcopy``. Texts, as most are, cost no call."""
     if isinstance(value, dict):
-        return {key: copy_of(member) for key, member in value.items()}
+        return {key: member if isinstance(member, str) else copy_of(member) for key, member in value.items()}
     if isinstance(value, list):
         return [copy_of(member) for member in value]
     return value
