@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from kubernetes import client, config
 
 Wire = dict[str, Any]
-REQUESTS: Final = 18
+REQUESTS: Final = 16
 """For each rollout: as many as the loop sends, of the same kinds."""
 _SERVING: Final = "/apis/serving.knative.dev/v1/namespaces/default"
 _TIME: Final = "2026-01-01T00:00:00Z"
@@ -40,7 +40,7 @@ def writes_of(service: str) -> Iterator[tuple[str, str, str, Wire]]:
     yield "PATCH", f"{ro}/status", _MERGE, _ro_status("Unknown", entry)
     yield "PATCH", f"{spas}/{service}-00005/status", _MERGE, _spa_status(1)
     yield "PATCH", f"{ro}/status", _MERGE, _ro_status("True", entry)
-    for number in range(5):
+    for number in range(3):
         yield "POST", "/api/v1/namespaces/default/events", "application/json", _event(service, number)
 
 
