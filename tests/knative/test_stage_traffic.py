@@ -28,7 +28,7 @@ MOVED = pinned(hello_00001=75, hello_00002=25)
 def test_the_shares_of_the_stage_are_written_by_name() -> None:
     found = stage_traffic(halves(), route(hold(), pinned(hello_00001=100)), REVISIONS, RUNNING)
     assert found.entries == [named(OLD, 75), named(NEW, 25), FLOATING, named(OLD, 0)]
-    assert found.waiting == f"Route hello to get {OLD} 75%, {NEW} 25%"
+    assert found.waiting == f"Route hello to move to {OLD} 75%, {NEW} 25%"
 
 
 def test_what_the_stage_gives_no_share_keeps_its_place_in_the_route_while_it_is_ready() -> None:

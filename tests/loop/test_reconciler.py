@@ -91,7 +91,6 @@ def test_what_happens_is_told_in_order() -> None:
     assert world.told() == [
         "Normal StageStarted: hello-00001 no traffic, to run 0 replicas; hello-00002 100% of traffic, to run 1 replica",
         "Normal ScaledUp: up: hello-00002 runs 1 replica",
-        "Normal ScaledDown: down: hello-00001 runs 0 replicas",
         "Normal RolloutComplete: hello-00002 100% of traffic, 1 replica",
     ]
 

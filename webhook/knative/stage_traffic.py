@@ -75,8 +75,8 @@ def stage_traffic(
     at_zero = [name for name, percent in wanted.items() if not percent and is_ready(revisions.get(name))]
     entries = held_traffic(wanted, at_zero, route["metadata"]["name"], redundant=redundant)
     if (route.get("spec") or {}).get("traffic") != entries:
-        return StageTraffic(route, entries, f"Route {route['metadata']['name']} to get {described(wanted)}")
-    return StageTraffic(route, waiting=None if is_moved(route, wanted) else _not_shown(route, wanted))
+        return StageTraffic(route, entries, _not_moved(route, wanted))
+    return StageTraffic(route, waiting=None if is_moved(route, wanted) else _not_moved(route, wanted))
 
 
 def floor_of(ro: RolloutOrchestrator, revision: str, scales: Mapping[str, Scale]) -> int:
@@ -143,7 +143,7 @@ def _obstacle(
     return None
 
 
-def _not_shown(route: Wire, wanted: Mapping[str, int]) -> str:
+def _not_moved(route: Wire, wanted: Mapping[str, int]) -> str:
     ready = condition_of(route, READY)
     # While a Route moves its message changes; only one that says why it does not is quoted.
     why = quoted(ready) if ready is not None and ready.status == "False" else ""

@@ -88,19 +88,19 @@ def events_of_status(
 ) -> list[EventMessage]:
     """The Events for steps and stages that are done, and for a stage whose condition states that it is late.
 
-    The end of the last stage is that of the rollout.
-
-    ``running`` holds the replicas that run, by revision name; None, or no entry, where that is not known.
+    The end of the last stage is that of the rollout. The last step of a stage has no Event of its own: the stage is done
+    with it, and its Event says the same. ``running`` holds the replicas that run, by revision name; None, or no entry, where that is not known.
     """
     was, now = before.status.conditions, after.status.conditions
 
     def became_true(type_: str) -> bool:
         return was.get(type_) is not None and not was.is_true(type_) and now.is_true(type_)
 
+    is_stage_done = became_true(LAST_STAGE_READY) or became_true(STAGE_READY)
     events = [
         EventMessage("Normal", step.reason, step.has_reached(stage, running))
         for step in strategy.steps
-        if became_true(step.condition)
+        if became_true(step.condition) and not (is_stage_done and step is strategy.steps[-1])
     ]
     if became_true(LAST_STAGE_READY):
         events.append(EventMessage("Normal", ROLLOUT_COMPLETE, _reached(after, running)))
