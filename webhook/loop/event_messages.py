@@ -88,8 +88,9 @@ def events_of_status(
 ) -> list[EventMessage]:
     """The Events for steps and stages that are done, and for a stage whose condition states that it is late.
 
-    The end of the last stage is that of the rollout. The last step of a stage has no Event of its own: the stage is done
-    with it, and its Event says the same. ``running`` holds the replicas that run, by revision name; None, or no entry, where that is not known.
+    The end of the last stage is that of the rollout. The last step of a stage has no Event of its own, since that of
+    the stage says the same. ``running`` holds the replicas that run, by revision name; None, or no entry, where that is
+    not known.
     """
     was, now = before.status.conditions, after.status.conditions
 
