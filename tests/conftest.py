@@ -1,4 +1,4 @@
-"""What all tests share: the API server that integration tests run against, and patience with a busy machine."""
+"""What all tests share: the API server that integration tests run against, and deadlines for a busy machine."""
 
 import pytest
 from hypothesis import HealthCheck, settings

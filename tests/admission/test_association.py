@@ -1,4 +1,4 @@
-"""Which rollout an SPA belongs to, seen in what is filled in."""
+"""The rollout that an SPA belongs to, as shown by its defaults."""
 
 from typing import Any
 

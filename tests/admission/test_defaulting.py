@@ -1,4 +1,4 @@
-"""Filling in: the object that is written, the rollouts that are known, the object that is stored."""
+"""Defaulting: the object that is written, the rollouts that are known, the object that is stored."""
 
 from typing import Any
 

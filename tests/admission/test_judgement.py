@@ -1,4 +1,4 @@
-"""Who is refused what: the write, the writer and the settings; then allowed or not, and what is said."""
+"""The decision: the write, the writer and the settings before; the verdict and its messages after."""
 
 import pytest
 

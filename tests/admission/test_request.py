@@ -1,4 +1,4 @@
-"""What a review asks: judged here, or not and why."""
+"""The request of a review: whether it is judged, and if not, why."""
 
 import pytest
 

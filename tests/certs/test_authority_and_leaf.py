@@ -1,4 +1,4 @@
-"""What is made passes the path check of a strict client, and nothing else does."""
+"""Authorities and leaves pass the path validation of a strict client, and nothing else does."""
 
 import ipaddress
 import ssl

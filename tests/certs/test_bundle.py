@@ -1,4 +1,4 @@
-"""A bundle is read generously and written in one way only."""
+"""Bundles: unreadable parts are skipped in reading, and the same authorities give the same bytes."""
 
 import pytest
 

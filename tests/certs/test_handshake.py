@@ -1,4 +1,4 @@
-"""A handshake in memory ends well only where a client of that version could use the server."""
+"""A handshake in memory succeeds only if a client of that version could use the server."""
 
 import ssl
 

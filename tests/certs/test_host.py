@@ -1,4 +1,4 @@
-"""A host is what a client can ask for: a DNS name or an address. The rest is refused with its cause."""
+"""Hosts: DNS names and addresses are accepted, everything else is refused with the reason."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The metrics of the certificates: when they end, and what went wrong last."""
+"""The metrics of the certificates: expiry, and the last error of each kind."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Carrying decisions out: what is written, in which order, and that trust never breaks on the way."""
+"""Renewal: what is written, in which order, and that clients can verify every server at each step."""
 
 import dataclasses
 import itertools

@@ -1,4 +1,4 @@
-"""The two Secrets as a store: what is read, what is sent, and who wins."""
+"""The two Secrets as a store: what is read, what is sent, and which of two writers succeeds."""
 
 from base64 import b64decode, b64encode
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The files of the key pair: what is logged when, and what stays served."""
+"""The files of the key pair: what is logged and when, and which pair is served."""
 
 import logging
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""The pods that serve: who they are, and that asking them takes no longer than asking one."""
+"""The pods that serve: which they are, and that they are probed at the same time."""
 
 import socket
 import threading

@@ -1,4 +1,4 @@
-"""Alone: lives of a loop that leads without a lease, one after the other."""
+"""Processes of a loop without leader election, one after the other."""
 
 import random
 from collections.abc import Callable

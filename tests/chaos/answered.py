@@ -1,4 +1,4 @@
-"""Answered: a write of the loop that reached the server, and what became of it."""
+"""A write of the loop that reached the server, and its result."""
 
 from dataclasses import dataclass
 from typing import Any

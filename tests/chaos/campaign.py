@@ -1,4 +1,4 @@
-"""Campaign: one life of the loop after the other, until enough of them have ended and every rollout is complete."""
+"""A campaign: one process of the loop after another, until enough were ended and every rollout is complete."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""The law of the fence: what a former leader had in hand when another one took over is not stored. Pure."""
+"""The law of the fence: no write of a former leader is stored after another process has taken over. Pure."""
 
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Scene: where lives of the loop are lived: the proxy between them and the server, and the next process at hand."""
+"""The environment of the loop's processes: the proxy in front of the server, and the next process, ready to start."""
 
 import itertools
 import time

@@ -1,4 +1,4 @@
-"""Services: simulated ones, each on its way from one revision to the next, with people who change their minds."""
+"""Simulated Services, each in a rollout, whose targets people change in between."""
 
 import random
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""The history as an etcd tells it."""
+"""The history as read from etcd."""
 
 import base64
 import json

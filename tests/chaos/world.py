@@ -1,4 +1,4 @@
-"""World: people and Knative, who do what they do whatever becomes of the loop."""
+"""People and Knative, simulated independently of the loop."""
 
 import threading
 from collections.abc import Sequence

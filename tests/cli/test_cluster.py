@@ -1,4 +1,4 @@
-"""The way of commands to a cluster: every command stops with one line and exit code 3 where there is none."""
+"""Commands that find no cluster: one line, and exit code 3."""
 
 from pathlib import Path
 from typing import Any

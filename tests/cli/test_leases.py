@@ -1,4 +1,4 @@
-"""Who leads: found wherever a loop keeps its lease, with what to do where it cannot be found."""
+"""Leaders: the Leases in all namespaces or in one, and the way out if there is none."""
 
 from collections.abc import Iterable
 

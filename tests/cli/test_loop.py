@@ -1,4 +1,4 @@
-"""``stagegate loop``: options, and the lines for what a person has to mend."""
+"""``stagegate loop``: options, and errors in one line."""
 
 import gc
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""``stagegate``: whatever goes wrong is one line and an exit code, also where the line has no place to go."""
+"""``stagegate``: every error is one line and an exit code, also if standard output or error cannot be written."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""``stagegate serve`` at the command line: what is wrong is told in one line before anything is served."""
+"""``stagegate serve`` at the command line: errors are one line, before anything is served."""
 
 import json
 import os

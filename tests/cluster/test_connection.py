@@ -1,4 +1,4 @@
-"""Finding a cluster: from a kubeconfig, from the surroundings, or a line that says what to do."""
+"""Finding a cluster: from a kubeconfig, from the environment, or an error with the way out."""
 
 from contextlib import ExitStack
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""When a fence is asked: before a request, and when its connection is open before its head and before its body."""
+"""When the fence is checked: before a request, and on the open connection before its head and before its body."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""When credentials are asked for: once, before their end, after a refusal, and with growing delays after failures."""
+"""When credentials are issued: once, before they expire, after a refusal, and with backoff after failures."""
 
 import threading
 from datetime import timedelta

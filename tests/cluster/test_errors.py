@@ -1,4 +1,4 @@
-"""What an API server answers besides yes: which answers are refusals."""
+"""Errors of an API server: which of them are refusals."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Short forms for what planning is asked about: entries, ROs, the question itself."""
+"""Short forms for the inputs of planning: entries, ROs, and the call."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The baseline: which revision tells how many replicas the traffic needs."""
+"""The baseline: the revision whose replicas and traffic give the replicas for a percent of traffic."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The client certificate: whose reviews are read, and what everybody else is told."""
+"""Client certificates: whose reviews are read, and the answer to all others."""
 
 import http.client
 import json

@@ -1,4 +1,4 @@
-"""Clients that are slow on purpose: each stage of a connection ends in time, and others are served meanwhile."""
+"""Slow clients: each stage of a connection has a deadline, and other clients are served meanwhile."""
 
 import socket
 import time

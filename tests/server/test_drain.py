@@ -1,4 +1,4 @@
-"""SIGTERM: readiness goes, answers say that their connection closes, and no call is cut."""
+"""SIGTERM: the server is no longer ready, responses carry Connection: close, and no call is cut off."""
 
 import http.client
 import socket

@@ -1,4 +1,4 @@
-"""Signals to the server: four end both of its processes in good order, the others do nothing to either."""
+"""Signals to the server: four end both processes in order, the others have no effect."""
 
 import os
 import signal

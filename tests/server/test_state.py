@@ -1,4 +1,4 @@
-"""Readiness as a table: the state, the time, whether calls should come, and what is said."""
+"""Readiness as a table: the state and the time before; the result and its text after."""
 
 from datetime import UTC, datetime, timedelta
 

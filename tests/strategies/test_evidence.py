@@ -1,4 +1,4 @@
-"""What shows that a revision can run, row by row, and the words for what does not."""
+"""Evidence that a revision can run, row by row, and the text for missing evidence."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Questions about the entries of a stage."""
+"""The entries of a stage: directions, traffic, and whether it is the last."""
 
 import pytest
 
