@@ -2,6 +2,7 @@
 
 import base64
 import copy
+import secrets
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -212,7 +213,7 @@ class Writers:
             while not self._stopped.is_set():
                 with self._lock:
                     self.done += 1
-                    name = f"written-{id(self):x}-{self.done}"
+                    name = f"written-{secrets.token_hex(4)}-{self.done}"
                 try:
                     answer = session.create(path, spa(name))
                     labels = answer.body["metadata"].get("labels", {})
