@@ -6,6 +6,7 @@ from typing import Final
 BENCHES: Final = {
     "admission": "answers to admission calls per core, beside other webhooks",
     "write": "what the webhook adds to a write through a real API server",
+    "pin": "what a new Revision of a Knative Service waits for its admission, and what 1,000 Services at rest cost",
     "loop": "what the companion loop costs an API server and a machine, at 1,000 rollouts",
     "knative": "what rollouts on stock Knative cost: requests at rest and per stage, and the admission of a Revision",
 }
