@@ -14,6 +14,7 @@ from webhook.cli.program import run_program
 COMMANDS: Final = {
     "serve": "answer admission reviews over HTTPS",
     "loop": "carry rollouts through their stages",
+    "release": "give Services in the middle of a rollout back to Knative",
     "certs": "make, show and rotate certificates",
     "manifests": "print what to apply to a cluster",
 }

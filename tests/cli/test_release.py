@@ -1,0 +1,125 @@
+"""``stagegate release``: what it asks the loop for, what it waits for, and what it prints."""
+
+import json
+
+import pytest
+
+from tests.cluster.fake_api import FakeApi
+from tests.cluster.fake_clock import FakeClock
+from webhook.cli import main
+from webhook.cli.arguments import ObjectName
+from webhook.cli.errors import CommandError
+from webhook.cli.release import held_services, release, show
+from webhook.cluster.client import Client
+from webhook.cluster.errors import NotFound
+from webhook.cluster.resource import ROLLOUT_ORCHESTRATORS, ROUTES
+
+HELLO, OTHER, IDLE = (ObjectName("default", name) for name in ("hello", "other", "idle"))
+RELEASE = "stagegate.dev/release"
+
+
+class Cluster:
+    """Two held Services, and one that is not. After ``polls`` waits the loop has released what it was asked for."""
+
+    def __init__(self, polls: int = 1) -> None:
+        self.api, self.clock, self.polls = FakeApi(), FakeClock(), polls
+        self.api.serve(ROUTES, ROLLOUT_ORCHESTRATORS)
+        self.client = Client(self.api, field_manager="test")
+        for name in ("hello", "other"):
+            hold = {"phase": "held", "initial": {f"{name}-00001": 100}, "new": f"{name}-00002", "since": "uid"}
+            self.route(name, {"stagegate.dev/hold": json.dumps(hold)})
+            self.api.put(ROLLOUT_ORCHESTRATORS, {"metadata": {"name": name}, "spec": {}})
+        self.route("idle", {})
+
+    def route(self, name: str, annotations: dict[str, str]) -> None:
+        traffic = [{"revisionName": f"{name}-00001", "percent": 75}, {"revisionName": f"{name}-00002", "percent": 25}]
+        metadata = {"name": name, "annotations": annotations}
+        self.api.put(ROUTES, {"metadata": metadata, "status": {"traffic": traffic}})
+
+    def sleep(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        self.polls -= 1
+        for name in ("hello", "other"):
+            if self.polls <= 0 and self.asked(name):
+                self.route(name, {})
+
+    def appear(self, seconds: float) -> None:
+        """The loop makes the RO at last."""
+        if self.api.get(ROLLOUT_ORCHESTRATORS, "default", "hello") is None:
+            self.api.put(ROLLOUT_ORCHESTRATORS, {"metadata": {"name": "hello"}, "spec": {}})
+        self.sleep(seconds)
+
+    def asked(self, name: str) -> bool:
+        found = self.api.get(ROLLOUT_ORCHESTRATORS, "default", name) or {"metadata": {}}
+        return RELEASE in (found["metadata"].get("annotations") or {})
+
+    def release(self, *names: ObjectName, timeout: float = 60.0) -> int:
+        return release(self.client, names, timeout, monotonic=self.clock.monotonic, sleep=self.sleep)
+
+
+def test_what_is_held_is_listed_with_its_traffic(capsys: pytest.CaptureFixture[str]) -> None:
+    cluster = Cluster()
+    assert show(cluster.client, None) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "default/hello  held  to hello-00002  now hello-00001 75%, hello-00002 25%",
+        "default/other  held  to other-00002  now other-00001 75%, other-00002 25%",
+    ]
+    assert [name for name, _ in held_services(cluster.client, None)] == [HELLO, OTHER]
+    assert held_services(cluster.client, "elsewhere") == []
+    assert cluster.api.written() == []
+
+
+def test_a_hold_that_cannot_be_read_is_listed_too(capsys: pytest.CaptureFixture[str]) -> None:
+    cluster = Cluster()
+    cluster.route("hello", {"stagegate.dev/hold": "what?"})
+    show(cluster.client, "default")
+    assert "default/hello  unreadable  to what?" in capsys.readouterr().out
+
+
+def test_the_loop_is_asked_once_and_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
+    cluster = Cluster(polls=3)
+    assert cluster.release(HELLO, OTHER) == 0
+    assert cluster.api.written() == [f"patch rolloutorchestrators {name}" for name in (HELLO, OTHER)]
+    assert capsys.readouterr().out.splitlines() == ["default/hello: released", "default/other: released"]
+
+
+def test_a_service_that_is_not_held_needs_no_release(capsys: pytest.CaptureFixture[str]) -> None:
+    cluster = Cluster()
+    assert cluster.release(IDLE) == 0
+    assert cluster.api.written() == []
+    assert capsys.readouterr().out == "default/idle: not held\n"
+
+
+def test_a_hold_whose_rollout_the_loop_has_not_made_yet_is_asked_for_later() -> None:
+    cluster = Cluster()
+    cluster.api.remove(ROLLOUT_ORCHESTRATORS, "default", "hello")
+
+    monotonic = cluster.clock.monotonic
+    with pytest.raises(CommandError):
+        release(cluster.client, [HELLO], 1, monotonic=monotonic, sleep=cluster.sleep)
+    cluster.polls = 2
+    assert release(cluster.client, [HELLO], 60, monotonic=monotonic, sleep=cluster.appear) == 0
+
+
+def test_time_runs_out_with_a_word_on_what_is_left() -> None:
+    cluster = Cluster(polls=10_000)
+    with pytest.raises(CommandError, match="not released within 5 s: default/hello; see the Events") as late:
+        cluster.release(HELLO, timeout=5)
+    assert late.value.exit_code == 4
+
+
+def test_without_a_timeout_the_loop_is_asked_and_not_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
+    cluster = Cluster(polls=10_000)
+    assert cluster.release(HELLO, timeout=0) == 0
+    assert capsys.readouterr().out == "default/hello: the loop was asked to release it\n"
+
+
+def test_a_service_that_does_not_exist_is_an_error() -> None:
+    with pytest.raises(NotFound):
+        Cluster().release(ObjectName("default", "nobody"))
+
+
+@pytest.mark.parametrize("words", [[], ["hello", "--all"], ["--all", "--list"]])
+def test_exactly_one_choice_is_made(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["release", *words]) == 2
+    assert "name a Service, or give --all, or --list" in capsys.readouterr().err
