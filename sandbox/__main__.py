@@ -10,7 +10,7 @@ from typing import Final
 
 from sandbox.sandbox import Sandbox
 from webhook.cli.arguments import any_port, path
-from webhook.cli.errors import CommandError
+from webhook.cli.errors import MISSING, CommandError
 from webhook.cli.parser import Parser
 from webhook.cli.program import run_program
 from webhook.signals import end_on_signal
@@ -64,7 +64,7 @@ def _serve(directory: Path | None, port: int) -> int:
             sandbox.start()
         except OSError as problem:
             what = problem.filename or f"cannot serve on port {port}"
-            raise CommandError(f"{what}: {problem.strerror or problem}") from problem
+            raise CommandError(f"{what}: {problem.strerror or problem}", MISSING) from problem
         try:
             print(_TRY.format(url=sandbox.url, kubeconfig=sandbox.kubeconfig.resolve()), flush=True)
             while not stop.wait(3600):

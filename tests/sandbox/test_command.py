@@ -47,6 +47,6 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         command = [sys.executable, "-m", "sandbox", "--dir", str(tmp_path), "--port", str(port)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert list(tmp_path.iterdir()) == []
     assert done.stderr == f"python -m sandbox: cannot serve on port {port}: Address already in use\n"
