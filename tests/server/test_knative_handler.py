@@ -184,7 +184,13 @@ def test_a_pin_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
     (record,) = [each for each in caplog.records if each.name == "stagegate.knative"]
     fields = vars(record)["fields"]
     assert fields.pop("seconds") >= 0
-    assert fields == {"namespace": "default", "service": "hello", "revision": "hello-00002", "result": "pinned"}
+    assert fields == {
+        "namespace": "default",
+        "service": "hello",
+        "revision": "hello-00002",
+        "result": "pinned",
+        "conflicts": 0,
+    }
 
 
 def test_a_stranger_moves_nothing_and_is_held_to_the_rate(caplog: pytest.LogCaptureFixture) -> None:

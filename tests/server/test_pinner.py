@@ -80,7 +80,8 @@ def test_after_a_conflict_the_route_is_read_and_decided_on_once_more() -> None:
     place = Place()
     moved = copy_of(place.stored()) | {"status": {"traffic": [named("c", 100)]}}
     place.api.put(ROUTES, moved)
-    assert place.pin().result == "pinned"
+    outcome = place.pin()
+    assert (outcome.result, outcome.conflicts) == ("pinned", 1)
     assert [str(call) for call in place.api.reads] == ["get routes default/hello"]
     assert place.stored()["spec"]["traffic"] == [named("c", 100), floating(), named("c", 0)]
 
@@ -104,8 +105,11 @@ def test_a_route_that_changes_again_and_again_is_given_up() -> None:
             place.changed(version=str(place.api.version))
 
     place.api.fail = before_write
-    assert place.pin() == Outcome("conflict", f"the Route changed during each of {TRIES} attempts to pin it")
+    assert place.pin() == Outcome(
+        "conflict", f"the Route changed during each of {TRIES} attempts to pin it", conflicts=TRIES
+    )
     assert place.api.written() == ["patch routes default/hello"] * TRIES
+    assert len(place.api.reads) == TRIES - 1
     assert HOLD not in place.stored()["metadata"]["annotations"]
 
 

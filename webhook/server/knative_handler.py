@@ -148,7 +148,7 @@ class KnativeHandler:
         """The answer once it is known what became of a pin; the Revision is lowered only if its Route is pinned."""
         seconds = self._monotonic() - started
         self._metrics.pinned(outcome.result, seconds)
-        _log(new, outcome.result, outcome.detail, seconds)
+        _log(new, outcome.result, outcome.detail, seconds, outcome.conflicts)
         if not outcome.is_pinned:
             return response_of(allowed(request, skipped=f"not pinned: {outcome.result}"))
         if outcome.route is not None:
@@ -177,13 +177,14 @@ def left_alone(body: bytes) -> Response:
     return or_refusal(answer)
 
 
-def _log(new: NewRevision, result: PinResult, detail: str, seconds: float = 0.0) -> None:
+def _log(new: NewRevision, result: PinResult, detail: str, seconds: float = 0.0, conflicts: int = 0) -> None:
     """One line for each pin; a repeated one is no news, and whoever reaches the port could fill the log with it."""
     fields: dict[str, object] = {
         "namespace": new.namespace,
         "service": new.service,
         "revision": new.name,
         "result": result,
+        "conflicts": conflicts,
         "seconds": round(seconds, 3),
     }
     if detail:

@@ -26,11 +26,15 @@ Decide = Callable[[Wire], Pin | Obstacle]
 
 
 class Outcome(NamedTuple):
-    """What became of a pin. ``detail`` is one line for a log; ``route`` is the Route as stored, if it was written."""
+    """What became of a pin. ``detail`` is one line for a log; ``route`` is the Route as stored, if it was written.
+
+    ``conflicts`` is how often another client wrote the Route first.
+    """
 
     result: Result
     detail: str = ""
     route: Wire | None = None
+    conflicts: int = 0
 
     @property
     def is_pinned(self) -> bool:
@@ -65,18 +69,19 @@ class Pinner:
     def pin(self, route: Wire, decide: Decide, deadline: float) -> Outcome:
         """Write the pin on condition of the Route's version; on a conflict read the Route, and decide again."""
         try:
-            for _ in range(TRIES):
+            for conflicts in range(TRIES):
+                if conflicts:
+                    route = self._client(deadline).get(ROUTES, *key_of(route))
                 outcome = self._attempt(route, decide, deadline)
                 if outcome is not None:
-                    return outcome
-                route = self._client(deadline).get(ROUTES, *key_of(route))
+                    return outcome._replace(conflicts=conflicts)
         except _Late:
             return Outcome("late", "the deadline passed before the Route was written")
         except NotFound:
             return Outcome("not held", "the Route has been deleted")
         except ApiError as problem:
             return Outcome("failed", str(problem))
-        return Outcome("conflict", f"the Route changed during each of {TRIES} attempts to pin it")
+        return Outcome("conflict", f"the Route changed during each of {TRIES} attempts to pin it", conflicts=TRIES)
 
     def _attempt(self, route: Wire, decide: Decide, deadline: float) -> Outcome | None:
         """One conditional write; None on a conflict."""
