@@ -38,7 +38,7 @@ _GROUPS: Final = {
     ("stagepodautoscalers", "status"): "SPA status",
     ("events", ""): "events",
 }
-_READS: Final = ("get", "list", "watch")
+_WRITES: Final = ("POST", "PUT", "PATCH", "APPLY", "DELETE")
 
 
 class Cluster:
@@ -61,31 +61,22 @@ class Cluster:
     # What was asked
 
     def counts(self) -> Counter[str]:
-        """Requests so far by what they are."""
+        """Requests so far by what they are, from ``apiserver_request_total``."""
         found: Counter[str] = Counter()
-        for (resource, subresource, verb, code), count in self._asked():
-            what = _GROUPS.get((resource, subresource))
-            if what and verb not in _READS:
-                found[what] += count
-                found["conflicts"] += count if code == "409" and what != "events" else 0
-            if resource == "pods" and verb == "list":
-                found["pod lists"] += count
-        return found
-
-    def _asked(self) -> Iterator[tuple[tuple[str, str, str, str], int]]:
-        """Resource, subresource, verb and code, with a count: ``apiserver_request_total``, or the sandbox's log."""
-        if self.kind == "sandbox":
-            log: Any = self._plane
-            for one in log.request_log:
-                yield (one.resource, one.subresource, one.verb, str(one.code)), 1
-            return
         page = self._pool.request("GET", f"{self._origin}/metrics", headers=self._credentials)
         for line in page.data.decode().splitlines():
             sample = _SAMPLE.match(line)
-            if sample is not None:
-                labels = dict(_LABEL.findall(sample["labels"]))
-                key = labels["resource"], labels["subresource"], labels["verb"].lower(), labels["code"]
-                yield key, int(float(sample["count"]))
+            if sample is None:
+                continue
+            labels = dict(_LABEL.findall(sample["labels"]))
+            count, verb = int(float(sample["count"])), labels["verb"]
+            what = _GROUPS.get((labels["resource"], labels["subresource"]))
+            if what and verb in _WRITES:
+                found[what] += count
+                found["conflicts"] += count if labels["code"] == "409" and what != "events" else 0
+            if labels["resource"] == "pods" and verb == "LIST":
+                found["pod lists"] += count
+        return found
 
     def requests_of(self, user: str) -> dict[str, int]:
         """Requests of a user so far, watches left out: from the audit log, or the sandbox's own."""

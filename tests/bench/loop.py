@@ -93,7 +93,7 @@ def writes_per_stage(cluster: Cluster, services: int = 4) -> list[str]:
     counts["needless SPA status"] = counts["SPA status"] - cluster.status_changes(STAGE_POD_AUTOSCALERS, version)
     kinds = ("SPA specs", "RO specs", "RO status", "SPA status", "needless SPA status", "conflicts", "pod lists")
     figures = {kind: counts[kind] for kind in kinds} | {"Events": counts["events"]}
-    print(f"\nAPI requests per stage, as the API server counts them: {stages} stages of {services} rollouts")
+    print(f"\nAPI requests per stage, from the API server's metrics: {stages} stages of {services} rollouts")
     print(f"{cluster.pods.ended} pods have ended meanwhile")
     print(f"  {'':20} {'ours':>6} {'upstream':>9}")
     for what, count in figures.items():
@@ -104,7 +104,7 @@ def writes_per_stage(cluster: Cluster, services: int = 4) -> list[str]:
         for what, most in AT_MOST.items()
         if figures[what] / stages > most
     ]
-    # Each stage has these writes, so that a count of 0 means that the requests were not counted.
+    # Each stage has these writes, so that a count of 0 means that the API server's metrics were not read.
     return missed + [f"{what}: none was counted" for what in ("SPA specs", "RO status") if not figures[what]]
 
 

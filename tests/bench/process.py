@@ -65,10 +65,10 @@ class LoopUnderTest:
 
 @contextmanager
 def running_loop(cluster: Cluster) -> Iterator[LoopUnderTest]:
-    """The loop under its own account, with leader election as in a cluster; no Service of stock Knative is there."""
+    """The loop under its own account, with leader election as in a cluster."""
     log = cluster.folder / f"loop-{time.monotonic_ns()}.log"
     arguments = ["loop", "--kubeconfig", str(cluster.loop_kubeconfig), "--pages-host", "127.0.0.1"]
-    arguments += ["--pages-port", "0", "--stock-knative", "off"]
+    arguments += ["--pages-port", "0"]
     process = Process(arguments, log)
     try:
         began = time.monotonic()

@@ -127,7 +127,10 @@ class Tenant:
 
 
 def _lasting(pairs: list[tuple[str, Any]]) -> Wire:
-    return {key: value for key, value in pairs if not _PASSING.fullmatch(f'"{key}"')}
+    lasting = {key: value for key, value in pairs if not _PASSING.fullmatch(f'"{key}"')}
+    if "conditions" in lasting:
+        lasting["conditions"] = sorted(lasting["conditions"], key=lambda condition: str(condition["type"]))
+    return lasting
 
 
 def service(

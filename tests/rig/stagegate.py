@@ -16,8 +16,11 @@ from tests.rig.timeline import STAGEGATE
 
 NAMESPACE: Final = "stagegate-system"
 REPOSITORY: Final = Path(__file__).parents[2]
+LOOP: Final = f"system:serviceaccount:{NAMESPACE}:stagegate-loop"
+WEBHOOK: Final = f"system:serviceaccount:{NAMESPACE}:stagegate-webhook"
 _DEPLOYMENTS: Final = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
 _REGISTRATIONS: Final = "/apis/admissionregistration.k8s.io/v1"
+_LABEL: Final = "app.kubernetes.io/part-of"
 _PORT: Final = 443
 _PAGES: Final = {"webhook": 8081, "loop": 8082}
 _WITHIN: Final = 60.0
@@ -66,6 +69,17 @@ class Stagegate:
             if process is not None:
                 process.stop(20)
 
+    def restore(self) -> None:
+        """Have both run again, and answer."""
+        for process in (self.webhook, self.loop):
+            if process is not None and process.running:
+                self.resume(process)
+        if self.loop is None or not self.loop.running:
+            self.start_loop()
+        if self.webhook is None or not self.webhook.running:
+            self.start_webhook()
+        self.await_registrations()
+
     @staticmethod
     def kill(process: Process) -> None:
         """End it at once, as a node that loses power does."""
@@ -105,8 +119,14 @@ class Stagegate:
             each
             for kind in ("mutating", "validating")
             for each in self.rig.plane.admin.get(f"{_REGISTRATIONS}/{kind}webhookconfigurations").body["items"]
-            if each["metadata"].get("labels", {}).get("app.kubernetes.io/part-of") == "stagegate"
+            if each["metadata"].get("labels", {}).get(_LABEL) == "stagegate"
         ]
+
+    def unregister(self) -> None:
+        """Remove the registrations."""
+        self.kubectl(
+            "delete", "mutatingwebhookconfigurations,validatingwebhookconfigurations", "-l", f"{_LABEL}=stagegate"
+        )
 
     def await_registrations(self) -> None:
         """Until every one has the authority's certificate, and a call of the webhook succeeds. Raises NotInForce."""

@@ -101,7 +101,7 @@ class KnativeHandler:
             result: PinResult = "not asked" if decision.reason == NOT_OPTED_IN else "not held"
             return self._left(request, result, f"{decision.reason}: {decision.message}")
         if decision.patch(route) is None:
-            return self._settled(request, new, Outcome("repeated"))
+            return self._settled(request, new, Outcome("repeated"), started)
         if not self._rate.take(new.namespace, new.service):
             return self._refused(request, new, "rate", "the Service had too many pins within a minute")
         pinning = self._pinner.begin(route, lambda current: decide_pin(new, world, current), started + self._seconds)
@@ -119,7 +119,7 @@ class KnativeHandler:
                 return
             timer.cancel()
             try:
-                response = self._settled(request, new, outcome, self._monotonic() - started)
+                response = self._settled(request, new, outcome, started)
             except Exception:
                 self._supervisor.fault("admission", f"no answer about Revision {new.namespace}/{new.name}")
                 response = response_of(allowed(request, skipped="not pinned: failed"))
@@ -144,13 +144,11 @@ class KnativeHandler:
         self._supervisor.fault("admission", "a pin", problem)
         return Outcome("failed", f"{type(problem).__name__}: {problem}")
 
-    def _settled(self, request: Request, new: NewRevision, outcome: Outcome, seconds: float | None = None) -> Response:
-        """The answer once it is known what became of a pin; the Revision is lowered only if its Route is pinned.
-
-        ``seconds`` is what a pin took that was carried out.
-        """
+    def _settled(self, request: Request, new: NewRevision, outcome: Outcome, started: float) -> Response:
+        """The answer once it is known what became of a pin; the Revision is lowered only if its Route is pinned."""
+        seconds = self._monotonic() - started
         self._metrics.pinned(outcome.result, seconds)
-        _log(new, outcome.result, outcome.detail, seconds or 0.0, outcome.conflicts)
+        _log(new, outcome.result, outcome.detail, seconds, outcome.conflicts)
         if not outcome.is_pinned:
             return response_of(allowed(request, skipped=f"not pinned: {outcome.result}"))
         if outcome.route is not None:
