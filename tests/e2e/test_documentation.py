@@ -41,7 +41,12 @@ EXCUSED = {
         "needs a container that runs; what stands after -- is run from outside"
     ),
 }
-ELSEWHERE = {"What you see": "run by the demo", "Break-glass": "run apart", "Uninstall": "run apart"}
+ELSEWHERE = {
+    "What you see": "run by the demo",
+    "Roll out a Service": "run on stock Knative",
+    "Break-glass": "run apart",
+    "Uninstall": "run apart",
+}
 MENTIONED = {
     "kubectl apply",
     "kubectl apply --force",
