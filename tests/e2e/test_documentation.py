@@ -30,7 +30,7 @@ KUSTOMIZE = INSTALL.command("kubectl apply -k ")
 OVER_UPSTREAM = section("Beside upstream's controllers").command("stagegate manifests --overlay steps-off |")
 DIFF = section("Upgrade").command("kubectl diff ")
 ROTATE = CERTIFICATES.command("stagegate certs rotate ")
-UNINSTALL = [each for each in section("Uninstall").commands if not each.startswith("kubectl delete -f ")]
+UNINSTALL = [each for each in section("Uninstall").commands if " delete " in each and " -f " not in each]
 FORGET = section("Uninstall").command("kubectl delete -f ")
 
 EXCUSED = {

@@ -30,6 +30,8 @@ INTO_ANOTHER = section("Namespaces and networks").command(f"stagegate manifests 
 UNINSTALL = REMOVAL.command("kubectl delete -l ")
 EMPTY = REMOVAL.command("kubectl -n stagegate-system delete -l ")
 RELEASE = REMOVAL.command("kubectl -n stagegate-system delete --ignore-not-found ")
+ON_KNATIVE = {REMOVAL.command("kubectl create configmap "), REMOVAL.command("stagegate release ")}
+"""Run on stock Knative."""
 REMOVE_NAMESPACE = REMOVAL.command("kubectl delete namespace ")
 FORGET = REMOVAL.command("kubectl delete -f ")
 
@@ -59,7 +61,7 @@ def passes(administrator: Administrator, spec: dict[str, Any]) -> bool:
 
 
 def test_every_command_is_run_here() -> None:
-    run = {OPEN, REMOVE_GATE, REMOVE_POLICIES, CLOSE, UNINSTALL, EMPTY, RELEASE, REMOVE_NAMESPACE, FORGET}
+    run = {OPEN, REMOVE_GATE, REMOVE_POLICIES, CLOSE, UNINSTALL, EMPTY, RELEASE, REMOVE_NAMESPACE, FORGET, *ON_KNATIVE}
 
     assert {*BREAK_GLASS.commands, *REMOVAL.commands} == run
 

@@ -1,0 +1,100 @@
+"""Stagegate is taken out in the middle of a rollout and installed again, by the documented commands."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.documents import section
+from tests.e2e.administrator import REPOSITORY
+from tests.e2e.tenant import MIN_SCALE, Tenant, service
+from tests.rig.stagegate import Stagegate
+from webhook.knative.annotations import HOLD, OWN
+
+UNINSTALL = section("Uninstall")
+GIVE_BACK = [UNINSTALL.command("kubectl create configmap "), UNINSTALL.command("stagegate release ")]
+REMOVE = [
+    UNINSTALL.command("kubectl delete -l "),
+    UNINSTALL.command("kubectl -n stagegate-system delete -l "),
+    UNINSTALL.command("kubectl -n stagegate-system delete --ignore-not-found "),
+]
+SETTINGS = "/api/v1/namespaces/knative-serving/configmaps/config-rolloutorchestrator"
+OLD, NEW = "hello-00001", "hello-00002"
+STAGES = {"stagegate.dev/progressive": "true"}
+SCALING = {MIN_SCALE: "4", "rollout.knative.dev/over-consumption-ratio": "25"}
+
+
+@pytest.fixture
+def installed(stagegate: Stagegate) -> Iterator[Stagegate]:
+    """Stagegate; what a test takes out is there again for the next one."""
+    yield stagegate
+    stagegate.rig.plane.admin.patch(SETTINGS, {"data": {"hold-nothing-new": None}})
+    stagegate.stop()
+    stagegate.install()
+    stagegate.start()
+
+
+def types(stagegate: Stagegate, command: str) -> None:
+    """Run a line of the documents in the repository, as the administrator of the rig."""
+    programs = Path(stagegate.rig.plane.binaries.kubectl).parent
+    environment = os.environ | {
+        "PATH": f"{programs}:{REPOSITORY / '.venv' / 'bin'}:{os.environ['PATH']}",
+        "KUBECONFIG": str(stagegate.rig.plane.kubeconfig),
+    }
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"],
+        cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=400, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+
+
+def edited(tenant: Tenant) -> int:
+    """A Service in the middle of a rollout; the number of the write before the edit."""
+    tenant.apply(service(annotations=STAGES, scaling=SCALING))
+    tenant.await_ready("hello")
+    before = tenant.version()
+    tenant.apply(service(version="2", annotations=STAGES, scaling=SCALING))
+    tenant.eventually(lambda state: len(state.shares("hello")) == 2)
+    return before
+
+
+def traces(tenant: Tenant) -> list[str]:
+    """Where annotations of a rollout are left."""
+    state = tenant.record().end
+    found = [("routes", "hello", HOLD), *(("revisions", name, OWN) for name in state.all("revisions"))]
+    return [f"{plural}/{name}" for plural, name, key in found if state.annotation(plural, name, key) is not None]
+
+
+def test_given_back_first_nothing_is_left(installed: Stagegate, tenant: Tenant) -> None:
+    before = edited(tenant)
+
+    for command in GIVE_BACK:
+        types(installed, command)
+    assert traces(tenant) == []
+    installed.stop()
+    for command in REMOVE:
+        types(installed, command)
+
+    tenant.eventually(lambda state: state.is_ready("hello") and state.running() == {NEW: 4})
+    assert tenant.record().created(before) == {NEW: 4}
+    assert [tenant.record().end.annotation("revisions", name, MIN_SCALE) for name in (OLD, NEW)] == ["4", "4"]
+
+
+def test_without_that_a_touch_heals_the_route_and_the_next_installation_the_bounds(
+    installed: Stagegate, tenant: Tenant
+) -> None:
+    edited(tenant)
+
+    installed.stop()
+    for command in REMOVE:
+        types(installed, command)
+    tenant.patch("services", "hello", {"metadata": {"annotations": {"touched": "true"}}})
+    tenant.eventually(lambda state: state.shares("hello") == {NEW: 100})
+    assert traces(tenant) != []
+
+    installed.install()
+    installed.start()
+    tenant.eventually(lambda _: traces(tenant) == [], within=120)
+    tenant.eventually(lambda state: state.is_ready("hello") and state.ready(NEW) == 4)
