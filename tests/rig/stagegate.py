@@ -39,6 +39,7 @@ class Stagegate:
         self.webhook: Process | None = None
         self.loop: Process | None = None
         self._folder = folder
+        self._code: Path | None = None
 
     def install(self, overlay: str = "manifests/") -> None:
         """``kubectl apply -k`` of a folder of the repository."""
@@ -68,6 +69,16 @@ class Stagegate:
         for process in (self.webhook, self.loop):
             if process is not None:
                 process.stop(20)
+
+    def replace(self, manifests: str = "", code: Path | None = None) -> None:
+        """Apply the manifests of another release, and run its code; without any, those of the repository."""
+        if manifests:
+            self.kubectl("apply", "-f", manifests)
+        else:
+            self.install()
+        self.stop()
+        self._code = code
+        self.start()
 
     def restore(self) -> None:
         """Have both run again, and answer."""
@@ -161,4 +172,4 @@ class Stagegate:
         kubeconfig = self.rig.plane.kubeconfig_for(account)
         pages = ["--pages-host=127.0.0.1", f"--pages-port={_PAGES[name]}", "--log-format=text"]
         log = self._folder / f"{name}-{time.monotonic_ns()}.log"
-        return Process([*arguments, f"--kubeconfig={kubeconfig}", *pages, *options], log)
+        return Process([*arguments, f"--kubeconfig={kubeconfig}", *pages, *options], log, self._code)

@@ -1,0 +1,35 @@
+"""A Service given back in the middle of its rollout, by command."""
+
+import subprocess
+import sys
+
+from tests.e2e.administrator import REPOSITORY
+from tests.e2e.progressive import NEW, OLD, complete, deployed, faults, hello, under_way
+from tests.e2e.tenant import Tenant
+from tests.rig.stagegate import Stagegate
+
+
+def stagegate_release(tenant: Tenant, *arguments: str) -> str:
+    """What ``stagegate release`` printed."""
+    kubeconfig = f"--kubeconfig={tenant.rig.plane.kubeconfig}"
+    command = [sys.executable, "-m", "webhook", "release", *arguments, kubeconfig]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_released_service_gets_the_new_revision_with_its_own_minimum_first(
+    stagegate: Stagegate, tenant: Tenant
+) -> None:
+    since = deployed(tenant)
+    tenant.apply(hello("2"))
+    under_way(tenant, {OLD: 75, NEW: 25})
+    assert f"{tenant.name}/hello  held  to {NEW}" in stagegate_release(tenant, "--list")
+
+    stagegate_release(tenant, "hello", "--namespace", tenant.name)
+
+    record = complete(tenant)
+    assert record.path("hello", since)[-1] == {NEW: 100}
+    assert {OLD: 25, NEW: 75} not in record.path("hello", since)
+    assert faults(record, since) == []
+    assert tenant.name not in stagegate_release(tenant, "--list")
