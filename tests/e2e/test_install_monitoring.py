@@ -19,6 +19,7 @@ Series = dict[str, str]
 WEBHOOK = 'job="stagegate-webhook"'
 LOOP = 'job="stagegate-loop"'
 BUCKET = "stagegate_admission_duration_seconds_bucket"
+PIN = "stagegate_pin_duration_seconds_bucket"
 WAIT = "stagegate_loop_queue_wait_seconds_bucket"
 
 # Two replicas of each that serve, lead, renew and answer in time, in the notation of promtool: start, step and count.
@@ -46,6 +47,14 @@ PEACE: Final[Series] = {
     'stagegate_loop_leader{pod="b"}': "0+0x480",
     'stagegate_loop_reconciles_total{kind="rolloutorchestrator",result="done"}': "0+60x480",
     'stagegate_loop_reconciles_total{kind="rolloutorchestrator",result="crashed"}': "0+0x480",
+    'stagegate_pins_total{result="pinned"}': "0+1x480",
+    'stagegate_pins_total{result="failed"}': "0+0x480",
+    f'{PIN}{{le="1.0"}}': "0+60x480",
+    f'{PIN}{{le="1.5"}}': "0+60x480",
+    f'{PIN}{{le="+Inf"}}': "0+60x480",
+    'stagegate_loop_held_still_seconds{pod="a"}': "60+0x480",
+    'stagegate_loop_held_oldest_seconds{pod="a"}': "600+0x480",
+    'stagegate_loop_failed_rollouts{pod="a"}': "0+0x480",
     "stagegate_loop_settings_unreadable": "0+0x480",
     'stagegate_loop_bounds_reverted_total{effect="breaking"}': "0+0x480",
     'stagegate_loop_bounds_reverted_total{effect="harmless"}': "0+0x480",
@@ -137,6 +146,17 @@ TROUBLE: Final[dict[str, tuple[Series, set[str]]]] = {
         {'stagegate_loop_cache_age_seconds{resource="rolloutorchestrators"}': "0+60x480"},
         {"StagegateLoopViewStale"},
     ),
+    "Routes are not pinned": ({'stagegate_pins_total{result="failed"}': "0+1x480"}, {"StagegatePinsFail"}),
+    "pins are slow": ({f'{PIN}{{le="1.0"}}': "0+5x480"}, {"StagegatePinsSlow"}),
+    "a rollout stands still": (
+        {'stagegate_loop_held_still_seconds{pod="a"}': "0+60x480"},
+        {"StagegateRolloutStandsStill"},
+    ),
+    "a Service is held for a day": (
+        {'stagegate_loop_held_oldest_seconds{pod="a"}': "86400+60x480"},
+        {"StagegateHeldTooLong"},
+    ),
+    "a rollout has failed": ({'stagegate_loop_failed_rollouts{pod="a"}': "1+0x480"}, {"StagegateRolloutFailed"}),
     "the settings cannot be read": ({"stagegate_loop_settings_unreadable": "1+0x480"}, {"StagegateSettingsUnreadable"}),
 }
 

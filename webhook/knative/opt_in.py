@@ -19,6 +19,14 @@ NAMED_REVISION: Final = "TrafficNamesRevision"
 OTHER_AUTOSCALER: Final = "OtherAutoscaler"
 OPTED_OUT: Final = "OptedOut"
 UNREADABLE_OPT_IN: Final = "OptInUnreadable"
+OBSTACLES: Final = (
+    SPLIT_TRAFFIC,
+    TAGGED_TRAFFIC,
+    NAMED_REVISION,
+    OTHER_AUTOSCALER,
+    OPTED_OUT,
+    UNREADABLE_OPT_IN,
+)
 
 
 class Obstacle(NamedTuple):

@@ -34,6 +34,7 @@ from webhook.loop.resource_writer import ResourceWriter
 from webhook.loop.result import Result
 from webhook.loop.reverts import Reverts
 from webhook.loop.revisions import ClusterConditions, ClusterRevisions
+from webhook.loop.rollout_figures import RolloutFigures, rollout_figures
 from webhook.loop.rollout_settings import ClusterSettings
 from webhook.loop.routing import ROLLOUT, Key, Router
 from webhook.loop.service_reconciler import ClusterTraffic, ServiceReconciler
@@ -79,6 +80,7 @@ class Loop:
     ) -> None:
         self._options = options
         self._supervisor = supervisor or Supervisor(clock.monotonic)
+        self._clock = clock
         self._working = False
         self._stopped = threading.Event()
         self.caches = caches = Caches(
@@ -98,15 +100,23 @@ class Loop:
         self._record = record
         self._settings = settings = ClusterSettings(caches.settings.store)
         metrics.ask_settings(settings.current)
+        metrics.ask_rollouts(self._figures)
         routes = ResourceWriter(client, ROUTES, caches.routes.store)
         self.services: ServiceReconciler | None = None
         if _is_stock_knative(options):
-            self.services = _services(client, clock, caches, routes, options, record)
+            self.services = _services(client, clock, caches, routes, options, record, metrics)
         traffic = ClusterTraffic(caches, routes, options.services) if self.services is not None else None
         self.reconciler = _reconciler(client, clock, caches, settings, options, metrics, record, traffic)
         concerns = self.services.concerns if self.services is not None else None
         self._router = Router(caches, self.reconciler.spas.rollout_of, concerns)
         self.workers = Workers(self.queue, self.reconcile, metrics, options.concurrency, self._supervisor)
+
+    def _figures(self) -> RolloutFigures:
+        """The figures of a loop that leads; one that stands by has none."""
+        if not self._working:
+            return RolloutFigures()
+        caches = self.caches
+        return rollout_figures(caches.routes.store.objects(), caches.rollouts.store.objects(), self._clock.now())
 
     def watch(self) -> None:
         """Start the informers."""
@@ -215,6 +225,7 @@ def _services(
     routes: ResourceWriter,
     options: LoopOptions,
     record: Callable[[Event], None],
+    metrics: Metrics,
 ) -> ServiceReconciler:
     return ServiceReconciler(
         caches=caches,
@@ -225,6 +236,7 @@ def _services(
         record=record,
         clock=clock,
         options=options.services,
+        count=metrics.service_event,
     )
 
 
@@ -269,4 +281,5 @@ def _reconciler(
         events=events,
         clock=clock,
         steps=options.steps,
+        stage_took=metrics.stage_took,
     )

@@ -1,13 +1,16 @@
 """The loop's metrics, in a registry of their own."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from webhook.cluster.errors import Call
 from webhook.cluster.resource import Resource
+from webhook.knative.opt_in import OBSTACLES
+from webhook.knative.service_decision import COMPLETE, FAILED, RELEASED, REMOVED, STARTED
 from webhook.loop.reverts import EFFECTS
+from webhook.loop.rollout_figures import RolloutFigures
 from webhook.loop.rollout_settings import ConfigMapSettings
 from webhook.loop.routing import ROLLOUT, SPA
 from webhook.loop.workers import RESULTS
@@ -15,6 +18,16 @@ from webhook.loop.workers import RESULTS
 _REFLECTED: Final = ("list", "watch", "event", "bookmark", "gone", "silence", "error")
 _EVENTS: Final = ("sent", "quiet", "dropped", "failed")
 _LOOPS: Final = ("reflector", "worker", "resync", "events", "lease", "pages", "certificates")
+_STAGE_SECONDS: Final = (1.0, 3.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
+_PHASES: Final = ("held", "releasing")
+OUTCOMES: Final[Mapping[str, str]] = {
+    STARTED: "started",
+    COMPLETE: "complete",
+    FAILED: "failed",
+    RELEASED: "released",
+    REMOVED: "released",
+} | dict.fromkeys(OBSTACLES, "not held")
+"""The outcome that each Event of a Service is counted as, by its reason."""
 _SECONDS: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
 
@@ -75,6 +88,36 @@ class Metrics:
             ["loop"],
             registry=registry,
         )
+        self._stages = Histogram(
+            "stagegate_loop_stage_seconds",
+            "Time from the begin of a stage to its end, of the stages that have ended",
+            buckets=_STAGE_SECONDS,
+            registry=registry,
+        )
+        self._outcomes = Counter(
+            "stagegate_loop_service_rollouts",
+            "Rollouts of Knative Services by what became of them",
+            ["outcome"],
+            registry=registry,
+        )
+        self._held = Gauge(
+            "stagegate_loop_held_services", "Knative Services that are held", ["phase"], registry=registry
+        )
+        self._held_seconds = Gauge("stagegate_loop_held_oldest_seconds", "Age of the oldest hold", registry=registry)
+        self._still_seconds = Gauge(
+            "stagegate_loop_held_still_seconds",
+            "The longest time for which no condition of a held rollout has changed",
+            registry=registry,
+        )
+        self._failed = Gauge(
+            "stagegate_loop_failed_rollouts",
+            "Rollouts that failed and stay so until their spec changes",
+            registry=registry,
+        )
+        for phase in _PHASES:
+            self._held.labels(phase)
+        for outcome in OUTCOMES.values():
+            self._outcomes.labels(outcome)
         for kind in (ROLLOUT, SPA):
             self._seconds.labels(kind)
             for result in RESULTS:
@@ -128,6 +171,14 @@ class Metrics:
     def reverted(self, effect: str) -> None:
         self._reverted.labels(effect).inc()
 
+    def stage_took(self, seconds: float) -> None:
+        self._stages.observe(seconds)
+
+    def service_event(self, reason: str) -> None:
+        """Count the rollout of a Service if an Event of this reason says what became of it."""
+        if reason in OUTCOMES:
+            self._outcomes.labels(OUTCOMES[reason]).inc()
+
     # Values that are read at each scrape
 
     def ask_leader(self, is_leader: Callable[[], bool]) -> None:
@@ -136,6 +187,13 @@ class Metrics:
     def ask_settings(self, settings: Callable[[], ConfigMapSettings]) -> None:
         self._unreadable.set_function(lambda: float(not settings().is_readable))
         self._ignored.set_function(lambda: float(len(settings().problems)))
+
+    def ask_rollouts(self, figures: Callable[[], RolloutFigures]) -> None:
+        self._held.labels("held").set_function(lambda: float(figures().held))
+        self._held.labels("releasing").set_function(lambda: float(figures().releasing))
+        self._held_seconds.set_function(lambda: figures().held_seconds)
+        self._still_seconds.set_function(lambda: figures().still_seconds)
+        self._failed.set_function(lambda: float(figures().failed))
 
     def ask_cache(self, resource: Resource, size: Callable[[], int], age: Callable[[], float]) -> None:
         self._objects.labels(resource.full_name).set_function(lambda: float(size()))

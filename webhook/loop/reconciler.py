@@ -1,7 +1,7 @@
 """The rollout reconciler: one reconcile of one RO and of the SPAs that belong to it."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -23,6 +23,7 @@ from webhook.loop.event_messages import (
 from webhook.loop.observation import Observer
 from webhook.loop.resource_writer import ResourceWriter
 from webhook.loop.result import Result
+from webhook.loop.rollout_figures import stage_seconds
 from webhook.loop.spa_reconciler import SPAReconciler
 from webhook.loop.spec_decision import SpecDecision, decide_spec
 from webhook.loop.stage_pass import StagePass
@@ -47,7 +48,8 @@ FAULT: Final = "InternalError"
 
 @dataclass(slots=True)
 class RolloutReconciler:
-    """Carries one RO on. Called for one RO by one thread at a time. With ``steps`` False it only defaults SPAs."""
+    """Carries one RO on. Called for one RO by one thread at a time. ``stage_took`` gets the
+    seconds of each stage that is done. With ``steps`` False it only defaults SPAs."""
 
     caches: Caches
     observer: Observer
@@ -57,6 +59,7 @@ class RolloutReconciler:
     events: ClusterEvents
     clock: Clock
     steps: bool = True
+    stage_took: Callable[[float], None] = lambda _seconds: None
 
     def reconcile(self, namespace: str, name: str) -> Result:
         """Update the SPAs, decide the spec, carry the stage on by one pass, write what differs. Raises ApiError."""
@@ -110,6 +113,9 @@ class RolloutReconciler:
         explain(ro, stage, strategy, observed.revisions, decision.late, now)
         changed = self._store_status(seen, ro, stored)
         self._emit(ro, events_of_status(before, ro, stage, strategy, observed.running))
+        seconds = stage_seconds(before, ro)
+        if seconds is not None:
+            self.stage_took(seconds)
         waits = waiting(ro, stage, strategy, observed, now)
         self._emit(ro, waits.events, logs=False)
         self.events.emit_refusal(ro, result.unfinished)

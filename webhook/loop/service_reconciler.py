@@ -38,7 +38,8 @@ _LOG: Final = logging.getLogger(__name__)
 class ServiceReconciler:
     """Carries out what is decided about Services. Called for one Service by one thread at a time.
 
-    ``record`` takes an Event without waiting. ``foreign`` names upstream's controllers if they run in the cluster.
+    ``record`` takes an Event without waiting, and ``count`` its reason. ``foreign`` names upstream's controllers if
+    they run in the cluster.
     """
 
     caches: Caches
@@ -50,6 +51,7 @@ class ServiceReconciler:
     clock: Clock
     options: ServiceOptions = field(default_factory=ServiceOptions)
     foreign: Callable[[], str] = lambda: ""
+    count: Callable[[str], None] = lambda _reason: None
     _missing_since: dict[tuple[str, str], tuple[str, float]] = field(default_factory=dict)
     _born: dict[tuple[str, str], str] = field(default_factory=dict)
     _emitted: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
@@ -172,6 +174,7 @@ class ServiceReconciler:
         emitted[event.reason] = text
         _LOG.info("Service %s/%s: %s: %s", metadata.get("namespace"), metadata["name"], event.reason, event.message)
         self.record(Event(reference_to(KNATIVE_SERVICES, metadata), *event))
+        self.count(event.reason)
 
 
 class ClusterTraffic:

@@ -1,0 +1,90 @@
+"""The figures of rollouts: Routes and ROs of a cluster at noon, and what the metrics say of them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from webhook.api import RolloutOrchestrator
+from webhook.knative.hold import HELD, RELEASING, Hold
+from webhook.loop.rollout_figures import RolloutFigures, rollout_figures, stage_seconds
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def route(name: str, annotation: str | None = None, namespace: str = "default") -> dict[str, Any]:
+    annotations = {} if annotation is None else {"stagegate.dev/hold": annotation}
+    return {"metadata": {"name": name, "namespace": namespace, "annotations": annotations}}
+
+
+def ro(name: str, namespace: str = "default", /, **conditions: tuple[str, str]) -> dict[str, Any]:
+    """An RO whose conditions have this status since this time of the day."""
+    listed = [
+        {"type": type_, "status": status, "lastTransitionTime": f"2026-01-01T{time}Z"}
+        for type_, (status, time) in conditions.items()
+    ]
+    return {"metadata": {"name": name, "namespace": namespace}, "status": {"conditions": listed}}
+
+
+HOLDS = Hold(HELD, {"a": 100}, "b", "uid").to_annotation()
+RELEASES = Hold(RELEASING, {"a": 100}, "b", "uid").to_annotation()
+SINCE_ELEVEN = ro(
+    "a", RouteHeld=("True", "11:00:00"), StageReady=("Unknown", "11:50:00"), Ready=("Unknown", "11:00:01")
+)
+
+
+@pytest.mark.parametrize(
+    ("routes", "rollouts", "figures"),
+    [
+        ([], [], RolloutFigures()),
+        ([route("a"), route("b")], [ro("a", StageReady=("True", "09:00:00"))], RolloutFigures()),
+        ([route("a", HOLDS)], [], RolloutFigures(held=1)),
+        ([route("a", HOLDS)], [ro("a")], RolloutFigures(held=1)),
+        ([route("a", HOLDS)], [SINCE_ELEVEN], RolloutFigures(held=1, held_seconds=3600, still_seconds=600)),
+        ([route("a", HOLDS, "other")], [SINCE_ELEVEN], RolloutFigures(held=1)),
+        ([route("a", "?")], [SINCE_ELEVEN], RolloutFigures(held=1, held_seconds=3600, still_seconds=600)),
+        (
+            [route("a", RELEASES), route("b", HOLDS)],
+            [SINCE_ELEVEN, ro("b", RouteHeld=("True", "11:30:00"), StageReady=("Unknown", "11:30:00"))],
+            RolloutFigures(held=1, releasing=1, held_seconds=3600, still_seconds=1800),
+        ),
+        ([], [ro("a", Stalled=("True", "09:00:00")), ro("b", Stalled=("False", "09:00:00"))], RolloutFigures(failed=1)),
+        ([route("a", HOLDS)], [{"metadata": {"name": "a"}, "status": {"conditions": "?"}}], RolloutFigures(held=1)),
+    ],
+    ids=[
+        "nothing",
+        "at rest",
+        "pinned a moment ago",
+        "before the loop has said anything",
+        "held since eleven, and nothing has changed for ten minutes",
+        "an RO of another namespace",
+        "a hold that cannot be read",
+        "two, of which one is being given back",
+        "one that has failed",
+        "conditions that make no sense",
+    ],
+)
+def test_figures(routes: list[dict[str, Any]], rollouts: list[dict[str, Any]], figures: RolloutFigures) -> None:
+    assert rollout_figures(routes, rollouts, NOON) == figures
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "seconds"),
+    [
+        (("Unknown", "11:00:00"), ("True", "11:00:42"), 42),
+        (("False", "11:00:00"), ("True", "11:01:00"), 60),
+        (("Unknown", "11:00:00"), ("Unknown", "11:00:00"), None),
+        (("True", "11:00:00"), ("True", "11:00:00"), None),
+        (("True", "11:00:00"), ("Unknown", "11:00:42"), None),
+        (None, ("True", "11:00:00"), None),
+        (("Unknown", "11:00:01"), ("True", "11:00:00"), 0),
+    ],
+)
+def test_how_long_a_stage_took(before: tuple[str, str] | None, after: tuple[str, str], seconds: float | None) -> None:
+    was = ro("a") if before is None else ro("a", StageReady=before)
+
+    assert stage_seconds(parsed(was), parsed(ro("a", StageReady=after))) == seconds
+
+
+def parsed(wire: dict[str, Any]) -> RolloutOrchestrator:
+    return RolloutOrchestrator.from_dict(wire)

@@ -1,0 +1,86 @@
+"""Figures of the rollouts: what is held and for how long, what has failed, and how long a stage took."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from webhook.api import RolloutOrchestrator, wire
+from webhook.api.conditions import STAGE_READY, STALLED, TRUE
+from webhook.knative.annotations import HOLD, annotations_of
+from webhook.knative.hold import RELEASING, UnreadableHold, hold_of
+
+ROUTE_HELD: Final = "RouteHeld"
+"""The condition of an RO whose time is since when its Route is held."""
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutFigures:
+    """Numbers of Services that are held and that are being given back, and of rollouts that have failed.
+
+    ``held_seconds`` is the age of the oldest hold, ``still_seconds`` the longest time for which no condition of a held
+    rollout has changed; 0 if nothing is held.
+    """
+
+    held: int = 0
+    releasing: int = 0
+    failed: int = 0
+    held_seconds: float = 0.0
+    still_seconds: float = 0.0
+
+
+def rollout_figures(
+    routes: Iterable[Mapping[str, Any]], rollouts: Iterable[Mapping[str, Any]], now: datetime
+) -> RolloutFigures:
+    """The figures of Routes and ROs on the wire."""
+    phases = {_key(route): _phase(route) for route in routes if HOLD in annotations_of(route)}
+    failed, held_since, changed = 0, [now], [now]
+    for ro in rollouts:
+        conditions = list(_conditions(ro))
+        failed += (STALLED, TRUE) in ((one.get("type"), one.get("status")) for one in conditions)
+        times = {str(one.get("type")): time for one in conditions if (time := _time(one)) is not None}
+        if _key(ro) in phases and times:
+            changed.append(max(times.values()))
+            held_since += [times[ROUTE_HELD]] if ROUTE_HELD in times else []
+    releasing = sum(phase == RELEASING for phase in phases.values())
+    return RolloutFigures(
+        held=len(phases) - releasing,
+        releasing=releasing,
+        failed=failed,
+        held_seconds=(now - min(held_since)).total_seconds(),
+        still_seconds=(now - min(changed)).total_seconds(),
+    )
+
+
+def stage_seconds(before: RolloutOrchestrator, after: RolloutOrchestrator) -> float | None:
+    """How long the stage took that a reconcile has completed, None if it has completed none."""
+    was, now = before.status.conditions.get(STAGE_READY), after.status.conditions.get(STAGE_READY)
+    if was is None or now is None or was.status == TRUE or now.status != TRUE:
+        return None
+    if was.last_transition_time is None or now.last_transition_time is None:
+        return None
+    return max((now.last_transition_time - was.last_transition_time).total_seconds(), 0.0)
+
+
+def _key(one: Mapping[str, Any]) -> tuple[str, str]:
+    metadata = one.get("metadata") or {}
+    return str(metadata.get("namespace") or ""), str(metadata.get("name") or "")
+
+
+def _phase(route: Mapping[str, Any]) -> str:
+    try:
+        hold = hold_of(route)
+    except UnreadableHold:
+        return ""
+    return hold.phase if hold is not None else ""
+
+
+def _conditions(ro: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    status = ro.get("status")
+    found = status.get("conditions") if isinstance(status, Mapping) else None
+    yield from (one for one in found if isinstance(one, Mapping)) if isinstance(found, list) else ()
+
+
+def _time(condition: Mapping[str, Any]) -> datetime | None:
+    text = condition.get("lastTransitionTime")
+    return wire.parse_time(text) if isinstance(text, str) else None
