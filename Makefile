@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo sandbox test test-lowest search lint format e2e chaos bench vectors lock clean
+.PHONY: help env demo demo-knative sandbox test test-lowest search lint format e2e chaos bench vectors lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ $(STAMP): .requirements-dev.lock pyproject.toml
 
 demo: $(STAMP) ## watch two rollouts on this machine, without a cluster (KEEP=1 stays up)
 	@$(BIN)/python -m sandbox.demo $(if $(KEEP),--keep)
+
+demo-knative: $(STAMP) ## watch a rollout on Knative's own programs (needs root, and Go 1.26 or PyPI to build them once)
+	@$(BIN)/python -m tests.rig demo
 
 sandbox: $(STAMP) ## a local API server to try things on (PORT=..., DIR=... for its kubeconfig)
 	@$(BIN)/python -m sandbox $(if $(PORT),--port $(PORT)) $(if $(DIR),--dir $(DIR))
@@ -52,7 +55,8 @@ format: $(STAMP) ## format the code with ruff
 	@$(BIN)/ruff check --fix .
 
 e2e: $(STAMP) ## the integration suite and more against a real kube-apiserver and real Knative (KUBERNETES=1.30, KNATIVE=1.21 for older ones)
-	@KUBERNETES=$(KUBERNETES) $(BIN)/python -m pytest -m "integration or e2e" tests/integration tests/e2e tests/chaos tests/loop/test_recorded_over_http.py --control-plane real
+	@KUBERNETES=$(KUBERNETES) $(BIN)/python -m pytest -m "integration or e2e" tests/integration tests/e2e tests/chaos tests/loop/test_recorded_over_http.py --control-plane real --ignore-glob='*/test_knative_*'
+	@KNATIVE=$(KNATIVE) KUBERNETES=$(KUBERNETES) $(BIN)/python -m pytest -n 2 --dist loadfile tests/e2e/test_knative_*.py --control-plane real
 
 chaos: $(STAMP) ## kill the loop 200 times while requests fail (SEED=..., KILLS=...)
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --kills $(or $(KILLS),200)

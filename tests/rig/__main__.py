@@ -1,4 +1,4 @@
-"""``python -m tests.rig build|run``: build Knative Serving, or start it on a control plane and keep it."""
+"""``python -m tests.rig build|run|demo``: build Knative Serving, keep it running, or show a rollout on it."""
 
 import argparse
 import os
@@ -11,6 +11,7 @@ from types import FrameType
 from tests.controlplane import Unavailable as NoControlPlane
 from tests.controlplane.plane import StartFailed as NoStart
 from tests.rig import Rig, Unavailable
+from tests.rig.demo import show
 from tests.rig.release import find_or_build
 from tests.rig.rig import StartFailed
 
@@ -23,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("build", help="build the programs if need be, and print their folder")
     commands.add_parser("run", help="start Knative and open a shell in its network; its end ends all")
+    commands.add_parser("demo", help="edit a Service on Knative alone and in stages, and print what happens")
     chosen = parser.parse_args(arguments)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
@@ -30,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         if chosen.command == "build":
             print(find_or_build().programs)
             return 0
-        return _keep()
+        return show() if chosen.command == "demo" else _keep()
     except (Unavailable, NoControlPlane) as reason:
         print(reason, file=sys.stderr)
         return UNAVAILABLE
