@@ -126,7 +126,9 @@ def test_a_caller_that_goes_away_is_no_fault(caplog: pytest.LogCaptureFixture) -
     finally:
         server.stop()
     assert faults == []
-    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+    # On a busy machine a request may wait for a thread to wake, which waitress warns of.
+    warned = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [record for record in warned if record.name != "waitress.queue"] == []
 
 
 def test_a_server_that_never_started_can_be_stopped() -> None:
