@@ -125,7 +125,7 @@ def wanted_replicas(workload: Workload, stable_ticks: int) -> int:
     A revision that has not run yet wants one replica at least, as with Knative's initial scale of 1.
     """
     wanted = max(workload.share, 0 if workload.initialized else 1)
-    if workload.percent > 0 and workload.calm_ticks < stable_ticks:
+    if workload.share > 0 and workload.calm_ticks < stable_ticks:
         wanted = max(wanted, workload.running)
     wanted = max(wanted, workload.minimum)
     return min(wanted, workload.maximum) if workload.maximum > 0 else wanted

@@ -73,11 +73,11 @@ class ApiServer:
             if answer is None:
                 call = call_of(request, self._registry)
                 answer = self._carry_out(call, request.headers.get("accept", ""))
-                answer.warnings = list(dict.fromkeys(call.warnings))
         except NoRoute:
             answer = Answer(404, text="404 page not found\n")
         except ApiError as problem:
             answer = Answer(problem.code, problem.to_dict())
+        answer.warnings = list(dict.fromkeys(call.warnings)) if call is not None else []
         self._log.add(_record(request, call, answer.code))
         return answer
 

@@ -11,15 +11,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-import yaml
-
 from sandbox.demo import control_plane
 from sandbox.demo.control_plane import ControlPlane
-from sandbox.demo.manifest import SAMPLES, sample
+from sandbox.demo.manifest import SAMPLES
 from sandbox.demo.process import ProcessFailed
 from sandbox.demo.progress import Screen
 from sandbox.demo.stack import Stack
-from sandbox.demo.story import PACE, SECONDS_PER_TICK, Story, StoryFailed
+from sandbox.demo.story import NAMESPACE, PACE, SCALE, SECONDS_PER_TICK, Story, StoryFailed
 from sandbox.demo.writer import writer_for
 from webhook.cli.arguments import filled, path
 from webhook.cli.errors import USAGE, CommandError
@@ -32,7 +30,7 @@ PROGRAM: Final = "python -m sandbox.demo"
 EXAMPLES: Final = """\
 examples:
   python -m sandbox.demo
-      API server, webhook, loop and autoscaler on this machine; both strategies, one after the other
+      API server, webhook, loop and a simulated Knative on this machine; both strategies, one after the other
   python -m sandbox.demo --keep
       the same, and it stays up afterwards for you to try things
   python -m sandbox.demo --control-plane real
@@ -47,11 +45,11 @@ _THINGS_TO_TRY: Final = """
 It stays up until Ctrl-C. In another terminal:
 
   export KUBECONFIG={kubeconfig}
-  kubectl get rolloutorchestrators,stagepodautoscalers
+  kubectl get kservice,rolloutorchestrators,stagepodautoscalers
   kubectl events
   kubectl apply -f {samples}/stagepodautoscaler-bad.yaml
-  kubectl patch rolloutorchestrators hello --type merge --patch-file {folder}/back.yaml
-      back to the first revision, in stages; kubectl get rolloutorchestrators --watch shows them
+  kubectl apply -f {samples}/service.yaml
+      back to the first image, in stages; kubectl get rolloutorchestrators --watch shows them
   curl {pages}/metrics
 """
 
@@ -103,7 +101,8 @@ def _tell(stack: Stack, *, keep: bool, clear: bool) -> int:
     stack.start_webhook()
     _say(f"api server  {stack.plane.url}")
     _say(f"webhook     {stack.webhook_url}  ready after {time.monotonic() - began:.1f} s")
-    stack.start_autoscaler(PACE, SECONDS_PER_TICK, "default")
+    stack.start_autoscaler(PACE, SECONDS_PER_TICK, NAMESPACE)
+    stack.start_knative(NAMESPACE)
     writer = writer_for(stack.plane.kubeconfig, stack.directory, stack.client)
     story = Story(stack, writer, Screen(), _say)
     try:
@@ -120,27 +119,26 @@ def _tell(stack: Stack, *, keep: bool, clear: bool) -> int:
 
 
 def _chapters(story: Story, stack: Stack) -> list[object]:
+    _say("\n1. A Knative Service is edited. Strategy availability: up before down.")
+    _say("  (Knative's controllers are played here; make demo-knative runs the real ones.)")
+    stack.start_loop()
+    edited = story.edit_service()
+    _say(f"  Knative alone would run {2 * SCALE} replicas at the peak.")
+    _say("\n2. A rollout is written by hand. The loop is stopped for a moment, so nothing moves.")
+    stack.stop_loop()
     story.begin()
-    _say("\n1. A rollout is written. The loop does not run yet, so nothing moves.")
-    story.apply_rollout("rollout-availability")
-    _say("\n2. What the webhook fills in.")
+    story.apply_rollout("rollout-resourceutil")
+    _say("\n3. What the webhook fills in.")
     story.filled_in()
-    _say("\n3. What it refuses.")
+    _say("\n4. What it refuses.")
     story.refused()
-    _say("\n4. The loop starts. Strategy availability: up before down.")
-    first = story.follow("availability", stack.start_loop)
-    _say("\n5. Once more from the start. Strategy resourceutil: down before up.")
-    story.start_over()
-    second = story.follow("resourceutil", lambda: story.apply_rollout("rollout-resourceutil"))
-    return [first, second]
+    _say("\n5. The loop runs again. Strategy resourceutil: down before up.")
+    return [edited, story.follow("resourceutil", stack.start_loop)]
 
 
 def _stay(stack: Stack) -> None:
-    back = sample("rollout-availability")["spec"]["initialRevisions"]
-    (stack.directory / "back.yaml").write_text(yaml.safe_dump({"spec": {"targetRevisions": back}}))
     _say(
         _THINGS_TO_TRY.format(
-            folder=stack.directory,
             kubeconfig=stack.plane.kubeconfig,
             samples=SAMPLES,
             pages=stack.pages_url,

@@ -21,7 +21,8 @@ from webhook.cluster.client import Client
 from webhook.cluster.clock import SystemClock
 from webhook.cluster.indexer import Change, Indexer
 from webhook.cluster.reflector import Reflector
-from webhook.cluster.resource import POD_AUTOSCALERS, PODS, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS
+from webhook.cluster.resource import POD_AUTOSCALERS, PODS, ROLLOUT_ORCHESTRATORS, ROUTES, STAGE_POD_AUTOSCALERS
+from webhook.knative.traffic import shares
 from webhook.strategies import STRATEGIES
 
 _SYNC_SECONDS: Final = 15.0
@@ -39,7 +40,7 @@ class Observer:
         clock = SystemClock()
         self._stores = {
             resource: Indexer(clock.monotonic)
-            for resource in (ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS, POD_AUTOSCALERS, PODS)
+            for resource in (ROLLOUT_ORCHESTRATORS, ROUTES, STAGE_POD_AUTOSCALERS, POD_AUTOSCALERS, PODS)
         }
         actions = {ROLLOUT_ORCHESTRATORS: self._on_rollout, POD_AUTOSCALERS: self._on_pod_autoscaler}
         self._reflectors = [
@@ -117,6 +118,10 @@ class Observer:
             return Snapshot(name, strategy, 0, stages, ())
         entries = ro.spec.stage_target_revisions or ro.spec.initial_revisions
         percents = {entry.revision_name: entry.percent or 0 for entry in one_per_revision(entries)}
+        route = self._stores[ROUTES].get(self._namespace, self._name)
+        if route is not None:
+            moved = shares((route.get("status") or {}).get("traffic"))
+            percents = {revision: moved.get(revision, 0) for revision in percents}
         status = {one["metadata"]["name"]: one.get("status", {}) for one in self._stores[POD_AUTOSCALERS].objects()}
         rows = tuple(
             Row(

@@ -14,11 +14,15 @@ from sandbox.autoscaler import Pace
 from sandbox.demo.control_plane import ControlPlane, client_of
 from sandbox.demo.manifest import Installation, at_url, documents
 from sandbox.demo.process import Process
+from sandbox.knative import KnativeControllers
 from sandbox.sandbox import KNATIVE_CRDS, MANIFESTS
 from sandbox.simulation import Autoscaler
+from webhook.admission.settings import KNATIVE_CONTROLLER
 
 LOOP: Final = "system:serviceaccount:stagegate-system:stagegate-loop"
 WEBHOOK: Final = "system:serviceaccount:stagegate-system:stagegate-webhook"
+STOCK_KNATIVE: Final = Path("components") / "stock-knative"
+"""What the default overlay has for rollouts of Services."""
 _READY_SECONDS: Final = 30.0
 
 
@@ -56,9 +60,9 @@ class Stack:
 
     def install(self) -> None:
         """CRDs (those of Knative too), namespace, accounts, roles and policies."""
-        self._installation.apply(
-            documents(MANIFESTS / "base", MANIFESTS / "crds", KNATIVE_CRDS, MANIFESTS / "rbac", MANIFESTS / "policies")
-        )
+        parts = (MANIFESTS / "base", MANIFESTS / "crds", KNATIVE_CRDS, MANIFESTS / "rbac", MANIFESTS / "policies")
+        whole = documents(*parts, MANIFESTS / STOCK_KNATIVE)
+        self._installation.apply(one for one in whole if "webhooks" not in one)
 
     def start_webhook(self, arguments: Sequence[str] = ()) -> None:
         """Make certificates, serve over HTTPS, and register. Raises ProcessFailed."""
@@ -72,21 +76,32 @@ class Stack:
         urls = self.webhook.wait_for_line("serving ", _READY_SECONDS)
         self.webhook_url, _, self.pages_url = urls.partition(", pages ")
         authority = (certificates / "ca.crt").read_bytes()
-        self._installation.apply(
-            at_url(configuration, self.webhook_url, authority)
-            for configuration in documents((self._code / "manifests" if self._code else MANIFESTS) / "webhooks")
-        )
+        manifests = self._code / "manifests" if self._code else MANIFESTS
+        whole = documents(manifests / "webhooks", manifests / STOCK_KNATIVE)
+        self._installation.apply(at_url(one, self.webhook_url, authority) for one in whole if "webhooks" in one)
 
     def start_loop(self, arguments: Sequence[str] = ()) -> None:
         """Carry rollouts from now on."""
         kubeconfig = self.plane.kubeconfig_for(LOOP)
         self.loop = self._start(["loop", "--kubeconfig", str(kubeconfig), *arguments])
 
+    def stop_loop(self) -> None:
+        """Carry nothing until the loop is started again."""
+        if self.loop is not None:
+            self.loop.stop()
+            self.loop = None
+
     def start_autoscaler(self, pace: Pace, seconds_per_tick: float, namespace: str | None = None) -> Autoscaler:
         """Move simulated replicas from now on, of one namespace or of all."""
         client = client_of(self.plane.kubeconfig, "stagegate-autoscaler")
         autoscaler = Autoscaler(client, namespace=namespace, pace=pace, seconds_per_tick=seconds_per_tick)
         return self._ends.enter_context(autoscaler)
+
+    def start_knative(self, namespace: str) -> None:
+        """Play Knative's controllers of Services in one namespace from now on, as the account of the real ones."""
+        self._installation.apply(documents(Path(__file__).parent))
+        kubeconfig = self.plane.kubeconfig_for(KNATIVE_CONTROLLER, ("system:masters",))
+        self._ends.enter_context(KnativeControllers(client_of(kubeconfig, "controller"), namespace))
 
     def failure(self) -> str:
         """Why the stack cannot go on: a process that ended; empty while all is well."""

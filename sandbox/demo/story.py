@@ -18,16 +18,31 @@ from sandbox.demo.prediction import differences, predict
 from sandbox.demo.progress import Screen
 from sandbox.demo.stack import Stack
 from sandbox.demo.writer import Writer
+from sandbox.knative import is_ready
 from sandbox.sandbox import MANIFESTS
 from webhook.api.kinds import REVISION_LABEL, SERVICE_LABEL
 from webhook.api.owner_reference import controller_of
 from webhook.api.wire import Wire
-from webhook.cluster.resource import PODS, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS
+from webhook.cluster.errors import NotFound
+from webhook.cluster.resource import (
+    KNATIVE_SERVICES,
+    REVISIONS,
+    ROLLOUT_ORCHESTRATORS,
+    ROUTES,
+    STAGE_POD_AUTOSCALERS,
+    Resource,
+)
+from webhook.knative.annotations import HOLD, OWN
 
 NAMESPACE: Final = "default"
+EDITED: Final = "shop"
+"""The Service that is edited."""
+SCALE: Final = 4
+"""Its replicas, which its minimum asks for. Knative alone would run twice as many during the edit."""
 SERVICE: Final = "hello"
+"""The service whose rollout is written by hand."""
 DEMAND: Final = 10
-"""The replicas that all traffic of the sample needs."""
+"""The replicas that all of its traffic needs."""
 PACE: Final = Pace()
 SECONDS_PER_TICK: Final = 0.4
 
@@ -45,15 +60,17 @@ class StoryFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How one rollout went."""
+    """How the rollout of a service went."""
 
+    service: str
     stages: int
     peak: int
     seconds: float
 
     def __str__(self) -> str:
         return (
-            f"{NAMESPACE}/{SERVICE}: complete in {self.stages} stages, peak {self.peak} replicas, {self.seconds:.1f} s"
+            f"{NAMESPACE}/{self.service}: complete in {self.stages} stages, "
+            f"peak {self.peak} replicas, {self.seconds:.1f} s"
         )
 
 
@@ -68,9 +85,31 @@ class Story:
         self._say = say
         self._knative = Knative(stack.client, NAMESPACE, SERVICE, DEMAND)
 
+    def edit_service(self) -> Summary:
+        """Edit a Service, and watch until Knative has it back: with its traffic, and its own bounds."""
+        with Observer(self._client, NAMESPACE, EDITED) as observer:
+            self._write("apply", SAMPLES / "service.yaml")
+            self._wait(f"{EDITED} did not become Ready", self._is_settled, observer)
+            began = time.monotonic()
+            self._write("apply", SAMPLES / "service-edited.yaml")
+            self._wait("the loop made no rollout", lambda: self._found(ROLLOUT_ORCHESTRATORS) is not None, observer)
+            rollout = self._client.get(ROLLOUT_ORCHESTRATORS, NAMESPACE, EDITED)
+            predicted = predict(rollout, SCALE, datetime.now(UTC))
+            self._carry(observer, "availability", len(predicted.stages))
+            self._wait("the Service was not given back", self._is_settled, observer)
+            seconds = time.monotonic() - began
+            observed = observer.outcome()
+        reasons = differences(predicted, observed)
+        for revision in self._client.list(REVISIONS, NAMESPACE, label_selector=f"{SERVICE_LABEL}={EDITED}")["items"]:
+            if OWN in revision["metadata"]["annotations"]:
+                reasons.append(f"Revision {revision['metadata']['name']}: has not got its own bounds back")
+        if reasons:
+            raise StoryFailed(*reasons)
+        return Summary(EDITED, len(observed.stages), observed.peak, seconds)
+
     def begin(self) -> None:
-        """The service as it is before: its first revision runs what the traffic needs."""
-        rollout = sample("rollout-availability")["spec"]
+        """The service as it is before its rollout: its first revision runs what the traffic needs."""
+        rollout = sample("rollout-resourceutil")["spec"]
         self._knative.make_node()
         for entry in (*rollout["initialRevisions"], *rollout["targetRevisions"]):
             self._knative.make_revision(entry)
@@ -113,7 +152,8 @@ class Story:
             start()
             rollout = self._client.get(ROLLOUT_ORCHESTRATORS, NAMESPACE, SERVICE)
             predicted = predict(rollout, DEMAND, datetime.now(UTC))
-            self._carry(observer, rollout, strategy, len(predicted.stages))
+            targets = {entry["revisionName"]: entry for entry in rollout["spec"]["targetRevisions"]}
+            self._carry(observer, strategy, len(predicted.stages), targets)
             seconds = time.monotonic() - began
             observed = observer.outcome()
             reasons = differences(predicted, observed)
@@ -121,36 +161,44 @@ class Story:
                 reasons += spa_faults(spa, rollout["metadata"]["uid"])
         if reasons:
             raise StoryFailed(*reasons)
-        return Summary(len(observed.stages), observed.peak, seconds)
-
-    def start_over(self) -> None:
-        """Take the service away, and put it back as it was at first."""
-        self._knative.remove_all()
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        owned = f"{SERVICE_LABEL}={SERVICE}"
-        while any(
-            self._client.list(resource, NAMESPACE, label_selector=owned)["items"]
-            for resource in (STAGE_POD_AUTOSCALERS, PODS)
-        ):
-            if time.monotonic() > deadline:
-                raise StoryFailed("SPAs and pods of the first rollout are still there")
-            time.sleep(0.1)
-        self.begin()
+        return Summary(SERVICE, len(observed.stages), observed.peak, seconds)
 
     def end(self) -> None:
-        """Take everything of the service away."""
+        """Take everything of both services away."""
+        edited = self._found(KNATIVE_SERVICES)
+        if edited is not None:
+            self._client.delete(KNATIVE_SERVICES, NAMESPACE, EDITED, uid=edited["metadata"]["uid"])
+        Knative(self._client, NAMESPACE, EDITED, SCALE).remove_all()
         self._knative.remove_all()
         self._knative.remove_node()
 
-    def _carry(self, observer: Observer, rollout: Wire, strategy: str, stages: int) -> None:
-        targets = {entry["revisionName"]: entry for entry in rollout["spec"]["targetRevisions"]}
+    def _found(self, resource: Resource) -> Wire | None:
+        """An object of the edited Service, which has its name."""
+        try:
+            return self._client.get(resource, NAMESPACE, EDITED)
+        except NotFound:
+            return None
+
+    def _is_settled(self) -> bool:
+        """True if the edited Service is Ready as it is now, and nothing holds its Route."""
+        service, route = self._found(KNATIVE_SERVICES), self._found(ROUTES)
+        if service is None or route is None or HOLD in route["metadata"].get("annotations", {}):
+            return False
+        seen = service.get("status", {}).get("observedGeneration")
+        return is_ready(service) and seen == service["metadata"]["generation"]
+
+    def _carry(
+        self, observer: Observer, strategy: str, stages: int, targets: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> None:
+        """Show the rollout until it is complete; ``targets`` are entries whose PodAutoscalers are made by hand."""
+        awaited = dict(targets or {})
         moved = time.monotonic()
         while not observer.complete:
             if observer.wait_for_change(0.5):
                 moved = time.monotonic()
             # Knative makes a revision's PodAutoscaler while the rollout begins; with the SPA there, it never runs free.
-            for name in targets.keys() & observer.spas.keys():
-                self._knative.make_pod_autoscaler(targets.pop(name))
+            for name in awaited.keys() & observer.spas.keys():
+                self._knative.make_pod_autoscaler(awaited.pop(name))
             snapshot = observer.snapshot(strategy, stages)
             self._screen.show(snapshot)
             if failure := self._stack.failure() or observer.failure:

@@ -9,10 +9,9 @@ from typing import Final, Protocol
 
 import yaml
 
-from webhook.api.kinds import RO_KIND
 from webhook.cluster.client import Client
 from webhook.cluster.errors import ApiError
-from webhook.cluster.resource import ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS, Resource
+from webhook.cluster.resource import KNATIVE_SERVICES, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS, Resource
 
 _SECONDS: Final = 30.0
 
@@ -99,4 +98,4 @@ def writer_for(kubeconfig: Path, directory: Path, client: Client) -> Writer:
 
 
 def _resource(kind: str) -> Resource:
-    return ROLLOUT_ORCHESTRATORS if kind == RO_KIND else STAGE_POD_AUTOSCALERS
+    return next(one for one in (KNATIVE_SERVICES, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS) if one.kind == kind)

@@ -11,7 +11,7 @@ from tests.controlplane import Binaries, ControlPlane
 from tests.e2e.cluster import eventually
 
 ENDS = [
-    "default/hello: complete in 10 stages, peak 11 replicas",
+    "default/shop: complete in 4 stages, peak 5 replicas",
     "default/hello: complete in 10 stages, peak 10 replicas",
 ]
 
@@ -46,11 +46,13 @@ def test_on_a_cluster_that_is_named_it_takes_everything_away_again(cluster: Cont
         "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
         "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
         "/apis/rbac.authorization.k8s.io/v1/clusterroles?labelSelector=app.kubernetes.io/part-of=stagegate",
+        "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings?labelSelector=app.kubernetes.io/part-of=stagegate",
         "/api/v1/nodes",
         "/api/v1/namespaces/default/pods",
     ):
         assert cluster.admin.get(path).body["items"] == [], path
-    eventually(lambda: cluster.admin.get("/api/v1/namespaces/stagegate-system").status == 404, within=60.0)
+    paths = [f"/api/v1/namespaces/{name}" for name in ("stagegate-system", "knative-serving")]
+    eventually(lambda: [cluster.admin.get(path).status for path in paths] == [404, 404], within=60.0)
 
 
 def test_a_cluster_that_has_knative_is_left_alone(plane: ControlPlane, tmp_path: Path) -> None:

@@ -37,6 +37,16 @@ def test_every_finding_is_a_cause_that_is_whole_by_itself(person: User, place: P
     assert all("; " in cause["message"] for cause in answer.causes), "the way out is missing"
 
 
+def test_what_is_only_a_warning_is_told_beside_a_refusal(person: User, place: Place) -> None:
+    rollout = place.rollout(strategy="sideways")
+    rollout["spec"]["targetRevisions"][0]["targetReplicas"] = 11
+
+    answer = person.create(place.path(ROS), rollout)
+
+    assert answer.status == 403
+    assert any("[RO010]" in warning for warning in answer.warnings), answer.warnings
+
+
 @pytest.mark.usefixtures("needs_kubectl")
 def test_kubectl_prints_the_finding_and_the_way_out(person: User, place: Place) -> None:
     printed = person.kubectl("apply", "-f", "-", stdin=place.spa("hello-00002", CROSSED))

@@ -82,4 +82,4 @@ def test_faults_of_an_spa(spa: dict[str, Any], faults: list[str]) -> None:
 
 
 def test_the_last_line_of_a_rollout() -> None:
-    assert str(Summary(10, 11, 23.84)) == "default/hello: complete in 10 stages, peak 11 replicas, 23.8 s"
+    assert str(Summary("hello", 10, 11, 23.84)) == "default/hello: complete in 10 stages, peak 11 replicas, 23.8 s"
