@@ -21,7 +21,7 @@ $(STAMP): .requirements-dev.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(STAMP) ## watch two rollouts on this machine, without a cluster (KEEP=1 stays up)
+demo: $(STAMP) ## watch an edited Service and a rollout on this machine, without a cluster (KEEP=1 stays up)
 	@$(BIN)/python -m sandbox.demo $(if $(KEEP),--keep)
 
 demo-knative: $(STAMP) ## watch a rollout on Knative's own programs (needs root, and Go 1.26 or PyPI to build them once)

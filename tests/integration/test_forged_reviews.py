@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.demo.control_plane import ControlPlane
+from sandbox.demo.stack import WEBHOOK, Stack
 from tests.admission.test_knative_objects import review, revision, update
 from tests.integration.place import Place, eventually
 from tests.integration.user import User
@@ -22,12 +22,12 @@ LIVELY = {"autoscaling.knative.dev/min-scale": "4"}
 
 
 @pytest.fixture(scope="module")
-def live(plane: ControlPlane, admin: User, folder: Path) -> Iterator[Live]:
+def live(stack: Stack, admin: User, folder: Path) -> Iterator[Live]:
     """A webhook beside the cluster, whose reviews no API server asks for."""
     place = folder / "forged"
     place.mkdir()
     certificates = make_certificates(place / "certs")
-    with running(certificates, place, "--kubeconfig", str(plane.kubeconfig)) as live:
+    with running(certificates, place, "--kubeconfig", str(stack.plane.kubeconfig_for(WEBHOOK))) as live:
         eventually(lambda: live.metric("stagegate_knative_synced") == 1, "Knative's objects have been read")
         yield live
 
