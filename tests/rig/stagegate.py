@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import time
+import urllib.request
 from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
@@ -159,8 +160,37 @@ class Stagegate:
         }
         path = "/apis/serving.knative.dev/v1/namespaces/default/rolloutorchestrators"
         answer = self.rig.plane.admin.create(path, probe, dryRun="All")
-        filled = answer.status == HTTPStatus.CREATED and "labels" in answer.body["metadata"]
-        return "" if filled else f"the webhook does not answer: {answer.message}"
+        if answer.status != HTTPStatus.CREATED or "labels" not in answer.body["metadata"]:
+            return f"the webhook does not answer: {answer.message}"
+        names = [each["metadata"]["name"] for each in self.registrations()]
+        return "" if "mutate.knative.stagegate.dev" not in names or self._is_asked() else "no Revision is asked about"
+
+    def _is_asked(self) -> bool:
+        """True if the API server asks the webhook about a Revision, and the webhook knows Knative's objects."""
+        before = self._reviews()
+        revision = {
+            "apiVersion": "serving.knative.dev/v1",
+            "kind": "Revision",
+            "metadata": {"name": "probe-00001", "labels": {"serving.knative.dev/service": "probe"}},
+            "spec": {"containers": [{"image": "dev.local/probe"}]},
+        }
+        path = "/apis/serving.knative.dev/v1/namespaces/default/revisions"
+        self.rig.plane.admin.create(path, revision, dryRun="All")
+        return self._reviews() > before and any(
+            line.startswith("stagegate_knative_synced") and line.endswith(" 1.0") for line in self._metrics()
+        )
+
+    def _reviews(self) -> float:
+        """How many reviews of Knative's objects the webhook has answered."""
+        return sum(
+            float(line.rpartition(" ")[2])
+            for line in self._metrics()
+            if line.startswith("stagegate_admission_reviews_total") and '/knative"' in line
+        )
+
+    def _metrics(self) -> list[str]:
+        with urllib.request.urlopen(f"{self.pages('webhook')}/metrics", timeout=10) as response:
+            return [line.decode().rstrip() for line in response]
 
     def _process(self, name: str, options: list[str]) -> Process:
         deployment = self.rig.plane.admin.get(f"{_DEPLOYMENTS}/stagegate-{name}").body
