@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tests.cluster.fake_clock import FakeClock
+from webhook.api.kinds import SETTINGS_NAME
 from webhook.api.wire import Wire
 from webhook.cluster.client import Client
 from webhook.cluster.connection import connect
 from webhook.cluster.errors import NotFound
 from webhook.cluster.resource import CONFIG_MAPS, NAMESPACES, PODS, Resource
-from webhook.loop.caches import RESOURCES, SETTINGS_NAME, trimmed
+from webhook.loop.caches import RESOURCES, trimmed
 from webhook.loop.loop import Loop, LoopOptions
 from webhook.loop.metrics import Metrics
 from webhook.loop.spa_cleanup import FIELD_MANAGER

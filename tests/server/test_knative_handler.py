@@ -300,7 +300,7 @@ def test_without_a_cluster_everything_is_left_as_it_is() -> None:
     for body in (CREATE, update(HELD, route([floating(100)]))):
         answer = handler.answer("/knative", body)
         assert isinstance(answer, Response)
-        assert response_in(answer)["auditAnnotations"] == {"skipped": "stock Knative is not looked after here"}
+        assert response_in(answer)["auditAnnotations"] == {"skipped": "this webhook leaves Knative's objects alone"}
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[" * 100_000])

@@ -19,6 +19,12 @@ OVERRIDE_ANNOTATION: Final = "stagegate.dev/override"
 ENFORCE_LABEL: Final = "stagegate.dev/enforce"
 """The label that sets deny or warn for the objects of a namespace."""
 
+SETTINGS_NAMESPACE: Final = "knative-serving"
+SETTINGS_NAME: Final = "config-rolloutorchestrator"
+"""The ConfigMap with the settings of rollouts."""
+AUTOSCALER_SETTINGS_NAME: Final = "config-autoscaler"
+"""Knative's ConfigMap beside it, with the bounds of Revisions that state none."""
+
 MAX_REVISIONS: Final = 200
 """The most entries in a list of an RO; the CRD has the same bound."""
 

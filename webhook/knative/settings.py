@@ -23,8 +23,7 @@ class HoldSettings:
 def hold_settings(config_map: Mapping[str, Any] | None) -> HoldSettings:
     """The settings in the ConfigMap ``config-rolloutorchestrator`` on the wire, None for none.
 
-    What cannot be read keeps its default, but anything except false switches ``hold-nothing-new`` on: who writes it is
-    in a hurry.
+    A value that cannot be read keeps its default, but of ``hold-nothing-new`` it counts as true, the safe side.
     """
     data = texts(config_map, "data")
     return HoldSettings(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
+from webhook.api.kinds import SETTINGS_NAME, SETTINGS_NAMESPACE
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
 from webhook.cluster.events import Event, reference_to
@@ -24,7 +25,7 @@ from webhook.cluster.resource import (
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.work_queue import WorkQueue
 from webhook.knative.service_decision import ServiceOptions
-from webhook.loop.caches import RESOURCES, SETTINGS_NAME, SETTINGS_NAMESPACE, Caches
+from webhook.loop.caches import RESOURCES, Caches
 from webhook.loop.event_messages import ClusterEvents
 from webhook.loop.metrics import Metrics
 from webhook.loop.observation import Observer

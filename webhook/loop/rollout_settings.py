@@ -7,10 +7,10 @@ from threading import Lock
 from typing import Any, Final
 
 from webhook.api import RolloutOrchestrator
+from webhook.api.kinds import SETTINGS_NAME
 from webhook.api.wire import Wire
 from webhook.api.word import word_of
 from webhook.cluster.indexer import Indexer
-from webhook.loop.caches import SETTINGS_NAME
 from webhook.planning import Note, RolloutConfig, UnreadableSettings, rollout_config, strategy_in_force
 from webhook.planning.config import PROGRESSIVE_ROLLOUT_STRATEGY, ROLLOUT_ANNOTATIONS, STRATEGY_ANNOTATION
 from webhook.planning.setting_problems import (

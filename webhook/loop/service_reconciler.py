@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from webhook.api import RolloutOrchestrator, wire
-from webhook.api.kinds import SERVICE_LABEL
+from webhook.api.kinds import AUTOSCALER_SETTINGS_NAME, SERVICE_LABEL, SETTINGS_NAME
 from webhook.api.wire import Wire
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
@@ -27,7 +27,7 @@ from webhook.knative.service_decision import (
 from webhook.knative.service_writes import CreateRollout, PatchRevision, PatchRollout, PatchRoute, ServiceWrite
 from webhook.knative.settings import default_bounds, hold_settings
 from webhook.knative.stage_traffic import Scale, StageTraffic, held_for, stage_traffic
-from webhook.loop.caches import AUTOSCALER_SETTINGS_NAME, BY_SERVICE, SETTINGS_NAME, Cache, Caches, trimmed
+from webhook.loop.caches import BY_SERVICE, Cache, Caches, trimmed
 from webhook.loop.event_messages import WRITE_REFUSED
 from webhook.loop.resource_writer import ResourceWriter
 

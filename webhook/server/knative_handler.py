@@ -169,16 +169,16 @@ class KnativeHandler:
 
 
 def left_alone(body: bytes) -> Response:
-    """The answer to one review where this server does not look after Knative's objects: they stay as they are."""
+    """The answer to one review of a webhook without a cluster, or with ``--stock-knative off``."""
 
     def answer() -> Response:
-        return response_of(allowed(read_knative_request(body), skipped="stock Knative is not looked after here"))
+        return response_of(allowed(read_knative_request(body), skipped="this webhook leaves Knative's objects alone"))
 
     return or_refusal(answer)
 
 
 def _log(new: NewRevision, result: PinResult, detail: str, seconds: float = 0.0, conflicts: int = 0) -> None:
-    """One line for each pin; a repeated one is no news, and whoever reaches the port could fill the log with it."""
+    """One line for each pin. Repeated ones are logged for debugging only, since no rate bounds them."""
     fields: dict[str, object] = {
         "namespace": new.namespace,
         "service": new.service,

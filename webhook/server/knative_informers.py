@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
+from webhook.api.kinds import AUTOSCALER_SETTINGS_NAME, SETTINGS_NAME, SETTINGS_NAMESPACE
 from webhook.api.wire import Wire
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
@@ -17,9 +18,6 @@ from webhook.knative.bounds import Defaults
 from webhook.knative.pin import NewRevision, World
 from webhook.knative.settings import default_bounds, hold_settings
 from webhook.server.metrics import ServerMetrics
-
-SETTINGS_NAME: Final = "config-rolloutorchestrator"
-AUTOSCALER_NAME: Final = "config-autoscaler"
 
 _TRIMS: Final[Mapping[Resource, Trim]] = {
     KNATIVE_SERVICES: only("metadata.annotations", "spec.traffic", "spec.template.metadata.annotations"),
@@ -42,7 +40,7 @@ class KnativeInformers:
         supervisor: Supervisor | None = None,
         *,
         by_default: bool = False,
-        settings_namespace: str = "knative-serving",
+        settings_namespace: str = SETTINGS_NAMESPACE,
     ) -> None:
         self._by_default = by_default
         self._settings_namespace = settings_namespace
@@ -67,7 +65,7 @@ class KnativeInformers:
         self._namespaces = reflector(NAMESPACES, only(), labels=PROGRESSIVE)
         self._settings, self._autoscaler = (
             reflector(CONFIG_MAPS, only("data"), namespace=settings_namespace, name=name)
-            for name in (SETTINGS_NAME, AUTOSCALER_NAME)
+            for name in (SETTINGS_NAME, AUTOSCALER_SETTINGS_NAME)
         )
         self.reflectors = (
             self._services,
@@ -113,7 +111,7 @@ class KnativeInformers:
 
     def defaults(self) -> Defaults:
         """The bounds of Revisions that state none."""
-        return default_bounds(self._autoscaler.store.get(self._settings_namespace, AUTOSCALER_NAME))
+        return default_bounds(self._autoscaler.store.get(self._settings_namespace, AUTOSCALER_SETTINGS_NAME))
 
     def written(self, route: Wire) -> None:
         """A Route as this process has just stored it: it is seen at once."""

@@ -35,7 +35,7 @@ def readiness(state: State, now: datetime) -> tuple[bool, str]:
         (not state.draining, "draining: the server is about to stop" if state.draining else "draining: no"),
     ]
     if state.knative is not None:
-        # A cluster without Knative is none that reviews must not come from.
+        # Readiness does not depend on it: a cluster without Knative sends reviews too.
         waits = f"no Route is pinned: {state.knative}" if state.knative else "synced"
         checks.append((True, f"stock Knative: {waits}"))
     lines = [f"[{'+' if good else '-'}] {text}\n" for good, text in checks]
