@@ -67,6 +67,7 @@ GOING = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
         (POD_AUTOSCALERS, None, one("shared", status={"actualScale": 1}), {HELLO, OTHER}),
         (POD_AUTOSCALERS, None, one("lonely"), {Key(SPA, "default", "lonely")}),
         (POD_AUTOSCALERS, None, one("unknown"), set()),
+        (POD_AUTOSCALERS, None, one("unnamed", "hello"), {HELLO}),
         (POD_AUTOSCALERS, one("shared", metadata={"resourceVersion": "1"}), one("shared"), set()),
         (PODS, None, one("p", revision="hello-00001"), set()),
         (PODS, one("p", revision="hello-00001"), one("p", revision="hello-00001", metadata=GOING), {HELLO}),

@@ -165,6 +165,22 @@ def test_an_opt_out_in_the_middle_lets_the_target_run_its_own_minimum_first(knat
     assert knative.world.condition("Ready") == ("True", "")
 
 
+def test_an_opt_out_before_the_loop_has_made_an_ro_waits_for_the_replicas_too(knative: Knative) -> None:
+    knative.edit(2, born=LOWERED)
+    knative.turn()
+    service = knative.service
+    service["metadata"]["annotations"] = {"stagegate.dev/progressive": "false"}
+    knative.world.api.put(KNATIVE_SERVICES, service)
+    knative.world.settle()
+    assert knative.annotations(NEW) == {"min-scale": "4"}
+    assert HOLD in knative.route["metadata"]["annotations"]
+
+    while knative.pods[NEW] < 4:
+        knative.turn()
+        knative.world.settle()
+    assert knative.route["spec"]["traffic"] == [{"configurationName": "hello", "latestRevision": True, "percent": 100}]
+
+
 def test_an_opt_out_of_the_namespace_releases_too() -> None:
     world = World()
     knative = Knative(world).start(min_scale="4")

@@ -70,7 +70,8 @@ class Router:
         if resource is PODS:
             return self._of_pod(change)
         if resource is POD_AUTOSCALERS:
-            return self._of_revision(namespace, name)
+            # A release waits for the replicas of revisions that no RO has to name.
+            return self._of_revision(namespace, name) | self._known(namespace, self._services_of(change))
         if resource is CONFIG_MAPS:
             return set(self.every_rollout())
         if resource is NAMESPACES:
