@@ -26,6 +26,7 @@ from tests.e2e.test_stock_knative import (
     patch,
 )
 from webhook.knative.annotations import HOLD
+from webhook.knative.guard import guard
 
 Wire = dict[str, Any]
 
@@ -85,6 +86,10 @@ def test_the_policy_keeps_a_held_route(
     assert answer.body["spec"]["traffic"] == kept
     assert annotations_of(answer) == noted
     assert answer.body["metadata"]["labels"] == {"a": "changed"}
+    # As the webhook does where it is asked.
+    back = guard(route, changed)
+    assert kept == (traffic if back.traffic is None else back.traffic)
+    assert noted == {**(written or {}), **({} if back.hold is None else {HOLD: back.hold})}
 
 
 @pytest.mark.parametrize("account", [LOOP, WEBHOOK])
