@@ -14,6 +14,7 @@ from tests.e2e.cluster import ROS, Namespace, create_namespace, eventually, refu
 from webhook.cli.manifests import overlays
 
 DEFAULT = "manifests/"
+STOCK_KNATIVE_POLICY = "manifests/overlays/stock-knative-policy"
 CERT_MANAGER = "manifests/overlays/cert-manager"
 FOLDERS = [DEFAULT, *(f"manifests/overlays/{name}" for name in overlays())]
 OF_OTHERS = {CERT_MANAGER: "cert-manager", "manifests/overlays/monitoring": "prometheus-operator"}
@@ -46,6 +47,8 @@ def folder(
 ) -> str:
     """A folder of the manifests, in a cluster that has the definitions of others which it relies on."""
     name: str = request.param
+    if name == STOCK_KNATIVE_POLICY and administrator.plane.version < (1, 36):
+        pytest.skip("MutatingAdmissionPolicy is served from Kubernetes 1.36 on")
     if name in OF_OTHERS:
         administrator.applies_definitions(definitions(OF_OTHERS[name]))
     return name
