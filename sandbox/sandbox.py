@@ -1,6 +1,6 @@
 """One running sandbox: its server, its certificates and the kubeconfig files that lead to it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -31,8 +31,8 @@ class Sandbox:
 
     ``directory`` receives certificates and kubeconfig files, which ``stop`` deletes again; ``port`` 0 takes a free
     one. ``manifests`` registers the CRDs of ``manifests/crds``, ``knative`` the small ones of Knative's own kinds.
-    ``clock`` gives the time written into objects. ``history`` is how many changes of each resource a watch may look
-    back (beyond it: 410), ``bookmark_seconds`` how often a watch that asked for bookmarks gets one.
+    ``history`` is how many changes of each resource a watch may look back (beyond it: 410), ``bookmark_seconds`` how
+    often a watch that asked for bookmarks gets one.
 
     Usable as a context manager, and from any thread. Nobody's rights are checked: every user to whom this sandbox
     gave a token may do everything.
@@ -45,7 +45,6 @@ class Sandbox:
         *,
         manifests: bool = True,
         knative: bool = True,
-        clock: Callable[[], datetime] = _now,
         history: int = 20_000,
         bookmark_seconds: float = 60.0,
     ) -> None:
@@ -53,7 +52,6 @@ class Sandbox:
         self._port = port
         self._manifests = manifests
         self._knative = knative
-        self._clock = clock
         self._history = history
         self._bookmark_seconds = bookmark_seconds
         self._credentials: Credentials | None = None
@@ -67,7 +65,7 @@ class Sandbox:
         if self._front is not None:
             raise RuntimeError("the sandbox is running already")
         self._credentials = Credentials(self._directory, _NAMES)
-        api = ApiServer(self._clock, self._history, self._bookmark_seconds, self.request_log)
+        api = ApiServer(_now, self._history, self._bookmark_seconds, self.request_log)
         try:
             front = Front(self._port, self._credentials, api)
         except OSError:

@@ -120,7 +120,7 @@ def _tell(stack: Stack, *, keep: bool, clear: bool) -> int:
 
 def _chapters(story: Story, stack: Stack) -> list[object]:
     _say("\n1. A Knative Service is edited. Strategy availability: up before down.")
-    _say("  (The sandbox plays Knative's controllers, its autoscaler and the pods.)")
+    _say("  (Knative and its pods are played here; make demo-knative runs its own programs.)")
     stack.start_loop()
     edited = story.edit_service()
     _say(f"  Knative alone would run {2 * SCALE} replicas at the peak.")

@@ -42,7 +42,13 @@ class Observer:
             resource: Indexer(clock.monotonic)
             for resource in (ROLLOUT_ORCHESTRATORS, ROUTES, STAGE_POD_AUTOSCALERS, POD_AUTOSCALERS, PODS)
         }
-        actions = {ROLLOUT_ORCHESTRATORS: self._on_rollout, POD_AUTOSCALERS: self._on_pod_autoscaler}
+        self.traffic: list[dict[str, int]] = []
+        """Each traffic that the Route has shown, if there is one: percents by revision, without those at 0."""
+        actions = {
+            ROLLOUT_ORCHESTRATORS: self._on_rollout,
+            POD_AUTOSCALERS: self._on_pod_autoscaler,
+            ROUTES: self._on_route,
+        }
         self._reflectors = [
             Reflector(
                 client,
@@ -153,6 +159,12 @@ class Observer:
             stage = stage_of(RolloutOrchestrator.from_dict(change.after).spec.stage_target_revisions)
             if stage and stage != (self._stages[-1] if self._stages else ()):
                 self._stages.append(stage)
+        self._changed.set()
+
+    def _on_route(self, change: Change) -> None:
+        shown = shares(((change.after or {}).get("status") or {}).get("traffic"))
+        if shown and shown != (self.traffic[-1] if self.traffic else {}):
+            self.traffic.append(shown)
         self._changed.set()
 
     def _on_pod_autoscaler(self, _: Change) -> None:

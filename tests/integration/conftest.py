@@ -81,11 +81,14 @@ def stack(plane: ControlPlane, folder: Path) -> Iterator[Stack]:
 def running(stack: Stack, admin: User) -> Stack:
     """The same, and in the namespaces of rollouts the loop carries them, and simulated replicas move.
 
+    In one of them Knative's controllers are played, for whatever Services a test makes.
+
     Elsewhere nothing moves, so that what a test writes there stays as it was written.
     """
     for name in (ROLLING, DOOMED):
         make_namespace(admin, name, {})
     Knative(stack.client, ROLLING, "any", 0).make_node()
+    stack.start_knative(ROLLING)
     stack.start_autoscaler(Pace(starts_per_tick=10, stable_ticks=1000), 0.1)
     stack.start_loop(["--namespaces", f"{ROLLING},{DOOMED}", "--spa-grace", "2"])
     return stack
