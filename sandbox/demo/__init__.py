@@ -1,1 +1,1 @@
-"""The demo: an edited Service and a rollout from start to end on this machine, and the parts that tests reuse to run the whole product."""
+"""The demo, from an edited Service to its end on this machine, and the parts with which tests run the whole product."""
