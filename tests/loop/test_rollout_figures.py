@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from tests.loop.knative import Knative
+from tests.loop.test_service_reconciler import carry
+from tests.loop.world import World
 from webhook.api import RolloutOrchestrator
 from webhook.knative.hold import HELD, RELEASING, Hold
 from webhook.loop.rollout_figures import RolloutFigures, rollout_figures, stage_seconds
@@ -88,3 +91,55 @@ def test_how_long_a_stage_took(before: tuple[str, str] | None, after: tuple[str,
 
 def parsed(wire: dict[str, Any]) -> RolloutOrchestrator:
     return RolloutOrchestrator.from_dict(wire)
+
+
+@pytest.fixture
+def knative() -> Knative:
+    """A Service with four pods, and stages of a quarter, carried by the whole loop."""
+    world = World()
+    world.settings(over_consumption_ratio="25")
+    knative = Knative(world).start(min_scale="4")
+    world.settle()
+    return knative
+
+
+def sample(knative: Knative, name: str, **labels: str) -> float | None:
+    return knative.world.metrics.registry.get_sample_value(name, labels)
+
+
+def test_a_held_service_is_counted_until_it_is_given_back(knative: Knative) -> None:
+    assert sample(knative, "stagegate_loop_held_services", phase="held") == 0
+
+    knative.edit(2)
+    knative.world.settle()
+    assert sample(knative, "stagegate_loop_held_services", phase="held") == 1
+
+    carry(knative)
+    assert sample(knative, "stagegate_loop_held_services", phase="held") == 0
+    assert sample(knative, "stagegate_loop_service_rollouts_total", outcome="started") == 1
+    assert sample(knative, "stagegate_loop_service_rollouts_total", outcome="complete") == 1
+    assert sample(knative, "stagegate_loop_stage_seconds_count") == 4
+
+
+def test_a_rollout_that_stands_still_grows_older(knative: Knative) -> None:
+    knative.edit(2)
+    carry(knative, lambda: knative.pods.get("hello-00002") == 1)
+    knative.stalled = True
+    for _ in range(5):
+        knative.turn()
+        knative.world.settle()
+    before = sample(knative, "stagegate_loop_held_still_seconds")
+
+    knative.world.clock.advance(600)
+
+    assert before is not None
+    assert sample(knative, "stagegate_loop_held_still_seconds") == before + 600
+
+
+def test_a_loop_that_stands_by_has_no_figures(knative: Knative) -> None:
+    knative.edit(2)
+    knative.world.settle()
+
+    knative.world.loop.pause()
+
+    assert sample(knative, "stagegate_loop_held_services", phase="held") == 0
