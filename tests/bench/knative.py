@@ -16,7 +16,7 @@ from tests.bench import machine_load
 from tests.e2e.tenant import MIN_SCALE, Tenant, service
 from tests.rig import Rig
 from tests.rig.stagegate import NAMESPACE, Stagegate
-from tests.rig.timeline import Record
+from tests.rig.timeline import Record, condition_of
 
 LOOP: Final = f"system:serviceaccount:{NAMESPACE}:stagegate-loop"
 WEBHOOK: Final = f"system:serviceaccount:{NAMESPACE}:stagegate-webhook"
@@ -29,6 +29,7 @@ _OPTED_IN: Final = {"stagegate.dev/progressive": "true"}
 _AT_REST: Final = {MIN_SCALE: "0", "autoscaling.knative.dev/initial-scale": "0"}
 _FOUR: Final = {MIN_SCALE: "4"}
 _PEAK: Final = 5
+_AT_LEAST_QUIET: Final = 10.0
 Wire = dict[str, Any]
 
 
@@ -95,8 +96,8 @@ def at_rest(rig: Rig, stagegate: Stagegate, count: int, seconds: float) -> list[
     tenant = Tenant(rig, "at-rest", _OPTED_IN)
     for number in range(count):
         tenant.apply(service(f"service-{number}", scaling=_AT_REST))
-    _wait(lambda: all(tenant.record().end.is_ready(f"service-{number}") for number in range(count)), 120 + count)
-    tenant.settle(5.0, within=300)
+    _wait(lambda: _ready(rig, tenant.name) == count, 120 + 2 * count)
+    _wait_for_rest(rig, 600)
     before = Events(rig).requests()
     time.sleep(seconds)
     asked = Events(rig).requests() - before
@@ -151,6 +152,22 @@ def _is_done(record: Record, name: str) -> bool:
     return record.end.is_ready(name) and record.end.shares(name) == {f"{name}-00002": 100}
 
 
+def _ready(rig: Rig, namespace: str) -> int:
+    """How many Services of a namespace are Ready."""
+    services = rig.plane.admin.get(f"/apis/serving.knative.dev/v1/namespaces/{namespace}/services").body["items"]
+    return sum(condition_of(each, "Ready") == "True" for each in services)
+
+
+def _wait_for_rest(rig: Rig, within: float) -> None:
+    """Until nobody has written anything but a Lease for ten seconds."""
+    last, since, deadline = -1, time.monotonic(), time.monotonic() + within
+    while time.monotonic() - since < _AT_LEAST_QUIET and time.monotonic() < deadline:
+        count = sum(number for call, number in Events(rig).writes().items() if call[2] != "leases")
+        if count != last:
+            last, since = count, time.monotonic()
+        time.sleep(1.0)
+
+
 def _print_requests(writes: Counter[tuple[str, str, str]], stages: int) -> None:
     for user in USERS.values():
         of_user = {(verb, plural): number for (name, verb, plural), number in writes.items() if name == user}
@@ -177,4 +194,4 @@ def _wait(condition: Callable[[], bool], within: float) -> None:
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"not reached within {within:.0f} s")
-        time.sleep(0.5)
+        time.sleep(1.0)
