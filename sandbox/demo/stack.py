@@ -11,10 +11,10 @@ from certs.directory import DirectoryStore
 from certs.renewal import renew
 from certs.rotation import RotationPolicy
 from sandbox.autoscaler import Pace
+from sandbox.controllers import KnativeControllers
 from sandbox.demo.control_plane import ControlPlane, client_of
 from sandbox.demo.manifest import Installation, at_url, documents
 from sandbox.demo.process import Process
-from sandbox.knative import KnativeControllers
 from sandbox.sandbox import KNATIVE_CRDS, MANIFESTS
 from sandbox.simulation import Autoscaler
 from webhook.admission.settings import KNATIVE_CONTROLLER

@@ -11,6 +11,7 @@ from typing import Any, Final
 import yaml
 
 from sandbox.autoscaler import Pace
+from sandbox.controllers import is_ready
 from sandbox.demo.knative import Knative
 from sandbox.demo.manifest import SAMPLES, sample
 from sandbox.demo.observer import Observer
@@ -18,7 +19,6 @@ from sandbox.demo.prediction import differences, predict
 from sandbox.demo.progress import Screen
 from sandbox.demo.stack import Stack
 from sandbox.demo.writer import Writer
-from sandbox.knative import is_ready
 from sandbox.sandbox import MANIFESTS
 from webhook.api.kinds import REVISION_LABEL, SERVICE_LABEL
 from webhook.api.owner_reference import controller_of

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from sandbox.controllers import is_ready
 from sandbox.demo.observer import Observer
 from sandbox.demo.stack import Stack
-from sandbox.knative import is_ready
 from tests.integration.conftest import ROLLING
 from tests.integration.place import EVENTS, POD_AUTOSCALERS, REVISIONS, ROS, Place, eventually
 from tests.integration.user import User, Wire

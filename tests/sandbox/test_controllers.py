@@ -8,8 +8,8 @@ import pytest
 
 from sandbox import Sandbox
 from sandbox.autoscaler import Pace
+from sandbox.controllers import KnativeControllers, shown_traffic
 from sandbox.demo.control_plane import client_of
-from sandbox.knative import KnativeControllers, shown_traffic
 from sandbox.simulation import Autoscaler
 from webhook.cluster.resource import KNATIVE_SERVICES, POD_AUTOSCALERS, PODS, REVISIONS, ROUTES, Resource
 

@@ -1,5 +1,7 @@
-"""Knative Serving, played: its controllers of Services, Configurations, Revisions and Routes, as far as traffic and
-bounds are concerned. The autoscaler and the pods are played by ``simulation``."""
+"""Knative's controllers, played: Services, Configurations, Revisions and Routes, as far as traffic and bounds go.
+
+The autoscaler and the pods are played by ``simulation``.
+"""
 
 import logging
 import threading
@@ -30,8 +32,8 @@ class KnativeControllers:
 
     An edit makes a new generation of the Configuration, and that a Revision. The Route follows the newest Revision
     that is Ready, or what its ``spec.traffic`` names, and the Service writes ``spec.traffic`` whenever it or its Route
-    has changed. A Revision's PodAutoscaler has the annotations of the Revision. ``tick`` does one step; ``start`` does
-    one every ``seconds_per_tick`` in a thread of its own until ``stop``.
+    has changed. A Revision's PodAutoscaler has the annotations of the Revision. ``tick`` does one step; inside a
+    ``with`` a thread of its own does one every ``seconds_per_tick``.
     """
 
     def __init__(self, client: Client, namespace: str, seconds_per_tick: float = 0.2) -> None:
