@@ -1,6 +1,7 @@
 """The state machine of a Service: the world before, and the writes and Events that it decides on."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -397,6 +398,42 @@ def test_a_release_first_lets_the_target_run_its_own_minimum(changes: dict[str, 
 )
 def test_explicit_traffic_and_another_autoscaler_act_at_once(one: dict[str, Any], writes: list[str]) -> None:
     assert shown(decide(halfway(service=one))) == writes
+
+
+def failed(name: str, **more: Any) -> dict[str, Any]:
+    one = revision(name, **more)
+    one["status"]["conditions"] = [{"type": "Ready", "status": "False", "reason": "ExitCode1", "message": "It failed."}]
+    return one
+
+
+def test_an_old_revision_that_has_failed_does_not_keep_the_new_one_from_its_traffic() -> None:
+    world = halfway(revisions=by_name(failed(OLD, min_scale="4"), lowered(NEW)))
+    assert shown(decide(world)) == [RESTORED]
+    grown = replace(after(world, decide(world)), scales={NEW: Scale(4, 4)})
+    assert shown(decide(grown)) == [GIVEN_BACK]
+    message = f"Revision {OLD}, which has traffic, is not Ready (ExitCode1: It failed)"
+    assert told(decide(grown)) == [
+        f"Warning RolloutReleased: OldRevisionFailed: {message}; Knative goes on by itself: {NEW} 100%"
+    ]
+    neither = halfway(revisions=by_name(failed(OLD, min_scale="4"), failed(NEW)))
+    assert decide(neither).phase == "held"
+
+
+def test_a_new_revision_that_has_failed_is_reported_on_the_service() -> None:
+    decision = decide(
+        halfway(revisions=by_name(revision(OLD, min_scale="4"), failed(NEW, min_scale="4")), stage_bounds={})
+    )
+    assert decision.writes == ()
+    message = f"{NEW} is not Ready (ExitCode1: It failed) and gets no more traffic; the next edit replaces it"
+    assert told(decision) == [f"Warning RolloutFailed: {message}"]
+
+
+def test_a_rollout_that_was_marked_failed_is_reported_on_the_service() -> None:
+    broken = rolling()
+    broken.mark_stage_revision_failed("spec: no", datetime(2026, 1, 1, tzinfo=UTC))
+    assert told(decide(halfway(ro=broken, stage_bounds={}))) == [
+        "Warning RolloutFailed: The rollout of the current stage failed with message: spec: no."
+    ]
 
 
 def test_upstreams_controllers_take_over_at_once() -> None:

@@ -1,5 +1,6 @@
 """The traffic of a stage: what a held Route gets, what keeps it from that, and the floor of a share."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from tests.knative.services import FLOATING, by_name, entry, hold, named, pinned
 from webhook.api import RolloutOrchestrator
 from webhook.knative.stage_traffic import Scale, floor_of, held_for, stage_traffic
 
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 OLD, NEW, GONE = "hello-00001", "hello-00002", "hello-00003"
 
 
@@ -96,6 +98,11 @@ def test_without_the_floor_a_share_needs_no_pods() -> None:
     assert found.entries is not None
 
 
+def test_what_has_its_share_keeps_it_whatever_it_runs() -> None:
+    found = stage_traffic(halves(target=3), route(hold(), MOVED), REVISIONS, RUNNING)
+    assert (found.entries, found.waiting) == (None, None)
+
+
 def test_a_stage_whose_percents_do_not_add_up_moves_nothing() -> None:
     odd = rolling(entry(OLD, 75, direction="down"), entry(NEW, 20, direction="up"))
     found = stage_traffic(odd, route(hold(), pinned(hello_00001=100)), REVISIONS, RUNNING)
@@ -121,6 +128,22 @@ def test_the_floor_is_the_target_of_the_stage_or_of_the_one_before(
     assert floor_of(one, NEW, scales) == floor
     assert floor_of(one, OLD, scales) == 0
     assert floor_of(one, GONE, scales) == 0
+
+
+def test_where_replicas_go_down_first_the_floor_rises_once_there_is_room() -> None:
+    def resourceutil(down: str) -> RolloutOrchestrator:
+        one = rolling(
+            entry(OLD, 50, direction="down", targetReplicas=2),
+            entry(NEW, 50, direction="up", targetReplicas=2),
+            recorded=[entry(OLD, 75), entry(NEW, 25, targetReplicas=1)],
+        )
+        one.spec.rollout_strategy = "resourceutil"
+        if down == "True":
+            one.status.conditions.mark_true("StageScaleDownReady", NOON)
+        return one
+
+    assert floor_of(resourceutil("Unknown"), NEW, RUNNING) == 1
+    assert floor_of(resourceutil("True"), NEW, RUNNING) == 2
 
 
 @pytest.mark.parametrize(

@@ -20,13 +20,15 @@ ROUTING_STATE = "serving.knative.dev/routingState"
 class Knative:
     """A Service ``hello`` in ``default``. A turn lets Route, labels, Revisions and autoscaler move once.
 
-    ``demand`` is in pods for all of the traffic; ``broken`` are revisions that are never Ready.
+    ``demand`` is in pods for all of the traffic; ``broken`` are revisions that are never Ready; while ``stalled`` the
+    Route does not move.
     """
 
     world: World
     demand: int = 0
     broken: set[str] = field(default_factory=set)
     stalled: bool = False
+    scales_to_zero: bool = True
     path: list[tuple[dict[str, int], dict[str, int]]] = field(default_factory=list)
 
     def start(self, **scales: str) -> "Knative":
@@ -133,6 +135,8 @@ class Knative:
             is_new = revision["status"]["conditions"][0]["status"] != "True"
             wanted = max(-(-self.demand * served.get(name, 0) // 100), low, 1 if is_new else 0)
             wanted = min(wanted, high) if high else wanted
+            if not self.scales_to_zero and not is_new:
+                wanted = max(wanted, 1)
             autoscaler = self._get(POD_AUTOSCALERS, name)
             actual = autoscaler["status"]["actualScale"]
             actual += (wanted > actual) - (wanted < actual)

@@ -70,6 +70,7 @@ def test_everything_is_given_back_at_the_end(knative: Knative) -> None:
     assert knative.annotations(NEW) == {"min-scale": "4"}
     assert knative.route["spec"]["traffic"] == [{"configurationName": "hello", "latestRevision": True, "percent": 100}]
     assert knative.pods == {OLD: 0, NEW: 4}
+    knative.world.settle()
     assert knative.world.forget().settle().written() == [], "at rest nothing is written"
 
 
@@ -83,17 +84,45 @@ def test_the_service_gets_one_event_at_the_start_and_one_at_the_end(knative: Kna
     ]
 
 
-def test_resourceutil_lowers_before_it_raises(knative: Knative) -> None:
+def by_resourceutil(knative: Knative) -> Knative:
     service = knative.service
-    service["spec"]["template"]["metadata"]["annotations"]["rollout.knative.dev/progressive-rollout-strategy"] = (
-        "resourceutil"
-    )
+    key = "rollout.knative.dev/progressive-rollout-strategy"
+    service["spec"]["template"]["metadata"]["annotations"][key] = "resourceutil"
     knative.world.api.put(KNATIVE_SERVICES, service)
-    knative.edit(2, born=LOWERED)
+    return knative
+
+
+def test_resourceutil_lowers_before_it_raises(knative: Knative) -> None:
+    by_resourceutil(knative).edit(2, born=LOWERED)
     path = carry(knative)
     assert path[0] == ((OLD, 100),)
     assert path[-1] == ((NEW, 100),)
     assert len(path) == 5
+    peak = max(sum(pods.values()) for _, pods in knative.path)
+    assert peak == 4, "never more than before"
+
+
+@pytest.mark.parametrize("strategy", ["availability", "resourceutil"])
+def test_a_traffic_driven_service_gives_no_share_to_pods_that_do_not_run(strategy: str) -> None:
+    world = World()
+    world.settings(over_consumption_ratio="25")
+    knative = Knative(world, demand=4).start()
+    if strategy == "resourceutil":
+        by_resourceutil(knative)
+    world.settle().forget()
+    knative.edit(2)
+    path = carry(knative, turns=600)
+    assert path[-1] == ((NEW, 100),)
+    for shares, pods in knative.path:
+        assert pods.get(NEW, 0) >= shares.get(NEW, 0) * 3 // 100, (shares, pods)
+    assert knative.annotations(NEW) == {}
+
+
+def test_a_rollout_ends_where_nothing_scales_to_zero(knative: Knative) -> None:
+    knative.scales_to_zero = False
+    knative.edit(2, born=LOWERED)
+    assert carry(knative)[-1] == ((NEW, 100),)
+    assert knative.pods[OLD] == 1
 
 
 def test_traffic_does_not_move_before_the_route_shows_it_and_nothing_is_lowered(knative: Knative) -> None:

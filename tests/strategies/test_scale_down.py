@@ -9,9 +9,8 @@ from tests.objects import entry, rollout, running, spa
 from tests.vectors.world import NOON, Pod, Request, World
 from webhook.api import RolloutOrchestrator
 from webhook.strategies import BaseScaleStep, ScaleDownStep, strategy_named
-from webhook.strategies.rollout import StepTools
+from webhook.strategies.rollout import NothingHeld, StepTools
 from webhook.strategies.stage import up_and_down
-from webhook.strategies.traffic_step import NothingHeld
 
 UP, DOWN, OTHER = "hello-00002", "hello-00001", "hello-00000"
 STAGE = [entry(UP, 40, "up", minScale=3, targetReplicas=2), entry(DOWN, 60, "down", minScale=3, targetReplicas=2)]
@@ -220,3 +219,49 @@ def test_the_status_follows() -> None:
     assert condition is not None
     assert (condition.status, condition.reason) == ("Unknown", "StageRevisionStart")
     assert ro.status.conditions.is_unknown("StageReady")
+
+
+class Held:
+    """A traffic client of a held Route."""
+
+    def __init__(self, waiting: str | None) -> None:
+        self.waiting = waiting
+        self.moves = 0
+
+    def is_held(self, ro: RolloutOrchestrator) -> bool:
+        return True
+
+    def move(self, ro: RolloutOrchestrator) -> None:
+        self.moves += 1
+
+    def waiting_for(self, ro: RolloutOrchestrator) -> str | None:
+        return self.waiting
+
+
+LAST = [entry(UP, 100, "up", minScale=3), entry(DOWN, direction="down", minScale=3, targetReplicas=0)]
+
+
+def held_step(world: World, traffic: Held, strategy: str) -> ScaleDownStep:
+    tools = StepTools(
+        base=BaseScaleStep(world, world),
+        pods=world,
+        clock=world.clock,
+        events=world,
+        revisions=world,
+        conditions=world,
+        traffic=traffic,
+    )
+    return ScaleDownStep.build(tools, strategy_named(strategy))
+
+
+def test_the_stage_that_ends_a_hold_moves_the_traffic_first_and_waits_for_no_last_replica() -> None:
+    for strategy in ("availability", "resourceutil"):
+        ro, traffic = rollout(LAST), Held("Route hello to move")
+        world = world_with(running(UP, 3, 3), running(DOWN, 1, 1))
+        up, down = up_and_down(ro.spec.stage_target_revisions)
+        step = held_step(world, traffic, strategy)
+        step.execute(ro, up, down)
+        assert traffic.moves == 1
+        assert step.verify(ro, up, down, lambda ro, seconds: None) is False
+        traffic.waiting = None
+        assert step.verify(ro, up, down, lambda ro, seconds: None) is True

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from webhook.api import RolloutOrchestrator
 from webhook.api.conditions import STAGE_READY, STAGE_TRAFFIC_READY
 from webhook.strategies import STRATEGIES, Rollout, TrafficStep
-from webhook.strategies.traffic_step import NothingHeld
+from webhook.strategies.rollout import NothingHeld
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

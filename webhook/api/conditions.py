@@ -20,6 +20,8 @@ STAGE_SCALE_DOWN_READY: Final = "StageScaleDownReady"
 STAGE_TRAFFIC_READY: Final = "StageTrafficReady"
 """Present only while the Route of a Knative Service is held."""
 POD_AUTOSCALER_STAGE_READY: Final = "PodAutoscalerStageReady"
+ROUTE_HELD: Final = "RouteHeld"
+"""True since the Route of the rollout's Knative Service is held, else absent."""
 STALLED: Final = "Stalled"
 RECONCILING: Final = "Reconciling"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal, NamedTuple
 
 from webhook.api import RolloutOrchestrator
-from webhook.api.conditions import READY
+from webhook.api.conditions import READY, STAGE_READY
 from webhook.api.target_revision import one_per_revision
 from webhook.api.wire import Wire
 from webhook.knative.annotations import ENABLED, PROGRESSIVE, annotations_of, template_annotations_of
@@ -25,7 +25,7 @@ from webhook.knative.service_rollout import (
     shares_of,
 )
 from webhook.knative.service_writes import ORDER, CreateRollout, PatchRevision, PatchRollout, PatchRoute, ServiceWrite
-from webhook.knative.stage_traffic import Scale, described, floor_of
+from webhook.knative.stage_traffic import Scale, condition_of, described, floor_of, is_ready, quoted
 from webhook.knative.traffic import is_moved, shares, stock_traffic
 from webhook.planning.config import parse_boolean
 
@@ -45,6 +45,7 @@ UNREADABLE: Final = "HoldUnreadable"
 FOREIGN: Final = "OtherControllers"
 NOT_OURS: Final = "RolloutNotOwned"
 REMOVED: Final = "HoldRemoved"
+BROKEN: Final = "OldRevisionFailed"
 
 _WHOLE: Final = 100
 
@@ -176,6 +177,18 @@ def _release_of(seen: ServiceSeen, service: Wire, hold: Hold, options: ServiceOp
     if hold.new not in seen.revisions and seen.missing_for >= options.missing_after and not _is_underway(seen):
         message = f"Revision {hold.new} did not appear within {options.missing_after:.0f} s"
         return Release(MISSING, message, at_once=True)
+    return _release_from_broken(seen, hold)
+
+
+def _release_from_broken(seen: ServiceSeen, hold: Hold) -> Release | None:
+    """A revision with traffic that has failed blocks its Route: the new one is the way out, and gets all of it."""
+    newest = newest_of(seen.revisions)
+    if seen.route is None or not is_ready(seen.revisions.get(newest)):
+        return None
+    for name in _start(seen.route, hold):
+        ready = condition_of(seen.revisions.get(name), READY)
+        if name != newest and ready is not None and ready.status == "False":
+            return Release(BROKEN, f"Revision {name}, which has traffic, is not Ready{quoted(ready)}")
     return None
 
 
@@ -266,7 +279,7 @@ def _held(seen: ServiceSeen, service: Wire, route: Wire, hold: Hold, options: Se
         return ServiceDecision("held", (PatchRollout(patch),), (started,) if is_new else ())
     if seen.ro.is_complete and is_moved(route, {newest: _WHOLE}):
         return _end(seen, service, route, hold, newest)
-    return ServiceDecision("held", _stage_bounds(seen, options))
+    return ServiceDecision("held", _stage_bounds(seen, options), _failure(seen, newest))
 
 
 def _start(route: Wire, hold: Hold) -> Mapping[str, int]:
@@ -275,6 +288,18 @@ def _start(route: Wire, hold: Hold) -> Mapping[str, int]:
         if sum(found.values()) == _WHOLE:
             return found
     return hold.initial
+
+
+def _failure(seen: ServiceSeen, newest: str) -> tuple[ServiceEvent, ...]:
+    """The Event for a rollout that cannot go on unless somebody edits the Service."""
+    ready = condition_of(seen.revisions[newest], READY)
+    if ready is not None and ready.status == "False":
+        message = f"{newest} is not Ready{quoted(ready)} and gets no more traffic; the next edit replaces it"
+        return (ServiceEvent("Warning", FAILED, message),)
+    if seen.ro is not None and seen.ro.has_failed:
+        stage = seen.ro.status.conditions.get(STAGE_READY)
+        return (ServiceEvent("Warning", FAILED, stage.message if stage is not None else ""),)
+    return ()
 
 
 def _end(seen: ServiceSeen, service: Wire, route: Wire, hold: Hold, newest: str) -> ServiceDecision:

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from webhook.api import RolloutOrchestrator, TargetRevision
-from webhook.api.conditions import READY, Condition
+from webhook.api.conditions import READY, STAGE_SCALE_DOWN_READY, Condition
 from webhook.api.owner_reference import controller_of
 from webhook.api.target_revision import one_per_revision
 from webhook.api.wire import Wire
 from webhook.knative.hold import HELD, Hold, UnreadableHold, hold_of
-from webhook.knative.traffic import held_traffic, is_moved
+from webhook.knative.traffic import held_traffic, is_moved, shares
+from webhook.planning import RolloutConfig, strategy_in_force
+from webhook.strategies import STRATEGIES
 
 _WHOLE = 100
 _LONGEST = 200
@@ -69,7 +71,14 @@ def stage_traffic(
     wanted = {entry.revision_name: entry.percent or 0 for entry in stage}
     if sum(wanted.values()) != _WHOLE:
         return StageTraffic(route, waiting=f"the stage gives {sum(wanted.values())}% of the traffic, not {_WHOLE}%")
-    obstacles = [text for entry in stage if (text := _obstacle(ro, entry, revisions, scales, keeps_floor))]
+    # What has its share already is not asked for its floor again: the floor may rise once traffic has moved.
+    has = shares((route.get("status") or {}).get("traffic"))
+    floors = {
+        entry.revision_name: floor_of(ro, entry.revision_name, scales)
+        for entry in stage
+        if keeps_floor and (entry.percent or 0) > has.get(entry.revision_name, 0)
+    }
+    obstacles = [text for entry in stage if (text := _obstacle(entry, revisions, scales, floors))]
     if obstacles:
         return StageTraffic(route, waiting="; ".join(obstacles))
     at_zero = [name for name, percent in wanted.items() if not percent and is_ready(revisions.get(name))]
@@ -82,8 +91,9 @@ def stage_traffic(
 def floor_of(ro: RolloutOrchestrator, revision: str, scales: Mapping[str, Scale]) -> int:
     """The replicas that a revision has to run for its share, whatever its own minimum is; 0 if there is no floor.
 
-    It is the target of the stage for a revision that goes up, or that of the stage before where the stage has none, at
-    most its maximum. There is none while every revision of the stage wants no replica: a service at rest stays there.
+    It is the target of the stage for a revision that goes up, or that of the stage before where the stage has none, or
+    where what goes down has to make room first; at most its maximum. There is none while every revision of the stage
+    wants no replica: a service at rest stays there.
     """
     stage = one_per_revision(ro.spec.stage_target_revisions)
     entry = next((entry for entry in stage if entry.revision_name == revision), None)
@@ -91,7 +101,7 @@ def floor_of(ro: RolloutOrchestrator, revision: str, scales: Mapping[str, Scale]
         return 0
     if all(scales.get(one.revision_name, Scale()).desired == 0 for one in stage):
         return 0
-    target = entry.target_replicas
+    target = entry.target_replicas if _has_room(ro) else None
     if target is None:
         before = (one for one in ro.status.stage_revision_status if one.revision_name == revision)
         target = next((one.target_replicas for one in before), None)
@@ -123,12 +133,17 @@ def described(shares: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {percent}%" for name, percent in sorted(shares.items()) if percent)
 
 
+def _has_room(ro: RolloutOrchestrator) -> bool:
+    """True if what goes up may have the replicas of the stage: at once, or once what goes down has gone."""
+    strategy = STRATEGIES[strategy_in_force(ro, RolloutConfig())]
+    return strategy.goes_up_first or ro.status.conditions.is_true(STAGE_SCALE_DOWN_READY)
+
+
 def _obstacle(
-    ro: RolloutOrchestrator,
     entry: TargetRevision,
     revisions: Mapping[str, Mapping[str, Any]],
     scales: Mapping[str, Scale],
-    keeps_floor: bool,
+    floors: Mapping[str, int],
 ) -> str | None:
     """What keeps a revision from taking its share."""
     name = entry.revision_name
@@ -137,7 +152,7 @@ def _obstacle(
     if not is_ready(revisions.get(name)):
         why = quoted(condition_of(revisions.get(name), READY)) if name in revisions else " (it does not exist)"
         return f"Revision {name} to be Ready{why}"
-    floor = floor_of(ro, name, scales) if keeps_floor else 0
+    floor = floors.get(name, 0)
     if (scales.get(name, Scale()).actual or 0) < floor:
         return f"{name} to run the {floor} {'replica' if floor == 1 else 'replicas'} of its share"
     return None

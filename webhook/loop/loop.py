@@ -43,6 +43,7 @@ from webhook.loop.spa_cleanup import GRACE
 from webhook.loop.spa_reconciler import SPAReconciler
 from webhook.loop.spas import ClusterSPAs
 from webhook.loop.stage_pass import StagePass
+from webhook.loop.upstream_controllers import UpstreamControllers
 from webhook.loop.workers import Workers
 
 _LOG: Final = logging.getLogger(__name__)
@@ -238,6 +239,7 @@ def _services(
         clock=clock,
         options=options.services,
         count=metrics.service_event,
+        foreign=UpstreamControllers(client, options.settings_namespace, clock).running,
     )
 
 

@@ -3,15 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from webhook.api import RolloutOrchestrator, wire
-from webhook.api.conditions import STAGE_READY, STALLED, TRUE
+from webhook.api.conditions import ROUTE_HELD, STAGE_READY, STALLED, TRUE
 from webhook.knative.annotations import HOLD, annotations_of
 from webhook.knative.hold import RELEASING, UnreadableHold, hold_of
-
-ROUTE_HELD: Final = "RouteHeld"
-"""The condition of an RO whose time is since when its Route is held."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,8 @@ class ServiceReconciler:
             namespace_labels=labels_of(label_holder) if label_holder is not None else None,
             defaults=default_bounds(_config_map(caches.autoscaler_settings, AUTOSCALER_SETTINGS_NAME)),
             missing_for=self._missing_for(namespace, name, route, revisions),
-            foreign=self.foreign(),
+            # Asked only then: a cluster without rollouts costs no request.
+            foreign=self.foreign() if HOLD in annotations_of(route) else "",
             born=self._born.get((namespace, name), ""),
         )
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from webhook.api import InvalidRollout, RolloutOrchestrator
-from webhook.api.conditions import LAST_STAGE_READY, READY, RECONCILING, STAGE_READY, STALLED, ConditionSet
+from webhook.api.conditions import LAST_STAGE_READY, READY, RECONCILING, ROUTE_HELD, STAGE_READY, STALLED, ConditionSet
 from webhook.api.rollout_orchestrator import RolloutStatus
 from webhook.loop.spec_decision import PLANNED_TARGETS, SpecDecision
 from webhook.planning.shift import Overdue
@@ -158,6 +158,15 @@ def mark_progress(ro: RolloutOrchestrator, now: datetime) -> None:
         conditions.remove(type_)
     if ready is not None and wanted:
         conditions.inform(wanted, ready.reason, ready.message, now)
+
+
+def mark_held(ro: RolloutOrchestrator, is_held: bool, now: datetime) -> None:
+    """Set RouteHeld, whose time is since when the Route of the Knative Service is held; remove it without a hold."""
+    if is_held:
+        message = f"The traffic of Service {ro.name} follows the stages until the rollout is over."
+        ro.status.conditions.inform(ROUTE_HELD, "RolloutInProgress", message, now)
+    else:
+        ro.status.conditions.remove(ROUTE_HELD)
 
 
 def unmark_progress(conditions: ConditionSet) -> bool:

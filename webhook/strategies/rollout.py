@@ -121,6 +121,19 @@ class StepTools:
     force_delete: bool = True
 
 
+class NothingHeld:
+    """A traffic client where no Route is held."""
+
+    def is_held(self, ro: RolloutOrchestrator) -> bool:
+        return False
+
+    def move(self, ro: RolloutOrchestrator) -> None:
+        """Nothing to move."""
+
+    def waiting_for(self, ro: RolloutOrchestrator) -> str | None:
+        return None
+
+
 class StrategyRow(Protocol):
     """What a step reads of its strategy; see ``webhook.strategies.table``."""
 

@@ -5,10 +5,25 @@ from datetime import datetime
 from typing import ClassVar, Final, Self
 
 from webhook.api import RolloutOrchestrator, StagePodAutoscaler, TargetRevision
-from webhook.api.conditions import STAGE_SCALE_DOWN_READY
-from webhook.strategies.protocols import EventSink, ObservedRevision, PodClient, RevisionLister, TerminatingPod
-from webhook.strategies.readiness import is_stage_scale_down_ready
-from webhook.strategies.rollout import BaseScaleStep, Clock, EnqueueAfter, StepTools, StrategyRow, record_step
+from webhook.api.conditions import STAGE_SCALE_DOWN_READY, UNKNOWN
+from webhook.strategies.protocols import (
+    EventSink,
+    ObservedRevision,
+    PodClient,
+    RevisionLister,
+    TerminatingPod,
+    TrafficClient,
+)
+from webhook.strategies.readiness import gets_traffic, is_stage_scale_down_ready
+from webhook.strategies.rollout import (
+    BaseScaleStep,
+    Clock,
+    EnqueueAfter,
+    NothingHeld,
+    StepTools,
+    StrategyRow,
+    record_step,
+)
 from webhook.strategies.stage import Entries, Stage, described_as_running, described_as_wanted, leaving
 from webhook.strategies.stage_bounds import create_base_stage_pod_autoscaler, update_spa_for_rev_down
 
@@ -16,6 +31,9 @@ POD_REMOVED: Final = "TerminatingPodRemoved"
 """Reason of the Event for each deleted pod."""
 
 _SOON: Final = 1.0
+_WHOLE: Final = 100
+_STABLE_WINDOW: Final = 60.0
+"""Seconds over which Knative's autoscaler averages the demand, by default."""
 
 
 class ScaleDownStep:
@@ -40,10 +58,13 @@ class ScaleDownStep:
         force_delete: bool = True,
         holds_at_zero: bool = False,
         force_deletes_pods: bool = False,
+        goes_up_first: bool = True,
+        traffic: TrafficClient | None = None,
     ) -> None:
-        """``holds_at_zero`` and ``force_deletes_pods`` are columns of the table of strategies.
+        """``holds_at_zero``, ``force_deletes_pods`` and ``goes_up_first`` are columns of the table of strategies.
 
-        ``force_delete`` False deletes no terminating pod at all.
+        ``force_delete`` False deletes no terminating pod at all. ``traffic`` moves that of held Routes (there are none
+        when absent).
         """
         self._base = base
         self._pods = pods
@@ -53,6 +74,8 @@ class ScaleDownStep:
         self._force_delete = force_delete
         self._holds_at_zero = holds_at_zero
         self._force_deletes_pods = force_deletes_pods
+        self._goes_up_first = goes_up_first
+        self._traffic = traffic or NothingHeld()
 
     @classmethod
     def build(cls, tools: StepTools, strategy: StrategyRow) -> Self:
@@ -65,6 +88,8 @@ class ScaleDownStep:
             force_delete=tools.force_delete,
             holds_at_zero=strategy.holds_at_zero,
             force_deletes_pods=strategy.force_deletes_pods,
+            goes_up_first=strategy.goes_up_first,
+            traffic=tools.traffic,
         )
 
     def execute(self, ro: RolloutOrchestrator, rev_scaling_up: Entries, rev_scaling_down: Entries) -> None:
@@ -74,6 +99,9 @@ class ScaleDownStep:
                 self._base.client.create(create_base_stage_pod_autoscaler(ro, revision).with_bounds(0, 0))
         for revision in rev_scaling_down.values() or leaving(ro.spec.initial_revisions, rev_scaling_up):
             self._base.create_or_update_spa_rev(ro, revision, True, update_spa_for_rev_down)
+        if self._ends_hold(ro, rev_scaling_up):
+            # Whatever the order of the steps: a revision does not go to nothing while requests follow its share.
+            self._traffic.move(ro)
 
     def verify(
         self,
@@ -85,13 +113,51 @@ class ScaleDownStep:
         """True if every revision that goes down has shrunk far enough and none of its pods is terminating.
 
         For the first that has not, hanging pods are deleted, or another reconcile is requested.
+
+        With the stage that ends a hold, what leaves is not waited for once no request follows it: Knative lets its last
+        replica go in its own time, or never where scaling to zero is off.
         """
+        ends_hold = self._ends_hold(ro, rev_scaling_up)
+        if ends_hold and self._traffic.waiting_for(ro) is not None:
+            return False
         for revision in rev_scaling_down.values() or self._leaving_and_there(ro, rev_scaling_up):
             spa = self._base.create_or_update_spa_rev(ro, revision, True, update_spa_for_rev_down)
+            if ends_hold and not gets_traffic(revision):
+                continue
+            if self._keeps_its_demand(ro, spa, revision, enqueue_after):
+                continue
             if spa.replicas_terminating != 0 or not is_stage_scale_down_ready(spa, revision):
                 self._delete_terminating_pods(ro, revision, rev_scaling_up, enqueue_after)
                 return False
         return True
+
+    def _ends_hold(self, ro: RolloutOrchestrator, rev_scaling_up: Entries) -> bool:
+        """True if a Route is held, and this stage gives all of its traffic to what goes up."""
+        has_all = sum(entry.percent or 0 for entry in rev_scaling_up.values()) >= _WHOLE
+        return has_all and self._traffic.is_held(ro)
+
+    def _keeps_its_demand(
+        self,
+        ro: RolloutOrchestrator,
+        spa: StagePodAutoscaler,
+        revision: TargetRevision,
+        enqueue_after: EnqueueAfter,
+    ) -> bool:
+        """True if a revision without a limit of its own still wants more than its target after a stable window.
+
+        Its share of a held Route keeps it there. Where replicas go down before the traffic moves, waiting for it would
+        have no end.
+        """
+        if self._goes_up_first or revision.max_scale or not self._traffic.is_held(ro):
+            return False
+        if (spa.desired_scale or 0) <= max(revision.target_replicas or 0, spa.stage_min_scale or 0):
+            return False
+        waiting = ro.status.conditions.get(self.condition)
+        since = waiting.last_transition_time if waiting is not None and waiting.status == UNKNOWN else None
+        left = _STABLE_WINDOW if since is None else _STABLE_WINDOW - (self._clock() - since).total_seconds()
+        if left > 0:
+            enqueue_after(ro, left)
+        return left <= 0
 
     def modify_status(self, ro: RolloutOrchestrator, ready: bool = True) -> None:
         """StageScaleDownReady True, or the stage in progress."""

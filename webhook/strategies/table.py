@@ -18,10 +18,10 @@ from webhook.strategies.protocols import (
     TrafficClient,
 )
 from webhook.strategies.readiness import NoConditions
-from webhook.strategies.rollout import BaseScaleStep, Clock, Rollout, StageStep, StepTools
+from webhook.strategies.rollout import BaseScaleStep, Clock, NothingHeld, Rollout, StageStep, StepTools
 from webhook.strategies.scale_down import ScaleDownStep
 from webhook.strategies.scale_up import ScaleUpStep
-from webhook.strategies.traffic_step import NothingHeld, TrafficStep
+from webhook.strategies.traffic_step import TrafficStep
 
 AVAILABILITY_STRATEGY: Final = "availability"
 """Up, then down: replicas are doubled for a while, capacity never drops. Traffic moves before what it leaves goes."""

@@ -62,16 +62,3 @@ class TrafficStep:
     @classmethod
     def obstacles(cls, stage: Stage, seen: Mapping[str, ObservedRevision]) -> list[str]:
         return []
-
-
-class NothingHeld:
-    """A traffic client where no Route is held."""
-
-    def is_held(self, ro: RolloutOrchestrator) -> bool:
-        return False
-
-    def move(self, ro: RolloutOrchestrator) -> None:
-        """Nothing to move."""
-
-    def waiting_for(self, ro: RolloutOrchestrator) -> str | None:
-        return None

@@ -1,0 +1,62 @@
+"""Upstream's controllers in the cluster, by their Leases: where they run, Services are theirs."""
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from threading import Lock
+from typing import Any, Final
+
+from webhook.api.wire import parse_time
+from webhook.cluster.client import Client
+from webhook.cluster.clock import Clock
+from webhook.cluster.errors import ApiError
+from webhook.cluster.resource import LEASES
+
+_LOG: Final = logging.getLogger(__name__)
+
+_PART_OF_NAME: Final = "serving-progressive-rollout"
+"""Upstream's module, which is part of the names of the Leases of its controllers."""
+_VALID_FOR: Final = 300.0
+"""Seconds for which one look at the Leases counts."""
+_DURATION: Final = 60
+"""Seconds; Knative's default, for a Lease that states none."""
+
+
+class UpstreamControllers:
+    """Reads the Leases of Knative's namespace when it is asked, and at most every five minutes."""
+
+    def __init__(self, client: Client, namespace: str, clock: Clock) -> None:
+        self._client = client
+        self._namespace = namespace
+        self._clock = clock
+        self._lock = Lock()
+        self._read_at: float | None = None
+        self._found = ""
+
+    def running(self) -> str:
+        """Who they are, with a Lease; empty if none runs, or if Leases cannot be read."""
+        with self._lock:
+            now = self._clock.monotonic()
+            if self._read_at is None or now - self._read_at > _VALID_FOR:
+                self._read_at = now
+                self._found = self._look()
+            return self._found
+
+    def _look(self) -> str:
+        try:
+            leases = self._client.list(LEASES, self._namespace).get("items") or ()
+        except ApiError as problem:
+            _LOG.info("cannot see whether upstream's controllers run: %s", problem)
+            return ""
+        names = (one["metadata"]["name"] for one in leases if is_held_by_upstream(one, self._clock.now()))
+        found = min(names, default="")
+        return f"upstream's controllers (Lease {self._namespace}/{found})" if found else ""
+
+
+def is_held_by_upstream(lease: Mapping[str, Any], now: datetime) -> bool:
+    """True for a Lease of upstream's controllers that was renewed within twice its duration."""
+    spec = lease.get("spec") or {}
+    renewed = parse_time(str(spec.get("renewTime") or ""))
+    if _PART_OF_NAME not in str(lease["metadata"]["name"]) or renewed is None:
+        return False
+    return now - renewed < timedelta(seconds=2 * int(spec.get("leaseDurationSeconds") or _DURATION))
