@@ -126,6 +126,15 @@ def test_a_held_service_gets_a_rollout_from_the_live_traffic_to_the_newest_revis
     assert created["metadata"]["labels"] == {"serving.knative.dev/service": "hello"}
 
 
+def test_the_rollout_states_the_strategy_that_is_configured() -> None:
+    """An RO without one gets availability from the webhook, and would keep it."""
+    created = decide(seen(strategy="resourceutil")).writes[0].rollout  # type: ignore[union-attr]
+    assert created["spec"]["rolloutStrategy"] == "resourceutil"
+    earlier = ro([entry("hello-00000", 100)], [entry(OLD, 100)], [entry(OLD, 100)], ready="True")
+    (write,) = decide(seen(ro=earlier, strategy="resourceutil")).writes
+    assert write.patch["spec"]["rolloutStrategy"] == "resourceutil"  # type: ignore[union-attr,index]
+
+
 def test_bounds_of_the_cluster_count_as_own_ones() -> None:
     world = seen(revisions=by_name(revision(OLD), revision(NEW)), defaults=Defaults(min_scale=2, max_scale=5))
     assert shown(decide(world)) == [f"create RO: initial {OLD}=100[2..5], target {NEW}=100[2..5]"]

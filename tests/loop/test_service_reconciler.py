@@ -118,6 +118,18 @@ def test_a_traffic_driven_service_gives_no_share_to_pods_that_do_not_run(strateg
     assert knative.annotations(NEW) == {}
 
 
+def test_a_pod_that_the_autoscaler_counts_and_the_deployment_does_not_gets_no_share(knative: Knative) -> None:
+    knative.edit(2, born=LOWERED)
+    knative.world.deployment(NEW, 1, 0)
+    for _ in range(10):
+        knative.turn()
+        knative.world.settle()
+    assert knative.pods[NEW] == 1
+    assert knative.shares() == {OLD: 100}
+    knative.world.deployment(NEW, 1, 1)
+    carry(knative, lambda: knative.shares() == {OLD: 75, NEW: 25})
+
+
 def test_a_rollout_ends_where_nothing_scales_to_zero(knative: Knative) -> None:
     knative.scales_to_zero = False
     knative.edit(2, born=LOWERED)

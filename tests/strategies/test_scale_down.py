@@ -262,6 +262,9 @@ def test_the_stage_that_ends_a_hold_moves_the_traffic_first_and_waits_for_no_las
         step = held_step(world, traffic, strategy)
         step.execute(ro, up, down)
         assert traffic.moves == 1
+        assert world.writes() == [], "it goes to nothing only when no request follows its share"
         assert step.verify(ro, up, down, lambda ro, seconds: None) is False
         traffic.waiting = None
+        step.execute(ro, up, down)
+        assert world.bounds()[DOWN] == (0, 1)
         assert step.verify(ro, up, down, lambda ro, seconds: None) is True

@@ -28,6 +28,7 @@ from webhook.knative.service_writes import ORDER, CreateRollout, PatchRevision, 
 from webhook.knative.stage_traffic import Scale, condition_of, described, floor_of, is_ready, quoted
 from webhook.knative.traffic import is_moved, shares, stock_traffic
 from webhook.planning.config import parse_boolean
+from webhook.strategies import DEFAULT_STRATEGY
 
 Phase = Literal["idle", "held", "releasing", "orphan"]
 
@@ -76,9 +77,9 @@ class ServiceSeen:
     """What was observed of one Knative Service, on the wire where no type says otherwise; Revisions first.
 
     ``revisions``, ``stage_bounds`` (of SPAs: minimum, maximum) and ``scales`` are by name of the revision.
-    ``namespace_labels`` is None where they cannot be seen. ``missing_for`` is for how many seconds the new revision of
-    the hold has not been there. ``foreign`` names upstream's controllers if they run. ``born`` is the Revision that was
-    just created, empty for none.
+    ``defaults`` and ``strategy`` are those that are configured. ``namespace_labels`` is None where they cannot be seen.
+    ``missing_for`` is for how many seconds the new revision of the hold has not been there. ``foreign`` names
+    upstream's controllers if they run. ``born`` is the Revision that was just created, empty for none.
     """
 
     service: Wire | None
@@ -89,6 +90,7 @@ class ServiceSeen:
     scales: Mapping[str, Scale] = field(default_factory=dict)
     namespace_labels: Mapping[str, str] | None = field(default_factory=dict)
     defaults: Defaults = field(default_factory=Defaults)
+    strategy: str = DEFAULT_STRATEGY
     missing_for: float = 0.0
     foreign: str = ""
     born: str = ""
@@ -272,8 +274,10 @@ def _held(seen: ServiceSeen, service: Wire, route: Wire, hold: Hold, options: Se
     message = f"{newest} is rolled out in stages, from {described(shares_of(initial))}"
     started = ServiceEvent("Normal", STARTED, message)
     if seen.ro is None:
-        return ServiceDecision("held", (CreateRollout(new_rollout(service, initial, targets)),), (started,))
-    patch = rollout_patch(seen.ro, service, initial, targets)
+        return ServiceDecision(
+            "held", (CreateRollout(new_rollout(service, initial, targets, seen.strategy)),), (started,)
+        )
+    patch = rollout_patch(seen.ro, service, initial, targets, seen.strategy)
     if patch:
         is_new = "initialRevisions" in patch.get("spec", {})
         return ServiceDecision("held", (PatchRollout(patch),), (started,) if is_new else ())

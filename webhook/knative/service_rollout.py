@@ -46,7 +46,9 @@ def own_maximum(revision: Mapping[str, Any] | None, defaults: Defaults) -> int |
     return own if own is not None else defaults.max_scale or None
 
 
-def new_rollout(service: Wire, initial: Sequence[TargetRevision], targets: Sequence[TargetRevision]) -> Wire:
+def new_rollout(
+    service: Wire, initial: Sequence[TargetRevision], targets: Sequence[TargetRevision], strategy: str
+) -> Wire:
     """The RO that a held Service gets, on the wire."""
     metadata = service["metadata"]
     return {
@@ -61,23 +63,29 @@ def new_rollout(service: Wire, initial: Sequence[TargetRevision], targets: Seque
         "spec": {
             "initialRevisions": [entry.to_dict() for entry in initial],
             "targetRevisions": [entry.to_dict() for entry in targets],
+            "rolloutStrategy": strategy,
         },
     }
 
 
 def rollout_patch(
-    ro: RolloutOrchestrator, service: Wire, initial: Sequence[TargetRevision], targets: Sequence[TargetRevision]
+    ro: RolloutOrchestrator,
+    service: Wire,
+    initial: Sequence[TargetRevision],
+    targets: Sequence[TargetRevision],
+    strategy: str,
 ) -> Wire:
     """The merge patch by which an RO leads from ``initial`` to ``targets``; empty if it leads there already.
 
-    With other targets its stage is removed, so that the next one is planned from ``initial``. Where only the bounds of
-    the targets differ, the stage goes on.
+    With other targets it gets the strategy that is configured now, and its stage is removed, so that the next one is
+    planned from ``initial``. Where only the bounds of the targets differ, the stage goes on.
     """
     patch: Wire = {}
     if _leads_elsewhere(ro, targets):
         patch["spec"] = {
             "initialRevisions": [entry.to_dict() for entry in initial],
             "targetRevisions": [entry.to_dict() for entry in targets],
+            "rolloutStrategy": strategy,
             "stageTargetRevisions": None,
             "targetFinishTime": None,
         }

@@ -106,7 +106,7 @@ class Loop:
         routes = ResourceWriter(client, ROUTES, caches.routes.store)
         self.services: ServiceReconciler | None = None
         if _is_stock_knative(options):
-            self.services = _services(client, clock, caches, routes, options, record, metrics)
+            self.services = _services(client, clock, caches, routes, settings, options, record, metrics)
         traffic = ClusterTraffic(caches, routes, options.services) if self.services is not None else None
         self.reconciler = _reconciler(client, clock, caches, settings, options, metrics, record, traffic)
         concerns = self.services.concerns if self.services is not None else None
@@ -225,6 +225,7 @@ def _services(
     clock: Clock,
     caches: Caches,
     routes: ResourceWriter,
+    settings: ClusterSettings,
     options: LoopOptions,
     record: Callable[[Event], None],
     metrics: Metrics,
@@ -237,6 +238,7 @@ def _services(
         rollouts=ResourceWriter(client, ROLLOUT_ORCHESTRATORS, caches.rollouts.store),
         record=record,
         clock=clock,
+        settings=settings,
         options=options.services,
         count=metrics.service_event,
         foreign=UpstreamControllers(client, options.settings_namespace, clock).running,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from webhook.api import RolloutOrchestrator, wire
-from webhook.api.kinds import AUTOSCALER_SETTINGS_NAME, SERVICE_LABEL, SETTINGS_NAME
+from webhook.api.kinds import AUTOSCALER_SETTINGS_NAME, REVISION_LABEL, SERVICE_LABEL, SETTINGS_NAME
 from webhook.api.wire import Wire
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
@@ -14,7 +14,7 @@ from webhook.cluster.errors import ApiError, NotFound
 from webhook.cluster.events import Event, reference_to
 from webhook.cluster.indexer import version_of
 from webhook.cluster.resource import KNATIVE_SERVICES, ROUTES
-from webhook.knative.annotations import HOLD, annotations_of, labels_of
+from webhook.knative.annotations import HOLD, annotations_of, labels_of, template_annotations_of
 from webhook.knative.bounds import has_record
 from webhook.knative.hold import UnreadableHold, hold_of
 from webhook.knative.service_decision import (
@@ -30,6 +30,9 @@ from webhook.knative.stage_traffic import Scale, StageTraffic, held_for, stage_t
 from webhook.loop.caches import BY_SERVICE, Cache, Caches, trimmed
 from webhook.loop.event_messages import WRITE_REFUSED
 from webhook.loop.resource_writer import ResourceWriter
+from webhook.loop.rollout_settings import ClusterSettings
+from webhook.planning import rollout_config
+from webhook.strategies import DEFAULT_STRATEGY, normalise_strategy
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -49,6 +52,7 @@ class ServiceReconciler:
     rollouts: ResourceWriter
     record: Callable[[Event], None]
     clock: Clock
+    settings: ClusterSettings
     options: ServiceOptions = field(default_factory=ServiceOptions)
     foreign: Callable[[], str] = lambda: ""
     count: Callable[[str], None] = lambda _reason: None
@@ -106,9 +110,9 @@ class ServiceReconciler:
             if (spa := caches.spas.get(namespace, revision)) is not None
         }
         label_holder = caches.namespaces.get("", namespace) if caches.namespaces.synced else None
-        route = caches.routes.get(namespace, name)
+        route, service = caches.routes.get(namespace, name), caches.services.get(namespace, name)
         return ServiceSeen(
-            service=caches.services.get(namespace, name),
+            service=service,
             route=route,
             revisions=revisions,
             ro=RolloutOrchestrator.from_dict(ro) if ro is not None else None,
@@ -116,11 +120,21 @@ class ServiceReconciler:
             scales=scales,
             namespace_labels=labels_of(label_holder) if label_holder is not None else None,
             defaults=default_bounds(_config_map(caches.autoscaler_settings, AUTOSCALER_SETTINGS_NAME)),
+            strategy=self._strategy(service),
             missing_for=self._missing_for(namespace, name, route, revisions),
             # Asked only then: a cluster without rollouts costs no request.
             foreign=self.foreign() if HOLD in annotations_of(route) else "",
             born=self._born.get((namespace, name), ""),
         )
+
+    def _strategy(self, service: Wire | None) -> str:
+        """The strategy that is configured for a Service: an RO that states none would be given another one."""
+        if service is None:
+            return DEFAULT_STRATEGY
+        config = rollout_config(
+            self.settings.current().data, {}, template_annotations_of(service), annotations_of(service)
+        )
+        return normalise_strategy(config.progressive_rollout_strategy)
 
     def _missing_for(self, namespace: str, name: str, route: Wire | None, revisions: dict[str, Wire]) -> float:
         """For how many seconds the new revision of the hold has not been there."""
@@ -222,13 +236,23 @@ def revisions_of(caches: Caches, namespace: str, service: str) -> dict[str, Wire
 
 
 def scales_of(caches: Caches, namespace: str, revisions: dict[str, Wire]) -> dict[str, Scale]:
-    """What the PodAutoscalers of these Revisions want and have."""
+    """What the PodAutoscalers of these Revisions want and have.
+
+    A PodAutoscaler reports late that a pod has gone, so that no more count than the Deployment has available.
+    """
     found = {name: caches.pod_autoscalers.get(namespace, name) for name in revisions}
+    service = next((labels_of(one).get(SERVICE_LABEL) for one in revisions.values()), None)
+    deployments = caches.deployments.store.by_index(BY_SERVICE, f"{namespace}/{service}")
+    available = {labels_of(one).get(REVISION_LABEL): _status(one, "availableReplicas") or 0 for one in deployments}
     return {
-        name: Scale(_status(one, "desiredScale"), _status(one, "actualScale"))
+        name: Scale(_status(one, "desiredScale"), _least(_status(one, "actualScale"), available.get(name)))
         for name, one in found.items()
         if one is not None
     }
+
+
+def _least(one: int | None, other: int | None) -> int | None:
+    return one if other is None or one is None else min(one, other)
 
 
 def _status(one: Wire, member: str) -> int | None:

@@ -97,11 +97,13 @@ class ScaleDownStep:
         for revision in rev_scaling_up.values() if self._holds_at_zero else ():
             if self._base.spa_lister.get(ro.namespace, revision.revision_name) is None:
                 self._base.client.create(create_base_stage_pod_autoscaler(ro, revision).with_bounds(0, 0))
-        for revision in rev_scaling_down.values() or leaving(ro.spec.initial_revisions, rev_scaling_up):
-            self._base.create_or_update_spa_rev(ro, revision, True, update_spa_for_rev_down)
         if self._ends_hold(ro, rev_scaling_up):
             # Whatever the order of the steps: a revision does not go to nothing while requests follow its share.
             self._traffic.move(ro)
+            if self._traffic.waiting_for(ro) is not None:
+                return
+        for revision in rev_scaling_down.values() or leaving(ro.spec.initial_revisions, rev_scaling_up):
+            self._base.create_or_update_spa_rev(ro, revision, True, update_spa_for_rev_down)
 
     def verify(
         self,
