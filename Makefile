@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE = 1
 .PHONY: help env demo demo-knative sandbox test test-lowest search lint format e2e chaos bench vectors lock clean
 
 help: ## this list
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 env: $(STAMP) ## build the virtual environment from the lock file
 

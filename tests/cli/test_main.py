@@ -84,6 +84,21 @@ def test_wrong_usage_is_one_line_with_the_way_out(
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "help_of"),
+    [
+        (["loop", "--fly"], "stagegate loop"),
+        (["release", "hello", "--fly"], "stagegate release"),
+        (["certs", "status", "d", "--fly"], "stagegate certs status"),
+    ],
+)
+def test_an_unknown_option_leads_to_the_help_that_lists_the_known_ones(
+    words: list[str], help_of: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    assert capsys.readouterr().err.endswith(f"--fly; see: {help_of} --help\n")
+
+
 def test_without_a_command_there_is_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert "stagegate loop" in capsys.readouterr().out

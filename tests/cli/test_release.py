@@ -122,4 +122,4 @@ def test_a_service_that_does_not_exist_is_an_error() -> None:
 @pytest.mark.parametrize("words", [[], ["hello", "--all"], ["--all", "--list"]])
 def test_exactly_one_choice_is_made(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["release", *words]) == 2
-    assert "name a Service, or give --all, or --list" in capsys.readouterr().err
+    assert "give one of these: the name of a Service, --all, or --list" in capsys.readouterr().err

@@ -102,7 +102,10 @@ def _add_place(task: argparse.ArgumentParser) -> None:
     task.add_argument("directory", type=path, nargs="?", metavar="DIR", help="directory of the files")
     task.add_argument("--secret", type=secret, metavar="NS/NAME", help="the Secret in a cluster")
     task.add_argument(
-        "--kubeconfig", type=filled, metavar="F", help="default: the pod's account, else $KUBECONFIG, else ~/.kube"
+        "--kubeconfig",
+        type=filled,
+        metavar="F",
+        help="default: the pod's account, else $KUBECONFIG, else ~/.kube/config",
     )
     task.add_argument("--context", type=filled, metavar="C", help="context of the kubeconfig; default: its current one")
 

@@ -1,6 +1,7 @@
 """Parser: argparse with errors of one line and without abbreviated options."""
 
 import argparse
+from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
 from webhook.cli.errors import USAGE, CommandError
@@ -17,6 +18,15 @@ class Parser(argparse.ArgumentParser):
         self.add_argument(
             DEBUG, action="store_true", default=argparse.SUPPRESS, help="on an error, show where it comes from"
         )
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[Any, list[str]]:
+        """Raise for unknown options here: argparse leaves them to the outermost parser, whose help is another."""
+        parsed, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return parsed, unknown
 
     def error(self, message: str) -> NoReturn:
         raise CommandError(f"{message.removeprefix('argument ')}; see: {self.prog} --help", USAGE)

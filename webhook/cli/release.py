@@ -39,7 +39,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="give every held Service back")
     parser.add_argument("--list", action="store_true", help="print what is held, and change nothing")
     parser.add_argument(
-        "--namespace", "-n", type=namespace, metavar="NS", help="default: default; with --all and --list every one"
+        "--namespace",
+        "-n",
+        type=namespace,
+        metavar="NS",
+        help='where the Services are: "default" if not given, every namespace with --all and --list',
     )
     parser.add_argument(
         "--timeout",
@@ -49,15 +53,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="seconds to wait until everything is given back (120), 0: do not wait",
     )
     parser.add_argument(
-        "--kubeconfig", type=filled, metavar="F", help="default: the account of the pod, else as kubectl"
+        "--kubeconfig",
+        type=filled,
+        metavar="F",
+        help="default: the account of the pod, else $KUBECONFIG, else ~/.kube/config",
     )
-    parser.add_argument("--context", type=filled, metavar="NAME", help="context of the kubeconfig")
+    parser.add_argument(
+        "--context", type=filled, metavar="NAME", help="context of the kubeconfig; default: its current one"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """List what is held, or have it released. Raises CommandError."""
     if [bool(arguments.name), arguments.all, arguments.list].count(True) != 1:
-        raise CommandError("name a Service, or give --all, or --list", USAGE)
+        raise CommandError("give one of these: the name of a Service, --all, or --list", USAGE)
     from webhook.cluster.client import Client
     from webhook.cluster.errors import ApiError
 

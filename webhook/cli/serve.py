@@ -89,7 +89,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     tls.add_argument("--tls-min", choices=("1.2", "1.3"), default="1.3", help="oldest TLS version (%(default)s)")
     cluster = parser.add_argument_group("cluster").add_mutually_exclusive_group()
     cluster.add_argument(
-        "--kubeconfig", type=filled, metavar="F", help="default: the pod's account, else $KUBECONFIG, else ~/.kube"
+        "--kubeconfig",
+        type=filled,
+        metavar="F",
+        help="default: the pod's account, else $KUBECONFIG, else ~/.kube/config",
     )
     cluster.add_argument(
         "--standalone", action="store_true", help="no cluster: nothing is filled in from RolloutOrchestrators"
@@ -300,7 +303,7 @@ def _watched(
 
 
 def _transport(kubeconfig: str | None) -> "Transport":
-    otherwise = ", or do without a cluster by --standalone"
+    otherwise = "; --standalone needs no cluster"
     return connected(kubeconfig, user_agent="stagegate-serve", pool_size=16, otherwise=otherwise)
 
 
