@@ -189,6 +189,24 @@ def test_an_edit_in_the_middle_starts_from_the_live_shares(knative: Knative) -> 
     assert [knative.annotations(name) for name in (OLD, NEW, THIRD)] == [{"min-scale": "4"}] * 3
 
 
+def test_an_edit_right_after_the_traffic_moved_does_not_count_the_pods_that_are_about_to_go(knative: Knative) -> None:
+    knative.edit(2, born=LOWERED)
+    carry(knative, lambda: knative.shares() == {OLD: 50, NEW: 50})
+    assert knative.pods[OLD] == 3, "the old revision is to go to two"
+    knative.path.clear()
+    knative.edit(3, born=LOWERED)
+    path = [dict(shares) for shares in carry(knative)]
+    assert path == [
+        {OLD: 50, NEW: 50},
+        {OLD: 50, NEW: 25, THIRD: 25},
+        {OLD: 50, THIRD: 50},
+        {OLD: 25, THIRD: 75},
+        {THIRD: 100},
+    ]
+    assert max(sum(pods.values()) for _, pods in knative.path) <= 6
+    assert max(pods.get(THIRD, 0) for _, pods in knative.path) == 4
+
+
 def test_an_opt_out_in_the_middle_lets_the_target_run_its_own_minimum_first(knative: Knative) -> None:
     knative.edit(2, born=LOWERED)
     carry(knative, lambda: knative.shares() == {OLD: 75, NEW: 25})

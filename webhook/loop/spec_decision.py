@@ -74,7 +74,7 @@ def _decide(ro: RolloutOrchestrator, seen: Observed, now: datetime) -> SpecDecis
         # A stage whose record cannot be planned from is begun again, which records it anew.
         if _is_stored_and_not_begun(replace(start, status=ro.status)):
             return SpecDecision(ro.spec, about_record)
-        plan = plan_stages(start, seen.config, seen.pod_autoscalers, seen.spas, now)
+        plan = plan_stages(start, seen.config, seen.pod_autoscalers, _spas_of(start, seen), now)
         notes = about_record + plan.notes
         if plan.error is not None:
             return SpecDecision(ro.spec, notes, plan.error)
@@ -100,6 +100,15 @@ def spec_patch(before: RolloutSpec, after: RolloutSpec) -> Wire:
     if after.rollout_strategy != before.rollout_strategy:
         patch["rolloutStrategy"] = after.rollout_strategy
     return patch
+
+
+def _spas_of(start: RolloutOrchestrator, seen: Observed) -> frozenset[str]:
+    """The revisions whose replicas are measured. Those of a held rollout that starts anew are not.
+
+    Its traffic may have moved a moment ago, so that a revision still runs the replicas of the share that it had.
+    Without an SPA it counts with its share of its own minimum, unless it runs more than that.
+    """
+    return frozenset() if seen.is_held and not start.spec.stage_target_revisions else seen.spas
 
 
 def _start_of(ro: RolloutOrchestrator, seen: Observed) -> RolloutOrchestrator:
