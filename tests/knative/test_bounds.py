@@ -75,6 +75,14 @@ def test_a_new_revision_starts_with_at_most_one_replica(
         (scales(max_scale="9", activation_scale="5"), (0, 3), 0, scales(max_scale="3", activation_scale="3")),
         (scales(max_scale="9", activation_scale="5"), (0, 1), 0, scales(max_scale="1")),
         (scales(max_scale="9", activationScale="5"), (0, 1), 0, scales(max_scale="1")),
+        # It refuses one below the minimum, too.
+        (scales(activation_scale="4"), (0, None), 6, scales(min_scale="6", activation_scale="6")),
+        (
+            scales(min_scale="4", activationScale="4", max_scale="5"),
+            (8, None),
+            8,
+            scales(min_scale="5", activation_scale="5", activationScale="4", max_scale="5"),
+        ),
         (scales(maxScale="9"), (0, 3), 0, scales(maxScale="9", max_scale="3")),
     ],
 )

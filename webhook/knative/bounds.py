@@ -121,8 +121,12 @@ def bounds_of_stage(
     if maximum != own_max:
         wanted[MAX_SCALE] = str(maximum)
     activation = own.number(ACTIVATION_SCALE)
-    if activation is not None and 0 < maximum < activation:
-        wanted[ACTIVATION_SCALE] = str(max(maximum, _LEAST_ACTIVATION)) if maximum >= _LEAST_ACTIVATION else ""
+    if activation is not None:
+        # Knative refuses one below the minimum or above the maximum.
+        fitting = max(activation, minimum)
+        fitting = min(fitting, maximum) if maximum else fitting
+        if fitting != activation:
+            wanted[ACTIVATION_SCALE] = str(fitting) if fitting >= _LEAST_ACTIVATION else ""
     if INITIAL_SCALE in own.set:
         wanted[INITIAL_SCALE] = own.set[INITIAL_SCALE]
     return _patch(annotations, own, wanted)
