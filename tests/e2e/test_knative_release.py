@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 from tests.e2e.administrator import REPOSITORY
-from tests.e2e.progressive import NEW, OLD, complete, deployed, faults, hello, under_way
+from tests.e2e.progressive import NEW, OLD, complete, deployed, faults, hello, traces, under_way
 from tests.e2e.tenant import Tenant
 from tests.rig.stagegate import Stagegate
 
@@ -33,3 +33,19 @@ def test_a_released_service_gets_the_new_revision_with_its_own_minimum_first(
     assert {OLD: 25, NEW: 75} not in record.path("hello", since)
     assert faults(record, since) == []
     assert tenant.name not in stagegate_release(tenant, "--list")
+
+
+def test_a_service_whose_new_revision_never_runs_is_released_with_its_own_bounds(
+    stagegate: Stagegate, tenant: Tenant
+) -> None:
+    deployed(tenant)
+    tenant.apply(hello("2", image="dev.local/no-image"))
+    tenant.eventually(lambda state: len(state.pods(NEW)) == 1)
+
+    stagegate_release(tenant, "hello", "--namespace", tenant.name)
+
+    state = tenant.record().end
+    assert traces(state) == []
+    assert state.shares("hello") == {OLD: 100}
+    assert state.ready_pods() == {OLD: 4}
+    tenant.eventually(lambda state: len(state.pods(NEW)) == 4)

@@ -327,6 +327,11 @@ def releasing(*revisions: dict[str, Any], **changes: Any) -> ServiceSeen:
         ),
         # What has traffic gets its own back at once.
         ((revision(OLD, min_scale="4"), lowered(NEW)), [f"Revision {NEW}: min-scale=4, record removed"]),
+        # Traffic floats to the newest, so that it never goes to reserve, whether it becomes Ready or not.
+        (
+            (revision(OLD, min_scale="4"), lowered(NEW, ready="False")),
+            [f"Revision {NEW}: min-scale=4, record removed"],
+        ),
         # The hold goes last.
         ((revision(OLD, min_scale="4"), revision(NEW, min_scale="4")), ["Route: no hold"]),
     ],
@@ -338,6 +343,13 @@ def test_bounds_are_restored_when_the_revision_has_traffic_or_is_left(
     assert shown(decision) == writes
     assert not decision.carries_on
     assert decision.waiting == ("" if writes else f"{OLD} to be left by the Route")
+
+
+def test_a_newest_revision_that_the_service_does_not_name_waits_until_the_route_has_left_it() -> None:
+    named_old = service(traffic=[named(OLD, 100)])
+    revisions = revision(OLD, min_scale="4"), lowered(NEW, ready="False")
+    decision = decide(releasing(*revisions, service=named_old))
+    assert (shown(decision), decision.waiting) == ([], f"{NEW} to be left by the Route")
 
 
 # Release
@@ -501,6 +513,13 @@ def test_a_hold_that_somebody_removed_is_a_release_and_never_pinned_again() -> N
     assert (shown(decide(rest)), told(decide(rest))) == ([], [])
     left = replace(rest, revisions=by_name(lowered(OLD, to="3", state="reserve"), revision(NEW, min_scale="4")))
     assert shown(decide(left)) == [f"Revision {OLD}: min-scale=4, record removed"]
+
+
+def test_without_a_hold_a_newest_revision_that_is_not_ready_gets_its_bounds_back() -> None:
+    revisions = by_name(revision(OLD, min_scale="4"), lowered(NEW, ready="False"))
+    decision = decide(halfway(route=route(shown={OLD: 100}), revisions=revisions))
+    assert f"Revision {NEW}: min-scale=4, record removed" in shown(decision)
+    assert decision.waiting == ""
 
 
 def test_a_rollout_whose_hold_is_gone_does_not_go_on_by_itself() -> None:

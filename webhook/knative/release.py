@@ -1,6 +1,6 @@
 """Release: why a held Service is given back to Knative, which revisions get its traffic then, and which bounds."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -45,16 +45,25 @@ def stock_shares(service: Wire, revisions: Mapping[str, Wire]) -> dict[str, int]
     return {name: percent for name, percent in shares(floating).items() if name}
 
 
-def restored(revisions: Mapping[str, Wire], live: Mapping[str, int]) -> list[PatchRevision]:
+def given_back(service: Wire, revisions: Mapping[str, Wire]) -> set[str]:
+    """The Revisions that have traffic where Knative goes on by itself, or get it as soon as they are Ready.
+
+    The newest one, while traffic floats to it, never goes to reserve, even if it never becomes Ready.
+    """
+    floats = any(not entry.get("revisionName") for entry in stock_traffic(service))
+    return {*stock_shares(service, revisions), *([newest_of(revisions)] if floats else [])}
+
+
+def restored(revisions: Mapping[str, Wire], given: Collection[str]) -> list[PatchRevision]:
     """The writes that give Revisions their own bounds back.
 
-    Those with traffic get them at once. The others have to wait until no Route leads to them: before, their own minimum
+    Those in ``given`` get them at once. The others have to wait until no Route leads to them: before, their own minimum
     would start pods again.
     """
     return [
         PatchRevision(one, restored_bounds(annotations_of(one)))
         for name, one in sorted(revisions.items())
-        if has_record(annotations_of(one)) and (name in live or labels_of(one).get(ROUTING_STATE) == RESERVE)
+        if has_record(annotations_of(one)) and (name in given or labels_of(one).get(ROUTING_STATE) == RESERVE)
     ]
 
 

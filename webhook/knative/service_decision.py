@@ -12,7 +12,7 @@ from webhook.knative.annotations import ENABLED, PROGRESSIVE, annotations_of, te
 from webhook.knative.bounds import Defaults, bounds_of_stage
 from webhook.knative.hold import HELD, RELEASING, Hold, UnreadableHold, hold_of
 from webhook.knative.opt_in import is_opted_in, obstacle
-from webhook.knative.release import Release, newest_of, restored, stock_shares, with_record
+from webhook.knative.release import Release, given_back, newest_of, restored, stock_shares, with_record
 from webhook.knative.service_rollout import (
     RELEASE,
     entries,
@@ -142,7 +142,7 @@ def _without_hold(seen: ServiceSeen, service: Wire, options: ServiceOptions) -> 
     left = with_record(seen.revisions)
     if not left:
         return ServiceDecision("idle", tuple(settled), _not_held(seen, service, options))
-    writes = [*restored(seen.revisions, live), *settled]
+    writes = [*restored(seen.revisions, given_back(service, seen.revisions)), *settled]
     message = "its Route has no hold any more: bounds are restored, and Knative goes on by itself"
     events = (ServiceEvent("Warning", REMOVED, message),) if writes else ()
     return ServiceDecision("orphan", _in_order(writes), events, carries_on=False, waiting=_not_left(left, writes))
@@ -236,7 +236,10 @@ def _lacking(seen: ServiceSeen, live: Mapping[str, int]) -> str:
 def _releasing(seen: ServiceSeen, service: Wire, route: Wire) -> ServiceDecision:
     """Restore what can be restored; remove the hold once nothing is left."""
     live = stock_shares(service, seen.revisions)
-    writes: list[ServiceWrite] = [*restored(seen.revisions, live), *_settled_rollout(seen, service, live)]
+    writes: list[ServiceWrite] = [
+        *restored(seen.revisions, given_back(service, seen.revisions)),
+        *_settled_rollout(seen, service, live),
+    ]
     left = with_record(seen.revisions)
     if not left and not writes:
         return ServiceDecision("idle", (PatchRoute(route, None),), carries_on=False)
