@@ -15,7 +15,7 @@ def test_init_makes_a_pair_for_the_hosts(tmp_path: Path, capsys: pytest.CaptureF
     assert main(["certs", "init", str(tmp_path / "d"), "--host", "localhost", "127.0.0.1"]) == 0
     contents, _ = DirectoryStore(tmp_path / "d").read()
     assert hosts_of(prove(contents.leaf)) == {"localhost", "127.0.0.1"}
-    assert "written; then a new leaf" in capsys.readouterr().out
+    assert "written; next: a new leaf" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,8 @@ def _edition(number: str) -> dict[str, Any]:
 def _line(state: State) -> str:
     shares, ready = state.shares(_SERVICE), state.ready_pods()
     names = sorted(shares.keys() | ready.keys())
-    return "   ".join(f"{name} {shares.get(name, 0):3} % on {ready.get(name, 0)} pods" for name in names)
+    pods = {name: f"{ready.get(name, 0)} pod{'' if ready.get(name, 0) == 1 else 's'}" for name in names}
+    return "   ".join(f"{name} {shares.get(name, 0):3} % on {pods[name]}" for name in names)
 
 
 def _is_over(state: State) -> bool:

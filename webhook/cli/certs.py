@@ -152,7 +152,8 @@ def _init(arguments: argparse.Namespace, now: datetime) -> int:
     taken, wait = renew(DirectoryStore(arguments.directory), names, now, RotationPolicy())
     for action in taken:
         print(describe_action(action))
-    print(f"{arguments.directory}: {'written' if taken else 'unchanged'}; {wait.reason}, {wait.until:%Y-%m-%d}")
+    upcoming = f"{wait.reason.removeprefix('then ')}, {wait.until:%Y-%m-%d}"
+    print(f"{arguments.directory}: {'written' if taken else 'unchanged'}; next: {upcoming}")
     return 0
 
 
