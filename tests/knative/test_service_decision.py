@@ -245,6 +245,14 @@ def test_a_pin_waits_for_its_revision_and_what_went_on_goes_on() -> None:
     assert (decision.carries_on, decision.requeue_after) == (True, 20.0)
 
 
+def test_a_pin_that_waits_for_its_revision_does_not_resume_a_rollout_that_is_over() -> None:
+    over = ro([entry("hello-00000", 100)], [entry(OLD, 100)], [entry(OLD, 100, targetReplicas=8)], ready="True")
+    world = seen(revisions=by_name(revision(OLD)), ro=over, stage_bounds={OLD: (8, 8)})
+    decision = decide(world)
+    assert (decision.phase, decision.writes) == ("held", ())
+    assert (decision.carries_on, decision.requeue_after) == (False, 30.0)
+
+
 def test_a_pin_whose_revision_never_appears_is_released_after_half_a_minute() -> None:
     world = seen(revisions=by_name(revision(OLD, min_scale="4")), missing_for=30.0)
     assert shown(decide(world)) == ["Route: releasing, traffic latest=100"]

@@ -310,6 +310,28 @@ def test_a_new_loop_takes_up_what_it_finds(knative: Knative) -> None:
     assert knative.route["spec"]["traffic"] == [{"configurationName": "hello", "latestRevision": True, "percent": 100}]
 
 
+@pytest.mark.parametrize("strategy", ["availability", "resourceutil"])
+def test_a_pin_whose_revision_is_not_stored_yet_resumes_no_finished_rollout(strategy: str) -> None:
+    world = World()
+    world.settings(over_consumption_ratio="25")
+    knative = Knative(world, demand=8).start()
+    if strategy == "resourceutil":
+        by_resourceutil(knative)
+    world.settle().forget()
+    knative.edit(2)
+    carry(knative, turns=600)
+    knative.demand = 1
+    for _ in range(20):
+        knative.turn()
+        world.settle()
+    assert knative.pods == {OLD: 0, NEW: 1}
+    world.forget()
+    knative.edit(3)
+    world.api.remove(REVISIONS, "default", THIRD)
+    world.settle()
+    assert world.written() == []
+
+
 def test_a_pin_without_a_revision_is_released_after_half_a_minute(knative: Knative) -> None:
     knative.edit(2, born=LOWERED)
     knative.world.api.remove(REVISIONS, "default", NEW)

@@ -269,8 +269,10 @@ def _settled_rollout(seen: ServiceSeen, service: Wire, live: Mapping[str, int]) 
 def _held(seen: ServiceSeen, service: Wire, route: Wire, hold: Hold, options: ServiceOptions) -> ServiceDecision:
     left = options.missing_after - seen.missing_for if hold.new not in seen.revisions else 0.0
     if left > 0:
-        # The Revision is stored after the Route was pinned for it. What went on before goes on.
-        return ServiceDecision("held", _stage_bounds(seen, options), requeue_after=left)
+        # The Revision is stored after the Route was pinned for it. What went on before goes on; what was over stays so.
+        goes_on = _is_underway(seen)
+        bounds = _stage_bounds(seen, options) if goes_on else ()
+        return ServiceDecision("held", bounds, carries_on=goes_on, requeue_after=left)
     newest = newest_of(seen.revisions)
     initial = entries(_start(route, hold), seen.revisions, seen.defaults, newest)
     targets = entries({newest: _WHOLE}, seen.revisions, seen.defaults, newest)
