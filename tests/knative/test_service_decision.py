@@ -140,6 +140,14 @@ def test_bounds_of_the_cluster_count_as_own_ones() -> None:
     assert shown(decide(world)) == [f"create RO: initial {OLD}=100[2..5], target {NEW}=100[2..5]"]
 
 
+def test_a_minimum_above_the_maximum_of_the_cluster_is_no_reason_to_refuse_the_rollout() -> None:
+    world = seen(
+        revisions=by_name(revision(OLD, min_scale="9"), revision(NEW, max_scale="2")),
+        defaults=Defaults(min_scale=3, max_scale=5),
+    )
+    assert shown(decide(world)) == [f"create RO: initial {OLD}=100[9..9], target {NEW}=100[3..3]"]
+
+
 def test_the_rollout_of_an_earlier_edit_gets_new_targets() -> None:
     earlier = ro([entry("hello-00000", 100)], [entry(OLD, 100)], [entry(OLD, 100)], ready="True")
     assert shown(decide(seen(ro=earlier))) == [

@@ -41,9 +41,14 @@ def own_minimum(revision: Mapping[str, Any] | None, defaults: Defaults) -> int |
 
 
 def own_maximum(revision: Mapping[str, Any] | None, defaults: Defaults) -> int | None:
-    """The most replicas of a Revision by its own bounds; None if neither it nor the cluster states them."""
+    """The most replicas of a Revision by its own bounds; None if neither it nor the cluster states them.
+
+    Where the Revision states one bound and the cluster the other, the minimum may be above the maximum. Knative keeps
+    to the minimum then, which an RO cannot say.
+    """
     own = own_bounds(annotations_of(revision)).number(MAX_SCALE)
-    return own if own is not None else defaults.max_scale or None
+    maximum = own if own is not None else defaults.max_scale or None
+    return max(maximum, own_minimum(revision, defaults) or 0) if maximum else maximum
 
 
 def new_rollout(
