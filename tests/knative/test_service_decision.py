@@ -456,6 +456,19 @@ def test_an_old_revision_that_has_failed_does_not_keep_the_new_one_from_its_traf
     assert decide(neither).phase == "held"
 
 
+def test_an_old_revision_that_was_deleted_does_not_keep_the_new_one_from_its_traffic() -> None:
+    world = halfway(revisions=by_name(lowered(NEW)))
+    assert shown(decide(world)) == [RESTORED]
+    grown = replace(after(world, decide(world)), scales={NEW: Scale(4, 4)})
+    assert shown(decide(grown)) == [GIVEN_BACK]
+    assert told(decide(grown)) == [
+        f"Warning RolloutReleased: OldRevisionFailed: Revision {OLD}, which has traffic, does not exist;"
+        f" Knative goes on by itself: {NEW} 100%"
+    ]
+    neither = halfway(revisions=by_name(lowered(NEW, ready="Unknown")))
+    assert decide(neither).phase == "held"
+
+
 def test_a_new_revision_that_has_failed_is_reported_on_the_service() -> None:
     decision = decide(
         halfway(revisions=by_name(revision(OLD, min_scale="4"), failed(NEW, min_scale="4")), stage_bounds={})

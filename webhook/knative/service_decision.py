@@ -183,12 +183,17 @@ def _release_of(seen: ServiceSeen, service: Wire, hold: Hold, options: ServiceOp
 
 
 def _release_from_broken(seen: ServiceSeen, hold: Hold) -> Release | None:
-    """A revision with traffic that has failed blocks its Route: the new one is the way out, and gets all of it."""
+    """A revision with traffic that has failed, or is gone, blocks its Route: the new one is the way out, and gets all.
+
+    The Revisions are those of one watch, so that none is missing which is older than the new one.
+    """
     newest = newest_of(seen.revisions)
     if seen.route is None or not is_ready(seen.revisions.get(newest)):
         return None
     for name in _start(seen.route, hold):
-        ready = condition_of(seen.revisions.get(name), READY)
+        if name not in seen.revisions:
+            return Release(BROKEN, f"Revision {name}, which has traffic, does not exist")
+        ready = condition_of(seen.revisions[name], READY)
         if name != newest and ready is not None and ready.status == "False":
             return Release(BROKEN, f"Revision {name}, which has traffic, is not Ready{quoted(ready)}")
     return None
