@@ -368,6 +368,29 @@ def test_a_newest_revision_that_the_service_does_not_name_waits_until_the_route_
     assert (shown(decision), decision.waiting) == ([], f"{NEW} to be left by the Route")
 
 
+@pytest.mark.parametrize(
+    ("traffic", "old", "new"),
+    [
+        # The newest floats in as soon as it is Ready, and Knative keeps it reachable until then.
+        (None, revision(OLD, min_scale="4"), lowered(NEW, ready="Unknown")),
+        ([named(OLD, 100), named(NEW, 0)], revision(OLD, min_scale="4"), lowered(NEW)),
+        (
+            [named(OLD, 100), {"latestRevision": True, "percent": 0, "tag": "new"}],
+            revision(OLD, min_scale="4"),
+            lowered(NEW),
+        ),
+    ],
+)
+def test_bounds_are_restored_of_a_revision_that_stays_reachable_without_a_share(
+    traffic: list[dict[str, Any]] | None, old: dict[str, Any], new: dict[str, Any]
+) -> None:
+    shares = {OLD: 100}
+    world = replace(
+        releasing(old, new), service=service(traffic=traffic), route=route(hold("releasing"), traffic, shown=shares)
+    )
+    assert shown(decide(world)) == [f"Revision {NEW}: min-scale=4, record removed"]
+
+
 # Release
 
 
@@ -462,8 +485,10 @@ def test_an_old_revision_that_was_deleted_does_not_keep_the_new_one_from_its_tra
     grown = replace(after(world, decide(world)), scales={NEW: Scale(4, 4)})
     assert shown(decide(grown)) == [GIVEN_BACK]
     assert told(decide(grown)) == [
-        f"Warning RolloutReleased: OldRevisionFailed: Revision {OLD}, which has traffic, does not exist;"
-        f" Knative goes on by itself: {NEW} 100%"
+        (
+            f"Warning RolloutReleased: OldRevisionFailed: Revision {OLD}, which has traffic, does not exist;"
+            f" Knative goes on by itself: {NEW} 100%"
+        )
     ]
     neither = halfway(revisions=by_name(lowered(NEW, ready="Unknown")))
     assert decide(neither).phase == "held"

@@ -269,6 +269,19 @@ def test_a_rollback_by_explicit_traffic_acts_at_once(knative: Knative) -> None:
     carry(knative)
 
 
+def test_a_rollback_that_keeps_a_tag_on_the_new_revision_ends_the_hold(knative: Knative) -> None:
+    knative.edit(2, born=LOWERED)
+    carry(knative, lambda: knative.shares().get(NEW) == 50)
+    service = knative.service
+    service["spec"]["traffic"] = [
+        {"revisionName": OLD, "percent": 100},
+        {"latestRevision": True, "percent": 0, "tag": "new"},
+    ]
+    knative.world.api.put(KNATIVE_SERVICES, service)
+    carry(knative)
+    assert knative.annotations(NEW) == {"min-scale": "4"}
+
+
 def test_a_deleted_route_leaves_no_bounds_behind(knative: Knative) -> None:
     knative.edit(2, born=LOWERED)
     carry(knative, lambda: knative.shares() == {OLD: 75, NEW: 25})

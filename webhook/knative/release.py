@@ -46,12 +46,13 @@ def stock_shares(service: Wire, revisions: Mapping[str, Wire]) -> dict[str, int]
 
 
 def given_back(service: Wire, revisions: Mapping[str, Wire]) -> set[str]:
-    """The Revisions that have traffic where Knative goes on by itself, or get it as soon as they are Ready.
+    """The Revisions that Knative keeps reachable by itself: those of an entry, whatever its percent.
 
     The newest one, while traffic floats to it, never goes to reserve, even if it never becomes Ready.
     """
-    floats = any(not entry.get("revisionName") for entry in stock_traffic(service))
-    return {*stock_shares(service, revisions), *([newest_of(revisions)] if floats else [])}
+    named = {str(entry.get("revisionName") or "") for entry in stock_traffic(service)}
+    floating = {newest_of(revisions)} if "" in named else set()
+    return (named | floating | stock_shares(service, revisions).keys()) - {""}
 
 
 def restored(revisions: Mapping[str, Wire], given: Collection[str]) -> list[PatchRevision]:
