@@ -156,6 +156,30 @@ def test_traffic_does_not_move_before_the_route_shows_it_and_nothing_is_lowered(
     carry(knative)
 
 
+def test_stages_that_time_out_add_up_no_shares_while_the_route_does_not_move(knative: Knative) -> None:
+    world = knative.world
+
+    def turn() -> None:
+        knative.turn()
+        for name, pods in knative.pods.items():
+            world.deployment(name, pods, pods)
+        world.settle()
+        world.clock.advance(10)
+
+    knative.edit(2, born=LOWERED)
+    carry(knative, lambda: knative.pods.get(NEW) == 1)
+    knative.stalled = True
+    for _ in range(100):
+        turn()
+    assert "its Route has not shown the traffic of the stage for that long" in " ".join(world.told())
+    knative.stalled = False
+    for _ in range(40):
+        turn()
+    assert knative.shares() == {NEW: 100}
+    for shares, pods in knative.path:
+        assert pods.get(NEW, 0) * 25 >= shares.get(NEW, 0), (shares, pods)
+
+
 def test_a_new_revision_that_is_never_ready_gets_nothing_and_the_next_edit_replaces_it(knative: Knative) -> None:
     knative.broken.add(NEW)
     knative.edit(2, born=LOWERED)

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from webhook.api import RolloutOrchestrator, StagePodAutoscaler, wire
+from webhook.api.target_revision import one_per_revision
 from webhook.knative.stage_traffic import held_for
+from webhook.knative.traffic import is_moved
 from webhook.loop.caches import BY_REVISION, BY_SERVICE, Cache, Caches
 from webhook.loop.revisions import ClusterConditions, ClusterRevisions
 from webhook.loop.rollout_settings import ClusterSettings, ignored_annotations, settings_of
@@ -23,7 +25,8 @@ class Observed:
     the object has none yet, no entry where it does not exist. ``deployments`` are those of the service, None where they
     cannot be seen; ``route_has_traffic`` is None where there is no Route. ``ignored_settings`` are the settings without
     effect. ``is_held`` is True while the Route of a Knative Service is held for the rollout: new targets then come with
-    the live traffic as their start.
+    the live traffic as their start. ``follows_stage`` is False while a held Route does not show the shares of the
+    stage.
     """
 
     config: RolloutConfig
@@ -35,6 +38,7 @@ class Observed:
     route_has_traffic: bool | None
     ignored_settings: tuple[Note, ...]
     is_held: bool = False
+    follows_stage: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class Observer:
         service = caches.services.get(ro.namespace, ro.name)
         settings = self.settings.current()
         config = settings_of(ro, settings.data, service)
+        is_held = held_for(ro, route) is not None
         # The problems of the ConfigMap concern every rollout; those that are over would only repeat them.
         of_all = [] if ro.is_complete or ro.has_failed else settings.events
         return Observed(
@@ -77,7 +82,8 @@ class Observer:
             deployments=deployments,
             route_has_traffic=None if route is None else bool((route.get("status") or {}).get("traffic")),
             ignored_settings=(*of_all, *ignored_annotations(ro, config, service)),
-            is_held=held_for(ro, route) is not None,
+            is_held=is_held,
+            follows_stage=not is_held or is_moved(route or {}, _shares(ro)),
         )
 
     def conflict(self, ro: RolloutOrchestrator) -> dict[str, str]:
@@ -147,3 +153,7 @@ def _names(ro: RolloutOrchestrator) -> set[str]:
         ro.status.stage_revision_status,
     )
     return {entry.revision_name for entries in lists for entry in entries}
+
+
+def _shares(ro: RolloutOrchestrator) -> dict[str, int]:
+    return {entry.revision_name: entry.percent or 0 for entry in one_per_revision(ro.spec.stage_target_revisions)}

@@ -122,10 +122,11 @@ class RolloutReconciler:
         self._emit(ro, waits.events, logs=False)
         self.events.emit_refusal(ro, result.unfinished)
         not_planned = None if isinstance(decision.error, InvalidRollout) else decision.error
+        again = () if decision.requeue_after is None else (decision.requeue_after + 1.0,)
         return Result(
             error=result.error,
             unfinished=not_planned or result.unfinished,
-            requeue_after=tuple(sorted((*result.requeue_after, *waits.delays))),
+            requeue_after=tuple(sorted((*result.requeue_after, *waits.delays, *again))),
             status_changed=changed,
         )
 

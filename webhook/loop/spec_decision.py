@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from webhook.api import InvalidRollout, MissingObservation, RolloutOrchestrator, RolloutSpec, TargetRevision
-from webhook.api.conditions import LAST_STAGE_READY, STAGE_READY
+from webhook.api import InvalidRollout, MissingObservation, RolloutOrchestrator, RolloutSpec, TargetRevision, wire
+from webhook.api.conditions import LAST_STAGE_READY, STAGE_READY, STAGE_TRAFFIC_READY, TRUE
 from webhook.api.target_revision import one_per_revision
 from webhook.api.wire import Wire
 from webhook.loop.observation import Observed
@@ -35,6 +35,7 @@ RECORD_IGNORED: Final = "RecordIgnored"
 
 _RECORD: Final = "status.stageRevisionStatus"
 _NOTHING_LEFT: Final = "no traffic is left to shift"
+_NOT_FOLLOWED: Final = "its Route has not shown the traffic of the stage for that long"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class SpecDecision:
 
     ``patch`` is what to store of it, empty for nothing. ``planned_for`` is what is to be recorded of the targets that
     the stage is planned for, None to leave the record. ``late`` is set if the stage is overdue and its traffic cannot
-    be shifted.
+    be shifted; ``requeue_after`` is in seconds, where that changes by itself.
     """
 
     spec: RolloutSpec
@@ -52,6 +53,7 @@ class SpecDecision:
     late: Overdue | None = None
     patch: Wire = field(default_factory=dict)
     planned_for: str | None = None
+    requeue_after: float | None = None
 
 
 def decide_spec(ro: RolloutOrchestrator, seen: Observed, now: datetime) -> SpecDecision:
@@ -148,6 +150,10 @@ def _after_timeout(ro: RolloutOrchestrator, seen: Observed, config: RolloutConfi
     late = overdue(ro, seen.deployments)
     if late.obstacle is not None:
         return SpecDecision(ro.spec, late=late)
+    left = _until_followed(ro, seen, config, now) if seen.is_held else 0.0
+    if left != 0.0:
+        # Shares that add up unseen would all move at once, to replicas that are enough for the first of them.
+        return SpecDecision(ro.spec, late=replace(late, obstacle=_NOT_FOLLOWED), requeue_after=left)
     stage = one_per_revision(ro.spec.stage_target_revisions)
     if not any(entry.goes_down and entry.percent for entry in stage):
         # A plan or an earlier shift took the last of the traffic: the entry going down then has no percent.
@@ -161,6 +167,18 @@ def _after_timeout(ro: RolloutOrchestrator, seen: Observed, config: RolloutConfi
     finish = next_finish_time(now, config.stage_rollout_timeout_minutes)
     spec = replace(ro.spec.copy(), stage_target_revisions=shift.revisions, target_finish_time=finish)
     return SpecDecision(spec, shift.notes)
+
+
+def _until_followed(ro: RolloutOrchestrator, seen: Observed, config: RolloutConfig, now: datetime) -> float | None:
+    """Seconds until the held Route has shown the shares of the stage for as long as a stage may take.
+
+    None while it does not show them; it may never do.
+    """
+    moved = ro.status.conditions.get(STAGE_TRAFFIC_READY)
+    if not seen.follows_stage or moved is None or moved.status != TRUE or moved.last_transition_time is None:
+        return None
+    finish = wire.parse_time(next_finish_time(moved.last_transition_time, config.stage_rollout_timeout_minutes))
+    return max(0.0, (finish - now).total_seconds()) if finish is not None else None
 
 
 def with_sound_record(ro: RolloutOrchestrator) -> tuple[RolloutOrchestrator, tuple[Note, ...]]:
