@@ -312,6 +312,18 @@ def test_bounds_that_the_floor_raised_are_restored_before_the_route_is_given_bac
     ]
 
 
+def test_the_floor_stays_until_the_autoscaler_has_seen_all_of_the_demand() -> None:
+    raised = revision(NEW, own={"set": {"min-scale": "3"}}, min_scale="3")
+    end = ro([entry(OLD, 100)], [entry(NEW, 100)], ready="True")
+    world = done(revisions=by_name(revision(OLD), raised), ro=end, scales={OLD: Scale(0, 1), NEW: Scale(3, 3)})
+    waiting = decide(replace(world, complete_for=20.0))
+    assert (waiting.phase, waiting.writes, waiting.requeue_after) == ("held", (), 40.0)
+    assert decide(replace(world, complete_for=60.0)).phase == "releasing"
+    assert decide(replace(world, scales={OLD: Scale(0, 0), NEW: Scale(3, 3)})).phase == "releasing"
+    own_minimum = by_name(lowered(OLD, to="0"), revision(NEW, min_scale="4"))
+    assert decide(done(revisions=own_minimum, scales={OLD: Scale(0, 1)})).phase == "releasing"
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -8,8 +8,8 @@ from webhook.api import RolloutOrchestrator
 from webhook.api.conditions import READY, STAGE_READY
 from webhook.api.target_revision import one_per_revision
 from webhook.api.wire import Wire
-from webhook.knative.annotations import ENABLED, PROGRESSIVE, annotations_of, template_annotations_of
-from webhook.knative.bounds import Defaults, bounds_of_stage
+from webhook.knative.annotations import ENABLED, MIN_SCALE, PROGRESSIVE, annotations_of, template_annotations_of
+from webhook.knative.bounds import Defaults, bounds_of_stage, own_bounds
 from webhook.knative.hold import HELD, RELEASING, Hold, UnreadableHold, hold_of
 from webhook.knative.opt_in import is_opted_in, obstacle
 from webhook.knative.release import Release, given_back, newest_of, restored, stock_shares, with_record
@@ -27,7 +27,7 @@ from webhook.knative.service_rollout import (
 from webhook.knative.service_writes import ORDER, CreateRollout, PatchRevision, PatchRollout, PatchRoute, ServiceWrite
 from webhook.knative.stage_traffic import Scale, condition_of, described, floor_of, is_ready, quoted
 from webhook.knative.traffic import is_moved, shares, stock_traffic
-from webhook.planning.config import parse_boolean
+from webhook.planning.config import parse_boolean, parse_integer
 from webhook.strategies import DEFAULT_STRATEGY
 
 Phase = Literal["idle", "held", "releasing", "orphan"]
@@ -49,6 +49,8 @@ REMOVED: Final = "HoldRemoved"
 BROKEN: Final = "OldRevisionFailed"
 
 _WHOLE: Final = 100
+_STABLE_WINDOW: Final = 60.0
+"""Seconds over which Knative's autoscaler averages the demand, by default."""
 
 
 class ServiceEvent(NamedTuple):
@@ -78,6 +80,7 @@ class ServiceSeen:
 
     ``revisions``, ``stage_bounds`` (of SPAs: minimum, maximum) and ``scales`` are by name of the revision.
     ``defaults`` and ``strategy`` are those that are configured. ``namespace_labels`` is None where they cannot be seen.
+    ``complete_for`` is for how many seconds the RO has been complete.
     ``missing_for`` is for how many seconds the new revision of the hold has not been there. ``foreign`` names
     upstream's controllers if they run. ``born`` is the Revision that was just created, empty for none.
     """
@@ -91,6 +94,7 @@ class ServiceSeen:
     namespace_labels: Mapping[str, str] | None = field(default_factory=dict)
     defaults: Defaults = field(default_factory=Defaults)
     strategy: str = DEFAULT_STRATEGY
+    complete_for: float = 0.0
     missing_for: float = 0.0
     foreign: str = ""
     born: str = ""
@@ -292,6 +296,9 @@ def _held(seen: ServiceSeen, service: Wire, route: Wire, hold: Hold, options: Se
         is_new = "initialRevisions" in patch.get("spec", {})
         return ServiceDecision("held", (PatchRollout(patch),), (started,) if is_new else ())
     if seen.ro.is_complete and is_moved(route, {newest: _WHOLE}):
+        left = _demand_unknown_for(seen, newest)
+        if left > 0:
+            return ServiceDecision("held", requeue_after=left)
         return _end(seen, service, route, hold, newest)
     return ServiceDecision("held", _stage_bounds(seen, options), _failure(seen, newest))
 
@@ -302,6 +309,19 @@ def _start(route: Wire, hold: Hold) -> Mapping[str, int]:
         if sum(found.values()) == _WHOLE:
             return found
     return hold.initial
+
+
+def _demand_unknown_for(seen: ServiceSeen, newest: str) -> float:
+    """Seconds for which the floor still has to stand in for demand, once the newest revision has all of the traffic.
+
+    The autoscaler averages over its stable window: without the floor it would take pods away that are needed. It has
+    seen all of the demand once the revisions before run nothing any more.
+    """
+    own = own_bounds(annotations_of(seen.revisions[newest]))
+    stands_in = parse_integer(own.set.get(MIN_SCALE, ""), bits=32) or 0
+    is_raised = stands_in > (own_minimum(seen.revisions[newest], seen.defaults) or 0)
+    runs_on = any(scale.actual for name, scale in seen.scales.items() if name != newest)
+    return max(0.0, _STABLE_WINDOW - seen.complete_for) if is_raised and runs_on else 0.0
 
 
 def _failure(seen: ServiceSeen, newest: str) -> tuple[ServiceEvent, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from webhook.api import RolloutOrchestrator, wire
+from webhook.api.conditions import READY
 from webhook.api.kinds import AUTOSCALER_SETTINGS_NAME, REVISION_LABEL, SERVICE_LABEL, SETTINGS_NAME
 from webhook.api.wire import Wire
 from webhook.cluster.client import Client
@@ -26,7 +27,7 @@ from webhook.knative.service_decision import (
 )
 from webhook.knative.service_writes import CreateRollout, PatchRevision, PatchRollout, PatchRoute, ServiceWrite
 from webhook.knative.settings import default_bounds, hold_settings
-from webhook.knative.stage_traffic import Scale, StageTraffic, held_for, stage_traffic
+from webhook.knative.stage_traffic import Scale, StageTraffic, condition_of, held_for, stage_traffic
 from webhook.loop.caches import BY_SERVICE, Cache, Caches, trimmed
 from webhook.loop.event_messages import WRITE_REFUSED
 from webhook.loop.resource_writer import ResourceWriter
@@ -116,6 +117,7 @@ class ServiceReconciler:
             route=route,
             revisions=revisions,
             ro=RolloutOrchestrator.from_dict(ro) if ro is not None else None,
+            complete_for=self._complete_for(ro),
             stage_bounds=bounds,
             scales=scales,
             namespace_labels=labels_of(label_holder) if label_holder is not None else None,
@@ -126,6 +128,13 @@ class ServiceReconciler:
             foreign=self.foreign() if HOLD in annotations_of(route) else "",
             born=self._born.get((namespace, name), ""),
         )
+
+    def _complete_for(self, ro: Wire | None) -> float:
+        """For how many seconds an RO on the wire has been complete; 0 for one that is not."""
+        ready = condition_of(ro, READY)
+        if ready is None or ready.status != "True" or ready.last_transition_time is None:
+            return 0.0
+        return (self.clock.now() - ready.last_transition_time).total_seconds()
 
     def _strategy(self, service: Wire | None) -> str:
         """The strategy that is configured for a Service: an RO that states none would be given another one."""
