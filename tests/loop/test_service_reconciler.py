@@ -231,6 +231,17 @@ def test_an_edit_right_after_the_traffic_moved_does_not_count_the_pods_that_are_
     assert max(pods.get(THIRD, 0) for _, pods in knative.path) == 4
 
 
+def test_edits_in_quick_succession_run_no_revision_above_its_own_minimum(knative: Knative) -> None:
+    knative.edit(2, born=LOWERED)
+    carry(knative, lambda: knative.shares() == {OLD: 75, NEW: 25})
+    knative.edit(3, born=LOWERED)
+    carry(knative, lambda: THIRD in knative.shares())
+    knative.edit(4, born=LOWERED)
+    carry(knative)
+    assert max(max(pods.values()) for _, pods in knative.path) == 4
+    assert max(sum(pods.values()) for _, pods in knative.path) <= 7
+
+
 def test_an_opt_out_in_the_middle_lets_the_target_run_its_own_minimum_first(knative: Knative) -> None:
     knative.edit(2, born=LOWERED)
     carry(knative, lambda: knative.shares() == {OLD: 75, NEW: 25})

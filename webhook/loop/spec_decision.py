@@ -5,7 +5,7 @@ planned for.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -76,7 +76,7 @@ def _decide(ro: RolloutOrchestrator, seen: Observed, now: datetime) -> SpecDecis
         # A stage whose record cannot be planned from is begun again, which records it anew.
         if _is_stored_and_not_begun(replace(start, status=ro.status)):
             return SpecDecision(ro.spec, about_record)
-        plan = plan_stages(start, seen.config, seen.pod_autoscalers, _spas_of(start, seen), now)
+        plan = plan_stages(start, seen.config, *_measured(start, seen), now)
         notes = about_record + plan.notes
         if plan.error is not None:
             return SpecDecision(ro.spec, notes, plan.error)
@@ -104,13 +104,22 @@ def spec_patch(before: RolloutSpec, after: RolloutSpec) -> Wire:
     return patch
 
 
-def _spas_of(start: RolloutOrchestrator, seen: Observed) -> frozenset[str]:
-    """The revisions whose replicas are measured. Those of a held rollout that starts anew are not.
+def _measured(start: RolloutOrchestrator, seen: Observed) -> tuple[Mapping[str, int | None], frozenset[str]]:
+    """The replicas by revision that the next stage is planned from, and the revisions that have an SPA.
 
-    Its traffic may have moved a moment ago, so that a revision still runs the replicas of the share that it had.
-    Without an SPA it counts with its share of its own minimum, unless it runs more than that.
+    In a held rollout a revision that runs at most its own minimum counts with its share of it, rounded down: its
+    traffic may have moved a moment ago, and the one pod of a small share stands for no more than that share.
     """
-    return frozenset() if seen.is_held and not start.spec.stage_target_revisions else seen.spas
+    if not seen.is_held:
+        return seen.pod_autoscalers, seen.spas
+    scales, spec = dict(seen.pod_autoscalers), start.spec
+    recorded = start.status.stage_revision_status
+    listed = recorded if recorded and spec.stage_target_revisions else spec.initial_revisions
+    for entry in one_per_revision(listed):
+        actual, minimum = scales.get(entry.revision_name), entry.min_scale or 0
+        if actual is not None and entry.percent and actual <= minimum:
+            scales[entry.revision_name] = minimum * entry.percent // 100
+    return scales, seen.spas | scales.keys()
 
 
 def _start_of(ro: RolloutOrchestrator, seen: Observed) -> RolloutOrchestrator:
