@@ -1,16 +1,13 @@
-"""The installation beside rollouts on stock Knative: given back, taken out, put in again, and set up in other ways."""
+"""Rollouts on stock Knative with other overlays and settings, changed in the middle."""
 
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.documents import section
-from tests.e2e.administrator import Administrator
-from tests.e2e.progressive import NEW, OLD, STAGES, complete, deployed, faults, hello, traces, under_way
+from tests.e2e.progressive import NEW, OLD, STAGES, complete, deployed, faults, hello, under_way
 from tests.e2e.tenant import Tenant, differences
 from tests.rig.stagegate import Stagegate
 
-UNINSTALL = [each for each in section("Uninstall").commands if "delete -f " not in each and " release " not in each]
 SETTINGS = "/api/v1/namespaces/knative-serving/configmaps"
 
 
@@ -20,94 +17,6 @@ def changed(stagegate: Stagegate, inside: None) -> Iterator[None]:
     yield
     stagegate.install()
     stagegate.restore()
-
-
-@pytest.fixture
-def administrator(stagegate: Stagegate) -> Administrator:
-    return Administrator(stagegate.rig.plane)
-
-
-def taken_out(stagegate: Stagegate, administrator: Administrator) -> None:
-    """Remove it as the documents say."""
-    stagegate.stop()
-    for command in UNINSTALL:
-        administrator.does(command)
-
-
-def test_release_gives_a_service_back_with_its_pods_first(
-    stagegate: Stagegate, administrator: Administrator, new_tenant: Callable[..., Tenant]
-) -> None:
-    tenant, twin = new_tenant(), new_tenant()
-    since = deployed(tenant)
-    deployed(twin, annotations={})
-    twin.apply(hello("2", annotations={}))
-    tenant.apply(hello("2"))
-    under_way(tenant, {OLD: 75, NEW: 25})
-    assert f"{tenant.name}/hello " in administrator.does("stagegate release --list")
-
-    administrator.does(f"stagegate release hello --namespace {tenant.name}")
-
-    assert traces(tenant.record().end) == []
-    record = complete(tenant)
-    assert record.path("hello", since)[-1] == {NEW: 100}
-    assert faults(record, since) == []
-    assert f"{tenant.name}/hello " not in administrator.does("stagegate release --list")
-    complete(twin)
-    tenant.settle()
-    assert scales(tenant) == scales(twin)
-
-
-def scales(tenant: Tenant) -> dict[str, dict[str, str]]:
-    """The scale annotations of each Revision."""
-    return {
-        name: {key: value for key, value in wire["metadata"]["annotations"].items() if "autoscaling" in key}
-        for name, wire in tenant.record().end.all("revisions").items()
-    }
-
-
-def test_taken_out_after_a_release_nothing_is_left(
-    stagegate: Stagegate, administrator: Administrator, new_tenant: Callable[..., Tenant]
-) -> None:
-    tenants = [new_tenant(), new_tenant()]
-    for tenant in tenants:
-        deployed(tenant)
-        tenant.apply(hello("2"))
-    for tenant in tenants:
-        under_way(tenant, {OLD: 50, NEW: 50})
-
-    administrator.does("stagegate release --all")
-    taken_out(stagegate, administrator)
-
-    for tenant in tenants:
-        complete(tenant)
-        since = tenant.version()
-        tenant.apply(hello("3"))
-        record = complete(tenant, "hello-00003")
-        assert record.path("hello", since) == [{NEW: 100}, {"hello-00003": 100}]
-
-
-def test_taken_out_in_the_middle_the_traffic_heals_and_bounds_follow_once_it_is_back(
-    stagegate: Stagegate, administrator: Administrator, tenant: Tenant
-) -> None:
-    """Knative's own write of the Route removes the hold with everything else that is not of the Service."""
-    deployed(tenant)
-    tenant.apply(hello("2"))
-    under_way(tenant, {OLD: 50, NEW: 50})
-
-    taken_out(stagegate, administrator)
-    tenant.patch("services", "hello", {"metadata": {"labels": {"touched": "true"}}})
-
-    under_way(tenant, {NEW: 100})
-    tenant.settle(4)
-    state = tenant.record().end
-    assert state.is_ready("hello")
-    assert state.ready(NEW) == 2
-    assert traces(state) == [OLD, NEW]
-
-    stagegate.install()
-    stagegate.start()
-
-    complete(tenant)
 
 
 def test_the_policy_keeps_a_held_route_where_no_webhook_answers(stagegate: Stagegate, tenant: Tenant) -> None:

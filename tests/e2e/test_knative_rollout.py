@@ -130,7 +130,9 @@ def test_an_edit_in_the_middle_leads_to_the_newest(tenant: Tenant) -> None:
     raised = [shares.get(NEW, 0) for shares in record.path("hello", since)]
     after = raised[raised.index(50) :]
     assert after == sorted(after, reverse=True), "the revision in the middle got more traffic after it was replaced"
+    # The newest is born before the pods that the last stage no longer needs are gone.
     assert record.peak(since) <= 6
+    assert record.created(since)[NEWER] == 4
 
 
 def test_a_rollback_by_template_rolls_out_like_an_edit(tenant: Tenant) -> None:

@@ -55,7 +55,7 @@ def test_bounds_of_a_live_revision_move_its_pods_and_restart_none(tenant: Tenant
 
 def test_a_record_under_the_key_of_autoscaling_restarts_no_pod(tenant: Tenant) -> None:
     before = deployed(tenant, FOUR)
-    key = "autoscaling.knative.dev/stagegate-own"
+    key = "autoscaling.knative.dev/noted-by-somebody"
 
     tenant.patch("revisions", "hello-00001", {"metadata": {"annotations": {key: "{}", MIN_SCALE: "5"}}})
 
