@@ -268,3 +268,15 @@ def test_the_stage_that_ends_a_hold_moves_the_traffic_first_and_waits_for_no_las
         step.execute(ro, up, down)
         assert world.bounds()[DOWN] == (0, 1)
         assert step.verify(ro, up, down, lambda ro, seconds: None) is True
+
+
+def test_a_share_of_a_held_route_keeps_the_pod_of_a_revision_that_no_maximum_lowers_to_nothing() -> None:
+    """A maximum of 0 is no limit on a Revision, so that it is not waited for beyond a stable window."""
+    leaving = entry(DOWN, direction="down", maxScale=1, targetReplicas=0)
+    ro = rollout([entry(UP, 70, "up", targetReplicas=3), entry("hello-00000", 30, "stay"), leaving])
+    world = world_with(running(UP, 3, 3), running(DOWN, 1, 1))
+    up, down = up_and_down(ro.spec.stage_target_revisions)
+    waits: list[float] = []
+    step = held_step(world, Held("Route hello to move"), "resourceutil")
+    assert step.verify(ro, up, down, lambda ro, seconds: waits.append(seconds)) is False
+    assert 60.0 in waits

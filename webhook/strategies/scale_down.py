@@ -150,7 +150,7 @@ class ScaleDownStep:
         Its share of a held Route keeps it there. Where replicas go down before the traffic moves, waiting for it would
         have no end.
         """
-        if self._goes_up_first or revision.max_scale or not self._traffic.is_held(ro):
+        if self._goes_up_first or (revision.max_scale and revision.target_replicas) or not self._traffic.is_held(ro):
             return False
         if (spa.desired_scale or 0) <= max(revision.target_replicas or 0, spa.stage_min_scale or 0):
             return False
