@@ -6,10 +6,10 @@ STAMP := $(VENV)/.ready
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo demo-knative sandbox test test-lowest search lint format e2e chaos bench vectors lock clean
+.PHONY: help env demo demo-knative sandbox test test-lowest search lint format e2e chaos chaos-knative bench vectors lock clean
 
 help: ## this list
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 env: $(STAMP) ## build the virtual environment from the lock file
 
@@ -60,6 +60,9 @@ e2e: $(STAMP) ## the integration suite and more against a real kube-apiserver an
 
 chaos: $(STAMP) ## kill the loop 200 times while requests fail (SEED=..., KILLS=...)
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --kills $(or $(KILLS),200)
+
+chaos-knative: $(STAMP) ## kill webhook and loop 40 times while Services are edited on real Knative (SEED=..., KILLS=..., KNATIVE=1.21)
+	@KNATIVE=$(KNATIVE) $(BIN)/python -m tests.chaos --knative --seed $(or $(SEED),1) --kills $(or $(KILLS),40)
 
 bench: $(STAMP) ## compare the webhook and the loop with other servers and clients
 	@$(BIN)/python -m tests.bench

@@ -8,6 +8,7 @@ from typing import Any
 
 from sandbox.demo import control_plane
 from tests.chaos.campaign import Campaign, Plan
+from tests.chaos.knative.__main__ import main as on_knative
 from tests.chaos.pair import WAYS
 from tests.chaos.report import Report
 from tests.controlplane.settings import etcd_socket
@@ -15,7 +16,12 @@ from tests.controlplane.settings import etcd_socket
 
 def main(arguments: list[str]) -> int:
     """Exit code 0 when every rollout is complete and every law held, else 1."""
+    if "--knative" in arguments:
+        return on_knative([argument for argument in arguments if argument != "--knative"])
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument(
+        "--knative", action="store_true", help="Services on real Knative instead; it has options of its own"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--services", type=int, default=36)

@@ -54,9 +54,13 @@ class Stagegate:
         self.await_registrations()
 
     def start_webhook(self, *options: str) -> None:
+        self.begin_webhook(*options).wait_for_line("serving ", _WITHIN)
+
+    def begin_webhook(self, *options: str) -> Process:
+        """Start it, and do not wait until it serves."""
         address = ["--host=0.0.0.0", f"--port={_PORT}", "--drain=0"]
         self.webhook = self._process("webhook", [*address, *options])
-        self.webhook.wait_for_line("serving ", _WITHIN)
+        return self.webhook
 
     def start_loop(self, *options: str) -> None:
         self.loop = self._process("loop", [f"--webhook-port={_PORT}", "--ca-settle=1", *options])

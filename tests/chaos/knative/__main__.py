@@ -1,0 +1,62 @@
+"""``python -m tests.chaos --knative``: kill webhook and loop while Services are edited on real Knative."""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.chaos.knative.campaign import Campaign, Plan, Report
+from tests.controlplane import Unavailable as NoControlPlane
+from tests.rig import Rig, Unavailable
+from tests.rig.stagegate import Stagegate
+
+UNAVAILABLE = 3
+
+
+def main(arguments: list[str]) -> int:
+    """Exit code 0 when every rollout is complete and every law held, else 1; 3 where Knative cannot be run."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos --knative", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kills", type=int, default=40)
+    parser.add_argument("--services", type=int, default=4)
+    parser.add_argument("--every", type=float, default=4.0, metavar="S", help="mean seconds between disruptions")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="an empty folder for logs and what happened, to keep")
+    parser.add_argument("--within", type=float, default=1800.0, metavar="S", help="seconds for the disruptions")
+    options = parser.parse_args(arguments)
+    plan = Plan(options.seed, options.kills, options.services, options.every, options.within)
+    try:
+        with tempfile.TemporaryDirectory(prefix="stagegate-chaos-") as temporary:
+            folder = (options.keep or Path(temporary)).absolute()
+            folder.mkdir(parents=True, exist_ok=True)
+            report = run(plan, folder)
+    except (Unavailable, NoControlPlane) as reason:
+        print(reason, file=sys.stderr)
+        return UNAVAILABLE
+    print(report)
+    for problem in report.broken[:20]:
+        print(f"  {problem}")
+    if report.broken:
+        print(f"once more: {command(plan)}")
+    return 1 if report.broken else 0
+
+
+def command(plan: Plan) -> str:
+    """What replays it."""
+    options = f"--seed {plan.seed} --kills {plan.kills} --services {plan.services} --every {plan.every:g}"
+    return f"python -m tests.chaos --knative {options}"
+
+
+def run(plan: Plan, folder: Path) -> Report:
+    """One campaign on a rig of its own."""
+    with Rig.start() as rig, rig.inside():
+        stagegate = Stagegate(rig, folder)
+        try:
+            stagegate.install()
+            stagegate.start()
+            return Campaign(rig, stagegate, plan, folder).run()
+        finally:
+            stagegate.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
