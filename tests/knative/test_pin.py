@@ -1,4 +1,4 @@
-"""The pin of a Route for a new Revision: the world before, the hold and the traffic after, or why there is none."""
+"""The pin of a Route for a new Revision: what was observed, the hold and the traffic after, or why there is none."""
 
 import json
 from dataclasses import replace
@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 
 from tests.knative.routes import HOLD, UID, floating, held_entries, hold, named, route, service
 from webhook.knative.opt_in import Obstacle
-from webhook.knative.pin import NewRevision, Pin, World, decide_pin
+from webhook.knative.pin import NewRevision, Observation, Pin, decide_pin
 from webhook.knative.settings import HoldSettings
 
 NEW = NewRevision("default", "b", "hello", UID)
-ASKED = World(service())
+ASKED = Observation(service())
 TAGGED = named("a", 0) | {"tag": "old"}
 
 
 def decided(
-    route: dict[str, Any], world: World = ASKED, new: NewRevision = NEW
+    route: dict[str, Any], observed: Observation = ASKED, new: NewRevision = NEW
 ) -> tuple[dict[str, Any], list[dict[str, Any]]] | str:
     """The hold and the traffic, or the reason."""
-    found = decide_pin(new, world, route)
+    found = decide_pin(new, observed, route)
     if isinstance(found, Obstacle):
         assert found.message
         return found.reason
@@ -77,8 +77,8 @@ def test_a_pin_repeats_the_present_traffic(
 
 
 def test_without_the_repeated_entry_the_service_may_be_ready_before_its_rollout_is() -> None:
-    world = replace(ASKED, settings=HoldSettings(keeps_service_waiting=False))
-    found = decide_pin(NEW, world, route())
+    observed = replace(ASKED, settings=HoldSettings(keeps_service_waiting=False))
+    found = decide_pin(NEW, observed, route())
     assert isinstance(found, Pin)
     assert found.traffic == [named("a", 100), floating()]
 
@@ -87,14 +87,14 @@ SPLIT = service() | {"spec": {"traffic": [named("a", 50), {"latestRevision": Tru
 
 
 @pytest.mark.parametrize(
-    ("world", "before", "new", "reason"),
+    ("observed", "before", "new", "reason"),
     [
-        (World(None), route(), NEW, "ServiceUnknown"),
-        (World(service(annotations={})), route(), NEW, "NotOptedIn"),
-        (World(service(annotations={"stagegate.dev/progressive": "si"})), route(), NEW, "OptInUnreadable"),
-        (World(SPLIT, by_default=True), route(), NEW, "TrafficIsSplit"),
-        (World(service(uid="another")), route(), replace(NEW, service_uid="x"), "ServiceReplaced"),
-        (World(service(deletionTimestamp="2026-01-01T00:00:00Z")), route(), NEW, "BeingDeleted"),
+        (Observation(None), route(), NEW, "ServiceUnknown"),
+        (Observation(service(annotations={})), route(), NEW, "NotOptedIn"),
+        (Observation(service(annotations={"stagegate.dev/progressive": "si"})), route(), NEW, "OptInUnreadable"),
+        (Observation(SPLIT, by_default=True), route(), NEW, "TrafficIsSplit"),
+        (Observation(service(uid="another")), route(), replace(NEW, service_uid="x"), "ServiceReplaced"),
+        (Observation(service(deletionTimestamp="2026-01-01T00:00:00Z")), route(), NEW, "BeingDeleted"),
         (replace(ASKED, is_stored=True), route(), NEW, "RevisionExists"),
         (ASKED, {}, NEW, "NoTrafficYet"),
         (ASKED, route(ownerReferences=[]), NEW, "NoTrafficYet"),
@@ -108,9 +108,9 @@ SPLIT = service() | {"spec": {"traffic": [named("a", 50), {"latestRevision": Tru
     ],
 )
 def test_everything_else_is_left_to_knative(
-    world: World, before: dict[str, Any], new: NewRevision, reason: str
+    observed: Observation, before: dict[str, Any], new: NewRevision, reason: str
 ) -> None:
-    assert decided(before, world, new) == reason
+    assert decided(before, observed, new) == reason
 
 
 @pytest.mark.parametrize(
@@ -126,17 +126,17 @@ def test_the_opt_in_comes_from_the_service_its_namespace_or_the_cluster(
     annotation: str | None, label: str | None, by_default: bool, is_pinned: bool
 ) -> None:
     key = "stagegate.dev/progressive"
-    world = World(
+    observed = Observation(
         service(annotations={} if annotation is None else {key: annotation}),
         namespace_labels={} if label is None else {key: label},
         by_default=by_default,
     )
-    assert isinstance(decide_pin(NEW, world, route()), Pin) == is_pinned
+    assert isinstance(decide_pin(NEW, observed, route()), Pin) == is_pinned
 
 
 def test_a_rollout_under_way_is_pinned_anew_although_nothing_new_is_held() -> None:
-    world = replace(ASKED, settings=HoldSettings(holds_nothing_new=True))
-    assert isinstance(decide_pin(NEW, world, route(held_entries(a=75, x=25), annotation=hold("x"))), Pin)
+    observed = replace(ASKED, settings=HoldSettings(holds_nothing_new=True))
+    assert isinstance(decide_pin(NEW, observed, route(held_entries(a=75, x=25), annotation=hold("x"))), Pin)
 
 
 def test_the_patch_is_conditional_and_states_the_hold_and_the_traffic_alone() -> None:

@@ -21,7 +21,7 @@ from webhook.api.wire import Wire, copy_of
 from webhook.cluster.client import Client
 from webhook.cluster.resource import ROUTES
 from webhook.knative.bounds import Defaults
-from webhook.knative.pin import NewRevision, World
+from webhook.knative.pin import NewRevision, Observation
 from webhook.knative.settings import HoldSettings
 from webhook.server.handler import AdmissionHandler
 from webhook.server.knative_handler import KnativeHandler
@@ -36,16 +36,16 @@ CREATE = review(revision(annotations=LIVELY))
 class View:
     """The cluster as it is in memory."""
 
-    def __init__(self, one: Wire, world: World) -> None:
+    def __init__(self, one: Wire, observed: Observation) -> None:
         self.one: Wire = copy_of(one)
-        self.the_world = world
+        self.observed = observed
         self.missing = ""
 
     def unsynced(self) -> str:
         return self.missing
 
-    def world(self, new: NewRevision) -> World:
-        return self.the_world
+    def observe(self, new: NewRevision) -> Observation:
+        return self.observed
 
     def route(self, namespace: str, name: str) -> Wire:
         return self.one
@@ -60,11 +60,11 @@ class View:
 class Place:
     """A webhook beside a cluster with one Service and its Route."""
 
-    def __init__(self, one: Wire | None = None, world: World | None = None, seconds: float = 60.0) -> None:
+    def __init__(self, one: Wire | None = None, observed: Observation | None = None, seconds: float = 60.0) -> None:
         self.api = FakeApi()
         self.api.serve(ROUTES)
         stored = self.api.put(ROUTES, one or route())
-        self.view = View(stored, world or World(service()))
+        self.view = View(stored, observed or Observation(service()))
         self.metrics = ServerMetrics()
         self.pinner = Pinner(lambda seconds: Client(self.api, field_manager="test"), time.monotonic)
         self.rate = PinRate(time.monotonic, burst=3, seconds_each=3600.0)
@@ -148,16 +148,16 @@ def test_a_request_that_pins_nothing(body: bytes, result: str, reason: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("world", "missing", "result", "reason"),
+    ("observed", "missing", "result", "reason"),
     [
-        (World(service(annotations={})), "", "not asked", "NotOptedIn: "),
-        (World(None), "", "not held", "ServiceUnknown: "),
-        (World(service(), settings=HoldSettings(holds_nothing_new=True)), "", "not held", "HoldingNothingNew: "),
-        (World(service()), "routes not read yet", "not read", "routes not read yet"),
+        (Observation(service(annotations={})), "", "not asked", "NotOptedIn: "),
+        (Observation(None), "", "not held", "ServiceUnknown: "),
+        (Observation(service(), settings=HoldSettings(holds_nothing_new=True)), "", "not held", "HoldingNothingNew: "),
+        (Observation(service()), "routes not read yet", "not read", "routes not read yet"),
     ],
 )
-def test_a_cluster_in_which_nothing_is_pinned(world: World, missing: str, result: str, reason: str) -> None:
-    place = Place(world=world)
+def test_a_cluster_in_which_nothing_is_pinned(observed: Observation, missing: str, result: str, reason: str) -> None:
+    place = Place(observed=observed)
     place.view.missing = missing
     (response,) = place.answers(CREATE)
     assert (response["allowed"], "patch" in response) == (True, False)

@@ -48,13 +48,13 @@ def test_a_pin_is_decided_on_what_the_cluster_has() -> None:
     api.put(CONFIG_MAPS, config_map("config-rolloutorchestrator", hold_nothing_new="true"))
     api.put(CONFIG_MAPS, config_map("config-autoscaler", min_scale="2", initial_scale="3"))
     made = informers(api, by_default=True)
-    world = made.world(NEW)
+    observed = made.observe(NEW)
     assert made.unsynced() == ""
-    assert world.service is not None
-    assert world.service["metadata"]["uid"] == UID
-    assert (world.is_stored, world.by_default) == (False, True)
-    assert world.namespace_labels == {"stagegate.dev/progressive": "true"}
-    assert world.settings == HoldSettings(holds_nothing_new=True)
+    assert observed.service is not None
+    assert observed.service["metadata"]["uid"] == UID
+    assert (observed.is_stored, observed.by_default) == (False, True)
+    assert observed.namespace_labels == {"stagegate.dev/progressive": "true"}
+    assert observed.settings == HoldSettings(holds_nothing_new=True)
     assert made.defaults() == Defaults(2, 0, 3)
     assert made.route("default", "hello")["status"] == route()["status"]
 
@@ -62,25 +62,25 @@ def test_a_pin_is_decided_on_what_the_cluster_has() -> None:
 def test_without_anything_in_the_cluster_there_is_nothing() -> None:
     made = informers(cluster())
     assert made.unsynced() == ""
-    assert (made.world(NEW).service, made.route("default", "hello"), made.defaults()) == (None, {}, Defaults())
+    assert (made.observe(NEW).service, made.route("default", "hello"), made.defaults()) == (None, {}, Defaults())
 
 
 def test_a_revision_that_is_stored_is_known() -> None:
     api = cluster()
     api.put(REVISIONS, {"metadata": {"name": "hello-00002", "labels": {"a": "b"}}, "spec": {"containers": []}})
     made = informers(api)
-    assert made.world(NEW).is_stored
-    assert not made.world(NewRevision("other", "hello-00002", "hello")).is_stored
+    assert made.observe(NEW).is_stored
+    assert not made.observe(NewRevision("other", "hello-00002", "hello")).is_stored
 
 
 def test_the_switch_and_the_bounds_of_the_cluster_need_no_restart() -> None:
     api = cluster()
     made = informers(api)
-    assert made.world(NEW).settings == HoldSettings()
+    assert made.observe(NEW).settings == HoldSettings()
     api.put(CONFIG_MAPS, config_map("config-rolloutorchestrator", hold_nothing_new="true"))
     api.put(CONFIG_MAPS, config_map("config-autoscaler", min_scale="2"))
     step(made)
-    assert made.world(NEW).settings.holds_nothing_new
+    assert made.observe(NEW).settings.holds_nothing_new
     assert made.defaults().min_scale == 2
 
 
@@ -101,7 +101,7 @@ def test_memory_holds_the_members_that_are_read_and_no_others() -> None:
     api.put(KNATIVE_SERVICES, one)
     api.put(ROUTES, {**route(managedFields=[]), "status": {**route()["status"], "url": "http://x", "address": {}}})
     made = informers(api)
-    kept = made.world(NEW).service
+    kept = made.observe(NEW).service
     assert kept is not None
     assert kept["metadata"]["annotations"] == {"stagegate.dev/progressive": "true"}
     assert kept["spec"] == {
@@ -116,7 +116,7 @@ def test_an_object_without_annotations_is_kept_too() -> None:
     api = cluster()
     api.put(KNATIVE_SERVICES, service(annotations=None))
     made = informers(api)
-    assert made.world(NEW).service is not None
+    assert made.observe(NEW).service is not None
 
 
 def test_a_route_that_was_just_written_is_seen_at_once() -> None:

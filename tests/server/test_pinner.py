@@ -14,14 +14,14 @@ from webhook.cluster.errors import ApiError, OutcomeUnknown
 from webhook.cluster.resource import ROUTES
 from webhook.cluster.transport import Request
 from webhook.knative.opt_in import Obstacle
-from webhook.knative.pin import NewRevision, Pin, World, decide_pin
+from webhook.knative.pin import NewRevision, Observation, Pin, decide_pin
 from webhook.server.pinner import MOST_AT_ONCE, TRIES, Outcome, Pinner
 
 NEW = NewRevision("default", "b", "hello", UID)
 
 
 def decide(current: Wire) -> Pin | Obstacle:
-    return decide_pin(NEW, World(service()), current)
+    return decide_pin(NEW, Observation(service()), current)
 
 
 class Place:

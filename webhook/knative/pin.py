@@ -54,7 +54,7 @@ class Pin:
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Observation:
     """What a pin is decided on, beside the Route; objects on the wire.
 
     ``is_stored``: a Revision of that name exists. ``by_default``: Services that say nothing are opted in.
@@ -67,31 +67,31 @@ class World:
     settings: HoldSettings = field(default_factory=HoldSettings)
 
 
-def decide_pin(new: NewRevision, world: World, route: Mapping[str, Any]) -> Pin | Obstacle:
+def decide_pin(new: NewRevision, observed: Observation, route: Mapping[str, Any]) -> Pin | Obstacle:
     """The pin for a new Revision, or why there is none; it repeats the present shares and moves nothing.
 
     ``route`` is on the wire, empty for none. The shares are those of its status; if it is held already, those of its
     spec, which the status may not show yet.
     """
-    service = world.service
+    service = observed.service
     if service is None:
         return Obstacle(SERVICE_UNKNOWN, f"there is no Service {new.service!r}")
-    found = _unasked(service, world) or _unfit(new, service, world.is_stored)
+    found = _unasked(service, observed) or _unfit(new, service, observed.is_stored)
     if found is not None:
         return found
     if not route or service_uid_of(route) != _uid_of(service) or _is_deleting(route):
         return Obstacle(NO_TRAFFIC, "the Service has no Route yet")
     hold = hold_in_force(route)
     held = hold if hold is not None and hold.phase == HELD else None
-    if held is None and world.settings.holds_nothing_new:
+    if held is None and observed.settings.holds_nothing_new:
         return Obstacle(HOLDING_NOTHING_NEW, "the cluster is set to hold nothing new")
-    return _pin(new, route, held, _uid_of(service), world.settings)
+    return _pin(new, route, held, _uid_of(service), observed.settings)
 
 
-def _unasked(service: Wire, world: World) -> Obstacle | None:
+def _unasked(service: Wire, observed: Observation) -> Obstacle | None:
     """Why edits of this Service do not roll out in stages."""
-    found = obstacle(service, world.namespace_labels, world.by_default)
-    if found is None and not is_opted_in(service, world.namespace_labels, world.by_default):
+    found = obstacle(service, observed.namespace_labels, observed.by_default)
+    if found is None and not is_opted_in(service, observed.namespace_labels, observed.by_default):
         return Obstacle(NOT_OPTED_IN, "the Service does not ask for stages")
     return found
 

@@ -116,7 +116,7 @@ class ServiceDecision:
 
 
 def decide_service(seen: ServiceSeen, options: ServiceOptions) -> ServiceDecision:
-    """Decide what to do about a Service. Carried out on an unchanged world, a decision is followed by an empty one."""
+    """Decide what to do about a Service. Carried out while nothing changes, a decision is followed by an empty one."""
     service, route = seen.service, seen.route
     if service is None or service["metadata"].get("deletionTimestamp") or route is None:
         return ServiceDecision("idle", carries_on=service is None or not is_owned(seen.ro, service))

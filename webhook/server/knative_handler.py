@@ -22,7 +22,7 @@ from webhook.api.wire import Wire
 from webhook.cluster.supervisor import Supervisor
 from webhook.knative.bounds import Defaults, bounds_at_birth
 from webhook.knative.opt_in import Obstacle
-from webhook.knative.pin import NOT_OPTED_IN, NewRevision, World, decide_pin
+from webhook.knative.pin import NOT_OPTED_IN, NewRevision, Observation, decide_pin
 from webhook.server.metrics import PinResult, ServerMetrics
 from webhook.server.pin_rate import PinRate
 from webhook.server.pinner import Outcome, Pinner
@@ -44,7 +44,7 @@ class View(Protocol):
     """Knative's objects in memory; no method sends a request."""
 
     def unsynced(self) -> str: ...
-    def world(self, new: NewRevision) -> World: ...
+    def observe(self, new: NewRevision) -> Observation: ...
     def route(self, namespace: str, name: str) -> Wire: ...
     def defaults(self) -> Defaults: ...
     def written(self, route: Wire) -> None: ...
@@ -94,9 +94,9 @@ class KnativeHandler:
             return self._left(request, "ignored", new)
         if unsynced := self._view.unsynced():
             return self._left(request, "not read", unsynced)
-        world = self._view.world(new)
+        observed = self._view.observe(new)
         route = self._view.route(new.namespace, new.service)
-        decision = decide_pin(new, world, route)
+        decision = decide_pin(new, observed, route)
         if isinstance(decision, Obstacle):
             result: PinResult = "not asked" if decision.reason == NOT_OPTED_IN else "not held"
             return self._left(request, result, f"{decision.reason}: {decision.message}")
@@ -104,7 +104,7 @@ class KnativeHandler:
             return self._settled(request, new, Outcome("repeated"), started)
         if not self._rate.take(new.namespace, new.service):
             return self._refused(request, new, "rate", "the Service had too many pins within a minute")
-        pinning = self._pinner.begin(route, lambda current: decide_pin(new, world, current), started + self._seconds)
+        pinning = self._pinner.begin(route, lambda current: decide_pin(new, observed, current), started + self._seconds)
         if pinning is None:
             return self._refused(request, new, "busy", "too many pins are under way")
         return self._later(request, new, pinning, started)

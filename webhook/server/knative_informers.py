@@ -15,7 +15,7 @@ from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.trim import Trim, identity, only
 from webhook.knative.annotations import PROGRESSIVE, labels_of
 from webhook.knative.bounds import Defaults
-from webhook.knative.pin import NewRevision, World
+from webhook.knative.pin import NewRevision, Observation
 from webhook.knative.settings import default_bounds, hold_settings
 from webhook.server.metrics import ServerMetrics
 
@@ -94,10 +94,10 @@ class KnativeInformers:
             if not each.synced
         )
 
-    def world(self, new: NewRevision) -> World:
+    def observe(self, new: NewRevision) -> Observation:
         """What the pin for a new Revision is decided on."""
         namespace = self._namespaces.store.get("", new.namespace)
-        return World(
+        return Observation(
             service=self._services.store.get(new.namespace, new.service),
             is_stored=self._revisions.store.get(new.namespace, new.name) is not None,
             namespace_labels=labels_of(namespace),
