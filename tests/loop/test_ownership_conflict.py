@@ -16,7 +16,7 @@ from webhook.loop.stage_status import OWNERSHIP_CONFLICT
 
 SHARED = "hello-00002"
 MESSAGE = f"The rollout moves nothing: {SHARED} belongs to RolloutOrchestrator hello; let only one of them name it."
-TOLD = f"Warning {OWNERSHIP_CONFLICT}: {MESSAGE}"
+CONFLICT = f"Warning {OWNERSHIP_CONFLICT}: {MESSAGE}"
 
 
 def pulled_apart(world: World) -> World:
@@ -51,7 +51,7 @@ def test_the_one_it_belongs_to_goes_to_its_end_and_the_other_says_why_it_stands_
     assert world.stage("other") == {}, "it starts nothing"
     assert world.condition("StageReady", "other") == ("Unknown", OWNERSHIP_CONFLICT)
     assert world.condition("Ready", "other") == ("Unknown", OWNERSHIP_CONFLICT)
-    assert TOLD in world.told()
+    assert CONFLICT in world.emitted()
 
 
 def test_nothing_is_written_without_end() -> None:
@@ -97,7 +97,7 @@ def test_a_rollout_that_is_complete_moves_nothing_and_says_nothing() -> None:
     world.api.put(ROLLOUT_ORCHESTRATORS, {**other, "status": status})
     world.settle()
     assert world.condition("StageReady", "other") == ("True", "")
-    assert TOLD not in world.told()
+    assert CONFLICT not in world.emitted()
 
 
 def ro(spec: Wire) -> RolloutOrchestrator:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.cluster.fake_api import status_error
-from tests.loop.world import World, autoscale, entry, said
+from tests.loop.world import World, autoscale, condition, entry
 from webhook.api import RolloutOrchestrator
 from webhook.cluster.errors import ApiError, OutcomeUnknown, TooManyRequests, Unavailable, Unreachable
 from webhook.cluster.resource import POD_AUTOSCALERS, PODS, STAGE_POD_AUTOSCALERS
@@ -108,7 +108,7 @@ class FaultyWorld:
         """Set what the PodAutoscaler of a revision reports, as Knative does."""
         if actual:
             self.ran.add(name)
-        started = said("ScaleTargetInitialized", "True" if name in self.ran else "Unknown")
+        started = condition("ScaleTargetInitialized", "True" if name in self.ran else "Unknown")
         if self.said.get(name) != (desired, actual):
             self.said[name] = desired, actual
             self.world.scale(name, actual, desired, conditions=[started])

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from tests.loop.world import World, entry, said
+from tests.loop.world import World, condition, entry
 
-UNREADY = said("Ready", "False", "ImagePullBackOff", 'Back-off pulling image "registry.invalid/p:2"')
-STARTED = said("ScaleTargetInitialized", "True")
-NEVER_STARTED = said("ScaleTargetInitialized", "Unknown")
+UNREADY = condition("Ready", "False", "ImagePullBackOff", 'Back-off pulling image "registry.invalid/p:2"')
+STARTED = condition("ScaleTargetInitialized", "True")
+NEVER_STARTED = condition("ScaleTargetInitialized", "Unknown")
 WHY = 'p-2 runs no replica yet (PodAutoscaler: ImagePullBackOff: Back-off pulling image "registry.invalid/p:2")'
 BOTH = ("availability", "resourceutil")
 
@@ -18,7 +18,7 @@ def service_p(**spec: Any) -> World:
     world = World()
     world.revision("p-1", "p")
     world.revision("p-2", "p")
-    world.scale("p-1", 9, service="p", conditions=[said("Ready", "True"), STARTED])
+    world.scale("p-1", 9, service="p", conditions=[condition("Ready", "True"), STARTED])
     world.scale("p-2", 0, 1, service="p", conditions=[UNREADY, NEVER_STARTED])
     stated = {"initialRevisions": [entry("p-1", 100)], "targetRevisions": [entry("p-2", 100)], **spec}
     world.rollout("p", **stated)
@@ -35,7 +35,7 @@ def minutes(world: World, count: int = 5) -> World:
 
 def shows(world: World, replicas: int, desired: int | None = None) -> World:
     """p-2 starts after all."""
-    world.scale("p-2", replicas, desired, service="p", conditions=[said("Ready", "True"), STARTED])
+    world.scale("p-2", replicas, desired, service="p", conditions=[condition("Ready", "True"), STARTED])
     return world.settle()
 
 
@@ -50,7 +50,7 @@ def until_complete(world: World, demand: int = 9) -> World:
             low, high = world.bounds(name) if world.has_spa(name) else (0, 0)
             wanted = max(-(-demand * percent // 100), low or 0)
             wanted = min(wanted, high) if high else wanted
-            world.scale(name, wanted, service="p", conditions=[said("Ready", "True"), STARTED])
+            world.scale(name, wanted, service="p", conditions=[condition("Ready", "True"), STARTED])
         world.clock.advance(1)
     raise AssertionError(f"not complete: {world.ro('p')}")
 
@@ -82,7 +82,7 @@ def test_where_down_comes_first_the_stage_is_not_done_before_the_new_revision_ru
     )
     world.settle()
     first = world.stage("p")
-    world.scale("p-1", first["p-1"][1], service="p", conditions=[said("Ready", "True"), STARTED])
+    world.scale("p-1", first["p-1"][1], service="p", conditions=[condition("Ready", "True"), STARTED])
     minutes(world)
     assert world.stage("p") == first
     assert world.condition("StageScaleDownReady", "p")[0] == "True"
@@ -99,7 +99,7 @@ def test_conditions_and_event_say_what_is_waited_for() -> None:
         assert world.condition(type_, "p") == ("Unknown", "StageRevisionStart")
         assert world.condition_message(type_, "p") == f"Rolling out a new stage: {WHY}."
     assert minutes(world.forget(), 1).written() == [], "nothing changes, so nothing is written"
-    assert f"Normal Waiting: scaling up: waiting for p-2 to run 1 replica: {WHY}" in world.told()
+    assert f"Normal Waiting: scaling up: waiting for p-2 to run 1 replica: {WHY}" in world.emitted()
 
 
 @pytest.mark.parametrize("strategy", BOTH)
@@ -183,10 +183,10 @@ def test_a_service_that_stands_at_zero_is_rolled_out(known: str, strategy: str) 
     world.scale("p-1", 0, service="p")
     world.scale("p-2", 0, service="p", conditions=[STARTED] if known == "PodAutoscaler" else [])
     if known == "Revision":
-        world.revision_says("p-2", said("Ready", "True"))
+        world.revision_says("p-2", condition("Ready", "True"))
     world.settle()
     assert world.condition("Ready", "p") == ("True", "")
-    assert "Normal RolloutComplete: p-2 100% of traffic, 0 replicas" in world.told()
+    assert "Normal RolloutComplete: p-2 100% of traffic, 0 replicas" in world.emitted()
 
 
 @pytest.mark.parametrize("strategy", BOTH)
@@ -195,13 +195,13 @@ def test_one_that_never_ran_is_waited_for_until_a_condition_says_that_it_did(spe
     world = service_p(rolloutStrategy=strategy)
     world.scale("p-1", 0, service="p")
     world.scale("p-2", 0, service="p", conditions=[NEVER_STARTED])
-    world.revision_says("p-2", said("Ready", "Unknown", "Deploying"))
+    world.revision_says("p-2", condition("Ready", "Unknown", "Deploying"))
     minutes(world)
     assert world.condition("Ready", "p")[0] == "Unknown"
     why = "p-2 runs no replica yet (Revision: Deploying)"
     assert world.condition_message("StageScaleUpReady", "p") == f"Rolling out a new stage: {why}."
     if speaker == "Revision":
-        world.revision_says("p-2", said("Ready", "True"))
+        world.revision_says("p-2", condition("Ready", "True"))
     else:
         world.scale("p-2", 0, service="p", conditions=[STARTED])
     assert world.settle().condition("Ready", "p") == ("True", "")
@@ -211,7 +211,7 @@ def test_one_that_never_ran_is_waited_for_until_a_condition_says_that_it_did(spe
 def test_a_rollback_leads_to_a_revision_that_was_scaled_to_zero(strategy: str) -> None:
     world = until_complete(service_p(rolloutStrategy=strategy))
     assert world.bounds("p-1") == (0, 1)
-    world.scale("p-1", 0, service="p", conditions=[said("Ready", "False", "NoTraffic"), STARTED])
+    world.scale("p-1", 0, service="p", conditions=[condition("Ready", "False", "NoTraffic"), STARTED])
     world.edit("p", targetRevisions=[entry("p-1", 100)])
     until_complete(world)
     assert world.ro("p")["status"]["stageRevisionStatus"][-1]["revisionName"] == "p-1"

@@ -88,7 +88,7 @@ def test_a_stage_costs_two_spa_specs_one_ro_spec_and_three_ro_statuses(strategy:
 def test_what_happens_is_told_in_order() -> None:
     world = two_revisions(World(), replicas=1, high=1)
     carry(world, demand=1)
-    assert world.told() == [
+    assert world.emitted() == [
         "Normal StageStarted: hello-00001 no traffic, to run 0 replicas; hello-00002 100% of traffic, to run 1 replica",
         "Normal ScaledUp: up: hello-00002 runs 1 replica",
         "Normal RolloutComplete: hello-00002 100% of traffic, 1 replica",
@@ -98,15 +98,15 @@ def test_what_happens_is_told_in_order() -> None:
 def test_a_wait_is_told_once_it_has_lasted_longer_than_ten_seconds_and_costs_no_write() -> None:
     world = two_revisions(World(), replicas=1, high=1).settle().forget()
     world.clock.advance(9)
-    assert world.settle().told() == []
+    assert world.settle().emitted() == []
     world.clock.advance(1)
-    assert world.settle().told() == ["Normal Waiting: scaling up: waiting for hello-00002 to run 1 replica"]
+    assert world.settle().emitted() == ["Normal Waiting: scaling up: waiting for hello-00002 to run 1 replica"]
     world.scale("hello-00002", 1)
     world.settle().forget()
     world.clock.advance(9)
-    assert world.settle().told() == []
+    assert world.settle().emitted() == []
     world.clock.advance(1)
-    assert world.settle().told() == ["Normal Waiting: scaling down: waiting for hello-00001 to run 0 replicas"]
+    assert world.settle().emitted() == ["Normal Waiting: scaling down: waiting for hello-00001 to run 0 replicas"]
     assert world.written() == []
 
 
@@ -116,7 +116,7 @@ def test_a_stage_costs_at_most_four_events(strategy: str) -> None:
     carry(world, demand=10)
     stages = world.reasons().count("StageStarted")
     assert stages >= 3
-    assert len(world.told()) <= 4 * stages
+    assert len(world.emitted()) <= 4 * stages
 
 
 def test_what_is_waited_for_is_told_again_by_a_loop_that_starts_later() -> None:
@@ -125,7 +125,7 @@ def test_what_is_waited_for_is_told_again_by_a_loop_that_starts_later() -> None:
     world.forget().start()
     world.settle()
     assert world.written() == []
-    assert world.told() == ["Normal Waiting: scaling up: waiting for hello-00002 to run 1 replica"]
+    assert world.emitted() == ["Normal Waiting: scaling up: waiting for hello-00002 to run 1 replica"]
 
 
 def test_the_old_revision_stays_until_the_new_one_is_up() -> None:
@@ -286,7 +286,7 @@ def test_a_conflict_is_told_to_nobody(resource: str) -> None:
     world = two_revisions(World())
     once(world.api, "PATCH", resource, lambda r: status_error(r, 409, "Conflict", "modified"))
     carry(world)
-    assert not [told for told in world.told() if told.startswith("Warning")]
+    assert not [told for told in world.emitted() if told.startswith("Warning")]
 
 
 def test_the_loop_reads_its_own_writes_before_the_watch_shows_them() -> None:
@@ -490,7 +490,7 @@ def test_a_revision_deleted_mid_stage_takes_its_spa_along_and_the_rollout_says_w
     for _ in range(3):
         autoscale(world, 4)
         world.settle()
-    assert "Warning RevisionMissing: the stage cannot be done: no Revision hello-00001" in world.told()
+    assert "Warning RevisionMissing: the stage cannot be done: no Revision hello-00001" in world.emitted()
     assert world.forget().settle().written() == []
 
 
@@ -648,12 +648,12 @@ def test_targets_without_percent_fail_the_rollout_with_the_path_of_the_field() -
     world.edit(targetRevisions=[entry("hello-00002", None, 1, 10)])
     world.settle()
     assert world.condition("StageReady") == ("False", "StageRevisionRolloutFailed")
-    assert "spec.targetRevisions[0].percent" in world.told()[-1]
+    assert "spec.targetRevisions[0].percent" in world.emitted()[-1]
     assert world.ro()["status"]["annotations"][PLANNED_TARGETS] == '[["hello-00002",100]]'
     world.forget()
     world.loop.enqueue_everything()
     world.settle()
-    assert (world.written(), world.told()) == ([], []), "it is said once"
+    assert (world.written(), world.emitted()) == ([], []), "it is said once"
 
 
 def test_a_stage_that_cannot_be_planned_yet_is_tried_again_and_says_why() -> None:
@@ -665,7 +665,7 @@ def test_a_stage_that_cannot_be_planned_yet_is_tried_again_and_says_why() -> Non
     assert world.stage() == {}
     assert (
         "Warning NotPlanned: the next stage is not planned: PodAutoscaler hello-00001 does not exist yet"
-        in world.told()
+        in world.emitted()
     )
     world.scale("hello-00001", 4)
     world.settle()
@@ -680,7 +680,7 @@ def test_a_write_that_is_refused_is_told_on_the_rollout() -> None:
         else None
     )
     world.settle()
-    assert world.told() == ["Warning WriteRefused: patch rolloutorchestrators default/hello: denied by a policy"]
+    assert world.emitted() == ["Warning WriteRefused: patch rolloutorchestrators default/hello: denied by a policy"]
 
 
 @pytest.mark.parametrize("steps", [True, False])
@@ -697,7 +697,7 @@ def test_a_refused_write_to_an_spa_that_lacks_something_is_told_on_the_rollout(
     )
     world.settle()
     refused = "patch stagepodautoscalers default/hello-00001: denied by a policy"
-    assert f"Warning WriteRefused: {refused}" in world.told()
+    assert f"Warning WriteRefused: {refused}" in world.emitted()
 
 
 def test_a_refused_write_of_an_spa_status_is_told_on_the_rollout() -> None:
@@ -709,7 +709,7 @@ def test_a_refused_write_of_an_spa_status_is_told_on_the_rollout() -> None:
     )
     world.settle()
     refused = "patch stagepodautoscalers/status default/hello-00001: the account may not"
-    assert f"Warning WriteRefused: {refused}" in world.told()
+    assert f"Warning WriteRefused: {refused}" in world.emitted()
 
 
 def test_a_refused_write_to_an_spa_that_belongs_to_nobody_is_told_on_the_spa() -> None:
@@ -723,7 +723,7 @@ def test_a_refused_write_to_an_spa_that_belongs_to_nobody_is_told_on_the_spa() -
     )
     world.settle()
     refused = "patch stagepodautoscalers/status default/alone: the account may not"
-    assert f"Warning WriteRefused: {refused}" in world.told()
+    assert f"Warning WriteRefused: {refused}" in world.emitted()
     assert {event.regarding["kind"] for event in world.events} == {"StagePodAutoscaler"}
 
 
@@ -821,7 +821,7 @@ def test_a_late_stage_whose_deployment_is_short_says_so_on_condition_and_in_an_e
     assert world.stage() == {"hello-00001": (75, 3), "hello-00002": (25, 1)}
     assert world.condition("StageReady") == ("Unknown", "StageTimedOut")
     assert world.condition("Ready") == ("Unknown", "StageTimedOut")
-    assert world.told()[0] == (
+    assert world.emitted()[0] == (
         "Warning StageTimedOut: The stage was not done by 2026-01-02T03:06:05Z, and its traffic is not shifted: "
         "Deployment hello-00002-deployment of revision hello-00002 has 0 of 1 replicas available."
     )
@@ -861,7 +861,7 @@ def given_up(world: World) -> World:
 def test_a_late_stage_without_traffic_to_shift_waits_on_and_does_not_fail() -> None:
     world = given_up(World()).settle()
     assert world.condition("StageReady") == ("Unknown", "StageTimedOut")
-    assert any("its traffic is not shifted: no traffic is left to shift" in told for told in world.told())
+    assert any("its traffic is not shifted: no traffic is left to shift" in told for told in world.emitted())
     world.scale("hello-00002", 0)
     world.forget().settle()
     assert "StageComplete" in world.reasons()
@@ -960,7 +960,7 @@ def test_a_deletion_that_is_refused_says_which_and_why() -> None:
         while world.loop.workers.step():
             pass
     refused = "delete stagepodautoscalers default/hello-00000: the account may not"
-    assert f"Warning WriteRefused: {refused}" in world.told()
+    assert f"Warning WriteRefused: {refused}" in world.emitted()
     assert any(refused in line for line in logged), logged
 
 
@@ -973,7 +973,7 @@ def test_a_fault_of_the_program_is_logged_whole_and_counted_as_one(
     assert world.loop.workers.step()
     (record,) = [record for record in caplog.records if record.exc_info]
     assert "default/hello" in record.getMessage()
-    assert "Warning InternalError: TypeError in the loop: its log has the traceback" in world.told()
+    assert "Warning InternalError: TypeError in the loop: its log has the traceback" in world.emitted()
     assert b'stagegate_loop_reconciles_total{kind="rollout",result="crashed"} 1.0' in generate_latest(
         world.metrics.registry
     )

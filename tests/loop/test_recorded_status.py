@@ -85,7 +85,7 @@ def test_a_complete_rollout_goes_on_from_what_it_reached(record: list[Any], prob
     world.settle()
     (start,) = world.ro()["spec"]["initialRevisions"]
     assert (start["revisionName"], start["percent"]) == (UP, 100)
-    assert any(f"Warning RecordIgnored: status.stageRevisionStatus{problem}" in line for line in world.told())
+    assert any(f"Warning RecordIgnored: status.stageRevisionStatus{problem}" in line for line in world.emitted())
     carry(world)
     assert world.stage()["hello-00003"][0] == 100
 
@@ -105,7 +105,7 @@ def test_a_rollout_under_way_neither_stops_nor_leads_back(record: list[Any], pro
         world.clock.advance(1)
     assert shares[-1] == 100
     assert shares == sorted(shares)
-    assert any("RecordIgnored" in line for line in world.told())
+    assert any("RecordIgnored" in line for line in world.emitted())
 
 
 A, B, C = (entry(name, 100) for name in "abc")

@@ -1,4 +1,4 @@
-"""Stage bounds that another client changes: when the loop sets them back, and who is told."""
+"""Stage bounds that another client changes: when the loop sets them back, and which Events say so."""
 
 from collections.abc import Callable
 
@@ -87,7 +87,7 @@ def state(world: World, name: str, manager: str = "git", **spec: int) -> None:
     )
 
 
-def told(world: World) -> list[str]:
+def events_of(world: World) -> list[str]:
     """Kind, name and message of each Event about bounds that were set back, each once."""
     found = [event for event in world.events if event.reason == "BoundsReverted"]
     assert all(event.type == "Warning" for event in found)
@@ -138,14 +138,14 @@ def test_bounds_that_break_the_stage_are_set_back_at_once_every_time() -> None:
 def test_the_first_time_is_nobodys_fault_and_the_second_is_told_on_spa_and_rollout() -> None:
     world = rolling()
     state(world, OLD, stageMinScale=2, stageMaxScale=10)
-    assert told(world.settle()) == []
+    assert events_of(world.settle()) == []
     state(world, OLD, stageMinScale=2, stageMaxScale=10)
-    assert told(world.settle()) == [
+    assert events_of(world.settle()) == [
         f"StagePodAutoscaler hello-00001: {MESSAGE}",
         f"RolloutOrchestrator hello: {MESSAGE}",
     ]
     state(world, OLD, stageMinScale=2, stageMaxScale=10)
-    assert len(told(world.settle())) == 2, "the same words, which the recorder counts in the same Event"
+    assert len(events_of(world.settle())) == 2, "the same words, which the recorder counts in the same Event"
 
 
 def test_harmless_bounds_are_set_back_at_once_and_then_once_a_minute() -> None:
@@ -194,7 +194,7 @@ def test_a_bound_that_is_removed_is_set_back_as_one_that_is_changed(gone: str) -
         world.settle()
     assert world.bounds(OLD) == (1, 2)
     shown = {"stageMinScale": "-..2", "stageMaxScale": "1..-"}[gone]
-    assert [one for one in told(world) if "a client that owns no bound set" in one and f"to {shown} again" in one]
+    assert [one for one in events_of(world) if "a client that owns no bound set" in one and f"to {shown} again" in one]
     assert sum(counted(world).values()) == 2.0
 
 
@@ -210,7 +210,10 @@ def test_after_the_end_too_and_a_git_sync_costs_one_write_a_minute() -> None:
             state(world, NEW, stageMinScale=1, stageMaxScale=7)
         world.settle()
         world.clock.advance(1)
-    assert [one.partition(":")[0] for one in told(world)] == [f"StagePodAutoscaler {NEW}", "RolloutOrchestrator hello"]
+    assert [one.partition(":")[0] for one in events_of(world)] == [
+        f"StagePodAutoscaler {NEW}",
+        "RolloutOrchestrator hello",
+    ]
     assert writes_to(world, NEW) == 2, "its own maximum is 1: a higher one has no effect"
 
 
@@ -252,7 +255,10 @@ def test_bounds_that_no_step_of_the_pass_sets_are_set_back_too(
         assert one.settle().bounds(name) == wanted
         assert writes_to(one, name) == times
     assert counted(one) == {"breaking": 3.0, "harmless": 0.0}
-    assert [line.partition(":")[0] for line in told(one)] == [f"StagePodAutoscaler {name}", "RolloutOrchestrator hello"]
+    assert [line.partition(":")[0] for line in events_of(one)] == [
+        f"StagePodAutoscaler {name}",
+        "RolloutOrchestrator hello",
+    ]
 
 
 def test_what_a_former_process_stored_is_set_back_once_it_was_seen() -> None:
@@ -310,7 +316,7 @@ def test_another_process_counts_anew() -> None:
     for _ in range(2):
         state(world, OLD, stageMinScale=2, stageMaxScale=10)
         world.settle()
-    assert (world.bounds(OLD), told(world)) == ((1, 2), [])
+    assert (world.bounds(OLD), events_of(world)) == ((1, 2), [])
 
 
 def test_an_spa_that_was_made_anew_is_another_one() -> None:
@@ -322,7 +328,7 @@ def test_an_spa_that_was_made_anew_is_another_one() -> None:
         world.api.put(STAGE_POD_AUTOSCALERS, {**one, "metadata": metadata, "spec": {"stageMaxScale": 10}})
         world.settle()
         assert world.bounds(OLD) == (1, 2)
-    assert (told(world), sum(counted(world).values())) == ([], 0.0)
+    assert (events_of(world), sum(counted(world).values())) == ([], 0.0)
 
 
 def test_with_steps_off_a_bound_that_is_lacking_is_filled_in_every_time() -> None:

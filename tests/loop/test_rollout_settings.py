@@ -221,7 +221,7 @@ def test_a_loop_that_starts_with_an_unreadable_config_map_goes_by_the_defaults_a
     world.settings(over_consumption_ratio="plenty")
     two_revisions(world, replicas=10, high=20).settle()
     assert world.stage() == {"hello-00001": (90, 9), "hello-00002": (10, 1)}
-    assert f"Warning SettingsUnreadable: {NAME} is not used, the defaults stay in force: {PLENTY}" in world.told()
+    assert f"Warning SettingsUnreadable: {NAME} is not used, the defaults stay in force: {PLENTY}" in world.emitted()
 
 
 def test_a_loop_without_rollouts_says_it_too() -> None:
@@ -275,7 +275,7 @@ def test_an_annotation_that_cannot_be_read_is_said_in_an_event(name: str, value:
         else:
             annotate(world, **{PREFIX + name: value})
         world.settle()
-        (said,) = (line for line in world.told() if "SettingIgnored" in line)
+        (said,) = (line for line in world.emitted() if "SettingIgnored" in line)
         assert f"{PREFIX}{name}: {value!r} is not " in said
         assert world.stage() != {}, "the rollout goes on"
 
@@ -285,7 +285,7 @@ def test_an_unknown_key_is_said_in_an_event_also_on_a_complete_rollout() -> None
     world.rollout(targetRevisions=[entry("hello-00001", 100)])
     annotate(world, **{"stagegate.dev/overide": "RO008"})
     world.settle()
-    assert world.told().count(
+    assert world.emitted().count(
         "Warning SettingIgnored: stagegate.dev/overide: is not a setting; did you mean stagegate.dev/override?"
     ) == 1  # fmt: skip
 

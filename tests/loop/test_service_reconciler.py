@@ -42,7 +42,7 @@ def carry(
         knative.turn()
         knative.world.clock.advance(1)
     else:
-        raise AssertionError(f"not over after {turns} turns: {knative.path[-3:]}, {knative.world.told()[-3:]}")
+        raise AssertionError(f"not over after {turns} turns: {knative.path[-3:]}, {knative.world.emitted()[-3:]}")
     return list(dict.fromkeys(tuple(sorted(shares.items())) for shares, _ in knative.path))
 
 
@@ -171,7 +171,7 @@ def test_stages_that_time_out_add_up_no_shares_while_the_route_does_not_move(kna
     knative.stalled = True
     for _ in range(100):
         turn()
-    assert "its Route has not shown the traffic of the stage for that long" in " ".join(world.told())
+    assert "its Route has not shown the traffic of the stage for that long" in " ".join(world.emitted())
     knative.stalled = False
     for _ in range(40):
         turn()

@@ -122,7 +122,7 @@ def test_without_a_revision_it_is_deleted_when_the_grace_period_is_over_and_both
     world.settle()
     until = format_time(world.clock.now() + FIVE)
     awaited = f"StagePodAutoscaler {EARLY} is deleted after {until}: no Revision {EARLY}"
-    assert f"Normal RevisionAwaited: {awaited}" in world.told()
+    assert f"Normal RevisionAwaited: {awaited}" in world.emitted()
     world.clock.advance(299)
     world.settle()
     assert deletions(world) == 0
@@ -130,7 +130,7 @@ def test_without_a_revision_it_is_deleted_when_the_grace_period_is_over_and_both
     world.settle()
     assert deletions(world) == 1
     deleted = f"StagePodAutoscalerDeleted: StagePodAutoscaler {EARLY} was deleted: no Revision {EARLY}"
-    assert any(deleted in line for line in world.told())
+    assert any(deleted in line for line in world.emitted())
 
 
 def test_a_sync_that_makes_it_again_and_again_costs_one_deletion_a_grace_period() -> None:
@@ -140,7 +140,7 @@ def test_a_sync_that_makes_it_again_and_again_costs_one_deletion_a_grace_period(
         world.settle()
         world.clock.advance(15)
     assert deletions(world) == 2
-    warnings = [line for line in world.told() if "StagePodAutoscalerDeleted" in line]
+    warnings = [line for line in world.emitted() if "StagePodAutoscalerDeleted" in line]
     said = f"StagePodAutoscaler {EARLY} was deleted: no Revision {EARLY}"
     way_out = "apply it with its Revision, or leave it out: the loop makes it"
     assert warnings == [f"Warning StagePodAutoscalerDeleted: {said}; {way_out}"]
@@ -189,7 +189,7 @@ def test_a_revision_that_lacks_a_label_is_missing_for_pass_and_event_alike_until
     world.settle()
     assert not world.has_spa("hello-00002")
     lacks = "the stage cannot be done: Revision hello-00002 lacks the label serving.knative.dev/configuration=hello"
-    assert f"Warning RevisionMissing: {lacks}" in world.told()
+    assert f"Warning RevisionMissing: {lacks}" in world.emitted()
     assert "Waiting" not in world.reasons(), "what does not exist is not waited for"
     world.revision("hello-00002")
     world.settle()

@@ -92,10 +92,10 @@ def test_several_targets_go_at_once_and_it_is_said_until_they_are_reached() -> N
         "Warning SeveralTargets: spec.targetRevisions: hello-00002, hello-00003 go up at once, without stages;"
         " to have stages name one revision"
     )
-    assert said in world.told()
+    assert said in world.emitted()
     carried_to_the_end(world)
     world.forget().loop.enqueue_everything()
-    assert world.settle().told() == []
+    assert world.settle().emitted() == []
 
 
 # Promise 1 round the planner

@@ -84,7 +84,7 @@ class World:
         self.events.clear()
         return self
 
-    def told(self) -> list[str]:
+    def emitted(self) -> list[str]:
         """The Events, each once, as the recorder sends them."""
         return list(dict.fromkeys(f"{event.type} {event.reason}: {event.message}" for event in self.events))
 
@@ -213,7 +213,7 @@ def entry(name: str, percent: int | None = None, low: int | None = None, high: i
     return {key: value for key, value in members.items() if value is not None}
 
 
-def said(type_: str, status: str, reason: str = "", message: str = "") -> Wire:
+def condition(type_: str, status: str, reason: str = "", message: str = "") -> Wire:
     """A condition of a PodAutoscaler or a Revision on the wire."""
     members = {"type": type_, "status": status, "reason": reason, "message": message}
     return {key: value for key, value in members.items() if value}
