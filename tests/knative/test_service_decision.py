@@ -437,7 +437,7 @@ def test_a_release_first_lets_the_target_run_its_own_minimum(changes: dict[str, 
     first = decide(world)
     assert shown(first) == [RESTORED]
     assert (first.carries_on, first.waiting) == (False, f"{NEW} to run 4 replicas (it runs 1)")
-    assert told(first) == []
+    assert [(event.type, event.reason) for event in first.events] == [("Normal", "ReleaseWaiting")]
     waiting = decide(after(world, first))
     assert shown(waiting) == []
     grown = decide(replace(after(world, first), scales={OLD: Scale(3, 3), NEW: Scale(4, 4)}))

@@ -252,6 +252,8 @@ def test_an_opt_out_in_the_middle_lets_the_target_run_its_own_minimum_first(knat
     carry(knative)
     moved = next(pods for shares, pods in knative.path if shares == {NEW: 100})
     assert moved[NEW] == 4
+    waiting = f"this waits for {NEW} to run 4 replicas (it runs 1)"
+    assert [line for line in knative.world.emitted() if "ReleaseWaiting" in line and line.endswith(waiting)]
     for _ in range(3):
         knative.turn()
     assert (knative.annotations(OLD), knative.annotations(NEW)) == ({"min-scale": "4"}, {"min-scale": "4"})

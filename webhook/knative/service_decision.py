@@ -36,6 +36,7 @@ STARTED: Final = "RolloutStarted"
 COMPLETE: Final = "RolloutComplete"
 FAILED: Final = "RolloutFailed"
 RELEASED: Final = "RolloutReleased"
+RELEASE_WAITING: Final = "ReleaseWaiting"
 NOT_HELD: Final = "NotRolledOutInStages"
 
 OPTED_OUT: Final = "OptedOut"
@@ -222,7 +223,8 @@ def _release(seen: ServiceSeen, service: Wire, route: Wire, hold: Hold, release:
     )
     waiting = "" if release.at_once else _lacking(seen, live)
     if waiting:
-        return ServiceDecision("held", tuple(writes), carries_on=False, waiting=waiting)
+        events = (ServiceEvent("Normal", RELEASE_WAITING, f"{release.message}; this waits for {waiting}"),)
+        return ServiceDecision("held", tuple(writes), events, carries_on=False, waiting=waiting)
     writes.append(PatchRoute(route, replace(hold, phase=RELEASING), stock_traffic(service)))
     message = f"{release.message}; Knative goes on by itself: {described(live)}"
     events = (ServiceEvent("Warning", RELEASED, f"{release.reason}: {message}"),)
