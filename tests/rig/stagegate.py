@@ -75,6 +75,11 @@ class Stagegate:
             if process is not None:
                 process.stop(20)
 
+    @property
+    def is_former(self) -> bool:
+        """True while the code of another release runs."""
+        return self._code is not None
+
     def replace(self, manifests: str = "", code: Path | None = None) -> None:
         """Apply the manifests of another release, and run its code; without any, those of the repository."""
         if manifests:
@@ -167,7 +172,10 @@ class Stagegate:
         if answer.status != HTTPStatus.CREATED or "labels" not in answer.body["metadata"]:
             return f"the webhook does not answer: {answer.message}"
         names = [each["metadata"]["name"] for each in self.registrations()]
-        return "" if "mutate.knative.stagegate.dev" not in names or self._is_asked() else "no Revision is asked about"
+        # A former release stays beside a registration that it does not answer.
+        if self._code is not None or "mutate.knative.stagegate.dev" not in names or self._is_asked():
+            return ""
+        return "no Revision is asked about"
 
     def _is_asked(self) -> bool:
         """True if the API server asks the webhook about a Revision, and the webhook knows Knative's objects."""
