@@ -116,11 +116,12 @@ def test_an_edit_moves_by_stages_and_leaves_what_knative_would_have_left(
 
     assert outcome.peak == REPLICAS + 1
     assert observer.traffic == [{old: 100}, {old: 75, new: 25}, {old: 50, new: 50}, {old: 25, new: 75}, {new: 100}]
-    assert service.running() == {old: 0, new: REPLICAS}
+    # The end does not wait for the last replica of what has no traffic any more.
+    eventually(lambda: service.running() == {old: 0, new: REPLICAS}, "only the new revision runs")
     floating = {"configurationName": service.name, "latestRevision": True, "percent": 100}
     assert service.get(ROUTES)["spec"]["traffic"] == [floating]
     assert [one["metadata"]["annotations"] for one in service.owned(REVISIONS)] == [{MIN_SCALE: str(REPLICAS)}] * 2
-    eventually(lambda: service.events() == {"RolloutStarted", "RolloutComplete"}, "start and end are told")
+    eventually(lambda: service.events() == {"RolloutStarted", "RolloutComplete"}, "the Events of start and end are there")
 
 
 def test_an_edit_in_the_middle_is_seen_to_its_end(new_service: Callable[..., Edited]) -> None:
