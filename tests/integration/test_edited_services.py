@@ -121,7 +121,7 @@ def test_an_edit_moves_by_stages_and_leaves_what_knative_would_have_left(
     floating = {"configurationName": service.name, "latestRevision": True, "percent": 100}
     assert service.get(ROUTES)["spec"]["traffic"] == [floating]
     assert [one["metadata"]["annotations"] for one in service.owned(REVISIONS)] == [{MIN_SCALE: str(REPLICAS)}] * 2
-    eventually(lambda: service.events() == {"RolloutStarted", "RolloutComplete"}, "the Events of start and end are there")
+    eventually(lambda: service.events() == {"RolloutStarted", "RolloutComplete"}, "both Events are there")
 
 
 def test_an_edit_in_the_middle_is_seen_to_its_end(new_service: Callable[..., Edited]) -> None:
