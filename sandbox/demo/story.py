@@ -97,6 +97,8 @@ class Story:
             predicted = predict(rollout, SCALE, datetime.now(UTC))
             self._carry(observer, "availability", len(predicted.stages))
             self._wait("the Service was not given back", self._is_settled, observer)
+            # The end does not wait for the last replica of the old revision.
+            self._wait("the old revision still runs", lambda: observer.scales == predicted.scales, observer)
             seconds = time.monotonic() - began
             observed = observer.outcome()
         reasons = differences(predicted, observed)
