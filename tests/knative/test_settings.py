@@ -18,6 +18,8 @@ from webhook.knative.settings import HoldSettings, default_bounds, hold_settings
         ({"hold-nothing-new": True}, HoldSettings()),
         ({"keep-service-waiting": "false"}, HoldSettings(keeps_service_waiting=False)),
         ({"keep-service-waiting": "nein"}, HoldSettings()),
+        ({"keep-replicas-for-shares": "false"}, HoldSettings(keeps_floor=False)),
+        ({"keep-replicas-for-shares": "no!"}, HoldSettings()),
     ],
 )
 def test_settings_come_from_the_config_map_of_rollouts(data: dict[str, Any], expected: HoldSettings) -> None:

@@ -118,6 +118,20 @@ def test_a_traffic_driven_service_gives_no_share_to_pods_that_do_not_run(strateg
     assert knative.annotations(NEW) == {}
 
 
+def test_a_traffic_driven_service_keeps_no_replicas_for_its_shares_where_that_is_turned_off() -> None:
+    world = World()
+    world.settings(over_consumption_ratio="25", keep_replicas_for_shares="false")
+    knative = Knative(world, demand=4).start()
+    world.settle().forget()
+    knative.edit(2)
+    minimums = set()
+    for _ in range(40):
+        knative.turn()
+        world.settle()
+        minimums.add(knative.annotations(NEW).get("min-scale"))
+    assert minimums == {None}
+
+
 def test_a_pod_that_the_autoscaler_counts_and_the_deployment_does_not_gets_no_share(knative: Knative) -> None:
     knative.edit(2, born=LOWERED)
     knative.world.deployment(NEW, 1, 0)

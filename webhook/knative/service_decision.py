@@ -66,12 +66,11 @@ class ServiceEvent(NamedTuple):
 class ServiceOptions:
     """``default_opt_in`` is for Services that say nothing; ``missing_after`` is in seconds.
 
-    ``keeps_floor`` and ``redundant`` are those of ``stage_traffic``.
+    ``keeps_floor`` is that of ``stage_traffic``.
     """
 
     default_opt_in: bool = False
     keeps_floor: bool = True
-    redundant: bool = True
     missing_after: float = 30.0
 
 

@@ -6,7 +6,13 @@ from typing import Any
 
 from webhook.knative.annotations import INITIAL_SCALE, MAX_SCALE, MIN_SCALE, texts
 from webhook.knative.bounds import Defaults
-from webhook.planning.config import HOLD_NOTHING_NEW, KEEP_SERVICE_WAITING, parse_boolean, parse_integer
+from webhook.planning.config import (
+    HOLD_NOTHING_NEW,
+    KEEP_REPLICAS_FOR_SHARES,
+    KEEP_SERVICE_WAITING,
+    parse_boolean,
+    parse_integer,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,10 +20,12 @@ class HoldSettings:
     """``holds_nothing_new``: no rollout begins in stages; those under way go on.
 
     ``keeps_service_waiting``: a Service is not Ready before its rollout is over, so that ``kubectl wait`` waits for it.
+    ``keeps_floor``: a revision that traffic drives keeps the replicas of its stage, as ``floor_of`` says.
     """
 
     holds_nothing_new: bool = False
     keeps_service_waiting: bool = True
+    keeps_floor: bool = True
 
 
 def hold_settings(config_map: Mapping[str, Any] | None) -> HoldSettings:
@@ -29,6 +37,7 @@ def hold_settings(config_map: Mapping[str, Any] | None) -> HoldSettings:
     return HoldSettings(
         holds_nothing_new=parse_boolean(data.get(HOLD_NOTHING_NEW, "false")) is not False,
         keeps_service_waiting=parse_boolean(data.get(KEEP_SERVICE_WAITING, "true")) is not False,
+        keeps_floor=parse_boolean(data.get(KEEP_REPLICAS_FOR_SHARES, "true")) is not False,
     )
 
 

@@ -107,7 +107,7 @@ class Loop:
         self.services: ServiceReconciler | None = None
         if _is_stock_knative(options):
             self.services = _services(client, clock, caches, routes, settings, options, record, metrics)
-        traffic = ClusterTraffic(caches, routes, options.services) if self.services is not None else None
+        traffic = ClusterTraffic(caches, routes) if self.services is not None else None
         self.reconciler = _reconciler(client, clock, caches, settings, options, metrics, record, traffic)
         concerns = self.services.concerns if self.services is not None else None
         self._router = Router(caches, self.reconciler.spas.rollout_of, concerns)

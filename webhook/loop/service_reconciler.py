@@ -66,11 +66,13 @@ class ServiceReconciler:
         seen = self._observe(namespace, name)
         if seen.service is None:
             self._emitted.pop((namespace, name), None)
-        decision = decide_service(seen, self.options)
+        held = hold_settings(_config_map(self.caches.settings, SETTINGS_NAME))
+        options = replace(self.options, keeps_floor=held.keeps_floor)
+        decision = decide_service(seen, options)
         if decision.phase == "orphan" and decision.writes:
             # The caches of Routes and Revisions are watched apart: the Route may have been pinned meanwhile.
             seen = replace(seen, route=self._read_route(namespace, name))
-            decision = decide_service(seen, self.options)
+            decision = decide_service(seen, options)
         self._born.pop((namespace, name), None)
         try:
             for write in decision.writes:
@@ -204,10 +206,9 @@ class ServiceReconciler:
 class ClusterTraffic:
     """The traffic of a pass: what the caches show of a held Route, and the write to it."""
 
-    def __init__(self, caches: Caches, routes: ResourceWriter, options: ServiceOptions) -> None:
+    def __init__(self, caches: Caches, routes: ResourceWriter) -> None:
         self._caches = caches
         self._routes = routes
-        self._options = options
 
     def observe(self, ro: RolloutOrchestrator) -> StageTraffic | None:
         """The traffic of the stage; None if no Route is held for this RO. Revisions are read before the Route."""
@@ -223,7 +224,7 @@ class ClusterTraffic:
             revisions,
             scales,
             redundant=settings.keeps_service_waiting,
-            keeps_floor=self._options.keeps_floor,
+            keeps_floor=settings.keeps_floor,
         )
 
     def write(self, route: Wire, entries: list[Wire]) -> None:

@@ -22,6 +22,8 @@ HOLD_NOTHING_NEW: Final = "hold-nothing-new"
 """For the whole cluster: no rollout of a Knative Service begins in stages any more."""
 KEEP_SERVICE_WAITING: Final = "keep-service-waiting"
 """For the whole cluster: a Knative Service is not Ready before its rollout is over."""
+KEEP_REPLICAS_FOR_SHARES: Final = "keep-replicas-for-shares"
+"""For the whole cluster: no share of the traffic is served by fewer replicas than its stage plans."""
 STRATEGY_ANNOTATION: Final = ROLLOUT_ANNOTATIONS + PROGRESSIVE_ROLLOUT_STRATEGY
 ROLLOUT_DURATION: Final = "rollout-duration"
 ROLLOUT_DURATION_ANNOTATION: Final = "serving.knative.dev/rollout-duration"

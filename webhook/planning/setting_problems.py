@@ -9,6 +9,7 @@ from webhook.api.kinds import ENFORCE_LABEL, OVERRIDE_ANNOTATION
 from webhook.api.word import word_of
 from webhook.planning.config import (
     HOLD_NOTHING_NEW,
+    KEEP_REPLICAS_FOR_SHARES,
     KEEP_SERVICE_WAITING,
     OVER_CONSUMPTION_RATIO,
     PROGRESSIVE_ROLLOUT_ENABLED,
@@ -78,6 +79,7 @@ SETTINGS: Final[Mapping[str, Setting]] = {
 CLUSTER_SETTINGS: Final[Mapping[str, Setting]] = {
     HOLD_NOTHING_NEW: Setting(_is_boolean, "true or false", "true"),
     KEEP_SERVICE_WAITING: Setting(_is_boolean, "true or false", "false"),
+    KEEP_REPLICAS_FOR_SHARES: Setting(_is_boolean, "true or false", "false"),
 }
 """Every setting of the whole cluster: a key of the ConfigMap, and no annotation."""
 
