@@ -11,9 +11,14 @@ Rollout = TypeVar("Rollout")
 
 def rollout_owner_reference(name: str, uid: str) -> Wire:
     """The controller reference to an RO; apiVersion and kind are fixed, as upstream."""
+    return controller_reference(RO_KIND, name, uid)
+
+
+def controller_reference(kind: str, name: str, uid: str) -> Wire:
+    """The controller reference to an object of the group and version of ROs, such as a Knative Service."""
     return {
         "apiVersion": API_VERSION,
-        "kind": RO_KIND,
+        "kind": kind,
         "name": name,
         "uid": uid,
         "controller": True,

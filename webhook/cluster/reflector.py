@@ -114,6 +114,10 @@ class Reflector:
         """Wait for the first list; False if it has not arrived within ``seconds``."""
         return self._synced.wait(seconds)
 
+    def unread(self) -> str:
+        """What to say of a resource that is not read yet, with the last error."""
+        return f"{self.resource.full_name} not read yet{f': {self.last_error}' if self.last_error else ''}"
+
     def age(self) -> float:
         """Seconds since the server last sent anything; infinite before the first list."""
         return float("inf") if self._contact is None else max(0.0, self._clock.monotonic() - self._contact)

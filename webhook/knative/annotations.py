@@ -43,6 +43,12 @@ def labels_of(one: Mapping[str, Any] | None) -> dict[str, str]:
     return texts((one or {}).get("metadata"), "labels")
 
 
+def is_being_deleted(one: Mapping[str, Any]) -> bool:
+    """True for an object on the wire that has a deletion time."""
+    metadata = one.get("metadata")
+    return isinstance(metadata, Mapping) and metadata.get("deletionTimestamp") is not None
+
+
 def template_annotations_of(service: Mapping[str, Any]) -> dict[str, str]:
     """The annotations that the next Revision of a Service on the wire gets."""
     spec = service.get("spec")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from webhook.api.wire import Wire, are_equal, copy_of
-from webhook.knative.annotations import HOLD, annotations_of
+from webhook.knative.annotations import HOLD, annotations_of, is_being_deleted
 from webhook.knative.hold import HELD, hold_in_force
 
 
@@ -28,7 +28,7 @@ def guard(old: Mapping[str, Any], new: Mapping[str, Any]) -> PutBack:
     a restore from a backup.
     """
     hold = hold_in_force(old)
-    if hold is None or _is_deleting(old) or _is_deleting(new):
+    if hold is None or is_being_deleted(old) or is_being_deleted(new):
         return PutBack()
     text = annotations_of(old)[HOLD]
     traffic = _traffic(old)
@@ -43,8 +43,3 @@ def _traffic(route: Mapping[str, Any]) -> list[Wire] | None:
     spec = route.get("spec")
     traffic = spec.get("traffic") if isinstance(spec, Mapping) else None
     return traffic if isinstance(traffic, list) else None
-
-
-def _is_deleting(route: Mapping[str, Any]) -> bool:
-    metadata = route.get("metadata")
-    return isinstance(metadata, Mapping) and metadata.get("deletionTimestamp") is not None

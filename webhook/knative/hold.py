@@ -47,15 +47,20 @@ def hold_of(route: Mapping[str, Any] | None) -> Hold | None:
     return None if text is None else parse_hold(text)
 
 
+def readable_hold_of(route: Mapping[str, Any] | None) -> Hold | None:
+    """The hold of a Route on the wire; None for none, and for one that cannot be read."""
+    try:
+        return hold_of(route)
+    except UnreadableHold:
+        return None
+
+
 def hold_in_force(route: Mapping[str, Any]) -> Hold | None:
     """The hold of a Route on the wire, None for none, for one that cannot be read, and for a stale one.
 
     A stale one names another Service than the one that the Route belongs to: it was restored from a backup.
     """
-    try:
-        hold = hold_of(route)
-    except UnreadableHold:
-        return None
+    hold = readable_hold_of(route)
     return hold if hold is not None and hold.since == service_uid_of(route) else None
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from webhook.api.wire import Wire, are_equal
-from webhook.knative.annotations import HOLD, annotations_of
+from webhook.knative.annotations import HOLD, annotations_of, is_being_deleted
 from webhook.knative.hold import HELD, Hold, hold_in_force, service_uid_of
 from webhook.knative.opt_in import TAGGED_TRAFFIC, Obstacle, is_opted_in, obstacle
 from webhook.knative.settings import HoldSettings
@@ -79,7 +79,7 @@ def decide_pin(new: NewRevision, observed: Observation, route: Mapping[str, Any]
     found = _unasked(service, observed) or _unfit(new, service, observed.is_stored)
     if found is not None:
         return found
-    if not route or service_uid_of(route) != _uid_of(service) or _is_deleting(route):
+    if not route or service_uid_of(route) != _uid_of(service) or is_being_deleted(route):
         return Obstacle(NO_TRAFFIC, "the Service has no Route yet")
     hold = hold_in_force(route)
     held = hold if hold is not None and hold.phase == HELD else None
@@ -100,7 +100,7 @@ def _unfit(new: NewRevision, service: Wire, is_stored: bool) -> Obstacle | None:
     """Why this Revision is not the next one of its Service."""
     if new.service_uid not in ("", _uid_of(service)):
         return Obstacle(SERVICE_REPLACED, "the Revision belongs to another Service of the same name")
-    if _is_deleting(service):
+    if is_being_deleted(service):
         return Obstacle(BEING_DELETED, "the Service is being deleted")
     if is_stored:
         return Obstacle(REVISION_EXISTS, "a Revision of this name exists already")
@@ -129,10 +129,6 @@ def _pin(
 
 def _uid_of(service: Wire) -> str:
     return str(service["metadata"].get("uid") or "")
-
-
-def _is_deleting(one: Mapping[str, Any]) -> bool:
-    return bool(one["metadata"].get("deletionTimestamp"))
 
 
 def _entries(route: Mapping[str, Any], part: str) -> list[Wire]:

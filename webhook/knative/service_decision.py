@@ -37,7 +37,6 @@ COMPLETE: Final = "RolloutComplete"
 FAILED: Final = "RolloutFailed"
 RELEASED: Final = "RolloutReleased"
 RELEASE_WAITING: Final = "ReleaseWaiting"
-NOT_HELD: Final = "NotRolledOutInStages"
 
 OPTED_OUT: Final = "OptedOut"
 ASKED: Final = "ReleaseRequested"

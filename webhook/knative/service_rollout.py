@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from webhook.api import RolloutOrchestrator, TargetRevision
 from webhook.api.kinds import API_VERSION, RO_KIND, SERVICE_LABEL
-from webhook.api.owner_reference import controller_of
+from webhook.api.owner_reference import controller_of, controller_reference
 from webhook.api.wire import Wire
 from webhook.knative.annotations import MAX_SCALE, MIN_SCALE, annotations_of
 from webhook.knative.bounds import Defaults, own_bounds
@@ -14,8 +14,6 @@ from webhook.planning import targets_differ
 
 RELEASE: Final = "stagegate.dev/release"
 """On an RO: give its Service back to Knative; the value says who asks, or why."""
-
-_KIND: Final = "Service"
 
 
 def entries(
@@ -142,11 +140,4 @@ def _bounds(entry: TargetRevision) -> tuple[int | None, int | None]:
 
 
 def _owner_reference(service: Wire) -> Wire:
-    return {
-        "apiVersion": API_VERSION,
-        "kind": _KIND,
-        "name": service["metadata"]["name"],
-        "uid": service["metadata"]["uid"],
-        "controller": True,
-        "blockOwnerDeletion": True,
-    }
+    return controller_reference("Service", service["metadata"]["name"], service["metadata"]["uid"])

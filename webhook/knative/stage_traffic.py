@@ -9,7 +9,7 @@ from webhook.api.conditions import READY, STAGE_SCALE_DOWN_READY, Condition
 from webhook.api.owner_reference import controller_of
 from webhook.api.target_revision import one_per_revision
 from webhook.api.wire import Wire
-from webhook.knative.hold import HELD, Hold, UnreadableHold, hold_of
+from webhook.knative.hold import HELD, Hold, readable_hold_of
 from webhook.knative.traffic import held_traffic, is_moved, shares
 from webhook.planning import RolloutConfig, strategy_in_force
 from webhook.strategies import STRATEGIES
@@ -44,10 +44,7 @@ def held_for(ro: RolloutOrchestrator, route: Mapping[str, Any] | None) -> Hold |
 
     It names the Service that it began under, and the RO its owner: those of a backup are others.
     """
-    try:
-        hold = hold_of(route)
-    except UnreadableHold:
-        return None
+    hold = readable_hold_of(route)
     owner = controller_of(ro.metadata.owner_references)
     return hold if hold and hold.phase == HELD and owner and owner.get("uid") == hold.since else None
 

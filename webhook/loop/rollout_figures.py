@@ -8,7 +8,7 @@ from typing import Any
 from webhook.api import RolloutOrchestrator, wire
 from webhook.api.conditions import ROUTE_HELD, STAGE_READY, STALLED, TRUE
 from webhook.knative.annotations import HOLD, annotations_of
-from webhook.knative.hold import RELEASING, UnreadableHold, hold_of
+from webhook.knative.hold import RELEASING, readable_hold_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +65,7 @@ def _key(one: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _phase(route: Mapping[str, Any]) -> str:
-    try:
-        hold = hold_of(route)
-    except UnreadableHold:
-        return ""
+    hold = readable_hold_of(route)
     return hold.phase if hold is not None else ""
 
 

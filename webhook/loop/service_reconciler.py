@@ -17,7 +17,7 @@ from webhook.cluster.indexer import version_of
 from webhook.cluster.resource import KNATIVE_SERVICES, ROUTES
 from webhook.knative.annotations import HOLD, annotations_of, labels_of, template_annotations_of
 from webhook.knative.bounds import has_record
-from webhook.knative.hold import UnreadableHold, hold_of
+from webhook.knative.hold import readable_hold_of
 from webhook.knative.service_decision import (
     ServiceDecision,
     ServiceEvent,
@@ -149,10 +149,7 @@ class ServiceReconciler:
 
     def _missing_for(self, namespace: str, name: str, route: Wire | None, revisions: dict[str, Wire]) -> float:
         """For how many seconds the new revision of the hold has not been there."""
-        try:
-            hold = hold_of(route)
-        except UnreadableHold:
-            hold = None
+        hold = readable_hold_of(route)
         if hold is None or hold.new in revisions:
             self._missing_since.pop((namespace, name), None)
             return 0.0

@@ -80,11 +80,7 @@ class RolloutInformers:
 
         A resource that cannot be read any more leaves the webhook ready: otherwise an outage would refuse every write.
         """
-        return "; ".join(
-            f"{reflector.resource.full_name} not read yet{f': {reflector.last_error}' if reflector.last_error else ''}"
-            for reflector in self.reflectors
-            if not reflector.was_synced
-        )
+        return "; ".join(reflector.unread() for reflector in self.reflectors if not reflector.was_synced)
 
     def _on_rollout(self, change: Change) -> None:
         if change.after is None:

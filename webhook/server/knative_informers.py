@@ -88,11 +88,7 @@ class KnativeInformers:
 
     def unsynced(self) -> str:
         """What is not read, with the last error of it; empty when all is. Until then nothing is pinned."""
-        return "; ".join(
-            f"{each.resource.full_name} not read yet{f': {each.last_error}' if each.last_error else ''}"
-            for each in self.reflectors
-            if not each.synced
-        )
+        return "; ".join(each.unread() for each in self.reflectors if not each.synced)
 
     def observe(self, new: NewRevision) -> Observation:
         """What the pin for a new Revision is decided on."""
