@@ -13,10 +13,10 @@ from webhook.loop.event_messages import (
     events_of_spec,
     events_of_status,
     seconds_until_waiting,
-    waiting_for,
 )
 from webhook.strategies import Strategy, strategy_named
 from webhook.strategies.stage import Stage
+from webhook.strategies.waiting import waiting_for
 
 UP_FIRST = strategy_named("availability")
 TIME = "2026-01-02T03:04:05Z"

@@ -9,10 +9,10 @@ import pytest
 
 from tests.loop.world import World, autoscale, entry
 from webhook.api import RolloutOrchestrator
+from webhook.api.reasons import OWNERSHIP_CONFLICT
 from webhook.api.wire import Wire
 from webhook.cluster.resource import ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS
 from webhook.loop.observation import owners_in_conflict, revisions_moved_by
-from webhook.loop.stage_status import OWNERSHIP_CONFLICT
 
 SHARED = "hello-00002"
 MESSAGE = f"The rollout moves nothing: {SHARED} belongs to RolloutOrchestrator hello; let only one of them name it."

@@ -8,7 +8,8 @@ import pytest
 from tests.loop.world import World, autoscale, entry, two_revisions
 from webhook.api import RolloutOrchestrator
 from webhook.cluster.resource import CONFIG_MAPS, KNATIVE_SERVICES, ROLLOUT_ORCHESTRATORS
-from webhook.loop.rollout_settings import ConfigMapSettings, ignored_annotations, settings_after, settings_of
+from webhook.knative.rollout_config import settings_of
+from webhook.loop.rollout_settings import ConfigMapSettings, ignored_annotations, settings_after
 from webhook.planning import RolloutConfig, UnreadableSettings
 
 PREFIX = "rollout.knative.dev/"

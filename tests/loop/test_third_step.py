@@ -8,10 +8,11 @@ from typing import ClassVar
 from tests.objects import entry, rollout
 from tests.vectors.world import NOON
 from webhook.api import RolloutOrchestrator
-from webhook.loop.event_messages import EventMessage, events_of_status, seconds_until_waiting, waiting_for
-from webhook.loop.stage_status import explain, pending_step, record_outcome
+from webhook.loop.event_messages import EventMessage, events_of_status, seconds_until_waiting
+from webhook.loop.stage_status import explain, record_outcome
 from webhook.strategies import ObservedRevision, ScaleDownStep, ScaleUpStep, strategy_named
 from webhook.strategies.stage import Stage
+from webhook.strategies.waiting import pending_step, waiting_for
 
 UP, DOWN = "hello-00002", "hello-00001"
 STAGE = [entry(DOWN, 60, "down", targetReplicas=3), entry(UP, 40, "up", targetReplicas=2)]

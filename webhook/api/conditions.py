@@ -22,6 +22,8 @@ STAGE_TRAFFIC_READY: Final = "StageTrafficReady"
 POD_AUTOSCALER_STAGE_READY: Final = "PodAutoscalerStageReady"
 ROUTE_HELD: Final = "RouteHeld"
 """True since the Route of the rollout's Knative Service is held, else absent."""
+SCALE_TARGET_INITIALIZED: Final = "ScaleTargetInitialized"
+"""Of a PodAutoscaler: True once its target has reached its initial scale."""
 STALLED: Final = "Stalled"
 RECONCILING: Final = "Reconciling"
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
+from webhook.api.kinds import LEASE_NAME
 from webhook.cli.arguments import lease_namespace
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ def leaders(client: "Client", namespace: str | None, beside: str) -> list[str]:
 
 def _list(client: "Client") -> list[str]:
     from webhook.cluster.resource import LEASES
-    from webhook.loop.process import LEASE_NAME
 
     found = client.list(LEASES, field_selector=f"metadata.name={LEASE_NAME}").get("items") or ()
     return [line for lease in found if lease["metadata"]["name"] == LEASE_NAME for line in _lines(lease)]
@@ -42,7 +42,6 @@ def _read(client: "Client", namespaces: list[str]) -> list[str]:
     """The leaders in these namespaces; without any, the refusals that may be the cause."""
     from webhook.cluster.errors import Forbidden, NotFound
     from webhook.cluster.resource import LEASES
-    from webhook.loop.process import LEASE_NAME
 
     lines, refusals = [], []
     for namespace in namespaces:

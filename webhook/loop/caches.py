@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from webhook.api.conditions import READY
+from webhook.api.conditions import READY, SCALE_TARGET_INITIALIZED
 from webhook.api.kinds import AUTOSCALER_SETTINGS_NAME, REVISION_LABEL, SERVICE_LABEL, SETTINGS_NAME, SETTINGS_NAMESPACE
 from webhook.api.wire import Wire
 from webhook.cluster.client import Client
@@ -27,9 +27,6 @@ from webhook.cluster.resource import (
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.trim import Trim, only, whole, with_managers
 from webhook.knative.annotations import AUTOSCALING, HOLD, annotations_of
-
-SCALE_TARGET_INITIALIZED: Final = "ScaleTargetInitialized"
-"""Condition of a PodAutoscaler: True once its target has reached its initial scale."""
 
 BY_SERVICE: Final = "service"
 BY_REVISION: Final = "revision"

@@ -6,26 +6,22 @@ from typing import Final, NamedTuple
 
 from webhook.api import InvalidRollout, RolloutOrchestrator, StagePodAutoscaler, TargetRevision
 from webhook.api.conditions import LAST_STAGE_READY, STAGE_READY
+from webhook.api.reasons import NOT_PLANNED, REVISION_MISSING, TIMED_OUT, WAITING, WRITE_REFUSED
 from webhook.api.target_revision import one_per_revision
 from webhook.cluster.errors import ApiError
 from webhook.cluster.events import Event, reference_to
 from webhook.cluster.resource import ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS
 from webhook.loop.observation import Observed
 from webhook.loop.spec_decision import SpecDecision
-from webhook.loop.stage_status import TIMED_OUT, pending_step
 from webhook.planning.shift import seconds_left
 from webhook.strategies import Strategy
 from webhook.strategies.stage import Stage, described, replicas, traffic_of
+from webhook.strategies.waiting import waiting_for
 
 STAGE_STARTED: Final = "StageStarted"
 TRAFFIC_SHIFTED: Final = "TrafficShifted"
 STAGE_COMPLETE: Final = "StageComplete"
 ROLLOUT_COMPLETE: Final = "RolloutComplete"
-REVISION_MISSING: Final = "RevisionMissing"
-"""Reason of the Event when a stage cannot go on because somebody deleted a Revision that it moves."""
-WRITE_REFUSED: Final = "WriteRefused"
-"""Reason of the Event when the API server, or an admission webhook, refuses what the loop wants to store."""
-WAITING: Final = "Waiting"
 WAITING_AFTER: Final = 10.0
 """Seconds that a stage waits before an Event says so; most steps are done sooner."""
 
@@ -59,7 +55,7 @@ def events_of_decision(observed: Observed, decision: SpecDecision) -> list[Event
     if isinstance(decision.error, InvalidRollout):
         events.append(EventMessage("Warning", "InvalidRollout", str(decision.error)))
     elif decision.error is not None:
-        events.append(EventMessage("Warning", "NotPlanned", f"the next stage is not planned: {decision.error}"))
+        events.append(EventMessage("Warning", NOT_PLANNED, f"the next stage is not planned: {decision.error}"))
     return events
 
 
@@ -149,16 +145,6 @@ def _until_late(ro: RolloutOrchestrator, now: datetime) -> list[float]:
     except InvalidRollout:
         return []
     return [left + 1.0] if left else []
-
-
-def waiting_for(ro: RolloutOrchestrator, stage: Stage, strategy: Strategy) -> str | None:
-    """What the stage waits for, in words that stay the same while it does; None when it waits for nothing."""
-    step = pending_step(ro, strategy)
-    wanted = step.waits_for(stage) if step is not None else None
-    if step is None or wanted is None:
-        return None
-    detail = ro.stage_in_progress_detail(step.condition)
-    return f"{wanted}: {detail}" if detail else wanted
 
 
 def seconds_until_waiting(ro: RolloutOrchestrator, strategy: Strategy, now: datetime) -> float:

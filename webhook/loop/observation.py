@@ -6,11 +6,12 @@ from typing import Any
 
 from webhook.api import RolloutOrchestrator, StagePodAutoscaler, wire
 from webhook.api.target_revision import one_per_revision
+from webhook.knative.rollout_config import settings_of
 from webhook.knative.stage_traffic import held_for
 from webhook.knative.traffic import is_moved
 from webhook.loop.caches import BY_REVISION, BY_SERVICE, Cache, Caches
 from webhook.loop.revisions import ClusterConditions, ClusterRevisions
-from webhook.loop.rollout_settings import ClusterSettings, ignored_annotations, settings_of
+from webhook.loop.rollout_settings import ClusterSettings, ignored_annotations
 from webhook.planning import Note, RolloutConfig
 from webhook.strategies import ObservedRevision
 from webhook.strategies.stage import Stage

@@ -11,6 +11,7 @@ from webhook.cluster.errors import ApiError, NotFound
 from webhook.cluster.resource import PODS
 from webhook.loop.caches import BY_REVISION, Cache
 from webhook.strategies.protocols import TerminatingPod
+from webhook.strategies.terminating_pod import counts_as_terminating, terminating_pod
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -61,32 +62,3 @@ class ClusterPods:
 
 def _terminating(pods: Iterable[Mapping[str, Any]]) -> list[TerminatingPod]:
     return [pod for one in pods if (pod := terminating_pod(one)) is not None]
-
-
-def is_terminating(pod: Mapping[str, Any]) -> bool:
-    return bool((pod.get("metadata") or {}).get("deletionTimestamp"))
-
-
-def counts_as_terminating(pod: Mapping[str, Any]) -> bool:
-    """True for what Knative counts: a terminating pod that is Running; one that failed or ended takes no room."""
-    return is_terminating(pod) and (pod.get("status") or {}).get("phase") == "Running"
-
-
-def terminating_pod(pod: Mapping[str, Any]) -> TerminatingPod | None:
-    """A pod on the wire, or None for one that is not terminating or whose deletion time cannot be read.
-
-    None also for one that was deleted without a grace period: another delete would change nothing.
-    """
-    metadata = pod.get("metadata") or {}
-    deletion_time = wire.parse_time(metadata.get("deletionTimestamp") or "")
-    grace = metadata.get("deletionGracePeriodSeconds")
-    if deletion_time is None or grace == 0:
-        return None
-    return TerminatingPod(
-        namespace=metadata.get("namespace") or "",
-        name=metadata.get("name") or "",
-        uid=metadata.get("uid") or "",
-        resource_version=metadata.get("resourceVersion") or "",
-        deletion_time=deletion_time,
-        grace_period_seconds=grace if isinstance(grace, int) else None,
-    )

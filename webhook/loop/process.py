@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from webhook.api.kinds import LEASE_NAME
 from webhook.cluster.backoff import Backoff
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
@@ -27,7 +28,6 @@ from webhook.loop.spa_cleanup import FIELD_MANAGER
 
 _LOG: Final = logging.getLogger(__name__)
 
-LEASE_NAME: Final = "stagegate-loop"
 REQUIRED: Final = (ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from webhook.api import InvalidRollout, MalformedObject, RolloutOrchestrator
+from webhook.api.reasons import OWNERSHIP_CONFLICT
 from webhook.api.rollout_orchestrator import RolloutStatus
 from webhook.api.wire import Wire
 from webhook.cluster.clock import Clock
@@ -28,7 +29,6 @@ from webhook.loop.spa_reconciler import SPAReconciler
 from webhook.loop.spec_decision import SpecDecision, decide_spec
 from webhook.loop.stage_pass import StagePass
 from webhook.loop.stage_status import (
-    OWNERSHIP_CONFLICT,
     block,
     conflict_message,
     explain,

@@ -1,17 +1,17 @@
 """Revisions in the cluster: which ones exist, why one does not, and what Knative says of them."""
 
 import logging
-from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from webhook.api import StagePodAutoscaler
-from webhook.api.conditions import READY, Condition
-from webhook.api.kinds import CONFIGURATION_LABEL, SERVICE_LABEL
+from webhook.api.conditions import READY, SCALE_TARGET_INITIALIZED, Condition
+from webhook.api.kinds import SERVICE_LABEL
 from webhook.api.wire import Wire
 from webhook.cluster.client import Client
 from webhook.cluster.errors import ApiError, NotFound
 from webhook.cluster.resource import REVISIONS
-from webhook.loop.caches import BY_SERVICE, SCALE_TARGET_INITIALIZED, Cache
+from webhook.knative.revision import absence_of
+from webhook.loop.caches import BY_SERVICE, Cache
 from webhook.strategies.protocols import RevisionConditions, RevisionLister
 
 _LOG: Final = logging.getLogger(__name__)
@@ -23,20 +23,6 @@ class Revisions(RevisionLister, Protocol):
     def absence(self, namespace: str, name: str, service: str) -> str | None:
         """Why the service has no Revision of that name, as a text; None if it has one, or if that cannot be seen."""
         ...
-
-
-def absence_of(revision: Mapping[str, Any] | None, name: str, service: str) -> str | None:
-    """Why a Revision on the wire, None for none, does not exist for a service; None if it does.
-
-    It exists if its labels name the service and the configuration of that name, as for upstream's lister.
-    """
-    if revision is None:
-        return f"no Revision {name}"
-    labels = (revision.get("metadata") or {}).get("labels") or {}
-    lacking = [
-        f"the label {key}={service}" for key in (SERVICE_LABEL, CONFIGURATION_LABEL) if labels.get(key) != service
-    ]
-    return f"Revision {name} lacks {' and '.join(lacking)}" if lacking else None
 
 
 class ClusterRevisions:

@@ -101,18 +101,6 @@ class ClusterSettings:
             _LOG.info("ConfigMap %s: all of its settings are in force again", after.name)
 
 
-def settings_of(ro: RolloutOrchestrator, data: Mapping[str, str], service: Mapping[str, Any] | None) -> RolloutConfig:
-    """The settings by upstream's names and rules.
-
-    ``data`` is that of the ConfigMap. The annotations are those of the Knative Service of the RO's name; without one
-    the RO's own stand for them. Raises UnreadableSettings for a value in the ConfigMap that cannot be read.
-    """
-    if service is None:
-        own = _annotations(ro.metadata.wire)
-        return rollout_config(data, {}, own, own)
-    return rollout_config(data, {}, _annotations(_template(service)), _annotations(service.get("metadata")))
-
-
 def ignored_annotations(
     ro: RolloutOrchestrator, config: RolloutConfig, service: Mapping[str, Any] | None
 ) -> list[Note]:

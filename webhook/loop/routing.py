@@ -22,7 +22,7 @@ from webhook.cluster.resource import (
 from webhook.knative.annotations import HOLD, annotations_of
 from webhook.knative.bounds import has_record
 from webhook.loop.caches import BY_REVISION, Caches, revisions_named
-from webhook.loop.pods import is_terminating
+from webhook.strategies.terminating_pod import is_terminating
 
 ROLLOUT: Final = "rollout"
 SPA: Final = "spa"

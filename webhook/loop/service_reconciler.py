@@ -8,6 +8,7 @@ from typing import Final
 from webhook.api import RolloutOrchestrator, wire
 from webhook.api.conditions import READY
 from webhook.api.kinds import AUTOSCALER_SETTINGS_NAME, REVISION_LABEL, SERVICE_LABEL, SETTINGS_NAME
+from webhook.api.reasons import WRITE_REFUSED
 from webhook.api.wire import Wire
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
@@ -29,7 +30,6 @@ from webhook.knative.service_writes import CreateRollout, PatchRevision, PatchRo
 from webhook.knative.settings import default_bounds, hold_settings
 from webhook.knative.stage_traffic import Scale, StageTraffic, condition_of, held_for, stage_traffic
 from webhook.loop.caches import BY_SERVICE, Cache, Caches, trimmed
-from webhook.loop.event_messages import WRITE_REFUSED
 from webhook.loop.resource_writer import ResourceWriter
 from webhook.loop.rollout_settings import ClusterSettings
 from webhook.planning import rollout_config

@@ -2,22 +2,17 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
 
 from webhook.api import InvalidRollout, RolloutOrchestrator
 from webhook.api.conditions import LAST_STAGE_READY, READY, RECONCILING, ROUTE_HELD, STAGE_READY, STALLED, ConditionSet
+from webhook.api.reasons import OWNERSHIP_CONFLICT, TIMED_OUT
 from webhook.api.rollout_orchestrator import RolloutStatus
 from webhook.loop.spec_decision import PLANNED_TARGETS, SpecDecision
 from webhook.planning.shift import Overdue
 from webhook.strategies import Strategy
 from webhook.strategies.protocols import ObservedRevision
-from webhook.strategies.rollout import StageStep
 from webhook.strategies.stage import Stage, is_last_stage_complete
-
-OWNERSHIP_CONFLICT: Final = "RevisionShared"
-"""Reason of the condition and of the Event."""
-TIMED_OUT: Final = "StageTimedOut"
-"""Reason of the condition and of the Event."""
+from webhook.strategies.waiting import pending_step
 
 
 def observe_generation(ro: RolloutOrchestrator, now: datetime) -> None:
@@ -95,15 +90,6 @@ def _step_conditions(ro: RolloutOrchestrator, strategy: Strategy) -> list[str]:
     """The conditions of the steps; one that is optional only where it is there."""
     conditions = ro.status.conditions
     return [step.condition for step in strategy.steps if not step.is_optional or conditions.get(step.condition)]
-
-
-def pending_step(ro: RolloutOrchestrator, strategy: Strategy) -> type[StageStep] | None:
-    """The step that the stage waits for; None when it waits for none."""
-    conditions = ro.status.conditions
-    if not ro.spec.stage_target_revisions or not conditions.is_unknown(STAGE_READY):
-        return None
-    begun = (step for step in strategy.steps if conditions.get(step.condition))
-    return next((step for step in begun if conditions.is_unknown(step.condition)), None)
 
 
 def explain(
