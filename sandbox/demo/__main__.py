@@ -98,23 +98,21 @@ def _tell(stack: Stack, *, keep: bool, clear: bool) -> int:
     """``clear``: the control plane lives on, so the service must not."""
     began = time.monotonic()
     stack.install()
+    writer = writer_for(stack.plane.kubeconfig, stack.directory, stack.client)
+    story = Story(stack, writer, Screen(), _say)
+    if clear:
+        stack.at_end(story.end)
     stack.start_webhook()
     _say(f"api server  {stack.plane.url}")
     _say(f"webhook     {stack.webhook_url}  ready after {time.monotonic() - began:.1f} s")
     stack.start_autoscaler(PACE, SECONDS_PER_TICK, NAMESPACE)
     stack.start_knative(NAMESPACE)
-    writer = writer_for(stack.plane.kubeconfig, stack.directory, stack.client)
-    story = Story(stack, writer, Screen(), _say)
-    try:
-        summaries = _chapters(story, stack)
-        _say("")
-        for summary in summaries:
-            _say(str(summary))
-        if keep:
-            _stay(stack)
-    finally:
-        if clear:
-            story.end()
+    summaries = _chapters(story, stack)
+    _say("")
+    for summary in summaries:
+        _say(str(summary))
+    if keep:
+        _stay(stack)
     return 0
 
 

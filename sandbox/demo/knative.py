@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
+from sandbox.demo.removal import Key, remove
 from sandbox.workloads import CLASS, CLASS_ANNOTATION, DEMAND_ANNOTATION, NODE
 from webhook.api.kinds import CONFIGURATION_LABEL, REVISION_LABEL, SERVICE_LABEL
 from webhook.api.wire import Wire
 from webhook.cluster.client import Client
-from webhook.cluster.errors import AlreadyExists, Conflict, NotFound
+from webhook.cluster.errors import AlreadyExists, NotFound
 from webhook.cluster.resource import (
     POD_AUTOSCALERS,
     PODS,
@@ -40,9 +41,7 @@ class Knative:
             self._client.create(_NODES, None, node)
 
     def remove_node(self) -> None:
-        with suppress(NotFound, Conflict):
-            uid = self._client.get(_NODES, None, NODE)["metadata"]["uid"]
-            self._client.delete(_NODES, None, NODE, uid=uid)
+        remove(self._client, [Key(_NODES, None, NODE)])
 
     def make_revision(self, entry: Mapping[str, Any]) -> None:
         """The Revision of an entry of an RO; harmless when it exists."""
@@ -57,12 +56,12 @@ class Knative:
         self._create(POD_AUTOSCALERS, entry, labels, rest, annotations or {})
 
     def remove_all(self) -> None:
-        """Everything of the service, pods at once; harmless when there is nothing."""
+        """Everything of the service, and wait until it is gone; harmless when there is nothing. Raises CommandError."""
         owned = f"{SERVICE_LABEL}={self._service}"
         for resource in (ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS, POD_AUTOSCALERS, REVISIONS, PODS):
             with suppress(NotFound):
-                for one in self._client.list(resource, self._namespace, label_selector=owned)["items"]:
-                    self._delete(resource, one)
+                found = self._client.list(resource, self._namespace, label_selector=owned)["items"]
+                remove(self._client, [Key(resource, self._namespace, one["metadata"]["name"]) for one in found])
 
     def _create(
         self,
@@ -81,11 +80,3 @@ class Knative:
         wire = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata, **rest}
         with suppress(AlreadyExists):
             self._client.create(resource, self._namespace, wire)
-
-    def _delete(self, resource: Resource, one: Wire) -> None:
-        metadata = one["metadata"]
-        grace = 0 if resource is PODS else None
-        with suppress(NotFound, Conflict):
-            self._client.delete(
-                resource, self._namespace, metadata["name"], uid=metadata["uid"], grace_period_seconds=grace
-            )

@@ -9,6 +9,7 @@ from typing import Final
 
 import yaml
 
+from sandbox.demo.removal import Key, remove
 from sandbox.sandbox import MANIFESTS
 from webhook.api.wire import Wire
 from webhook.cluster.client import Client
@@ -77,7 +78,7 @@ class Installation:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._installed: list[tuple[Resource, str | None, str]] = []
+        self._installed: list[Key] = []
 
     def apply(self, objects: Iterable[Wire]) -> None:
         """Apply those whose kind is put in and which the server serves; waits until CRDs are served."""
@@ -86,21 +87,16 @@ class Installation:
             if resource is None or not self._is_served(resource):
                 continue
             metadata = wire["metadata"]
-            key = (resource, metadata.get("namespace"), metadata["name"])
-            self._patiently(partial(self._client.apply, *key, wire))
+            key = Key(resource, metadata.get("namespace"), metadata["name"])
+            self._patiently(partial(self._client.apply, key.resource, key.namespace, key.name, wire))
             self._installed.append(key)
             if resource is _CRDS:
                 self._wait_for_crd(wire)
 
     def remove(self) -> None:
-        """Delete what was applied; what is gone already is fine."""
-        while self._installed:
-            resource, namespace, name = self._installed.pop()
-            try:
-                uid = self._client.get(resource, namespace, name)["metadata"]["uid"]
-                self._client.delete(resource, namespace, name, uid=uid)
-            except (NotFound, Conflict):
-                continue
+        """Delete what was applied, and wait until it is gone. Raises CommandError."""
+        installed, self._installed = self._installed, []
+        remove(self._client, reversed(installed))
 
     def _is_served(self, resource: Resource) -> bool:
         try:

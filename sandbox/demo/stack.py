@@ -1,6 +1,6 @@
 """Stack: manifests, webhook, loop and autoscaler on a control plane, each started when it is asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -102,6 +102,10 @@ class Stack:
         self._installation.apply(documents(Path(__file__).parent))
         kubeconfig = self.plane.kubeconfig_for(KNATIVE_CONTROLLER, ("system:masters",))
         self._ends.enter_context(KnativeControllers(client_of(kubeconfig, "controller"), namespace))
+
+    def at_end(self, call: Callable[[], None]) -> None:
+        """Call this at the end of the ``with``, after what is started from now on has ended."""
+        self._ends.callback(call)
 
     def failure(self) -> str:
         """Why the stack cannot go on: a process that ended; empty while all is well."""

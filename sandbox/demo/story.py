@@ -17,6 +17,7 @@ from sandbox.demo.manifest import SAMPLES, sample
 from sandbox.demo.observer import Observer
 from sandbox.demo.prediction import differences, predict
 from sandbox.demo.progress import Screen
+from sandbox.demo.removal import Key, remove
 from sandbox.demo.stack import Stack
 from sandbox.demo.writer import Writer
 from sandbox.sandbox import MANIFESTS
@@ -166,10 +167,8 @@ class Story:
         return Summary(SERVICE, len(observed.stages), observed.peak, seconds)
 
     def end(self) -> None:
-        """Take everything of both services away."""
-        edited = self._found(KNATIVE_SERVICES)
-        if edited is not None:
-            self._client.delete(KNATIVE_SERVICES, NAMESPACE, EDITED, uid=edited["metadata"]["uid"])
+        """Remove everything of both services, once nothing writes for them any more. Raises CommandError."""
+        remove(self._client, [Key(KNATIVE_SERVICES, NAMESPACE, EDITED)])
         Knative(self._client, NAMESPACE, EDITED, SCALE).remove_all()
         self._knative.remove_all()
         self._knative.remove_node()

@@ -55,7 +55,7 @@ class FakeApi:
     """Objects by collection path, namespace and name. A watch sends the events so far, and ends.
 
     ``fail`` may return an error for a request (raised instead of doing it); ``after`` may raise one for a request that
-    was done, as a time-out does.
+    was done, as a time-out does. ``lingers`` is how many reads still find an object after its deletion.
     """
 
     objects: dict[Key, Wire] = field(default_factory=dict)
@@ -68,6 +68,8 @@ class FakeApi:
     after: Callable[[Request], ApiError | None] = lambda request: None
     version: int = 100
     compacted: int = 0
+    lingers: int = 0
+    ending: dict[Key, int] = field(default_factory=dict)
     history: list[tuple[int, str, str, Wire]] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -163,7 +165,14 @@ class FakeApi:
         return self._change(request, key, body, subresource)
 
     def _get(self, request: Request, path: str, namespace: str, name: str) -> Wire:
-        return self._existing(request, (path, namespace, name))
+        key = (path, namespace, name)
+        one = self._existing(request, key)
+        if key in self.ending:
+            self.ending[key] -= 1
+            if not self.ending[key]:
+                self._drop(key)
+                del self.ending[key]
+        return one
 
     def _list(self, request: Request, path: str, namespace: str) -> Wire:
         selector: dict[str, str | None] = {}
@@ -199,6 +208,10 @@ class FakeApi:
         for member in ("uid", "resourceVersion"):
             if member in conditions and conditions[member] != before["metadata"][member]:
                 raise status_error(request, 409, "Conflict", f"precondition failed: {member}")
+        if self.lingers:
+            self.ending[key] = self.lingers
+            metadata = {**before["metadata"], "deletionTimestamp": "2030-01-01T00:00:00Z"}
+            return self._store(key, {**before, "metadata": metadata}, "MODIFIED")
         self._drop(key)
         return {"kind": "Status", "status": "Success"}
 
