@@ -1,11 +1,13 @@
 """Timeline: what happened to objects, in the order in which it was stored, and what can be counted of it."""
 
 import itertools
+import json
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from tests.controlplane.session import Session
@@ -31,12 +33,13 @@ _WITHIN: Final = 30.0
 
 
 class Change(NamedTuple):
-    """One write: its number in the store, ADDED, MODIFIED or DELETED, and the object."""
+    """One write: its number in the store, ADDED, MODIFIED or DELETED, the object, and when it was seen, Unix time."""
 
     version: int
     plural: str
     kind: str
     wire: Wire
+    at: float = 0.0
 
 
 class Timeline:
@@ -77,7 +80,7 @@ class Timeline:
 
     def _add(self, plural: str, kind: str, wire: Wire) -> None:
         wire["metadata"].pop("managedFields", None)
-        change = Change(int(wire["metadata"]["resourceVersion"]), plural, kind, wire)
+        change = Change(int(wire["metadata"]["resourceVersion"]), plural, kind, wire, time.time())
         with self._lock:
             self._changes.setdefault(wire["metadata"]["namespace"], []).append(change)
 
@@ -154,6 +157,17 @@ class Record:
 
     def __init__(self, changes: list[Change]) -> None:
         self.changes = changes
+
+    def save(self, file: Path) -> None:
+        """Write the changes into a file, each as JSON in a line of its own."""
+        with file.open("w") as lines:
+            lines.writelines(f"{json.dumps(change._asdict())}\n" for change in self.changes)
+
+    @classmethod
+    def load(cls, file: Path) -> "Record":
+        """What ``save`` wrote."""
+        with file.open() as lines:
+            return cls([Change(**json.loads(line)) for line in lines])
 
     def since(self, version: int) -> Iterator[State]:
         """The states after each change that is younger than this number."""

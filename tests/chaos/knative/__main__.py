@@ -3,12 +3,16 @@
 import argparse
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.chaos.knative.campaign import Campaign, Plan, Report
+from tests.chaos.knative.judge import Judge
+from tests.chaos.knative.person import NUMBER, SERVICE
 from tests.controlplane import Unavailable as NoControlPlane
 from tests.rig import Rig, Unavailable
 from tests.rig.stagegate import Stagegate
+from tests.rig.timeline import Record
 
 UNAVAILABLE = 3
 
@@ -20,9 +24,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--kills", type=int, default=40)
     parser.add_argument("--services", type=int, default=4)
     parser.add_argument("--every", type=float, default=4.0, metavar="S", help="mean seconds between disruptions")
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="an empty folder for logs and what happened, to keep")
+    parser.add_argument(
+        "--keep", type=Path, metavar="DIR", help="an empty folder for logs and every write that was stored, to keep"
+    )
     parser.add_argument("--within", type=float, default=1800.0, metavar="S", help="seconds for the disruptions")
+    parser.add_argument("--judge", type=Path, metavar="FILE", help="judge the writes of a run that was kept, once more")
     options = parser.parse_args(arguments)
+    if options.judge:
+        return judge_again(options.judge)
     plan = Plan(options.seed, options.kills, options.services, options.every, options.within)
     try:
         with tempfile.TemporaryDirectory(prefix="stagegate-chaos-") as temporary:
@@ -38,6 +47,16 @@ def main(arguments: list[str]) -> int:
     if report.broken:
         print(f"once more: {command(plan)}")
     return 1 if report.broken else 0
+
+
+def judge_again(file: Path) -> int:
+    """Exit code 0 when every law held in the writes of this file, else 1."""
+    judge = Judge(SERVICE, NUMBER)
+    judge.judge(Record.load(file))
+    for version, at, problem in judge.broken:
+        print(f"{datetime.fromtimestamp(at, UTC):%H:%M:%S.%f} {version}: {problem}")
+    print(f"{judge.states} states judged, {len(judge.broken)} laws broken")
+    return 1 if judge.broken else 0
 
 
 def command(plan: Plan) -> str:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from tests.chaos.knative.disruptions import LEASE, Disruptions
+from tests.chaos.knative.disruptions import LEASE, Disruptions, around, writes_met
 from tests.chaos.knative.judge import Judge, problems_at_end
 from tests.chaos.knative.person import NUMBER, SERVICE, Person
 from tests.chaos.knative.twin import Twin, unlike
@@ -43,6 +43,7 @@ class Report:
     """Printed, it says what was done, and what met with it."""
 
     disruptions: Counter[str] = field(default_factory=Counter)
+    met: dict[str, Counter[str]] = field(default_factory=dict)
     plots: Counter[str] = field(default_factory=Counter)
     pinned: int = 0
     stock: int = 0
@@ -51,11 +52,13 @@ class Report:
     broken: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        return (
-            f"{self.pinned} rollouts in stages, and {self.stock} of Knative's own: {told(self.plots)}\n"
-            f"{told(self.disruptions)}; {self.states} states judged, {len(self.broken)} laws broken;"
-            f" {self.seconds:.0f} s"
-        )
+        counted = f"{self.states} states judged, {len(self.broken)} laws broken; {self.seconds:.0f} s"
+        lines = [
+            f"{self.pinned} rollouts in stages, and {self.stock} of Knative's own: {told(self.plots)}",
+            f"{told(self.disruptions)}; {counted}",
+        ]
+        lines += [f"  stored with the {what}: {told(writes)}" for what, writes in sorted(self.met.items())]
+        return "\n".join(lines)
 
 
 class Campaign:
@@ -63,7 +66,7 @@ class Campaign:
 
     def __init__(self, rig: Rig, stagegate: Stagegate, plan: Plan, folder: Path) -> None:
         self._rig, self._stagegate, self._plan = rig, stagegate, plan
-        self._log = folder / "campaign.log"
+        self._folder, self._log = folder, folder / "campaign.log"
         self._disruptions = Disruptions(stagegate, random.Random(f"{plan.seed} disruptions"), plan.every, self._tell)
         take = next(_TAKES)
         self._people = [
@@ -95,7 +98,7 @@ class Campaign:
         report.broken += [problem for person in ended for problem in self._problems(person)]
         self._compare(ended)
         self._judge()
-        report.disruptions = self._disruptions.met
+        report.disruptions = Counter(str(each) for each in self._disruptions.all)
         report.broken += self._disruptions.problems
         report.seconds = time.monotonic() - began
         return report
@@ -121,13 +124,20 @@ class Campaign:
 
     def _judge(self) -> None:
         report = self.report
+        disruptions = self._disruptions.all
         for person in self._people:
-            judge = Judge(SERVICE, NUMBER)
-            judge.judge(person.tenant.record())
+            judge, record = Judge(SERVICE, NUMBER), person.tenant.record()
+            record.save(self._folder / f"{person.tenant.name}.jsonl")
+            judge.judge(record)
+            for disruption, writes in writes_met(disruptions, record.changes).items():
+                report.met.setdefault(disruption, Counter()).update(writes)
             report.pinned, report.stock = report.pinned + judge.pinned, report.stock + judge.stock
             report.states += judge.states
             report.plots += person.plots
-            report.broken += [f"{person.tenant.name} at {line}" for line in judge.broken]
+            report.broken += [
+                f"{person.tenant.name} at {version}: {problem} ({around(disruptions, at)})"
+                for version, at, problem in judge.broken
+            ]
             person.tenant.leave()
 
     def _turn(

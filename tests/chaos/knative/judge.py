@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Container, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from tests.rig.timeline import Record, State, condition_of
 
@@ -17,17 +17,25 @@ _REVISION: Final = "serving.knative.dev/revision"
 _HASH: Final = "pod-template-hash"
 
 
+class Broken(NamedTuple):
+    """A law that a write broke: the number of the write, when it was, Unix time, and what was wrong."""
+
+    version: int
+    at: float
+    problem: str
+
+
 class Judge:
     """Judges a Service whose every revision has ``number`` pods, in stages of ``step`` pods.
 
-    ``broken`` are the laws broken, each with the number of the write. ``pinned`` and ``stock`` count the edits whose
+    ``broken`` are the laws broken, each with the write that broke it. ``pinned`` and ``stock`` count the edits whose
     new Revision was held, and those whose was not: there the rollout is Knative's own, and nothing is judged but that
     it ends.
     """
 
     def __init__(self, service: str, number: int = 4, step: int = 1) -> None:
         self._service, self._number, self._step = service, number, step
-        self.broken: list[str] = []
+        self.broken: list[Broken] = []
         self.pinned = 0
         self.stock = 0
         self.states = 0
@@ -44,10 +52,10 @@ class Judge:
     def judge(self, record: Record) -> None:
         """Go through everything that happened."""
         before = State({})
-        versions = dict.fromkeys(change.version for change in record.changes)
-        for version, state in zip(versions, record.since(0), strict=True):
+        writes = {change.version: change for change in record.changes}
+        for (version, last), state in zip(writes.items(), record.since(0), strict=True):
             self.states += 1
-            self.broken += [f"{version}: {problem}" for problem in self._see(before, state)]
+            self.broken += [Broken(version, last.at, problem) for problem in self._see(before, state)]
             before = state
 
     def _see(self, before: State, state: State) -> Iterator[str]:

@@ -64,7 +64,7 @@ class Told:
     def judged(self) -> list[str]:
         judge = Judge("hello")
         judge.judge(Record(self.changes))
-        return judge.broken
+        return [broken.problem for broken in judge.broken]
 
 
 def at_rest() -> Told:
