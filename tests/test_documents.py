@@ -13,6 +13,7 @@ import yaml
 from tests.admission.reviews import Wire, cache, response_to
 from tests.documents import DOCUMENTS, REPOSITORY, anchors, links, section, sections
 from tests.vectors.ceilings import committed_ceilings
+from webhook.api import conditions
 from webhook.cli import COMMANDS
 
 SOURCES = [path for package in ("webhook", "certs") for path in sorted((REPOSITORY / package).rglob("*.py"))]
@@ -96,6 +97,24 @@ def test_the_reference_lists_every_metric() -> None:
     there = {name for path in SOURCES for name in re.findall(r'"(stagegate_[a-z_]+)"', path.read_text())}
 
     assert {row[0].strip("`") for row in section("Metrics").rows} == there
+
+
+def test_the_reference_lists_every_annotation_and_label_of_ours() -> None:
+    source = "\n".join(path.read_text() for path in SOURCES)
+    there = set(re.findall(r'"(stagegate\.dev/[a-z-]+)"', source))
+    there |= {f"autoscaling.knative.dev/{name}" for name in re.findall(r'"{AUTOSCALING}(stagegate-[a-z-]+)"', source)}
+    listed = {key for row in section("Annotations and labels").rows for key in re.findall(r"`([^`]+)`", row[0])}
+
+    assert len(there) > 5
+    assert there - listed == set()
+    assert {key for key in listed if "stagegate" in key} - there == set()
+
+
+def test_the_reference_lists_every_condition() -> None:
+    public = {name: value for name, value in vars(conditions).items() if re.fullmatch("[A-Z][A-Z_]+", name)}
+    there = {value for value in public.values() if isinstance(value, str)}
+
+    assert there - {conditions.TRUE, conditions.FALSE, conditions.UNKNOWN} <= set(section("Conditions").terms)
 
 
 def test_every_event_of_the_reference_is_emitted() -> None:
