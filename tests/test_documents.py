@@ -15,6 +15,7 @@ from tests.documents import DOCUMENTS, REPOSITORY, anchors, links, section, sect
 from tests.vectors.ceilings import committed_ceilings
 from webhook.api import conditions
 from webhook.cli import COMMANDS
+from webhook.knative.opt_in import OBSTACLES
 
 SOURCES = [path for package in ("webhook", "certs") for path in sorted((REPOSITORY / package).rglob("*.py"))]
 PLACES = ("webhook/", "certs/", "sandbox/", "manifests", "tests/", "docs/", ".ci/", ".github/")
@@ -113,8 +114,21 @@ def test_the_reference_lists_every_annotation_and_label_of_ours() -> None:
 def test_the_reference_lists_every_condition() -> None:
     public = {name: value for name, value in vars(conditions).items() if re.fullmatch("[A-Z][A-Z_]+", name)}
     there = {value for value in public.values() if isinstance(value, str)}
+    states_and_knatives = {conditions.TRUE, conditions.FALSE, conditions.UNKNOWN, conditions.SCALE_TARGET_INITIALIZED}
 
-    assert there - {conditions.TRUE, conditions.FALSE, conditions.UNKNOWN} <= set(section("Conditions").terms)
+    assert there - states_and_knatives <= set(section("Conditions").terms)
+
+
+def test_the_reference_lists_every_event() -> None:
+    emitted = set(OBSTACLES)
+    for path in SOURCES:
+        for reason in re.findall(r'(?:"(?:Normal|Warning)", |\bNote\()("?[A-Z]\w+)', path.read_text()):
+            module = ".".join(path.relative_to(REPOSITORY).with_suffix("").parts)
+            named = reason[1:] if reason.startswith('"') else getattr(importlib.import_module(module), reason)
+            emitted.add(named)
+    listed = {reason for row in section("Events").rows for reason in re.findall(r"`(\w+)`", row[0])}
+
+    assert emitted - listed == set()
 
 
 def test_every_event_of_the_reference_is_emitted() -> None:
