@@ -121,23 +121,30 @@ class ControlPlane:
 
     def register_crds(self, paths: Iterable[Path]) -> None:
         """Create the CRDs of these files and wait until they are served. Raises StartFailed with what was refused."""
-        names = []
+        crds = []
         for path in paths:
             for crd in yaml.safe_load_all(path.read_text()):
                 answer = self.admin.create(_CRDS, crd)
                 if answer.status != HTTPStatus.CREATED:
                     raise StartFailed(f"{path.name}: {answer.message}")
-                names.append(crd["metadata"]["name"])
+                crds.append(crd)
         deadline = time.monotonic() + _START_WITHIN
-        while not all(self._established(name) for name in names):
+        while missing := [crd["metadata"]["name"] for crd in crds if not self._is_served(crd)]:
             if time.monotonic() > deadline:
-                raise StartFailed(f"not served after {_START_WITHIN:.0f} s: {', '.join(names)}")
+                raise StartFailed(f"not served after {_START_WITHIN:.0f} s: {', '.join(missing)}")
             time.sleep(0.05)
 
-    def _established(self, name: str) -> bool:
-        crd = self.admin.get(f"{_CRDS}/{name}").body
-        conditions = crd.get("status", {}).get("conditions") or []
-        return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
+    def _is_served(self, crd: dict[str, Any]) -> bool:
+        """True if every version can be listed and is in the discovery; both follow the condition Established."""
+        spec = crd["spec"]
+        plural = spec["names"]["plural"]
+        for version in (each["name"] for each in spec["versions"] if each["served"]):
+            path = f"/apis/{spec['group']}/{version}"
+            discovered = self.admin.get(path).body.get("resources", [])
+            listed = self.admin.get(f"{path}/{plural}?limit=1").status == HTTPStatus.OK
+            if not listed or plural not in (each["name"] for each in discovered):
+                return False
+        return True
 
     def audit_events(self) -> Iterator[dict[str, Any]]:
         """Every request answered so far, as the API server logged it (level Metadata)."""

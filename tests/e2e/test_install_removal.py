@@ -139,7 +139,7 @@ def test_uninstalling_leaves_the_rollouts_and_nothing_else(stuck: Administrator)
     assert {"Namespace", "ClusterRole", "PriorityClass", "ValidatingAdmissionPolicy"} <= kinds
 
     stuck.does(FORGET)
-    assert stuck.api.get(DEFAULT.path(ROS)).status == HTTPStatus.NOT_FOUND
+    eventually(lambda: stuck.api.get(DEFAULT.path(ROS)).status == HTTPStatus.NOT_FOUND)
 
 
 def test_a_namespace_of_others_is_left_as_it_was(administrator: Administrator) -> None:

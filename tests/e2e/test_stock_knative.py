@@ -85,17 +85,17 @@ def accounts(plane: ControlPlane, routes: Routes) -> Iterator[dict[str, Session]
         if body["kind"] in ("ClusterRole", "ClusterRoleBinding"):
             plane.admin.create(f"/apis/rbac.authorization.k8s.io/v1/{body['kind'].lower()}s", body)
     with ExitStack() as ends:
-        for body in documents(COMPONENT):
-            if "Policy" in body["kind"]:
-                register(plane.admin, body)
-                ends.callback(unregister, plane.admin, body)
         loop, webhook = (ends.enter_context(plane.session(account)) for account in (LOOP, WEBHOOK))
         routes.has(STOCK, None)
         revision = routes.namespace.path("revisions", "hello")
         plane.admin.create(routes.namespace.path("revisions"), knative_object("Revision", {}))
-        eventually(lambda: is_narrowed(webhook, routes.path))
-        eventually(lambda: is_narrowed(loop, routes.path))
-        eventually(lambda: is_narrowed(loop, revision))
+        narrowed = ((webhook, routes.path), (loop, routes.path), (loop, revision))
+        ends.callback(eventually, lambda: not any(is_narrowed(*each) for each in narrowed))
+        for body in documents(COMPONENT):
+            if "Policy" in body["kind"]:
+                register(plane.admin, body)
+                ends.callback(unregister, plane.admin, body)
+        eventually(lambda: all(is_narrowed(*each) for each in narrowed))
         yield {"loop": loop, "webhook": webhook}
 
 

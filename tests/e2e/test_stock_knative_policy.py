@@ -38,12 +38,18 @@ def guarded(plane: ControlPlane, controller: Session) -> Iterator[Routes]:
         pytest.skip("MutatingAdmissionPolicy is served from Kubernetes 1.36 on")
     routes = Routes(plane.admin, create_namespace(plane.admin, "guarded-routes", {}))
     path = MANIFESTS / "components" / "stock-knative-policy" / "held-routes.yaml"
+
+    def is_kept() -> bool:
+        return HOLD in annotations_of(controller.patch(routes.path, patch(hold=None), dryRun="All"))
+
     with ExitStack() as ends:
+        ends.callback(eventually, lambda: not is_kept())
+        ends.callback(routes.has, OLD_ALONE, HOLDS)
         for body in yaml.safe_load_all(path.read_text()):
             register(plane.admin, body)
             ends.callback(unregister, plane.admin, body)
         routes.has(OLD_ALONE, HOLDS)
-        eventually(lambda: HOLD in annotations_of(controller.patch(routes.path, patch(hold=None), dryRun="All")))
+        eventually(is_kept)
         yield routes
 
 
