@@ -7,7 +7,8 @@ from typing import Any
 
 from webhook.api import RolloutOrchestrator
 from webhook.api.wire import Wire, copy_of
-from webhook.knative.service_decision import ServiceDecision, ServiceSeen
+from webhook.knative.service_decision import ServiceDecision
+from webhook.knative.service_seen import ServiceSeen
 from webhook.knative.service_writes import CreateRollout, PatchRevision, PatchRollout, PatchRoute
 
 PREFIX = "autoscaling.knative.dev/"

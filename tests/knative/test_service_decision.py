@@ -25,7 +25,8 @@ from tests.knative.services import (
 )
 from webhook.api import RolloutOrchestrator
 from webhook.knative.bounds import Defaults
-from webhook.knative.service_decision import ServiceDecision, ServiceOptions, ServiceSeen, decide_service
+from webhook.knative.service_decision import ServiceDecision, decide_service
+from webhook.knative.service_seen import ServiceOptions, ServiceSeen
 from webhook.knative.stage_traffic import Scale
 
 OLD, NEW, THIRD = "hello-00001", "hello-00002", "hello-00003"

@@ -9,7 +9,8 @@ from tests.knative.services import after, by_name, entry, hold, lowered, named, 
 from webhook.api import RolloutOrchestrator
 from webhook.knative.annotations import OWN, annotations_of
 from webhook.knative.hold import hold_of
-from webhook.knative.service_decision import ServiceOptions, ServiceSeen, decide_service
+from webhook.knative.service_decision import decide_service
+from webhook.knative.service_seen import ServiceOptions, ServiceSeen
 from webhook.knative.service_writes import PatchRoute
 from webhook.knative.stage_traffic import Scale
 

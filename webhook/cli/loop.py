@@ -252,7 +252,7 @@ def _controller(process: "LoopProcess", arguments: argparse.Namespace) -> "Certi
 def options_from(arguments: argparse.Namespace) -> "ProcessOptions":
     """The options of the process, from the command line."""
     from webhook.cluster.lease import LeaseTimes
-    from webhook.knative.service_decision import ServiceOptions
+    from webhook.knative.service_seen import ServiceOptions
     from webhook.loop.loop import LoopOptions
     from webhook.loop.process import ProcessOptions
 

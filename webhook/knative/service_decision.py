@@ -1,34 +1,33 @@
 """The state machine of one Knative Service: idle, held, releasing; a function of what was observed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple
 
-from webhook.api import RolloutOrchestrator
 from webhook.api.conditions import READY, STAGE_READY
-from webhook.api.target_revision import one_per_revision
 from webhook.api.wire import Wire
-from webhook.knative.annotations import ENABLED, MIN_SCALE, PROGRESSIVE, annotations_of, template_annotations_of
-from webhook.knative.bounds import Defaults, bounds_of_stage, own_bounds
+from webhook.knative.annotations import MIN_SCALE, annotations_of
+from webhook.knative.bounds import own_bounds
 from webhook.knative.hold import HELD, RELEASING, Hold, UnreadableHold, hold_of
-from webhook.knative.opt_in import is_opted_in, obstacle
+from webhook.knative.opt_in import obstacle
 from webhook.knative.release import Release, given_back, newest_of, restored, stock_shares, with_record
+from webhook.knative.release_reason import release_of
+from webhook.knative.service_bounds import stage_bounds
 from webhook.knative.service_rollout import (
     RELEASE,
     entries,
     is_owned,
     new_rollout,
-    other_controller,
     own_minimum,
     rollout_patch,
     settled_patch,
     shares_of,
 )
+from webhook.knative.service_seen import ServiceOptions, ServiceSeen
 from webhook.knative.service_writes import ORDER, CreateRollout, PatchRevision, PatchRollout, PatchRoute, ServiceWrite
-from webhook.knative.stage_traffic import Scale, condition_of, described, floor_of, is_ready, quoted
-from webhook.knative.traffic import is_moved, shares, stock_traffic
-from webhook.planning.config import parse_boolean, parse_integer
-from webhook.strategies import DEFAULT_STRATEGY
+from webhook.knative.stage_traffic import Scale, condition_of, described, quoted
+from webhook.knative.traffic import is_moved, live_shares, stock_traffic
+from webhook.planning.config import parse_integer
 
 Phase = Literal["idle", "held", "releasing", "orphan"]
 
@@ -38,15 +37,9 @@ FAILED: Final = "RolloutFailed"
 RELEASED: Final = "RolloutReleased"
 RELEASE_WAITING: Final = "ReleaseWaiting"
 
-OPTED_OUT: Final = "OptedOut"
-ASKED: Final = "ReleaseRequested"
-MISSING: Final = "RevisionMissing"
 STALE: Final = "HoldStale"
 UNREADABLE: Final = "HoldUnreadable"
-FOREIGN: Final = "OtherControllers"
-NOT_OURS: Final = "RolloutNotOwned"
 REMOVED: Final = "HoldRemoved"
-BROKEN: Final = "OldRevisionFailed"
 
 _WHOLE: Final = 100
 _STABLE_WINDOW: Final = 60.0
@@ -59,44 +52,6 @@ class ServiceEvent(NamedTuple):
     type: str
     reason: str
     message: str
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceOptions:
-    """``default_opt_in`` is for Services that say nothing; ``missing_after`` is in seconds.
-
-    ``keeps_floor`` is that of ``stage_traffic``.
-    """
-
-    default_opt_in: bool = False
-    keeps_floor: bool = True
-    missing_after: float = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceSeen:
-    """What was observed of one Knative Service, on the wire where no type says otherwise; Revisions first.
-
-    ``revisions``, ``stage_bounds`` (of SPAs: minimum, maximum) and ``scales`` are by name of the revision.
-    ``defaults`` and ``strategy`` are those that are configured. ``namespace_labels`` is None where they cannot be seen.
-    ``complete_for`` is for how many seconds the RO has been complete.
-    ``missing_for`` is for how many seconds the new revision of the hold has not been there. ``foreign`` names
-    upstream's controllers if they run. ``born`` is the Revision that was just created, empty for none.
-    """
-
-    service: Wire | None
-    route: Wire | None
-    revisions: Mapping[str, Wire] = field(default_factory=dict)
-    ro: RolloutOrchestrator | None = None
-    stage_bounds: Mapping[str, tuple[int | None, int | None]] = field(default_factory=dict)
-    scales: Mapping[str, Scale] = field(default_factory=dict)
-    namespace_labels: Mapping[str, str] | None = field(default_factory=dict)
-    defaults: Defaults = field(default_factory=Defaults)
-    strategy: str = DEFAULT_STRATEGY
-    complete_for: float = 0.0
-    missing_for: float = 0.0
-    foreign: str = ""
-    born: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +87,7 @@ def decide_service(seen: ServiceSeen, options: ServiceOptions) -> ServiceDecisio
         return _release(seen, service, route, replace(hold, since=service["metadata"]["uid"]), stale)
     if hold.phase == RELEASING:
         return _releasing(seen, service, route)
-    release = _release_of(seen, service, hold, options)
+    release = release_of(seen, service, hold, options)
     if release is not None:
         return _release(seen, service, route, hold, release)
     return _held(seen, service, route, hold, options)
@@ -157,60 +112,6 @@ def _not_held(seen: ServiceSeen, service: Wire, options: ServiceOptions) -> tupl
         return ()
     found = obstacle(service, seen.namespace_labels or {}, options.default_opt_in)
     return () if found is None else (ServiceEvent("Warning", found.reason, f"{seen.born}: {found.message}"),)
-
-
-def _release_of(seen: ServiceSeen, service: Wire, hold: Hold, options: ServiceOptions) -> Release | None:
-    """Why a held Service is to be given back, None if it is not."""
-    if seen.foreign:
-        return Release(FOREIGN, f"{seen.foreign} roll out the Services of this cluster", at_once=True)
-    labels = seen.namespace_labels or {}
-    says = annotations_of(service).get(PROGRESSIVE) is not None or seen.namespace_labels is not None
-    if says and not is_opted_in(service, labels, options.default_opt_in):
-        return Release(OPTED_OUT, f"{PROGRESSIVE} does not ask for stages any more")
-    if any(parse_boolean(found.get(ENABLED, "")) is False for found in _settings_of(service)):
-        return Release(OPTED_OUT, f'{ENABLED} is "false"')
-    found = obstacle(service, {PROGRESSIVE: "true"}, True)
-    if found is not None:
-        return Release(found.reason, found.message, at_once=True)
-    if seen.ro is not None:
-        if RELEASE in seen.ro.metadata.annotations:
-            asked = seen.ro.metadata.annotations[RELEASE]
-            return Release(ASKED, f"{RELEASE} was set{f': {asked[:100]}' if asked else ''}")
-        owner = other_controller(seen.ro, service)
-        if owner is not None:
-            return Release(NOT_OURS, f"RolloutOrchestrator {seen.ro.name} belongs to {owner}", at_once=True)
-    if hold.new not in seen.revisions and seen.missing_for >= options.missing_after and not _is_underway(seen):
-        message = f"Revision {hold.new} did not appear within {options.missing_after:.0f} s"
-        return Release(MISSING, message, at_once=True)
-    return _release_from_broken(seen, hold)
-
-
-def _release_from_broken(seen: ServiceSeen, hold: Hold) -> Release | None:
-    """A revision with traffic that has failed, or is gone, blocks its Route: the new one is the way out, and gets all.
-
-    The Revisions are those of one watch, so that none is missing which is older than the new one.
-    """
-    newest = newest_of(seen.revisions)
-    if seen.route is None or not is_ready(seen.revisions.get(newest)):
-        return None
-    for name in _start(seen.route, hold):
-        if name not in seen.revisions:
-            return Release(BROKEN, f"Revision {name}, which has traffic, does not exist")
-        ready = condition_of(seen.revisions[name], READY)
-        if name != newest and ready is not None and ready.status == "False":
-            return Release(BROKEN, f"Revision {name}, which has traffic, is not Ready{quoted(ready)}")
-    return None
-
-
-def _settings_of(service: Wire) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    return annotations_of(service), template_annotations_of(service)
-
-
-def _is_underway(seen: ServiceSeen) -> bool:
-    """True if a rollout to a Revision that exists goes on, whatever a later hold announced."""
-    if seen.ro is None or seen.ro.status.conditions.is_true(READY):
-        return False
-    return any(entry.revision_name in seen.revisions for entry in seen.ro.spec.target_revisions)
 
 
 def _release(seen: ServiceSeen, service: Wire, route: Wire, hold: Hold, release: Release) -> ServiceDecision:
@@ -279,11 +180,11 @@ def _held(seen: ServiceSeen, service: Wire, route: Wire, hold: Hold, options: Se
     left = options.missing_after - seen.missing_for if hold.new not in seen.revisions else 0.0
     if left > 0:
         # The Revision is stored after the Route was pinned for it. What went on before goes on; what was over stays so.
-        goes_on = _is_underway(seen)
-        bounds = _stage_bounds(seen, options) if goes_on else ()
+        goes_on = seen.is_underway
+        bounds = stage_bounds(seen, options) if goes_on else ()
         return ServiceDecision("held", bounds, carries_on=goes_on, requeue_after=left)
     newest = newest_of(seen.revisions)
-    initial = entries(_start(route, hold), seen.revisions, seen.defaults, newest)
+    initial = entries(live_shares(route) or hold.initial, seen.revisions, seen.defaults, newest)
     targets = entries({newest: _WHOLE}, seen.revisions, seen.defaults, newest)
     message = f"{newest} is rolled out in stages, from {described(shares_of(initial))}"
     started = ServiceEvent("Normal", STARTED, message)
@@ -300,15 +201,7 @@ def _held(seen: ServiceSeen, service: Wire, route: Wire, hold: Hold, options: Se
         if left > 0:
             return ServiceDecision("held", requeue_after=left)
         return _end(seen, service, route, hold, newest)
-    return ServiceDecision("held", _stage_bounds(seen, options), _failure(seen, newest))
-
-
-def _start(route: Wire, hold: Hold) -> Mapping[str, int]:
-    """The traffic at this moment: what the Route gives by name, else what the hold recorded."""
-    for found in (shares((route.get("spec") or {}).get("traffic")), shares((route.get("status") or {}).get("traffic"))):
-        if sum(found.values()) == _WHOLE:
-            return found
-    return hold.initial
+    return ServiceDecision("held", stage_bounds(seen, options), _failure(seen, newest))
 
 
 def _demand_unknown_for(seen: ServiceSeen, newest: str) -> float:
@@ -343,24 +236,6 @@ def _end(seen: ServiceSeen, service: Wire, route: Wire, hold: Hold, newest: str)
     ]
     message = f"{newest} has all of the traffic, and its own bounds"
     return ServiceDecision("releasing", _in_order(writes), (ServiceEvent("Normal", COMPLETE, message),))
-
-
-def _stage_bounds(seen: ServiceSeen, options: ServiceOptions) -> tuple[ServiceWrite, ...]:
-    """The writes that put the bounds of the stage in place of the Revisions' own."""
-    ro = seen.ro
-    if ro is None:
-        return ()
-    lists = (*ro.spec.initial_revisions, *ro.spec.stage_target_revisions, *ro.spec.target_revisions)
-    writes = []
-    for entry in one_per_revision(lists):
-        revision, stage = seen.revisions.get(entry.revision_name), seen.stage_bounds.get(entry.revision_name)
-        if revision is None or stage is None:
-            continue
-        floor = floor_of(ro, entry.revision_name, seen.scales) if options.keeps_floor else 0
-        patch = bounds_of_stage(annotations_of(revision), stage, seen.defaults, floor)
-        if patch:
-            writes.append(PatchRevision(revision, patch))
-    return tuple(writes)
 
 
 def _in_order(writes: Sequence[ServiceWrite]) -> tuple[ServiceWrite, ...]:

@@ -6,6 +6,8 @@ from typing import Any
 from webhook.api.conditions import READY
 from webhook.api.wire import Wire, copy_of
 
+_WHOLE = 100
+
 
 def shares(entries: Any) -> dict[str, int]:
     """The percents by revision of the entries of a Route's status or spec, those above 0 only.
@@ -58,6 +60,15 @@ def is_moved(route: Mapping[str, Any], wanted: Mapping[str, int]) -> bool:
     ready = any(one.get("type") == READY and one.get("status") == "True" for one in status.get("conditions") or ())
     moved = shares(status.get("traffic")) == {name: percent for name, percent in sorted(wanted.items()) if percent > 0}
     return moved and ready and status.get("observedGeneration") == generation
+
+
+def live_shares(route: Mapping[str, Any]) -> dict[str, int]:
+    """The traffic of a held Route at this moment: what its spec gives by name, else its status; empty for neither."""
+    for part in ("spec", "status"):
+        found = shares((route.get(part) or {}).get("traffic"))
+        if sum(found.values()) == _WHOLE:
+            return found
+    return {}
 
 
 def _named(name: str, percent: int) -> Wire:

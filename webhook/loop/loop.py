@@ -24,7 +24,7 @@ from webhook.cluster.resource import (
 )
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.work_queue import WorkQueue
-from webhook.knative.service_decision import ServiceOptions
+from webhook.knative.service_seen import ServiceOptions
 from webhook.loop.caches import RESOURCES, Caches
 from webhook.loop.event_messages import ClusterEvents
 from webhook.loop.metrics import Metrics

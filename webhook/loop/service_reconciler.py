@@ -22,10 +22,9 @@ from webhook.knative.hold import readable_hold_of
 from webhook.knative.service_decision import (
     ServiceDecision,
     ServiceEvent,
-    ServiceOptions,
-    ServiceSeen,
     decide_service,
 )
+from webhook.knative.service_seen import ServiceOptions, ServiceSeen
 from webhook.knative.service_writes import CreateRollout, PatchRevision, PatchRollout, PatchRoute, ServiceWrite
 from webhook.knative.settings import default_bounds, hold_settings
 from webhook.knative.stage_traffic import Scale, StageTraffic, condition_of, held_for, stage_traffic

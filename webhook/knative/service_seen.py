@@ -1,0 +1,56 @@
+"""What was observed of one Knative Service, and the options that decisions about it are made with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from webhook.api import RolloutOrchestrator
+from webhook.api.conditions import READY
+from webhook.api.wire import Wire
+from webhook.knative.bounds import Defaults
+from webhook.knative.stage_traffic import Scale
+from webhook.strategies import DEFAULT_STRATEGY
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceOptions:
+    """``default_opt_in`` is for Services that say nothing; ``missing_after`` is in seconds.
+
+    ``keeps_floor`` is that of ``stage_traffic``.
+    """
+
+    default_opt_in: bool = False
+    keeps_floor: bool = True
+    missing_after: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSeen:
+    """What was observed of one Knative Service, on the wire where no type says otherwise; Revisions first.
+
+    ``revisions``, ``stage_bounds`` (of SPAs: minimum, maximum) and ``scales`` are by name of the revision.
+    ``defaults`` and ``strategy`` are those that are configured. ``namespace_labels`` is None where they cannot be seen.
+    ``complete_for`` is for how many seconds the RO has been complete.
+    ``missing_for`` is for how many seconds the new revision of the hold has not been there. ``foreign`` names
+    upstream's controllers if they run. ``born`` is the Revision that was just created, empty for none.
+    """
+
+    service: Wire | None
+    route: Wire | None
+    revisions: Mapping[str, Wire] = field(default_factory=dict)
+    ro: RolloutOrchestrator | None = None
+    stage_bounds: Mapping[str, tuple[int | None, int | None]] = field(default_factory=dict)
+    scales: Mapping[str, Scale] = field(default_factory=dict)
+    namespace_labels: Mapping[str, str] | None = field(default_factory=dict)
+    defaults: Defaults = field(default_factory=Defaults)
+    strategy: str = DEFAULT_STRATEGY
+    complete_for: float = 0.0
+    missing_for: float = 0.0
+    foreign: str = ""
+    born: str = ""
+
+    @property
+    def is_underway(self) -> bool:
+        """True if a rollout to a Revision that exists goes on, whatever a later hold announced."""
+        if self.ro is None or self.ro.status.conditions.is_true(READY):
+            return False
+        return any(entry.revision_name in self.revisions for entry in self.ro.spec.target_revisions)
