@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Final, Self
 
-from sandbox.demo.prediction import Outcome, Stage, stage_of
+from sandbox.demo.outcome import Outcome, Stage, stage_of
 from sandbox.demo.progress import Row, Snapshot
 from webhook.api import RolloutOrchestrator
 from webhook.api.conditions import (

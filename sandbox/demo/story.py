@@ -15,7 +15,7 @@ from sandbox.controllers import is_ready
 from sandbox.demo.knative import Knative
 from sandbox.demo.manifest import SAMPLES, sample
 from sandbox.demo.observer import Observer
-from sandbox.demo.prediction import differences, predict
+from sandbox.demo.outcome import differences, predicted
 from sandbox.demo.progress import Screen
 from sandbox.demo.removal import Key, remove
 from sandbox.demo.stack import Stack
@@ -34,6 +34,7 @@ from webhook.cluster.resource import (
     Resource,
 )
 from webhook.knative.annotations import HOLD, OWN
+from webhook.planning.prediction import Surroundings
 
 NAMESPACE: Final = "default"
 EDITED: Final = "shop"
@@ -95,14 +96,14 @@ class Story:
             self._write("apply", SAMPLES / "service-edited.yaml")
             self._wait("the loop made no rollout", lambda: self._found(ROLLOUT_ORCHESTRATORS) is not None, observer)
             rollout = self._client.get(ROLLOUT_ORCHESTRATORS, NAMESPACE, EDITED)
-            predicted = predict(rollout, SCALE, datetime.now(UTC))
-            self._carry(observer, "availability", len(predicted.stages))
+            expected = predicted(rollout, Surroundings(SCALE, is_held=True, at_birth=1), datetime.now(UTC))
+            self._carry(observer, "availability", len(expected.stages))
             self._wait("the Service was not given back", self._is_settled, observer)
             # The end does not wait for the last replica of the old revision.
-            self._wait("the old revision still runs", lambda: observer.scales == predicted.scales, observer)
+            self._wait("the old revision still runs", lambda: observer.scales == expected.scales, observer)
             seconds = time.monotonic() - began
             observed = observer.outcome()
-        reasons = differences(predicted, observed)
+        reasons = differences(expected, observed)
         for revision in self._client.list(REVISIONS, NAMESPACE, label_selector=f"{SERVICE_LABEL}={EDITED}")["items"]:
             if OWN in revision["metadata"]["annotations"]:
                 reasons.append(f"Revision {revision['metadata']['name']}: has not got its own bounds back")
@@ -154,12 +155,12 @@ class Story:
             began = time.monotonic()
             start()
             rollout = self._client.get(ROLLOUT_ORCHESTRATORS, NAMESPACE, SERVICE)
-            predicted = predict(rollout, DEMAND, datetime.now(UTC))
+            expected = predicted(rollout, Surroundings(DEMAND), datetime.now(UTC))
             targets = {entry["revisionName"]: entry for entry in rollout["spec"]["targetRevisions"]}
-            self._carry(observer, strategy, len(predicted.stages), targets)
+            self._carry(observer, strategy, len(expected.stages), targets)
             seconds = time.monotonic() - began
             observed = observer.outcome()
-            reasons = differences(predicted, observed)
+            reasons = differences(expected, observed)
             for spa in observer.spas.values():
                 reasons += spa_faults(spa, rollout["metadata"]["uid"])
         if reasons:

@@ -7,12 +7,13 @@ from typing import Any
 
 from sandbox.demo.knative import Knative
 from sandbox.demo.observer import Observer
-from sandbox.demo.prediction import Outcome, predict
+from sandbox.demo.outcome import Outcome, predicted
 from sandbox.workloads import FAIL_ANNOTATION
 from tests.integration.place import EVENTS, PODS, ROS, SERVICE_LABEL, SPAS, Place, eventually
 from tests.integration.user import User, Wire
 from webhook.cluster.client import Client
 from webhook.cluster.resource import POD_AUTOSCALERS
+from webhook.planning.prediction import Surroundings
 
 RATIO = "rollout.knative.dev/over-consumption-ratio"
 
@@ -90,7 +91,7 @@ class Service:
         eventually(is_done, what, within)
 
     def predicted(self, rollout: Wire) -> Outcome:
-        return predict(rollout, self._demand, datetime.now(UTC))
+        return predicted(rollout, Surroundings(self._demand), datetime.now(UTC))
 
     def ending_pods(self) -> int:
         selector = f"{SERVICE_LABEL}={self.name}"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sandbox.demo.prediction import differences
+from sandbox.demo.outcome import differences
 from sandbox.demo.stack import Stack
 from tests.integration.conftest import ROLLING
 from tests.integration.place import EVENTS, REVISION_LABEL, ROS, SERVICE_LABEL, SPAS, Place, entry, eventually

@@ -25,6 +25,7 @@ from webhook.planning import (
     shift_traffic_next_stage,
     targets_differ,
 )
+from webhook.planning.measured import measured_while_held
 from webhook.planning.shift import Overdue, next_finish_time, overdue, seconds_left
 from webhook.strategies.stage import Stage
 
@@ -76,7 +77,10 @@ def _decide(ro: RolloutOrchestrator, seen: Observed, now: datetime) -> SpecDecis
         # A stage whose record cannot be planned from is begun again, which records it anew.
         if _is_stored_and_not_begun(replace(start, status=ro.status)):
             return SpecDecision(ro.spec, about_record)
-        plan = plan_stages(start, seen.config, *_measured(start, seen), now)
+        measured: tuple[Mapping[str, int | None], frozenset[str]] = (seen.pod_autoscalers, seen.spas)
+        if seen.is_held:
+            measured = measured_while_held(start, *measured)
+        plan = plan_stages(start, seen.config, *measured, now)
         notes = about_record + plan.notes
         if plan.error is not None:
             return SpecDecision(ro.spec, notes, plan.error)
@@ -102,24 +106,6 @@ def spec_patch(before: RolloutSpec, after: RolloutSpec) -> Wire:
     if after.rollout_strategy != before.rollout_strategy:
         patch["rolloutStrategy"] = after.rollout_strategy
     return patch
-
-
-def _measured(start: RolloutOrchestrator, seen: Observed) -> tuple[Mapping[str, int | None], frozenset[str]]:
-    """The replicas by revision that the next stage is planned from, and the revisions that have an SPA.
-
-    In a held rollout a revision that runs at most its own minimum counts with its share of it, rounded down: its
-    traffic may have moved a moment ago, and the one pod of a small share stands for no more than that share.
-    """
-    if not seen.is_held:
-        return seen.pod_autoscalers, seen.spas
-    scales, spec = dict(seen.pod_autoscalers), start.spec
-    recorded = start.status.stage_revision_status
-    listed = recorded if recorded and spec.stage_target_revisions else spec.initial_revisions
-    for entry in one_per_revision(listed):
-        actual, minimum = scales.get(entry.revision_name), entry.min_scale or 0
-        if actual is not None and entry.percent and actual <= minimum:
-            scales[entry.revision_name] = minimum * entry.percent // 100
-    return scales, seen.spas | scales.keys()
 
 
 def _start_of(ro: RolloutOrchestrator, seen: Observed) -> RolloutOrchestrator:
