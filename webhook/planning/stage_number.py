@@ -1,0 +1,23 @@
+"""The number of a stage: how many stages a rollout has done for its present targets, as the loop records it."""
+
+from typing import Final
+
+from webhook.api import RolloutOrchestrator
+from webhook.api.conditions import STAGE_READY
+
+STAGES_DONE: Final = "stagegate.dev/stages-done"
+"""Key in the RO's ``status.annotations``: the stages done since the targets were set."""
+
+
+def stages_done(ro: RolloutOrchestrator) -> int | None:
+    """The stages that are done for the present targets; None if that was not recorded."""
+    text = ro.status.annotations.get(STAGES_DONE, "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else None
+
+
+def stage_number(ro: RolloutOrchestrator) -> int | None:
+    """The number of the present stage, 1 for the first; between two stages that of the one done. None as above."""
+    done = stages_done(ro)
+    if done is None:
+        return None
+    return done if ro.status.conditions.is_true(STAGE_READY) and done else done + 1
