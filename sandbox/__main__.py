@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import click
+
 from sandbox.sandbox import Sandbox
 from webhook.cli.arguments import any_port, path
+from webhook.cli.command import Command
 from webhook.cli.errors import MISSING, CommandError
-from webhook.cli.parser import Parser
-from webhook.cli.program import run_program
+from webhook.cli.program import run_click
 from webhook.signals import end_on_signal
 
 _PROGRAM: Final = "python -m sandbox"
@@ -34,24 +36,19 @@ The sandbox is at {url}; Ctrl-C ends it. In another terminal:
 Everything is in memory and gone when it ends. Neither rights nor the CEL rules of CRDs are checked."""
 
 
+@click.command(cls=Command, epilog=f"example:\n  {_PROGRAM} --dir ./sandbox-dir --port 6443\n")
+@click.option(
+    "--dir", "directory", type=path, metavar="DIR", help="Folder for kubeconfig and certificates, made if absent."
+)
+@click.option("--port", type=any_port, default="0", show_default="a free one", metavar="P", help="Port on loopback.")
+def command(directory: Path | None, port: int) -> int:
+    """Run a local API server to try things on."""
+    return _serve(directory, port)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run it; returns the exit code. Raises SystemExit after --help."""
-    words = list(sys.argv[1:] if argv is None else argv)
-    return run_program(_PROGRAM, words, lambda: _run(words))
-
-
-def _run(words: list[str]) -> int:
-    parser = Parser(
-        prog=_PROGRAM,
-        description="Run a local API server to try things on.",
-        epilog=f"example:\n  {_PROGRAM} --dir ./sandbox-dir --port 6443",
-    )
-    parser.add_argument(
-        "--dir", type=path, metavar="DIR", help="folder for kubeconfig and certificates, made if absent"
-    )
-    parser.add_argument("--port", type=any_port, default=0, metavar="P", help="port on loopback (default: a free one)")
-    arguments = parser.parse_args(words)
-    return _serve(arguments.dir, arguments.port)
+    """Run it; returns the exit code."""
+    return run_click(command, _PROGRAM, sys.argv[1:] if argv is None else argv)
 
 
 def _serve(directory: Path | None, port: int) -> int:

@@ -1,6 +1,5 @@
 """``python -m sandbox.demo``: watch a whole rollout on this machine, without a cluster."""
 
-import argparse
 import signal
 import sys
 import tempfile
@@ -9,7 +8,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Any, Final
+
+import click
 
 from sandbox.demo import control_plane
 from sandbox.demo.control_plane import ControlPlane
@@ -20,9 +21,9 @@ from sandbox.demo.stack import Stack
 from sandbox.demo.story import NAMESPACE, PACE, SCALE, SECONDS_PER_TICK, Story, StoryFailed
 from sandbox.demo.writer import writer_for
 from webhook.cli.arguments import filled, path
+from webhook.cli.command import Command, Options
 from webhook.cli.errors import USAGE, CommandError
-from webhook.cli.parser import Parser
-from webhook.cli.program import run_program
+from webhook.cli.program import run_click
 from webhook.cluster.errors import ApiError
 from webhook.signals import HANDLED, ending_signals, ignore_the_rest
 
@@ -54,28 +55,26 @@ It stays up until Ctrl-C. In another terminal:
 """
 
 
+@click.command(cls=Command, epilog=EXAMPLES)
+@click.option("--keep", is_flag=True, help="Stay up afterwards, until Ctrl-C.")
+@click.option(
+    "--control-plane",
+    type=click.Choice(["sandbox", "real"]),
+    help="The API server to run on; default: sandbox. Not with --kubeconfig.",
+)
+@click.option("--kubeconfig", type=path, metavar="F", help="Run on a cluster of this file; needs --context.")
+@click.option("--context", type=filled, metavar="C", help="The cluster's context; the current one is never assumed.")
+def command(**given: Any) -> int:
+    """Watch a whole rollout on this machine, without a cluster."""
+    return run(Options(**given))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the demo; returns the exit code. Raises SystemExit after --help."""
-    words = list(sys.argv[1:] if argv is None else argv)
-    return run_program(PROGRAM, words, lambda: run(_parser().parse_args(words)))
+    """Run the demo; returns the exit code."""
+    return run_click(command, PROGRAM, sys.argv[1:] if argv is None else argv)
 
 
-def _parser() -> Parser:
-    parser = Parser(
-        prog=PROGRAM, description="Watch a whole rollout on this machine, without a cluster.", epilog=EXAMPLES
-    )
-    parser.add_argument("--keep", action="store_true", help="stay up afterwards, until Ctrl-C")
-    parser.add_argument(
-        "--control-plane", choices=("sandbox", "real"), help="the API server to run on (sandbox); not with --kubeconfig"
-    )
-    parser.add_argument("--kubeconfig", type=path, metavar="F", help="run on a cluster of this file; needs --context")
-    parser.add_argument(
-        "--context", type=filled, metavar="C", help="the cluster's context; the current one is never assumed"
-    )
-    return parser
-
-
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Options) -> int:
     """Show both rollouts; everything it started has ended when this returns. Raises CommandError."""
     if bool(arguments.kubeconfig) != bool(arguments.context):
         raise CommandError("--kubeconfig F and --context C belong together: no cluster is ever guessed", USAGE)
@@ -151,7 +150,7 @@ def _stay(stack: Stack) -> None:
     raise CommandError(failure)
 
 
-def _control_plane(arguments: argparse.Namespace, folder: Path) -> AbstractContextManager[ControlPlane]:
+def _control_plane(arguments: Options, folder: Path) -> AbstractContextManager[ControlPlane]:
     if arguments.kubeconfig:
         return control_plane.named(folder, arguments.kubeconfig, arguments.context)
     if arguments.control_plane == control_plane.REAL:

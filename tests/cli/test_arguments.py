@@ -1,10 +1,10 @@
 """What a value on the command line has to look like."""
 
-from argparse import ArgumentTypeError
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from click import BadParameter
 
 from webhook.cli import arguments
 from webhook.cli.arguments import Address, ObjectName
@@ -25,6 +25,11 @@ ROWS: list[tuple[Callable[[str], Any], dict[str, Any], list[str]]] = [
     (arguments.any_port, {"0": 0, "8443": 8443}, ["", "70000", "x"]),
     (arguments.count(1, 256), {"1": 1, "256": 256}, ["", "0", "257", "x"]),
     (arguments.seconds(0, 600), {"0": 0.0, "2.5": 2.5, "6e2": 600.0}, ["", "-1", "600.1", "1e300", "nan", "inf", "x"]),
+    (
+        arguments.duration(0, 7 * 86400),
+        {"5m": 300.0, "1h30m": 5400.0, "1.5h": 5400.0, "300ms": 0.3, "7d": 604800.0, "90": 90.0, "0": 0.0, "0s": 0.0},
+        ["", "m", "5 m", "-5m", "5x", "1h30", "m5", "8d", "1e3", "nan", "5m ", "\u00b2m", "1..5h"],
+    ),
     (arguments.filled, {"a": "a", "a b": "a b"}, ["", " ", "\t"]),
     (arguments.namespace, {"team-a": "team-a", LONG: LONG}, ["", "a" + LONG, "Bad_NS", "a.b", "-a", "a-", " a", "a\n"]),
     (arguments.namespaces, {"a": ("a",), "a, b,a": ("a", "b")}, ["", ",", "a,", ",a", "a,,b", "A", " "]),
@@ -60,7 +65,7 @@ def test_taken(read: Callable[[str], Any], text: str, value: Any) -> None:
 
 @pytest.mark.parametrize(("read", "text"), [(read, text) for read, _, bad in ROWS for text in bad])
 def test_refused_in_one_line(read: Callable[[str], Any], text: str) -> None:
-    with pytest.raises(ArgumentTypeError) as refused:
+    with pytest.raises(BadParameter) as refused:
         read(text)
     assert "\n" not in str(refused.value)
 

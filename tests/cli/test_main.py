@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.server.live import ROOT
-from webhook.cli import main, manifests
+from webhook.cli import kubectl_plugin, main, manifests
 
 FULL = Path("/dev/full")
 needs_full_disk = pytest.mark.skipif(not FULL.exists(), reason="no /dev/full on this machine")
@@ -63,15 +63,20 @@ def test_debug_is_taken_by_tasks_too(tmp_path: Path, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["fly"], "stagegate: COMMAND: invalid choice: 'fly'"),
-        (["--fly"], "stagegate: "),
-        (["loop", "--fly"], "stagegate loop: unrecognized arguments: --fly"),
-        (["certs"], "stagegate certs: the following arguments are required: TASK"),
-        (["certs", "init", "d"], "stagegate certs: the following arguments are required: --host"),
-        (["serve", "--enforc", "warn"], "stagegate serve: unrecognized arguments: --enforc"),
-        (["certs", "status", "d", "--kubeconf", "x"], "stagegate certs: unrecognized arguments: --kubeconf"),
-        (["--vers"], "stagegate: "),
-        (["loop", "--steps", "maybe"], "stagegate loop: --steps: invalid choice: 'maybe'"),
+        (["fly"], "stagegate: no such command 'fly'; see: stagegate --help"),
+        (["manifest"], "stagegate: no such command 'manifest'; did you mean manifests?; see: stagegate --help"),
+        (["--fly"], "stagegate: no such option '--fly'; see: stagegate --help"),
+        (["loop", "--fly"], "stagegate loop: no such option '--fly'; see: stagegate loop --help"),
+        (["certs"], "stagegate certs: missing command; see: stagegate certs --help"),
+        (["certs", "init"], "stagegate certs: DIR is missing; see: stagegate certs init --help"),
+        (["certs", "init", "d"], "stagegate certs: --host is missing; see: stagegate certs init --help"),
+        (["certs", "init", "d", "--host"], "stagegate certs: option '--host' requires an argument; see: "),
+        (["certs", "init", "d", "e", "--host", "a"], "stagegate certs: got unexpected extra argument (e); see: "),
+        (["serve", "--enforc", "warn"], "stagegate serve: no such option '--enforc'; did you mean --enforce?; see: "),
+        (["certs", "status", "d", "--kubeconf", "x"], "stagegate certs: no such option '--kubeconf'; did you mean "),
+        (["--vers"], "stagegate: no such option '--vers'; did you mean --version?; see: "),
+        (["loop", "--steps", "maybe"], "stagegate loop: --steps: 'maybe' is not one of 'on', 'off'; see: "),
+        (["release", "a", "--timeout", "soon"], "stagegate release: --timeout: must be a duration such as 90s, 5m "),
     ],
 )
 def test_wrong_usage_is_one_line_with_the_way_out(
@@ -96,12 +101,28 @@ def test_an_unknown_option_leads_to_the_help_that_lists_the_known_ones(
     words: list[str], help_of: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(words) == 2
-    assert capsys.readouterr().err.endswith(f"--fly; see: {help_of} --help\n")
+    assert capsys.readouterr().err.endswith(f"; see: {help_of} --help\n")
 
 
 def test_without_a_command_there_is_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert "stagegate loop" in capsys.readouterr().out
+
+
+def test_an_error_shows_control_characters_and_does_not_obey_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["release", "hello", "--kubeconfig", "no\x1b[2Jsuch\u202efile"]) == 3
+    assert capsys.readouterr().err == r"stagegate release: kubeconfig no\x1b[2Jsuch\u202efile: no such file" + "\n"
+
+
+def test_as_a_plugin_of_kubectl_it_has_its_name_there(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/kubectl-stagegate", "loop", "--fly"])
+    assert kubectl_plugin() == 2
+    assert capsys.readouterr().err.startswith("kubectl stagegate loop: no such option")
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/kubectl-stagegate", "loop", "--help"])
+    assert kubectl_plugin() == 0
+    assert capsys.readouterr().out.startswith("Usage: kubectl stagegate loop ")
 
 
 @contextmanager
@@ -141,18 +162,13 @@ def stagegate(*words: str, out: int, error: int = subprocess.PIPE, buffered: boo
 
 @pytest.mark.parametrize("buffered", [True, False])
 @pytest.mark.parametrize(
-    ("words", "who"),
-    [
-        (["manifests"], "stagegate manifests"),
-        (["certs", "init", "{}", "--host", "localhost"], "stagegate certs"),
-        (["--help"], "stagegate"),
-        (["certs", "init", "--help"], "stagegate certs"),
-    ],
+    "words",
+    [["manifests"], ["certs", "init", "{}", "--host", "localhost"], ["--help"], ["certs", "init", "--help"]],
 )
-def test_a_closed_pipe_is_one_line(words: list[str], who: str, buffered: bool, tmp_path: Path) -> None:
+def test_a_closed_pipe_is_silent(words: list[str], buffered: bool, tmp_path: Path) -> None:
     with broken_pipe() as pipe:
         code, error = stagegate(*(word.format(tmp_path / "d") for word in words), out=pipe, buffered=buffered)
-    assert (code, error) == (3, f"{who}: cannot write to standard output: Broken pipe\n")
+    assert (code, error) == (3, "")
 
 
 @needs_full_disk

@@ -53,6 +53,11 @@ def test_an_empty_directory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert f"cannot read {tmp_path / 'tls.crt'}: No such file or directory" in error_line(capsys)
 
 
+def test_a_cluster_and_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert serve("--standalone", "--cert-dir", str(tmp_path), "--kubeconfig", "k") == 2
+    assert "--kubeconfig or --standalone, not both" in error_line(capsys)
+
+
 def test_an_unreadable_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_certificates(tmp_path)
     (tmp_path / "tls.key").unlink()
@@ -109,8 +114,7 @@ def test_a_missing_kubeconfig(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["serve", "--help"])
+    assert main(["serve", "--help"]) == 0
     text = capsys.readouterr().out
     assert "stagegate serve --standalone --cert-dir ./certs-dir --port 8443" in text
     assert "stagegate certs init ./certs-dir --host localhost" in text

@@ -1,7 +1,5 @@
 """Who is spared and when: webhook, match conditions, policies and bindings of one install say the same."""
 
-import argparse
-import importlib
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, NamedTuple
@@ -12,7 +10,8 @@ import yaml
 from sandbox.expressions import compiled
 from sandbox.selectors import from_object
 from webhook.admission import DEFAULT_CONTROLLERS, RolloutCache, Settings, judge
-from webhook.cli import main
+from webhook.cli import main, serve
+from webhook.cli.command import Options
 from webhook.cli.manifests import rendered
 
 Wire = dict[str, Any]
@@ -41,9 +40,7 @@ class Install(NamedTuple):
         """What the webhook makes of its arguments, in a pod of that namespace."""
         (container,) = self.one("Deployment", "stagegate-webhook")["spec"]["template"]["spec"]["containers"]
         _, *arguments = [text.replace("$(POD_NAMESPACE)", self.namespace) for text in container["args"]]
-        parser = argparse.ArgumentParser()
-        importlib.import_module("webhook.cli.serve").configure(parser)
-        stated = parser.parse_args(arguments)
+        stated = Options(**serve.command.make_context("serve", arguments).params)
         return Settings(
             enforce=stated.enforce,
             allow_override=not stated.forbid_override,

@@ -1,6 +1,5 @@
 """Alerts and dashboard: every metric in them is one that webhook or loop exposes, with these labels."""
 
-import argparse
 import json
 import re
 from datetime import UTC, datetime
@@ -13,8 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from certs.errors import Forbidden
 from certs.metrics import CertificateMetrics, CertificateState
+from webhook.cli import certs
 from webhook.cli.arguments import ObjectName
-from webhook.cli.certs import configure
 from webhook.cli.manifests import rendered
 from webhook.cluster.errors import Call
 from webhook.loop.caches import RESOURCES
@@ -96,11 +95,9 @@ def test_every_alert_says_what_it_means_and_what_to_do(alert: dict[str, Any]) ->
 
 @pytest.mark.parametrize("alert", alerts(), ids=lambda rule: str(rule["alert"]))
 def test_the_commands_of_a_runbook_are_known(alert: dict[str, Any]) -> None:
-    parser = argparse.ArgumentParser()
-    configure(parser)
-
     for task, secret in re.findall(r"stagegate certs (\w+)((?: --secret \S+)?)", alert["annotations"]["runbook"]):
-        assert parser.parse_args([task, *secret.split()]).secret == ObjectName("stagegate-system", "stagegate-certs")
+        given = certs.command.commands[task].make_context(task, secret.split()).params
+        assert given["secret"] == ObjectName("stagegate-system", "stagegate-certs")
 
 
 @pytest.mark.parametrize("name", ["stagegate-webhook", "stagegate-loop"])

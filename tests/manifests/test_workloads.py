@@ -1,6 +1,5 @@
 """The Deployments: arguments that the commands know, probes they answer, and as few rights as they can do with."""
 
-import argparse
 import importlib
 from functools import cache
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import pytest
 
 from certs.secret_store import AUTHORITY_SUFFIX
+from webhook.cli.command import Options
 from webhook.cli.manifests import overlays, rendered
 from webhook.listening import EVERYWHERE
 from webhook.loop.process import ProcessOptions
@@ -27,13 +27,12 @@ def pod_of(name: str, *chosen: str) -> dict[str, Any]:
     return found
 
 
-def arguments_of(name: str, *chosen: str) -> argparse.Namespace:
+def arguments_of(name: str, *chosen: str) -> Options:
     """What the command makes of the pod's arguments; it exits on those that it does not know."""
     (container,) = pod_of(name, *chosen)["containers"]
     command, *arguments = [text.replace("$(POD_NAMESPACE)", "stagegate-system") for text in container["args"]]
-    parser = argparse.ArgumentParser()
-    importlib.import_module(f"webhook.cli.{command}").configure(parser)
-    return parser.parse_args(arguments)
+    module = importlib.import_module(f"webhook.cli.{command}")
+    return Options(**module.command.make_context(command, arguments).params)
 
 
 @pytest.mark.parametrize("chosen", CHOICES, ids=lambda chosen: "+".join(chosen) or "default")

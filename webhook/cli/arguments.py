@@ -1,11 +1,12 @@
-"""Types of arguments: each function reads a value from the command line, or raises argparse.ArgumentTypeError."""
+"""Types of arguments: each function reads a value from the command line, or raises click.BadParameter."""
 
 import os
 import re
-from argparse import ArgumentTypeError
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
+
+from click import BadParameter
 
 from webhook.api.names import is_label, is_subdomain
 
@@ -16,6 +17,9 @@ _REQUIREMENT: Final = (
     rf"|{_KEY} +(?:in|notin) *\( *{_VALUE}(?: *, *{_VALUE})* *\))"
 )
 _SELECTOR: Final = re.compile(rf" *{_REQUIREMENT}(?: *, *{_REQUIREMENT})* *")
+_UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_NUMBER: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
+_PART: Final = re.compile(rf"({_NUMBER.pattern})(ms|s|m|h|d)")
 _ADDRESS: Final = re.compile(r"(\[[^\[\]]+\]|[^:\[\]]+):([0-9]{1,5})")
 
 
@@ -42,7 +46,7 @@ class Address(NamedTuple):
 def filled(text: str) -> str:
     """A text that is not blank; an empty one is usually a variable that is not set."""
     if not text.strip():
-        raise ArgumentTypeError("must not be empty")
+        raise BadParameter("must not be empty")
     return text
 
 
@@ -80,6 +84,24 @@ def seconds(least: float, most: float) -> Callable[[str], float]:
         if not least <= duration <= most:
             raise _wanted(f"from {least:g} to {most:.0f} seconds", text)
         return duration
+
+    return read
+
+
+def duration(least: float, most: float) -> Callable[[str], float]:
+    """Seconds within these bounds, given as kubectl spells durations (``1h30m``), in days (``21d``) or as a number."""
+
+    def read(text: str) -> float:
+        total, end = 0.0, 0
+        for part in _PART.finditer(text):
+            if part.start() != end:
+                break
+            total, end = total + float(part[1]) * _UNITS[part[2]], part.end()
+        if end != len(text) or not text:
+            total = float(text) if _NUMBER.fullmatch(text) else float("nan")
+        if not least <= total <= most:
+            raise _wanted(f"a duration such as 90s, 5m or 1h30m, from {least:g} to {most:.0f} seconds", text)
+        return total
 
     return read
 
@@ -138,12 +160,12 @@ def _host(text: str) -> str:
     try:
         return read_host(text)
     except CertificateError as problem:
-        raise ArgumentTypeError(str(problem)) from None
+        raise BadParameter(str(problem)) from None
 
 
 def _parts(text: str) -> list[str]:
     return re.split(", *", text)
 
 
-def _wanted(what: str, text: str) -> ArgumentTypeError:
-    return ArgumentTypeError(f"must be {what}, not {text!r}")
+def _wanted(what: str, text: str) -> BadParameter:
+    return BadParameter(f"must be {what}, not {text!r}")

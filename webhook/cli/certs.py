@@ -1,14 +1,19 @@
 """``stagegate certs``: make, show and rotate the certificates of a directory or of a cluster."""
 
-import argparse
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
-from webhook.cli.arguments import address, filled, hosts, namespace, object_name, path, port, secret, selector
+import click
+
+from webhook.cli.arguments import address, hosts, namespace, object_name, path, port, secret, selector
+from webhook.cli.cluster_options import connection_options
+from webhook.cli.command import Group, Option, Options, section
 from webhook.cli.errors import DONE, FAILED, MISSING, USAGE, CommandError
 from webhook.cli.probes import probed
+
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 INIT_EXAMPLES: Final = """\
 examples:
@@ -49,80 +54,77 @@ in a cluster: Secret NS/NAME has what servers read; NS/NAME-authority has ca.key
 """
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the tasks, their options and the examples."""
-    parser.epilog = INIT_EXAMPLES + STATUS_EXAMPLES + ROTATE_EXAMPLES + FILES + SECRETS
-    add = parser.add_subparsers(dest="task", metavar="TASK", required=True).add_parser
-    init = _add_task(add, "init", "make what is missing or due", INIT_EXAMPLES, "DIR --host NAME [NAME ...]")
-    init.add_argument("directory", type=path, metavar="DIR", help="directory of the files")
-    init.add_argument(
-        "--host",
-        nargs="+",
-        action="extend",
-        type=hosts,
-        required=True,
-        metavar="NAME",
-        help="name or address that clients connect to, without scheme and port; several separated by blanks or commas",
-    )
-    either = "(DIR | --secret NS/NAME [--kubeconfig F] [--context C])"
-    status = _add_task(add, "status", "show the chain and what happens next", STATUS_EXAMPLES, f"{either} [options]")
-    _add_place(status)
-    status.add_argument(
-        "--probe",
-        nargs="+",
-        action="extend",
-        type=address,
-        default=[],
-        metavar="HOST:PORT",
-        help="a server to probe; in a cluster, instead of its pods",
-    )
-    pods = status.add_argument_group("in a cluster, as for stagegate loop")
-    pods.add_argument(
-        "--webhook-configuration",
-        action="append",
-        type=object_name,
-        default=[],
-        metavar="NAME",
-        help="configuration with the caBundle",
-    )
-    pods.add_argument("--webhook-pods", type=selector, metavar="SELECTOR", help="selector of the pods that serve")
-    pods.add_argument("--webhook-port", type=port, metavar="P", help="the port they serve on")
-    pods.add_argument(
-        "--lease-namespace",
-        type=namespace,
-        metavar="NS",
-        help="namespace of the loop's lease; default: every namespace",
-    )
-    rotate = _add_task(add, "rotate", "make a new leaf or authority now", ROTATE_EXAMPLES, f"{either} [--ca]")
-    _add_place(rotate)
-    rotate.add_argument("--ca", action="store_true", help="make a new authority too; the old one stays trusted")
+@click.group("certs", cls=Group, epilog=INIT_EXAMPLES + STATUS_EXAMPLES + ROTATE_EXAMPLES + FILES + SECRETS)
+def command() -> None:
+    """Make, show and rotate the certificates of a directory or of a cluster."""
 
 
-def _add_place(task: argparse.ArgumentParser) -> None:
-    task.add_argument("directory", type=path, nargs="?", metavar="DIR", help="directory of the files")
-    task.add_argument("--secret", type=secret, metavar="NS/NAME", help="the Secret in a cluster")
-    task.add_argument(
-        "--kubeconfig",
-        type=filled,
-        metavar="F",
-        help="default: the pod's account, else $KUBECONFIG, else ~/.kube/config",
+def _place(task: _F) -> _F:
+    """Add the directory, or the Secret and its cluster."""
+    named = click.option("--secret", type=secret, metavar="NS/NAME", help="The Secret in a cluster.")(
+        connection_options(click.option)(task)
     )
-    task.add_argument("--context", type=filled, metavar="C", help="context of the kubeconfig; default: its current one")
+    return click.argument("directory", required=False, type=path, metavar="[DIR]")(named)
 
 
-def _add_task(
-    add: Callable[..., argparse.ArgumentParser], name: str, summary: str, examples: str, usage: str
-) -> argparse.ArgumentParser:
-    return add(
-        name,
-        help=summary,
-        description=summary,
-        usage=f"stagegate certs {name} [-h] {usage}",
-        epilog=examples + FILES + ("" if name == "init" else SECRETS),
-    )
+_EITHER: Final = "(DIR | --secret NS/NAME) [OPTIONS]"
+_pods = section("in a cluster, as for stagegate loop")
 
 
-def run(arguments: argparse.Namespace) -> int:
+@command.command("init", epilog=INIT_EXAMPLES + FILES)
+@click.argument("directory", type=path, metavar="DIR")
+@click.option(
+    "--host",
+    cls=Option,
+    several=True,
+    multiple=True,
+    type=hosts,
+    required=True,
+    metavar="NAME...",
+    help="Name or address that clients connect to, without scheme and port; several separated by blanks or commas.",
+)
+def _init_command(**given: Any) -> int:
+    """Make what is missing or due."""
+    return run(Options(task="init", **given))
+
+
+@command.command("status", epilog=STATUS_EXAMPLES + FILES + SECRETS, options_metavar=_EITHER)
+@_place
+@click.option(
+    "--probe",
+    cls=Option,
+    several=True,
+    multiple=True,
+    type=address,
+    metavar="HOST:PORT...",
+    help="A server to probe; in a cluster, instead of its pods.",
+)
+@_pods(
+    "--webhook-configuration",
+    multiple=True,
+    type=object_name,
+    metavar="NAME",
+    help="Configuration with the caBundle; repeatable.",
+)
+@_pods("--webhook-pods", type=selector, metavar="SELECTOR", help="Selector of the pods that serve.")
+@_pods("--webhook-port", type=port, metavar="P", help="The port they serve on.")
+@_pods(
+    "--lease-namespace", type=namespace, metavar="NS", help="Namespace of the loop's lease; default: every namespace."
+)
+def _status_command(**given: Any) -> int:
+    """Show the chain and what happens next."""
+    return run(Options(task="status", **given))
+
+
+@command.command("rotate", epilog=ROTATE_EXAMPLES + FILES + SECRETS, options_metavar=_EITHER)
+@_place
+@click.option("--ca", is_flag=True, help="Make a new authority too; the old one stays trusted.")
+def _rotate_command(**given: Any) -> int:
+    """Make a new leaf or authority now."""
+    return run(Options(task="rotate", **given))
+
+
+def run(arguments: Options) -> int:
     """Run the task. The certificates are imported only here, so that --help is quick."""
     from certs.errors import CertificateError, StoreConflict, StoreError
 
@@ -142,7 +144,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(f"{arguments.directory}: {problem}", MISSING) from problem
 
 
-def _init(arguments: argparse.Namespace, now: datetime) -> int:
+def _init(arguments: Options, now: datetime) -> int:
     from certs.directory import DirectoryStore
     from certs.renewal import renew
     from certs.rotation import RotationPolicy
@@ -157,7 +159,7 @@ def _init(arguments: argparse.Namespace, now: datetime) -> int:
     return 0
 
 
-def _status(arguments: argparse.Namespace, now: datetime) -> int:
+def _status(arguments: Options, now: datetime) -> int:
     from certs.directory import DirectoryStore
     from certs.rotation import Observed, RotationPolicy
     from certs.status import describe, problems
@@ -178,7 +180,7 @@ def print_problems(problems: Sequence[str]) -> int:
     return FAILED if problems else DONE
 
 
-def _rotate(arguments: argparse.Namespace, now: datetime) -> int:
+def _rotate(arguments: Options, now: datetime) -> int:
     from certs.directory import DirectoryStore
     from certs.renewal import carry_out
     from certs.rotation import MakeAuthority, MakeLeaf, RotationPolicy

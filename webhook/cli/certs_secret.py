@@ -1,10 +1,10 @@
 """``stagegate certs --secret``: show and rotate the certificates of a cluster."""
 
-import argparse
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from webhook.cli.cluster import connected, exit_code_of
+from webhook.cli.command import Options
 from webhook.cli.errors import MISSING, CommandError
 from webhook.cli.leases import leaders
 from webhook.cli.probes import probed
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _TRIES = 5
 
 
-def run(arguments: argparse.Namespace, now: datetime) -> int:
+def run(arguments: Options, now: datetime) -> int:
     """Do the task; raises CommandError for everything that can go wrong."""
     from certs.errors import AuthorityHidden, CertificateError, ClusterError, StoreError
     from certs.secret_store import SecretStore
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace, now: datetime) -> int:
         raise CommandError(str(problem), exit_code_of(problem)) from problem
 
 
-def _client(arguments: argparse.Namespace) -> "Client":
+def _client(arguments: Options) -> "Client":
     from certs.ca_injection import FIELD_MANAGER
     from webhook.cluster.client import Client
 
@@ -51,9 +51,7 @@ def _client(arguments: argparse.Namespace) -> "Client":
     return Client(transport, field_manager=FIELD_MANAGER, read_timeout=10.0)
 
 
-def _status(
-    client: "Client", cluster: "ClusterClient", store: "SecretStore", arguments: argparse.Namespace, now: datetime
-) -> int:
+def _status(client: "Client", cluster: "ClusterClient", store: "SecretStore", arguments: Options, now: datetime) -> int:
     from certs.ca_injection import CONFIGURATIONS, CaInjector, bundles_of, places_of
     from certs.controller import hosts_for
     from certs.errors import AuthorityHidden
@@ -94,7 +92,7 @@ def _key_place(store: "SecretStore", stored: "StoredSecrets", *, hidden: bool) -
     return f"{store.authority_place}: does not exist"
 
 
-def _rotate(store: "SecretStore", arguments: argparse.Namespace, now: datetime) -> int:
+def _rotate(store: "SecretStore", arguments: Options, now: datetime) -> int:
     from certs.contents import signing_authority
     from certs.errors import StoreConflict
 

@@ -7,6 +7,7 @@ FAILED: Final = 1
 USAGE: Final = 2
 MISSING: Final = 3
 TIMED_OUT: Final = 4
+WAITING: Final = 5
 INTERRUPTED: Final = 130
 
 EXIT_CODES: Final = {
@@ -15,6 +16,7 @@ EXIT_CODES: Final = {
     USAGE: "wrong usage",
     MISSING: "something needed is not there: a file, cluster, object, right or port",
     TIMED_OUT: "time ran out",
+    WAITING: "waits for a person",
     INTERRUPTED: "interrupted with Ctrl-C",
 }
 """What each exit code means. ``serve`` and ``loop`` handle Ctrl-C and then exit with 0."""

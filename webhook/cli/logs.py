@@ -4,12 +4,31 @@ import json
 import logging
 import sys
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Final, TextIO
+from typing import Any, Final, TextIO, TypeVar
+
+import click
+
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 FORMATS: Final = ("auto", "json", "text")
 
 _LONGEST_TRACEBACK: Final = 16_000
+
+
+def log_options(option: Callable[..., Any]) -> Callable[[_F], _F]:
+    """Add --log-format and --log-level, by this decorator of options."""
+
+    def decorated(command: _F) -> _F:
+        levels = click.Choice(["debug", "info", "warning"])
+        added = option("--log-level", type=levels, default="info", help="The least level that is logged.")(command)
+        result: _F = option(
+            "--log-format", type=click.Choice(FORMATS), default="auto", help="auto: text on a terminal."
+        )(added)
+        return result
+
+    return decorated
 
 
 class JsonLine(logging.Formatter):

@@ -1,16 +1,16 @@
 """``stagegate loop``: carry rollouts through their stages."""
 
-import argparse
 import gc
 import logging
 import os
 from collections.abc import Callable
 from importlib import metadata
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import click
 
 from webhook.cli.arguments import (
     count,
-    filled,
     lease_namespace,
     namespace,
     namespaces,
@@ -21,10 +21,12 @@ from webhook.cli.arguments import (
     selector,
 )
 from webhook.cli.cluster import connected
+from webhook.cli.cluster_options import connection_options
+from webhook.cli.command import Command, Options, section
 from webhook.cli.errors import MISSING, CommandError
-from webhook.cli.logs import FORMATS, set_up
-from webhook.cli.ports import add_pages_options, pages_listener, url
-from webhook.cli.stock_knative import add_stock_knative_options
+from webhook.cli.logs import log_options, set_up
+from webhook.cli.ports import pages_listener, pages_options, url
+from webhook.cli.stock_knative import stock_knative_options
 from webhook.signals import end_on_signal, ignore_the_rest
 
 if TYPE_CHECKING:
@@ -56,110 +58,89 @@ SIGTERM, SIGINT, SIGQUIT and SIGHUP end it in order: it finishes what is under w
 """
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the options and the examples."""
-    parser.epilog = EXAMPLES
-    cluster = parser.add_argument_group("cluster")
-    cluster.add_argument(
-        "--kubeconfig",
-        type=filled,
-        metavar="F",
-        help="default: the account of the pod, else $KUBECONFIG, else ~/.kube/config",
-    )
-    cluster.add_argument(
-        "--context", type=filled, metavar="NAME", help="context of the kubeconfig; default: its current one"
-    )
-    cluster.add_argument(
-        "--namespaces", type=namespaces, default=(), metavar="A,B", help="watch only these; default: all"
-    )
-    work = parser.add_argument_group("work")
-    work.add_argument("--steps", choices=("on", "off"), default="on", help="off: only complete SPAs (%(default)s)")
-    work.add_argument(
-        "--force-delete",
-        choices=("on", "off"),
-        default="on",
-        help="off: never delete a pod that hangs in termination (%(default)s)",
-    )
-    work.add_argument(
-        "--concurrency", type=count(1, 256), default=16, metavar="N", help="rollouts reconciled at a time (%(default)s)"
-    )
-    work.add_argument(
-        "--resync",
-        type=seconds(0, _WEEK),
-        default=600.0,
-        metavar="S",
-        help="seconds after which all are reconciled again, 0: never (600); at most a week",
-    )
-    work.add_argument(
-        "--spa-grace",
-        type=seconds(0, _DAY),
-        default=300.0,
-        metavar="S",
-        help="seconds for which a StagePodAutoscaler without a Revision is kept (300)",
-    )
-    work.add_argument(
-        "--settings-namespace",
-        type=namespace,
-        default="knative-serving",
-        metavar="NS",
-        help="namespace of the ConfigMap config-rolloutorchestrator (%(default)s)",
-    )
-    add_stock_knative_options(parser.add_argument_group("rollouts of Services on stock Knative").add_argument)
-    lead = parser.add_argument_group("leader election")
-    lead.add_argument("--no-leader-elect", action="store_true", help="work without a lease; for a single process")
-    lead.add_argument(
-        "--lease-namespace",
-        type=namespace,
-        default=lease_namespace(),
-        metavar="NS",
-        help="namespace of the lease stagegate-loop; default: $POD_NAMESPACE, else stagegate-system",
-    )
-    lead.add_argument(
-        "--lease-duration",
-        type=seconds(3, 600),
-        default=15.0,
-        metavar="S",
-        help="seconds without a renewal after which another process takes over (15); at least 3",
-    )
-    certificates = parser.add_argument_group("the webhook's certificates, which the leader manages")
-    certificates.add_argument(
-        "--cert-secret",
-        type=secret,
-        metavar="NS/NAME",
-        help="Secret to keep them in; default: they are not managed",
-    )
-    certificates.add_argument(
-        "--webhook-configuration",
-        action="append",
-        type=object_name,
-        default=[],
-        metavar="NAME",
-        help="webhook configuration whose caBundle is set; repeatable (those of the manifests)",
-    )
-    certificates.add_argument(
-        "--webhook-pods",
-        type=selector,
-        default="app.kubernetes.io/name=stagegate-webhook",
-        metavar="SELECTOR",
-        help="selector of the pods that serve, in the Secret's namespace (%(default)s)",
-    )
-    certificates.add_argument(
-        "--webhook-port", type=port, default=8443, metavar="P", help="the port they serve on (%(default)s)"
-    )
-    certificates.add_argument(
-        "--ca-settle",
-        type=seconds(0, _DAY),
-        default=30.0,
-        metavar="S",
-        help="seconds that API servers may take to read a new caBundle (30); at most a day",
-    )
-    output = parser.add_argument_group("pages and logs")
-    add_pages_options(output.add_argument)
-    output.add_argument("--log-format", choices=FORMATS, default="auto", help="auto: text on a terminal")
-    output.add_argument("--log-level", choices=("debug", "info", "warning"), default="info", help="(%(default)s)")
+_cluster = section("cluster")
+_work = section("work")
+_lead = section("leader election")
+_certificates = section("the webhook's certificates, which the leader manages")
+_SWITCH: Final = click.Choice(["on", "off"])
 
 
-def run(arguments: argparse.Namespace) -> int:
+@click.command("loop", cls=Command, epilog=EXAMPLES)
+@connection_options(_cluster)
+@_cluster("--namespaces", type=namespaces, metavar="A,B", help="Watch only these; default: all.")
+@_work("--steps", type=_SWITCH, default="on", help="off: only complete SPAs.")
+@_work("--force-delete", type=_SWITCH, default="on", help="off: never delete a pod that hangs in termination.")
+@_work("--concurrency", type=count(1, 256), default="16", metavar="N", help="Rollouts reconciled at a time.")
+@_work(
+    "--resync",
+    type=seconds(0, _WEEK),
+    default="600",
+    metavar="S",
+    help="Seconds after which all are reconciled again, 0: never; at most a week.",
+)
+@_work(
+    "--spa-grace",
+    type=seconds(0, _DAY),
+    default="300",
+    metavar="S",
+    help="Seconds for which a StagePodAutoscaler without a Revision is kept.",
+)
+@_work(
+    "--settings-namespace",
+    type=namespace,
+    default="knative-serving",
+    metavar="NS",
+    help="Namespace of the ConfigMap config-rolloutorchestrator.",
+)
+@stock_knative_options(section("rollouts of Services on stock Knative"))
+@_lead("--no-leader-elect", is_flag=True, help="Work without a lease; for a single process.")
+@_lead(
+    "--lease-namespace",
+    type=namespace,
+    default=lease_namespace,
+    show_default=False,
+    metavar="NS",
+    help="Namespace of the lease stagegate-loop; default: $POD_NAMESPACE, else stagegate-system.",
+)
+@_lead(
+    "--lease-duration",
+    type=seconds(3, 600),
+    default="15",
+    metavar="S",
+    help="Seconds without a renewal after which another process takes over; at least 3.",
+)
+@_certificates(
+    "--cert-secret", type=secret, metavar="NS/NAME", help="Secret to keep them in; default: they are not managed."
+)
+@_certificates(
+    "--webhook-configuration",
+    multiple=True,
+    type=object_name,
+    metavar="NAME",
+    help="Webhook configuration whose caBundle is set; repeatable; default: those of the manifests.",
+)
+@_certificates(
+    "--webhook-pods",
+    type=selector,
+    default="app.kubernetes.io/name=stagegate-webhook",
+    metavar="SELECTOR",
+    help="Selector of the pods that serve, in the Secret's namespace.",
+)
+@_certificates("--webhook-port", type=port, default="8443", metavar="P", help="The port they serve on.")
+@_certificates(
+    "--ca-settle",
+    type=seconds(0, _DAY),
+    default="30",
+    metavar="S",
+    help="Seconds that API servers may take to read a new caBundle; at most a day.",
+)
+@pages_options(section("pages and logs"))
+@log_options(section("pages and logs"))
+def command(**given: Any) -> int:
+    return run(Options(**given))
+
+
+def run(arguments: Options) -> int:
     """Run until a signal ends it. The client is imported only here, so that --help is quick."""
     from webhook.cluster.clock import SystemClock
     from webhook.cluster.errors import ApiError, Forbidden, NoCredentials, Unauthorized
@@ -171,7 +152,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.kubeconfig,
         arguments.context,
         user_agent=f"stagegate/{metadata.version('stagegate')} (loop)",
-        pool_size=16 + arguments.concurrency + 9 * max(1, len(arguments.namespaces)),
+        pool_size=16 + arguments.concurrency + 9 * max(1, len(arguments.namespaces or ())),
     )
     set_up(arguments.log_format, arguments.log_level)
     process = LoopProcess(transport, SystemClock(), options, settled=spared_collector())
@@ -207,7 +188,7 @@ def spared_collector() -> Callable[[], None]:
     return settled
 
 
-def _pages(process: "LoopProcess", arguments: argparse.Namespace) -> "PagesServer | None":
+def _pages(process: "LoopProcess", arguments: Options) -> "PagesServer | None":
     listening = pages_listener(arguments)
     if listening is None:
         return None
@@ -224,7 +205,7 @@ def _pages(process: "LoopProcess", arguments: argparse.Namespace) -> "PagesServe
     return PagesServer(app, listening, process.supervisor)
 
 
-def _controller(process: "LoopProcess", arguments: argparse.Namespace) -> "CertificateController":
+def _controller(process: "LoopProcess", arguments: Options) -> "CertificateController":
     from datetime import timedelta
 
     from certs.ca_injection import CONFIGURATIONS, FIELD_MANAGER
@@ -249,7 +230,7 @@ def _controller(process: "LoopProcess", arguments: argparse.Namespace) -> "Certi
     )
 
 
-def options_from(arguments: argparse.Namespace) -> "ProcessOptions":
+def options_from(arguments: Options) -> "ProcessOptions":
     """The options of the process, from the command line."""
     from webhook.cluster.lease import LeaseTimes
     from webhook.knative.service_seen import ServiceOptions
@@ -258,7 +239,7 @@ def options_from(arguments: argparse.Namespace) -> "ProcessOptions":
 
     return ProcessOptions(
         loop=LoopOptions(
-            namespaces=arguments.namespaces,
+            namespaces=arguments.namespaces or (),
             concurrency=arguments.concurrency,
             resync=arguments.resync,
             steps=arguments.steps == "on",

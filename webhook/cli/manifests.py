@@ -1,15 +1,17 @@
 """``stagegate manifests``: print what to apply to a cluster."""
 
-import argparse
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import click
+
 from webhook.api.names import is_label
 from webhook.api.wire import Wire
-from webhook.cli.errors import USAGE, CommandError
+from webhook.cli.command import Command, Options
+from webhook.cli.documents import yaml_text
+from webhook.cli.errors import DONE, USAGE, CommandError
 
 MANIFESTS: Final = Path(__file__).resolve().parents[2] / "manifests"
 NAMESPACE: Final = "stagegate-system"
@@ -39,43 +41,41 @@ _IMAGE: Final = re.compile(
 _NAMESPACE_WORD: Final = re.compile(rf"(?<![a-z0-9-]){NAMESPACE}(?![a-z0-9-])")
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the options and the examples."""
-    parser.epilog = EXAMPLES
-    parser.add_argument("--image", metavar="I", help="image of both Deployments, with tag or digest")
-    parser.add_argument("--namespace", default=NAMESPACE, metavar="N", help="namespace to install into (%(default)s)")
-    parser.add_argument(
-        "--create-namespace",
-        action="store_true",
-        help=f"create and label the namespace; default: only {NAMESPACE}, any other must exist and is not changed",
-    )
-    parser.add_argument(
-        "--overlay",
-        action="append",
-        default=[],
-        choices=overlays(),
-        metavar="O",
-        help=f"one of {', '.join(overlays())}; repeatable",
-    )
-    parser.add_argument(
-        "--enforce", choices=("deny", "warn"), default="deny", help="warn stands for --overlay enforce-warn"
-    )
-    parser.add_argument("--forbid-override", action="store_true", help="stands for --overlay forbid-override")
-    parser.add_argument(
-        "--controller",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="a user whose writes are never denied; repeatable; replaces Knative's account",
-    )
-
-
 def overlays() -> list[str]:
     """Names of the overlays, each with a component of the same name."""
     return sorted(path.name for path in (MANIFESTS / "overlays").iterdir() if path.is_dir())
 
 
-def run(arguments: argparse.Namespace) -> int:
+@click.command("manifests", cls=Command, epilog=EXAMPLES)
+@click.option("--image", metavar="I", help="Image of both Deployments, with tag or digest.")
+@click.option("--namespace", default=NAMESPACE, metavar="N", help="Namespace to install into.")
+@click.option(
+    "--create-namespace",
+    is_flag=True,
+    help=f"Create and label the namespace; default: only {NAMESPACE}, any other must exist and is not changed.",
+)
+@click.option(
+    "--overlay",
+    multiple=True,
+    type=click.Choice(overlays()),
+    metavar="O",
+    help=f"One of {', '.join(overlays())}; repeatable.",
+)
+@click.option(
+    "--enforce", type=click.Choice(["deny", "warn"]), default="deny", help="warn stands for --overlay enforce-warn."
+)
+@click.option("--forbid-override", is_flag=True, help="Stands for --overlay forbid-override.")
+@click.option(
+    "--controller",
+    multiple=True,
+    metavar="NAME",
+    help="A user whose writes are never denied; repeatable; replaces Knative's account.",
+)
+def command(**given: Any) -> int:
+    return run(Options(**given))
+
+
+def run(arguments: Options) -> int:
     """Print one YAML document for each object."""
     chosen = list(arguments.overlay)
     chosen += ["enforce-warn"] if arguments.enforce == "warn" else []
@@ -87,10 +87,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
     objects = rendered(chosen, arguments.image, arguments.namespace, arguments.controller)
 
-    import yaml
-
-    yaml.dump_all(objects, sys.stdout, Dumper=_dumper(), sort_keys=False, explicit_start=True, width=2**16)
-    return 0
+    print(yaml_text(*objects, explicit_start=True), end="")
+    return DONE
 
 
 def rendered(
@@ -139,18 +137,3 @@ def _in_namespace(value: Any, namespace: str) -> Any:
     if isinstance(value, dict):
         return {key: _in_namespace(each, namespace) for key, each in value.items()}
     return value
-
-
-def _dumper() -> Any:
-    """A dumper that writes multi-line texts as blocks and uses no anchors."""
-    import yaml
-
-    class Dumper(yaml.SafeDumper):
-        def ignore_aliases(self, data: Any) -> bool:
-            return True
-
-    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
-
-    Dumper.add_representer(str, text)
-    return Dumper

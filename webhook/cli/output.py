@@ -1,84 +1,69 @@
-"""Output: standard output and standard error, each of which can be closed, a broken pipe, or on a full disk."""
+"""Output: the answer of a command on standard output, talk on standard error, and ``-o json`` and ``-o yaml``."""
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout, suppress
-from typing import Any, Final, TextIO
+from collections.abc import Callable, Mapping
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from webhook.cli.errors import MISSING, CommandError
+import click
 
-_CLOSED: Final = "cannot write to standard output: it is closed"
+from webhook.cli.command import section
+
+if TYPE_CHECKING:
+    from webhook.cli.terminal import Terminal
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+JSON: Final = "json"
+YAML: Final = "yaml"
 
 
 class Output:
-    """A stream that raises CommandError for what it cannot write, and after that discards everything."""
+    """Where a command writes. ``form`` is what ``-o`` asks for, empty for text."""
 
-    def __init__(self, stream: TextIO | None) -> None:
-        self._stream = stream
+    def __init__(self, form: str = "", *, no_color: bool = False) -> None:
+        self.form = form
+        self._is_plain = no_color or bool(os.environ.get("NO_COLOR"))
 
-    def __getattr__(self, name: str) -> Any:
-        if self._stream is None:
-            raise CommandError(_CLOSED, MISSING)
-        return getattr(self._stream, name)
+    @property
+    def is_document(self) -> bool:
+        """True if the answer is to be ``document``, and nothing else."""
+        return self.form in (JSON, YAML)
 
-    def write(self, text: str) -> int:
-        if self._stream is None:
-            raise CommandError(_CLOSED, MISSING)
-        with self._checked(self._stream):
-            return self._stream.write(text)
+    @cached_property
+    def answer(self) -> "Terminal":
+        """The console of standard output: tables, trees and live views of rich."""
+        from webhook.cli.terminal import Terminal
 
-    def flush(self) -> None:
-        if self._stream is not None:
-            with self._checked(self._stream):
-                self._stream.flush()
+        return Terminal(sys.stdout, plain=self._is_plain)
 
-    @contextmanager
-    def _checked(self, stream: TextIO) -> Iterator[None]:
-        try:
-            yield
-        except OSError as problem:
-            _throw_away(stream)
-            message = f"cannot write to standard output: {problem.strerror or problem}"
-            raise CommandError(message, MISSING) from problem
+    @cached_property
+    def talk(self) -> "Terminal":
+        """The console of standard error, for what is not part of the answer: progress, hints, warnings."""
+        from webhook.cli.terminal import Terminal
 
+        return Terminal(sys.stderr, plain=self._is_plain)
 
-@contextmanager
-def checked_output() -> Iterator[None]:
-    """Standard output for the block is an Output, written out at its end.
+    def document(self, kind: str, content: Mapping[str, Any]) -> None:
+        """Print the answer for programs, with the name and version of its schema. Needs ``is_document``."""
+        from webhook.cli.documents import document, json_text, yaml_text
 
-    An error of the block comes before one of the output; SystemExit, which argparse raises after --help, does not.
-    """
-    output = Output(sys.stdout)
-    with redirect_stdout(output):
-        try:
-            yield
-        except (Exception, KeyboardInterrupt):
-            with suppress(CommandError):
-                output.flush()
-            raise
-        except SystemExit:
-            output.flush()
-            raise
-        output.flush()
+        print((json_text if self.form == JSON else yaml_text)(document(kind, content)), end="", flush=True)
 
 
-def complain(line: str) -> None:
-    """Write a line to standard error; if that fails too, the line is lost."""
-    stream = sys.stderr
-    if stream is None:
-        return
-    try:
-        stream.write(f"{line}\n")
-        stream.flush()
-    except OSError:
-        _throw_away(stream)
+def output_options(*forms: str) -> Callable[[_F], Callable[..., Any]]:
+    """Add ``-o`` with json, yaml and these forms, and ``--no-color``; the command gets them as ``output``."""
 
+    def decorated(command: _F) -> Callable[..., Any]:
+        @wraps(command)
+        def with_output(*, output_form: str | None, no_color: bool, **others: Any) -> Any:
+            return command(output=Output(output_form or "", no_color=no_color), **others)
 
-def _throw_away(stream: TextIO) -> None:
-    """Discard what is still written to this stream: the interpreter flushes it once more when it ends."""
-    # A stand-in for a standard stream has no descriptor.
-    with suppress(OSError, ValueError):
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, stream.fileno())
-        os.close(null)
+        option = section("output")
+        choices = click.Choice([JSON, YAML, *forms])
+        plain = option("--no-color", is_flag=True, help="No colors; so do $NO_COLOR, TERM=dumb and a pipe.")
+        form = option("-o", "--output", "output_form", type=choices, help="Print this in place of text.")
+        return form(plain(with_output))
+
+    return decorated

@@ -1,33 +1,41 @@
 """Ports that a command listens on: the options of the pages' port, and listening sockets."""
 
-import argparse
 import errno
 import socket
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 from webhook.cli.arguments import any_port, filled
+from webhook.cli.command import Options
 from webhook.cli.errors import MISSING, USAGE, CommandError
 from webhook.listening import LOOPBACK, joined, listen, reachable
 
-
-def add_pages_options(add: Callable[..., object]) -> None:
-    """Add --pages-port and --pages-host; ``add`` is the ``add_argument`` of a parser or of a group."""
-    add(
-        "--pages-port",
-        type=any_port,
-        metavar="P",
-        help="serve /healthz, /readyz and /metrics there, over HTTP; 0 for any free one",
-    )
-    add(
-        "--pages-host",
-        type=filled,
-        default=LOOPBACK,
-        metavar="H",
-        help="address for them (%(default)s); :: is every address, IPv6 and IPv4",
-    )
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 
-def pages_listener(arguments: argparse.Namespace) -> socket.socket | None:
+def pages_options(option: Callable[..., Any]) -> Callable[[_F], _F]:
+    """Add --pages-port and --pages-host, by this decorator of options."""
+
+    def decorated(command: _F) -> _F:
+        added = option(
+            "--pages-host",
+            type=filled,
+            default=LOOPBACK,
+            metavar="H",
+            help="Address for them; :: is every address, IPv6 and IPv4.",
+        )(command)
+        result: _F = option(
+            "--pages-port",
+            type=any_port,
+            metavar="P",
+            help="Serve /healthz, /readyz and /metrics there, over HTTP; 0 for any free one.",
+        )(added)
+        return result
+
+    return decorated
+
+
+def pages_listener(arguments: Options) -> socket.socket | None:
     """A listening socket for the pages; None without --pages-port. Raises CommandError."""
     if arguments.pages_port is None:
         return None

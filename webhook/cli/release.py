@@ -1,20 +1,21 @@
 """``stagegate release``: give held Services back to Knative, or list them."""
 
-import argparse
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
-from webhook.cli.arguments import ObjectName, filled, namespace, seconds
-from webhook.cli.cluster import connected, exit_code_of
+import click
+
+from webhook.cli.arguments import ObjectName, filled
+from webhook.cli.cluster_options import ClusterOptions, cluster_options
+from webhook.cli.command import Command
 from webhook.cli.errors import DONE, TIMED_OUT, USAGE, CommandError
+from webhook.cli.text import visible
 
 if TYPE_CHECKING:
     from webhook.cluster.client import Client
 
-_DAY: Final = 86400
 _POLL: Final = 0.5
 _VALUE: Final = "stagegate release"
 
@@ -32,59 +33,26 @@ it or its namespace says stagegate.dev/progressive=false.
 """
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the options and the examples."""
-    parser.epilog = EXAMPLES
-    parser.add_argument("name", nargs="?", type=filled, metavar="NAME", help="the Service to give back")
-    parser.add_argument("--all", action="store_true", help="give every held Service back")
-    parser.add_argument("--list", action="store_true", help="print what is held, and change nothing")
-    parser.add_argument(
-        "--namespace",
-        "-n",
-        type=namespace,
-        metavar="NS",
-        help='where the Services are: "default" if not given, every namespace with --all and --list',
-    )
-    parser.add_argument(
-        "--timeout",
-        type=seconds(0, _DAY),
-        default=120.0,
-        metavar="S",
-        help="seconds to wait until everything is given back (120), 0: do not wait",
-    )
-    parser.add_argument(
-        "--kubeconfig",
-        type=filled,
-        metavar="F",
-        help="default: the account of the pod, else $KUBECONFIG, else ~/.kube/config",
-    )
-    parser.add_argument(
-        "--context", type=filled, metavar="NAME", help="context of the kubeconfig; default: its current one"
-    )
+@click.command("release", cls=Command, epilog=EXAMPLES)
+@click.argument("name", required=False, type=filled, metavar="[NAME]")
+@click.option("--all", "every", is_flag=True, help="Give every held Service back.")
+@click.option("--list", "only_list", is_flag=True, help="Print what is held, and change nothing.")
+@cluster_options(all_namespaces=False, selectors=False, timeout="2m")
+def command(name: str | None, *, every: bool, only_list: bool, cluster: ClusterOptions) -> int:
+    """Give the Service NAME, in the middle of a rollout, back to Knative.
 
-
-def run(arguments: argparse.Namespace) -> int:
-    """List what is held, or have it released. Raises CommandError."""
-    if [bool(arguments.name), arguments.all, arguments.list].count(True) != 1:
+    With --all and --list every namespace is meant if none is given.
+    """
+    if [bool(name), every, only_list].count(True) != 1:
         raise CommandError("give one of these: the name of a Service, --all, or --list", USAGE)
-    from webhook.cluster.client import Client
-    from webhook.cluster.errors import ApiError
-
-    agent = f"stagegate/{metadata.version('stagegate')} (release)"
-    transport = connected(arguments.kubeconfig, arguments.context, user_agent=agent, pool_size=1)
-    client = Client(transport, field_manager="stagegate-release")
-    try:
-        if arguments.list:
-            return show(client, arguments.namespace)
-        if arguments.name:
-            named = ObjectName(arguments.namespace or "default", arguments.name)
-            return release(client, [named], arguments.timeout)
-        held = [name for name, _ in held_services(client, arguments.namespace)]
-        if not held:
-            print("no Service is held")
-        return release(client, held, arguments.timeout)
-    except ApiError as problem:
-        raise CommandError(str(problem), exit_code_of(problem)) from problem
+    if only_list:
+        return show(cluster.client, cluster.given_namespace)
+    if name:
+        return release(cluster.client, [ObjectName(cluster.namespace, name)], cluster.timeout)
+    held = [each for each, _ in held_services(cluster.client, cluster.given_namespace)]
+    if not held:
+        print("no Service is held")
+    return release(cluster.client, held, cluster.timeout)
 
 
 def show(client: "Client", where: str | None) -> int:
@@ -101,7 +69,7 @@ def show(client: "Client", where: str | None) -> int:
         except UnreadableHold:
             phase, new = "unreadable", annotations_of(route)[HOLD][:60]
         traffic = described(shares((route.get("status") or {}).get("traffic"))) or "no traffic"
-        print(f"{name}  {phase}  to {new}  now {traffic}")
+        print(visible(f"{name}  {phase}  to {new}  now {traffic}"))
     return DONE
 
 

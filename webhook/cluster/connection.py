@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from webhook.cluster.account import pod_credentials, user_credentials
 from webhook.cluster.clock import SystemClock
@@ -15,6 +15,8 @@ from webhook.cluster.kubeconfig_fields import BadKubeconfig
 from webhook.cluster.pool import Trust, pool_classes, prove_authority
 from webhook.cluster.proxy import BadProxy, proxy_for
 from webhook.cluster.transport import KubernetesTransport
+
+POD_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
 class NoCluster(Exception):
@@ -67,6 +69,23 @@ def connect(
         target.trust, lambda: target.credentials.certificate
     )
     return KubernetesTransport(api_client, target.credentials, target.headers, "" if proxy is None else str(proxy))
+
+
+def default_namespace(kubeconfig: str | None = None, context: str | None = None) -> str:
+    """The namespace of the kubeconfig's context, or of the pod if neither argument is given; else ``default``.
+
+    Without a kubeconfig and outside of a pod it is ``default`` too. Raises NoCluster.
+    """
+    if not (kubeconfig or context):
+        try:
+            return POD_NAMESPACE.read_text().strip() or "default"
+        except OSError:
+            pass
+    paths = files(kubeconfig, os.environ)
+    try:
+        return (load(paths, context).namespace if paths else "") or "default"
+    except BadKubeconfig as problem:
+        raise NoCluster(str(problem)) from problem
 
 
 def _of_pod() -> _Target | None:

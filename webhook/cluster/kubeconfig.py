@@ -54,11 +54,12 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """A context of a kubeconfig, with its cluster and user."""
+    """A context of a kubeconfig, with its cluster and user; ``namespace`` is empty if it names none."""
 
     name: str
     cluster: Cluster
     user: User
+    namespace: str = ""
 
 
 def files(kubeconfig: str | None, environment: Mapping[str, str]) -> list[Path]:
@@ -112,7 +113,7 @@ def _context(documents: list[Fields], wanted: str | None) -> Context:
     read_user = User() if user is None else _user(user, cluster, read_cluster)
     if read_user.is_anonymous and read_cluster.server.startswith("https:"):
         raise BadKubeconfig(f"context {name}: its user {user_name or '(none)'} has no credentials")
-    return Context(name, read_cluster, read_user)
+    return Context(name, read_cluster, read_user, context.text("namespace"))
 
 
 def _named(documents: list[Fields], kind: str, name: str) -> Fields | None:

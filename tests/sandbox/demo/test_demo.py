@@ -1,6 +1,5 @@
 """The demo: what it refuses to start with, and what it leaves behind when it is interrupted."""
 
-import argparse
 import os
 import re
 import signal
@@ -11,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO
 
 import pytest
@@ -19,6 +19,7 @@ import yaml
 from sandbox.demo import __main__ as demo
 from sandbox.demo.__main__ import main
 from sandbox.demo.story import StoryFailed
+from webhook.cli.command import Options
 from webhook.signals import HANDLED
 
 KUBECONFIG = {
@@ -113,7 +114,7 @@ def test_signals_are_what_they_were_afterwards(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(demo, "_tell", lambda *_, **__: 0)
     before = [signal.getsignal(number) for number in HANDLED]
 
-    options = argparse.Namespace(kubeconfig=None, context=None, control_plane=None, keep=False)
+    options = Options(kubeconfig=None, context=None, control_plane=None, keep=False)
     assert demo.run(options) == 0
 
     assert [signal.getsignal(number) for number in HANDLED] == before
@@ -124,7 +125,7 @@ class Kept:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.plane = argparse.Namespace(kubeconfig=directory / "kubeconfig")
+        self.plane = SimpleNamespace(kubeconfig=directory / "kubeconfig")
         self.pages_url = "http://127.0.0.1:1"
 
     def failure(self) -> str:

@@ -1,0 +1,142 @@
+"""Options of every command that reads a cluster, spelt as kubectl spells them, and the value that they give."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, wraps
+from importlib import metadata
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from webhook.cli.arguments import duration, filled, namespace, selector
+from webhook.cli.cluster import connected, exit_code_of
+from webhook.cli.command import section
+from webhook.cli.errors import MISSING, CommandError
+
+if TYPE_CHECKING:
+    from webhook.cluster.client import Client
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+_LONGEST: Final = 7 * 86400.0
+
+cluster_option: Final = section("cluster")
+
+
+@dataclass(frozen=True)
+class ClusterOptions:
+    """The cluster that was named, and the part of it that is meant. ``timeout`` is in seconds, 0 for not waiting.
+
+    ``given_namespace`` is that of ``-n``, None without it; ``selector`` is empty for every object.
+    """
+
+    kubeconfig: str | None = None
+    context: str | None = None
+    given_namespace: str | None = None
+    all_namespaces: bool = False
+    selector: str = ""
+    timeout: float = 0.0
+
+    @cached_property
+    def namespace(self) -> str:
+        """That of ``-n``, else of the kubeconfig's context or of the pod, else ``default``. Raises CommandError."""
+        from webhook.cluster.connection import NoCluster, default_namespace
+
+        try:
+            return self.given_namespace or default_namespace(self.kubeconfig, self.context)
+        except NoCluster as problem:
+            raise CommandError(str(problem), MISSING) from problem
+
+    @property
+    def scope(self) -> str | None:
+        """The namespace to list, or None for all of them. Raises CommandError."""
+        return None if self.all_namespaces else self.namespace
+
+    @cached_property
+    def client(self) -> "Client":
+        """A client that writes as ``stagegate-COMMAND``; nothing is sent yet. Raises CommandError."""
+        return self.client_as(f"stagegate-{_command_name()}")
+
+    def client_as(self, field_manager: str, *, dry_run: bool = False, pool_size: int = 4) -> "Client":
+        """A client that writes under this field manager. Raises CommandError."""
+        from webhook.cluster.client import Client
+
+        agent = f"stagegate/{metadata.version('stagegate')} ({_command_name()})"
+        transport = connected(self.kubeconfig, self.context, user_agent=agent, pool_size=pool_size)
+        return Client(transport, field_manager=field_manager, dry_run=dry_run, read_timeout=15.0)
+
+
+def cluster_options(
+    *, all_namespaces: bool = True, selectors: bool = True, timeout: str | None = "5m"
+) -> Callable[[_F], Callable[..., Any]]:
+    """Add the options; the command gets them as ``cluster``. ``timeout`` is the default of ``--timeout``, if any.
+
+    An ApiError that the command lets through becomes one line and an exit code.
+    """
+
+    def decorated(command: _F) -> Callable[..., Any]:
+        @wraps(command)
+        def with_cluster(**given: Any) -> Any:
+            options = ClusterOptions(
+                given.pop("kubeconfig"),
+                given.pop("context"),
+                given.pop("namespace"),
+                given.pop("all_namespaces", False),
+                given.pop("selector", None) or "",
+                given.pop("timeout", 0.0),
+            )
+            with_errors = _with_errors(command)
+            return with_errors(cluster=options, **given)
+
+        added: Callable[..., Any] = with_cluster
+        if timeout is not None:
+            help_text = "How long to wait, such as 90s, 5m or 1h30m; 0: do not wait."
+            added = cluster_option(
+                "--timeout", type=duration(0, _LONGEST), default=timeout, metavar="DURATION", help=help_text
+            )(added)
+        if selectors:
+            added = cluster_option(
+                "-l", "--selector", type=selector, metavar="SELECTOR", help="Only objects with these labels."
+            )(added)
+        if all_namespaces:
+            added = cluster_option("-A", "--all-namespaces", is_flag=True, help="Every namespace.")(added)
+        added = cluster_option(
+            "-n", "--namespace", type=namespace, metavar="NS", help="Default: that of the context, as kubectl has it."
+        )(added)
+        return connection_options(cluster_option)(added)
+
+    return decorated
+
+
+def connection_options(option: Callable[..., Any]) -> Callable[[_F], _F]:
+    """Add ``--kubeconfig`` and ``--context``, by this decorator of options."""
+
+    def decorated(command: _F) -> _F:
+        added = option(
+            "--context", type=filled, metavar="NAME", help="Context of the kubeconfig; default: its current one."
+        )(command)
+        where = "Default: the account of the pod, else $KUBECONFIG, else ~/.kube/config."
+        result: _F = option("--kubeconfig", type=filled, metavar="F", help=where)(added)
+        return result
+
+    return decorated
+
+
+def _with_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+    def run(**given: Any) -> Any:
+        try:
+            return command(**given)
+        except Exception as problem:
+            # Imported only now, so that a command that needs no cluster starts fast.
+            from webhook.cluster.errors import ApiError
+
+            if isinstance(problem, ApiError):
+                raise CommandError(str(problem), exit_code_of(problem)) from problem
+            raise
+
+    return run
+
+
+def _command_name() -> str:
+    context = click.get_current_context(silent=True)
+    return (context.info_name if context is not None else None) or "command"
