@@ -16,7 +16,7 @@ from webhook.loop.spec_decision import SpecDecision
 from webhook.planning.shift import seconds_left
 from webhook.strategies import Strategy
 from webhook.strategies.stage import Stage, described, replicas, traffic_of
-from webhook.strategies.waiting import waiting_for
+from webhook.strategies.waiting import waiting_for, waiting_since
 
 STAGE_STARTED: Final = "StageStarted"
 TRAFFIC_SHIFTED: Final = "TrafficShifted"
@@ -152,9 +152,8 @@ def seconds_until_waiting(ro: RolloutOrchestrator, strategy: Strategy, now: date
 
     It waits since the conditions of its steps last changed, so that no other time has to be stored.
     """
-    conditions = (ro.status.conditions.get(step.condition) for step in strategy.steps)
-    times = [one.last_transition_time for one in conditions if one is not None and one.last_transition_time]
-    waited = (now - max(times)).total_seconds() if times else WAITING_AFTER
+    since = waiting_since(ro, strategy)
+    waited = (now - since).total_seconds() if since is not None else WAITING_AFTER
     return max(0.0, WAITING_AFTER - waited)
 
 

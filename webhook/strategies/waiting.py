@@ -1,5 +1,7 @@
 """What a stage waits for: the step that is not done, and its words."""
 
+from datetime import datetime
+
 from webhook.api import RolloutOrchestrator
 from webhook.api.conditions import STAGE_READY
 from webhook.strategies.rollout import StageStep
@@ -24,3 +26,10 @@ def waiting_for(ro: RolloutOrchestrator, stage: Stage, strategy: Strategy) -> st
         return None
     detail = ro.stage_in_progress_detail(step.condition)
     return f"{wanted}: {detail}" if detail else wanted
+
+
+def waiting_since(ro: RolloutOrchestrator, strategy: Strategy) -> datetime | None:
+    """Since when a stage waits: the time at which the conditions of its steps last changed; None if they have none."""
+    conditions = (ro.status.conditions.get(step.condition) for step in strategy.steps)
+    times = [one.last_transition_time for one in conditions if one is not None and one.last_transition_time]
+    return max(times, default=None)

@@ -1,0 +1,106 @@
+"""Summary: the state of a rollout, its stage, its replicas, what it waits for, and the order of a list."""
+
+from typing import Any
+
+import pytest
+
+from tests.diagnosis import worlds
+from tests.diagnosis.worlds import NEW, NOW, OLD, ago, snapshot
+from tests.objects import entry
+from webhook.cluster.resource import (
+    PODS,
+    REVISIONS,
+    ROLLOUT_ORCHESTRATORS,
+    ROUTES,
+    STAGE_POD_AUTOSCALERS,
+)
+from webhook.diagnosis.summary import RevisionSummary, Summary, in_order, summarise
+
+DONE = {"StageReady": "True", "LastStageReady": "True", "Ready": "True", "StageScaleUpReady": "True"}
+FAILED = {"status": "False", "message": "The rollout of the current stage failed with message: no percent."}
+
+
+def summary(ro: dict[str, Any] | None = None, **changes: Any) -> Summary:
+    return summarise(snapshot({ROLLOUT_ORCHESTRATORS: [ro or worlds.ro()], **changes.get("world", {})}))
+
+
+def test_a_stage_under_way() -> None:
+    found = summary()
+    assert (found.state, found.needs_person, found.strategy) == ("Progressing", False, "availability")
+    assert (found.stage, found.stages) == (1, 4)
+    assert found.left == 80.0
+    assert found.replicas == (4, 4, 0)
+    assert [(one.name, one.direction, one.wished, one.wanted, one.running) for one in found.revisions] == [
+        (OLD, "down", 75, 3, 4),
+        (NEW, "up", 25, 1, 0),
+    ]
+    assert [one.kind for one in found.revisions[1].problems] == ["starting"]
+
+
+@pytest.mark.parametrize(
+    ("ro", "state"),
+    [
+        pytest.param(worlds.ro(DONE), "Complete", id="complete"),
+        pytest.param(worlds.ro(DONE, metadata__generation=4), "Pending", id="complete for an earlier generation"),
+        pytest.param(worlds.ro({"StageReady": FAILED}), "Failed", id="failed"),
+        pytest.param(worlds.ro({"StageReady": FAILED}, metadata__generation=4), "Pending", id="a new chance"),
+        pytest.param(worlds.ro(metadata__deletionTimestamp=ago(3)), "Deleting", id="being deleted"),
+        pytest.param(worlds.ro(spec__stageTargetRevisions=[]), "Pending", id="not planned yet"),
+        pytest.param(worlds.ro({"StageReady": {"status": "Unknown", "reason": "RevisionShared"}}), "Stuck", id="shared"),
+        pytest.param(
+            worlds.ro({"StageReady": {"status": "Unknown", "reason": "StageTimedOut"}}), "TimedOut", id="timed out"
+        ),
+        pytest.param(worlds.ro(spec__targetFinishTime=ago(1)), "TimedOut", id="late, and not said so yet"),
+    ],
+)
+def test_states(ro: dict[str, Any], state: str) -> None:
+    assert summary(ro).state == state
+
+
+def test_a_complete_rollout_waits_for_nothing_and_shows_live_revisions_only() -> None:
+    last = [entry(OLD, None, "down", targetReplicas=0), entry(NEW, 100, "up", targetReplicas=4)]
+    spas = [worlds.spa(OLD, 0, 1, desired=0, actual=0), worlds.spa(NEW, 4, 10, desired=4, actual=4)]
+    gone = [worlds.pod_autoscaler(OLD, 0, 0), worlds.pod_autoscaler(NEW, 4, 4)]
+    from webhook.cluster.resource import POD_AUTOSCALERS
+
+    ready = {**DONE, "Ready": {"status": "True", "lastTransitionTime": ago(600)}}
+    world = {STAGE_POD_AUTOSCALERS: spas, POD_AUTOSCALERS: gone, PODS: [worlds.pod(NEW)]}
+    found = summary(worlds.ro(ready, spec__stageTargetRevisions=last), world=world)
+    assert (found.state, found.waits_for, found.cause) == ("Complete", "", None)
+    assert [one.name for one in found.revisions] == [NEW]
+    assert found.since is not None
+    assert (NOW - found.since).total_seconds() == 600
+
+
+def test_a_revision_without_a_share_is_shown_while_it_runs() -> None:
+    spas = [*worlds.base()[STAGE_POD_AUTOSCALERS], worlds.spa("hello-00000", 0, 1, desired=0, actual=2)]
+    found = summary(world={STAGE_POD_AUTOSCALERS: spas})
+    assert found.revisions[-1] == RevisionSummary("hello-00000", "stay", 0, None, 0, 2, 0, (0, 1))
+
+
+def test_real_traffic_is_that_of_the_route() -> None:
+    found = summary(world={ROUTES: [worlds.route({OLD: 100})]})
+    assert [(one.name, one.wished, one.real) for one in found.revisions] == [(OLD, 75, 100), (NEW, 25, 0)]
+
+
+def test_it_waits_for_the_first_cause_that_bears_on_it() -> None:
+    found = summary(world={REVISIONS: [worlds.revision(OLD)]})
+    assert (found.state, found.waits_for) == ("Stuck", f"no Revision {NEW}, so the stage cannot be done")
+
+
+def test_otherwise_it_waits_for_the_step_that_is_not_done() -> None:
+    found = summary(world={PODS: []})
+    assert (found.state, found.waits_for) == ("Progressing", f"scaling up: waiting for {NEW} to run 1 replica")
+    assert found.since is not None
+    assert (NOW - found.since).total_seconds() == 40
+
+
+def test_what_needs_a_person_comes_first() -> None:
+    rows = [
+        Summary("b", "x", "Complete", "availability"),
+        Summary("b", "y", "Progressing", "availability"),
+        Summary("a", "z", "Progressing", "availability"),
+        Summary("c", "w", "Paused", "availability"),
+        Summary("c", "v", "Failed", "availability"),
+    ]
+    assert [one.name for one in in_order(rows)] == ["v", "w", "z", "y", "x"]

@@ -1,0 +1,145 @@
+"""Reading: the world of one rollout, of a namespace or of all, through a small client that is passed in."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Final, Protocol
+
+from webhook.api.kinds import (
+    LEASE_NAME,
+    LEASE_NAMESPACE,
+    SERVICE_LABEL,
+    SETTINGS_NAME,
+    SETTINGS_NAMESPACE,
+    is_label_value,
+)
+from webhook.api.wire import Wire
+from webhook.cluster.errors import Forbidden, Gone, NotFound
+from webhook.cluster.resource import (
+    CONFIG_MAPS,
+    DEPLOYMENTS,
+    KNATIVE_SERVICES,
+    LEASES,
+    PODS,
+    REPLICA_SETS,
+    REVISIONS,
+    ROLLOUT_ORCHESTRATORS,
+    ROUTES,
+    Resource,
+)
+from webhook.diagnosis.world import RESOURCES, Unread, World, world_of
+
+_PAGE: Final = 500
+_MOST_PAGES: Final = 200
+"""100,000 objects of one resource; what comes after is not read, and the world says so."""
+
+_LABELLED: Final = frozenset({REVISIONS, DEPLOYMENTS, REPLICA_SETS, PODS})
+"""Resources whose objects carry the label of their Knative Service, put there by Knative itself."""
+_NAMED: Final = frozenset({ROLLOUT_ORCHESTRATORS, KNATIVE_SERVICES, ROUTES})
+"""Resources whose object has the name of the rollout."""
+
+
+class Reader(Protocol):
+    """Reads objects; both methods raise ApiError. ``webhook.cluster.client.Client`` is one."""
+
+    def get(self, resource: Resource, namespace: str | None, name: str) -> Wire: ...
+
+    def list(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        limit: int = 0,
+        continue_token: str = "",
+    ) -> Wire: ...
+
+
+def read_world(
+    reader: Reader,
+    namespace: str | None,
+    at: datetime,
+    *,
+    name: str = "",
+    resources: Iterable[Resource] = RESOURCES,
+    lease_namespaces: Sequence[str] = (LEASE_NAMESPACE,),
+) -> World:
+    """Read what bears on the rollouts of a namespace, None for all, or on one rollout by name.
+
+    A resource that the caller may not read, or that the cluster does not serve, is part of the world. Raises ApiError
+    where no request succeeds, and where the ROs cannot be read; a name without an RO gives a world without it.
+    """
+    found: list[tuple[Resource, Wire]] = []
+    unread: list[Unread] = []
+    for resource in resources:
+        try:
+            found += [(resource, one) for one in _read(reader, resource, namespace, name, lease_namespaces)]
+        except Forbidden as problem:
+            if resource is ROLLOUT_ORCHESTRATORS:
+                raise
+            unread.append(Unread(resource, "forbidden", problem.message))
+        except NotFound as problem:
+            if resource is ROLLOUT_ORCHESTRATORS:
+                raise
+            unread.append(Unread(resource, "not served", problem.message))
+        except _Incomplete as problem:
+            found += [(resource, one) for one in problem.objects]
+            unread.append(Unread(resource, "failed", f"only the first {len(problem.objects)} were read"))
+    return world_of(found, at, unread)
+
+
+class _Incomplete(Exception):
+    def __init__(self, objects: list[Wire]) -> None:
+        super().__init__()
+        self.objects = objects
+
+
+def _read(
+    reader: Reader, resource: Resource, namespace: str | None, name: str, lease_namespaces: Sequence[str]
+) -> list[Wire]:
+    if resource is CONFIG_MAPS:
+        return _named(reader, resource, SETTINGS_NAMESPACE, SETTINGS_NAME)
+    if resource is LEASES:
+        return _leases(reader, lease_namespaces)
+    if name and resource in _NAMED:
+        return _named(reader, resource, namespace, name)
+    selector = ""
+    if name and resource in _LABELLED and is_label_value(name):
+        selector = f"{SERVICE_LABEL}={name}"
+    try:
+        return list(_listed(reader, resource, namespace, selector, _PAGE))
+    except Gone:
+        # The version expired while the pages were read, so read the list in one piece.
+        return list(_listed(reader, resource, namespace, selector, 0))
+
+
+def _listed(reader: Reader, resource: Resource, namespace: str | None, selector: str, limit: int) -> Iterator[Wire]:
+    found: list[Wire] = []
+    token = ""
+    for _ in range(_MOST_PAGES):
+        page = reader.list(resource, namespace, label_selector=selector, limit=limit, continue_token=token)
+        found += page.get("items") or []
+        token = (page.get("metadata") or {}).get("continue") or ""
+        if not token:
+            yield from found
+            return
+    raise _Incomplete(found)
+
+
+def _named(reader: Reader, resource: Resource, namespace: str | None, name: str) -> list[Wire]:
+    try:
+        return [reader.get(resource, namespace, name)]
+    except NotFound as problem:
+        # A server that does not serve the resource responds with 404, but without a Status.
+        if problem.reason == "NotFound":
+            return []
+        raise
+
+
+def _leases(reader: Reader, namespaces: Sequence[str]) -> list[Wire]:
+    """The Leases of loops: in the whole cluster, else in these namespaces. Raises Forbidden if none can be read."""
+    try:
+        listed = reader.list(LEASES, field_selector=f"metadata.name={LEASE_NAME}").get("items") or []
+        return [one for one in listed if one["metadata"]["name"] == LEASE_NAME]
+    except Forbidden:
+        return [lease for namespace in namespaces for lease in _named(reader, LEASES, namespace, LEASE_NAME)]

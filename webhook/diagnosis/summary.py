@@ -1,0 +1,203 @@
+"""Summary: a rollout in one row, for lists, trees and pages; and the order in which rollouts are shown."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+from webhook.api import InvalidRollout
+from webhook.api.conditions import READY, STAGE_READY
+from webhook.api.reasons import TIMED_OUT
+from webhook.api.target_revision import DIRECTION_STAY, entries_by_revision
+from webhook.diagnosis.cause import DELAYS, PAUSES, STOPS, Cause
+from webhook.diagnosis.causes import causes_of
+from webhook.diagnosis.pod_problem import PodProblem, pod_problems
+from webhook.diagnosis.snapshot import RevisionSnapshot, Snapshot
+from webhook.planning.shift import seconds_left
+from webhook.planning.stage_count import stage_count
+from webhook.strategies.stage import without_idle
+from webhook.strategies.waiting import waiting_for, waiting_since
+
+State = Literal["Failed", "Stuck", "TimedOut", "Paused", "Pending", "Waiting", "Progressing", "Deleting", "Complete"]
+STATES: Final[tuple[State, ...]] = (
+    "Failed",
+    "Stuck",
+    "TimedOut",
+    "Paused",
+    "Pending",
+    "Waiting",
+    "Progressing",
+    "Deleting",
+    "Complete",
+)
+"""Every state, what needs a person first.
+
+Failed: marked so, a new generation continues it. Stuck: a cause stops it. TimedOut: a stage is late and its traffic is
+not shifted. Paused: somebody wants it to stand. Pending: nobody has taken up this generation yet. Waiting: what a stage
+waits for takes a while. Progressing: a stage is under way. Complete: the targets are reached.
+"""
+NEEDS_PERSON: Final = frozenset({"Failed", "Stuck", "TimedOut", "Paused"})
+"""The states that last until somebody does something."""
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionSummary:
+    """One live revision. Percents and replicas are None where they are not known.
+
+    ``wished`` is the percent that the stage gives, ``real`` the one that requests follow. ``wanted`` are the replicas
+    that the stage asks for, else those that the autoscaler wants; ``running`` are ready, ``ending`` terminate.
+    ``bounds`` are minimum and maximum of the SPA. ``problems`` are those of pods that are not ready.
+    """
+
+    name: str
+    direction: str
+    wished: int | None = None
+    real: int | None = None
+    wanted: int | None = None
+    running: int | None = None
+    ending: int | None = None
+    bounds: tuple[int | None, int | None] = (None, None)
+    problems: tuple[PodProblem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A rollout in one row.
+
+    ``stage`` of ``stages`` is the present one, None where that is not known. ``waits_for`` is one line, ``since`` the
+    time since when it does; ``left`` the seconds until the stage is late, 0 once it is, None without a time-out.
+    ``cause`` is the first one that bears on it, None if nothing does. ``held`` is True while a Route is held for it.
+    """
+
+    namespace: str
+    name: str
+    state: State
+    strategy: str
+    stage: int | None = None
+    stages: int | None = None
+    revisions: tuple[RevisionSummary, ...] = ()
+    waits_for: str = ""
+    since: datetime | None = None
+    left: float | None = None
+    cause: Cause | None = None
+    held: bool = False
+
+    @property
+    def needs_person(self) -> bool:
+        return self.state in NEEDS_PERSON
+
+    @property
+    def replicas(self) -> tuple[int, int, int]:
+        """Replicas of all live revisions: wanted, running, ending; what is not known counts as none."""
+        listed = self.revisions
+        return (
+            sum(one.wanted or 0 for one in listed),
+            sum(one.running or 0 for one in listed),
+            sum(one.ending or 0 for one in listed),
+        )
+
+
+def summarise(snapshot: Snapshot) -> Summary:
+    """The summary of a rollout at the time of its snapshot."""
+    ro, stage = snapshot.ro, snapshot.stage
+    cause = next((one for one in causes_of(snapshot) if one.effect in (STOPS, PAUSES, DELAYS)), None)
+    late = _seconds_left(snapshot)
+    waited = waiting_for(ro, stage, snapshot.strategy)
+    state = _state(snapshot, cause, late)
+    number, total = _stages(snapshot)
+    since = (cause.since if cause is not None else None) or _since(snapshot, state)
+    return Summary(
+        namespace=ro.namespace,
+        name=ro.name,
+        state=state,
+        strategy=snapshot.strategy.name,
+        stage=number,
+        stages=total,
+        revisions=tuple(_revisions(snapshot)),
+        waits_for="" if state == "Complete" else (cause.says if cause is not None else waited or ""),
+        since=since,
+        left=late,
+        cause=cause,
+        held=snapshot.hold is not None,
+    )
+
+
+def in_order(summaries: Iterable[Summary]) -> list[Summary]:
+    """What needs a person first, then by namespace and name."""
+    return sorted(summaries, key=lambda one: (STATES.index(one.state), one.namespace, one.name))
+
+
+def _state(snapshot: Snapshot, cause: Cause | None, left: float | None) -> State:
+    ro = snapshot.ro
+    if ro.metadata.deletion_timestamp:
+        return "Deleting"
+    if ro.has_failed:
+        return "Failed"
+    if ro.is_complete:
+        return "Complete"
+    if cause is not None and cause.effect == PAUSES:
+        return "Paused"
+    if cause is not None and cause.effect == STOPS:
+        return "Stuck"
+    stage_ready = ro.status.conditions.get(STAGE_READY)
+    if (stage_ready is not None and stage_ready.reason == TIMED_OUT) or left == 0.0:
+        return "TimedOut"
+    if ro.status.observed_generation != ro.metadata.generation or not ro.spec.stage_target_revisions:
+        return "Pending"
+    return "Waiting" if cause is not None else "Progressing"
+
+
+def _since(snapshot: Snapshot, state: State) -> datetime | None:
+    """Since when the state holds, by the conditions."""
+    ro = snapshot.ro
+    if state in ("Complete", "Failed"):
+        ready = ro.status.conditions.get(READY)
+        return ready.last_transition_time if ready is not None else None
+    return waiting_since(ro, snapshot.strategy)
+
+
+def _seconds_left(snapshot: Snapshot) -> float | None:
+    try:
+        return seconds_left(snapshot.ro, snapshot.at)
+    except InvalidRollout:
+        return None
+
+
+def _stages(snapshot: Snapshot) -> tuple[int | None, int | None]:
+    if snapshot.ro.is_complete:
+        return None, None
+    scales = {name: one.running for name, one in snapshot.revisions.items() if one.running is not None}
+    spas = {name for name, one in snapshot.revisions.items() if one.spa is not None}
+    counted = stage_count(snapshot.ro, snapshot.config, scales, spas)
+    return counted if counted is not None else (None, None)
+
+
+def _revisions(snapshot: Snapshot) -> list[RevisionSummary]:
+    """The live revisions: those with a share, wished or real, and those that run, want or end replicas."""
+    spec, status = snapshot.ro.spec, snapshot.ro.status
+    listed = spec.stage_target_revisions or without_idle(status.stage_revision_status) or spec.initial_revisions
+    entries = entries_by_revision(listed)
+    order = [*entries, *(name for name in sorted(snapshot.revisions) if name not in entries)]
+    found = []
+    for name in order:
+        entry, seen = entries.get(name), snapshot.of(name)
+        real = None if snapshot.traffic is None else snapshot.traffic.get(name, 0)
+        target = entry.target_replicas if entry is not None else None
+        one = RevisionSummary(
+            name=name,
+            direction=entry.normalised_direction if entry is not None else DIRECTION_STAY,
+            wished=(entry.percent or 0) if entry is not None else 0,
+            real=real,
+            wanted=seen.desired if target is None else target,
+            running=seen.running,
+            ending=seen.ending,
+            bounds=seen.spa.bounds if seen.spa is not None else (None, None),
+            problems=tuple(pod_problems(seen, snapshot.at)),
+        )
+        if _is_live(one, seen) or (entry is not None and not snapshot.ro.is_complete):
+            found.append(one)
+    return found
+
+
+def _is_live(one: RevisionSummary, seen: RevisionSnapshot) -> bool:
+    return bool(one.wished or one.real or one.running or one.wanted or one.ending or seen.live_pods)
