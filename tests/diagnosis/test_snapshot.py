@@ -11,6 +11,7 @@ from webhook.cluster.resource import (
     CONFIG_MAPS,
     EVENTS,
     LEASES,
+    POD_AUTOSCALERS,
     PODS,
     REVISIONS,
     ROLLOUT_ORCHESTRATORS,
@@ -46,8 +47,6 @@ def test_a_name_without_an_ro_has_no_snapshot() -> None:
 
 
 def test_the_scales_of_the_spa_stand_in_for_a_pod_autoscaler_that_says_none() -> None:
-    from webhook.cluster.resource import POD_AUTOSCALERS
-
     old = snapshot({POD_AUTOSCALERS: []}).of(OLD)
     assert (old.desired, old.running) == (4, 4)
 

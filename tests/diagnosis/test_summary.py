@@ -8,6 +8,7 @@ from tests.diagnosis import worlds
 from tests.diagnosis.worlds import NEW, NOW, OLD, ago, snapshot
 from tests.objects import entry
 from webhook.cluster.resource import (
+    POD_AUTOSCALERS,
     PODS,
     REVISIONS,
     ROLLOUT_ORCHESTRATORS,
@@ -46,23 +47,33 @@ def test_a_stage_under_way() -> None:
         pytest.param(worlds.ro({"StageReady": FAILED}, metadata__generation=4), "Pending", id="a new chance"),
         pytest.param(worlds.ro(metadata__deletionTimestamp=ago(3)), "Deleting", id="being deleted"),
         pytest.param(worlds.ro(spec__stageTargetRevisions=[]), "Pending", id="not planned yet"),
-        pytest.param(worlds.ro({"StageReady": {"status": "Unknown", "reason": "RevisionShared"}}), "Stuck", id="shared"),
+        pytest.param(
+            worlds.ro({"StageReady": {"status": "Unknown", "reason": "RevisionShared"}}), "Stuck", id="shared"
+        ),
         pytest.param(
             worlds.ro({"StageReady": {"status": "Unknown", "reason": "StageTimedOut"}}), "TimedOut", id="timed out"
         ),
         pytest.param(worlds.ro(spec__targetFinishTime=ago(1)), "TimedOut", id="late, and not said so yet"),
+        pytest.param(worlds.ro({"Paused": "True"}), "Paused", id="paused"),
+        pytest.param(worlds.ro({"Aborted": {"status": "True", "reason": "Aborted"}}), "Aborting", id="on its way back"),
+        pytest.param(
+            worlds.ro({"Aborted": {"status": "True", "reason": "AbortComplete"}}), "Aborted", id="back at its start"
+        ),
     ],
 )
 def test_states(ro: dict[str, Any], state: str) -> None:
     assert summary(ro).state == state
 
 
+def test_the_number_of_the_stage_is_the_recorded_one() -> None:
+    found = summary(worlds.ro(status__annotations={"stagegate.dev/stages-done": "2"}))
+    assert (found.stage, found.stages) == (3, 6)
+
+
 def test_a_complete_rollout_waits_for_nothing_and_shows_live_revisions_only() -> None:
     last = [entry(OLD, None, "down", targetReplicas=0), entry(NEW, 100, "up", targetReplicas=4)]
     spas = [worlds.spa(OLD, 0, 1, desired=0, actual=0), worlds.spa(NEW, 4, 10, desired=4, actual=4)]
     gone = [worlds.pod_autoscaler(OLD, 0, 0), worlds.pod_autoscaler(NEW, 4, 4)]
-    from webhook.cluster.resource import POD_AUTOSCALERS
-
     ready = {**DONE, "Ready": {"status": "True", "lastTransitionTime": ago(600)}}
     world = {STAGE_POD_AUTOSCALERS: spas, POD_AUTOSCALERS: gone, PODS: [worlds.pod(NEW)]}
     found = summary(worlds.ro(ready, spec__stageTargetRevisions=last), world=world)

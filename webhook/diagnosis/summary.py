@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from webhook.api import InvalidRollout
-from webhook.api.conditions import READY, STAGE_READY
-from webhook.api.reasons import TIMED_OUT
+from webhook.api.conditions import ABORTED, READY, STAGE_READY, TRUE
+from webhook.api.reasons import ABORT_COMPLETE, TIMED_OUT
 from webhook.api.target_revision import DIRECTION_STAY, entries_by_revision
 from webhook.diagnosis.cause import DELAYS, PAUSES, STOPS, Cause
 from webhook.diagnosis.causes import causes_of
@@ -15,28 +15,32 @@ from webhook.diagnosis.pod_problem import PodProblem, pod_problems
 from webhook.diagnosis.snapshot import RevisionSnapshot, Snapshot
 from webhook.planning.shift import seconds_left
 from webhook.planning.stage_count import stage_count
+from webhook.planning.stage_number import stage_number
 from webhook.strategies.stage import without_idle
 from webhook.strategies.waiting import waiting_for, waiting_since
 
-State = Literal["Failed", "Stuck", "TimedOut", "Paused", "Pending", "Waiting", "Progressing", "Deleting", "Complete"]
-STATES: Final[tuple[State, ...]] = (
+State = Literal[
     "Failed",
     "Stuck",
     "TimedOut",
     "Paused",
+    "Aborted",
     "Pending",
     "Waiting",
+    "Aborting",
     "Progressing",
     "Deleting",
     "Complete",
-)
+]
+STATES: Final[tuple[State, ...]] = get_args(State)
 """Every state, what needs a person first.
 
 Failed: marked so, a new generation continues it. Stuck: a cause stops it. TimedOut: a stage is late and its traffic is
-not shifted. Paused: somebody wants it to stand. Pending: nobody has taken up this generation yet. Waiting: what a stage
+not shifted. Paused: somebody wants it to stand. Aborted, Aborting: it is back at its initial revisions, or on its way
+there. Pending: nobody has taken up this generation yet. Waiting: what a stage
 waits for takes a while. Progressing: a stage is under way. Complete: the targets are reached.
 """
-NEEDS_PERSON: Final = frozenset({"Failed", "Stuck", "TimedOut", "Paused"})
+NEEDS_PERSON: Final = frozenset({"Failed", "Stuck", "TimedOut", "Paused", "Aborted"})
 """The states that last until somebody does something."""
 
 
@@ -133,6 +137,9 @@ def _state(snapshot: Snapshot, cause: Cause | None, left: float | None) -> State
         return "Deleting"
     if ro.has_failed:
         return "Failed"
+    aborted = ro.status.conditions.get(ABORTED)
+    if aborted is not None and aborted.status == TRUE and aborted.reason == ABORT_COMPLETE:
+        return "Aborted"
     if ro.is_complete:
         return "Complete"
     if cause is not None and cause.effect == PAUSES:
@@ -144,7 +151,9 @@ def _state(snapshot: Snapshot, cause: Cause | None, left: float | None) -> State
         return "TimedOut"
     if ro.status.observed_generation != ro.metadata.generation or not ro.spec.stage_target_revisions:
         return "Pending"
-    return "Waiting" if cause is not None else "Progressing"
+    if cause is not None:
+        return "Waiting"
+    return "Aborting" if aborted is not None and aborted.status == TRUE else "Progressing"
 
 
 def _since(snapshot: Snapshot, state: State) -> datetime | None:
@@ -169,7 +178,11 @@ def _stages(snapshot: Snapshot) -> tuple[int | None, int | None]:
     scales = {name: one.running for name, one in snapshot.revisions.items() if one.running is not None}
     spas = {name for name, one in snapshot.revisions.items() if one.spa is not None}
     counted = stage_count(snapshot.ro, snapshot.config, scales, spas)
-    return counted if counted is not None else (None, None)
+    recorded = stage_number(snapshot.ro)
+    if counted is None:
+        return recorded, None
+    number, total = counted
+    return (number, total) if recorded is None else (recorded, recorded + total - number)
 
 
 def _revisions(snapshot: Snapshot) -> list[RevisionSummary]:

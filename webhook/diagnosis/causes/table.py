@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from webhook.diagnosis.cause import Cause
-from webhook.diagnosis.causes import rollout
+from webhook.diagnosis.causes import rollout, steering
 from webhook.diagnosis.snapshot import Snapshot
 
 
@@ -20,6 +20,8 @@ class CauseRow:
 
 CAUSES: Final = (
     CauseRow("failed", "the rollout was marked failed", rollout.failed),
+    CauseRow("paused", "somebody paused the rollout", steering.paused),
+    CauseRow("aborted", "somebody aborted the rollout", steering.aborted),
     CauseRow("revision-shared", "another rollout moves one of its revisions", rollout.revision_shared),
     CauseRow("revision-missing", "a revision that the stage moves does not exist", rollout.revision_missing),
 )

@@ -1,0 +1,50 @@
+"""Causes that people made: a pause and an abort."""
+
+from collections.abc import Iterator
+
+from webhook.api.conditions import ABORTED, PAUSED, TRUE
+from webhook.api.reasons import ABORT_COMPLETE
+from webhook.api.steering import NOT_KNOWN, steering_of
+from webhook.api.wire import format_time
+from webhook.diagnosis.cause import INFORMS, PAUSES, STOPS, Cause
+from webhook.diagnosis.snapshot import Snapshot
+
+
+def paused(snapshot: Snapshot) -> Iterator[Cause]:
+    """The pause is in force, which the loop states in a condition."""
+    ro = snapshot.ro
+    condition, pause = ro.status.conditions.get(PAUSED), steering_of(ro.metadata.annotations).pause
+    if condition is None or condition.status != TRUE:
+        return
+    who = f"by {(pause.by if pause is not None else '') or NOT_KNOWN}"
+    says = f"paused {who}: {pause.reason}" if pause is not None else condition.message
+    until = pause.until if pause is not None else None
+    yield Cause(
+        "paused",
+        PAUSES,
+        says,
+        f"RolloutOrchestrator {ro.name}",
+        condition.last_transition_time,
+        f"stagegate resume {ro.name} -n {ro.namespace}",
+        f"it resumes by itself at {format_time(until)}"
+        if until is not None
+        else "scaling within the stage goes on; no traffic moves, and the time of the stage stands still",
+    )
+
+
+def aborted(snapshot: Snapshot) -> Iterator[Cause]:
+    """The abort is in force, which the loop states in a condition."""
+    ro = snapshot.ro
+    condition = ro.status.conditions.get(ABORTED)
+    if condition is None or condition.status != TRUE:
+        return
+    is_back = condition.reason == ABORT_COMPLETE
+    yield Cause(
+        "aborted",
+        STOPS if is_back else INFORMS,
+        condition.message or "the rollout was aborted",
+        f"RolloutOrchestrator {ro.name}",
+        condition.last_transition_time,
+        "name other targets, in Git too where it owns the object; new targets end the abort",
+        "nothing: the initial revisions have the traffic" if is_back else "it goes back to its initial revisions",
+    )
