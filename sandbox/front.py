@@ -16,7 +16,7 @@ from sandbox.calls import Request
 from sandbox.failures import ApiError, bad_request, internal
 from sandbox.identity import Credentials
 from sandbox.objects import encode
-from sandbox.server import Answer, ApiServer
+from sandbox.server import ApiServer, Response
 
 LARGEST_BODY: Final = 3 * 1024 * 1024
 """Bytes of a request body, as a real API server takes them."""
@@ -89,21 +89,21 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         try:
-            answer = self._answer(self._body())
+            response = self._answer(self._body())
         except ApiError as problem:
             self.close_connection = True
-            answer = Answer(problem.code, problem.to_dict())
-        if answer.stream is None:
-            self._send(answer)
+            response = Response(problem.code, problem.to_dict())
+        if response.stream is None:
+            self._send(response)
         else:
-            self._send_stream(answer, answer.stream)
+            self._send_stream(response, response.stream)
 
     do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """The request log keeps what matters."""
 
-    def _answer(self, body: bytes) -> Answer:
+    def _answer(self, body: bytes) -> Response:
         parts = urlsplit(self.path)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         headers = {name.lower(): value for name, value in self.headers.items()}
@@ -114,7 +114,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             return self.server.api.handle(request)
         except Exception as problem:  # a defect of the sandbox must not look like an answer of an API server
-            return Answer(500, internal(f"the sandbox failed: {type(problem).__name__}: {problem}").to_dict())
+            return Response(500, internal(f"the sandbox failed: {type(problem).__name__}: {problem}").to_dict())
 
     def _body(self) -> bytes:
         if "Transfer-Encoding" in self.headers:
@@ -126,9 +126,9 @@ class Handler(BaseHTTPRequestHandler):
             raise ApiError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {LARGEST_BODY}")
         return self.rfile.read(int(stated))
 
-    def _begin(self, answer: Answer, **headers: str) -> None:
-        self.send_response(answer.code)
-        for warning in answer.warnings:
+    def _begin(self, response: Response, **headers: str) -> None:
+        self.send_response(response.code)
+        for warning in response.warnings:
             self.send_header("Warning", f"299 - {json.dumps(' '.join(warning.split()), ensure_ascii=True)}")
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
@@ -136,16 +136,16 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
         self.end_headers()
 
-    def _send(self, answer: Answer) -> None:
-        media = "application/json" if answer.text is None else "text/plain; charset=utf-8"
-        content = encode(answer.value) + b"\n" if answer.text is None else answer.text.encode()
-        self._begin(answer, Content_Type=media, Content_Length=str(len(content)))
+    def _send(self, response: Response) -> None:
+        media = "application/json" if response.text is None else "text/plain; charset=utf-8"
+        content = encode(response.value) + b"\n" if response.text is None else response.text.encode()
+        self._begin(response, Content_Type=media, Content_Length=str(len(content)))
         self.wfile.write(content)
         self.wfile.flush()
 
-    def _send_stream(self, answer: Answer, lines: Iterator[Any]) -> None:
+    def _send_stream(self, response: Response, lines: Iterator[Any]) -> None:
         self.close_connection = True
-        self._begin(answer, Content_Type="application/json", Transfer_Encoding="chunked")
+        self._begin(response, Content_Type="application/json", Transfer_Encoding="chunked")
         self.wfile.flush()
         with contextlib.closing(lines):  # type: ignore[type-var]  # a generator
             for line in lines:

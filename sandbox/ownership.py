@@ -43,17 +43,17 @@ class Manager:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class OwnedFields:
     """The fields of one manager and when they last changed."""
 
     time: str
     paths: Paths
 
-    def without(self, paths: Paths) -> "Entry":
+    def without(self, paths: Paths) -> "OwnedFields":
         return replace(self, paths=self.paths - paths)
 
 
-Entries = dict[Manager, Entry]
+Entries = dict[Manager, OwnedFields]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def after_update(live: Object | None, new: Object, manager: Manager, scope: Scop
     entries = _without(_read(live or {}), changed | removed)
     if changed:
         mine = entries[manager].paths if manager in entries else frozenset()
-        entries[manager] = Entry(now, changed | mine)
+        entries[manager] = OwnedFields(now, changed | mine)
     return _with_entries(new, entries)
 
 
@@ -84,7 +84,7 @@ def after_apply(live: Object, stated: Object, manager: Manager, scope: Scope, no
     entries = _read(live)
     if not entries and uid_of(live):
         before = Manager("before-first-apply", UPDATE, manager.api_version)
-        entries[before] = Entry(now, frozenset(scope.leaves(live)))
+        entries[before] = OwnedFields(now, frozenset(scope.leaves(live)))
     last = entries.pop(manager, None)
     mine = frozenset(scope.leaves(stated))
     merged = _merged(live, stated, scope.schema)
@@ -95,7 +95,7 @@ def after_apply(live: Object, stated: Object, manager: Manager, scope: Scope, no
     if not force:
         _refuse_conflicts(entries, changed)
     time = now if changed or removed or last is None else last.time
-    return _with_entries(merged, {**_without(entries, changed | removed), manager: Entry(time, mine)})
+    return _with_entries(merged, {**_without(entries, changed | removed), manager: OwnedFields(time, mine)})
 
 
 def _difference(old: Object, new: Object, scope: Scope) -> tuple[Paths, Paths]:
@@ -194,17 +194,17 @@ def _read(value: Mapping[str, Any]) -> Entries:
     entries: Entries = {}
     for raw in metadata(value).get("managedFields") or ():
         manager = Manager(raw["manager"], raw["operation"], raw["apiVersion"], raw.get("subresource", ""))
-        entries[manager] = Entry(raw.get("time", ""), frozenset(_from_fields(raw["fieldsV1"], ())))
+        entries[manager] = OwnedFields(raw.get("time", ""), frozenset(_from_fields(raw["fieldsV1"], ())))
     return entries
 
 
 def _with_entries(value: Object, entries: Entries) -> Object:
     kept = sorted((who.operation, entry.time, who, entry.paths) for who, entry in entries.items() if entry.paths)
-    written = [_to_dict(who, Entry(time, paths)) for _, time, who, paths in kept]
+    written = [_to_dict(who, OwnedFields(time, paths)) for _, time, who, paths in kept]
     return with_metadata(value, managedFields=written or None)
 
 
-def _to_dict(manager: Manager, entry: Entry) -> Object:
+def _to_dict(manager: Manager, entry: OwnedFields) -> Object:
     data: Object = {"manager": manager.name, "operation": manager.operation, "apiVersion": manager.api_version}
     if entry.time:
         data["time"] = entry.time

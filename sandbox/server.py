@@ -1,4 +1,4 @@
-"""The API behind the HTTP front: from a request to an answer, or to a stream of events."""
+"""The API behind the HTTP front: from a request to a response, or to a stream of events."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ _OPEN: Final = (*_HEALTH, "/version")
 
 
 @dataclass(slots=True)
-class Answer:
+class Response:
     """Status, and either one value, a text, or a stream of values, one a line (None: a moment of silence)."""
 
     code: int
@@ -65,23 +65,23 @@ class ApiServer:
         call = Call("create", resource, namespace_of(value), name_of(value), "", _INSTALLER, body=encode(value))
         self._writer.create(call)
 
-    def handle(self, request: Request) -> Answer:
+    def handle(self, request: Request) -> Response:
         """Answer a request; never raises ApiError."""
         call: Call | None = None
         try:
-            answer = self._plain(request)
-            if answer is None:
+            response = self._plain(request)
+            if response is None:
                 call = call_of(request, self._registry)
-                answer = self._carry_out(call, request.headers.get("accept", ""))
+                response = self._carry_out(call, request.headers.get("accept", ""))
         except NoRoute:
-            answer = Answer(404, text="404 page not found\n")
+            response = Response(404, text="404 page not found\n")
         except ApiError as problem:
-            answer = Answer(problem.code, problem.to_dict())
-        answer.warnings = list(dict.fromkeys(call.warnings)) if call is not None else []
-        self._log.add(_record(request, call, answer.code))
-        return answer
+            response = Response(problem.code, problem.to_dict())
+        response.warnings = list(dict.fromkeys(call.warnings)) if call is not None else []
+        self._log.add(_record(request, call, response.code))
+        return response
 
-    def _plain(self, request: Request) -> Answer | None:
+    def _plain(self, request: Request) -> Response | None:
         path = request.path.rstrip("/")
         if request.user == ANONYMOUS and path not in _OPEN:
             why = f'User "{ANONYMOUS.name}" cannot {request.method.lower()} path "{request.path}"'
@@ -91,11 +91,11 @@ class ApiServer:
         if request.method != "GET":
             return None
         if path in _HEALTH:
-            return Answer(200, text="ok")
+            return Response(200, text="ok")
         found = discovery.document(path, self._registry)
-        return Answer(200, found) if found is not None else None
+        return Response(200, found) if found is not None else None
 
-    def _carry_out(self, call: Call, accept: str) -> Answer:
+    def _carry_out(self, call: Call, accept: str) -> Response:
         as_table = ACCEPT.search(accept.replace(" ", "")) is not None
         resource = call.resource
         match call.verb:
@@ -103,26 +103,26 @@ class ApiServer:
                 events = iter(WatchStream(self.store, call, self._bookmark_seconds))
                 if as_table:
                     events = table_events(resource, events, self._clock())
-                return Answer(200, stream=_lines(events))
+                return Response(200, stream=_lines(events))
             case "list":
                 values, version = reading.list_objects(self.store, call)
                 if as_table:
-                    return Answer(200, table(resource, values, version, self._clock()))
+                    return Response(200, table(resource, values, version, self._clock()))
                 head = {"kind": resource.list_kind, "apiVersion": resource.api_version}
-                return Answer(200, {**head, "metadata": {"resourceVersion": version}, "items": values})
+                return Response(200, {**head, "metadata": {"resourceVersion": version}, "items": values})
             case "get":
                 value = reading.get(self.store, call)
                 if as_table:
-                    return Answer(200, table(resource, [value], metadata(value)["resourceVersion"], self._clock()))
-                return Answer(200, value)
+                    return Response(200, table(resource, [value], metadata(value)["resourceVersion"], self._clock()))
+                return Response(200, value)
             case "create":
-                return Answer(201, self._writer.create(call))
+                return Response(201, self._writer.create(call))
             case "update":
-                return Answer(200, self._writer.update(call))
+                return Response(200, self._writer.update(call))
             case "patch":
                 value, created = self._writer.patch(call)
-                return Answer(201 if created else 200, value)
-        return Answer(200, self._deleter.delete(call))
+                return Response(201 if created else 200, value)
+        return Response(200, self._deleter.delete(call))
 
     def _react(self, change: Change) -> None:
         """Serve what a new definition defines, and no more what a deleted one defined."""

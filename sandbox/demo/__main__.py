@@ -13,13 +13,13 @@ from typing import Any, Final
 import click
 
 from sandbox.demo import control_plane
+from sandbox.demo.applier import applier_for
 from sandbox.demo.control_plane import ControlPlane
 from sandbox.demo.manifest import SAMPLES
 from sandbox.demo.process import ProcessFailed
 from sandbox.demo.progress import Screen
 from sandbox.demo.stack import Stack
 from sandbox.demo.story import NAMESPACE, PACE, SCALE, SECONDS_PER_TICK, Story, StoryFailed
-from sandbox.demo.writer import writer_for
 from webhook.cli.arguments import filled, path
 from webhook.cli.command import Command, Options
 from webhook.cli.errors import USAGE, CommandError
@@ -97,8 +97,8 @@ def _tell(stack: Stack, *, keep: bool, clear: bool) -> int:
     """``clear``: the control plane lives on, so the service must not."""
     began = time.monotonic()
     stack.install()
-    writer = writer_for(stack.plane.kubeconfig, stack.directory, stack.client)
-    story = Story(stack, writer, Screen(), _say)
+    applier = applier_for(stack.plane.kubeconfig, stack.directory, stack.client)
+    story = Story(stack, applier, Screen(), _say)
     if clear:
         stack.at_end(story.end)
     stack.start_webhook()

@@ -12,6 +12,7 @@ import yaml
 
 from sandbox.autoscaler import Pace
 from sandbox.controllers import is_ready
+from sandbox.demo.applier import Applier
 from sandbox.demo.knative import Knative
 from sandbox.demo.manifest import SAMPLES, sample
 from sandbox.demo.observer import Observer
@@ -19,7 +20,6 @@ from sandbox.demo.outcome import differences, predicted
 from sandbox.demo.progress import Screen
 from sandbox.demo.removal import Key, remove
 from sandbox.demo.stack import Stack
-from sandbox.demo.writer import Writer
 from sandbox.sandbox import MANIFESTS
 from webhook.api.kinds import REVISION_LABEL, SERVICE_LABEL
 from webhook.api.owner_reference import controller_of
@@ -79,10 +79,10 @@ class Summary:
 class Story:
     """Tells the story on a stack. Every step raises StoryFailed when it does not go as it must."""
 
-    def __init__(self, stack: Stack, writer: Writer, screen: Screen, say: Callable[[str], None]) -> None:
+    def __init__(self, stack: Stack, applier: Applier, screen: Screen, say: Callable[[str], None]) -> None:
         self._stack = stack
         self._client = stack.client
-        self._writer = writer
+        self._applier = applier
         self._screen = screen
         self._say = say
         self._knative = Knative(stack.client, NAMESPACE, SERVICE, DEMAND)
@@ -139,7 +139,7 @@ class Story:
         """An SPA that breaks a rule: the message, and nothing stored."""
         path = SAMPLES / "stagepodautoscaler-bad.yaml"
         self._show("apply", path)
-        answer = self._writer.apply(path)
+        answer = self._applier.apply(path)
         self._say(_indented(answer.text.replace(f"{MANIFESTS.parent}/", "")))
         if answer.done or "[SPA002]" not in answer.text:
             raise StoryFailed(f"{path.name} had to be refused with [SPA002]")
@@ -230,13 +230,13 @@ class Story:
 
     def _write(self, verb: str, path: Path) -> None:
         self._show(verb, path)
-        answer = self._writer.apply(path) if verb == "apply" else self._writer.delete(path)
+        answer = self._applier.apply(path) if verb == "apply" else self._applier.delete(path)
         self._say(_indented(answer.text))
         if not answer.done:
             raise StoryFailed(f"{path.name} could not be written")
 
     def _show(self, verb: str, path: Path) -> None:
-        self._say(f"  {self._writer.prompt} {verb} -f {path.relative_to(MANIFESTS.parent)}")
+        self._say(f"  {self._applier.prompt} {verb} -f {path.relative_to(MANIFESTS.parent)}")
 
     def _rollout_uid(self) -> str:
         uid: str = self._client.get(ROLLOUT_ORCHESTRATORS, NAMESPACE, SERVICE)["metadata"]["uid"]

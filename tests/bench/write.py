@@ -17,11 +17,12 @@ from typing import Any, Final
 from sandbox.demo.stack import Stack
 from tests.bench import machine_load
 from tests.controlplane import ControlPlane, Unavailable
-from tests.controlplane.session import Answer, Session
+from tests.controlplane.response import Response
+from tests.controlplane.session import Session
 from tests.e2e.cluster import API, REGISTRATION, ROS, SPAS, Namespace, create_namespace, eventually, rollout, spa
 
 Wire = dict[str, Any]
-Send = Callable[[Session, Namespace, int], Answer]
+Send = Callable[[Session, Namespace, int], Response]
 
 JUDGED: Final = Namespace("default")
 SPARED: Final = Namespace("spared")
@@ -228,6 +229,6 @@ def _calls(url: str) -> Counter[str]:
         return found
 
 
-def _must(answer: Answer, *statuses: HTTPStatus) -> None:
+def _must(answer: Response, *statuses: HTTPStatus) -> None:
     if answer.status not in statuses:
         raise SystemExit(f"the API server answered {answer.status}: {answer.message}")

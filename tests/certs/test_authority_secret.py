@@ -28,7 +28,7 @@ from tests.certs.test_controller import (
     PATCH,
     PATCH_OWN,
     PUBLISH,
-    World,
+    CertificateCluster,
 )
 from tests.certs.world import verifies
 from tests.cluster.fake_clock import START
@@ -44,59 +44,59 @@ OWN = {"ca.crt": OLD.certificate, "ca.key": OLD.key}
 Members = Mapping[str, bytes] | None
 
 
-def put(world: World, name: str, members: Members) -> None:
+def put(cluster: CertificateCluster, name: str, members: Members) -> None:
     if members is not None:
-        world.put(name, {key: b64encode(value).decode() for key, value in members.items()})
+        cluster.put(name, {key: b64encode(value).decode() for key, value in members.items()})
 
 
-def world_of(served: Members, own: Members, published: bytes = OLD.certificate) -> World:
-    world = World(None, published)
-    put(world, "certs", served)
-    put(world, "certs-authority", own)
-    return world
+def cluster_of(served: Members, own: Members, published: bytes = OLD.certificate) -> CertificateCluster:
+    cluster = CertificateCluster(None, published)
+    put(cluster, "certs", served)
+    put(cluster, "certs-authority", own)
+    return cluster
 
 
 class Law:
     """At every write each server is trusted, by API servers that have read each bundle and by those that read late."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.heard = [(world.clock.monotonic(), world.published)]
+    def __init__(self, cluster: CertificateCluster) -> None:
+        self.cluster = cluster
+        self.heard = [(cluster.clock.monotonic(), cluster.published)]
         self.broken: list[str] = []
 
     def check(self, request: Request) -> None:
         if request.method == "GET":
             return
-        world, now = self.world, self.world.clock.monotonic()
-        if world.published != self.heard[-1][1]:
-            self.heard.append((now, world.published))
+        cluster, now = self.cluster, self.cluster.clock.monotonic()
+        if cluster.published != self.heard[-1][1]:
+            self.heard.append((now, cluster.published))
         late = [bundle for time, bundle in self.heard if time <= now - 29] or [self.heard[0][1]]
-        for bundle in (world.published, late[-1]):
-            for leaf in (*world.shown.values(), self.stored_leaf()):
+        for bundle in (cluster.published, late[-1]):
+            for leaf in (*cluster.shown.values(), self.stored_leaf()):
                 if bundle and leaf and not verifies(leaf, bundle):
                     self.broken.append(f"after {request.call} a server is not trusted")
 
     def stored_leaf(self) -> bytes:
         """What servers show as soon as they have received it."""
         try:
-            prove(self.world.stored.leaf)
+            prove(self.cluster.stored.leaf)
         except CertificateError:
             return b""
-        return self.world.stored.certificate
+        return self.cluster.stored.certificate
 
 
-def come_to_rest(world: World) -> None:
+def come_to_rest(cluster: CertificateCluster) -> None:
     """Let time go by, and servers take what is stored."""
     for _ in range(4):
-        world.step(31)
-        world.serve_what_is_stored()
-    assert world.step(5) == []
-    assert world.error == ""
-    assert world.data("certs").keys() == SERVED.keys()
-    assert world.data("certs-authority").keys() == OWN.keys()
-    assert world.data("certs")["ca.crt"] == world.data("certs-authority")["ca.crt"] == world.published
-    assert len(read_bundle(world.published)) == 1
-    assert verifies(world.stored.certificate, world.published)
+        cluster.step(31)
+        cluster.serve_what_is_stored()
+    assert cluster.step(5) == []
+    assert cluster.error == ""
+    assert cluster.data("certs").keys() == SERVED.keys()
+    assert cluster.data("certs-authority").keys() == OWN.keys()
+    assert cluster.data("certs")["ca.crt"] == cluster.data("certs-authority")["ca.crt"] == cluster.published
+    assert len(read_bundle(cluster.published)) == 1
+    assert verifies(cluster.stored.certificate, cluster.published)
 
 
 ROWS: dict[str, tuple[Members, Members, list[str], str]] = {
@@ -150,61 +150,61 @@ ROWS: dict[str, tuple[Members, Members, list[str], str]] = {
 
 @pytest.mark.parametrize(("served", "own", "writes", "signs"), ROWS.values(), ids=ROWS.keys())
 def test_every_state_and_what_one_look_writes(served: Members, own: Members, writes: list[str], signs: str) -> None:
-    world = world_of(served, own)
-    law = Law(world)
-    world.api.after = law.check
+    cluster = cluster_of(served, own)
+    law = Law(cluster)
+    cluster.api.after = law.check
 
-    assert world.step() == writes
+    assert cluster.step() == writes
 
-    assert ("old" if world.stored.ca_key == OLD.key else "another") == signs
-    come_to_rest(world)
+    assert ("old" if cluster.stored.ca_key == OLD.key else "another") == signs
+    come_to_rest(cluster)
     assert law.broken == []
 
 
 def test_a_key_that_was_moved_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    world = world_of(SERVED | {"ca.key": OLD.key}, None)
-    world.step()
+    cluster = cluster_of(SERVED | {"ca.key": OLD.key}, None)
+    cluster.step()
     assert (
         caplog.messages[0] == "repaired an incomplete write: the authority's key is in Secret ours/certs-authority only"
     )
-    world.step()
+    cluster.step()
     assert len([each for each in caplog.messages if "repaired" in each]) == 1
 
 
 def test_nothing_is_repaired_by_one_that_was_stopped() -> None:
-    world = world_of(SERVED | {"ca.key": OLD.key}, None)
-    world.controller.stop()
+    cluster = cluster_of(SERVED | {"ca.key": OLD.key}, None)
+    cluster.controller.stop()
     with pytest.raises(Stopped):
-        world.step()
-    assert world.api.writes == []
+        cluster.step()
+    assert cluster.api.writes == []
 
 
-def starting(world: World) -> World:
+def starting(cluster: CertificateCluster) -> CertificateCluster:
     """No server shows anything yet."""
-    world.shown = dict.fromkeys(world.shown)
-    return world
+    cluster.shown = dict.fromkeys(cluster.shown)
+    return cluster
 
 
-def with_an_old_authority(world: World) -> World:
+def with_an_old_authority(cluster: CertificateCluster) -> CertificateCluster:
     """It is past two thirds of its life; the leaf is not."""
-    world.clock.advance(601 * 86400)
-    leaf = make_leaf(OLD, [HOST], world.clock.now(), timedelta(days=90))
+    cluster.clock.advance(601 * 86400)
+    leaf = make_leaf(OLD, [HOST], cluster.clock.now(), timedelta(days=90))
     members = {"tls.crt": leaf.certificate, "tls.key": leaf.key}
-    put(world, "certs", world.data("certs") | members)
-    world.serve_what_is_stored()
-    return world
+    put(cluster, "certs", cluster.data("certs") | members)
+    cluster.serve_what_is_stored()
+    return cluster
 
 
 FORMER = SERVED | {"ca.key": OLD.key}
-STARTS: dict[str, Callable[[], World]] = {
-    "first start": lambda: starting(world_of(None, None, b"")),
-    "rotation": lambda: with_an_old_authority(world_of(SERVED, OWN)),
-    "former install": lambda: world_of(FORMER, None),
-    "former install and rotation": lambda: with_an_old_authority(world_of(FORMER, None)),
-    "servers' deleted": lambda: world_of(None, OWN),
-    "authority's deleted": lambda: world_of(SERVED, None),
-    "both deleted": lambda: world_of(None, None),
+STARTS: dict[str, Callable[[], CertificateCluster]] = {
+    "first start": lambda: starting(cluster_of(None, None, b"")),
+    "rotation": lambda: with_an_old_authority(cluster_of(SERVED, OWN)),
+    "former install": lambda: cluster_of(FORMER, None),
+    "former install and rotation": lambda: with_an_old_authority(cluster_of(FORMER, None)),
+    "servers' deleted": lambda: cluster_of(None, OWN),
+    "authority's deleted": lambda: cluster_of(SERVED, None),
+    "both deleted": lambda: cluster_of(None, None),
 }
 
 
@@ -212,7 +212,7 @@ class Died(Exception):
     """The end of a process, in the midst of something."""
 
 
-def dies(world: World, law: Law, at: int, *, done: bool) -> bool:
+def dies(cluster: CertificateCluster, law: Law, at: int, *, done: bool) -> bool:
     """Whether the controller came as far as that write, which is the last that it did or the first that it did not."""
     begun, ended = itertools.count(1), itertools.count(1)
 
@@ -225,11 +225,11 @@ def dies(world: World, law: Law, at: int, *, done: bool) -> bool:
         if request.method != "GET" and next(ended) == at and done:
             raise Died
 
-    world.api.fail, world.api.after = fail, after
+    cluster.api.fail, cluster.api.after = fail, after
     try:
         for _ in range(4):
-            world.step(31)
-            world.serve_what_is_stored()
+            cluster.step(31)
+            cluster.serve_what_is_stored()
     except Died:
         return True
     return False
@@ -238,16 +238,16 @@ def dies(world: World, law: Law, at: int, *, done: bool) -> bool:
 @pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("start", STARTS.values(), ids=STARTS.keys())
 def test_a_loop_that_dies_at_any_write_leaves_what_the_next_one_goes_on_from(
-    start: Callable[[], World], done: bool
+    start: Callable[[], CertificateCluster], done: bool
 ) -> None:
     for at in itertools.count(1):
-        world = start()
-        law = Law(world)
-        if not dies(world, law, at, done=done):
+        cluster = start()
+        law = Law(cluster)
+        if not dies(cluster, law, at, done=done):
             break
-        world.api.fail, world.api.after = lambda request: None, law.check
-        world.controller = world.new_controller()
-        come_to_rest(world)
+        cluster.api.fail, cluster.api.after = lambda request: None, law.check
+        cluster.controller = cluster.new_controller()
+        come_to_rest(cluster)
         assert law.broken == []
     assert law.broken == []
     assert at > 1
@@ -255,24 +255,24 @@ def test_a_loop_that_dies_at_any_write_leaves_what_the_next_one_goes_on_from(
 
 def test_of_two_writers_of_an_authority_the_first_wins() -> None:
     """The second has read the same; what it would have made is nowhere."""
-    world = world_of(SERVED, OWN)
+    cluster = cluster_of(SERVED, OWN)
     store, rival = (
-        SecretStore(adapted(Client(world.api, field_manager=FIELD_MANAGER)), "ours", "certs") for _ in range(2)
+        SecretStore(adapted(Client(cluster.api, field_manager=FIELD_MANAGER)), "ours", "certs") for _ in range(2)
     )
     contents, version = store.read()
     rival.write(replace(contents, ca_certificates=BOTH, ca_key=NEW.key), version)
     with pytest.raises(StoreConflict, match="Secret ours/certs-authority was written by somebody else"):
         store.write(replace(contents, ca_key=b"mine"), version)
-    assert world.stored.ca_key == NEW.key
+    assert cluster.stored.ca_key == NEW.key
 
 
-def former(world: World) -> CertificateController:
-    cluster = adapted(Client(world.api, field_manager=FIELD_MANAGER), world.clock)
+def former(cluster: CertificateCluster) -> CertificateController:
+    client = adapted(Client(cluster.api, field_manager=FIELD_MANAGER), cluster.clock)
     return CertificateController(
-        FormerStore(cluster, "ours", "certs"),
-        CaInjector(cluster, CONFIGURATIONS),
-        lambda: world.shown,
-        world.clock,
+        FormerStore(client, "ours", "certs"),
+        CaInjector(client, CONFIGURATIONS),
+        lambda: cluster.shown,
+        cluster.clock,
         OPTIONS,
         Supervisor(),
     )
@@ -280,29 +280,31 @@ def former(world: World) -> CertificateController:
 
 def test_back_to_a_former_release_and_to_this_one_again() -> None:
     """There it finds no key and makes another authority, with overlap; here its own key counts again."""
-    world = world_of(SERVED, OWN)
-    law = Law(world)
-    world.api.after = law.check
-    world.controller = former(world)
+    cluster = cluster_of(SERVED, OWN)
+    law = Law(cluster)
+    cluster.api.after = law.check
+    cluster.controller = former(cluster)
     for _ in range(4):
-        world.step(31)
-        world.serve_what_is_stored()
-    assert world.step(5) == []
-    assert (len(read_bundle(world.published)), verifies(OLD_LEAF.certificate, world.published)) == (1, False)
-    assert world.data("certs")["ca.key"]
+        cluster.step(31)
+        cluster.serve_what_is_stored()
+    assert cluster.step(5) == []
+    assert (len(read_bundle(cluster.published)), verifies(OLD_LEAF.certificate, cluster.published)) == (1, False)
+    assert cluster.data("certs")["ca.key"]
 
-    world.controller = world.new_controller()
-    come_to_rest(world)
-    assert world.stored.ca_key == OLD.key
+    cluster.controller = cluster.new_controller()
+    come_to_rest(cluster)
+    assert cluster.stored.ca_key == OLD.key
     assert law.broken == []
 
 
 def test_both_secrets_are_watched() -> None:
-    world = world_of(SERVED, OWN)
-    cluster = adapted(Client(world.api, field_manager=FIELD_MANAGER), world.clock)
-    controller = make_controller(cluster, world.clock, "certs", CONFIGURATIONS, OPTIONS, Supervisor())
+    cluster = cluster_of(SERVED, OWN)
+    client = adapted(Client(cluster.api, field_manager=FIELD_MANAGER), cluster.clock)
+    controller = make_controller(client, cluster.clock, "certs", CONFIGURATIONS, OPTIONS, Supervisor())
     for watch in controller.watches:
         assert isinstance(watch, Reflector)
         watch.step()
-    asked = {request.query.get("fieldSelector") for request in world.api.requests if request.call.resource == "secrets"}
+    asked = {
+        request.query.get("fieldSelector") for request in cluster.api.requests if request.call.resource == "secrets"
+    }
     assert asked == {"metadata.name=certs", "metadata.name=certs-authority"}

@@ -43,7 +43,7 @@ OPTIONS = ControllerOptions(
 )
 
 
-class World:
+class CertificateCluster:
     """Both Secrets of ours/certs, both configurations, and two servers; each shows what ``shown`` says."""
 
     def __init__(self, stored: Contents | None = GOOD, published: bytes = GOOD.ca_certificates) -> None:
@@ -113,95 +113,95 @@ class World:
 
 
 def test_the_first_start_ends_with_a_leaf_at_once() -> None:
-    world = World(stored=None, published=b"")
-    assert world.step() == [CREATE_OWN, CREATE, *PUBLISH, PATCH]
-    assert world.published == world.stored.ca_certificates
-    assert hosts_of(prove(world.stored.leaf)) == {HOST}
-    assert (world.wait, world.error) == (600.0, "")
+    cluster = CertificateCluster(stored=None, published=b"")
+    assert cluster.step() == [CREATE_OWN, CREATE, *PUBLISH, PATCH]
+    assert cluster.published == cluster.stored.ca_certificates
+    assert hosts_of(prove(cluster.stored.leaf)) == {HOST}
+    assert (cluster.wait, cluster.error) == (600.0, "")
 
 
 def test_at_rest_nothing_is_written() -> None:
-    world = World()
-    assert (world.step(), world.wait, world.error) == ([], 600.0, "")
+    cluster = CertificateCluster()
+    assert (cluster.step(), cluster.wait, cluster.error) == ([], 600.0, "")
 
 
 def test_a_leaf_that_is_due_is_made() -> None:
-    world = World()
-    assert world.step(61 * 86400) == [PATCH]
-    assert world.stored.ca_key == OLD.key
+    cluster = CertificateCluster()
+    assert cluster.step(61 * 86400) == [PATCH]
+    assert cluster.stored.ca_key == OLD.key
 
 
 def test_a_wait_is_over_when_it_says_and_not_before() -> None:
-    world = World()
+    cluster = CertificateCluster()
     due = renewal_time(prove(OLD_LEAF))
-    world.step((due - START).total_seconds() - 100)
-    assert world.wait == 100
+    cluster.step((due - START).total_seconds() - 100)
+    assert cluster.wait == 100
 
 
 def test_an_authority_is_rotated_without_a_gap() -> None:
     """The new one is published beside the old; a leaf of it after the time to settle; then the old one goes."""
-    world = World()
-    assert world.step(601 * 86400) == [PATCH_OWN, PATCH, *PUBLISH]
-    assert [read_bundle(world.published)[1:], world.wait] == [read_bundle(OLD.certificate), 30.0]
-    assert world.step(29) == []
-    assert world.step(1) == [PATCH]
-    assert (len(read_bundle(world.published)), world.wait) == (2, 3.0)
-    world.shown["a"] = world.stored.certificate
-    assert world.step(3) == []
-    world.shown["b"] = world.stored.certificate
-    assert world.step(3) == [PATCH_OWN, PATCH, *PUBLISH]
-    assert (len(read_bundle(world.published)), world.published) == (1, world.stored.ca_certificates)
+    cluster = CertificateCluster()
+    assert cluster.step(601 * 86400) == [PATCH_OWN, PATCH, *PUBLISH]
+    assert [read_bundle(cluster.published)[1:], cluster.wait] == [read_bundle(OLD.certificate), 30.0]
+    assert cluster.step(29) == []
+    assert cluster.step(1) == [PATCH]
+    assert (len(read_bundle(cluster.published)), cluster.wait) == (2, 3.0)
+    cluster.shown["a"] = cluster.stored.certificate
+    assert cluster.step(3) == []
+    cluster.shown["b"] = cluster.stored.certificate
+    assert cluster.step(3) == [PATCH_OWN, PATCH, *PUBLISH]
+    assert (len(read_bundle(cluster.published)), cluster.published) == (1, cluster.stored.ca_certificates)
 
 
 @pytest.mark.parametrize("skew", [-1800, 86400])
 def test_a_clock_that_is_set_does_not_shorten_the_time_to_settle(skew: float) -> None:
-    world = World()
-    world.step(601 * 86400)
-    world.clock.skew = skew
-    assert world.step(10) == []
-    assert world.wait == 20.0
-    assert world.step(20) == [PATCH]
+    cluster = CertificateCluster()
+    cluster.step(601 * 86400)
+    cluster.clock.skew = skew
+    assert cluster.step(10) == []
+    assert cluster.wait == 20.0
+    assert cluster.step(20) == [PATCH]
 
 
 def test_a_leader_that_takes_over_waits_as_long_once_more() -> None:
     """How long ago clients heard of a bundle is not to be read off another machine's clock."""
-    world = World()
-    world.step(601 * 86400)
-    world.controller = world.new_controller()
-    assert world.step(29) == []
-    assert world.step(30) == [PATCH]
+    cluster = CertificateCluster()
+    cluster.step(601 * 86400)
+    cluster.controller = cluster.new_controller()
+    assert cluster.step(29) == []
+    assert cluster.step(30) == [PATCH]
 
 
 def test_a_deleted_secret_is_made_anew_and_what_is_served_stays_trusted() -> None:
-    world = World(stored=None)
-    assert world.step() == [CREATE_OWN, CREATE, *PUBLISH]
-    assert read_bundle(OLD.certificate)[0] in read_bundle(world.published)
-    assert world.stored.certificate == b""
-    assert world.step(30) == [PATCH]
-    world.serve_what_is_stored()
-    assert world.step(5) == [PATCH_OWN, PATCH, *PUBLISH]
-    assert len(read_bundle(world.published)) == 1
+    cluster = CertificateCluster(stored=None)
+    assert cluster.step() == [CREATE_OWN, CREATE, *PUBLISH]
+    assert read_bundle(OLD.certificate)[0] in read_bundle(cluster.published)
+    assert cluster.stored.certificate == b""
+    assert cluster.step(30) == [PATCH]
+    cluster.serve_what_is_stored()
+    assert cluster.step(5) == [PATCH_OWN, PATCH, *PUBLISH]
+    assert len(read_bundle(cluster.published)) == 1
 
 
 def test_a_bundle_that_was_taken_away_is_published_again() -> None:
-    world = World(published=b"")
-    assert world.step() == PUBLISH
-    assert world.published == GOOD.ca_certificates
+    cluster = CertificateCluster(published=b"")
+    assert cluster.step() == PUBLISH
+    assert cluster.published == GOOD.ca_certificates
 
 
 def test_without_any_configuration_the_leaf_stays_for_whom_it_is() -> None:
-    world = World()
+    cluster = CertificateCluster()
     for resource, name in ((MUTATING_WEBHOOKS, MUTATE), (VALIDATING_WEBHOOKS, VALIDATE)):
-        world.api.remove(resource, "", name)
-    assert world.step() == []
+        cluster.api.remove(resource, "", name)
+    assert cluster.step() == []
 
 
 def test_without_configurations_and_leaf_it_is_for_the_service_of_a_plain_install() -> None:
-    world = World(stored=None)
+    cluster = CertificateCluster(stored=None)
     for resource, name in ((MUTATING_WEBHOOKS, MUTATE), (VALIDATING_WEBHOOKS, VALIDATE)):
-        world.api.remove(resource, "", name)
-    assert world.step() == [CREATE_OWN, CREATE, PATCH]
-    assert hosts_of(prove(world.stored.leaf)) == {"stagegate-webhook.ours.svc"}
+        cluster.api.remove(resource, "", name)
+    assert cluster.step() == [CREATE_OWN, CREATE, PATCH]
+    assert hosts_of(prove(cluster.stored.leaf)) == {"stagegate-webhook.ours.svc"}
 
 
 def forbid(*plurals: str) -> Callable[[Request], Any]:
@@ -228,47 +228,51 @@ def forbid(*plurals: str) -> Callable[[Request], Any]:
 def test_what_is_forbidden_is_named_reported_once_and_tried_again(
     plural: str, told: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world = World()
-    world.api.fail = forbid(plural)
+    cluster = CertificateCluster()
+    cluster.api.fail = forbid(plural)
     for _ in range(3):
-        world.step(5)
-    assert (world.error, world.wait) == (told, 5.0)
+        cluster.step(5)
+    assert (cluster.error, cluster.wait) == (told, 5.0)
     assert [record.getMessage() for record in caplog.records] == [
         f"cannot reconcile the certificates in Secret ours/certs: {told}"
     ]
 
-    world.api.fail = lambda request: None
-    world.step(5)
-    assert world.error == ""
-    assert world.controller.state is not None
-    assert world.controller.state.last_errors == {(plural, "Forbidden"): START + timedelta(seconds=15)}
+    cluster.api.fail = lambda request: None
+    cluster.step(5)
+    assert cluster.error == ""
+    assert cluster.controller.state is not None
+    assert cluster.controller.state.last_errors == {(plural, "Forbidden"): START + timedelta(seconds=15)}
 
 
 def test_an_error_leaves_the_ends_that_were_known() -> None:
-    world = World()
-    world.step()
-    before = world.controller.state
-    world.api.fail = forbid("secrets")
-    world.step()
+    cluster = CertificateCluster()
+    cluster.step()
+    before = cluster.controller.state
+    cluster.api.fail = forbid("secrets")
+    cluster.step()
     assert before is not None
-    assert world.controller.state is not None
-    assert world.controller.state.leaf_not_after == before.leaf_not_after == prove(OLD_LEAF).not_valid_after_utc
+    assert cluster.controller.state is not None
+    assert cluster.controller.state.leaf_not_after == before.leaf_not_after == prove(OLD_LEAF).not_valid_after_utc
 
 
 def test_while_there_is_no_leaf_its_end_is_not_known() -> None:
-    world = World(stored=None)
-    world.step()
-    assert world.controller.state is not None
-    assert (world.controller.state.leaf_not_after, world.controller.state.authorities, world.error) == (None, 2, "")
+    cluster = CertificateCluster(stored=None)
+    cluster.step()
+    assert cluster.controller.state is not None
+    assert (cluster.controller.state.leaf_not_after, cluster.controller.state.authorities, cluster.error) == (
+        None,
+        2,
+        "",
+    )
 
 
 def test_what_is_waited_for_is_reported_when_it_changes(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    world = World()
+    cluster = CertificateCluster()
     for _ in range(3):
-        world.step()
+        cluster.step()
     assert len(caplog.records) == 1
-    world.step(601 * 86400)
+    cluster.step(601 * 86400)
     assert [record.getMessage() for record in caplog.records][1:3] == [
         "new authority: the authority is past two thirds of its life",
         "publication: clients do not read the stored bundle",
@@ -277,18 +281,18 @@ def test_what_is_waited_for_is_reported_when_it_changes(caplog: pytest.LogCaptur
 
 
 def test_of_two_that_start_at_once_one_wins_and_the_other_takes_what_won() -> None:
-    world = World(stored=None, published=b"")
+    cluster = CertificateCluster(stored=None, published=b"")
     both_have_read = threading.Barrier(2)
     first_reads = iter(range(2))
 
     def meet(request: Request) -> None:
         if str(request.call) == CREATE_OWN and next(first_reads, None) is not None:
-            world.api.lock.release()
+            cluster.api.lock.release()
             both_have_read.wait(20)
-            world.api.lock.acquire()
+            cluster.api.lock.acquire()
 
-    world.api.fail = meet
-    controllers = [world.controller, world.new_controller()]
+    cluster.api.fail = meet
+    controllers = [cluster.controller, cluster.new_controller()]
     threads = [threading.Thread(target=controller.reconcile) for controller in controllers]
     for thread in threads:
         thread.start()
@@ -296,16 +300,16 @@ def test_of_two_that_start_at_once_one_wins_and_the_other_takes_what_won() -> No
         thread.join(20)
 
     assert [controller.state and controller.state.error for controller in controllers] == ["", ""]
-    assert world.api.written().count(CREATE_OWN) == 2
-    assert len(read_bundle(world.stored.ca_certificates)) == 1
-    assert world.published == world.stored.ca_certificates
-    prove(world.stored.leaf)
-    assert world.step() == []
+    assert cluster.api.written().count(CREATE_OWN) == 2
+    assert len(read_bundle(cluster.stored.ca_certificates)) == 1
+    assert cluster.published == cluster.stored.ca_certificates
+    prove(cluster.stored.leaf)
+    assert cluster.step() == []
 
 
 def test_one_that_was_overtaken_publishes_nothing_old() -> None:
     """It has read the store; then another one stores and publishes a newer bundle."""
-    world = World(published=b"")
+    cluster = CertificateCluster(published=b"")
     newer = make_authority(START, timedelta(days=900))
     bundle = newer.certificate + OLD.certificate
     overtaken: list[int] = []
@@ -313,19 +317,19 @@ def test_one_that_was_overtaken_publishes_nothing_old() -> None:
     def overtake(request: Request) -> None:
         if str(request.call) == PUBLISH[0] and not overtaken:
             overtaken.append(1)
-            world.store(Contents(bundle, newer.key, OLD_LEAF.certificate, OLD_LEAF.key))
-            world.publish(bundle)
+            cluster.store(Contents(bundle, newer.key, OLD_LEAF.certificate, OLD_LEAF.key))
+            cluster.publish(bundle)
 
-    world.api.fail = overtake
-    world.step()
-    assert world.published == bundle
+    cluster.api.fail = overtake
+    cluster.step()
+    assert cluster.published == bundle
 
 
 @pytest.fixture
-def running() -> Iterator[World]:
-    world = World()
-    yield world
-    world.controller.stop()
+def running() -> Iterator[CertificateCluster]:
+    cluster = CertificateCluster()
+    yield cluster
+    cluster.controller.stop()
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -337,7 +341,7 @@ def until(condition: Callable[[], bool]) -> None:
     raise AssertionError("not within 20 s")
 
 
-def test_it_looks_when_it_is_woken(running: World) -> None:
+def test_it_looks_when_it_is_woken(running: CertificateCluster) -> None:
     running.controller.start()
     until(lambda: running.controller.state is not None)
     running.publish(b"")
@@ -345,7 +349,7 @@ def test_it_looks_when_it_is_woken(running: World) -> None:
     until(lambda: running.published == GOOD.ca_certificates)
 
 
-def test_a_bug_is_reported_and_tried_again(running: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bug_is_reported_and_tried_again(running: CertificateCluster, caplog: pytest.LogCaptureFixture) -> None:
     def broken() -> Any:
         raise ZeroDivisionError("oops")
 
@@ -359,7 +363,7 @@ def test_a_bug_is_reported_and_tried_again(running: World, caplog: pytest.LogCap
     assert all(record.exc_info for record in caplog.records), "logged whole"
 
 
-def test_one_that_does_not_lead_does_nothing_and_says_nothing(running: World) -> None:
+def test_one_that_does_not_lead_does_nothing_and_says_nothing(running: CertificateCluster) -> None:
     leads = True
     running.publish(b"")
     running.controller._leads = lambda: leads
@@ -378,7 +382,7 @@ def test_one_that_does_not_lead_does_nothing_and_says_nothing(running: World) ->
 
 
 def test_its_end_waits_for_no_server_and_nothing_is_written_after_it() -> None:
-    world = World()
+    cluster = CertificateCluster()
     asked, go_on = threading.Event(), threading.Event()
 
     def slow() -> dict[str, bytes | None]:
@@ -387,28 +391,28 @@ def test_its_end_waits_for_no_server_and_nothing_is_written_after_it() -> None:
         return dict.fromkeys(("a", "b"), OLD_LEAF.certificate)
 
     extra = make_authority(START, timedelta(days=900))
-    world.publish(GOOD.ca_certificates + extra.certificate)
-    world.shown["a"] = make_leaf(extra, [HOST], START, timedelta(days=9)).certificate
-    world.controller = world.new_controller(slow)
-    world.controller.start()
+    cluster.publish(GOOD.ca_certificates + extra.certificate)
+    cluster.shown["a"] = make_leaf(extra, [HOST], START, timedelta(days=9)).certificate
+    cluster.controller = cluster.new_controller(slow)
+    cluster.controller.start()
     assert asked.wait(20)
-    world.controller.stop()
+    cluster.controller.stop()
     go_on.set()
     until(lambda: not any(thread.name == "certificates" for thread in threading.enumerate()))
-    assert world.api.writes == []
+    assert cluster.api.writes == []
 
 
 def test_one_that_is_to_stop_begins_nothing() -> None:
-    world = World(stored=None)
-    world.controller.stop()
+    cluster = CertificateCluster(stored=None)
+    cluster.controller.stop()
     with pytest.raises(Stopped):
-        world.step()
-    assert world.api.writes == []
+        cluster.step()
+    assert cluster.api.writes == []
 
 
 def test_a_pair_of_another_kind_that_somebody_put_there_is_kept_trusted() -> None:
     """As cert-manager leaves it: a leaf, its authority, and no key of that."""
-    world = World(stored=Contents(OLD.certificate, b"", OLD_LEAF.certificate, OLD_LEAF.key))
-    assert world.step() == [CREATE_OWN, PATCH, *PUBLISH]
-    assert world.stored.leaf == KeyPair(OLD_LEAF.certificate, OLD_LEAF.key)
-    assert read_bundle(OLD.certificate)[0] in read_bundle(world.published)
+    cluster = CertificateCluster(stored=Contents(OLD.certificate, b"", OLD_LEAF.certificate, OLD_LEAF.key))
+    assert cluster.step() == [CREATE_OWN, PATCH, *PUBLISH]
+    assert cluster.stored.leaf == KeyPair(OLD_LEAF.certificate, OLD_LEAF.key)
+    assert read_bundle(OLD.certificate)[0] in read_bundle(cluster.published)

@@ -36,7 +36,7 @@ def put(api: FakeApi, pair: KeyPair, **more: bytes) -> None:
     api.put(SECRETS, {"metadata": {"name": "certs", "namespace": "ours"}, "data": data})
 
 
-class World:
+class ServingPod:
     """The key pair of Secret ours/certs. ``receive`` is one step of its watch, ``read`` one read of the server."""
 
     def __init__(self) -> None:
@@ -72,47 +72,47 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def pod() -> ServingPod:
+    return ServingPod()
 
 
 def test_before_the_first_word_of_the_server_there_is_nothing_to_complain_of(
-    world: World, caplog: pytest.LogCaptureFixture
+    pod: ServingPod, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world.read()
-    assert (world.served, world.served_secret.last_error, caplog.records) == (None, "", [])
+    pod.read()
+    assert (pod.served, pod.served_secret.last_error, caplog.records) == (None, "", [])
 
 
-def test_a_pair_that_is_there_is_served(world: World) -> None:
-    put(world.api, FIRST)
-    world.receive_and_read()
-    assert (world.served, world.served_secret.last_error) == (FIRST, "")
+def test_a_pair_that_is_there_is_served(pod: ServingPod) -> None:
+    put(pod.api, FIRST)
+    pod.receive_and_read()
+    assert (pod.served, pod.served_secret.last_error) == (FIRST, "")
 
 
 def test_a_secret_that_is_not_there_is_reported_once_with_the_way_out(
-    world: World, caplog: pytest.LogCaptureFixture
+    pod: ServingPod, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(3):
-        world.receive_and_read()
+        pod.receive_and_read()
     expected = "Secret ours/certs does not exist; it is made by: stagegate loop --cert-secret ours/certs"
     assert [record.getMessage() for record in caplog.records] == [f"no certificate to serve yet: {expected}"]
-    assert world.served_secret.last_error == expected
+    assert pod.served_secret.last_error == expected
 
 
-def test_one_that_comes_later_is_served(world: World) -> None:
-    world.receive_and_read()
-    put(world.api, FIRST)
-    world.receive_and_read()
-    assert (world.served, world.served_secret.last_error) == (FIRST, "")
+def test_one_that_comes_later_is_served(pod: ServingPod) -> None:
+    pod.receive_and_read()
+    put(pod.api, FIRST)
+    pod.receive_and_read()
+    assert (pod.served, pod.served_secret.last_error) == (FIRST, "")
 
 
-def test_a_new_pair_is_taken(world: World) -> None:
-    put(world.api, FIRST)
-    world.receive_and_read()
-    put(world.api, SECOND)
-    world.receive_and_read()
-    assert world.served == SECOND
-    sample = world.metrics.registry.get_sample_value
+def test_a_new_pair_is_taken(pod: ServingPod) -> None:
+    put(pod.api, FIRST)
+    pod.receive_and_read()
+    put(pod.api, SECOND)
+    pod.receive_and_read()
+    assert pod.served == SECOND
+    sample = pod.metrics.registry.get_sample_value
     assert sample("stagegate_certificate_pairs_total", {"result": "loaded"}) == 2
     assert sample("stagegate_certificate_pairs_total", {"result": "refused"}) == 0
 
@@ -133,78 +133,78 @@ def test_a_new_pair_is_taken(world: World) -> None:
     ids=["no tls.crt", "no tls.key", "cut short", "of two pairs", "swapped", "expired"],
 )
 def test_a_bad_pair_leaves_the_last_good_one_and_is_reported_once(
-    world: World, caplog: pytest.LogCaptureFixture, damaged: KeyPair, told: str
+    pod: ServingPod, caplog: pytest.LogCaptureFixture, damaged: KeyPair, told: str
 ) -> None:
-    put(world.api, FIRST)
-    world.receive_and_read()
-    put(world.api, damaged)
+    put(pod.api, FIRST)
+    pod.receive_and_read()
+    put(pod.api, damaged)
     for _ in range(3):
-        world.receive_and_read()
-    assert (world.served, world.served_secret.last_error) == (FIRST, told)
+        pod.receive_and_read()
+    assert (pod.served, pod.served_secret.last_error) == (FIRST, told)
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert warnings == [f"the last good certificate is still served: {told}"]
-    put(world.api, SECOND)
-    world.receive_and_read()
-    assert (world.served, world.served_secret.last_error) == (SECOND, "")
+    put(pod.api, SECOND)
+    pod.receive_and_read()
+    assert (pod.served, pod.served_secret.last_error) == (SECOND, "")
 
 
-def test_a_deleted_secret_leaves_the_last_good_pair(world: World) -> None:
-    put(world.api, FIRST)
-    world.receive_and_read()
-    world.api.remove(SECRETS, "ours", "certs")
-    world.receive_and_read()
-    assert world.served == FIRST
-    assert "does not exist" in world.served_secret.last_error
+def test_a_deleted_secret_leaves_the_last_good_pair(pod: ServingPod) -> None:
+    put(pod.api, FIRST)
+    pod.receive_and_read()
+    pod.api.remove(SECRETS, "ours", "certs")
+    pod.receive_and_read()
+    assert pod.served == FIRST
+    assert "does not exist" in pod.served_secret.last_error
 
 
-def test_an_expired_pair_is_not_served_even_where_there_is_no_other(world: World) -> None:
-    put(world.api, EXPIRED)
-    world.receive_and_read()
-    assert world.served is None
-    assert "expired" in world.served_secret.last_error
+def test_an_expired_pair_is_not_served_even_where_there_is_no_other(pod: ServingPod) -> None:
+    put(pod.api, EXPIRED)
+    pod.receive_and_read()
+    assert pod.served is None
+    assert "expired" in pod.served_secret.last_error
 
 
-def test_what_is_forbidden_is_named(world: World) -> None:
-    world.api.fail = lambda request: status_error(request, 403, "Forbidden", 'cannot list resource "secrets"')
-    world.receive_and_read()
+def test_what_is_forbidden_is_named(pod: ServingPod) -> None:
+    pod.api.fail = lambda request: status_error(request, 403, "Forbidden", 'cannot list resource "secrets"')
+    pod.receive_and_read()
     assert (
-        world.served_secret.last_error
+        pod.served_secret.last_error
         == 'cannot read Secret ours/certs: list secrets ours: cannot list resource "secrets"'
     )
 
 
-def test_a_server_that_is_silent_for_a_while_changes_nothing(world: World) -> None:
-    put(world.api, FIRST)
-    world.receive_and_read()
-    world.api.fail = lambda request: status_error(request, 503, "ServiceUnavailable", "busy")
-    world.receive_and_read()
-    assert (world.served, world.served_secret.last_error) == (FIRST, "")
+def test_a_server_that_is_silent_for_a_while_changes_nothing(pod: ServingPod) -> None:
+    put(pod.api, FIRST)
+    pod.receive_and_read()
+    pod.api.fail = lambda request: status_error(request, 503, "ServiceUnavailable", "busy")
+    pod.receive_and_read()
+    assert (pod.served, pod.served_secret.last_error) == (FIRST, "")
 
 
-def test_only_the_one_secret_is_asked_for_and_its_other_keys_are_not_kept(world: World) -> None:
-    put(world.api, FIRST)
-    world.receive()
-    assert {request.query["fieldSelector"] for request in world.api.requests} == {"metadata.name=certs"}
-    kept = world.watch.reflector.store.get("ours", "certs")
+def test_only_the_one_secret_is_asked_for_and_its_other_keys_are_not_kept(pod: ServingPod) -> None:
+    put(pod.api, FIRST)
+    pod.receive()
+    assert {request.query["fieldSelector"] for request in pod.api.requests} == {"metadata.name=certs"}
+    kept = pod.watch.reflector.store.get("ours", "certs")
     assert kept is not None
     assert kept["data"].keys() == {"tls.crt", "tls.key"}
 
 
-def test_news_are_taken_at_once(world: World) -> None:
+def test_news_are_taken_at_once(pod: ServingPod) -> None:
     """The watch of the server would look again only after an hour."""
 
     async def served_in_time() -> Any:
-        watching = asyncio.create_task(world.served_secret.watch(3600.0, Supervisor()))
+        watching = asyncio.create_task(pod.served_secret.watch(3600.0, Supervisor()))
         async with asyncio.timeout(20):
-            await asyncio.to_thread(world.receive)
-            while "does not exist" not in world.served_secret.last_error:
+            await asyncio.to_thread(pod.receive)
+            while "does not exist" not in pod.served_secret.last_error:
                 await asyncio.sleep(0.01)
-            put(world.api, FIRST)
-            await asyncio.to_thread(world.receive)
-            while world.served is None:
+            put(pod.api, FIRST)
+            await asyncio.to_thread(pod.receive)
+            while pod.served is None:
                 await asyncio.sleep(0.01)
         watching.cancel()
-        return world.served
+        return pod.served
 
     assert asyncio.run(served_in_time()) == FIRST
-    world.served_secret.wake()  # nobody listens any more
+    pod.served_secret.wake()  # nobody listens any more

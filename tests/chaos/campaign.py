@@ -26,8 +26,8 @@ from tests.chaos.pair import Pair
 from tests.chaos.report import Report
 from tests.chaos.scene import Scene
 from tests.chaos.services import Service, make_services
+from tests.chaos.simulated_services import SimulatedServices
 from tests.chaos.webhook_disruptions import WebhookDisruptions
-from tests.chaos.world import World
 
 _QUIET_SECONDS: Final = 2.0
 _OUTAGE_EVERY: Final = 25
@@ -90,9 +90,9 @@ class Campaign:
             services = make_services(client, history, plan.services, plan.seed)
             services[0].knative.make_node()
             stack.start_autoscaler(Pace(starts_per_tick=5, startup_ticks=0, termination_ticks=1, stable_ticks=5), 0.1)
-            world = ends.enter_context(World(services))
+            simulated = ends.enter_context(SimulatedServices(services))
             self._scene = scene = Scene(
-                folder, injector, world, report, began + plan.within, self._plane.kubeconfig_for(LOOP)
+                folder, injector, simulated, report, began + plan.within, self._plane.kubeconfig_for(LOOP)
             )
             ends.enter_context(scene)
             pair = Pair(scene, stack.client, self._chance, plan.first)
@@ -129,11 +129,11 @@ class Campaign:
         """The last process completes all rollouts, first with faults, then without; then nothing is written."""
         scene = self._scene
         life = scene.start(["--no-leader-elect"])
-        scene.world.more = False
+        scene.simulated.more = False
 
         def all_complete() -> bool:
             assert life.running, f"the loop ended by itself: {life.said()[-300:]}"
-            return scene.world.complete
+            return scene.simulated.complete
 
         def waiting() -> list[str]:
             return [service.state() for service in services if not service.complete][:5]

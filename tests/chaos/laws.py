@@ -8,7 +8,7 @@ from typing import Final
 
 from tests.chaos import recorded
 from tests.chaos.history import Stored, Wire
-from tests.chaos.recorded import Entry, is_lowered, percent_of, record_of, runs_enough, scales_of, stage_of
+from tests.chaos.recorded import Target, is_lowered, percent_of, record_of, runs_enough, scales_of, stage_of
 from webhook.cluster.resource import PODS, REVISIONS, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS
 
 Key = tuple[str, str]
@@ -112,7 +112,7 @@ class Judge:
             if has_traffic and not self._runs(one.key[0], entry):
                 yield f"recorded with {entry.percent} percent for {entry.name}, which does not run"
 
-    def _runs(self, namespace: str, entry: Entry) -> bool:
+    def _runs(self, namespace: str, entry: Target) -> bool:
         """By what was recorded of its scales; and of what has pods, one at least that is ready."""
         scales = scales_of(self.spas.get((namespace, entry.name)))
         if not runs_enough(entry, scales):
@@ -244,7 +244,7 @@ def _whole(ro: Wire) -> Iterator[str]:
             yield f"the stage has {now} percent, the start {start}"
 
 
-def _moved(stage: Sequence[Entry]) -> list[tuple[str, str, int | None]]:
+def _moved(stage: Sequence[Target]) -> list[tuple[str, str, int | None]]:
     return [(entry.name, entry.direction, entry.target) for entry in stage]
 
 

@@ -14,7 +14,7 @@ MAX_INT32: Final = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Target:
     """One entry of a list of an RO; numbers are None where they are absent."""
 
     name: str
@@ -47,10 +47,10 @@ class Scales:
         return self.minimum, self.maximum
 
 
-def entries(listed: Iterable[Wire] | None) -> list[Entry]:
+def entries(listed: Iterable[Wire] | None) -> list[Target]:
     """The entries of a list of an RO, in order."""
     return [
-        Entry(
+        Target(
             name=one.get("revisionName") or "",
             percent=one.get("percent"),
             direction=(one.get("direction") or "").strip().lower(),
@@ -62,11 +62,11 @@ def entries(listed: Iterable[Wire] | None) -> list[Entry]:
     ]
 
 
-def stage_of(ro: Wire) -> list[Entry]:
+def stage_of(ro: Wire) -> list[Target]:
     return entries(ro["spec"].get("stageTargetRevisions"))
 
 
-def record_of(ro: Wire) -> list[Entry]:
+def record_of(ro: Wire) -> list[Target]:
     return entries((ro.get("status") or {}).get("stageRevisionStatus"))
 
 
@@ -77,7 +77,7 @@ def named_by(ro: Wire) -> set[str]:
     return {entry.name for key in lists for entry in entries(spec.get(key))}
 
 
-def percent_of(listed: Iterable[Entry], name: str) -> int:
+def percent_of(listed: Iterable[Target], name: str) -> int:
     return sum(entry.percent or 0 for entry in listed if entry.name == name)
 
 
@@ -99,7 +99,7 @@ def scales_of(spa: Wire | None) -> Scales:
     )
 
 
-def runs_enough(entry: Entry, scales: Scales) -> bool:
+def runs_enough(entry: Target, scales: Scales) -> bool:
     """Whether a revision that goes up has what its stage wants of it, and one that gets traffic has what it needs.
 
     One that wants no replicas and runs none is at zero on purpose.

@@ -11,7 +11,7 @@ from tests.chaos.fault_injection import FaultInjector
 from tests.chaos.life import Life
 from tests.chaos.proxy import Proxy
 from tests.chaos.report import Report
-from tests.chaos.world import World
+from tests.chaos.simulated_services import SimulatedServices
 
 _TURN_SECONDS: Final = 0.01
 _SPA_GRACE_SECONDS: Final = "0.5"
@@ -26,10 +26,16 @@ class Scene:
     """
 
     def __init__(
-        self, folder: Path, injector: FaultInjector, world: World, report: Report, deadline: float, kubeconfig: Path
+        self,
+        folder: Path,
+        injector: FaultInjector,
+        simulated: SimulatedServices,
+        report: Report,
+        deadline: float,
+        kubeconfig: Path,
     ) -> None:
         self._folder, self._deadline = folder, deadline
-        self.injector, self.world, self.report = injector, world, report
+        self.injector, self.simulated, self.report = injector, simulated, report
         self.proxy = Proxy(kubeconfig, injector, self._interrupted, folder)
         self.log = folder / "loop.log"
         self.interrupt: Callable[[Life], None] = Life.kill
@@ -79,8 +85,8 @@ class Scene:
 
     def turn(self) -> None:
         """Let a moment pass."""
-        if self.world.problem is not None:
-            raise AssertionError(f"the simulation has stopped: {self.world.problem!r}") from self.world.problem
+        if self.simulated.problem is not None:
+            raise AssertionError(f"the simulation has stopped: {self.simulated.problem!r}") from self.simulated.problem
         time.sleep(_TURN_SECONDS)
 
     def idle(self, seconds: float) -> None:

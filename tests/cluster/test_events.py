@@ -19,7 +19,7 @@ HELLO = reference_to(
 )
 
 
-class World:
+class Recording:
     def __init__(self, burst: int = 25) -> None:
         self.api, self.clock = FakeApi(), FakeClock()
         self.api.serve(EVENTS)
@@ -43,10 +43,10 @@ class World:
 
 
 def test_a_new_event_says_who_what_when_and_about_whom() -> None:
-    world = World()
-    world.tell("the stage has begun", "StageStarted")
-    assert world.api.get(EVENTS, "default", "hello.1") is not None
-    assert world.api.writes[0].body == {
+    recording = Recording()
+    recording.tell("the stage has begun", "StageStarted")
+    assert recording.api.get(EVENTS, "default", "hello.1") is not None
+    assert recording.api.writes[0].body == {
         "apiVersion": "v1",
         "kind": "Event",
         "metadata": {"name": "hello.1", "namespace": "default"},
@@ -71,78 +71,78 @@ def test_a_new_event_says_who_what_when_and_about_whom() -> None:
 
 
 def test_a_repetition_is_counted_and_reported_once_in_a_while() -> None:
-    world = World()
+    recording = Recording()
     for _ in range(4):
-        world.tell()
-        world.clock.advance(60)
-    assert world.api.written() == ["create events default/hello.1"]
-    world.clock.advance(60)
-    world.tell()
-    assert world.api.written() == ["create events default/hello.1", "patch events default/hello.1"]
-    assert world.api.writes[-1].body == {"count": 5, "lastTimestamp": "2026-01-02T03:09:05Z"}
+        recording.tell()
+        recording.clock.advance(60)
+    assert recording.api.written() == ["create events default/hello.1"]
+    recording.clock.advance(60)
+    recording.tell()
+    assert recording.api.written() == ["create events default/hello.1", "patch events default/hello.1"]
+    assert recording.api.writes[-1].body == {"count": 5, "lastTimestamp": "2026-01-02T03:09:05Z"}
 
 
 @pytest.mark.parametrize(
     ("message", "reason", "type_"), [("other", "Waiting", NORMAL), ("m", "X", NORMAL), ("m", "Waiting", WARNING)]
 )
 def test_something_else_is_an_event_of_its_own(message: str, reason: str, type_: str) -> None:
-    world = World()
-    world.tell()
-    world.tell(message, reason, type_)
-    assert world.api.written() == ["create events default/hello.1", "create events default/hello.2"]
+    recording = Recording()
+    recording.tell()
+    recording.tell(message, reason, type_)
+    assert recording.api.written() == ["create events default/hello.1", "create events default/hello.2"]
 
 
 def test_an_event_that_has_expired_is_stored_anew() -> None:
-    world = World()
-    world.tell()
-    world.api.remove(EVENTS, "default", "hello.1")
-    world.clock.advance(3600)
-    world.tell()
-    stored = world.api.get(EVENTS, "default", "hello.1")
+    recording = Recording()
+    recording.tell()
+    recording.api.remove(EVENTS, "default", "hello.1")
+    recording.clock.advance(3600)
+    recording.tell()
+    stored = recording.api.get(EVENTS, "default", "hello.1")
     assert stored is not None
     assert stored["count"] == 2
 
 
 def test_an_object_that_talks_too_much_is_cut_short_and_may_speak_again_later() -> None:
-    world = World(burst=3)
+    recording = Recording(burst=3)
     for number in range(10):
-        world.tell(f"message {number}")
-    assert len(world.api.writes) == 3
-    world.clock.advance(60)
-    world.tell("later")
-    world.tell("too soon")
-    assert [write.body["message"] for write in world.api.writes[3:]] == ["later"]
+        recording.tell(f"message {number}")
+    assert len(recording.api.writes) == 3
+    recording.clock.advance(60)
+    recording.tell("later")
+    recording.tell("too soon")
+    assert [write.body["message"] for write in recording.api.writes[3:]] == ["later"]
 
 
 def test_a_failure_is_counted_and_the_next_time_is_the_first_time() -> None:
-    world = World()
-    world.api.fail = lambda request: Forbidden(request.call, "no", status=403)
-    world.tell()
-    world.api.fail = lambda request: None
-    world.tell()
-    assert world.counted == ["failed", "sent"]
-    assert world.api.written() == ["create events default/hello.2"]
+    recording = Recording()
+    recording.api.fail = lambda request: Forbidden(request.call, "no", status=403)
+    recording.tell()
+    recording.api.fail = lambda request: None
+    recording.tell()
+    assert recording.counted == ["failed", "sent"]
+    assert recording.api.written() == ["create events default/hello.2"]
 
 
 def test_telling_never_waits() -> None:
-    world = World()
+    recording = Recording()
     for number in range(10_500):
-        world.recorder.record(Event(HELLO, NORMAL, "R", str(number)))
-    assert world.counted == ["dropped"] * 500
+        recording.recorder.record(Event(HELLO, NORMAL, "R", str(number)))
+    assert recording.counted == ["dropped"] * 500
 
 
 def test_what_is_queued_is_sent_before_the_end() -> None:
-    world = World()
-    world.recorder.record(Event(HELLO, NORMAL, "R", "m"))
-    world.recorder.start()
-    world.recorder.stop(5)
-    assert world.api.written() == ["create events default/hello.1"]
+    recording = Recording()
+    recording.recorder.record(Event(HELLO, NORMAL, "R", "m"))
+    recording.recorder.start()
+    recording.recorder.stop(5)
+    assert recording.api.written() == ["create events default/hello.1"]
 
 
 def test_a_fault_costs_one_event_and_the_next_one_is_sent(caplog: pytest.LogCaptureFixture) -> None:
-    world = World()
+    recording = Recording()
     faults: list[str] = []
-    world.recorder._supervisor = Supervisor(world.clock.monotonic, faults.append, random_number=lambda: 0.0)
+    recording.recorder._supervisor = Supervisor(recording.clock.monotonic, faults.append, random_number=lambda: 0.0)
     sent = threading.Event()
 
     def fault(request: Request) -> None:
@@ -150,20 +150,20 @@ def test_a_fault_costs_one_event_and_the_next_one_is_sent(caplog: pytest.LogCapt
             raise KeyError("metadata")
         sent.set()
 
-    world.api.fail = fault
-    world.recorder.start()
-    world.recorder.record(Event(HELLO, NORMAL, "Waiting", "poison"))
-    world.recorder.record(Event(HELLO, NORMAL, "Waiting", "second"))
+    recording.api.fail = fault
+    recording.recorder.start()
+    recording.recorder.record(Event(HELLO, NORMAL, "Waiting", "poison"))
+    recording.recorder.record(Event(HELLO, NORMAL, "Waiting", "second"))
     assert sent.wait(20)
-    world.recorder.stop()
-    assert (faults, world.counted) == (["events"], ["failed", "sent"])
+    recording.recorder.stop()
+    assert (faults, recording.counted) == (["events"], ["failed", "sent"])
     assert caplog.records[0].exc_info
 
 
 def test_what_is_queued_at_the_end_is_sent() -> None:
-    world = World()
-    world.recorder.start()
+    recording = Recording()
+    recording.recorder.start()
     for number in range(20):
-        world.recorder.record(Event(HELLO, NORMAL, "Waiting", str(number)))
-    world.recorder.stop(20)
-    assert world.counted == ["sent"] * 20
+        recording.recorder.record(Event(HELLO, NORMAL, "Waiting", str(number)))
+    recording.recorder.stop(20)
+    assert recording.counted == ["sent"] * 20

@@ -20,7 +20,7 @@ from webhook.cluster.trim import only
 WATCH = Call("watch", "pods")
 
 
-class World:
+class ReflectedPods:
     """One reflector of pods on a fake API server."""
 
     def __init__(self, **options: Any) -> None:
@@ -61,188 +61,190 @@ def said(change: Change) -> str:
 
 
 def test_it_lists_then_watches_from_there() -> None:
-    world = World()
-    world.pod("a")
-    assert not world.reflector.synced
-    world.reflector.step()
-    assert world.reflector.synced
-    world.pod("b")
-    world.pod("a", x=1)
-    world.api.remove(PODS, "default", "a")
-    world.reflector.step()
-    assert world.changes == ["+a", "+b", "~a", "-a"]
-    assert world.counted == ["list", "watch", "bookmark", "watch", "event", "event", "event", "bookmark"]
-    assert [call.verb for call in world.api.reads] == ["list", "watch", "watch"]
+    reflected = ReflectedPods()
+    reflected.pod("a")
+    assert not reflected.reflector.synced
+    reflected.reflector.step()
+    assert reflected.reflector.synced
+    reflected.pod("b")
+    reflected.pod("a", x=1)
+    reflected.api.remove(PODS, "default", "a")
+    reflected.reflector.step()
+    assert reflected.changes == ["+a", "+b", "~a", "-a"]
+    assert reflected.counted == ["list", "watch", "bookmark", "watch", "event", "event", "event", "bookmark"]
+    assert [call.verb for call in reflected.api.reads] == ["list", "watch", "watch"]
 
 
 def test_it_lists_in_pages() -> None:
-    world = World(pace=Pace(page=2))
+    reflected = ReflectedPods(pace=Pace(page=2))
     for name in "abcde":
-        world.pod(name)
-    world.reflector.step()
-    assert world.names() == list("abcde")
-    assert [call.verb for call in world.api.reads] == ["list", "list", "list", "watch"]
+        reflected.pod(name)
+    reflected.reflector.step()
+    assert reflected.names() == list("abcde")
+    assert [call.verb for call in reflected.api.reads] == ["list", "list", "list", "watch"]
 
 
 def test_pages_that_expire_are_read_again_in_one_piece() -> None:
-    world = World(pace=Pace(page=2))
+    reflected = ReflectedPods(pace=Pace(page=2))
     for name in "abc":
-        world.pod(name)
-    world.api.fail = lambda request: (
+        reflected.pod(name)
+    reflected.api.fail = lambda request: (
         Gone(request.call, "continue token expired", status=410) if "continue" in request.query else None
     )
-    world.reflector.step()
-    assert world.names() == list("abc")
+    reflected.reflector.step()
+    assert reflected.names() == list("abc")
 
 
 def test_a_watch_asks_for_bookmarks_and_both_time_outs() -> None:
-    world = World(pace=Pace(shortest_watch=100, longest_watch=200, silence=70))
-    world.reflector.step()
-    watch = world.api.requests[-1]
+    reflected = ReflectedPods(pace=Pace(shortest_watch=100, longest_watch=200, silence=70))
+    reflected.reflector.step()
+    watch = reflected.api.requests[-1]
     assert watch.query["allowWatchBookmarks"] == "true"
     assert watch.query["timeoutSeconds"] == "100"
     assert watch.timeout == 70
 
 
 def test_after_410_it_lists_again_and_notices_what_was_deleted_meanwhile() -> None:
-    world = World()
-    world.pod("a")
-    world.reflector.step()
-    world.pod("b")
-    world.api.remove(PODS, "default", "a")
-    world.api.compact()
-    assert world.reflector.step() > 0
-    world.reflector.step()
-    assert world.changes == ["+a", "-a", "+b"]
-    assert "gone" in world.counted
+    reflected = ReflectedPods()
+    reflected.pod("a")
+    reflected.reflector.step()
+    reflected.pod("b")
+    reflected.api.remove(PODS, "default", "a")
+    reflected.api.compact()
+    assert reflected.reflector.step() > 0
+    reflected.reflector.step()
+    assert reflected.changes == ["+a", "-a", "+b"]
+    assert "gone" in reflected.counted
 
 
 def test_a_cut_connection_is_taken_up_where_it_ended() -> None:
-    world = World()
-    world.reflector.step()
-    world.api.streams = [Script([OutcomeUnknown(WATCH, "connection reset")])]
-    assert world.reflector.step() == 1.0
-    world.pod("a")
-    world.reflector.step()
-    assert world.names() == ["a"]
-    assert world.counted.count("list") == 1
+    reflected = ReflectedPods()
+    reflected.reflector.step()
+    reflected.api.streams = [Script([OutcomeUnknown(WATCH, "connection reset")])]
+    assert reflected.reflector.step() == 1.0
+    reflected.pod("a")
+    reflected.reflector.step()
+    assert reflected.names() == ["a"]
+    assert reflected.counted.count("list") == 1
 
 
 def test_after_a_silent_connection_it_lists_again() -> None:
-    world = World(pace=Pace(silence=60))
-    world.reflector.step()
-    world.api.streams = [Script([lambda: world.clock.advance(60), OutcomeUnknown(WATCH, "read timed out")])]
-    world.reflector.step()
-    world.reflector.step()
-    assert world.counted.count("list") == 2
-    assert "silence" in world.counted
+    reflected = ReflectedPods(pace=Pace(silence=60))
+    reflected.reflector.step()
+    reflected.api.streams = [Script([lambda: reflected.clock.advance(60), OutcomeUnknown(WATCH, "read timed out")])]
+    reflected.reflector.step()
+    reflected.reflector.step()
+    assert reflected.counted.count("list") == 2
+    assert "silence" in reflected.counted
 
 
 def test_failures_are_spaced_further_and_further_and_an_answer_ends_that() -> None:
-    world = World()
-    world.api.fail = lambda request: Unreachable(request.call, "connection refused")
-    assert [world.reflector.step() for _ in range(7)] == [1, 2, 4, 8, 16, 30, 30]
-    world.api.fail = lambda request: None
-    assert world.reflector.step() == 0.0
-    world.api.fail = lambda request: Unreachable(request.call, "connection refused")
-    assert world.reflector.step() == 1.0
+    reflected = ReflectedPods()
+    reflected.api.fail = lambda request: Unreachable(request.call, "connection refused")
+    assert [reflected.reflector.step() for _ in range(7)] == [1, 2, 4, 8, 16, 30, 30]
+    reflected.api.fail = lambda request: None
+    assert reflected.reflector.step() == 0.0
+    reflected.api.fail = lambda request: Unreachable(request.call, "connection refused")
+    assert reflected.reflector.step() == 1.0
 
 
 def test_a_server_that_ends_every_watch_at_once_is_not_asked_in_a_loop() -> None:
-    world = World()
-    world.api.streams = [Script([]), Script([])]
-    assert world.reflector.step() == 1.0
-    assert world.reflector.step() == 2.0
+    reflected = ReflectedPods()
+    reflected.api.streams = [Script([]), Script([])]
+    assert reflected.reflector.step() == 1.0
+    assert reflected.reflector.step() == 2.0
 
 
 def test_retry_after_is_honoured() -> None:
-    world = World()
-    world.api.fail = lambda request: TooManyRequests(request.call, "slow down", retry_after=17)
-    assert world.reflector.step() == 17.0
+    reflected = ReflectedPods()
+    reflected.api.fail = lambda request: TooManyRequests(request.call, "slow down", retry_after=17)
+    assert reflected.reflector.step() == 17.0
 
 
 def test_jitter_stretches_a_delay() -> None:
-    world = World()
-    world.reflector._backoff.random = lambda: 0.5
-    world.api.fail = lambda request: Unreachable(request.call, "connection refused")
-    assert world.reflector.step() == 1.5
+    reflected = ReflectedPods()
+    reflected.reflector._backoff.random = lambda: 0.5
+    reflected.api.fail = lambda request: Unreachable(request.call, "connection refused")
+    assert reflected.reflector.step() == 1.5
 
 
 @pytest.mark.parametrize("problem", [Forbidden(WATCH, "no", status=403), Unreachable(WATCH, "refused")])
 def test_what_cannot_be_listed_is_not_synced_and_not_empty(problem: ApiError) -> None:
-    world = World()
-    world.api.fail = lambda request: problem
-    world.reflector.step()
-    assert not world.reflector.synced
-    assert world.reflector.age() == float("inf")
-    assert world.reflector.last_error is problem
+    reflected = ReflectedPods()
+    reflected.api.fail = lambda request: problem
+    reflected.reflector.step()
+    assert not reflected.reflector.synced
+    assert reflected.reflector.age() == float("inf")
+    assert reflected.reflector.last_error is problem
 
 
 def test_a_resource_that_is_no_longer_served_is_not_synced_and_keeps_its_objects() -> None:
-    world = World()
-    world.pod("a")
-    world.reflector.step()
-    world.api.withdraw(PODS)
-    world.reflector.step()
-    assert not world.reflector.synced
-    assert world.names() == ["a"]
-    assert world.changes == ["+a"]
+    reflected = ReflectedPods()
+    reflected.pod("a")
+    reflected.reflector.step()
+    reflected.api.withdraw(PODS)
+    reflected.reflector.step()
+    assert not reflected.reflector.synced
+    assert reflected.names() == ["a"]
+    assert reflected.changes == ["+a"]
 
 
 def test_a_resource_that_is_not_served_is_asked_for_once_in_a_while_and_found_when_it_comes() -> None:
-    world = World(pace=Pace(absent=60))
-    world.api.withdraw(PODS)
-    assert [world.reflector.step() for _ in range(3)] == [60, 60, 60]
-    assert world.reflector.absent
-    world.api.serve(PODS)
-    world.pod("a")
-    assert world.reflector.step() == 0
-    assert world.reflector.synced
-    assert not world.reflector.absent
+    reflected = ReflectedPods(pace=Pace(absent=60))
+    reflected.api.withdraw(PODS)
+    assert [reflected.reflector.step() for _ in range(3)] == [60, 60, 60]
+    assert reflected.reflector.absent
+    reflected.api.serve(PODS)
+    reflected.pod("a")
+    assert reflected.reflector.step() == 0
+    assert reflected.reflector.synced
+    assert not reflected.reflector.absent
 
 
 def test_a_list_of_one_namespace_says_nothing_about_the_others() -> None:
-    world = World(namespace="default")
-    elsewhere = world.api.put(PODS, {"metadata": {"name": "x", "namespace": "elsewhere"}})
-    world.reflector.store.replace([elsewhere], "1", "elsewhere")
-    world.pod("a")
-    world.reflector.step()
-    assert world.names() == ["a", "x"]
+    reflected = ReflectedPods(namespace="default")
+    elsewhere = reflected.api.put(PODS, {"metadata": {"name": "x", "namespace": "elsewhere"}})
+    reflected.reflector.store.replace([elsewhere], "1", "elsewhere")
+    reflected.pod("a")
+    reflected.reflector.step()
+    assert reflected.names() == ["a", "x"]
 
 
 def test_every_sign_of_life_is_heard() -> None:
     contacts: list[int] = []
-    world = World(on_contact=lambda: contacts.append(1))
-    world.reflector.step()
+    reflected = ReflectedPods(on_contact=lambda: contacts.append(1))
+    reflected.reflector.step()
     assert len(contacts) == 3, "the list, the opened watch, its bookmark"
 
 
 def test_events_that_come_twice_or_out_of_order_change_nothing() -> None:
-    world = World()
+    reflected = ReflectedPods()
     old = {"metadata": {"name": "a", "namespace": "default", "uid": "u", "resourceVersion": "201"}}
     new = {"metadata": {"name": "a", "namespace": "default", "uid": "u", "resourceVersion": "202"}}
     events = [{"type": kind, "object": one} for kind, one in [("ADDED", new), ("ADDED", old), ("MODIFIED", new)]]
-    world.api.streams = [Script(events)]
-    world.reflector.step()
-    assert world.changes == ["+a"]
-    world.reflector.step()
-    assert world.api.requests[-1].query["resourceVersion"] == "202", "it does not go back to an older version"
+    reflected.api.streams = [Script(events)]
+    reflected.reflector.step()
+    assert reflected.changes == ["+a"]
+    reflected.reflector.step()
+    assert reflected.api.requests[-1].query["resourceVersion"] == "202", "it does not go back to an older version"
 
 
 def test_age_counts_from_the_last_sign_of_life() -> None:
-    world = World()
-    world.reflector.step()
-    world.clock.advance(30)
-    assert world.reflector.age() == 30
-    world.reflector.step()
-    assert world.reflector.age() == 0
+    reflected = ReflectedPods()
+    reflected.reflector.step()
+    reflected.clock.advance(30)
+    assert reflected.reflector.age() == 30
+    reflected.reflector.step()
+    assert reflected.reflector.age() == 0
 
 
 def test_objects_are_trimmed_before_they_are_kept() -> None:
-    world = World(trim=only("status.phase"))
-    world.api.put(PODS, {"metadata": {"name": "a", "managedFields": [1]}, "spec": {"x": 1}, "status": {"phase": "P"}})
-    world.reflector.step()
-    assert world.reflector.store.objects() == [
+    reflected = ReflectedPods(trim=only("status.phase"))
+    reflected.api.put(
+        PODS, {"metadata": {"name": "a", "managedFields": [1]}, "spec": {"x": 1}, "status": {"phase": "P"}}
+    )
+    reflected.reflector.step()
+    assert reflected.reflector.store.objects() == [
         {
             "metadata": {"name": "a", "namespace": "default", "uid": "uid-a", "resourceVersion": "101"},
             "status": {"phase": "P"},
@@ -251,32 +253,32 @@ def test_objects_are_trimmed_before_they_are_kept() -> None:
 
 
 def test_stop_ends_the_thread() -> None:
-    world = World()
-    world.reflector.start()
-    assert world.reflector.wait_until_synced(5)
-    world.reflector.stop()
-    assert world.reflector._thread is not None
-    assert not world.reflector._thread.is_alive()
+    reflected = ReflectedPods()
+    reflected.reflector.start()
+    assert reflected.reflector.wait_until_synced(5)
+    reflected.reflector.stop()
+    assert reflected.reflector._thread is not None
+    assert not reflected.reflector._thread.is_alive()
 
 
 # Faults of the program
 
 
 def test_a_change_that_is_not_taken_holds_nothing_up_and_is_passed_on_again(caplog: pytest.LogCaptureFixture) -> None:
-    world = World()
-    world.pod("a")
-    world.pod("b")
-    world.poison = {"+a", "~b"}
-    assert world.reflector.step() == 0.0
-    world.pod("b", x=1)
-    world.pod("c")
-    assert world.reflector.step() == 0.0
-    assert world.changes == ["+b", "+c"]
-    assert world.faults == ["reflector"] * 3, "a from the list and once more before the watch, b from the watch"
+    reflected = ReflectedPods()
+    reflected.pod("a")
+    reflected.pod("b")
+    reflected.poison = {"+a", "~b"}
+    assert reflected.reflector.step() == 0.0
+    reflected.pod("b", x=1)
+    reflected.pod("c")
+    assert reflected.reflector.step() == 0.0
+    assert reflected.changes == ["+b", "+c"]
+    assert reflected.faults == ["reflector"] * 3, "a from the list and once more before the watch, b from the watch"
     assert "a change of pods default/a" in caplog.text
-    world.poison = set()
-    world.reflector.step()
-    assert world.changes == ["+b", "+c", "+a", "~b"]
+    reflected.poison = set()
+    reflected.reflector.step()
+    assert reflected.changes == ["+b", "+c", "+a", "~b"]
 
 
 @pytest.mark.parametrize("where", ["a list", "a watch"])
@@ -293,69 +295,69 @@ def test_after_a_fault_it_lists_anew_and_loses_nothing(what: str, where: str) ->
         return {**one, "trimmed": fault()}
 
     options: dict[str, dict[str, Any]] = {"trim": {"trim": trimmed}, "index": {}, "contact": {"on_contact": fault}}
-    world = World(**options[what])
+    reflected = ReflectedPods(**options[what])
     if what == "index":
-        world.reflector.store = Indexer(world.clock.monotonic, {"x": fault})
+        reflected.reflector.store = Indexer(reflected.clock.monotonic, {"x": fault})
     if where == "a watch":
-        world.reflector.step()
+        reflected.reflector.step()
     broken = True
-    world.pod("a")
-    world.pod("b")
+    reflected.pod("a")
+    reflected.pod("b")
     with pytest.raises(KeyError):
-        world.reflector.step()
-    assert isinstance(world.reflector.last_error, KeyError)
+        reflected.reflector.step()
+    assert isinstance(reflected.reflector.last_error, KeyError)
     broken = False
-    world.reflector.step()
-    assert world.names() == ["a", "b"]
-    assert sorted(world.changes) == ["+a", "+b"]
-    assert world.reflector.last_error is None
+    reflected.reflector.step()
+    assert reflected.names() == ["a", "b"]
+    assert sorted(reflected.changes) == ["+a", "+b"]
+    assert reflected.reflector.last_error is None
 
 
 @pytest.mark.parametrize(("listed", "after"), [("", "200"), ("abc", "200"), ("99", "200"), ("9" * 5000, "9" * 5000)])
 def test_a_version_that_is_no_number_is_no_fault(listed: str, after: str) -> None:
-    world = World()
-    world.reflector._version = listed
-    world.api.streams = [Script([{"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "200"}}}])]
-    world.reflector.step()
-    assert world.reflector._version == after
+    reflected = ReflectedPods()
+    reflected.reflector._version = listed
+    reflected.api.streams = [Script([{"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "200"}}}])]
+    reflected.reflector.step()
+    assert reflected.reflector._version == after
 
 
 def test_it_goes_on_in_its_thread_after_a_fault() -> None:
-    world = World(pace=Pace(shortest_watch=1, longest_watch=1))
+    reflected = ReflectedPods(pace=Pace(shortest_watch=1, longest_watch=1))
     raised = threading.Event()
 
     def fault(_: Request) -> None:
-        world.api.fail = lambda request: None
+        reflected.api.fail = lambda request: None
         raised.set()
         raise RuntimeError("a bug in the client")
 
-    world.api.fail = fault
-    world.reflector.start()
+    reflected.api.fail = fault
+    reflected.reflector.start()
     try:
         assert raised.wait(20)
-        assert world.reflector.wait_until_synced(20)
-        assert world.faults == ["reflector"]
+        assert reflected.reflector.wait_until_synced(20)
+        assert reflected.faults == ["reflector"]
     finally:
-        world.reflector.stop()
+        reflected.reflector.stop()
 
 
 def test_once_synced_it_remembers_that_it_was() -> None:
-    world = World()
-    world.reflector.step()
-    world.api.withdraw(PODS)
-    world.reflector.step()
-    assert (world.reflector.synced, world.reflector.was_synced) == (False, True)
+    reflected = ReflectedPods()
+    reflected.reflector.step()
+    reflected.api.withdraw(PODS)
+    reflected.reflector.step()
+    assert (reflected.reflector.synced, reflected.reflector.was_synced) == (False, True)
 
 
 @pytest.mark.parametrize(("required", "level"), [(True, "WARNING"), (False, "INFO")])
 def test_the_log_says_once_that_a_resource_is_not_served(
     required: bool, level: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world = World(required=required)
-    world.api.withdraw(PODS)
+    reflected = ReflectedPods(required=required)
+    reflected.api.withdraw(PODS)
     with caplog.at_level("INFO"):
-        world.reflector.step()
-        world.reflector.step()
+        reflected.reflector.step()
+        reflected.reflector.step()
     assert [(record.levelname, record.message) for record in caplog.records] == [
         (level, "list pods: the server does not serve this resource")
     ]

@@ -12,7 +12,7 @@ from tests.cluster.fake_clock import FakeClock
 from webhook.cluster.supervisor import Supervisor
 
 
-class World:
+class Supervised:
     """A supervisor with a clock of its own. Loops run in real threads, and their waits move the clock."""
 
     def __init__(self) -> None:
@@ -50,96 +50,96 @@ def answers(*turns: float | BaseException | None) -> Callable[[], float | None]:
 
 
 def test_turns_are_taken_with_the_waits_that_they_ask_for_until_one_is_the_last() -> None:
-    world = World()
-    world.run(answers(3.0, 0.0, 5.0, None), after=2.0)
-    assert world.waits == [2.0, 3.0, 5.0]
-    assert (world.faults, world.problems()) == ([], [])
+    supervised = Supervised()
+    supervised.run(answers(3.0, 0.0, 5.0, None), after=2.0)
+    assert supervised.waits == [2.0, 3.0, 5.0]
+    assert (supervised.faults, supervised.problems()) == ([], [])
 
 
 def test_a_turn_that_raises_is_logged_whole_counted_and_tried_again_later_and_later(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    world = World()
-    world.run(answers(KeyError("metadata"), ValueError("x"), 0.0, KeyError("y"), None), name="worker 3")
-    assert world.waits == [1.0, 2.0, 1.0]
-    assert world.faults == ["worker"] * 3
+    supervised = Supervised()
+    supervised.run(answers(KeyError("metadata"), ValueError("x"), 0.0, KeyError("y"), None), name="worker 3")
+    assert supervised.waits == [1.0, 2.0, 1.0]
+    assert supervised.faults == ["worker"] * 3
     assert [record.levelno for record in caplog.records] == [logging.ERROR] * 3
     assert all(record.exc_info and "worker 3" in record.getMessage() for record in caplog.records)
-    assert world.problems() == []
+    assert supervised.problems() == []
 
 
 def test_the_backoff_has_an_end() -> None:
-    world = World()
-    world.run(answers(*[KeyError("again")] * 8, None))
-    assert world.waits == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
+    supervised = Supervised()
+    supervised.run(answers(*[KeyError("again")] * 8, None))
+    assert supervised.waits == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
 
 
 def test_a_long_wait_is_a_turn_every_minute() -> None:
-    world = World()
-    world.run(answers(150.0, None), after=61.0)
-    assert world.waits == [60.0, 1.0, 60.0, 60.0, 30.0]
+    supervised = Supervised()
+    supervised.run(answers(150.0, None), after=61.0)
+    assert supervised.waits == [60.0, 1.0, 60.0, 60.0, 30.0]
 
 
 def test_a_wait_without_end_can_be_ended() -> None:
-    world = World()
-    world.most_waits = 3
-    world.run(answers(), after=1e300)
-    assert world.waits == [60.0] * 4
+    supervised = Supervised()
+    supervised.most_waits = 3
+    supervised.run(answers(), after=1e300)
+    assert supervised.waits == [60.0] * 4
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_thread_that_is_dead_is_a_problem() -> None:
-    world = World()
-    world.run(answers(SystemExit()), name="worker 1")
-    assert world.problems() == ["worker 1: dead"]
+    supervised = Supervised()
+    supervised.run(answers(SystemExit()), name="worker 1")
+    assert supervised.problems() == ["worker 1: dead"]
 
 
 def test_a_loop_that_hangs_is_a_problem_until_it_goes_on() -> None:
-    world = World()
+    supervised = Supervised()
     hangs, go_on = threading.Event(), threading.Event()
 
     def turn() -> float | None:
         hangs.set()
         go_on.wait(20)
-        world.supervisor.beat()
+        supervised.supervisor.beat()
         return None
 
-    thread = world.supervisor.start("worker", turn, world.wait)
+    thread = supervised.supervisor.start("worker", turn, supervised.wait)
     assert hangs.wait(20)
-    assert world.problems(later=300.0) == []
-    assert world.problems(later=1.0) == ["worker: no turn for 301 s"]
+    assert supervised.problems(later=300.0) == []
+    assert supervised.problems(later=1.0) == ["worker: no turn for 301 s"]
     go_on.set()
     thread.join(20)
-    assert world.problems() == []
+    assert supervised.problems() == []
 
 
 def test_within_a_long_turn_a_loop_shows_signs_of_life() -> None:
-    world = World()
+    supervised = Supervised()
     found: list[str] = []
 
     def turn() -> None:
         for _ in range(10):
-            world.clock.advance(200.0)
-            world.supervisor.beat()
-            found.extend(world.supervisor.problems())
+            supervised.clock.advance(200.0)
+            supervised.supervisor.beat()
+            found.extend(supervised.supervisor.problems())
 
-    world.run(turn)
+    supervised.run(turn)
     assert found == []
 
 
 def test_a_sign_of_life_of_another_thread_is_none_of_a_loop() -> None:
-    World().supervisor.beat()
+    Supervised().supervisor.beat()
 
 
-async def _task(world: World, turn: Callable[[], float | None]) -> None:
+async def _task(supervised: Supervised, turn: Callable[[], float | None]) -> None:
     async def awaited() -> float | None:
         return turn()
 
-    await world.supervisor.keep("certificate", awaited)
+    await supervised.supervisor.keep("certificate", awaited)
 
 
 def test_a_task_whose_turn_raises_goes_on(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    world, waits = World(), []
+    supervised, waits = Supervised(), []
     sleep = asyncio.sleep
 
     async def passed(seconds: float) -> None:
@@ -147,33 +147,33 @@ def test_a_task_whose_turn_raises_goes_on(monkeypatch: pytest.MonkeyPatch, caplo
         await sleep(0)
 
     monkeypatch.setattr(asyncio, "sleep", passed)
-    asyncio.run(_task(world, answers(KeyError("metadata"), ValueError("x"), 0.25, None)))
+    asyncio.run(_task(supervised, answers(KeyError("metadata"), ValueError("x"), 0.25, None)))
     assert waits == [0.0, 1.0, 2.0, 0.25]
-    assert world.faults == ["certificate"] * 2
+    assert supervised.faults == ["certificate"] * 2
     assert all(record.exc_info for record in caplog.records)
-    assert world.problems() == []
+    assert supervised.problems() == []
 
 
 def test_a_task_that_is_cancelled_is_no_problem() -> None:
-    world = World()
+    supervised = Supervised()
 
     async def run() -> None:
-        task = asyncio.create_task(_task(world, lambda: 3600.0))
+        task = asyncio.create_task(_task(supervised, lambda: 3600.0))
         await asyncio.sleep(0.01)
         task.cancel()
         await asyncio.wait([task])
 
     asyncio.run(run())
-    assert world.problems(later=9999.0) == []
+    assert supervised.problems(later=9999.0) == []
 
 
 def test_a_task_that_hangs_is_a_problem() -> None:
-    world = World()
+    supervised = Supervised()
 
     async def run() -> list[str]:
-        task = asyncio.create_task(_task(world, lambda: 3600.0))
+        task = asyncio.create_task(_task(supervised, lambda: 3600.0))
         await asyncio.sleep(0.01)
-        found = world.problems(later=301.0)
+        found = supervised.problems(later=301.0)
         task.cancel()
         return found
 

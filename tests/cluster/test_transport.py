@@ -22,7 +22,7 @@ NO_CONNECTION = (broken.NewConnectionError, broken.ConnectTimeoutError, broken.P
 """What the pool raises before anything is sent."""
 
 
-class Answer:
+class FakeResponse:
     """An HTTP answer, whole or in pieces; an exception among the pieces is raised."""
 
     def __init__(self, *pieces: bytes | Exception, status: int = 200, chunked: bool = True) -> None:
@@ -62,13 +62,13 @@ class Answer:
 class Pool:
     """Connections to one host: takes requests down, and gives one answer to all of them."""
 
-    def __init__(self, answer: Answer | Exception, scheme: str, proxy: str | None) -> None:
+    def __init__(self, answer: FakeResponse | Exception, scheme: str, proxy: str | None) -> None:
         self.answer = answer
         self.scheme = scheme
         self.proxy = proxy
         self.calls: list[tuple[str, str, dict[str, Any]]] = []
 
-    def urlopen(self, method: str, url: str, **rest: Any) -> Answer:
+    def urlopen(self, method: str, url: str, **rest: Any) -> FakeResponse:
         self.calls.append((method, url, rest))
         if not isinstance(self.answer, NO_CONNECTION):
             BEFORE_SENDING.get()()
@@ -80,7 +80,9 @@ class Pool:
 class ApiClient:
     """What the transport uses of the official client: where to, and the pool."""
 
-    def __init__(self, answer: Answer | Exception, host: str = "https://one:6443", proxy: str | None = None) -> None:
+    def __init__(
+        self, answer: FakeResponse | Exception, host: str = "https://one:6443", proxy: str | None = None
+    ) -> None:
         self.configuration = SimpleNamespace(host=host)
         self.default_headers = {"User-Agent": "stagegate"}
         self.rest_client = SimpleNamespace(pool_manager=self)
@@ -108,20 +110,20 @@ class Account:
         self.refused.append(identity.authorization)
 
 
-def transport(answer: Answer | Exception) -> KubernetesTransport:
+def transport(answer: FakeResponse | Exception) -> KubernetesTransport:
     return KubernetesTransport(ApiClient(answer), Account())
 
 
 def test_an_answer_is_its_json_and_an_empty_one_is_an_empty_object() -> None:
-    assert transport(Answer(b'{"a":1}')).send(REQUEST) == {"a": 1}
-    assert transport(Answer()).send(REQUEST) == {}
+    assert transport(FakeResponse(b'{"a":1}')).send(REQUEST) == {"a": 1}
+    assert transport(FakeResponse()).send(REQUEST) == {}
 
 
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (Answer(b'{"kind":"Status","message":"no"}', status=403), Forbidden),
-        (Answer(b"<html>"), ApiError),
+        (FakeResponse(b'{"kind":"Status","message":"no"}', status=403), Forbidden),
+        (FakeResponse(b"<html>"), ApiError),
         (broken.NewConnectionError(None, "refused"), Unreachable),  # type: ignore[arg-type]
         (broken.ConnectTimeoutError("slow"), Unreachable),
         (broken.ProxyError("no tunnel", OSError("407")), Unreachable),
@@ -131,7 +133,9 @@ def test_an_answer_is_its_json_and_an_empty_one_is_an_empty_object() -> None:
         (broken.SSLError("bad record"), OutcomeUnknown),
     ],
 )
-def test_an_error_says_whether_anything_can_have_been_stored(answer: Answer | Exception, kind: type[ApiError]) -> None:
+def test_an_error_says_whether_anything_can_have_been_stored(
+    answer: FakeResponse | Exception, kind: type[ApiError]
+) -> None:
     with pytest.raises(ApiError) as raised:
         transport(answer).send(REQUEST)
     assert type(raised.value) is kind
@@ -149,13 +153,13 @@ def test_an_error_says_whether_anything_can_have_been_stored(answer: Answer | Ex
     ],
 )
 def test_a_host_may_lie_under_a_path_and_behind_a_proxy(host: str, proxy: str | None, url: str) -> None:
-    client = ApiClient(Answer(b"{}"), host, proxy=proxy)
+    client = ApiClient(FakeResponse(b"{}"), host, proxy=proxy)
     KubernetesTransport(client, Account()).send(REQUEST)
     assert client.pool.calls[0][:2] == ("GET", url)
 
 
 def test_each_request_carries_the_token_of_the_moment_and_is_sent_once() -> None:
-    client = ApiClient(Answer(b"{}"))
+    client = ApiClient(FakeResponse(b"{}"))
     sender = KubernetesTransport(client, Account("Bearer first", "Bearer second"))
     sender.send(REQUEST)
     sender.send(REQUEST)
@@ -165,7 +169,7 @@ def test_each_request_carries_the_token_of_the_moment_and_is_sent_once() -> None
 
 
 def test_without_credentials_nothing_is_sent() -> None:
-    client = ApiClient(Answer(b"{}"))
+    client = ApiClient(FakeResponse(b"{}"))
     sender = KubernetesTransport(client, Account(CredentialsFailed("credential plugin p failed: log in first")))
     with pytest.raises(NoCredentials, match=r"^watch pods: credential plugin p failed: log in first$"):
         sender.send(REQUEST)
@@ -175,14 +179,14 @@ def test_without_credentials_nothing_is_sent() -> None:
 @pytest.mark.parametrize(("status", "refused"), [(200, []), (403, []), (401, ["Bearer old"])])
 def test_credentials_that_the_server_refuses_are_reported(status: int, refused: list[str]) -> None:
     account = Account("Bearer old")
-    sender = KubernetesTransport(ApiClient(Answer(b"{}", status=status)), account)
+    sender = KubernetesTransport(ApiClient(FakeResponse(b"{}", status=status)), account)
     with contextlib.suppress(ApiError):
         sender.send(REQUEST)
     assert account.refused == refused
 
 
 def test_headers_of_one_name_are_all_sent() -> None:
-    client = ApiClient(Answer(b"{}"))
+    client = ApiClient(FakeResponse(b"{}"))
     KubernetesTransport(client, Account(), [("Impersonate-Group", "a"), ("Impersonate-Group", "b,c")]).send(REQUEST)
     headers = client.pool.calls[0][2]["headers"]
     assert [value for name, value in headers.items() if name == "Impersonate-Group"] == ["a", "b,c"]
@@ -196,13 +200,13 @@ BYTES = b"\n".join(json.dumps(line, ensure_ascii=False).encode() for line in LIN
 @pytest.mark.parametrize("chunked", [True, False])
 def test_a_stream_is_cut_at_line_ends_wherever_its_bytes_are_cut(size: int, chunked: bool) -> None:
     pieces = [BYTES[start : start + size] for start in range(0, len(BYTES), size)]
-    answer = Answer(*pieces, chunked=chunked)
+    answer = FakeResponse(*pieces, chunked=chunked)
     assert list(transport(answer).stream(REQUEST)) == LINES
     assert answer.closed
 
 
 def test_a_stream_that_breaks_says_what_came_before() -> None:
-    stream = transport(Answer(BYTES, broken.ReadTimeoutError(None, "/", "silent"))).stream(REQUEST)  # type: ignore[arg-type]
+    stream = transport(FakeResponse(BYTES, broken.ReadTimeoutError(None, "/", "silent"))).stream(REQUEST)  # type: ignore[arg-type]
     seen = []
 
     def listen() -> None:
@@ -216,22 +220,22 @@ def test_a_stream_that_breaks_says_what_came_before() -> None:
 
 def test_a_stream_that_is_refused_is_an_error_at_once() -> None:
     with pytest.raises(Forbidden):
-        transport(Answer(b'{"message":"no"}', status=403)).stream(REQUEST)
+        transport(FakeResponse(b'{"message":"no"}', status=403)).stream(REQUEST)
 
 
 def test_a_line_that_is_not_json_is_an_error() -> None:
     with pytest.raises(ApiError, match="not JSON"):
-        list(transport(Answer(b"{broken\n")).stream(REQUEST))
+        list(transport(FakeResponse(b"{broken\n")).stream(REQUEST))
 
 
 def test_close_wakes_the_reader() -> None:
-    answer = Answer(BYTES)
+    answer = FakeResponse(BYTES)
     transport(answer).stream(REQUEST).close()
     assert answer.is_shut
 
 
 def test_a_body_carries_its_content_type_and_a_stream_its_time_out_for_silence() -> None:
-    client = ApiClient(Answer(b"{}"))
+    client = ApiClient(FakeResponse(b"{}"))
     write = Request(CALL, "PATCH", "/p", {}, 3.0, {"a": "ü"}, "application/merge-patch+json")
     KubernetesTransport(client, Account()).send(write)
     method, url, rest = client.pool.calls[0]

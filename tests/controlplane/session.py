@@ -4,33 +4,17 @@ import contextlib
 import http
 import http.client
 import json
-import re
 import ssl
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 from urllib.parse import urlencode
 
 from tests.controlplane.certificates import Pair
-
-_WARNING: Final = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
-
+from tests.controlplane.response import Response
 
 _IDLE_SECONDS: Final = 30.0
-
-
-class Answer(NamedTuple):
-    """What the server said: ``body`` decoded where it is JSON, else text; ``warnings`` without their codes."""
-
-    status: int
-    body: Any
-    warnings: list[str]
-
-    @property
-    def message(self) -> str:
-        """The message of a Status; empty for anything else."""
-        return str(self.body.get("message", "")) if isinstance(self.body, dict) else ""
 
 
 class Session:
@@ -53,7 +37,7 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def get(self, path: str, accept: str = "application/json") -> Answer:
+    def get(self, path: str, accept: str = "application/json") -> Response:
         return self._send("GET", path, None, {"Accept": accept})
 
     def watch(self, path: str) -> Iterator[dict[str, Any]]:
@@ -68,20 +52,20 @@ class Session:
             for line in response:
                 yield json.loads(line)
 
-    def create(self, path: str, body: Mapping[str, Any], **query: str) -> Answer:
+    def create(self, path: str, body: Mapping[str, Any], **query: str) -> Response:
         return self._send("POST", _with(path, query), body, {"Content-Type": "application/json"})
 
-    def update(self, path: str, body: Mapping[str, Any], **query: str) -> Answer:
+    def update(self, path: str, body: Mapping[str, Any], **query: str) -> Response:
         return self._send("PUT", _with(path, query), body, {"Content-Type": "application/json"})
 
-    def patch(self, path: str, body: Any, kind: str = "merge-patch+json", **query: str) -> Answer:
+    def patch(self, path: str, body: Any, kind: str = "merge-patch+json", **query: str) -> Response:
         return self._send("PATCH", _with(path, query), body, {"Content-Type": f"application/{kind}"})
 
-    def apply(self, path: str, body: Mapping[str, Any], manager: str, **query: str) -> Answer:
+    def apply(self, path: str, body: Mapping[str, Any], manager: str, **query: str) -> Response:
         """Server-side apply."""
         return self.patch(path, body, "apply-patch+yaml", fieldManager=manager, **query)
 
-    def delete(self, path: str) -> Answer:
+    def delete(self, path: str) -> Response:
         return self._send("DELETE", path, None, {})
 
     def close(self) -> None:
@@ -89,7 +73,7 @@ class Session:
             self._connection.close()
             self._connection = None
 
-    def _send(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Answer:
+    def _send(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Response:
         payload = None if body is None else json.dumps(body)
         # An API server lets a connection go that was idle for 90 seconds.
         if time.monotonic() - self._used > _IDLE_SECONDS:
@@ -104,7 +88,8 @@ class Session:
             self.close()
             raise
         with contextlib.closing(answered) as response:
-            return _answer(response)
+            warnings = response.headers.get_all("Warning", [])
+            return Response.of(response.status, response.headers.get_content_type(), response.read(), warnings)
 
 
 def _with(path: str, query: Mapping[str, str]) -> str:
@@ -118,14 +103,3 @@ def _watched(connection: http.client.HTTPSConnection, path: str) -> http.client.
         return response
     response.read()
     return None
-
-
-def _answer(response: http.client.HTTPResponse) -> Answer:
-    content = response.read()
-    warnings = [
-        re.sub(r"\\(.)", r"\1", text)
-        for header in response.headers.get_all("Warning", [])
-        for text in _WARNING.findall(header)
-    ]
-    is_json = response.headers.get_content_subtype().endswith("json")
-    return Answer(response.status, json.loads(content) if is_json else content.decode(), warnings)

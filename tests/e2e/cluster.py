@@ -9,7 +9,8 @@ from typing import Any, Final
 import yaml
 
 from tests.controlplane.plane import MANIFESTS
-from tests.controlplane.session import Answer, Session
+from tests.controlplane.response import Response
+from tests.controlplane.session import Session
 
 API: Final = "serving.knative.dev/v1"
 SPAS: Final = "stagepodautoscalers"
@@ -64,7 +65,7 @@ def documents(folder: str) -> Iterator[dict[str, Any]]:
         yield from yaml.safe_load_all(path.read_text())
 
 
-def register(admin: Session, body: dict[str, Any]) -> Answer:
+def register(admin: Session, body: dict[str, Any]) -> Response:
     """Create a policy, a binding or a webhook configuration."""
     answer = admin.create(f"{REGISTRATION}/{_PLURALS[body['kind']]}", body)
     assert answer.status == HTTPStatus.CREATED, answer.message
@@ -86,7 +87,7 @@ def install_policies(admin: Session) -> None:
     eventually(lambda: refused(admin.create(default.path(ROS), bad_strategy, dryRun="All")))
 
 
-def refused(answer: Answer) -> bool:
+def refused(answer: Response) -> bool:
     """Whether a policy or the webhook refused the write; never as Invalid, or a client that forces would delete."""
     return answer.status == HTTPStatus.FORBIDDEN and answer.body["reason"] == "Forbidden"
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
 
-from tests.controlplane.session import Answer
+from tests.controlplane.response import Response
 from tests.e2e.cluster import eventually
 from tests.rig import Rig
 from tests.rig.timeline import Record, State
@@ -53,7 +53,7 @@ class Tenant:
         answer = self.rig.plane.admin.get(self.path(plural, name))
         return answer.body if answer.status == HTTPStatus.OK else {}
 
-    def patch(self, plural: str, name: str, body: Wire) -> Answer:
+    def patch(self, plural: str, name: str, body: Wire) -> Response:
         answer = self.rig.plane.admin.patch(self.path(plural, name), body)
         assert answer.status == HTTPStatus.OK, answer.message
         return answer

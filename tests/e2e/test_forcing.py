@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from tests.controlplane import ControlPlane
-from tests.controlplane.session import Answer, Session
+from tests.controlplane.response import Response
+from tests.controlplane.session import Session
 from tests.e2e.administrator import Administrator, Printed
 from tests.e2e.cluster import ROS, SPAS, Namespace, rollout, spa
 from tests.e2e.registered import Registered
@@ -115,7 +116,7 @@ class Client:
         stored: Wire = answer.body
         return stored
 
-    def stored(self, change: Change, namespace: Namespace) -> Answer:
+    def stored(self, change: Change, namespace: Namespace) -> Response:
         return self._person.get(change.path(namespace))
 
     def applies(self, change: Change, namespace: Namespace, options: str, **annotations: str) -> Printed:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.controlplane.session import Answer, Session
+from tests.controlplane.response import Response
+from tests.controlplane.session import Session
 from tests.e2e.cluster import ROS, SPAS, Namespace, refused, rollout, spa
 
 UP = {"revisionName": "hello-00002", "percent": 100}
@@ -26,7 +27,7 @@ BROKEN: dict[str, dict[str, Any]] = {
 }
 
 
-def denied_by(answer: Answer, rule: str) -> bool:
+def denied_by(answer: Response, rule: str) -> bool:
     return refused(answer) and f"[{rule}]" in answer.message
 
 

@@ -11,7 +11,8 @@ import yaml
 from sandbox.demo.stack import LOOP, WEBHOOK
 from tests.controlplane import ControlPlane
 from tests.controlplane.plane import MANIFESTS
-from tests.controlplane.session import Answer, Session
+from tests.controlplane.response import Response
+from tests.controlplane.session import Session
 from tests.e2e.cluster import create_namespace, eventually, register, unregister
 from tests.e2e.test_stock_knative import (
     HELD_BY,
@@ -53,7 +54,7 @@ def guarded(plane: ControlPlane, controller: Session) -> Iterator[Routes]:
         yield routes
 
 
-def annotations_of(answer: Answer) -> Wire:
+def annotations_of(answer: Response) -> Wire:
     found: Wire = answer.body["metadata"].get("annotations", {})
     return found
 

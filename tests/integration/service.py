@@ -65,7 +65,8 @@ class Service:
             rollout["spec"]["targetRevisions"].append({"revisionName": self.revision(2), "percent": 0, "tag": tag})
         answer = self._person.create(self.place.path(ROS), rollout)
         assert answer.done, answer.message
-        return answer.body
+        found: Wire = answer.body
+        return found
 
     def retarget(self, number: int) -> None:
         """Another revision is to be the end."""

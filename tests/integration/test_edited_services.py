@@ -44,7 +44,8 @@ class Edited:
 
     def get(self, resource: str) -> Wire:
         """An object that has the name of the Service."""
-        return self._person.get(PLACE.path(resource, self.name)).body
+        found: Wire = self._person.get(PLACE.path(resource, self.name)).body
+        return found
 
     def is_settled(self) -> bool:
         """True if the Service is Ready as it is now, and its Route is Knative's."""

@@ -17,7 +17,8 @@ def with_rollout(person: User, place: Place) -> Wire:
         lambda: "spec" in person.create(place.path(SPAS), rehearsal, dryRun="All").body,
         "the webhook knows the rollout",
     )
-    return answer.body
+    found: Wire = answer.body
+    return found
 
 
 def test_an_spa_with_only_a_name_and_its_service_comes_back_complete(person: User, place: Place) -> None:

@@ -55,7 +55,8 @@ class Target:
 
     @property
     def route(self) -> dict[str, Any]:
-        return self._admin.get(self._place.path(ROUTES, "hello")).body
+        found: dict[str, Any] = self._admin.get(self._place.path(ROUTES, "hello")).body
+        return found
 
     def forged(self, name: str, **request: Any) -> dict[str, Any]:
         """The response to the review of a Revision that nobody creates."""
@@ -75,7 +76,8 @@ class Target:
         body = {"apiVersion": API, "kind": kind, "metadata": {"name": name, **metadata}, "spec": spec}
         answer = self._admin.create(self._place.path(resource), body)
         assert answer.done, answer.message
-        return answer.body
+        found: dict[str, Any] = answer.body
+        return found
 
 
 def sent(live: Live, body: bytes) -> dict[str, Any]:

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.controlplane.response import Response
 from tests.integration.conftest import UPSTREAM
 from tests.integration.place import ROS, SPAS, Place, entry, eventually
-from tests.integration.user import Answer, User
+from tests.integration.user import User
 
 CROSSED = {"stageMinScale": 5, "stageMaxScale": 3}
 FINDING = "spec.stageMinScale: Invalid value: 5: must not exceed spec.stageMaxScale (3) [SPA002]"
@@ -88,7 +89,7 @@ def test_a_controller_is_warned_where_a_person_is_refused(
 def test_a_namespace_may_ask_for_warnings_alone(person: User, new_place: Callable[..., Place]) -> None:
     lenient = new_place(**{"stagegate.dev/enforce": "warn"})
 
-    def write() -> Answer:
+    def write() -> Response:
         return person.create(lenient.path(ROS), lenient.rollout(strategy="sideways"), dryRun="All")
 
     eventually(lambda: write().done, "webhook and policies know the label of the namespace")

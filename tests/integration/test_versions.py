@@ -7,7 +7,8 @@ from tests.integration.user import User, Wire
 def create(person: User, place: Place) -> Wire:
     answer = person.create(place.path(SPAS), place.spa("hello-00002", {"stageMinScale": 1, "stageMaxScale": 4}))
     assert answer.done, answer.message
-    return answer.body
+    found: Wire = answer.body
+    return found
 
 
 def test_the_generation_follows_the_spec_and_nothing_else(person: User, place: Place) -> None:

@@ -2,42 +2,19 @@
 
 import json
 import os
-import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import urllib3
 import yaml
 from kubernetes import client, config
 
+from tests.controlplane.response import Response
+
 Wire = dict[str, Any]
-
-_WARNING: Final = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
-
-
-class Answer(NamedTuple):
-    """What the server said: ``body`` decoded, ``warnings`` without their codes."""
-
-    status: int
-    body: Wire
-    warnings: list[str]
-
-    @property
-    def done(self) -> bool:
-        return 200 <= self.status <= 299
-
-    @property
-    def message(self) -> str:
-        return str(self.body.get("message", ""))
-
-    @property
-    def causes(self) -> list[Wire]:
-        """The findings of a denial."""
-        found: list[Wire] = self.body.get("details", {}).get("causes", [])
-        return found
 
 
 class Printed(NamedTuple):
@@ -66,23 +43,23 @@ class User:
         """Close every connection."""
         self.api_client.rest_client.pool_manager.clear()
 
-    def get(self, path: str, accept: str = "application/json", **query: str) -> Answer:
+    def get(self, path: str, accept: str = "application/json", **query: str) -> Response:
         return self._send("GET", path, None, {"Accept": accept}, query)
 
-    def create(self, path: str, body: Wire, **query: str) -> Answer:
+    def create(self, path: str, body: Wire, **query: str) -> Response:
         return self._send("POST", path, body, {"Content-Type": "application/json"}, query)
 
-    def update(self, path: str, body: Wire, **query: str) -> Answer:
+    def update(self, path: str, body: Wire, **query: str) -> Response:
         return self._send("PUT", path, body, {"Content-Type": "application/json"}, query)
 
-    def patch(self, path: str, body: Any, kind: str = "merge-patch+json", **query: str) -> Answer:
+    def patch(self, path: str, body: Any, kind: str = "merge-patch+json", **query: str) -> Response:
         return self._send("PATCH", path, body, {"Content-Type": f"application/{kind}"}, query)
 
-    def apply(self, path: str, body: Wire, manager: str, **query: str) -> Answer:
+    def apply(self, path: str, body: Wire, manager: str, **query: str) -> Response:
         """Server-side apply."""
         return self.patch(path, body, "apply-patch+yaml", fieldManager=manager, **query)
 
-    def delete(self, path: str, body: Wire | None = None) -> Answer:
+    def delete(self, path: str, body: Wire | None = None) -> Response:
         return self._send("DELETE", path, body, {"Content-Type": "application/json"}, {})
 
     @contextmanager
@@ -115,15 +92,13 @@ class User:
         )
         return Printed(done.returncode, done.stdout, done.stderr)
 
-    def _send(self, method: str, path: str, body: Any, headers: Mapping[str, str], query: Mapping[str, str]) -> Answer:
+    def _send(
+        self, method: str, path: str, body: Any, headers: Mapping[str, str], query: Mapping[str, str]
+    ) -> Response:
         response = self._open(method, path, body, headers, query, timeout=30)
-        content = response.read()
-        warnings = [
-            re.sub(r"\\(.)", r"\1", text)
-            for header in response.headers.getlist("Warning")
-            for text in _WARNING.findall(header)
-        ]
-        return Answer(response.status, json.loads(content), warnings)
+        received = response.headers
+        media = received.get("Content-Type", "")
+        return Response.of(response.status, media, response.read(), received.getlist("Warning"))
 
     def _open(
         self,

@@ -3,7 +3,7 @@
 import threading
 
 from tests.objects import entry, rollout, spa, spa_view
-from tests.vectors.world import NOON, Pod, Request, World
+from tests.vectors.fake_cluster import NOON, FakeCluster, Pod, Request
 from webhook.api import RolloutOrchestrator
 from webhook.api.kinds import SERVICE_LABEL
 from webhook.loop.planned_writes import (
@@ -17,14 +17,14 @@ from webhook.loop.planned_writes import (
 )
 
 
-def planning(ro: RolloutOrchestrator, world: World) -> PlannedWrites:
+def planning(ro: RolloutOrchestrator, world: FakeCluster) -> PlannedWrites:
     planned = PlannedWrites(world, world)
     planned.begin(ro)
     return planned
 
 
 def test_writes_are_kept_in_order_and_nothing_is_sent() -> None:
-    world, ro = World(pods=[Pod("default", "pod-0", "a", NOON)]), rollout([entry("a", 100)])
+    world, ro = FakeCluster(pods=[Pod("default", "pod-0", "a", NOON)]), rollout([entry("a", 100)])
     planned = planning(ro, world)
     new, changed = spa_view("a"), spa_view("a", 1)
     planned.create(new)
@@ -45,7 +45,7 @@ def test_writes_are_kept_in_order_and_nothing_is_sent() -> None:
 
 
 def test_reads_see_what_was_planned() -> None:
-    world = World()
+    world = FakeCluster()
     world.add(spa("a", 1))
     planned = planning(rollout([]), world)
     planned.update(world.spa("a").with_bounds(2, 3))
@@ -56,7 +56,7 @@ def test_reads_see_what_was_planned() -> None:
 
 
 def test_a_planned_write_knows_the_status_that_stands_if_it_fails() -> None:
-    ro, world = rollout([]), World()
+    ro, world = rollout([]), FakeCluster()
     planned = planning(ro, world)
     planned.create(spa_view("a"))
     ro.mark_stage_ready(NOON)
@@ -65,7 +65,7 @@ def test_a_planned_write_knows_the_status_that_stands_if_it_fails() -> None:
 
 
 def test_an_spa_that_the_pass_would_create_and_delete_is_not_worth_sending() -> None:
-    world = World()
+    world = FakeCluster()
     world.add(spa("old", 1))
     planned = planning(rollout([]), world)
     planned.create(spa_view("new"))
@@ -82,7 +82,7 @@ def test_an_spa_that_the_pass_would_create_and_delete_is_not_worth_sending() -> 
 
 
 def test_pods_that_could_not_be_listed_are_remembered() -> None:
-    world = World(failing=frozenset({Request("list", "pods", "*")}))
+    world = FakeCluster(failing=frozenset({Request("list", "pods", "*")}))
     planned = planning(rollout([]), world)
     assert not planned.pods_not_listed
     assert planned.list_terminating("default", "a") is None
@@ -90,7 +90,7 @@ def test_pods_that_could_not_be_listed_are_remembered() -> None:
 
 
 def test_each_thread_plans_by_itself_and_anew_for_each_rollout() -> None:
-    world = World()
+    world = FakeCluster()
     planned = planning(rollout([]), world)
     planned.create(spa_view("a"))
     found: list[object] = []
@@ -110,7 +110,7 @@ def names(lister: ReadYourWritesLister) -> list[str]:
 
 
 def test_what_was_written_is_seen_by_every_later_read() -> None:
-    lister, written = ReadYourWritesLister(World()), spa_view("b", 1, 2)
+    lister, written = ReadYourWritesLister(FakeCluster()), spa_view("b", 1, 2)
     assert lister.get("default", "b") is None
     lister.write(written)
     assert lister.get("default", "b") is written
@@ -118,7 +118,7 @@ def test_what_was_written_is_seen_by_every_later_read() -> None:
 
 
 def test_lists_are_sorted_and_hold_what_the_labels_ask_for() -> None:
-    world = World()
+    world = FakeCluster()
     world.add(spa("c"), spa("a"), spa("other", service="other"))
     lister = ReadYourWritesLister(world)
     lister.write(spa_view("b"))
@@ -127,7 +127,7 @@ def test_lists_are_sorted_and_hold_what_the_labels_ask_for() -> None:
 
 
 def test_what_was_read_once_stays_as_it_was_read() -> None:
-    world = World()
+    world = FakeCluster()
     world.add(spa("a", 1))
     lister = ReadYourWritesLister(world)
     before = lister.get("default", "a")

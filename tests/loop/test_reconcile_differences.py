@@ -7,7 +7,7 @@ import pytest
 
 from tests.loop.test_stage_pass import ALL, BEGUN, DONE, DOWN, OLD, STAGE, TARGET, UP, conditions, reconcile, world_with
 from tests.objects import entry, rollout, running, spa
-from tests.vectors.world import NOON, Pod, Request
+from tests.vectors.fake_cluster import NOON, Pod, Request
 from webhook.api import InvalidRollout, RolloutOrchestrator
 from webhook.loop.spa_cleanup import SPA_DELETED, SPA_EARLY
 

@@ -14,7 +14,7 @@ from webhook.loop.resource_writer import ResourceWriter
 from webhook.loop.spas import ClusterSPAs
 
 
-class World:
+class CachedSPAs:
     def __init__(self, absence: str | None = "no Revision a") -> None:
         self.api = FakeApi()
         self.api.serve(STAGE_POD_AUTOSCALERS)
@@ -31,12 +31,12 @@ class World:
 
 
 def test_an_update_is_an_apply_of_the_bounds_alone_on_condition_of_uid_and_version() -> None:
-    world = World()
-    spa = world.stored(stageMinScale=1, stageMaxScale=5)
-    updated = world.spas.update(spa.with_bounds(2, 3))
+    cached = CachedSPAs()
+    spa = cached.stored(stageMinScale=1, stageMaxScale=5)
+    updated = cached.spas.update(spa.with_bounds(2, 3))
     assert (updated.stage_min_scale, updated.stage_max_scale) == (2, 3)
-    assert world.api.requests[-1].content_type == APPLY_PATCH
-    assert world.api.writes[0].body == {
+    assert cached.api.requests[-1].content_type == APPLY_PATCH
+    assert cached.api.writes[0].body == {
         "apiVersion": "serving.knative.dev/v1",
         "kind": "StagePodAutoscaler",
         "metadata": {
@@ -50,58 +50,58 @@ def test_an_update_is_an_apply_of_the_bounds_alone_on_condition_of_uid_and_versi
 
 
 def test_a_bound_that_an_apply_leaves_in_place_is_taken_away() -> None:
-    world = World()
-    spa = world.stored(stageMinScale=1, stageMaxScale=5)
-    updated = world.spas.update(spa.with_bounds(2, None))
+    cached = CachedSPAs()
+    spa = cached.stored(stageMinScale=1, stageMaxScale=5)
+    updated = cached.spas.update(spa.with_bounds(2, None))
     assert (updated.stage_min_scale, updated.stage_max_scale) == (2, None)
-    assert [request.content_type for request in world.api.requests] == [APPLY_PATCH, MERGE_PATCH]
-    assert world.api.writes[1].body["spec"] == {"stageMaxScale": None}
+    assert [request.content_type for request in cached.api.requests] == [APPLY_PATCH, MERGE_PATCH]
+    assert cached.api.writes[1].body["spec"] == {"stageMaxScale": None}
 
 
 def test_what_was_written_is_read_at_once() -> None:
-    world = World()
-    world.spas.update(world.stored(stageMinScale=1).with_bounds(0, 1))
-    read = world.spas.get("default", "a")
+    cached = CachedSPAs()
+    cached.spas.update(cached.stored(stageMinScale=1).with_bounds(0, 1))
+    read = cached.spas.get("default", "a")
     assert read is not None
     assert (read.stage_min_scale, read.stage_max_scale) == (0, 1)
-    assert [spa.name for spa in world.spas.list("default", {SERVICE_LABEL: "hello"})] == ["a"]
-    assert world.spas.list("default", {SERVICE_LABEL: "other"}) == []
-    assert [spa.name for spa in world.spas.list("default", {})] == ["a"]
+    assert [spa.name for spa in cached.spas.list("default", {SERVICE_LABEL: "hello"})] == ["a"]
+    assert cached.spas.list("default", {SERVICE_LABEL: "other"}) == []
+    assert [spa.name for spa in cached.spas.list("default", {})] == ["a"]
 
 
 def test_an_update_of_what_has_moved_on_is_a_conflict_and_shows_what_is_there_now() -> None:
-    world = World()
-    spa = world.stored(stageMinScale=1)
-    world.api.put(STAGE_POD_AUTOSCALERS, {**spa.to_dict(), "spec": {"stageMinScale": 9}})
+    cached = CachedSPAs()
+    spa = cached.stored(stageMinScale=1)
+    cached.api.put(STAGE_POD_AUTOSCALERS, {**spa.to_dict(), "spec": {"stageMinScale": 9}})
     with pytest.raises(Conflict):
-        world.spas.update(spa.with_bounds(2, 3))
-    read = world.spas.get("default", "a")
+        cached.spas.update(spa.with_bounds(2, 3))
+    read = cached.spas.get("default", "a")
     assert read is not None
     assert read.stage_min_scale == 9
 
 
 def test_a_creation_of_what_exists_shows_what_is_there() -> None:
-    world = World()
-    world.api.put(STAGE_POD_AUTOSCALERS, {"metadata": {"name": "a"}, "spec": {"stageMinScale": 4}})
+    cached = CachedSPAs()
+    cached.api.put(STAGE_POD_AUTOSCALERS, {"metadata": {"name": "a"}, "spec": {"stageMinScale": 4}})
     new = StagePodAutoscaler.from_dict({"metadata": {"namespace": "default", "name": "a"}, "spec": {}})
     with pytest.raises(AlreadyExists):
-        world.spas.create(new)
-    read = world.spas.get("default", "a")
+        cached.spas.create(new)
+    read = cached.spas.get("default", "a")
     assert read is not None
     assert read.stage_min_scale == 4
 
 
 @pytest.mark.parametrize("gone_already", [False, True])
 def test_a_deleted_spa_is_not_read_again(gone_already: bool) -> None:
-    world = World()
-    spa = world.stored()
+    cached = CachedSPAs()
+    spa = cached.stored()
     if gone_already:
-        world.api.remove(STAGE_POD_AUTOSCALERS, "default", "a")
-    assert world.spas.delete(spa) == "no Revision a"
-    assert world.spas.get("default", "a") is None
+        cached.api.remove(STAGE_POD_AUTOSCALERS, "default", "a")
+    assert cached.spas.delete(spa) == "no Revision a"
+    assert cached.spas.get("default", "a") is None
 
 
 def test_an_spa_that_has_a_revision_after_all_stays() -> None:
-    world = World(absence=None)
-    assert world.spas.delete(world.stored()) is None
-    assert world.api.writes == []
+    cached = CachedSPAs(absence=None)
+    assert cached.spas.delete(cached.stored()) is None
+    assert cached.api.writes == []

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.objects import ROLLING, STARTING, entry, rollout, running, spa
-from tests.vectors.world import NOON, Pod, Request, World
+from tests.vectors.fake_cluster import NOON, FakeCluster, Pod, Request
 from webhook.api import RolloutOrchestrator
 from webhook.loop.result import NothingGoesUp, Result
 from webhook.loop.stage_pass import StagePass
@@ -20,13 +20,13 @@ BEGUN = {"Ready": "Unknown", "StageReady": "Unknown", "LastStageReady": "Unknown
 DONE = {"Ready": "True", "StageReady": "True", "LastStageReady": "True"}
 
 
-def world_with(*spas: dict[str, Any], revisions: frozenset[str] | None = ALL, **members: Any) -> World:
-    world = World(revisions=None if revisions is None else {("default", "hello"): revisions}, **members)
+def world_with(*spas: dict[str, Any], revisions: frozenset[str] | None = ALL, **members: Any) -> FakeCluster:
+    world = FakeCluster(revisions=None if revisions is None else {("default", "hello"): revisions}, **members)
     world.add(*spas)
     return world
 
 
-def stage_pass(world: World, **settings: Any) -> StagePass:
+def stage_pass(world: FakeCluster, **settings: Any) -> StagePass:
     everything: dict[str, Any] = {
         **dict.fromkeys(("spas", "lister", "pods", "revisions", "deleter", "events"), world),
         "clock": world.clock,
@@ -35,7 +35,7 @@ def stage_pass(world: World, **settings: Any) -> StagePass:
     return StagePass(**everything)
 
 
-def reconcile(world: World, ro: RolloutOrchestrator, **settings: Any) -> Result:
+def reconcile(world: FakeCluster, ro: RolloutOrchestrator, **settings: Any) -> Result:
     return stage_pass(world, **settings).reconcile(ro, strategy_named(ro.spec.rollout_strategy))
 
 
@@ -334,7 +334,7 @@ def test_nothing_is_deleted_because_revisions_could_not_be_seen() -> None:
 
 def test_an_spa_that_changed_since_it_was_read_is_not_overwritten() -> None:
     world = world_with(running(UP, 2, 9), running(DOWN, 5, 5))
-    stale = World(spas=dict(world.spas))
+    stale = FakeCluster(spas=dict(world.spas))
     world.add(running(UP, 2, 4))
     result = reconcile(world, rollout(STAGE, target=TARGET), lister=stale)
     assert str(result.error) == f"update stagepodautoscalers {UP}: has changed since it was read"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.objects import entry, rollout
-from tests.vectors.world import NOON
+from tests.vectors.fake_cluster import NOON
 from webhook.api import InvalidRollout
 from webhook.loop.stage_status import record_outcome
 from webhook.strategies import strategy_named

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from tests.objects import entry, rollout
-from tests.vectors.world import NOON
+from tests.vectors.fake_cluster import NOON
 from webhook.api import RolloutOrchestrator
 from webhook.loop.event_messages import EventMessage, events_of_status, seconds_until_waiting
 from webhook.loop.stage_status import explain, record_outcome

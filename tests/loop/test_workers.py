@@ -18,7 +18,7 @@ HELLO = Key(ROLLOUT, "default", "hello")
 CALL = Call("patch", "rolloutorchestrators", "default", "hello")
 
 
-class World:
+class WorkerPool:
     def __init__(self, work: Callable[[Key], Result]) -> None:
         self.clock = FakeClock()
         self.queue: WorkQueue[Key] = WorkQueue(self.clock.monotonic, base=1.0)
@@ -65,22 +65,22 @@ def raises(problem: Exception) -> Callable[[Key], Result]:
     ],
 )
 def test_rows(work: Any, result: str, due_in: float | None, caplog: pytest.LogCaptureFixture) -> None:
-    world = World(work)
-    world.queue.add(HELLO)
-    assert world.workers.step()
-    assert world.results == [result]
-    assert world.due_in() == due_in
+    pool = WorkerPool(work)
+    pool.queue.add(HELLO)
+    assert pool.workers.step()
+    assert pool.results == [result]
+    assert pool.due_in() == due_in
     if result in ("refused", "malformed", "crashed"):
         assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def test_success_ends_the_backoff() -> None:
     outcomes = [Result(error=RuntimeError()), Result(error=RuntimeError()), Result(), Result(error=RuntimeError())]
-    world = World(lambda key: outcomes.pop(0))
+    pool = WorkerPool(lambda key: outcomes.pop(0))
     for expected in (1.0, 2.0, None, 1.0):
-        world.queue.add(HELLO)
-        world.workers.step()
-        assert world.queue.failures(HELLO) == {1.0: 1, 2.0: 2, None: 0}[expected]
+        pool.queue.add(HELLO)
+        pool.workers.step()
+        assert pool.queue.failures(HELLO) == {1.0: 1, 2.0: 2, None: 0}[expected]
 
 
 def test_stop_finishes_what_is_due() -> None:
@@ -90,8 +90,8 @@ def test_stop_finishes_what_is_due() -> None:
         seen.append(key)
         return Result(status_changed=True)
 
-    world = World(work)
-    world.queue.add(HELLO)
-    world.workers.start()
-    assert world.workers.stop(5.0)
+    pool = WorkerPool(work)
+    pool.queue.add(HELLO)
+    pool.workers.start()
+    assert pool.workers.stop(5.0)
     assert HELLO in seen

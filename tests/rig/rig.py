@@ -13,7 +13,8 @@ import yaml
 
 from tests.controlplane import Binaries, ControlPlane
 from tests.controlplane.process import Program
-from tests.controlplane.session import Answer, Session
+from tests.controlplane.response import Response
+from tests.controlplane.session import Session
 from tests.rig import configuration
 from tests.rig.activator import Activator
 from tests.rig.ingress import Ingress
@@ -210,7 +211,7 @@ class Rig:
         return requests / max(ready, 1)
 
 
-def create(session: Session, wire: Wire, **query: str) -> Answer:
+def create(session: Session, wire: Wire, **query: str) -> Response:
     """Create an object of any of the kinds whose plural ends in s."""
     group = wire["apiVersion"]
     base = f"/apis/{group}" if "/" in group else f"/api/{group}"

@@ -21,7 +21,7 @@ ROUTING_STATE = "serving.knative.dev/routingState"
 FLOATING = {"configurationName": "shop", "latestRevision": True}
 
 
-class World:
+class Shop:
     """A sandbox with one Service, whose controllers and autoscaler take their steps in turns."""
 
     def __init__(self, kubeconfig: Path) -> None:
@@ -71,62 +71,62 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def shop(tmp_path: Path) -> Iterator[Shop]:
     with Sandbox(tmp_path) as sandbox:
-        world = World(sandbox.kubeconfig)
-        world.until(lambda: world.running() == {"shop-00001": 4} and world.is_ready())
-        yield world
+        shop = Shop(sandbox.kubeconfig)
+        shop.until(lambda: shop.running() == {"shop-00001": 4} and shop.is_ready())
+        yield shop
 
 
-def test_without_a_hold_an_edit_moves_everything_at_once_and_runs_both(world: World) -> None:
-    world.edit_image("shop:2")
-    world.until(lambda: world.running() == {"shop-00001": 0, "shop-00002": 4})
+def test_without_a_hold_an_edit_moves_everything_at_once_and_runs_both(shop: Shop) -> None:
+    shop.edit_image("shop:2")
+    shop.until(lambda: shop.running() == {"shop-00001": 0, "shop-00002": 4})
 
-    assert world.traffic() == {"shop-00002": 100}
-    assert world.peak == 8
-    assert world.is_ready()
-    states = {one["metadata"]["name"]: one["metadata"]["labels"][ROUTING_STATE] for one in revisions(world)}
+    assert shop.traffic() == {"shop-00002": 100}
+    assert shop.peak == 8
+    assert shop.is_ready()
+    states = {one["metadata"]["name"]: one["metadata"]["labels"][ROUTING_STATE] for one in revisions(shop)}
     assert states == {"shop-00001": "reserve", "shop-00002": "active"}
 
 
-def test_a_route_that_is_pinned_keeps_its_traffic_and_its_new_revision_active(world: World) -> None:
+def test_a_route_that_is_pinned_keeps_its_traffic_and_its_new_revision_active(shop: Shop) -> None:
     pinned = [{"revisionName": "shop-00001", "percent": 100}, {**FLOATING, "percent": 0}]
-    world.edit(traffic=pinned)
-    world.settle()
-    world.edit_image("shop:2")
-    world.until(lambda: world.running().get("shop-00002") == 4)
-    world.settle()
+    shop.edit(traffic=pinned)
+    shop.settle()
+    shop.edit_image("shop:2")
+    shop.until(lambda: shop.running().get("shop-00002") == 4)
+    shop.settle()
 
-    assert world.traffic() == {"shop-00001": 100}
-    assert world.running() == {"shop-00001": 4, "shop-00002": 4}
-    assert world.get(POD_AUTOSCALERS, "shop-00002")["spec"]["reachability"] == "Reachable"
-
-
-def test_a_pod_autoscaler_has_the_annotations_of_its_revision(world: World) -> None:
-    world.client.patch(REVISIONS, NAMESPACE, "shop-00001", {"metadata": {"annotations": {MIN_SCALE: "2"}}})
-    world.until(lambda: world.get(POD_AUTOSCALERS, "shop-00001")["metadata"]["annotations"] == {MIN_SCALE: "2"})
+    assert shop.traffic() == {"shop-00001": 100}
+    assert shop.running() == {"shop-00001": 4, "shop-00002": 4}
+    assert shop.get(POD_AUTOSCALERS, "shop-00002")["spec"]["reachability"] == "Reachable"
 
 
-def test_a_service_that_writes_its_route_in_vain_writes_it_once_for_each_change(world: World) -> None:
+def test_a_pod_autoscaler_has_the_annotations_of_its_revision(shop: Shop) -> None:
+    shop.client.patch(REVISIONS, NAMESPACE, "shop-00001", {"metadata": {"annotations": {MIN_SCALE: "2"}}})
+    shop.until(lambda: shop.get(POD_AUTOSCALERS, "shop-00001")["metadata"]["annotations"] == {MIN_SCALE: "2"})
+
+
+def test_a_service_that_writes_its_route_in_vain_writes_it_once_for_each_change(shop: Shop) -> None:
     """As where admission keeps the traffic: the Route is left as it is until it or the Service changes."""
-    route = world.get(ROUTES)
+    route = shop.get(ROUTES)
     other = [{**FLOATING, "percent": 100}, {**FLOATING, "percent": 0}]
-    world.client.update(ROUTES, NAMESPACE, "shop", {**route, "spec": {"traffic": other}})
-    world.settle()
+    shop.client.update(ROUTES, NAMESPACE, "shop", {**route, "spec": {"traffic": other}})
+    shop.settle()
 
-    assert world.get(ROUTES)["spec"]["traffic"] == [{**FLOATING, "percent": 100}]
-    version = world.get(ROUTES)["metadata"]["resourceVersion"]
-    world.settle()
-    assert world.get(ROUTES)["metadata"]["resourceVersion"] == version
+    assert shop.get(ROUTES)["spec"]["traffic"] == [{**FLOATING, "percent": 100}]
+    version = shop.get(ROUTES)["metadata"]["resourceVersion"]
+    shop.settle()
+    assert shop.get(ROUTES)["metadata"]["resourceVersion"] == version
 
 
-def test_everything_goes_with_the_service(world: World) -> None:
-    uid = world.get(KNATIVE_SERVICES)["metadata"]["uid"]
-    world.client.delete(KNATIVE_SERVICES, NAMESPACE, "shop", uid=uid)
-    world.settle()
+def test_everything_goes_with_the_service(shop: Shop) -> None:
+    uid = shop.get(KNATIVE_SERVICES)["metadata"]["uid"]
+    shop.client.delete(KNATIVE_SERVICES, NAMESPACE, "shop", uid=uid)
+    shop.settle()
 
     for resource in (ROUTES, REVISIONS, POD_AUTOSCALERS, PODS):
-        assert world.client.list(resource, NAMESPACE)["items"] == [], resource
+        assert shop.client.list(resource, NAMESPACE)["items"] == [], resource
 
 
 @pytest.mark.parametrize(
@@ -145,6 +145,6 @@ def test_what_a_route_shows(entries: list[Wire], expected: list[tuple[str, bool,
     assert (told if shown is not None else None) == expected
 
 
-def revisions(world: World) -> list[Wire]:
-    found: list[Wire] = world.client.list(REVISIONS, NAMESPACE)["items"]
+def revisions(shop: Shop) -> list[Wire]:
+    found: list[Wire] = shop.client.list(REVISIONS, NAMESPACE)["items"]
     return found

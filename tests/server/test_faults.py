@@ -37,7 +37,7 @@ from webhook.server.service import Service
 from webhook.server.worker import StagegateWorker
 
 
-class World:
+class FaultyWebhook:
     """What a webhook has of a cluster, on an API that fails once in each kind of request named in ``faulty``."""
 
     def __init__(self, *faulty: tuple[str, str]) -> None:
@@ -105,16 +105,16 @@ def run(service: Service, condition: Callable[[], Any]) -> None:
 @pytest.mark.parametrize("resource", [ROLLOUT_ORCHESTRATORS, NAMESPACES, SECRETS])
 @pytest.mark.parametrize("verb", ["list", "watch"])
 def test_a_reflector(verb: str, resource: Any, caplog: pytest.LogCaptureFixture) -> None:
-    world = World((verb, resource.plural))
-    run(world.service(), lambda: world.said and world.faults())
-    assert world.faults() == {"reflector": 1.0}
+    process = FaultyWebhook((verb, resource.plural))
+    run(process.service(), lambda: process.said and process.faults())
+    assert process.faults() == {"reflector": 1.0}
     assert caplog.records[0].exc_info
-    assert world.supervisor.problems() == []
+    assert process.supervisor.problems() == []
 
 
 def test_a_change_that_the_cache_does_not_take(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World()
-    put_once = world.informers.rollouts.put
+    process = FaultyWebhook()
+    put_once = process.informers.rollouts.put
     left = [KeyError("metadata")]
 
     def put_or_fail(one: Any) -> None:
@@ -122,46 +122,46 @@ def test_a_change_that_the_cache_does_not_take(monkeypatch: pytest.MonkeyPatch) 
             raise left.pop()
         put_once(one)
 
-    monkeypatch.setattr(world.informers.rollouts, "put", put_or_fail)
-    run(world.service(), lambda: world.informers.rollouts.rollout("default", "hello"))
-    assert world.faults() == {"reflector": 1.0}
+    monkeypatch.setattr(process.informers.rollouts, "put", put_or_fail)
+    run(process.service(), lambda: process.informers.rollouts.rollout("default", "hello"))
+    assert process.faults() == {"reflector": 1.0}
 
 
 def test_the_task_of_the_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World()
-    usual, left = world.key_pair.read, [KeyError("data")]
+    process = FaultyWebhook()
+    usual, left = process.key_pair.read, [KeyError("data")]
 
     def read() -> Any:
         if left:
             raise left.pop()
         return usual()
 
-    monkeypatch.setattr(world.key_pair, "read", read)
-    run(world.service(), lambda: world.said)
-    assert world.faults() == {"certificate": 1.0}
-    assert world.key_pair.last_error == ""
+    monkeypatch.setattr(process.key_pair, "read", read)
+    run(process.service(), lambda: process.said)
+    assert process.faults() == {"certificate": 1.0}
+    assert process.key_pair.last_error == ""
 
 
 def test_while_the_certificate_cannot_be_looked_at_the_pages_say_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World()
-    service = world.service()
+    process = FaultyWebhook()
+    service = process.service()
 
     def read() -> Any:
         raise KeyError("data")
 
-    monkeypatch.setattr(world.key_pair, "read", read)
-    run(service, lambda: world.key_pair.last_error)
+    monkeypatch.setattr(process.key_pair, "read", read)
+    run(service, lambda: process.key_pair.last_error)
     assert service.state().last_error == "cannot read Secret ours/certs: KeyError: 'data'"
 
 
 def test_the_announcement_is_tried_once() -> None:
-    world = World()
+    process = FaultyWebhook()
 
     def fails() -> None:
         raise ValueError("I/O operation on closed file")
 
-    run(world.service(fails), world.faults)
-    assert world.faults() == {"ready": 1.0}
+    run(process.service(fails), process.faults)
+    assert process.faults() == {"ready": 1.0}
 
 
 class Bare(StagegateWorker):
@@ -189,24 +189,24 @@ class Late:
 
 
 def test_the_sweep_of_connections() -> None:
-    world = World()
-    worker, late = Bare(world.service()), Late()
+    process = FaultyWebhook()
+    worker, late = Bare(process.service()), Late()
     worker.open[late] = None  # type: ignore[index]
 
     async def swept() -> None:
         worker.loop = asyncio.get_running_loop()
-        task = asyncio.create_task(world.supervisor.keep("connections", worker._sweep))
+        task = asyncio.create_task(process.supervisor.keep("connections", worker._sweep))
         await until(lambda: late.aborted)
         assert not task.done()
         task.cancel()
 
     asyncio.run(swept())
-    assert (world.faults(), worker.open) == ({"connections": 1.0}, {})
+    assert (process.faults(), worker.open) == ({"connections": 1.0}, {})
 
 
 def test_a_handshake(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World()
-    worker = Bare(world.service())
+    process = FaultyWebhook()
+    worker = Bare(process.service())
     listener = listen("127.0.0.1", 0)
 
     async def shaken() -> None:
@@ -220,21 +220,21 @@ def test_a_handshake(monkeypatch: pytest.MonkeyPatch) -> None:
         listener.setblocking(False)
         peer, _ = await loop.sock_accept(listener)
         worker._admit(peer)
-        await until(world.faults)
+        await until(process.faults)
         _, writer = await caller
         writer.close()
 
     asyncio.run(shaken())
     listener.close()
-    assert (world.faults(), worker.open) == ({"connections": 1.0}, {})
+    assert (process.faults(), worker.open) == ({"connections": 1.0}, {})
 
 
 @pytest.mark.parametrize(
     ("problem", "faults"), [(KeyError("x"), {"event loop": 1.0}), (None, {"event loop": 1.0}), (OSError("reset"), {})]
 )
 def test_a_callback_of_the_event_loop(problem: Exception | None, faults: dict[str, float]) -> None:
-    world = World()
-    worker = Bare(world.service())
+    process = FaultyWebhook()
+    worker = Bare(process.service())
 
     async def called() -> None:
         loop = asyncio.get_running_loop()
@@ -242,41 +242,41 @@ def test_a_callback_of_the_event_loop(problem: Exception | None, faults: dict[st
         loop.call_exception_handler({"message": "a callback failed", "exception": problem})
 
     asyncio.run(called())
-    assert world.faults() == faults
+    assert process.faults() == faults
 
 
 def test_a_review(caplog: pytest.LogCaptureFixture) -> None:
-    world = World()
+    process = FaultyWebhook()
 
     def fails(*_: object) -> Any:
         raise ZeroDivisionError("a bug in a rule")
 
-    handler = AdmissionHandler(EmptyLookup(), Settings(), world.metrics, world.supervisor, examine=fails)
+    handler = AdmissionHandler(EmptyLookup(), Settings(), process.metrics, process.supervisor, examine=fails)
     answer = handler.review("/validate", GOOD)
-    assert (answer.status, world.faults()) == (500, {"admission": 1.0})
+    assert (answer.status, process.faults()) == (500, {"admission": 1.0})
     assert "a bug in a rule" in caplog.text
 
 
 def test_a_page_and_the_thread_of_the_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World()
-    service = world.service()
+    process = FaultyWebhook()
+    service = process.service()
 
     def fails(registry: CollectorRegistry) -> bytes:
         monkeypatch.setattr("webhook.server.pages.generate_latest", generate_latest)
         raise ZeroDivisionError("a bug in a collector")
 
     app = make_app(
-        "", service.health, lambda now: (True, ""), world.metrics.registry,
-        supervisor=world.supervisor,
+        "", service.health, lambda now: (True, ""), process.metrics.registry,
+        supervisor=process.supervisor,
     )  # fmt: skip
     monkeypatch.setattr("webhook.server.pages.generate_latest", fails)
     client = app.test_client()
     assert [client.get("/metrics").status_code for _ in range(2)] == [500, 200]
-    assert world.faults() == {"pages": 1.0}
+    assert process.faults() == {"pages": 1.0}
 
     listener = listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
-    pages = PagesServer(app, listener, world.supervisor)
+    pages = PagesServer(app, listener, process.supervisor)
     create, left = __import__("waitress").create_server, [KeyError("map")]
 
     def breaking(*arguments: Any, **options: Any) -> Any:
@@ -298,22 +298,22 @@ def test_a_page_and_the_thread_of_the_pages(monkeypatch: pytest.MonkeyPatch) -> 
             assert reply.read() == b"ok\n"
     finally:
         pages.stop()
-    assert world.faults() == {"pages": 2.0}
+    assert process.faults() == {"pages": 2.0}
 
 
 def test_health_is_red_for_a_loop_that_hangs_alone() -> None:
-    world = World()
-    service = world.service()
+    process = FaultyWebhook()
+    service = process.service()
     assert service.health() == (True, "ok\n")
     now = time.monotonic()
-    world.supervisor._monotonic = lambda: now
+    process.supervisor._monotonic = lambda: now
     hangs, go_on = threading.Event(), threading.Event()
 
     def turn() -> None:
         hangs.set()
         go_on.wait(30)
 
-    thread = world.supervisor.start("reflector", turn, lambda seconds: False, name="reflector namespaces")
+    thread = process.supervisor.start("reflector", turn, lambda seconds: False, name="reflector namespaces")
     assert hangs.wait(30)
     now += 301
     assert service.health() == (False, "reflector namespaces: no turn for 301 s\n")
@@ -323,13 +323,13 @@ def test_health_is_red_for_a_loop_that_hangs_alone() -> None:
 
 
 def test_once_synced_a_webhook_stays_ready_when_the_resource_goes() -> None:
-    world = World()
-    world.informers.start()
+    process = FaultyWebhook()
+    process.informers.start()
     try:
-        eventually(lambda: world.informers.unsynced() == "", "the cluster is read")
-        world.api.withdraw(ROLLOUT_ORCHESTRATORS)
-        eventually(lambda: world.informers.reflectors[0].absent, "it is gone")
-        assert world.informers.unsynced() == ""
-        assert world.informers.rollouts.age() is None, "so that nothing is filled in from it, and warnings say why"
+        eventually(lambda: process.informers.unsynced() == "", "the cluster is read")
+        process.api.withdraw(ROLLOUT_ORCHESTRATORS)
+        eventually(lambda: process.informers.reflectors[0].absent, "it is gone")
+        assert process.informers.unsynced() == ""
+        assert process.informers.rollouts.age() is None, "so that nothing is filled in from it, and warnings say why"
     finally:
-        world.informers.stop()
+        process.informers.stop()

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.objects import entry, revision, rollout, spa
-from tests.vectors.world import Request, RequestRefused, World
+from tests.vectors.fake_cluster import FakeCluster, Request, RequestRefused
 from webhook.api import InvalidRollout
 from webhook.strategies import BaseScaleStep, update_spa_for_rev_down, update_spa_for_rev_up
 
@@ -22,7 +22,7 @@ RO = rollout([ENTRY.to_dict()])
     ],
 )
 def test_the_spa_of_a_revision_is_made_what_it_should_be(present: list[dict[str, object]], writes: list[str]) -> None:
-    world = World()
+    world = FakeCluster()
     world.add(*present)
     stored = BaseScaleStep(world, world).create_or_update_spa_rev(RO, ENTRY, False, update_spa_for_rev_up)
     assert (world.writes(), world.bounds()) == (writes, {NAME: (2, 9)})
@@ -30,14 +30,14 @@ def test_the_spa_of_a_revision_is_made_what_it_should_be(present: list[dict[str,
 
 
 def test_a_new_spa_starts_from_its_entry() -> None:
-    world = World()
+    world = FakeCluster()
     BaseScaleStep(world, world).create_or_update_spa_rev(RO, ENTRY, False, update_spa_for_rev_down)
     assert world.bounds() == {NAME: (2, 9)}
 
 
 def test_no_panic_names_the_entry_that_lacks_its_percent() -> None:
     bad = entry(NAME, None, "up", minScale=3, targetReplicas=2)
-    ro, world = rollout([entry("hello-00001", 60, "down"), bad]), World()
+    ro, world = rollout([entry("hello-00001", 60, "down"), bad]), FakeCluster()
     with pytest.raises(InvalidRollout) as caught:
         BaseScaleStep(world, world).create_or_update_spa_rev(
             ro, ro.spec.stage_target_revisions[1], False, update_spa_for_rev_up
@@ -47,6 +47,6 @@ def test_no_panic_names_the_entry_that_lacks_its_percent() -> None:
 
 
 def test_what_the_client_raises_is_passed_on() -> None:
-    world = World(failing=frozenset({Request("create", "stagepodautoscalers", NAME)}))
+    world = FakeCluster(failing=frozenset({Request("create", "stagepodautoscalers", NAME)}))
     with pytest.raises(RequestRefused):
         BaseScaleStep(world, world).create_or_update_spa_rev(RO, ENTRY, False, update_spa_for_rev_up)

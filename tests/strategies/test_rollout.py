@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.objects import entry, rollout, running, spa
-from tests.vectors.world import NOON, Pod, World
+from tests.vectors.fake_cluster import NOON, FakeCluster, Pod
 from webhook.api import RolloutOrchestrator
 from webhook.strategies import Rollout, ScaleDownStep, ScaleUpStep, TrafficStep, new_rollout_strategy
 from webhook.strategies.rollout import EnqueueAfter
@@ -58,7 +58,7 @@ def test_steps_of_a_stage(
 
 
 def test_both_strategies_have_every_step_in_their_order() -> None:
-    world = World()
+    world = FakeCluster()
     strategies = new_rollout_strategy(world, world, world)
     assert {name: [type(step) for step in strategy.rollout_steps] for name, strategy in strategies.items()} == {
         "availability": [ScaleUpStep, TrafficStep, ScaleDownStep],
@@ -74,7 +74,7 @@ def test_both_strategies_have_every_step_in_their_order() -> None:
     ],
 )
 def test_the_first_look_at_a_stage(strategy: str, bounds: dict[str, tuple[int | None, int | None]]) -> None:
-    world = World()
+    world = FakeCluster()
     world.add(running(DOWN, 5, 5, 5))
     ro = rollout(STAGE, strategy=strategy)
     steps = new_rollout_strategy(world, world, world, clock=world.clock)[strategy]
@@ -84,7 +84,7 @@ def test_the_first_look_at_a_stage(strategy: str, bounds: dict[str, tuple[int | 
 
 @pytest.mark.parametrize("strategy", ["availability", "resourceutil"])
 def test_a_stage_whose_replicas_are_there_is_done_at_one_look(strategy: str) -> None:
-    world = World()
+    world = FakeCluster()
     world.add(running(DOWN, 3, 3, 5), running(UP, 2, 0, 0))
     ro = rollout(STAGE, strategy=strategy)
     steps = new_rollout_strategy(world, world, world, clock=world.clock)[strategy]
@@ -95,7 +95,7 @@ def test_a_stage_whose_replicas_are_there_is_done_at_one_look(strategy: str) -> 
 
 
 def test_pods_past_their_time_are_removed_also_when_nobody_listens() -> None:
-    world = World(pods=[Pod("default", "pod-0", DOWN, NOON)])
+    world = FakeCluster(pods=[Pod("default", "pod-0", DOWN, NOON)])
     world.add(spa(UP, 2), running(DOWN, 5, None, 3))
     ro = rollout(STAGE, strategy="resourceutil")
     steps = new_rollout_strategy(world, world, world)["resourceutil"]

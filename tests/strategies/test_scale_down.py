@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.objects import entry, rollout, running, spa
-from tests.vectors.world import NOON, Pod, Request, World
+from tests.vectors.fake_cluster import NOON, FakeCluster, Pod, Request
 from webhook.api import RolloutOrchestrator
 from webhook.strategies import BaseScaleStep, ScaleDownStep, strategy_named
 from webhook.strategies.rollout import NothingHeld, StepTools
@@ -18,7 +18,7 @@ ALONE = [entry(UP, 100, "up", minScale=3)]
 LATER, EARLIER = NOON + timedelta(hours=1), NOON - timedelta(hours=1)
 
 
-def step(world: World, ro: RolloutOrchestrator, force_delete: bool = True) -> ScaleDownStep:
+def step(world: FakeCluster, ro: RolloutOrchestrator, force_delete: bool = True) -> ScaleDownStep:
     tools = StepTools(
         base=BaseScaleStep(world, world),
         pods=world,
@@ -32,19 +32,19 @@ def step(world: World, ro: RolloutOrchestrator, force_delete: bool = True) -> Sc
     return ScaleDownStep.build(tools, strategy_named(ro.spec.rollout_strategy))
 
 
-def execute(world: World, ro: RolloutOrchestrator) -> None:
+def execute(world: FakeCluster, ro: RolloutOrchestrator) -> None:
     step(world, ro).execute(ro, *up_and_down(ro.spec.stage_target_revisions))
 
 
-def verify(world: World, ro: RolloutOrchestrator, force_delete: bool = True) -> tuple[bool, list[float]]:
+def verify(world: FakeCluster, ro: RolloutOrchestrator, force_delete: bool = True) -> tuple[bool, list[float]]:
     waits: list[float] = []
     up, down = up_and_down(ro.spec.stage_target_revisions)
     ready = step(world, ro, force_delete).verify(ro, up, down, lambda ro, seconds: waits.append(seconds))
     return ready, waits
 
 
-def world_with(*spas: dict[str, Any], pods: list[Pod] | None = None, revisions: set[str] | None = None) -> World:
-    world = World(pods=pods or [])
+def world_with(*spas: dict[str, Any], pods: list[Pod] | None = None, revisions: set[str] | None = None) -> FakeCluster:
+    world = FakeCluster(pods=pods or [])
     world.revisions = None if revisions is None else {("default", "hello"): frozenset(revisions)}
     world.add(*spas)
     return world
@@ -241,7 +241,7 @@ class Held:
 LAST = [entry(UP, 100, "up", minScale=3), entry(DOWN, direction="down", minScale=3, targetReplicas=0)]
 
 
-def held_step(world: World, traffic: Held, strategy: str) -> ScaleDownStep:
+def held_step(world: FakeCluster, traffic: Held, strategy: str) -> ScaleDownStep:
     tools = StepTools(
         base=BaseScaleStep(world, world),
         pods=world,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.objects import ROLLING, STARTING, entry, revision, rollout, running, spa
-from tests.vectors.world import World
+from tests.vectors.fake_cluster import FakeCluster
 from webhook.api import MissingObservation, RolloutOrchestrator
 from webhook.api.conditions import Condition
 from webhook.strategies import BaseScaleStep, RevisionConditions, ScaleUpStep, is_stage_scale_up_ready, strategy_named
@@ -15,28 +15,28 @@ UP, DOWN = "hello-00002", "hello-00001"
 STAGE = [entry(UP, 40, "up", minScale=3, maxScale=9, targetReplicas=2), entry(DOWN, 60, "down", minScale=3)]
 
 
-def step(world: World, ro: RolloutOrchestrator) -> ScaleUpStep:
+def step(world: FakeCluster, ro: RolloutOrchestrator) -> ScaleUpStep:
     keeps_start = strategy_named(ro.spec.rollout_strategy).goes_up_first
     return ScaleUpStep(BaseScaleStep(world, world), clock=world.clock, conditions=world, keeps_start=keeps_start)
 
 
-def execute(world: World, ro: RolloutOrchestrator) -> None:
+def execute(world: FakeCluster, ro: RolloutOrchestrator) -> None:
     step(world, ro).execute(ro, *up_and_down(ro.spec.stage_target_revisions))
 
 
-def verify(world: World, ro: RolloutOrchestrator) -> bool:
+def verify(world: FakeCluster, ro: RolloutOrchestrator) -> bool:
     return step(world, ro).verify(ro, *up_and_down(ro.spec.stage_target_revisions), lambda ro, seconds: None)
 
 
 def test_a_missing_spa_is_created_with_the_bounds_of_the_stage() -> None:
-    world = World()
+    world = FakeCluster()
     execute(world, rollout(STAGE))
     assert world.writes() == [f"create stagepodautoscalers {UP}"]
     assert world.bounds() == {UP: (2, 9)}
 
 
 def test_an_spa_with_other_bounds_is_updated_and_what_goes_down_is_left_alone() -> None:
-    world = World()
+    world = FakeCluster()
     world.add(spa(UP, 0, 0), spa(DOWN, 5, 5))
     execute(world, rollout(STAGE))
     assert world.writes() == [f"update stagepodautoscalers {UP}"]
@@ -44,14 +44,14 @@ def test_an_spa_with_other_bounds_is_updated_and_what_goes_down_is_left_alone() 
 
 
 def test_quiet_writes_send_no_update_that_changes_nothing() -> None:
-    world = World()
+    world = FakeCluster()
     world.add(spa(UP, 2, 9))
     execute(world, rollout(STAGE))
     assert world.requests == []
 
 
 def test_a_revision_that_runs_and_is_reported_is_ready() -> None:
-    world = World()
+    world = FakeCluster()
     world.add(running(UP, 2), running(DOWN, 3))
     assert verify(world, rollout(STAGE))
     assert world.requests == []
@@ -66,7 +66,7 @@ def test_a_revision_that_runs_and_is_reported_is_ready() -> None:
     ],
 )
 def test_until_then_what_goes_down_is_there_with_the_bounds_of_its_entry(present: dict[str, object]) -> None:
-    world = World()
+    world = FakeCluster()
     world.add(present)
     assert not verify(world, rollout(STAGE))
     assert world.writes() == [f"create stagepodautoscalers {DOWN}"]
@@ -74,14 +74,14 @@ def test_until_then_what_goes_down_is_there_with_the_bounds_of_its_entry(present
 
 
 def test_until_then_what_goes_down_keeps_the_bounds_it_has() -> None:
-    world = World()
+    world = FakeCluster()
     world.add(running(UP, 1), running(DOWN, 3, 1, 7))
     assert not verify(world, rollout(STAGE))
     assert world.requests == []
 
 
 def test_every_revision_that_goes_up_has_to_be_ready() -> None:
-    world = World()
+    world = FakeCluster()
     world.add(running(UP, 2), running("hello-00003", 0))
     ro = rollout([*STAGE[:1], entry("hello-00003", 10, "up", minScale=1, targetReplicas=1)])
     assert not verify(world, ro)
@@ -105,7 +105,7 @@ ONCE_RAN = RevisionConditions(scale_target_initialized=Condition("ScaleTargetIni
 def test_ready_runs_takes_no_replicas_only_of_a_revision_that_can_run(
     desired: int, seen: RevisionConditions | None, ready: bool
 ) -> None:
-    world = World(seen={UP: seen} if seen is not None else {})
+    world = FakeCluster(seen={UP: seen} if seen is not None else {})
     world.add(spa(UP, desired=desired, actual=0), running(DOWN, 9))
     assert is_stage_scale_up_ready(world.spa(UP), revision(UP, 40, "up", targetReplicas=2)), "upstream's answer"
     assert verify(world, rollout(FREE)) is ready
@@ -130,14 +130,14 @@ START = [entry(DOWN, 100, minScale=3, maxScale=9)]
 def test_one_of_the_start_that_stays_a_target_is_not_lowered_before_the_others_have_come(
     present: list[dict[str, Any]], bounds: tuple[int, int]
 ) -> None:
-    world = World()
+    world = FakeCluster()
     world.add(*present)
     execute(world, rollout(OLD_AND_NEW, initial=START))
     assert world.bounds()[DOWN] == bounds
 
 
 def test_what_it_started_with_counts_wherever_an_entry_of_the_start_states_it() -> None:
-    world = World()
+    world = FakeCluster()
     execute(world, rollout(OLD_AND_NEW, initial=[entry(DOWN, 100, minScale=3), entry(DOWN, 0, tag="old", maxScale=9)]))
     assert world.bounds()[DOWN] == (3, 9)
 
@@ -153,7 +153,7 @@ def test_what_it_started_with_counts_wherever_an_entry_of_the_start_states_it() 
     ],
 )
 def test_else_it_has_the_bounds_of_its_entry_at_once(ro: RolloutOrchestrator) -> None:
-    world = World()
+    world = FakeCluster()
     world.add(running(DOWN, 9, 3, 9))
     execute(world, ro)
     assert world.bounds()[DOWN] == (1, 5)
@@ -161,17 +161,17 @@ def test_else_it_has_the_bounds_of_its_entry_at_once(ro: RolloutOrchestrator) ->
 
 def test_an_spa_that_cannot_be_found_is_to_be_looked_for_again() -> None:
     with pytest.raises(MissingObservation, match=f"default/{UP}"):
-        verify(World(), rollout(STAGE))
+        verify(FakeCluster(), rollout(STAGE))
 
 
 def test_the_status_says_ready_of_this_step_alone() -> None:
-    ro, world = rollout(STAGE), World()
+    ro, world = rollout(STAGE), FakeCluster()
     step(world, ro).modify_status(ro)
     assert {c.type: c.status for c in ro.status.conditions} == {"StageScaleUpReady": "True", "Ready": "Unknown"}
 
 
 def test_the_status_says_what_is_waited_for() -> None:
-    ro, world = rollout(STAGE), World()
+    ro, world = rollout(STAGE), FakeCluster()
     step(world, ro).modify_status(ro, ready=False)
     assert {c.type: (c.status, c.reason, c.message) for c in ro.status.conditions} == {
         "StageScaleUpReady": ("Unknown", "StageRevisionStart", STARTING),

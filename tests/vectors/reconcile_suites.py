@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import Final
 
 from tests.vectors import upstream_pass, upstream_run
+from tests.vectors.fake_cluster import NOON, FakeCluster, failing, pod_from
 from tests.vectors.suite import Difference, Json, Suite, Vector
-from tests.vectors.world import NOON, World, failing, pod_from
 from webhook.api import RolloutOrchestrator
 from webhook.api.conditions import Condition
 from webhook.api.kinds import SPA_PLURAL
@@ -25,10 +25,10 @@ _SILENT_UPSTREAM: Final = (POD_REMOVED, SPA_EARLY, SPA_DELETED)
 _CREATED: Final = ("namespace", "labels", "ownerReferences")
 
 
-def world_of(given: dict[str, Json]) -> World:
+def world_of(given: dict[str, Json]) -> FakeCluster:
     """The cluster that a row describes."""
     metadata = given["ro"]["metadata"]
-    world = World(
+    world = FakeCluster(
         pods=[pod_from(pod, _TIMES) for pod in given.get("pods", [])],
         revisions={(metadata["namespace"], metadata["name"]): frozenset(given.get("revisions", []))},
         failing=failing(given.get("apiErrors", [])),
@@ -45,7 +45,7 @@ def _seen(said: dict[str, str]) -> RevisionConditions:
     return RevisionConditions(scale_target_initialized=initialized, revision_ready=ready)
 
 
-def reconciled(world: World, ro: RolloutOrchestrator, *, wrapped: bool = True) -> Result:
+def reconciled(world: FakeCluster, ro: RolloutOrchestrator, *, wrapped: bool = True) -> Result:
     """One pass over the RO by the strategy that it states, as ReconcileKind alone or as the controller calls it."""
     stage_pass = StagePass(
         spas=world,
@@ -79,7 +79,7 @@ def _wrapped_pass(given: dict[str, Json]) -> Json:
     return told
 
 
-def _told(ro: RolloutOrchestrator, world: World, before: Json, result: Result) -> Json:
+def _told(ro: RolloutOrchestrator, world: FakeCluster, before: Json, result: Result) -> Json:
     conditions = [condition.to_dict() for condition in ro.status.conditions]
     told = {
         "error": result.error is not None,
@@ -104,7 +104,7 @@ def _told(ro: RolloutOrchestrator, world: World, before: Json, result: Result) -
     return told
 
 
-def _requested(world: World, verb: str, resource: str) -> list[str]:
+def _requested(world: FakeCluster, verb: str, resource: str) -> list[str]:
     return sorted({r.name for r in world.requests if (r.verb, r.resource) == (verb, resource)})
 
 

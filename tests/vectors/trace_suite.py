@@ -12,13 +12,13 @@ from functools import lru_cache
 from typing import Any
 
 from tests.vectors.comparison import first_difference
+from tests.vectors.fake_cluster import NOON, FakeCluster
 from tests.vectors.planning_answers import config_of
 from tests.vectors.reconcile_suites import reconciled
 from tests.vectors.suite import Difference, Suite, Vector
 from tests.vectors.trace import Planner, Row, Trace
 from tests.vectors.upstream_planning import put
 from tests.vectors.upstream_trace import ALL_RULES, UpstreamTrace
-from tests.vectors.world import NOON, World
 from webhook.api import RolloutOrchestrator, TargetRevision
 from webhook.planning import plan_stages, update_initial_final_targets
 
@@ -43,7 +43,7 @@ def _update(given: Row, final: list[Row]) -> Row:
 
 def _carry(given: Row, tick: int) -> tuple[bool, Row, list[Row]]:
     metadata = given["ro"]["metadata"]
-    world = World(
+    world = FakeCluster(
         revisions={(metadata["namespace"], metadata["name"]): frozenset(given["revisions"])},
         now=NOON + timedelta(seconds=tick),
     )

@@ -30,7 +30,7 @@ _ENVELOPE: Final = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionRevie
 _BLANKS: Final = " \t\n\r"
 
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 class Response(NamedTuple):
@@ -60,7 +60,7 @@ def response_of(verdict: Verdict) -> Response:
     return Response(200, JSON, write_verdict(verdict), verdict)
 
 
-def or_refusal(answer: Callable[[], Answer]) -> Answer | Response:
+def or_refusal(answer: Callable[[], Result]) -> Result | Response:
     """The answer to one request, or the refusal of one that is no review (400) or at no path of ours (404)."""
     try:
         return answer()

@@ -8,7 +8,7 @@ from typing import Final
 from webhook.admission import Lookup, Response, Settings, examine
 from webhook.cluster.supervisor import Supervisor
 from webhook.server.head import KNATIVE_PATH, LINE_TYPE
-from webhook.server.knative_handler import Answer, KnativeHandler, left_alone
+from webhook.server.knative_handler import EventualResponse, KnativeHandler, left_alone
 from webhook.server.metrics import ServerMetrics
 
 _LOG: Final = logging.getLogger("stagegate.admission")
@@ -38,7 +38,7 @@ class AdmissionHandler:
         self._knative = knative
         self._clock = clock
 
-    def answer(self, path: str, body: bytes) -> Answer:
+    def answer(self, path: str, body: bytes) -> EventualResponse:
         """The answer to one review, at /knative perhaps later; ``path`` has no query. Raises nothing for any bytes."""
         if path != KNATIVE_PATH:
             return self.review(path, body)

@@ -37,7 +37,7 @@ PIN_SECONDS: Final = 1.5
 _MARGIN_SECONDS: Final = 0.1
 """What a pin may take beyond its time before the answer no longer waits for it."""
 
-Answer = Response | asyncio.Future[Response]
+EventualResponse = Response | asyncio.Future[Response]
 
 
 class View(Protocol):
@@ -74,11 +74,11 @@ class KnativeHandler:
         self._logged = PinRate(monotonic, burst=1, seconds_each=60.0)
         self._supervisor = supervisor or Supervisor(count=metrics.faulted)
 
-    def answer(self, body: bytes) -> Answer:
+    def answer(self, body: bytes) -> EventualResponse:
         """The answer to one review, later if a pin has to be carried out first. Called on the event loop."""
         return or_refusal(lambda: self._answer(body))
 
-    def _answer(self, body: bytes) -> Answer:
+    def _answer(self, body: bytes) -> EventualResponse:
         request = read_knative_request(body)
         if request.kind == REVISION:
             return self._revision(request)
@@ -87,7 +87,7 @@ class KnativeHandler:
             self._metrics.guarded(put_back=bool(verdict.defaults))
         return response_of(verdict)
 
-    def _revision(self, request: Request) -> Answer:
+    def _revision(self, request: Request) -> EventualResponse:
         started = self._monotonic()
         new = new_revision_of(request, self._settings)
         if isinstance(new, str):
@@ -109,7 +109,9 @@ class KnativeHandler:
             return self._refused(request, new, "busy", "too many pins are under way")
         return self._later(request, new, pinning, started)
 
-    def _later(self, request: Request, new: NewRevision, pinning: "Future[Outcome]", started: float) -> Answer:
+    def _later(
+        self, request: Request, new: NewRevision, pinning: "Future[Outcome]", started: float
+    ) -> EventualResponse:
         """An answer that is given when the pin has ended, or when its time is over."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Response] = loop.create_future()

@@ -1,4 +1,4 @@
-"""Writers: how a manifest gets to the API server as a person would send it, by kubectl or else by the client."""
+"""Appliers: how a manifest gets to the API server as a person would send it, by kubectl or else by the client."""
 
 import os
 import shutil
@@ -17,21 +17,21 @@ _SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CommandOutput:
     """What came back: whether it was done, and the text for the person."""
 
     done: bool
     text: str
 
 
-class Writer(Protocol):
+class Applier(Protocol):
     """Applies manifest files; never raises for a refusal."""
 
     prompt: str
     """What a line about a write starts with, for people to read."""
 
-    def apply(self, manifest: Path) -> Answer: ...
-    def delete(self, manifest: Path) -> Answer: ...
+    def apply(self, manifest: Path) -> CommandOutput: ...
+    def delete(self, manifest: Path) -> CommandOutput: ...
 
 
 class Kubectl:
@@ -42,13 +42,13 @@ class Kubectl:
     def __init__(self, program: str, kubeconfig: Path, directory: Path) -> None:
         self._command = [program, "--kubeconfig", str(kubeconfig), "--cache-dir", str(directory / "kubectl-cache")]
 
-    def apply(self, manifest: Path) -> Answer:
+    def apply(self, manifest: Path) -> CommandOutput:
         return self._run("apply", "--filename", str(manifest))
 
-    def delete(self, manifest: Path) -> Answer:
+    def delete(self, manifest: Path) -> CommandOutput:
         return self._run("delete", "--filename", str(manifest))
 
-    def _run(self, *arguments: str) -> Answer:
+    def _run(self, *arguments: str) -> CommandOutput:
         environment = {key: value for key, value in os.environ.items() if key != "KUBECONFIG"}
         done = subprocess.run(
             [*self._command, *arguments],
@@ -58,10 +58,10 @@ class Kubectl:
             env=environment,
             check=False,
         )
-        return Answer(done.returncode == 0, (done.stdout + done.stderr).strip())
+        return CommandOutput(done.returncode == 0, (done.stdout + done.stderr).strip())
 
 
-class ClientWriter:
+class ServerSideApply:
     """The client, where there is no kubectl: server-side apply."""
 
     prompt = "no kubectl here, so by the client:"
@@ -69,17 +69,17 @@ class ClientWriter:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def apply(self, manifest: Path) -> Answer:
+    def apply(self, manifest: Path) -> CommandOutput:
         wire = yaml.safe_load(manifest.read_text())
         resource = _resource(wire["kind"])
         metadata = wire["metadata"]
         try:
             self._client.apply(resource, metadata["namespace"], metadata["name"], wire)
         except ApiError as problem:
-            return Answer(False, problem.message)
-        return Answer(True, f"{resource.full_name}/{metadata['name']} applied")
+            return CommandOutput(False, problem.message)
+        return CommandOutput(True, f"{resource.full_name}/{metadata['name']} applied")
 
-    def delete(self, manifest: Path) -> Answer:
+    def delete(self, manifest: Path) -> CommandOutput:
         wire = yaml.safe_load(manifest.read_text())
         resource = _resource(wire["kind"])
         metadata = wire["metadata"]
@@ -87,14 +87,14 @@ class ClientWriter:
             found = self._client.get(resource, metadata["namespace"], metadata["name"])
             self._client.delete(resource, metadata["namespace"], metadata["name"], uid=found["metadata"]["uid"])
         except ApiError as problem:
-            return Answer(False, problem.message)
-        return Answer(True, f"{resource.full_name}/{metadata['name']} deleted")
+            return CommandOutput(False, problem.message)
+        return CommandOutput(True, f"{resource.full_name}/{metadata['name']} deleted")
 
 
-def writer_for(kubeconfig: Path, directory: Path, client: Client) -> Writer:
+def applier_for(kubeconfig: Path, directory: Path, client: Client) -> Applier:
     """kubectl where it is installed, else the client."""
     program = shutil.which("kubectl")
-    return Kubectl(program, kubeconfig, directory) if program else ClientWriter(client)
+    return Kubectl(program, kubeconfig, directory) if program else ServerSideApply(client)
 
 
 def _resource(kind: str) -> Resource:

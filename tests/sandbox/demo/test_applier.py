@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.demo.writer import Answer, ClientWriter, Kubectl, writer_for
+from sandbox.demo.applier import CommandOutput, Kubectl, ServerSideApply, applier_for
 from tests.cluster.fake_api import FakeApi, status_error
 from webhook.cluster.client import APPLY_PATCH, Client
 from webhook.cluster.resource import STAGE_POD_AUTOSCALERS
@@ -33,9 +33,9 @@ def api() -> FakeApi:
 
 
 def test_the_client_applies_server_side(api: FakeApi, manifest: Path) -> None:
-    answer = ClientWriter(Client(api, field_manager="demo")).apply(manifest)
+    answer = ServerSideApply(Client(api, field_manager="demo")).apply(manifest)
 
-    assert answer == Answer(True, "stagepodautoscalers.serving.knative.dev/hello-00002 applied")
+    assert answer == CommandOutput(True, "stagepodautoscalers.serving.knative.dev/hello-00002 applied")
     assert api.requests[-1].content_type == APPLY_PATCH
     stored = api.get(STAGE_POD_AUTOSCALERS, "default", "hello-00002")
     assert stored is not None
@@ -43,18 +43,18 @@ def test_the_client_applies_server_side(api: FakeApi, manifest: Path) -> None:
 
 
 def test_the_client_deletes(api: FakeApi, manifest: Path) -> None:
-    answer = ClientWriter(Client(api, field_manager="demo")).delete(manifest)
+    answer = ServerSideApply(Client(api, field_manager="demo")).delete(manifest)
 
-    assert answer == Answer(True, "stagepodautoscalers.serving.knative.dev/hello-00002 deleted")
+    assert answer == CommandOutput(True, "stagepodautoscalers.serving.knative.dev/hello-00002 deleted")
     assert api.get(STAGE_POD_AUTOSCALERS, "default", "hello-00002") is None
 
 
 @pytest.mark.parametrize("verb", ["apply", "delete"])
 def test_a_refusal_is_an_answer(verb: str, api: FakeApi, manifest: Path) -> None:
     api.fail = lambda request: status_error(request, 403, "Forbidden", "must not exceed 3 [SPA002]")
-    writer = ClientWriter(Client(api, field_manager="demo"))
+    applier = ServerSideApply(Client(api, field_manager="demo"))
 
-    assert getattr(writer, verb)(manifest) == Answer(False, "must not exceed 3 [SPA002]")
+    assert getattr(applier, verb)(manifest) == CommandOutput(False, "must not exceed 3 [SPA002]")
 
 
 PRETENDER = """#!/bin/sh
@@ -73,11 +73,11 @@ def test_kubectl_is_never_given_the_surrounding_kubeconfig(
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     monkeypatch.setenv("KUBECONFIG", "/somebody's/config")
 
-    writer = writer_for(Path("/ours"), tmp_path, Client(api, field_manager="demo"))
-    answer = writer.apply(Path("spa.yaml"))
+    applier = applier_for(Path("/ours"), tmp_path, Client(api, field_manager="demo"))
+    answer = applier.apply(Path("spa.yaml"))
 
-    assert isinstance(writer, Kubectl)
-    assert answer == Answer(
+    assert isinstance(applier, Kubectl)
+    assert answer == CommandOutput(
         False,
         f"said --kubeconfig /ours --cache-dir {tmp_path}/kubectl-cache apply --filename spa.yaml\n"
         "KUBECONFIG is not set",
@@ -87,4 +87,4 @@ def test_kubectl_is_never_given_the_surrounding_kubeconfig(
 def test_without_kubectl_the_client_writes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, api: FakeApi) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    assert isinstance(writer_for(Path("/ours"), tmp_path, Client(api, field_manager="demo")), ClientWriter)
+    assert isinstance(applier_for(Path("/ours"), tmp_path, Client(api, field_manager="demo")), ServerSideApply)

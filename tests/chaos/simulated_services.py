@@ -9,7 +9,7 @@ from tests.chaos.services import Service
 _EVERY_SECONDS: Final = 0.1
 
 
-class World:
+class SimulatedServices:
     """Lets every service take its steps, in a ``with``. With ``more`` people begin new rollouts.
 
     ``problem`` is what ended it before its time.
@@ -18,11 +18,11 @@ class World:
     def __init__(self, services: Sequence[Service]) -> None:
         self._services = services
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="world", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="services", daemon=True)
         self.more = True
         self.problem: BaseException | None = None
 
-    def __enter__(self) -> "World":
+    def __enter__(self) -> "SimulatedServices":
         self._thread.start()
         return self
 

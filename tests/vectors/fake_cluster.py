@@ -44,7 +44,7 @@ class Pod:
 
 
 @dataclass
-class World:
+class FakeCluster:
     """Everything a pass reads and writes, behind every protocol it asks for. Writes are visible at once.
 
     ``revisions`` are those of each service, by namespace and service; None stands for a cluster that serves none.
