@@ -28,7 +28,7 @@ Hook = Mapping[str, Any]
 
 @dataclass(slots=True)
 class Write:
-    """One write before it is stored. ``warnings`` collects what the caller is to be told."""
+    """One write before it is stored. ``warnings`` collects what the caller is warned of."""
 
     operation: str
     resource: Resource
@@ -139,13 +139,13 @@ def rules_match(rules: Iterable[Mapping[str, Any]], write: Write) -> bool:
     """True if one of the rules of a webhook names this write."""
     resource = write.resource
     plural = f"{resource.plural}/{write.subresource}" if write.subresource else resource.plural
-    stated = (
+    attributes = (
         ("operations", write.operation),
         ("apiGroups", resource.group),
         ("apiVersions", resource.version),
         ("resources", plural),
     )
-    return any(all({"*", value} & set(rule.get(key) or ()) for key, value in stated) for rule in rules)
+    return any(all({"*", value} & set(rule.get(key) or ()) for key, value in attributes) for rule in rules)
 
 
 def _conditions_hold(conditions: Iterable[Mapping[str, Any]], write: Write, namespace: Object) -> bool:
@@ -173,8 +173,8 @@ def _patched(hook: Hook, response: Object, value: Object) -> Object:
 
 def _denial(name: str, status: Object) -> ApiError:
     why = status.get("message") or status.get("reason")
-    told = f'admission webhook "{name}" denied the request'
-    message = f"{told}: {why}" if why else f"{told} without explanation"
+    message = f'admission webhook "{name}" denied the request'
+    message = f"{message}: {why}" if why else f"{message} without explanation"
     return ApiError(max(status.get("code") or 400, 400), status.get("reason") or "", message, status.get("details"))
 
 

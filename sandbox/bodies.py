@@ -56,13 +56,13 @@ def _application(call: Call, now: str) -> Change:
         raise invalid("PatchOptions", "meta.k8s.io", "", [required("fieldManager", "is required for apply patch")])
     value = parse(call)
     _cleaned(_typed(value, call), call)
-    # What nobody stated, nobody owns: the defaults are not part of the configuration.
-    stated, _ = prune(_typed(value, call), call.resource.schema)
-    if metadata(stated).get("managedFields") is not None:
+    # Defaults have no owner, since they are not part of the configuration.
+    applied, _ = prune(_typed(value, call), call.resource.schema)
+    if metadata(applied).get("managedFields") is not None:
         raise bad_request("metadata.managedFields must be nil")
 
     def wanted(live: Object) -> Object:
-        merged = after_apply(live, stated, _manager(call, APPLY), _scope(call), now, force=call.flag("force"))
+        merged = after_apply(live, applied, _manager(call, APPLY), _scope(call), now, force=call.flag("force"))
         return completed(merged, call.resource)
 
     return wanted
@@ -119,14 +119,14 @@ def _cleaned(value: Object, call: Call) -> Object:
     """A copy without unknown fields and with defaults. Raises ApiError 400 for unknown fields in strict mode."""
     resource, mode = call.resource, call.query.get("fieldValidation") or "Warn"
     _, unknown = prune(value, resource.schema)
-    told = [f'unknown field "{path}"' for path in sorted(unknown)]
-    if told and mode == "Strict":
+    unknown_fields = [f'unknown field "{path}"' for path in sorted(unknown)]
+    if unknown_fields and mode == "Strict":
         raise bad_request(
             f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
-            f"strict decoding error: {', '.join(told)}"
+            f"strict decoding error: {', '.join(unknown_fields)}"
         )
     if mode != "Ignore":
-        call.warnings.extend(told)
+        call.warnings.extend(unknown_fields)
     return completed(value, resource)
 
 

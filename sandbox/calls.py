@@ -57,7 +57,7 @@ class Call:
 
     @property
     def manager(self) -> str:
-        """The field manager: stated, else the first word of the user agent."""
+        """The field manager of the query, else the first word of the user agent."""
         return self.query.get("fieldManager") or self.user_agent.partition("/")[0][:_LONGEST_MANAGER] or "unknown"
 
     def flag(self, name: str) -> bool:

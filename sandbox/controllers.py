@@ -125,7 +125,7 @@ class KnativeControllers:
 
     def _scale(self, name: str, revision: Wire, autoscaler: Wire | None) -> None:
         """Keep the PodAutoscaler like its Revision, and say whether the Revision is Ready."""
-        stated = {
+        annotations = {
             key: text for key, text in _annotations(revision).items() if key.startswith((AUTOSCALING, INSTRUCTIONS))
         }
         state = _labels(revision).get(ROUTING_STATE, "")
@@ -133,10 +133,10 @@ class KnativeControllers:
         spec = {"scaleTargetRef": target, "reachability": _REACHABILITY.get(state, "Unknown")}
         if autoscaler is None:
             labels = {SERVICE_LABEL: _labels(revision)[SERVICE_LABEL], REVISION_LABEL: name}
-            self._create(POD_AUTOSCALERS, name, revision, labels, {"spec": spec}, stated)
+            self._create(POD_AUTOSCALERS, name, revision, labels, {"spec": spec}, annotations)
             return
-        if (_annotations(autoscaler), autoscaler["spec"]) != (stated, spec):
-            changed = {**autoscaler, "metadata": {**autoscaler["metadata"], "annotations": stated}}
+        if (_annotations(autoscaler), autoscaler["spec"]) != (annotations, spec):
+            changed = {**autoscaler, "metadata": {**autoscaler["metadata"], "annotations": annotations}}
             self._update(POD_AUTOSCALERS, changed, spec)
         conditions = {one["type"]: one for one in (autoscaler.get("status") or {}).get("conditions") or ()}
         if conditions.get(INITIALIZED, {}).get("status") == "True":
@@ -180,9 +180,9 @@ class KnativeControllers:
 def wanted_traffic(service: Wire) -> Wire:
     """The spec that the Service reconciler gives a Route."""
     name = service["metadata"]["name"]
-    stated = service["spec"].get("traffic") or [{"latestRevision": True, "percent": 100}]
+    traffic = service["spec"].get("traffic") or [{"latestRevision": True, "percent": 100}]
     return {
-        "traffic": [entry if entry.get("revisionName") else {**entry, "configurationName": name} for entry in stated]
+        "traffic": [entry if entry.get("revisionName") else {**entry, "configurationName": name} for entry in traffic]
     }
 
 

@@ -134,9 +134,9 @@ def _options(call: Call) -> Object:
     return options
 
 
-def _check_preconditions(stated: Object, live: Object, call: Call) -> None:
+def _check_preconditions(conditions: Object, live: Object, call: Call) -> None:
     for member in ("uid", "resourceVersion"):
-        wanted, found = stated.get(member), metadata(live)[member]
+        wanted, found = conditions.get(member), metadata(live)[member]
         if wanted is not None and wanted != found:
-            told = f"the {member} in the precondition ({wanted}) does not match the {member} in record ({found})"
-            raise conflict(call.resource.kind, call.resource.group, call.name, told)
+            message = f"the {member} in the precondition ({wanted}) does not match the {member} in record ({found})"
+            raise conflict(call.resource.kind, call.resource.group, call.name, message)

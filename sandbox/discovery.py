@@ -46,8 +46,8 @@ def _root(group: str, version: str) -> str:
 
 
 def _group(group: str, versions: list[str]) -> Object:
-    told = [{"groupVersion": f"{group}/{version}", "version": version} for version in versions]
-    return {"name": group, "versions": told, "preferredVersion": told[0]}
+    listed = [{"groupVersion": f"{group}/{version}", "version": version} for version in versions]
+    return {"name": group, "versions": listed, "preferredVersion": listed[0]}
 
 
 def _resources(group: str, version: str, registry: Registry) -> Object:

@@ -95,9 +95,9 @@ def forbidden(resource: str, group: str, name: str, why: str) -> ApiError:
 def invalid(kind: str, group: str, name: str, errors: Sequence[FieldError]) -> ApiError:
     """422 with one cause for each error."""
     texts = list(dict.fromkeys(f"{error.field}: {error.message}" for error in errors))
-    told = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+    message = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
     details = _details(name, group, kind) | {"causes": [error.cause() for error in errors]}
-    return ApiError(422, "Invalid", f'{qualified(kind, group)} "{name}" is invalid: {told}', details)
+    return ApiError(422, "Invalid", f'{qualified(kind, group)} "{name}" is invalid: {message}', details)
 
 
 def bad_request(message: str) -> ApiError:

@@ -119,12 +119,12 @@ class Handler(BaseHTTPRequestHandler):
     def _body(self) -> bytes:
         if "Transfer-Encoding" in self.headers:
             raise ApiError(411, "", "the sandbox reads no chunked bodies; send a Content-Length")
-        stated = self.headers.get("Content-Length") or "0"
-        if not stated.isdigit():
+        length = self.headers.get("Content-Length") or "0"
+        if not length.isdigit():
             raise bad_request("the Content-Length is no number")
-        if int(stated) > LARGEST_BODY:
+        if int(length) > LARGEST_BODY:
             raise ApiError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {LARGEST_BODY}")
-        return self.rfile.read(int(stated))
+        return self.rfile.read(int(length))
 
     def _begin(self, response: Response, **headers: str) -> None:
         self.send_response(response.code)

@@ -79,15 +79,15 @@ def after_update(live: Object | None, new: Object, manager: Manager, scope: Scop
     return _with_entries(new, entries)
 
 
-def after_apply(live: Object, stated: Object, manager: Manager, scope: Scope, now: str, *, force: bool) -> Object:
+def after_apply(live: Object, applied: Object, manager: Manager, scope: Scope, now: str, *, force: bool) -> Object:
     """The live object with a configuration applied. Raises ApiError 409 where other managers own what it changes."""
     entries = _read(live)
     if not entries and uid_of(live):
         before = Manager("before-first-apply", UPDATE, manager.api_version)
         entries[before] = OwnedFields(now, frozenset(scope.leaves(live)))
     last = entries.pop(manager, None)
-    mine = frozenset(scope.leaves(stated))
-    merged = _merged(live, stated, scope.schema)
+    mine = frozenset(scope.leaves(applied))
+    merged = _merged(live, applied, scope.schema)
     if last is not None:
         for path in last.paths - mine.union(*(entry.paths for entry in entries.values())):
             _cut(merged, scope.schema, path)
@@ -159,13 +159,13 @@ def _leaves(value: Any, schema: Schema, path: Path) -> Iterator[tuple[Path, Any]
         yield from _leaves(part, known, (*path, element))
 
 
-def _merged(value: Any, stated: Any, schema: Schema) -> Any:
-    """The value with everything that is stated; lists that are maps or sets are merged item by item."""
-    if type(value) is not type(stated) or not _is_granular(stated, schema):
-        return copy_of(stated)
+def _merged(value: Any, applied: Any, schema: Schema) -> Any:
+    """The value with everything that is applied; lists that are maps or sets are merged item by item."""
+    if type(value) is not type(applied) or not _is_granular(applied, schema):
+        return copy_of(applied)
     result = copy_of(value)
     places = {element: key for element, key, _, _ in _parts(value, schema)}
-    for element, key, part, known in _parts(stated, schema):
+    for element, key, part, known in _parts(applied, schema):
         if element in places:
             result[places[element]] = _merged(result[places[element]], part, known)
         elif isinstance(result, dict):

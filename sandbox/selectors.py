@@ -46,9 +46,9 @@ def parse_labels(text: str) -> LabelTest:
 
 def from_object(selector: Mapping[str, Any] | None) -> LabelTest:
     """A LabelSelector (matchLabels and matchExpressions). Empty selects everything, as does none at all."""
-    stated = selector or {}
-    tests = [_has(key, [value], wanted=True) for key, value in (stated.get("matchLabels") or {}).items()]
-    for entry in stated.get("matchExpressions") or ():
+    required = selector or {}
+    tests = [_has(key, [value], wanted=True) for key, value in (required.get("matchLabels") or {}).items()]
+    for entry in required.get("matchExpressions") or ():
         if entry["operator"] in ("In", "NotIn"):
             tests.append(_has(entry["key"], entry["values"], wanted=entry["operator"] == "In"))
         else:

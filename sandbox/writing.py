@@ -14,7 +14,7 @@ from sandbox.objects import Object, format_time, is_being_deleted, metadata, nam
 from sandbox.store import Existing, Store, VersionConflict
 
 _ATTEMPTS: Final = 5
-"""How often a patch that states no version is tried against a fresh object, as a real API server does."""
+"""How often a patch that names no version is tried against a fresh object, as a real API server does."""
 
 
 class Writer:
@@ -121,14 +121,14 @@ class Writer:
 
 
 def _check_version(wanted: Object, live: Object, call: Call) -> None:
-    resource, stated, uid = call.resource, metadata(wanted).get("resourceVersion"), uid_of(wanted)
+    resource, version, uid = call.resource, metadata(wanted).get("resourceVersion"), uid_of(wanted)
     if uid and uid != uid_of(live):
-        told = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {uid_of(live)}"
-        raise conflict(resource.plural, resource.group, call.name, told)
-    if not stated:
+        message = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {uid_of(live)}"
+        raise conflict(resource.plural, resource.group, call.name, message)
+    if not version:
         problem = required("metadata.resourceVersion", "must be specified for an update")
         raise invalid(resource.plural, resource.group, call.name, [problem])
-    if stated != metadata(live)["resourceVersion"]:
+    if version != metadata(live)["resourceVersion"]:
         raise conflict(resource.plural, resource.group, call.name)
 
 

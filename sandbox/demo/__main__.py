@@ -88,12 +88,12 @@ def run(arguments: Options) -> int:
         Stack(plane, Path(folder), remove=bool(arguments.kubeconfig)) as stack,
     ):
         try:
-            return _tell(stack, keep=arguments.keep, clear=bool(arguments.kubeconfig))
+            return _run_story(stack, keep=arguments.keep, clear=bool(arguments.kubeconfig))
         except (StoryFailed, ProcessFailed, ApiError) as problem:
             raise CommandError(str(problem)) from problem
 
 
-def _tell(stack: Stack, *, keep: bool, clear: bool) -> int:
+def _run_story(stack: Stack, *, keep: bool, clear: bool) -> int:
     """``clear``: the control plane lives on, so the service must not."""
     began = time.monotonic()
     stack.install()

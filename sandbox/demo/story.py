@@ -121,14 +121,14 @@ class Story:
             self._knative.make_pod_autoscaler(entry)
 
     def filled_in(self) -> None:
-        """An SPA that states next to nothing, before and after the webhook saw it; taken away again."""
+        """An SPA with hardly a field, before and after the webhook saw it; taken away again."""
         path = SAMPLES / "stagepodautoscaler.yaml"
-        stated = sample("stagepodautoscaler")
-        name = stated["metadata"]["name"]
-        self._wait_until_filled_in(stated)
+        written = sample("stagepodautoscaler")
+        name = written["metadata"]["name"]
+        self._wait_until_filled_in(written)
         self._write("apply", path)
         stored = self._client.get(STAGE_POD_AUTOSCALERS, NAMESPACE, name)
-        for line in diff(stated, stored, str(path.relative_to(MANIFESTS.parent))):
+        for line in diff(written, stored, str(path.relative_to(MANIFESTS.parent))):
             self._say(f"  {line}")
         faults = spa_faults(stored, self._rollout_uid())
         self._write("delete", path)
@@ -219,11 +219,11 @@ class Story:
             if time.monotonic() > deadline:
                 raise StoryFailed(f"{otherwise} within {_PATIENCE_SECONDS:.0f} s")
 
-    def _wait_until_filled_in(self, stated: Wire) -> None:
+    def _wait_until_filled_in(self, written: Wire) -> None:
         """The webhook hears of a new RO a moment after it was written."""
         rehearsal = self._stack.rehearsal
         deadline = time.monotonic() + _PATIENCE_SECONDS
-        while "stageMaxScale" not in rehearsal.create(STAGE_POD_AUTOSCALERS, NAMESPACE, stated).get("spec", {}):
+        while "stageMaxScale" not in rehearsal.create(STAGE_POD_AUTOSCALERS, NAMESPACE, written).get("spec", {}):
             if time.monotonic() > deadline:
                 raise StoryFailed("the webhook has not heard of the RolloutOrchestrator: nothing is filled in")
             time.sleep(0.1)
@@ -245,8 +245,8 @@ class Story:
 
 def diff(before: Mapping[str, Any], after: Mapping[str, Any], name: str) -> list[str]:
     """What was added to an object, line by line, without what every API server adds."""
-    stated, stored = (yaml.safe_dump(_stated(wire)).splitlines() for wire in (before, after))
-    return list(difflib.unified_diff(stated, stored, name, "as stored", lineterm="", n=2))
+    written, stored = (yaml.safe_dump(_as_written(wire)).splitlines() for wire in (before, after))
+    return list(difflib.unified_diff(written, stored, name, "as stored", lineterm="", n=2))
 
 
 def spa_faults(spa: Mapping[str, Any], rollout_uid: str) -> list[str]:
@@ -264,7 +264,7 @@ def spa_faults(spa: Mapping[str, Any], rollout_uid: str) -> list[str]:
     return faults
 
 
-def _stated(wire: Mapping[str, Any]) -> Wire:
+def _as_written(wire: Mapping[str, Any]) -> Wire:
     metadata = {key: value for key, value in wire["metadata"].items() if key not in _SERVERS_OWN}
     annotations = {key: value for key, value in metadata.pop("annotations", {}).items() if key != _LAST_APPLIED}
     if annotations:

@@ -117,7 +117,7 @@ def test_a_minimum_that_does_not_fit_the_stated_maximum_is_left_out_with_a_warni
         ({"ownerReferences": [MEMBER]}, BOTH_LABELS, [MEMBER, OWNER]),
         # Another controller stays the only one.
         ({"ownerReferences": [DEPLOYMENT]}, BOTH_LABELS, [DEPLOYMENT]),
-        # A reference to one owner stands once, as it was stated.
+        # A reference to one owner stands once, as it was written.
         ({"ownerReferences": [{**OWNER, "controller": False}]}, BOTH_LABELS, [{**OWNER, "controller": False}]),
     ],
 )
@@ -202,7 +202,7 @@ def test_a_refused_object_gets_no_patch() -> None:
             ro({"rolloutStrategy": None}, labels=SERVICE_LABEL_ONLY),
             ro({"rolloutStrategy": "availability"}, labels=SERVICE_LABEL_ONLY),
         ),
-        # What is stated stays, a blank strategy and another service too.
+        # What is set stays, a blank strategy and another service too.
         (
             ro({"rolloutStrategy": ""}, labels=SERVICE_LABEL_ONLY),
             ro({"rolloutStrategy": ""}, labels=SERVICE_LABEL_ONLY),

@@ -134,7 +134,7 @@ def test_the_same_input_gives_the_same_bytes_and_is_not_changed(
 
 
 def stated_values(value: Any, pointer: str = "") -> dict[str, Any]:
-    """Every value that is no object, by where it stands; null is stated by nobody. Lists count as their elements."""
+    """Every value that is no object, by where it stands; null counts as absent. Lists count as their elements."""
     if isinstance(value, dict | list):
         members = value.items() if isinstance(value, dict) else enumerate(value)
         found: dict[str, Any] = {}

@@ -108,7 +108,7 @@ def test_a_rollout_that_is_being_deleted_is_gone(cache: RolloutCache) -> None:
 
 
 @pytest.mark.parametrize(
-    ("annotation", "stated", "strategy"),
+    ("annotation", "specified", "strategy"),
     [
         (None, None, "availability"),
         (None, " ResourceUtil ", "resourceutil"),
@@ -118,9 +118,11 @@ def test_a_rollout_that_is_being_deleted_is_gone(cache: RolloutCache) -> None:
         (5, ["resourceutil"], "availability"),
     ],
 )
-def test_the_strategy_is_the_annotation_s_or_else_the_stated_one(annotation: Any, stated: Any, strategy: str) -> None:
+def test_the_strategy_is_the_annotation_s_or_else_that_of_the_spec(
+    annotation: Any, specified: Any, strategy: str
+) -> None:
     ro = stored_ro()
-    ro["spec"]["rolloutStrategy"] = stated
+    ro["spec"]["rolloutStrategy"] = specified
     ro["metadata"]["annotations"] = {"rollout.knative.dev/progressive-rollout-strategy": annotation}
     rollout = rollout_from(ro)
     assert rollout is not None

@@ -101,7 +101,7 @@ B_50 = TargetRevision("b", percent=50, direction="down")
         ([A_100, B_50], [A_100, B_50]),
         ([A_100, A_TAG], [TargetRevision("a", percent=100, min_scale=2, max_scale=10, tag="next")]),
         ([A_TAG, B_50, A_100], [TargetRevision("a", percent=100, min_scale=2, max_scale=10, tag="next"), B_50]),
-        # The last entry that states a member gives it; 0 and false are stated.
+        # The last entry that has a member gives it; 0 and false are values.
         (
             [
                 TargetRevision("a", direction="down", target_replicas=5, latest_revision=True, min_scale=3),

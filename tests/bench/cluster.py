@@ -157,11 +157,11 @@ class Cluster:
         )
 
     def scale(self, service: str, revision: str, replicas: int) -> None:
-        """Start pods, or tell some to end, and say so in the PodAutoscaler."""
+        """Start pods, or delete some, and say so in the PodAutoscaler."""
         self.pods.scale(service, revision, replicas)
-        self.tell(revision, replicas)
+        self.report(revision, replicas)
 
-    def tell(self, revision: str, actual: int) -> None:
+    def report(self, revision: str, actual: int) -> None:
         """What the PodAutoscaler of a revision says that it runs."""
         status = {"status": {"desiredScale": actual, "actualScale": actual}}
         self._client.patch(POD_AUTOSCALERS, NAMESPACE, revision, status, "status")
@@ -204,17 +204,17 @@ class Cluster:
                 targets = [_entry(name, 6, 1, 10, latestRevision=True)]
                 self._client.patch(ROLLOUT_ORCHESTRATORS, NAMESPACE, name, {"spec": {"targetRevisions": targets}})
             waiting = {(name, 6) for name in some}
-            told: dict[tuple[str, int], float] = {}
+            written: dict[tuple[str, int], float] = {}
 
-            def turn(waiting: set[tuple[str, int]] = waiting, told: dict[tuple[str, int], float] = told) -> bool:
+            def turn(waiting: set[tuple[str, int]] = waiting, written: dict[tuple[str, int], float] = written) -> bool:
                 for name, number in sorted(waiting):
                     revision = f"{name}-{number:05}"
                     spa = self._history.latest(STAGE_POD_AUTOSCALERS, NAMESPACE, revision) or {}
                     bounds = (spa.get("spec") or {}).get("stageMaxScale")
-                    if (name, number) not in told and bounds == (10 if number == 6 else 1):
-                        told[name, number] = time.monotonic()
-                        self.tell(revision, 1 if number == 6 else 0)
-                    if (name, number) in told and self._has_reacted(name, number, told[name, number], found):
+                    if (name, number) not in written and bounds == (10 if number == 6 else 1):
+                        written[name, number] = time.monotonic()
+                        self.report(revision, 1 if number == 6 else 0)
+                    if (name, number) in written and self._has_reacted(name, number, written[name, number], found):
                         waiting.discard((name, number))
                         if number == 6:
                             waiting.add((name, 5))

@@ -1,4 +1,4 @@
-"""Pods of the loop's bench: they run, are told to end, and end a moment later, as in a cluster."""
+"""Pods of the loop's bench: they run, are deleted, and end a moment later, as in a cluster."""
 
 import itertools
 import time
@@ -11,7 +11,7 @@ from webhook.cluster.client import Client
 from webhook.cluster.resource import PODS
 
 LINGER: Final = 0.5
-"""Seconds from being told to end until a pod is gone."""
+"""Seconds from its deletion until a pod is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Pods:
         self._ending: list[tuple[float, Pod]] = []
         self._numbers = itertools.count()
         self.ended = 0
-        """How many have been told to end so far."""
+        """How many have been deleted so far."""
 
     @property
     def at_rest(self) -> bool:
@@ -38,7 +38,7 @@ class Pods:
         return not self._ending
 
     def scale(self, service: str, revision: str, replicas: int) -> None:
-        """Let a revision run so many: start what lacks, tell the rest to end."""
+        """Let a revision run so many: start what lacks, delete the rest."""
         pods = self._running[revision]
         while len(pods) < replicas:
             pods.append(self._start(service, revision))

@@ -63,12 +63,12 @@ def test_hosts(client: Wire, host: set[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stated", "expected"),
+    ("ca_bundle", "expected"),
     [({}, b""), ({"caBundle": ""}, b""), ({"caBundle": "YQ=="}, b"a"), ({"caBundle": "no base64!"}, b"")],
     ids=["absent", "empty", "one", "no base64"],
 )
-def test_bundles(stated: Wire, expected: bytes) -> None:
-    one = configuration(MUTATE, SERVICE | stated, resourceVersion="1")
+def test_bundles(ca_bundle: Wire, expected: bytes) -> None:
+    one = configuration(MUTATE, SERVICE | ca_bundle, resourceVersion="1")
     assert read_configuration("MutatingWebhookConfiguration", one).bundles == {MUTATE: expected}
 
 

@@ -216,7 +216,7 @@ def forbid(*plurals: str) -> Callable[[Request], Any]:
 
 
 @pytest.mark.parametrize(
-    ("plural", "told"),
+    ("plural", "message"),
     [
         ("secrets", 'cannot read Secret ours/certs: get secrets ours/certs: User "loop" cannot get resource "secrets"'),
         (
@@ -226,15 +226,15 @@ def forbid(*plurals: str) -> Callable[[Request], Any]:
     ],
 )
 def test_what_is_forbidden_is_named_reported_once_and_tried_again(
-    plural: str, told: str, caplog: pytest.LogCaptureFixture
+    plural: str, message: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     cluster = CertificateCluster()
     cluster.api.fail = forbid(plural)
     for _ in range(3):
         cluster.step(5)
-    assert (cluster.error, cluster.wait) == (told, 5.0)
+    assert (cluster.error, cluster.wait) == (message, 5.0)
     assert [record.getMessage() for record in caplog.records] == [
-        f"cannot reconcile the certificates in Secret ours/certs: {told}"
+        f"cannot reconcile the certificates in Secret ours/certs: {message}"
     ]
 
     cluster.api.fail = lambda request: None

@@ -118,7 +118,7 @@ def test_a_new_pair_is_taken(pod: ServingPod) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damaged", "told"),
+    ("damaged", "message"),
     [
         (KeyPair(b"", FIRST.key), "Secret ours/certs has no tls.crt"),
         (KeyPair(FIRST.certificate, b""), "Secret ours/certs has no tls.key"),
@@ -133,16 +133,16 @@ def test_a_new_pair_is_taken(pod: ServingPod) -> None:
     ids=["no tls.crt", "no tls.key", "cut short", "of two pairs", "swapped", "expired"],
 )
 def test_a_bad_pair_leaves_the_last_good_one_and_is_reported_once(
-    pod: ServingPod, caplog: pytest.LogCaptureFixture, damaged: KeyPair, told: str
+    pod: ServingPod, caplog: pytest.LogCaptureFixture, damaged: KeyPair, message: str
 ) -> None:
     put(pod.api, FIRST)
     pod.receive_and_read()
     put(pod.api, damaged)
     for _ in range(3):
         pod.receive_and_read()
-    assert (pod.served, pod.served_secret.last_error) == (FIRST, told)
+    assert (pod.served, pod.served_secret.last_error) == (FIRST, message)
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert warnings == [f"the last good certificate is still served: {told}"]
+    assert warnings == [f"the last good certificate is still served: {message}"]
     put(pod.api, SECOND)
     pod.receive_and_read()
     assert (pod.served, pod.served_secret.last_error) == (SECOND, "")

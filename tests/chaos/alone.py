@@ -44,7 +44,7 @@ class Alone:
         """The API server is gone for a moment while the loop runs, and comes back without its history."""
         scene = self._scene
         life = scene.start(_OPTIONS)
-        scene.wait(lambda: "working" in life.said() or not life.running, "the loop works")
+        scene.wait(lambda: "working" in life.output() or not life.running, "the loop works")
         scene.proxy.go_down()
         restart_server()
         scene.idle(0.5)

@@ -132,7 +132,7 @@ class Campaign:
         scene.simulated.more = False
 
         def all_complete() -> bool:
-            assert life.running, f"the loop ended by itself: {life.said()[-300:]}"
+            assert life.running, f"the loop ended by itself: {life.output()[-300:]}"
             return scene.simulated.complete
 
         def waiting() -> list[str]:

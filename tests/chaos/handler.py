@@ -123,8 +123,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._drop()
         if self.command != "GET":
             warnings = tuple(answer.headers.getlist("Warning"))
-            asked, told = _json(body), _json(answer.data)
-            proxy.note(Answered(self.command, plain, answer.status, asked, told, self.who, self.arrived, warnings))
+            asked, response = _json(body), _json(answer.data)
+            proxy.note(Answered(self.command, plain, answer.status, asked, response, self.who, self.arrived, warnings))
         if injection.fault is Fault.KILL_AFTER:
             proxy.interrupt(self.who)
         if injection.fault is Fault.HELD:

@@ -38,7 +38,7 @@ class Stored:
 class History:
     """Follows the server from now on. Use it in a ``with``.
 
-    ``etcd`` is the socket of its etcd, where it has one: that tells of every version whatever happens to the server.
+    ``etcd`` is the socket of its etcd, where it has one; its watch has every version whatever happens to the server.
     Without it, and of pods in any case, the server itself is watched; ``gaps`` counts how often versions of what is
     judged may have been missed because the server had forgotten them.
     """
@@ -127,8 +127,8 @@ class History:
         revision = 1
         while not self._stopped.is_set():
             try:
-                for one in self._told(revision):
-                    # An API server writes one object at a time, so that a revision tells of one.
+                for one in self._events(revision):
+                    # An API server writes one object at a time, so that a revision is of one.
                     revision = one.version + 1
                     self._take([one])
                 self.gaps += 1
@@ -136,7 +136,7 @@ class History:
                 # Also for a line that was cut in the middle.
                 self._stopped.wait(0.1)
 
-    def _told(self, since: int) -> Iterator[Stored]:
+    def _events(self, since: int) -> Iterator[Stored]:
         """Changes of custom resources, which lie there as JSON, from a revision on: a revision is a version.
 
         It ends only where the etcd has forgotten that revision.
@@ -179,7 +179,7 @@ class _SocketConnection(HTTPConnection):
 
 
 def stored_in(event: Wire) -> Stored | None:
-    """What an event of an etcd's watch tells; None for what is not judged."""
+    """The object of an event of etcd's watch; None for what is not judged."""
     gone = event.get("type") == "DELETE"
     path = base64.b64decode(event["kv"]["key"]).decode()
     resource = _BY_PLURAL.get(path.removeprefix(_GROUP).partition("/")[0])

@@ -192,7 +192,7 @@ class Judge:
             return
         ends = _time(metadata.get("deletionTimestamp"))
         if ends is None:
-            yield "removed, and nobody had told it to end"
+            yield "removed, and nobody had deleted it"
         elif at + _SECOND < ends and not self._is_waited_for(one.key[0], (metadata.get("labels") or {})):
             yield f"removed at {at}, and it has time until {ends}"
 

@@ -53,10 +53,10 @@ class Life:
     @property
     def leads(self) -> bool:
         """True if its log says so last; a stopped process does not log that it lost the lease."""
-        said = self.said()
-        return said.rfind(" leads (lease") > said.rfind(" lost lease ")
+        output = self.output()
+        return output.rfind(" leads (lease") > output.rfind(" lost lease ")
 
-    def said(self) -> str:
+    def output(self) -> str:
         return self.log.read_text(errors="replace")
 
     def kill(self) -> None:

@@ -49,7 +49,7 @@ class Pair:
             standby = next(life for life in self._lives if life is not leader)
             way = self._first.pop(0) if self._first else self._chance.choices(list(WAYS), list(WAYS.values()))[0]
             self.met[way] += 1
-            self._scene.tell(f"{leader.name} leads, {standby.name} stands by: {way}")
+            self._scene.log(f"{leader.name} leads, {standby.name} stands by: {way}")
             self._disrupt(way, leader, standby)
             self._remove_ended()
         for life in self._lives:
@@ -100,7 +100,7 @@ class Pair:
             self._await_loss(leader)
         elif way == DELETE:
             # Of a lease that is deleted before it has looked for it a process can know nothing.
-            scene.wait(lambda: "standing by" in standby.said(), "the other one stands by", within=_TAKEOVER_SECONDS)
+            scene.wait(lambda: "standing by" in standby.output(), "the other one stands by", within=_TAKEOVER_SECONDS)
             self._delete_lease()
             scene.idle(2.0)
         elif way == STANDBY:

@@ -33,16 +33,17 @@ class Report:
         reigns = self.reigns
         lines = [
             (
-                f"{self.rollouts} rollouts complete; the loop ended: {told(self.ends)}; {faults} requests met with a"
+                f"{self.rollouts} rollouts complete; the loop ended: {shown(self.ends)}; {faults} requests met with a"
                 f" fault; {self.writes} writes, {self.versions} versions judged, {len(self.broken)} laws broken;"
                 f" {self.seconds:.0f} s"
             ),
             (
-                f"the webhook was {told(self.disruptions)}, and {self.blocked} writes failed for it; the API server was"
-                f" down {self.outages} times; {self.shifts} late stages shifted, {self.removed} hanging pods removed"
+                f"the webhook was {shown(self.disruptions)}, and {self.blocked} writes failed for it; the API server"
+                f" was down {self.outages} times; {self.shifts} late stages shifted,"
+                f" {self.removed} hanging pods removed"
             ),
             (
-                f"of two at once the leader was {told(self.ways)}; {reigns.takeovers} takeovers; of former leaders'"
+                f"of two at once the leader was {shown(self.ways)}; {reigns.takeovers} takeovers; of former leaders'"
                 f" writes {reigns.refused} refused, {reigns.under_way} under way before,"
                 f" {reigns.late_events} Events late"
             ),
@@ -52,5 +53,5 @@ class Report:
         return "\n".join(lines)
 
 
-def told(counts: Counter[str]) -> str:
+def shown(counts: Counter[str]) -> str:
     return ", ".join(f"{count} {what}" for what, count in sorted(counts.items())) or "nothing"

@@ -57,7 +57,7 @@ class Scene:
         """Begin a process, and make the next one ready."""
         life, self._next = self._next, Life(next(self._names), self._folder)
         self._lives[life.name] = life
-        self.tell(f"{life.name} begins: {' '.join(options)}")
+        self.log(f"{life.name} begins: {' '.join(options)}")
         if "--no-leader-elect" not in options:
             self.electing.add(life.name)
         usual = ["--kubeconfig", str(self.proxy.kubeconfig_for(life.name)), "--spa-grace", _SPA_GRACE_SECONDS]
@@ -67,18 +67,18 @@ class Scene:
     def note_end(self, life: Life, *, asked: bool = False) -> None:
         """Wait for its end, and count how it came; what it had sent arrives now or never."""
         how = life.how_it_ended(asked=asked)
-        self.tell(f"{life.name} ended {how}")
+        self.log(f"{life.name} ended {how}")
         if how is None:
-            self.report.broken.append(f"the loop ended by itself with {life.popen.returncode}: {life.said()[-300:]}")
+            self.report.broken.append(f"the loop ended by itself with {life.popen.returncode}: {life.output()[-300:]}")
         self.report.ends[how or "unasked"] += 1
         del self._lives[life.name]
         life.end()
         self.proxy.cut(life.name)
         with self.log.open("a") as log:
-            log.write(f"{life.name} ended {how or 'unasked'}:\n{life.said()}")
+            log.write(f"{life.name} ended {how or 'unasked'}:\n{life.output()}")
         life.log.unlink()
 
-    def tell(self, what: str) -> None:
+    def log(self, what: str) -> None:
         """Write down what is done now."""
         with (self._folder / "campaign.log").open("a") as log:
             log.write(f"{datetime.now(UTC):%H:%M:%S.%f} {what}\n")
@@ -106,8 +106,8 @@ class Scene:
         while not condition():
             self.turn()
             if time.monotonic() > deadline:
-                said = [f"{life.name}: {life.said()[-300:]}" for life in self._lives.values()]
-                raise AssertionError("\n".join([f"not in time: {what}", *state(), *said]))
+                outputs = [f"{life.name}: {life.output()[-300:]}" for life in self._lives.values()]
+                raise AssertionError("\n".join([f"not in time: {what}", *state(), *outputs]))
 
     def rest(self) -> None:
         """Wait until nothing was written for a second."""

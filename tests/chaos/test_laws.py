@@ -30,22 +30,22 @@ TIMES = {"begun": "2026-01-01T11:59:00Z", "next": "2026-01-01T12:00:01Z", "later
 DONE = [{"type": "LastStageReady", "status": "True"}]
 
 
-class Told:
+class HistoryBuilder:
     """A history in the making."""
 
     def __init__(self) -> None:
         self.events: list[Stored] = []
 
-    def _add(self, resource: Resource, name: str, one: Wire, *, gone: bool = False) -> "Told":
+    def _add(self, resource: Resource, name: str, one: Wire, *, gone: bool = False) -> "HistoryBuilder":
         version = len(self.events) + 1
         metadata = {"namespace": "default", "name": name, "resourceVersion": str(version), **one.pop("metadata", {})}
         self.events.append(Stored(version, resource, {"metadata": metadata, **one}, gone))
         return self
 
-    def revision(self, name: str, *, gone: bool = False) -> "Told":
+    def revision(self, name: str, *, gone: bool = False) -> "HistoryBuilder":
         return self._add(REVISIONS, name, {}, gone=gone)
 
-    def ro(self, stage: list[Wire] | None = None, status: Wire | None = None, **spec: Any) -> "Told":
+    def ro(self, stage: list[Wire] | None = None, status: Wire | None = None, **spec: Any) -> "HistoryBuilder":
         whole = {"initialRevisions": START, "targetRevisions": TARGETS, **spec}
         if stage:
             whole["stageTargetRevisions"] = stage
@@ -61,7 +61,7 @@ class Told:
         *,
         gone: bool = False,
         service: str = "hello",
-    ) -> "Told":
+    ) -> "HistoryBuilder":
         wanted = actual if desired is None else desired
         status = {} if actual is None else {"desiredScale": wanted, "actualScale": actual}
         labels = {REVISION_LABEL: name, SERVICE_LABEL: service}
@@ -72,7 +72,9 @@ class Told:
         }
         return self._add(STAGE_POD_AUTOSCALERS, name, one, gone=gone)
 
-    def pod(self, name: str, ends: str = "", *, gone: bool = False, revision: str = OLD, ready: bool = False) -> "Told":
+    def pod(
+        self, name: str, ends: str = "", *, gone: bool = False, revision: str = OLD, ready: bool = False
+    ) -> "HistoryBuilder":
         metadata: Wire = {"uid": f"uid-{name}", "labels": {REVISION_LABEL: revision, SERVICE_LABEL: "hello"}}
         if ends:
             metadata["deletionTimestamp"] = ends
@@ -80,8 +82,8 @@ class Told:
         return self._add(PODS, name, {"metadata": metadata, "status": status}, gone=gone)
 
 
-def told() -> Told:
-    return Told().revision(OLD).revision(NEW).ro().spa(OLD, 1, 10, 4)
+def begun() -> HistoryBuilder:
+    return HistoryBuilder().revision(OLD).revision(NEW).ro().spa(OLD, 1, 10, 4)
 
 
 def reached(percent: int, **more: Any) -> Wire:
@@ -89,93 +91,93 @@ def reached(percent: int, **more: Any) -> Wire:
 
 
 ALL_IS_WELL = [
-    pytest.param(told().ro(HALF).spa(NEW, 1, 10, 2).spa(OLD, 1, 2, 4), id="lowered when the new one is ready"),
-    pytest.param(told().ro(HALF).spa(NEW, 1, 10, 0).spa(OLD, 1, 10, 3), id="fewer replicas, the same bounds"),
+    pytest.param(begun().ro(HALF).spa(NEW, 1, 10, 2).spa(OLD, 1, 2, 4), id="lowered when the new one is ready"),
+    pytest.param(begun().ro(HALF).spa(NEW, 1, 10, 0).spa(OLD, 1, 10, 3), id="fewer replicas, the same bounds"),
     pytest.param(
-        told().ro(HALF, rolloutStrategy="resourceutil").spa(NEW, 0, 0).spa(OLD, 1, 2, 4), id="resourceutil: down first"
+        begun().ro(HALF, rolloutStrategy="resourceutil").spa(NEW, 0, 0).spa(OLD, 1, 2, 4), id="resourceutil: down first"
     ),
     pytest.param(
-        told().spa(NEW, 1, 10, 4).ro(HALF).ro(LATER, reached(50)).ro(TARGETS, reached(100, conditions=DONE)),
+        begun().spa(NEW, 1, 10, 4).ro(HALF).ro(LATER, reached(50)).ro(TARGETS, reached(100, conditions=DONE)),
         id="forward",
     ),
-    pytest.param(told().ro(IDLE).spa(NEW, 0, 10, 0).spa(OLD, 0, 1, 0), id="both at zero on purpose"),
+    pytest.param(begun().ro(IDLE).spa(NEW, 0, 10, 0).spa(OLD, 0, 1, 0), id="both at zero on purpose"),
     pytest.param(
-        told().ro(IDLE).pod("n", revision=NEW, ready=True).spa(NEW, 0, 10, 1).spa(OLD, 0, 1, 4),
+        begun().ro(IDLE).pod("n", revision=NEW, ready=True).spa(NEW, 0, 10, 1).spa(OLD, 0, 1, 4),
         id="lowered when a pod of the new one is ready",
     ),
     pytest.param(
-        told().ro(IDLE).pod("n", TIMES["begun"], revision=NEW, ready=True).spa(NEW, 0, 10, 1).spa(OLD, 0, 1, 4),
+        begun().ro(IDLE).pod("n", TIMES["begun"], revision=NEW, ready=True).spa(NEW, 0, 10, 1).spa(OLD, 0, 1, 4),
         id="lowered when the last pod of the new one has begun to terminate, which is not reported yet",
     ),
     pytest.param(
-        told()
+        begun()
         .ro(LATER)
         .ro(LATER, targetRevisions=[entry(OTHER, 100)])
         .ro([entry(NEW, 80), entry(OTHER, 20)], targetRevisions=[entry(OTHER, 100)]),
         id="other targets, another way",
     ),
-    pytest.param(told().ro(HALF).spa(OTHER, 1, 10, 1).spa(OTHER, 0, 1, 1), id="an obsolete one is let go"),
+    pytest.param(begun().ro(HALF).spa(OTHER, 1, 10, 1).spa(OTHER, 0, 1, 1), id="an obsolete one is let go"),
     pytest.param(
-        told().spa(NEW, 1, 1).revision(NEW, gone=True).spa(NEW, 1, 1, gone=True), id="deleted as its Revision"
+        begun().spa(NEW, 1, 1).revision(NEW, gone=True).spa(NEW, 1, 1, gone=True), id="deleted as its Revision"
     ),
-    pytest.param(told().ro(HALF).ro(HALF), id="written without need once"),
+    pytest.param(begun().ro(HALF).ro(HALF), id="written without need once"),
 ]
 
 BROKEN = [
     pytest.param(
-        told().ro(HALF).spa(NEW, 1, 10, 0).spa(OLD, 1, 2, 4), "before hello-00002 is ready", id="1: too early"
+        begun().ro(HALF).spa(NEW, 1, 10, 0).spa(OLD, 1, 2, 4), "before hello-00002 is ready", id="1: too early"
     ),
     pytest.param(
-        told().ro(HALF).spa(OLD, 0, 10, 4), "before hello-00002 is ready", id="1: minimum, without the new one"
+        begun().ro(HALF).spa(OLD, 0, 10, 4), "before hello-00002 is ready", id="1: minimum, without the new one"
     ),
     pytest.param(
-        told().ro(IDLE).spa(NEW, 0, 10, 0, 1).spa(OLD, 0, 1, 4),
+        begun().ro(IDLE).spa(NEW, 0, 10, 0, 1).spa(OLD, 0, 1, 4),
         "before hello-00002 is ready",
         id="1: without a minimum, wanted and not there",
     ),
     pytest.param(
-        told().ro(IDLE).pod("n", revision=NEW).spa(NEW, 0, 10, 1).spa(OLD, 0, 1, 4),
+        begun().ro(IDLE).pod("n", revision=NEW).spa(NEW, 0, 10, 1).spa(OLD, 0, 1, 4),
         "before hello-00002 is ready",
-        id="1: said to run, and no pod is ready",
+        id="1: reported to run, and no pod is ready",
     ),
     pytest.param(
-        told().ro(HALF).spa(NEW, 1, 10, 0, 1).ro(HALF, reached(50)),
+        begun().ro(HALF).spa(NEW, 1, 10, 0, 1).ro(HALF, reached(50)),
         "recorded with 50 percent for hello-00002, which does not run",
         id="8: done without the new one",
     ),
     pytest.param(
-        told().ro(HALF, rolloutStrategy="resourceutil").spa(NEW, 0, 0).ro(HALF, reached(50)),
+        begun().ro(HALF, rolloutStrategy="resourceutil").spa(NEW, 0, 0).ro(HALF, reached(50)),
         "recorded with 50 percent for hello-00002, which does not run",
         id="8: resourceutil, done without the new one",
     ),
-    pytest.param(told().spa(NEW, 5, 3), "minimum 5 is above its maximum 3", id="2: minimum above maximum"),
-    pytest.param(told().spa(NEW, -1, 3), "a bound of -1", id="2: no whole number from 0 on"),
-    pytest.param(told().spa(OTHER, 1, 10).spa(OTHER, 1, 5), "does not name it", id="2: a stranger's bounds"),
+    pytest.param(begun().spa(NEW, 5, 3), "minimum 5 is above its maximum 3", id="2: minimum above maximum"),
+    pytest.param(begun().spa(NEW, -1, 3), "a bound of -1", id="2: no whole number from 0 on"),
+    pytest.param(begun().spa(OTHER, 1, 10).spa(OTHER, 1, 5), "does not name it", id="2: a stranger's bounds"),
     pytest.param(
-        told().spa("x", 1, 10, service="x").spa("x", 1, 5, service="x"), "no rollout owns it", id="2: nobody's"
+        begun().spa("x", 1, 10, service="x").spa("x", 1, 5, service="x"), "no rollout owns it", id="2: nobody's"
     ),
-    pytest.param(told().spa(OLD, 1, 10, gone=True), "its Revision is there", id="2: deleted for nothing"),
-    pytest.param(told().ro([entry(OLD, 50), entry(NEW, 40)]), "has 90 percent", id="3: percents get lost"),
-    pytest.param(told().ro(HALF).ro(LATER).ro(HALF), "goes back from 80 to 50", id="4: the stage goes back"),
+    pytest.param(begun().spa(OLD, 1, 10, gone=True), "its Revision is there", id="2: deleted for nothing"),
+    pytest.param(begun().ro([entry(OLD, 50), entry(NEW, 40)]), "has 90 percent", id="3: percents get lost"),
+    pytest.param(begun().ro(HALF).ro(LATER).ro(HALF), "goes back from 80 to 50", id="4: the stage goes back"),
     pytest.param(
-        told().ro(HALF).ro(LATER, reached(50)).ro(LATER, reached(20)), "record goes back", id="4: the record goes back"
+        begun().ro(HALF).ro(LATER, reached(50)).ro(LATER, reached(20)), "record goes back", id="4: the record goes back"
     ),
     pytest.param(
-        told().ro(HALF).ro(TARGETS, reached(100, conditions=DONE)).ro(TARGETS, reached(100)),
+        begun().ro(HALF).ro(TARGETS, reached(100, conditions=DONE)).ro(TARGETS, reached(100)),
         "not any more",
         id="4: complete, then not",
     ),
-    pytest.param(told().ro(HALF).ro(HALF).ro(HALF), "twice in a row", id="5: written without need"),
+    pytest.param(begun().ro(HALF).ro(HALF).ro(HALF), "twice in a row", id="5: written without need"),
 ]
 
 
 @pytest.mark.parametrize("history", ALL_IS_WELL)
-def test_what_breaks_no_law(history: Told) -> None:
+def test_what_breaks_no_law(history: HistoryBuilder) -> None:
     assert broken_laws(history.events) == []
 
 
 @pytest.mark.parametrize(("history", "problem"), BROKEN)
-def test_what_breaks_a_law(history: Told, problem: str) -> None:
+def test_what_breaks_a_law(history: HistoryBuilder, problem: str) -> None:
     assert [line for line in broken_laws(history.events) if problem in line]
 
 
@@ -203,24 +205,24 @@ def timed(stage: list[Wire], time: str, status: Wire | None = None) -> Wire:
     ],
 )
 def test_6_traffic_is_shifted_only_in_a_late_stage(before: Wire, after: Wire, shifts: int, problem: str) -> None:
-    history = told().spa(NEW, 1, 10, 4).ro(**before).ro(**after)
+    history = begun().spa(NEW, 1, 10, 4).ro(**before).ro(**after)
     verdict = judge(history.events, Sent({len(history.events): NOON}))
     assert verdict.shifts == shifts
     assert [bool(problem) and problem in line for line in verdict.broken] == [True] * bool(problem)
 
 
-def held() -> Told:
-    return told().ro(HALF, rolloutStrategy="resourceutil").spa(NEW, 0, 0)
+def held() -> HistoryBuilder:
+    return begun().ro(HALF, rolloutStrategy="resourceutil").spa(NEW, 0, 0)
 
 
 @pytest.mark.parametrize(
     ("history", "by_the_loop", "problem"),
     [
-        pytest.param(told().pod("p", TIMES["begun"]).pod("p", gone=True), True, "", id="past its time"),
-        pytest.param(told().pod("p", TIMES["later"]).pod("p", gone=True), False, "", id="it ended by itself"),
+        pytest.param(begun().pod("p", TIMES["begun"]).pod("p", gone=True), True, "", id="past its time"),
+        pytest.param(begun().pod("p", TIMES["later"]).pod("p", gone=True), False, "", id="it ended by itself"),
         pytest.param(held().pod("p", TIMES["later"]).pod("p", gone=True), True, "", id="a held revision waits"),
         pytest.param(
-            told().ro(HALF, rolloutStrategy="resourceutil").pod("p", TIMES["later"]).pod("p", gone=True),
+            begun().ro(HALF, rolloutStrategy="resourceutil").pod("p", TIMES["later"]).pod("p", gone=True),
             True,
             "",
             id="a revision that is just made waits",
@@ -232,22 +234,24 @@ def held() -> Told:
             id="the revision is held no longer",
         ),
         pytest.param(
-            told().ro(HALF).spa(NEW, 0, 0).pod("p", TIMES["later"]).pod("p", gone=True),
+            begun().ro(HALF).spa(NEW, 0, 0).pod("p", TIMES["later"]).pod("p", gone=True),
             True,
             "it has time until",
             id="availability waits for no room",
         ),
-        pytest.param(told().pod("p", TIMES["later"]).pod("p", gone=True), True, "it has time until", id="too early"),
-        pytest.param(told().pod("p").pod("p", gone=True), True, "nobody had told it", id="not told to end"),
+        pytest.param(begun().pod("p", TIMES["later"]).pod("p", gone=True), True, "it has time until", id="too early"),
+        pytest.param(begun().pod("p").pod("p", gone=True), True, "nobody had deleted it", id="not deleted"),
     ],
 )
-def test_7_a_pod_is_removed_only_past_its_time_or_for_its_room(history: Told, by_the_loop: bool, problem: str) -> None:
+def test_7_a_pod_is_removed_only_past_its_time_or_for_its_room(
+    history: HistoryBuilder, by_the_loop: bool, problem: str
+) -> None:
     removed = {"uid-p": NOON} if by_the_loop else {}
     broken = broken_laws(history.events, Sent(removed=removed))
     assert [bool(problem) and problem in line for line in broken] == [True] * bool(problem)
 
 
-def test_when_writes_were_sent_is_told_by_version_and_by_pod() -> None:
+def test_when_writes_were_sent_is_known_by_version_and_by_pod() -> None:
     pod = Answered("DELETE", "/api/v1/namespaces/a/pods/p", 200, {"preconditions": {"uid": "u"}}, {}, "loop-1", 95.0)
     stored = Answered("PATCH", "/x", 200, {}, {"metadata": {"resourceVersion": "8"}}, "loop-1", 90.0)
     refused = Answered("PATCH", "/x", 409, {}, {}, "loop-1", 91.0)
@@ -256,7 +260,7 @@ def test_when_writes_were_sent_is_told_by_version_and_by_pod() -> None:
     assert sent.removed == {"u": NOON - timedelta(seconds=5)}
 
 
-def test_a_write_that_failed_for_the_webhook_is_told_from_others() -> None:
+def test_a_write_that_failed_for_the_webhook_is_kept_apart_from_others() -> None:
     failed = {"message": 'Internal error occurred: failed calling webhook "validate.stagegate.dev": EOF'}
     assert is_blocked(Answered("PATCH", "/x", 500, {}, failed))
     assert not is_blocked(Answered("PATCH", "/x", 500, {}, {"message": "etcdserver: leader changed"}))
@@ -279,7 +283,7 @@ def answered(code: int, asked: str = "7", version: str = "8", warning: str = "")
         pytest.param(
             [answered(200, warning='299 - "... above the maximum [SPA002]"')], 1, id="let through, with a word"
         ),
-        pytest.param([answered(200, warning='299 - "... has no effect [SPA005]"')], 0, id="told what it does"),
+        pytest.param([answered(200, warning='299 - "... has no effect [SPA005]"')], 0, id="warned of what it does"),
     ],
 )
 def test_writes_that_a_server_refuses_or_need_not_have(writes: list[Answered], count: int) -> None:

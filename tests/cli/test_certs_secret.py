@@ -316,9 +316,9 @@ def test_a_probe_stands_for_the_pods(
     store.write(GOOD, "")
     address = sandbox.url.removeprefix("https://")
     assert run("status", "--probe", address) == 1
-    said = capsys.readouterr().out
-    assert re.search(rf"^served     {address}: [0-9a-f]{{16}} .*, another leaf$", said, re.MULTILINE)
-    assert said.splitlines()[-1] == f"problem    {address} serves a certificate that no trusted authority issued"
+    printed = capsys.readouterr().out
+    assert re.search(rf"^served     {address}: [0-9a-f]{{16}} .*, another leaf$", printed, re.MULTILINE)
+    assert printed.splitlines()[-1] == f"problem    {address} serves a certificate that no trusted authority issued"
 
 
 def test_who_writes_is_on_record(client: Client, store: SecretStore, run: Run) -> None:

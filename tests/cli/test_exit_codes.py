@@ -80,8 +80,8 @@ def test_ctrl_c_is_130(command: str, monkeypatch: pytest.MonkeyPatch, capsys: py
 
 def test_the_documents_and_the_help_list_every_code(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     reference = (ROOT / "docs" / "REFERENCE.md").read_text(encoding="utf-8")
     for code, meaning in EXIT_CODES.items():
-        assert f"  {code:<4} {meaning}\n" in said
+        assert f"  {code:<4} {meaning}\n" in printed
         assert f"| {code} | {meaning} |\n" in reference

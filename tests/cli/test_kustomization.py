@@ -61,7 +61,7 @@ def test_a_component_patches_what_is_there_and_the_folder_patches_last(base: Pat
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "problem"),
     [
         ({"namePrefix": "my-"}, "cannot render namePrefix"),
         ({"images": [{"name": "stagegate"}]}, "cannot render images"),
@@ -86,10 +86,10 @@ def test_a_component_patches_what_is_there_and_the_folder_patches_last(base: Pat
         ),
     ],
 )
-def test_what_it_does_not_know_is_refused(base: Path, tmp_path: Path, fields: dict[str, Any], said: str) -> None:
+def test_what_it_does_not_know_is_refused(base: Path, tmp_path: Path, fields: dict[str, Any], problem: str) -> None:
     top = write(tmp_path / "top", **{"kind": "Kustomization", "resources": ["../base"], **fields})
 
-    with pytest.raises(Unsupported, match=rf"top/kustomization.yaml.*{said.replace('*', '[*]')}"):
+    with pytest.raises(Unsupported, match=rf"top/kustomization.yaml.*{problem.replace('*', '[*]')}"):
         render(top, [])
 
 

@@ -140,7 +140,7 @@ def test_an_overlay_given_twice_counts_once(capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.parametrize(
-    ("argument", "said"),
+    ("argument", "problem"),
     [
         ("--namespace=Rollouts", "--namespace Rollouts: must be a DNS label"),
         ("--namespace=a.b", "--namespace a.b: must be a DNS label"),
@@ -156,11 +156,11 @@ def test_an_overlay_given_twice_counts_once(capsys: pytest.CaptureFixture[str]) 
         ("--image=gate@sha256:0123", "--image 'gate@sha256:0123': must be an image"),
     ],
 )
-def test_wrong_usage_is_said(capsys: pytest.CaptureFixture[str], argument: str, said: str) -> None:
+def test_wrong_usage_is_reported(capsys: pytest.CaptureFixture[str], argument: str, problem: str) -> None:
     assert main(["manifests", argument]) == 2
 
     output = capsys.readouterr()
-    assert said in output.err
+    assert problem in output.err
     assert output.out == ""
 
 

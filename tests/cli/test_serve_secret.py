@@ -81,13 +81,13 @@ def test_it_waits_serves_and_follows(client: Client, tmp_path: Path) -> None:
 
         uid = client.get(SECRETS, "ours", "certs")["metadata"]["uid"]
         client.delete(SECRETS, "ours", "certs", uid=uid)
-        eventually(lambda: "the last good certificate is still served" in server.log.read_text(), "the loss is told")
+        eventually(lambda: "the last good certificate is still served" in server.log.read_text(), "the loss is logged")
         assert shown(port) == SECOND.certificate
     finally:
         server.stop()
     lines = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
-    told = [line["message"].partition(":")[0] for line in lines if line["logger"] == "stagegate.certificate"]
-    assert told == [
+    logged = [line["message"].partition(":")[0] for line in lines if line["logger"] == "stagegate.certificate"]
+    assert logged == [
         "no certificate to serve yet",
         "new certificate served",
         "new certificate served",

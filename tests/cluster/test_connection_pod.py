@@ -1,4 +1,4 @@
-"""The way of a pod: its service account, its API server, and what is said where a part is missing."""
+"""The way of a pod: its service account, its API server, and the error where a part is missing."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -38,13 +38,13 @@ class Recording:
             on_count=self.counted.append,
         )
 
-    def tell(self, message: str = "m", reason: str = "Waiting", type_: str = NORMAL) -> None:
+    def emit(self, message: str = "m", reason: str = "Waiting", type_: str = NORMAL) -> None:
         self.recorder.send(Event(HELLO, type_, reason, message))
 
 
 def test_a_new_event_says_who_what_when_and_about_whom() -> None:
     recording = Recording()
-    recording.tell("the stage has begun", "StageStarted")
+    recording.emit("the stage has begun", "StageStarted")
     assert recording.api.get(EVENTS, "default", "hello.1") is not None
     assert recording.api.writes[0].body == {
         "apiVersion": "v1",
@@ -73,11 +73,11 @@ def test_a_new_event_says_who_what_when_and_about_whom() -> None:
 def test_a_repetition_is_counted_and_reported_once_in_a_while() -> None:
     recording = Recording()
     for _ in range(4):
-        recording.tell()
+        recording.emit()
         recording.clock.advance(60)
     assert recording.api.written() == ["create events default/hello.1"]
     recording.clock.advance(60)
-    recording.tell()
+    recording.emit()
     assert recording.api.written() == ["create events default/hello.1", "patch events default/hello.1"]
     assert recording.api.writes[-1].body == {"count": 5, "lastTimestamp": "2026-01-02T03:09:05Z"}
 
@@ -87,17 +87,17 @@ def test_a_repetition_is_counted_and_reported_once_in_a_while() -> None:
 )
 def test_something_else_is_an_event_of_its_own(message: str, reason: str, type_: str) -> None:
     recording = Recording()
-    recording.tell()
-    recording.tell(message, reason, type_)
+    recording.emit()
+    recording.emit(message, reason, type_)
     assert recording.api.written() == ["create events default/hello.1", "create events default/hello.2"]
 
 
 def test_an_event_that_has_expired_is_stored_anew() -> None:
     recording = Recording()
-    recording.tell()
+    recording.emit()
     recording.api.remove(EVENTS, "default", "hello.1")
     recording.clock.advance(3600)
-    recording.tell()
+    recording.emit()
     stored = recording.api.get(EVENTS, "default", "hello.1")
     assert stored is not None
     assert stored["count"] == 2
@@ -106,20 +106,20 @@ def test_an_event_that_has_expired_is_stored_anew() -> None:
 def test_an_object_that_talks_too_much_is_cut_short_and_may_speak_again_later() -> None:
     recording = Recording(burst=3)
     for number in range(10):
-        recording.tell(f"message {number}")
+        recording.emit(f"message {number}")
     assert len(recording.api.writes) == 3
     recording.clock.advance(60)
-    recording.tell("later")
-    recording.tell("too soon")
+    recording.emit("later")
+    recording.emit("too soon")
     assert [write.body["message"] for write in recording.api.writes[3:]] == ["later"]
 
 
 def test_a_failure_is_counted_and_the_next_time_is_the_first_time() -> None:
     recording = Recording()
     recording.api.fail = lambda request: Forbidden(request.call, "no", status=403)
-    recording.tell()
+    recording.emit()
     recording.api.fail = lambda request: None
-    recording.tell()
+    recording.emit()
     assert recording.counted == ["failed", "sent"]
     assert recording.api.written() == ["create events default/hello.2"]
 

@@ -1,4 +1,4 @@
-"""Credential plugins: how they are run, what they may answer, and what is said when they fail."""
+"""Credential plugins: how they are run, what they may answer, and the error when they fail."""
 
 import json
 import os

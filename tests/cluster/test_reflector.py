@@ -43,9 +43,9 @@ class ReflectedPods:
         )
 
     def changed(self, change: Change) -> None:
-        if said(change) in self.poison:
+        if rendered(change) in self.poison:
             raise KeyError("metadata")
-        self.changes.append(said(change))
+        self.changes.append(rendered(change))
 
     def pod(self, name: str, **spec: Any) -> Wire:
         return self.api.put(PODS, {"metadata": {"name": name}, "spec": spec})
@@ -54,7 +54,7 @@ class ReflectedPods:
         return [one["metadata"]["name"] for one in self.reflector.store.objects()]
 
 
-def said(change: Change) -> str:
+def rendered(change: Change) -> str:
     if change.before is None:
         return f"+{change.object['metadata']['name']}"
     return f"{'-' if change.after is None else '~'}{change.object['metadata']['name']}"

@@ -17,7 +17,7 @@ _WRONG: Final = ("SECURITY ERROR", "checksum mismatch", "go.sum", "updates to go
 
 
 class BuildFailed(RuntimeError):
-    """Go could not build; the message is the last line it said."""
+    """Go could not build; the message is the last line of its output."""
 
 
 class FetchFailed(BuildFailed):
@@ -125,15 +125,15 @@ def _compile(go: Path, folder: Path, recipe: Recipe, total: int) -> None:
     flags = " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in recipe.stamp.items())])
     options = ["-v", f"-tags={recipe.tags}", "-ldflags", flags, "-o", f"{folder}{os.sep}"]
     command = [str(go), "build", *options, *recipe.programs.values()]
-    last, done, said = "", 0, time.monotonic()
+    last, done, reported = "", 0, time.monotonic()
     with subprocess.Popen(command, cwd=recipe.module, env=environment(), stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         for line in process.stderr:
             last, done = line.strip() or last, done + 1
             if sys.stderr.isatty():
                 sys.stderr.write(f"\r  {min(done, total)} of {total} packages")
-            elif time.monotonic() - said > _PROGRESS_EVERY:
-                said = time.monotonic()
+            elif time.monotonic() - reported > _PROGRESS_EVERY:
+                reported = time.monotonic()
                 _say(f"  {min(done, total)} of {total} packages")
     if sys.stderr.isatty():
         sys.stderr.write("\n")
@@ -141,9 +141,9 @@ def _compile(go: Path, folder: Path, recipe: Recipe, total: int) -> None:
         raise BuildFailed(last)
 
 
-def fetch_failure(said: str) -> BuildFailed:
-    """What it means that Go said this when it was to fetch modules."""
-    lines = said.strip().splitlines() or ["go said nothing"]
+def fetch_failure(output: str) -> BuildFailed:
+    """The failure that follows from what Go printed while it fetched modules."""
+    lines = output.strip().splitlines() or ["go printed nothing"]
     wrong = next((line for line in lines if any(word in line for word in _WRONG)), None)
     return FetchFailed(lines[-1]) if wrong is None else BuildFailed(wrong)
 

@@ -105,9 +105,9 @@ class ControlPlane:
 
     @property
     def version(self) -> tuple[int, int]:
-        """Major and minor version of Kubernetes, as the server tells it."""
-        told = self.admin.get("/version").body
-        return int(told["major"]), int(told["minor"].rstrip("+"))
+        """Major and minor version of Kubernetes, as the server reports it."""
+        version = self.admin.get("/version").body
+        return int(version["major"]), int(version["minor"].rstrip("+"))
 
     def kubeconfig_for(self, user: str, groups: Sequence[str] = ()) -> Path:
         """A kubeconfig with a client certificate of this user; a service account is ``system:serviceaccount:NS:NAME``.

@@ -66,21 +66,21 @@ def test_programs_have_the_names_of_the_recipe(recipe: Recipe, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("listing", "building", "failure", "said"),
+    ("listing", "building", "failure", "message"),
     [
         ("echo dial tcp: timeout >&2; exit 1", ":", FetchFailed, "dial tcp: timeout"),
         ("echo verifying x: checksum mismatch >&2; exit 1", ":", BuildFailed, "verifying x: checksum mismatch"),
         ("echo x: missing go.sum entry >&2; exit 1", ":", BuildFailed, "x: missing go.sum entry"),
-        ("exit 1", ":", FetchFailed, "go said nothing"),
+        ("exit 1", ":", FetchFailed, "go printed nothing"),
         ("echo a package", "echo main.go:1: undefined >&2; exit 1", BuildFailed, "main.go:1: undefined"),
     ],
 )
 def test_a_failure_is_reported_and_nothing_appears(
-    recipe: Recipe, tmp_path: Path, listing: str, building: str, failure: type[BuildFailed], said: str
+    recipe: Recipe, tmp_path: Path, listing: str, building: str, failure: type[BuildFailed], message: str
 ) -> None:
     with pytest.raises(BuildFailed) as caught:
         build(go(tmp_path, listing, building), tmp_path / "built", recipe)
 
     assert type(caught.value) is failure
-    assert str(caught.value) == said
+    assert str(caught.value) == message
     assert not (tmp_path / "built").exists()

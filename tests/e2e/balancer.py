@@ -68,7 +68,7 @@ class Balancer:
                 self.refused.append(backend)
             writer.close()
             return
-        # At the end of the balancer it is cancelled, which asyncio would tell as a fault of the connection.
+        # At the end of the balancer it is cancelled, which asyncio would log as a fault of the connection.
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(_pipe(reader, back_writer), _pipe(back_reader, writer))
 

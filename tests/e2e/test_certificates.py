@@ -276,8 +276,8 @@ def test_the_metrics_of_the_leader_say_when_they_end(cluster: Certified, loop: P
     port = loop.log.read_text().partition("pages at http://127.0.0.1:")[2].partition("/")[0]
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
         samples = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if line[0] != "#")
-    told = float(samples['stagegate_certificates_not_after_seconds{what="leaf"}'])
-    assert datetime.fromtimestamp(told, UTC) == prove(cluster.stored().leaf).not_valid_after_utc
+    not_after = float(samples['stagegate_certificates_not_after_seconds{what="leaf"}'])
+    assert datetime.fromtimestamp(not_after, UTC) == prove(cluster.stored().leaf).not_valid_after_utc
     assert samples["stagegate_certificates_authorities"] == "1.0"
     assert samples["stagegate_certificates_error"] == "0.0"
 

@@ -84,14 +84,14 @@ def registration(live: Live) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("name", "status", "said"),
+    ("name", "status", "message"),
     [
         ("kube-apiserver", HTTPStatus.FORBIDDEN, "[SPA003]"),
         ("somebody", HTTPStatus.INTERNAL_SERVER_ERROR, "the client certificate is for 'kube-apiserver', which may not"),
     ],
 )
 def test_a_webhook_reads_the_reviews_of_an_api_server_with_a_certificate(
-    place: Place, tmp_path: Path, name: str, status: HTTPStatus, said: str
+    place: Place, tmp_path: Path, name: str, status: HTTPStatus, message: str
 ) -> None:
     admin, default = place.plane.admin, Namespace("default")
     client_ca = tmp_path / "client-ca.crt"
@@ -101,8 +101,8 @@ def test_a_webhook_reads_the_reviews_of_an_api_server_with_a_certificate(
         body = registration(live)
         register(admin, body)
         try:
-            eventually(lambda: said in admin.create(default.path(SPAS), WRONG, dryRun="All").message)
+            eventually(lambda: message in admin.create(default.path(SPAS), WRONG, dryRun="All").message)
             assert admin.create(default.path(SPAS), WRONG, dryRun="All").status == status
         finally:
             unregister(admin, body)
-            eventually(lambda: said not in admin.create(default.path(SPAS), WRONG, dryRun="All").message)
+            eventually(lambda: message not in admin.create(default.path(SPAS), WRONG, dryRun="All").message)

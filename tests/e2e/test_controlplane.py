@@ -106,10 +106,10 @@ def test_a_kubeconfig_identifies_the_user_to_kubectl(plane: ControlPlane) -> Non
     who = "system:serviceaccount:stagegate-system:stagegate-loop"
     path = plane.kubeconfig_for(who)
     command = [str(plane.binaries.kubectl), f"--kubeconfig={path}", "auth", "whoami", "-o=jsonpath={.status.userInfo}"]
-    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
 
-    assert f'"username":"{who}"' in said
-    assert '"system:serviceaccounts:stagegate-system"' in said
+    assert f'"username":"{who}"' in printed
+    assert '"system:serviceaccounts:stagegate-system"' in printed
     assert path.stat().st_mode & 0o077 == 0
 
 

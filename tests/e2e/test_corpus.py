@@ -55,10 +55,10 @@ def test_with_the_webhook_a_person_never_gets_invalid(
             return person.create(path, row.object, dryRun="All").status
         return person.apply(f"{path}/{row.object['metadata']['name']}", row.object, "git", dryRun="All").status
 
-    told = {(plural, row.name): write(plural, row) for plural, row in ROWS if row.findings}
+    statuses = {(plural, row.name): write(plural, row) for plural, row in ROWS if row.findings}
 
-    assert [row for row, status in told.items() if status == HTTPStatus.UNPROCESSABLE_ENTITY] == []
-    assert Counter(told.values())[HTTPStatus.FORBIDDEN] > len(told) / 2
+    assert [row for row, status in statuses.items() if status == HTTPStatus.UNPROCESSABLE_ENTITY] == []
+    assert Counter(statuses.values())[HTTPStatus.FORBIDDEN] > len(statuses) / 2
 
 
 def unsound(row: Row) -> bool:

@@ -163,7 +163,7 @@ def test_a_status_is_never_refused_for_what_was_observed(
 
 @pytest.mark.parametrize("key", LISTS)
 @pytest.mark.parametrize(
-    ("entry", "said"),
+    ("entry", "message"),
     [
         ({}, "[0].revisionName: Required value"),
         ({"revisionName": "Hello"}, "must be a DNS subdomain, as a revision's name is [RO001]"),
@@ -175,12 +175,12 @@ def test_a_status_is_never_refused_for_what_was_observed(
     ],
 )
 def test_a_bad_entry_is_refused_whoever_writes(
-    controller: Session, namespace: Namespace, key: str, entry: dict[str, Any], said: str
+    controller: Session, namespace: Namespace, key: str, entry: dict[str, Any], message: str
 ) -> None:
     answer = controller.create(namespace.path(ROS), rollout("hello", {key: [entry]}))
 
     assert answer.status == HTTPStatus.UNPROCESSABLE_ENTITY
-    assert said in answer.message
+    assert message in answer.message
 
 
 @pytest.mark.parametrize("key", LISTS)

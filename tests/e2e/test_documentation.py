@@ -165,9 +165,9 @@ def test_the_way_in_denies_nothing(cluster: Cluster) -> None:
 def test_the_pods_are_waited_for(cluster: Cluster) -> None:
     cluster.is_installed(WARN)
 
-    said = cluster.administrator.does(WAIT)
+    printed = cluster.administrator.does(WAIT)
 
-    assert re.findall(r'deployment "(\S+)" successfully rolled out', said) == ["stagegate-webhook", "stagegate-loop"]
+    assert re.findall(r'deployment "(\S+)" successfully rolled out', printed) == ["stagegate-webhook", "stagegate-loop"]
 
 
 def test_enforcing_denies(cluster: Cluster) -> None:
@@ -224,22 +224,22 @@ def test_the_status_is_as_shown(cluster: Cluster) -> None:
     cluster.is_installed()
     cluster.administrator.does(WAIT)
     with cluster.led():
-        said = cluster.administrator.does(STATUS).splitlines()
+        printed = cluster.administrator.does(STATUS).splitlines()
 
     shown = CERTIFICATES.printed("kubectl -n stagegate-system exec ")
-    assert [line.split()[0] for line in said] == [line.split()[0] for line in shown]
+    assert [line.split()[0] for line in printed] == [line.split()[0] for line in shown]
     for line in (each for each in shown if each.startswith(("stored", "caBundle"))):
-        assert line in said
+        assert line in printed
 
 
 def test_a_rotation_prints_what_is_shown(cluster: Cluster) -> None:
     cluster.is_installed()
     with cluster.led():
         before = cluster.secret()
-        said = cluster.administrator.does(ROTATE).splitlines()
+        printed = cluster.administrator.does(ROTATE).splitlines()
         after = cluster.secret()
 
-    assert said == CERTIFICATES.printed("stagegate certs rotate ")
+    assert printed == CERTIFICATES.printed("stagegate certs rotate ")
     assert after["tls.crt"] != before["tls.crt"]
     assert after["ca.crt"] == before["ca.crt"]
 

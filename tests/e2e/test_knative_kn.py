@@ -41,9 +41,9 @@ def test_update_with_wait_returns_when_the_rollout_is_over(tenant: Tenant, kn: C
     kn("service", "create", "hello", "--image=dev.local/hello", "--scale-min=4", "--wait-timeout=120")
     before = tenant.version()
 
-    said = kn("service", "update", "hello", "--env=VERSION=2", "--wait", "--wait-timeout=240")
+    printed = kn("service", "update", "hello", "--env=VERSION=2", "--wait", "--wait-timeout=240")
 
-    assert "Ready to serve" in said
+    assert "Ready to serve" in printed
     record = tenant.record()
     assert record.end.shares("hello") == {NEW: 100}
     assert record.end.is_ready("hello")

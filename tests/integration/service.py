@@ -110,10 +110,10 @@ class Service:
 
     def fail(self, number: int, fails: bool = True) -> None:
         """The pods of a revision cannot start, or can again."""
-        said = {FAIL_ANNOTATION: str(fails).lower()}
+        annotations = {FAIL_ANNOTATION: str(fails).lower()}
         name = self.revision(number)
-        self._knative.make_pod_autoscaler(self._entry(number), said)
-        self._client.patch(POD_AUTOSCALERS, self.place.namespace, name, {"metadata": {"annotations": said}})
+        self._knative.make_pod_autoscaler(self._entry(number), annotations)
+        self._client.patch(POD_AUTOSCALERS, self.place.namespace, name, {"metadata": {"annotations": annotations}})
         self._awaited.discard(name)
 
     def remove(self) -> None:

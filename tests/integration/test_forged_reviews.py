@@ -64,13 +64,13 @@ class Target:
         one = revision(name=name, namespace=self._place.namespace, labels=labels, annotations=LIVELY)
         return sent(self._live, review(one, **{"namespace": self._place.namespace, **request}))
 
-    def said(self, name: str) -> str:
+    def reason(self, name: str) -> str:
         """Why the webhook does not pin for this Revision; empty if it does."""
         return str(self.forged(name).get("auditAnnotations", {}).get("skipped", ""))
 
     def _is_seen(self) -> bool:
-        """A Revision that exists is never pinned for; that is said only once everything is known."""
-        return self.said("hello-00001").startswith(("RevisionExists", "NotOptedIn"))
+        """A Revision that exists is never pinned for; the reason follows only once everything is known."""
+        return self.reason("hello-00001").startswith(("RevisionExists", "NotOptedIn"))
 
     def _made(self, resource: str, kind: str, name: str, spec: dict[str, Any], **metadata: Any) -> dict[str, Any]:
         body = {"apiVersion": API, "kind": kind, "metadata": {"name": name, **metadata}, "spec": spec}
@@ -133,14 +133,14 @@ def test_a_review_of_another_kind_writes_nothing(target: Target, request_: dict[
 
 def test_a_revision_that_exists_is_not_pinned_for(target: Target) -> None:
     before = target.route
-    assert target.said("hello-00001").startswith("RevisionExists")
+    assert target.reason("hello-00001").startswith("RevisionExists")
     assert target.route == before
 
 
 def test_a_service_that_is_not_opted_in_is_left_alone(admin: User, place: Place, live: Live) -> None:
     target = Target(admin, place, live, opted_in="false")
     before = target.route
-    assert target.said("hello-00002").startswith("NotOptedIn")
+    assert target.reason("hello-00002").startswith("NotOptedIn")
     assert target.route == before
 
 
@@ -156,10 +156,10 @@ def test_the_switch_of_the_cluster_holds_nothing_new_at_once(
         answer = admin.create(config_maps, switch)
         assert answer.done, answer.message
         eventually(
-            lambda: Target(admin, new_place(), live).said("hello-00002").startswith("HoldingNothingNew"),
+            lambda: Target(admin, new_place(), live).reason("hello-00002").startswith("HoldingNothingNew"),
             "the webhook has seen the switch",
         )
-        assert target.said("hello-00002").startswith("HoldingNothingNew")
+        assert target.reason("hello-00002").startswith("HoldingNothingNew")
         assert target.route == before
     finally:
         admin.delete(f"{config_maps}/{name}")

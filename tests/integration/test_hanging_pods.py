@@ -12,7 +12,7 @@ def test_the_room_that_a_held_revision_waits_for_is_freed_at_once(new_service: C
     with service.observed(hang="true", grace_seconds="600") as observer:
         service.start("resourceutil", ratio=50)
         service.carry(observer, "the first stage is over", lambda: len(observer.outcome().stages) == 2)
-        service.carry(observer, "its removal is told", lambda: service.events(REMOVED))
+        service.carry(observer, "the Event of its removal", lambda: service.events(REMOVED))
 
     (event,) = service.events(REMOVED)
     assert f"{service.revision(2)} waits for room" in event["message"]
@@ -39,7 +39,7 @@ def test_a_pod_past_its_time_is_removed_and_the_stage_goes_on(new_service: Calla
     with service.observed(hang="true", grace_seconds="1") as observer:
         service.start("availability", ratio=100)
         service.carry(observer, "the rollout is complete")
-        service.carry(observer, "each removal is told", lambda: len(service.events(REMOVED)) == 2)
+        service.carry(observer, "an Event of each removal", lambda: len(service.events(REMOVED)) == 2)
 
     assert all("it is past its deletion time" in event["message"] for event in service.events(REMOVED))
     assert service.ending_pods() == 0

@@ -96,7 +96,7 @@ def test_the_end_is_reported_as_an_event(new_service: Callable[..., Service]) ->
     service = new_service(demand=2)
     with service.observed() as observer:
         service.start("availability", ratio=100)
-        service.carry(observer, "its end is told", lambda: service.events("RolloutComplete"))
+        service.carry(observer, "the Event of its end", lambda: service.events("RolloutComplete"))
 
     (event,) = service.events("RolloutComplete")
     assert (event["type"], event["involvedObject"]["kind"]) == ("Normal", "RolloutOrchestrator")
@@ -112,7 +112,7 @@ def test_a_revision_that_cannot_start_gets_no_traffic(
     with service.observed() as observer:
         service.fail(2)
         service.start("availability", ratio=50)
-        service.carry(observer, "it says what it waits for", lambda: any(why in said for said in service.waits()))
+        service.carry(observer, "it says what it waits for", lambda: any(why in message for message in service.waits()))
         stored = person.get(service.path).body
         messages = {one["type"]: one.get("message", "") for one in stored["status"]["conditions"]}
         assert why in messages["StageScaleUpReady"]
@@ -188,10 +188,10 @@ def test_who_states_a_bound_again_and_again_is_named_in_events(
         service.carry(observer, "the rollout is complete")
         # A sync that compares desired and live state applies whenever they differ.
         for _ in range(2):
-            stated = service.place.object(SPAS, name, {"stageMaxScale": 3})
-            assert person.apply(path, stated, "argocd-controller", force="true").done
+            applied = service.place.object(SPAS, name, {"stageMaxScale": 3})
+            assert person.apply(path, applied, "argocd-controller", force="true").done
             service.carry(observer, "it is set back", lambda: person.get(path).body["spec"] == as_before)
-        service.carry(observer, "it is told", lambda: events(name) and events(service.name))
+        service.carry(observer, "the Events", lambda: events(name) and events(service.name))
 
     for (event,), kind in ((events(name), "StagePodAutoscaler"), (events(service.name), "RolloutOrchestrator")):
         assert (event["type"], event["involvedObject"]["kind"]) == ("Warning", kind)

@@ -53,9 +53,9 @@ def test_a_write_of_the_status_leaves_the_spec_and_the_labels_alone(person: User
 
 
 def test_a_created_object_has_no_status_yet(person: User, place: Place) -> None:
-    stated = place.spa("hello-00002", {"stageMinScale": 1}) | {"status": {"actualScale": 3}}
+    created = place.spa("hello-00002", {"stageMinScale": 1}) | {"status": {"actualScale": 3}}
 
-    assert "status" not in person.create(place.path(SPAS), stated).body
+    assert "status" not in person.create(place.path(SPAS), created).body
 
 
 def test_an_update_of_an_old_version_is_a_conflict(person: User, place: Place) -> None:

@@ -1,4 +1,4 @@
-"""Watches: what they tell, when they expire, and the bookmarks that keep them alive."""
+"""Watches: what they send, when they expire, and the bookmarks that keep them alive."""
 
 from collections.abc import Callable
 
@@ -17,11 +17,11 @@ def test_a_watch_sends_what_happens_after_a_version(person: User, place: Place) 
     person.delete(path)
 
     with person.watch(place.path(SPAS), 30, resourceVersion=before) as events:
-        told = [next(events) for _ in range(3)]
+        received = [next(events) for _ in range(3)]
 
-    assert [event["type"] for event in told] == ["ADDED", "MODIFIED", "DELETED"]
-    assert [event["object"]["spec"]["stageMinScale"] for event in told] == [1, 2, 2]
-    versions = [int(event["object"]["metadata"]["resourceVersion"]) for event in told]
+    assert [event["type"] for event in received] == ["ADDED", "MODIFIED", "DELETED"]
+    assert [event["object"]["spec"]["stageMinScale"] for event in received] == [1, 2, 2]
+    versions = [int(event["object"]["metadata"]["resourceVersion"]) for event in received]
     assert versions == sorted(set(versions))
 
 
@@ -33,9 +33,9 @@ def test_a_selector_makes_an_object_come_and_go(person: User, place: Place) -> N
     person.patch(path, {"metadata": {"labels": {"team": "b"}}})
 
     with person.watch(place.path(SPAS), 30, resourceVersion=before, labelSelector="team=a") as events:
-        told = [next(events) for _ in range(2)]
+        received = [next(events) for _ in range(2)]
 
-    assert [event["type"] for event in told] == ["ADDED", "DELETED"]
+    assert [event["type"] for event in received] == ["ADDED", "DELETED"]
 
 
 def test_a_version_that_is_too_old_has_expired(person: User, place: Place) -> None:
@@ -45,11 +45,11 @@ def test_a_version_that_is_too_old_has_expired(person: User, place: Place) -> No
         person.patch(f"{path}/status", {"status": {"actualScale": number}})
 
     with person.watch(place.path(SPAS), 30, resourceVersion="1") as events:
-        told = next(events)
+        received = next(events)
 
-    assert told["type"] == "ERROR"
-    assert (told["object"]["code"], told["object"]["reason"]) == (410, "Expired")
-    assert told["object"]["message"].startswith("too old resource version: 1 ")
+    assert received["type"] == "ERROR"
+    assert (received["object"]["code"], received["object"]["reason"]) == (410, "Expired")
+    assert received["object"]["message"].startswith("too old resource version: 1 ")
 
 
 def test_bookmarks_carry_the_version_on(person: User, place: Place, new_place: Callable[..., Place]) -> None:
@@ -59,9 +59,9 @@ def test_bookmarks_carry_the_version_on(person: User, place: Place, new_place: C
         # Something happens where this watch does not look.
         elsewhere = new_place()
         made = person.create(elsewhere.path(SPAS), elsewhere.spa("hello-00001")).body["metadata"]
-        told = [event for event in events if event["type"] == "BOOKMARK"]
+        received = [event for event in events if event["type"] == "BOOKMARK"]
 
-    bookmark = told[-1]["object"]
+    bookmark = received[-1]["object"]
     assert int(bookmark["metadata"]["resourceVersion"]) >= int(made["resourceVersion"])
     assert (bookmark["kind"], bookmark["apiVersion"]) == ("StagePodAutoscaler", "serving.knative.dev/v1")
 

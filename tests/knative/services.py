@@ -28,12 +28,12 @@ def service(
     **metadata: Any,
 ) -> Wire:
     """A Service that is opted in, unless its annotations say otherwise."""
-    stated = {"stagegate.dev/progressive": "true"} if annotations is None else dict(annotations)
+    own = {"stagegate.dev/progressive": "true"} if annotations is None else dict(annotations)
     spec: Wire = {"template": {"metadata": {"annotations": dict(template or {})}}}
     if traffic is not None:
         spec["traffic"] = traffic
     names = {"name": "hello", "namespace": "default", "uid": UID}
-    return {"metadata": {**names, "annotations": stated, **metadata}, "spec": spec}
+    return {"metadata": {**names, "annotations": own, **metadata}, "spec": spec}
 
 
 def hold(

@@ -58,7 +58,7 @@ def decide(world: ServiceSeen, options: ServiceOptions = OPTIONS) -> ServiceDeci
     return decide_service(world, options)
 
 
-def told(decision: ServiceDecision) -> list[str]:
+def messages(decision: ServiceDecision) -> list[str]:
     return [f"{event.type} {event.reason}: {event.message}" for event in decision.events]
 
 
@@ -99,10 +99,10 @@ def test_a_new_revision_that_is_not_held_is_explained_if_somebody_asked_for_stag
     one: dict[str, Any], event: list[str]
 ) -> None:
     world = seen(service=one, route=route(), revisions=by_name(revision(OLD), revision(NEW)))
-    assert told(decide(replace(world, born=NEW))) == event
-    assert told(decide(world)) == [], "only when it is created"
+    assert messages(decide(replace(world, born=NEW))) == event
+    assert messages(decide(world)) == [], "only when it is created"
     first = replace(world, revisions=by_name(revision(OLD)), born=OLD)
-    assert told(decide(first)) == [], "a first deploy has nothing to roll out from"
+    assert messages(decide(first)) == [], "a first deploy has nothing to roll out from"
 
 
 # Held
@@ -112,7 +112,7 @@ def test_a_held_service_gets_a_rollout_from_the_live_traffic_to_the_newest_revis
     decision = decide(seen())
     assert decision.phase == "held"
     assert shown(decision) == [f"create RO: initial {OLD}=100[4..-], target {NEW}=100[4..-]"]
-    assert told(decision) == [f"Normal RolloutStarted: {NEW} is rolled out in stages, from {OLD} 100%"]
+    assert messages(decision) == [f"Normal RolloutStarted: {NEW} is rolled out in stages, from {OLD} 100%"]
     created = decision.writes[0].rollout  # type: ignore[union-attr]
     assert created["metadata"]["ownerReferences"] == [
         {
@@ -166,7 +166,7 @@ def test_an_edit_in_the_middle_starts_from_the_live_shares_and_leaves_the_former
     assert shown(decision) == [
         f"patch RO: initial {OLD}=75[4..-] {NEW}=25[4..-], target {THIRD}=100[4..-], stage removed"
     ]
-    assert told(decision) == [f"Normal RolloutStarted: {THIRD} is rolled out in stages, from {OLD} 75%, {NEW} 25%"]
+    assert messages(decision) == [f"Normal RolloutStarted: {THIRD} is rolled out in stages, from {OLD} 75%, {NEW} 25%"]
 
 
 def test_without_shares_in_the_route_the_start_is_that_of_the_hold() -> None:
@@ -189,7 +189,7 @@ def test_bounds_that_a_person_edits_reach_the_targets_and_the_stage_goes_on() ->
     world = seen(revisions=by_name(revision(OLD, min_scale="4"), edited), ro=rolling())
     decision = decide(world)
     assert shown(decision) == [f"patch RO: target {NEW}=100[6..-]"]
-    assert told(decision) == []
+    assert messages(decision) == []
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ def test_a_pin_that_waits_for_its_revision_does_not_resume_a_rollout_that_is_ove
 def test_a_pin_whose_revision_never_appears_is_released_after_half_a_minute() -> None:
     world = seen(revisions=by_name(revision(OLD, min_scale="4")), missing_for=30.0)
     assert shown(decide(world)) == ["Route: releasing, traffic latest=100"]
-    assert told(decide(world)) == [
+    assert messages(decide(world)) == [
         (
             f"Warning RolloutReleased: RevisionMissing: Revision {NEW} did not appear within 30 s;"
             f" Knative goes on by itself: {OLD} 100%"
@@ -301,7 +301,7 @@ def done(**changes: Any) -> ServiceSeen:
 def test_at_the_end_the_route_is_given_back() -> None:
     decision = decide(done())
     assert shown(decision) == ["Route: releasing, traffic latest=100"]
-    assert told(decision) == [f"Normal RolloutComplete: {NEW} has all of the traffic, and its own bounds"]
+    assert messages(decision) == [f"Normal RolloutComplete: {NEW} has all of the traffic, and its own bounds"]
 
 
 def test_bounds_that_the_floor_raised_are_restored_before_the_route_is_given_back() -> None:
@@ -485,7 +485,7 @@ def test_an_old_revision_that_has_failed_does_not_keep_the_new_one_from_its_traf
     grown = replace(after(world, decide(world)), scales={NEW: Scale(4, 4)})
     assert shown(decide(grown)) == [GIVEN_BACK]
     message = f"Revision {OLD}, which has traffic, is not Ready (ExitCode1: It failed)"
-    assert told(decide(grown)) == [
+    assert messages(decide(grown)) == [
         f"Warning RolloutReleased: OldRevisionFailed: {message}; Knative goes on by itself: {NEW} 100%"
     ]
     neither = halfway(revisions=by_name(failed(OLD, min_scale="4"), failed(NEW)))
@@ -497,7 +497,7 @@ def test_an_old_revision_that_was_deleted_does_not_keep_the_new_one_from_its_tra
     assert shown(decide(world)) == [RESTORED]
     grown = replace(after(world, decide(world)), scales={NEW: Scale(4, 4)})
     assert shown(decide(grown)) == [GIVEN_BACK]
-    assert told(decide(grown)) == [
+    assert messages(decide(grown)) == [
         (
             f"Warning RolloutReleased: OldRevisionFailed: Revision {OLD}, which has traffic, does not exist;"
             f" Knative goes on by itself: {NEW} 100%"
@@ -513,13 +513,13 @@ def test_a_new_revision_that_has_failed_is_reported_on_the_service() -> None:
     )
     assert decision.writes == ()
     message = f"{NEW} is not Ready (ExitCode1: It failed) and gets no more traffic; the next edit replaces it"
-    assert told(decision) == [f"Warning RolloutFailed: {message}"]
+    assert messages(decision) == [f"Warning RolloutFailed: {message}"]
 
 
 def test_a_rollout_that_was_marked_failed_is_reported_on_the_service() -> None:
     broken = rolling()
     broken.mark_stage_revision_failed("spec: no", datetime(2026, 1, 1, tzinfo=UTC))
-    assert told(decide(halfway(ro=broken, stage_bounds={}))) == [
+    assert messages(decide(halfway(ro=broken, stage_bounds={}))) == [
         "Warning RolloutFailed: The rollout of the current stage failed with message: spec: no."
     ]
 
@@ -527,7 +527,7 @@ def test_a_rollout_that_was_marked_failed_is_reported_on_the_service() -> None:
 def test_upstreams_controllers_take_over_at_once() -> None:
     decision = decide(halfway(foreign="serving-progressive-rollout controllers"))
     assert shown(decision) == [RESTORED, GIVEN_BACK]
-    assert "serving-progressive-rollout controllers roll out the Services" in told(decision)[0]
+    assert "serving-progressive-rollout controllers roll out the Services" in messages(decision)[0]
 
 
 def test_a_new_revision_that_is_not_ready_gets_nothing_by_a_release() -> None:
@@ -537,7 +537,7 @@ def test_a_new_revision_that_is_not_ready_gets_nothing_by_a_release() -> None:
         scales={OLD: Scale(4, 4), NEW: Scale(1, 0)},
     )
     assert shown(decide(world)) == [GIVEN_BACK]
-    assert f"Knative goes on by itself: {OLD} 100%" in told(decide(world))[0]
+    assert f"Knative goes on by itself: {OLD} 100%" in messages(decide(world))[0]
 
 
 def test_where_namespaces_cannot_be_seen_their_labels_release_nothing() -> None:
@@ -548,7 +548,7 @@ def test_a_rollout_of_another_owner_is_not_touched() -> None:
     other = {"apiVersion": "v1", "kind": "Other", "name": "x", "uid": "uid-x", "controller": True}
     decision = decide(halfway(ro=rolling(ownerReferences=[other])))
     assert shown(decision) == [RESTORED, GIVEN_BACK]
-    assert "belongs to Other x" in told(decision)[0]
+    assert "belongs to Other x" in messages(decision)[0]
 
 
 def test_after_a_release_the_rollout_names_what_knative_does() -> None:
@@ -577,7 +577,7 @@ def test_a_hold_that_somebody_removed_is_a_release_and_never_pinned_again() -> N
     ]
     assert [event.reason for event in decision.events] == ["HoldRemoved"]
     rest = after(world, decision)
-    assert (shown(decide(rest)), told(decide(rest))) == ([], [])
+    assert (shown(decide(rest)), messages(decide(rest))) == ([], [])
     left = replace(rest, revisions=by_name(lowered(OLD, to="3", state="reserve"), revision(NEW, min_scale="4")))
     assert shown(decide(left)) == [f"Revision {OLD}: min-scale=4, record removed"]
 
@@ -604,7 +604,7 @@ def test_a_hold_from_a_backup_or_of_another_hand_is_given_back(annotation: str, 
     world = halfway(route=route(annotation, pinned(hello_00001=75, hello_00002=25)))
     decision = decide(world)
     assert shown(decision) == [RESTORED, GIVEN_BACK]
-    assert reason in told(decision)[0]
+    assert reason in messages(decision)[0]
     released = after(world, decision)
     assert decide(released).phase == "releasing", "the hold is of this Service from then on"
 

@@ -153,12 +153,12 @@ def test_a_server_that_refuses_us_at_the_start_is_not_asked_again() -> None:
 
 
 def test_it_says_when_its_caches_are_full_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[bool] = []
-    loop = process(FakeClock(), settled=lambda: said.append(loop.loop.caches.ready()))
+    settled: list[bool] = []
+    loop = process(FakeClock(), settled=lambda: settled.append(loop.loop.caches.ready()))
     monkeypatch.setattr(loop.loop, "watch", lambda: None)
     monkeypatch.setattr(loop._stopped, "wait", lambda seconds: see(loop))
     assert loop._await_caches()
-    assert said == [True]
+    assert settled == [True]
 
 
 def test_absence_is_one_line() -> None:

@@ -65,7 +65,7 @@ def test_a_failed_one_is_failed_with_the_reason_and_message_of_ready() -> None:
     assert (stalled["status"], stalled["severity"]) == ("True", "Info")
     assert (stalled["reason"], stalled["message"]) == (ready["reason"], ready["message"])
     assert "Reconciling" not in conditions(world.ro())
-    assert world.forget().settle().written() == [], "it is said once"
+    assert world.forget().settle().written() == [], "it is reported once"
 
 
 def test_a_new_generation_takes_the_failure_back() -> None:

@@ -60,7 +60,7 @@ def test_nothing_is_written_without_end() -> None:
     assert len(specs) <= 4, "once for each stage, and no more"
     assert world.written().count("patch rolloutorchestrators/status default/other") == 1
     assert "patch rolloutorchestrators default/other" not in world.written()
-    assert carry_both(world.forget(), turns=20).written() == [], "it is said once"
+    assert carry_both(world.forget(), turns=20).written() == [], "it is reported once"
 
 
 def test_a_stage_on_its_way_stands_still_too() -> None:

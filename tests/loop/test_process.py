@@ -95,11 +95,11 @@ class Process:
             command = [*before, sys.executable, "-m", "webhook", "loop", *where, *options]
             self.popen = subprocess.Popen(command, stderr=log, stdout=log)
 
-    def said(self) -> str:
+    def output(self) -> str:
         return self.log.read_text()
 
     def port(self) -> int:
-        found = re.search(r"pages at http://127\.0\.0\.1:(\d+)/", self.said())
+        found = re.search(r"pages at http://127\.0\.0\.1:(\d+)/", self.output())
         return int(found.group(1)) if found else 0
 
     def signal(self, number: signal.Signals) -> None:
@@ -163,7 +163,7 @@ def test_it_leads_works_tells_and_leaves_in_good_order(cluster: Cluster, tmp_pat
         loop.signal(signal.SIGTERM)
         assert loop.end() == 0
         assert cluster.holder() == "", "the next one need not wait"
-        lines = [json.loads(line) for line in loop.said().splitlines()]
+        lines = [json.loads(line) for line in loop.output().splitlines()]
         assert lines[-1]["message"] == "stopped"
         assert any("RolloutOrchestrator default/hello: StageStarted" in line["message"] for line in lines)
 
@@ -173,7 +173,7 @@ def test_it_leaves_in_good_order_on_every_ending_signal(
     cluster: Cluster, tmp_path: Path, number: signal.Signals
 ) -> None:
     with running(tmp_path, cluster.sandbox.kubeconfig) as loop:
-        eventually(lambda: "working" in loop.said(), "it works")
+        eventually(lambda: "working" in loop.output(), "it works")
         for other in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH, signal.SIGTTIN, signal.SIGTTOU):
             loop.signal(other)
         holder = cluster.holder()
@@ -183,12 +183,12 @@ def test_it_leaves_in_good_order_on_every_ending_signal(
         loop.signal(number)
         assert loop.end() == 0
         assert cluster.holder() == "", "the next one need not wait"
-        assert "stopped" in loop.said().splitlines()[-1]
+        assert "stopped" in loop.output().splitlines()[-1]
 
 
 def test_a_hangup_that_is_ignored_at_the_start_stays_ignored(cluster: Cluster, tmp_path: Path) -> None:
     with running(tmp_path, cluster.sandbox.kubeconfig, before=["nohup"]) as loop:
-        eventually(lambda: "working" in loop.said(), "it works")
+        eventually(lambda: "working" in loop.output(), "it works")
         loop.signal(signal.SIGHUP)
         cluster.service()
         eventually(lambda: cluster.bounds("hello-00002") == (1, 10), "it goes on")
@@ -203,7 +203,7 @@ def test_a_leader_that_was_stopped_stores_nothing_when_it_wakes(cluster: Cluster
         eventually(lambda: cluster.bounds("hello-00002") == (1, 10), "the first one leads")
         leader = cluster.holder()
         with running(tmp_path, cluster.sandbox.kubeconfig, *options) as second:
-            eventually(lambda: "standing by" in second.said(), "the second one stands by")
+            eventually(lambda: "standing by" in second.output(), "the second one stands by")
             first.signal(signal.SIGSTOP)
             eventually(lambda: cluster.holder() not in ("", leader), "the second one takes over")
             cluster.scale("hello-00002", 1)
@@ -213,7 +213,7 @@ def test_a_leader_that_was_stopped_stores_nothing_when_it_wakes(cluster: Cluster
             cluster.scale("hello-00001", 3)
             before = cluster.client.get(ROLLOUT_ORCHESTRATORS, "default", "hello")["metadata"]["resourceVersion"]
             first.signal(signal.SIGCONT)
-            eventually(lambda: f"{leader} lost lease" in first.said(), "the first one notices")
+            eventually(lambda: f"{leader} lost lease" in first.output(), "the first one notices")
             after = cluster.client.get(ROLLOUT_ORCHESTRATORS, "default", "hello")["metadata"]["resourceVersion"]
             assert after == before
             second.signal(signal.SIGCONT)
@@ -231,16 +231,16 @@ def test_two_that_share_out_the_namespaces_lead_side_by_side_by_leases_of_their_
         assert cluster.bounds("hello-00002", "other") == (None, None)
         with running(tmp_path, cluster.sandbox.kubeconfig, *others) as second:
             eventually(lambda: cluster.bounds("hello-00002", "other") == (1, 10), "the second one works")
-            assert "default/hello" in first.said()
-            assert "other/hello" not in first.said()
-            assert "default/hello" not in second.said()
+            assert "default/hello" in first.output()
+            assert "other/hello" not in first.output()
+            assert "default/hello" not in second.output()
 
 
 def test_without_crds_it_waits_and_says_so(tmp_path: Path) -> None:
     with Sandbox(tmp_path / "sandbox", manifests=False, knative=False) as sandbox:
         options = ("--pages-port", "0", "--no-leader-elect")
         with running(tmp_path, sandbox.kubeconfig, *options) as loop:
-            eventually(lambda: "waiting; apply the CRDs" in loop.said(), "it says what is missing")
+            eventually(lambda: "waiting; apply the CRDs" in loop.output(), "it says what is missing")
             assert get(loop.port(), "/readyz")[0] == 503
             loop.signal(signal.SIGTERM)
             assert loop.end() == 0
@@ -251,11 +251,11 @@ def test_without_knative_it_says_once_what_it_cannot_see(tmp_path: Path) -> None
         Sandbox(tmp_path / "sandbox", knative=False) as sandbox,
         running(tmp_path, sandbox.kubeconfig, "--no-leader-elect") as loop,
     ):
-        eventually(lambda: "working" in loop.said(), "it works")
+        eventually(lambda: "working" in loop.output(), "it works")
         loop.signal(signal.SIGTERM)
         assert loop.end() == 0
-        assert loop.said().count("the cluster does not serve") == 1
-        assert "revisions.serving.knative.dev" in loop.said()
+        assert loop.output().count("the cluster does not serve") == 1
+        assert "revisions.serving.knative.dev" in loop.output()
 
 
 def test_a_server_that_is_not_there_is_one_clear_line(cluster: Cluster, tmp_path: Path) -> None:
@@ -266,7 +266,7 @@ def test_a_server_that_is_not_there_is_one_clear_line(cluster: Cluster, tmp_path
         lost.write_text(Path(cluster.sandbox.kubeconfig).read_text().replace(cluster.sandbox.url, url))
         with running(tmp_path, lost) as loop:
             assert loop.end() == 3
-            assert loop.said().splitlines()[-1].startswith("stagegate loop: the API server cannot be reached: ")
+            assert loop.output().splitlines()[-1].startswith("stagegate loop: the API server cannot be reached: ")
 
 
 def test_in_a_pod_it_waits_for_a_server_that_is_not_there(
@@ -280,7 +280,7 @@ def test_in_a_pod_it_waits_for_a_server_that_is_not_there(
         lost.write_text(Path(cluster.sandbox.kubeconfig).read_text().replace(cluster.sandbox.url, url))
         monkeypatch.setenv("KUBECONFIG", str(lost))
         with running(tmp_path, None, "--pages-port", "0") as loop:
-            eventually(lambda: "retrying" in loop.said(), "it retries")
+            eventually(lambda: "retrying" in loop.output(), "it retries")
             assert get(loop.port(), "/healthz") == (200, "ok\n")
             assert get(loop.port(), "/readyz")[0] == 503
             loop.signal(signal.SIGTERM)
@@ -294,6 +294,6 @@ def test_a_port_that_is_taken_is_one_clear_line(cluster: Cluster, tmp_path: Path
         port = str(taken.getsockname()[1])
         with running(tmp_path, cluster.sandbox.kubeconfig, "--pages-port", port) as loop:
             assert loop.end() == 3
-            assert loop.said().splitlines() == [
+            assert loop.output().splitlines() == [
                 f"stagegate loop: 127.0.0.1:{port} is in use; choose another --pages-port, or 0 for any free one"
             ]

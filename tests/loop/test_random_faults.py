@@ -32,7 +32,7 @@ class FaultyWorld:
         self.world = World(**options)
         self.injecting = True
         self.ran: set[str] = set()
-        self.said: dict[str, tuple[int | None, int | None]] = {}
+        self.reported: dict[str, tuple[int | None, int | None]] = {}
         self.broken: list[str] = []
         self.world.api.fail = self.before
         self.world.api.after = self.afterwards
@@ -109,8 +109,8 @@ class FaultyWorld:
         if actual:
             self.ran.add(name)
         started = condition("ScaleTargetInitialized", "True" if name in self.ran else "Unknown")
-        if self.said.get(name) != (desired, actual):
-            self.said[name] = desired, actual
+        if self.reported.get(name) != (desired, actual):
+            self.reported[name] = desired, actual
             self.world.scale(name, actual, desired, conditions=[started])
 
     def scales(self, name: str) -> tuple[int | None, int | None]:

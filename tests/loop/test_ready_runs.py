@@ -20,8 +20,8 @@ def service_p(**spec: Any) -> World:
     world.revision("p-2", "p")
     world.scale("p-1", 9, service="p", conditions=[condition("Ready", "True"), STARTED])
     world.scale("p-2", 0, 1, service="p", conditions=[UNREADY, NEVER_STARTED])
-    stated = {"initialRevisions": [entry("p-1", 100)], "targetRevisions": [entry("p-2", 100)], **spec}
-    world.rollout("p", **stated)
+    spec_fields = {"initialRevisions": [entry("p-1", 100)], "targetRevisions": [entry("p-2", 100)], **spec}
+    world.rollout("p", **spec_fields)
     return world
 
 

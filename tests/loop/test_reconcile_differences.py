@@ -84,8 +84,8 @@ def test_failed_stays_no_longer_on_a_new_generation() -> None:
     world = world_with(running(UP, 2, 2), running(DOWN, 5, None, 3))
     ro = rollout(STAGE, target=TARGET, conditions=FAILED, generation=2)
     assert reconcile(world, ro).error is None
-    told = {type_: status for type_, (status, _) in conditions(ro).items()}
-    assert told == {**BEGUN, "StageScaleUpReady": "True", "StageScaleDownReady": "Unknown"}
+    statuses = {type_: status for type_, (status, _) in conditions(ro).items()}
+    assert statuses == {**BEGUN, "StageScaleUpReady": "True", "StageScaleDownReady": "Unknown"}
 
 
 def test_verify_initial_keeps_a_stage_open_while_the_start_still_runs() -> None:

@@ -286,7 +286,7 @@ def test_a_conflict_is_told_to_nobody(resource: str) -> None:
     world = two_revisions(World())
     once(world.api, "PATCH", resource, lambda r: status_error(r, 409, "Conflict", "modified"))
     carry(world)
-    assert not [told for told in world.emitted() if told.startswith("Warning")]
+    assert not [event for event in world.emitted() if event.startswith("Warning")]
 
 
 def test_the_loop_reads_its_own_writes_before_the_watch_shows_them() -> None:
@@ -653,7 +653,7 @@ def test_targets_without_percent_fail_the_rollout_with_the_path_of_the_field() -
     world.forget()
     world.loop.enqueue_everything()
     world.settle()
-    assert (world.written(), world.emitted()) == ([], []), "it is said once"
+    assert (world.written(), world.emitted()) == ([], []), "it is reported once"
 
 
 def test_a_stage_that_cannot_be_planned_yet_is_tried_again_and_says_why() -> None:
@@ -767,23 +767,23 @@ def test_the_config_map_and_annotations_set_the_pace() -> None:
 
 
 @pytest.mark.parametrize(
-    ("annotated", "stated", "configured", "carried", "stored"),
+    ("annotated", "specified", "configured", "carried", "stored"),
     [
         pytest.param("resourceutil", "availability", None, "resourceutil", "availability", id="the annotation"),
         pytest.param(" ResourceUtil ", "Availability", None, "resourceutil", "Availability", id="in any spelling"),
         pytest.param("availability", "resourceutil", None, "availability", "resourceutil", id="either way"),
-        pytest.param(None, "availability", "resourceutil", "availability", "availability", id="the stated one"),
+        pytest.param(None, "availability", "resourceutil", "availability", "availability", id="that of the spec"),
         pytest.param(None, None, "resourceutil", "resourceutil", "resourceutil", id="the configured one, written"),
         pytest.param(None, None, None, "availability", "availability", id="none: availability, written"),
     ],
 )
 def test_a_stage_is_carried_out_by_the_strategy_in_force(
-    annotated: str | None, stated: str | None, configured: str | None, carried: str, stored: str
+    annotated: str | None, specified: str | None, configured: str | None, carried: str, stored: str
 ) -> None:
     world = World()
     if configured:
         world.settings(progressive_rollout_strategy=configured)
-    two_revisions(world, rolloutStrategy=stated or "")
+    two_revisions(world, rolloutStrategy=specified or "")
     if annotated:
         ro = world.ro()
         annotations = {"rollout.knative.dev/progressive-rollout-strategy": annotated}
@@ -828,7 +828,7 @@ def test_a_late_stage_whose_deployment_is_short_says_so_on_condition_and_in_an_e
     assert world.written() == ["patch rolloutorchestrators/status default/hello"]
     world.forget()
     world.loop.enqueue_everything()
-    assert world.settle().written() == [], "what is said already is not written again"
+    assert world.settle().written() == [], "what is reported already is not written again"
 
 
 def test_a_deployment_that_becomes_available_lets_a_late_stage_go_on() -> None:
@@ -861,7 +861,7 @@ def given_up(world: World) -> World:
 def test_a_late_stage_without_traffic_to_shift_waits_on_and_does_not_fail() -> None:
     world = given_up(World()).settle()
     assert world.condition("StageReady") == ("Unknown", "StageTimedOut")
-    assert any("its traffic is not shifted: no traffic is left to shift" in told for told in world.emitted())
+    assert any("its traffic is not shifted: no traffic is left to shift" in event for event in world.emitted())
     world.scale("hello-00002", 0)
     world.forget().settle()
     assert "StageComplete" in world.reasons()

@@ -211,7 +211,7 @@ def test_a_recorded_rollout(row: Row, new_world: Callable[..., HttpWorld]) -> No
     wanted = answer_trace(deepcopy(row["input"]))
     live = HttpTrace(deepcopy(row["input"]), our_planner())
     live.new_world = new_world
-    told = live.start().run().told()
+    recorded = live.start().run().recorded_part()
     for member in ("finished", "ticks", "errors", "peakReplicas", "stageRevisionStatus", "stages", "conditions"):
-        assert told[member] == wanted[member], member
+        assert recorded[member] == wanted[member], member
     assert live.log == wanted["allTicks"]

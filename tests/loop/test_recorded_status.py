@@ -187,7 +187,7 @@ def test_rows(targets: list[Any], stage: list[Any], record: list[Any] | str | No
         (SPLIT, TO_B, 2, False),
     ],
     ids=[
-        "a stage for others was stored, its record was not, and these were stated again",
+        "a stage for others was stored, its record was not, and these were set again",
         "the stage was looked at with these targets: somebody else planned it",
         "on its way",
         "no stage: it is planned anyway",

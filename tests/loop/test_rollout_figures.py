@@ -58,7 +58,7 @@ SINCE_ELEVEN = ro(
         "nothing",
         "at rest",
         "pinned a moment ago",
-        "before the loop has said anything",
+        "before the loop has written anything",
         "held since eleven, and nothing has changed for ten minutes",
         "an RO of another namespace",
         "a hold that cannot be read",

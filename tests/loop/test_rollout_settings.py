@@ -1,4 +1,4 @@
-"""Settings: ConfigMap and annotations in, one configuration out; and what is said of those without effect."""
+"""Settings: ConfigMap and annotations in, one configuration out; and the Events about those without effect."""
 
 import logging
 from typing import Any
@@ -16,7 +16,7 @@ PREFIX = "rollout.knative.dev/"
 RATIO = f"{PREFIX}over-consumption-ratio"
 STRATEGY = f"{PREFIX}progressive-rollout-strategy"
 DURATION = "serving.knative.dev/rollout-duration"
-OVERRULED = "has no effect, since availability is stated elsewhere; annotate RolloutOrchestrator hello with it"
+OVERRULED = "has no effect, since availability is set elsewhere; annotate RolloutOrchestrator hello with it"
 TEMPLATE = "spec.template.metadata.annotations"
 
 
@@ -141,7 +141,7 @@ def test_the_last_config_map_that_could_be_read_counts(
 
 
 @pytest.mark.parametrize(
-    ("rollout", "knative", "said"),
+    ("rollout", "knative", "messages"),
     [
         (ro(), None, []),
         (ro(**{RATIO: "30", STRATEGY: "resourceutil"}), None, []),
@@ -177,10 +177,10 @@ def test_the_last_config_map_that_could_be_read_counts(
     ],
 )
 def test_annotations_without_effect_are_said(
-    rollout: RolloutOrchestrator, knative: dict[str, Any] | None, said: list[str]
+    rollout: RolloutOrchestrator, knative: dict[str, Any] | None, messages: list[str]
 ) -> None:
     events = ignored_annotations(rollout, settings_of(rollout, {}, knative), knative)
-    assert [event.message for event in events] == said
+    assert [event.message for event in events] == messages
     assert {event.reason for event in events} <= {"SettingIgnored"}
 
 
@@ -206,10 +206,10 @@ def test_an_unreadable_config_map_stops_nothing_and_event_log_and_metrics_say_so
     with caplog.at_level(logging.WARNING):
         world.settle()
     assert world.stage() == {"hello-00001": (50, 5), "hello-00002": (50, 5)}, "the last that could be read"
-    said = f"{NAME} is not used, the settings read before stay in force: {PLENTY}; foo: is not a setting"
-    on = {event.regarding["kind"] for event in world.events if event.message.startswith(said)}
+    message = f"{NAME} is not used, the settings read before stay in force: {PLENTY}; foo: is not a setting"
+    on = {event.regarding["kind"] for event in world.events if event.message.startswith(message)}
     assert on == {"ConfigMap", "RolloutOrchestrator"}
-    assert [record.levelname for record in caplog.records if said in record.message] == ["WARNING"], "once"
+    assert [record.levelname for record in caplog.records if message in record.message] == ["WARNING"], "once"
     assert (metric(world, "unreadable"), metric(world, "ignored")) == (1.0, 2.0)
     world.forget().settings(over_consumption_ratio="50")
     world.settle()
@@ -276,8 +276,8 @@ def test_an_annotation_that_cannot_be_read_is_said_in_an_event(name: str, value:
         else:
             annotate(world, **{PREFIX + name: value})
         world.settle()
-        (said,) = (line for line in world.emitted() if "SettingIgnored" in line)
-        assert f"{PREFIX}{name}: {value!r} is not " in said
+        (message,) = (line for line in world.emitted() if "SettingIgnored" in line)
+        assert f"{PREFIX}{name}: {value!r} is not " in message
         assert world.stage() != {}, "the rollout goes on"
 
 

@@ -141,9 +141,9 @@ def test_a_sync_that_makes_it_again_and_again_costs_one_deletion_a_grace_period(
         world.clock.advance(15)
     assert deletions(world) == 2
     warnings = [line for line in world.emitted() if "StagePodAutoscalerDeleted" in line]
-    said = f"StagePodAutoscaler {EARLY} was deleted: no Revision {EARLY}"
+    message = f"StagePodAutoscaler {EARLY} was deleted: no Revision {EARLY}"
     way_out = "apply it with its Revision, or leave it out: the loop makes it"
-    assert warnings == [f"Warning StagePodAutoscalerDeleted: {said}; {way_out}"]
+    assert warnings == [f"Warning StagePodAutoscalerDeleted: {message}; {way_out}"]
 
 
 def test_an_old_spa_of_others_whose_revision_goes_is_spared_for_a_while_and_one_of_the_loop_is_not() -> None:

@@ -98,8 +98,8 @@ HPA_OWNER = {"kind": "Other", "apiVersion": "v1", "name": "x", "uid": "u9", "con
         "another controller",
         "an owner that is no controller",
         "one label",
-        "a stated label stays",
-        "a fill that would contradict what is stated",
+        "a label that is set stays",
+        "a fill that would contradict what is set",
         "a maximum of 0 is no limit",
         "an entry without bounds is never filled as 0",
         "an entry that states 0",
@@ -108,7 +108,7 @@ HPA_OWNER = {"kind": "Other", "apiVersion": "v1", "name": "x", "uid": "u9", "con
         "the start comes last",
         "a revision that is listed twice",
         "a bound that is no number of replicas",
-        "the rollout stated as an owner that does not control",
+        "the rollout set as an owner that does not control",
         "a revision whose name is too long for a label",
         "a rollout whose name is too long for a label",
     ],
@@ -124,12 +124,12 @@ BOUND = st.none() | st.integers(0, 4)
 def test_a_second_pass_fills_nothing_and_what_was_stated_stays(
     low: int | None, high: int | None, stage_low: int | None, stage_high: int | None, labelled: bool, owned: bool
 ) -> None:
-    stated = {k: v for k, v in (("stageMinScale", stage_low), ("stageMaxScale", stage_high)) if v is not None}
-    before = spa(LABELS if labelled else {}, [OWNER] if owned else [], "r1", **stated)
+    found = {k: v for k, v in (("stageMinScale", stage_low), ("stageMaxScale", stage_high)) if v is not None}
+    before = spa(LABELS if labelled else {}, [OWNER] if owned else [], "r1", **found)
     rollout = ro(targetRevisions=[entry("r1", 100, low, high)])
     after = merged(before.to_dict(), defaulting_patch(before, rollout))
     assert defaulting_patch(StagePodAutoscaler.from_dict(after), rollout) == {}
-    assert stated.items() <= (after.get("spec") or {}).items()
+    assert found.items() <= (after.get("spec") or {}).items()
     minimum, maximum = after.get("spec", {}).get("stageMinScale"), after.get("spec", {}).get("stageMaxScale")
     if not (stage_low and stage_high and stage_low > stage_high):
         assert not (minimum and maximum and minimum > maximum)

@@ -88,11 +88,11 @@ def test_bounds_count_wherever_an_entry_states_them() -> None:
 def test_several_targets_go_at_once_and_it_is_said_until_they_are_reached() -> None:
     world = service(World(), SPLIT).settle()
     assert world.stage() == {NEW: (50, None), OTHER: (50, None)}
-    said = (
+    message = (
         "Warning SeveralTargets: spec.targetRevisions: hello-00002, hello-00003 go up at once, without stages;"
         " to have stages name one revision"
     )
-    assert said in world.emitted()
+    assert message in world.emitted()
     carried_to_the_end(world)
     world.forget().loop.enqueue_everything()
     assert world.settle().emitted() == []

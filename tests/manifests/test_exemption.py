@@ -40,11 +40,11 @@ class Install(NamedTuple):
         """What the webhook makes of its arguments, in a pod of that namespace."""
         (container,) = self.one("Deployment", "stagegate-webhook")["spec"]["template"]["spec"]["containers"]
         _, *arguments = [text.replace("$(POD_NAMESPACE)", self.namespace) for text in container["args"]]
-        stated = Options(**serve.command.make_context("serve", arguments).params)
+        options = Options(**serve.command.make_context("serve", arguments).params)
         return Settings(
-            enforce=stated.enforce,
-            allow_override=not stated.forbid_override,
-            controllers=frozenset(stated.controller),
+            enforce=options.enforce,
+            allow_override=not options.forbid_override,
+            controllers=frozenset(options.controller),
         )
 
     def conditions(self) -> dict[str, str]:

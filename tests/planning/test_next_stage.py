@@ -175,7 +175,7 @@ SPLIT = [plain(NEW, 50), plain(OTHER, 50)]
 
 
 @pytest.mark.parametrize(
-    ("targets", "stage", "conditions", "enabled", "told"),
+    ("targets", "stage", "conditions", "enabled", "noted"),
     [
         (SPLIT, [], {}, True, True),
         (SPLIT, SPLIT, IN_PROGRESS, True, True),
@@ -187,16 +187,16 @@ SPLIT = [plain(NEW, 50), plain(OTHER, 50)]
     ids=["no stage yet", "on its way", "complete", "stages are off", "a tag", "no targets"],
 )
 def test_several_targets_are_said_to_have_no_stages_until_they_are_reached(
-    targets: list[Revision], stage: list[Revision], conditions: dict[str, str], enabled: bool, told: bool
+    targets: list[Revision], stage: list[Revision], conditions: dict[str, str], enabled: bool, noted: bool
 ) -> None:
     planned = ask(rollout(target=targets, stage=stage, conditions=conditions), {NEW: 0}, enabled=enabled)
     message = "spec.targetRevisions: hello-00002, hello-00003 go up at once, without stages; to have stages name one"
-    assert [note.reason for note in planned.notes] == (["SeveralTargets"] if told else [])
+    assert [note.reason for note in planned.notes] == (["SeveralTargets"] if noted else [])
     assert all(note.message.startswith(message) for note in planned.notes)
 
 
 @pytest.mark.parametrize(
-    ("annotated", "stated", "configured", "written"),
+    ("annotated", "specified", "configured", "written"),
     [
         (None, "", "ResourceUtil", "resourceutil"),
         (None, "availability", "resourceutil", "availability"),
@@ -206,10 +206,10 @@ def test_several_targets_are_said_to_have_no_stages_until_they_are_reached(
         (None, "  ", "resourceutil", "resourceutil"),
     ],
 )
-def test_stated_strategy(annotated: str | None, stated: str, configured: str, written: str) -> None:
-    """A strategy is written only where none is stated: that of the annotation, else the configured one."""
+def test_strategy_of_a_stage(annotated: str | None, specified: str, configured: str, written: str) -> None:
+    """A strategy is written only where none is set: that of the annotation, else the configured one."""
     annotations = {"rollout.knative.dev/progressive-rollout-strategy": annotated} if annotated else {}
-    ro = rollout(start=[plain(OLD)], target=[plain(NEW)], strategy=stated, annotations=annotations)
+    ro = rollout(start=[plain(OLD)], target=[plain(NEW)], strategy=specified, annotations=annotations)
     assert ask(ro, {OLD: 10, NEW: 0}, strategy=configured).spec.rollout_strategy == written
 
 

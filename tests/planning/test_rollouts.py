@@ -62,5 +62,5 @@ def test_a_finished_rollout_has_recorded_its_target_with_all_the_traffic(random:
     trace = run(row)
     if trace.finished():
         target = row.get("secondTarget") or row["target"]
-        recorded = trace.told()["stageRevisionStatus"]
+        recorded = trace.recorded_part()["stageRevisionStatus"]
         assert [(entry["revisionName"], entry["percent"]) for entry in recorded] == [(target["name"], 100)]

@@ -1,4 +1,4 @@
-"""Settings as people write them: the key and the value before, what is said about them after."""
+"""Settings as people write them: the key and the value before, the problems found after."""
 
 import pytest
 
@@ -54,12 +54,12 @@ def test_a_setting_of_the_cluster_stands_in_the_config_map_and_nowhere_else() ->
     ]
 
 
-@pytest.mark.parametrize(("key", "value", "said"), UNREADABLE)
-def test_an_unreadable_value_is_said_wherever_it_stands(key: str, value: str, said: str) -> None:
+@pytest.mark.parametrize(("key", "value", "message"), UNREADABLE)
+def test_an_unreadable_value_is_reported_wherever_it_stands(key: str, value: str, message: str) -> None:
     annotation = {PREFIX + key: value}
     for problems in (rollout_problems(annotation, {}), template_problems(annotation)):
-        assert [(problem.text, problem.is_unknown) for problem in problems] == [(f"{PREFIX}{key}: {said}", False)]
-    assert [problem.text for problem in config_map_problems({key: value})] == [f"{key}: {said}"]
+        assert [(problem.text, problem.is_unknown) for problem in problems] == [(f"{PREFIX}{key}: {message}", False)]
+    assert [problem.text for problem in config_map_problems({key: value})] == [f"{key}: {message}"]
 
 
 @pytest.mark.parametrize(("key", "value"), READABLE)
@@ -86,7 +86,7 @@ def test_every_setting_that_planning_reads_is_known() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "said"),
+    ("key", "message"),
     [
         (f"{PREFIX}over-consumption-ration", f"is not a setting; did you mean {RATIO}?"),
         (f"{PREFIX}OverConsumptionRatio", f"is not a setting; did you mean {RATIO}?"),
@@ -95,12 +95,12 @@ def test_every_setting_that_planning_reads_is_known() -> None:
         ("stagegate.dev/enforce", "has no effect here; label the namespace with it"),
     ],
 )
-def test_an_unknown_key_on_a_rollout_is_said_with_the_one_that_was_meant(key: str, said: str) -> None:
+def test_an_unknown_key_on_a_rollout_is_reported_with_the_one_that_was_meant(key: str, message: str) -> None:
     for problems in (rollout_problems({key: "1"}, {}), rollout_problems({}, {key: "1"})):
-        assert [(problem.text, problem.is_unknown) for problem in problems] == [(f"{key}: {said}", True)]
+        assert [(problem.text, problem.is_unknown) for problem in problems] == [(f"{key}: {message}", True)]
 
 
-def test_an_unknown_key_that_is_like_no_other_is_said_with_all_that_there_are() -> None:
+def test_an_unknown_key_that_is_like_no_other_is_reported_with_all_that_there_are() -> None:
     assert [problem.text for problem in config_map_problems({"zzz": "1"})] == [
         f"zzz: is not a setting; known: {KNOWN_KEYS}, hold-nothing-new, keep-service-waiting, keep-replicas-for-shares"
     ]

@@ -8,7 +8,7 @@ from webhook.planning.config import STRATEGY_ANNOTATION
 
 
 @pytest.mark.parametrize(
-    ("annotated", "stated", "configured", "in_force"),
+    ("annotated", "specified", "configured", "in_force"),
     [
         (None, "", "availability", "availability"),
         (None, "", "resourceutil", "resourceutil"),
@@ -17,10 +17,10 @@ from webhook.planning.config import STRATEGY_ANNOTATION
         ("availability", "resourceutil", "resourceutil", "availability"),
     ],
 )
-def test_stated_strategy(annotated: str | None, stated: str, configured: str, in_force: str) -> None:
+def test_strategy_in_force(annotated: str | None, specified: str, configured: str, in_force: str) -> None:
     """The annotation, else what the RO states, else what is configured; upstream takes what is configured."""
     annotations = {STRATEGY_ANNOTATION: annotated} if annotated is not None else None
-    ro = rollout(strategy=stated, annotations=annotations)
+    ro = rollout(strategy=specified, annotations=annotations)
     assert strategy_in_force(ro, RolloutConfig(progressive_rollout_strategy=configured)) == in_force
 
 

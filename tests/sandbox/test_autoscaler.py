@@ -125,7 +125,7 @@ def test_wanted_replicas(workload: Workload, wanted: int) -> None:
         pytest.param(
             Workload(NS, REV, pods=tuple(pod(n, Phase.READY) for n in range(4)), desired=4, actual=4),
             [end(0), end(1), end(2), end(3), report(0, 4)],
-            id="pods are told to end all at once",
+            id="pods are deleted all at once",
         ),
         pytest.param(
             Workload(NS, REV, pods=(pod(0, Phase.TERMINATING),), desired=0, actual=1),

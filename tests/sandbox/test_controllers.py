@@ -141,8 +141,8 @@ def test_everything_goes_with_the_service(shop: Shop) -> None:
 )
 def test_what_a_route_shows(entries: list[Wire], expected: list[tuple[str, bool, int]] | None) -> None:
     shown = shown_traffic(entries, ["a", "b"])
-    told = [(one["revisionName"], one["latestRevision"], one["percent"]) for one in shown or ()]
-    assert (told if shown is not None else None) == expected
+    entries = [(one["revisionName"], one["latestRevision"], one["percent"]) for one in shown or ()]
+    assert (entries if shown is not None else None) == expected
 
 
 def revisions(shop: Shop) -> list[Wire]:

@@ -14,9 +14,9 @@ def definition(schema: Object | None = None, **spec: Any) -> Object:
     openapi = {"type": "object"} if schema is None else schema
     version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": openapi}}
     names = {"plural": "things", "kind": "Thing"}
-    stated = {"group": "example.com", "scope": "Namespaced", "names": names, "versions": [version], **spec}
+    spec_fields = {"group": "example.com", "scope": "Namespaced", "names": names, "versions": [version], **spec}
     head = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition"}
-    return {**head, "metadata": {"name": "things.example.com"}, "spec": stated}
+    return {**head, "metadata": {"name": "things.example.com"}, "spec": spec_fields}
 
 
 def configuration(place: Place, **settings: Any) -> Object:
@@ -56,15 +56,15 @@ def test_a_request_that_is_not_served(
 
 
 @pytest.mark.parametrize(
-    ("stated", "words"),
+    ("spec_fields", "words"),
     [
         (definition({"type": "object", "oneOf": []}), "the sandbox does not know this part of a schema"),
         (definition(versions=[{}, {}]), "the sandbox serves definitions of one version"),
         (definition(conversion={"strategy": "Webhook"}), "the sandbox converts nothing"),
     ],
 )
-def test_a_definition_that_cannot_be_served(stated: Object, words: str, api: Api) -> None:
-    reply = api.create(DEFINITIONS, stated)
+def test_a_definition_that_cannot_be_served(spec_fields: Object, words: str, api: Api) -> None:
+    reply = api.create(DEFINITIONS, spec_fields)
     assert (reply.code, words in reply.message) == (422, True), reply.body
 
 

@@ -21,9 +21,9 @@ RUNNING = {"status": reported_status(ReportScale("default", "hello-00001", 1, 1)
 
 
 def pod_autoscaler(name: str = "hello-00001", namespace: str = "default", **annotations: str) -> dict[str, Any]:
-    stated = {f"sandbox.stagegate.dev/{key.replace('_', '-')}": value for key, value in annotations.items()}
+    named = {f"sandbox.stagegate.dev/{key.replace('_', '-')}": value for key, value in annotations.items()}
     labels = {"serving.knative.dev/service": "hello"}
-    return {"metadata": {"name": name, "namespace": namespace, "labels": labels, "annotations": stated}}
+    return {"metadata": {"name": name, "namespace": namespace, "labels": labels, "annotations": named}}
 
 
 def server(*objects: tuple[Resource, dict[str, Any]], served: tuple[Resource, ...] = ALL) -> FakeApi:
@@ -97,8 +97,8 @@ def test_conditions_are_those_of_knative(
 ) -> None:
     status = reported_status(ReportScale("default", "hello-00001", desired, actual, initialized, fails))
     assert (status["desiredScale"], status["actualScale"]) == (desired, actual)
-    said = {condition["type"]: (condition["status"], condition.get("reason")) for condition in status["conditions"]}
-    assert said == {"Ready": ready, "ScaleTargetInitialized": ("True" if initialized else "Unknown", None)}
+    shown = {condition["type"]: (condition["status"], condition.get("reason")) for condition in status["conditions"]}
+    assert shown == {"Ready": ready, "ScaleTargetInitialized": ("True" if initialized else "Unknown", None)}
 
 
 def test_pods_end_with_their_grace_period_and_are_gone_without_one() -> None:

@@ -24,10 +24,10 @@ def bounds(minimum: str, maximum: str) -> dict[str, str]:
 
 
 def spa(minimum: int | None = None, maximum: int | None = None) -> Wire:
-    stated = {"stageMinScale": minimum, "stageMaxScale": maximum}
+    spec_fields = {"stageMinScale": minimum, "stageMaxScale": maximum}
     return {
         "metadata": metadata("hello-00001"),
-        "spec": {key: value for key, value in stated.items() if value is not None},
+        "spec": {key: value for key, value in spec_fields.items() if value is not None},
     }
 
 

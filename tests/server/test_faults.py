@@ -54,7 +54,7 @@ class FaultyWebhook:
         self.informers = RolloutInformers(client, clock, self.metrics, self.supervisor)
         watch = ClusterClient(client, clock, self.supervisor).watch_secret
         self.key_pair = ServedSecret("ours", "certs", watch, LiveContext(), clock.now, self.metrics.read_key_pair)
-        self.said: list[str] = []
+        self.reported: list[str] = []
 
     def fail(self, request: Request) -> None:
         key = request.call.verb, request.call.resource
@@ -69,7 +69,7 @@ class FaultyWebhook:
             self.key_pair,
             self.metrics,
             self.informers,
-            on_ready=on_ready or (lambda: self.said.append("ready")),
+            on_ready=on_ready or (lambda: self.reported.append("ready")),
             supervisor=self.supervisor,
         )
 
@@ -106,7 +106,7 @@ def run(service: Service, condition: Callable[[], Any]) -> None:
 @pytest.mark.parametrize("verb", ["list", "watch"])
 def test_a_reflector(verb: str, resource: Any, caplog: pytest.LogCaptureFixture) -> None:
     process = FaultyWebhook((verb, resource.plural))
-    run(process.service(), lambda: process.said and process.faults())
+    run(process.service(), lambda: process.reported and process.faults())
     assert process.faults() == {"reflector": 1.0}
     assert caplog.records[0].exc_info
     assert process.supervisor.problems() == []
@@ -137,7 +137,7 @@ def test_the_task_of_the_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
         return usual()
 
     monkeypatch.setattr(process.key_pair, "read", read)
-    run(process.service(), lambda: process.said)
+    run(process.service(), lambda: process.reported)
     assert process.faults() == {"certificate": 1.0}
     assert process.key_pair.last_error == ""
 

@@ -51,14 +51,14 @@ def defaults(**given: Any) -> Defaults:
         "not listed",
         "no name yet",
         "a label of null",
-        "a stated label",
+        "a label that is set",
         "a name too long for a label",
         "a rollout whose name is too long for a label",
         "the longest label",
         "an owner that is no controller",
         "another controller",
-        "the rollout stated as an owner that does not control",
-        "the rollout stated beside another owner",
+        "the rollout set as an owner that does not control",
+        "the rollout set beside another owner",
         "a rollout that was not stored yet",
     ],
 )
@@ -71,7 +71,7 @@ def test_an_empty_label_is_not_added() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stated", "own", "fitting"),
+    ("found", "own", "fitting"),
     [
         ((None, None), gives(2, 10), (2, 10)),
         ((1, None), gives(2, 10), (None, 10)),
@@ -89,6 +89,6 @@ def test_an_empty_label_is_not_added() -> None:
     ],
 )
 def test_only_bounds_that_fit_stand_in_for_absent_ones(
-    stated: tuple[Any, Any], own: TargetRevision, fitting: tuple[int | None, int | None]
+    found: tuple[Any, Any], own: TargetRevision, fitting: tuple[int | None, int | None]
 ) -> None:
-    assert fitting_bounds(*stated, own) == fitting
+    assert fitting_bounds(*found, own) == fitting

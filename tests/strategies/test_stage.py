@@ -11,8 +11,8 @@ Entries = list[TargetRevision]
 
 def test_directions_are_read_trimmed_and_in_any_case() -> None:
     stage = [
-        revision(name, direction=said)
-        for name, said in zip("abcdef", ["", "up", " UP", "Down ", "stay", "x"], strict=True)
+        revision(name, direction=direction)
+        for name, direction in zip("abcdef", ["", "up", " UP", "Down ", "stay", "x"], strict=True)
     ]
     up, down = up_and_down(stage)
     assert (list(up), list(down)) == (["a", "b", "c"], ["d"])

@@ -13,7 +13,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 @dataclass
 class Traffic:
-    """A traffic client that says what it is told to say."""
+    """A traffic client with prepared responses."""
 
     waiting: str | None
     held: bool = True

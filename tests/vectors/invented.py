@@ -102,7 +102,7 @@ def conditions(draw: st.DrawFn) -> Json:
 
 
 @st.composite
-def said(draw: st.DrawFn) -> Json:
+def revision_conditions(draw: st.DrawFn) -> Json:
     """What Knative says of a revision: a condition of its PodAutoscaler, and one of the Revision."""
     statuses = st.sampled_from(["True", "Unknown", "False", None])
     return present(ScaleTargetInitialized=draw(statuses), Ready=draw(statuses))
@@ -150,7 +150,7 @@ def rows(draw: st.DrawFn, api_errors: bool = True) -> Json:
         "ro": {"metadata": metadata, "spec": spec, "status": status},
         "spas": [draw(spas(name)) for name in draw(st.lists(st.sampled_from(NAMES), unique=True, max_size=5))],
         "pods": [draw(pods(f"pod-{number}")) for number in range(draw(st.integers(0, 4)))],
-        "conditions": draw(st.dictionaries(st.sampled_from(NAMES), said())),
+        "conditions": draw(st.dictionaries(st.sampled_from(NAMES), revision_conditions())),
         "revisions": sorted(draw(st.sets(st.sampled_from(NAMES), min_size=3))),
     }
     if api_errors and draw(st.integers(0, 2)) == 0:

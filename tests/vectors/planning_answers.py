@@ -41,9 +41,9 @@ def entries(revisions: list[TargetRevision]) -> list[Row]:
 
 
 def raised(error: Exception) -> Row:
-    """What is told about an error; ``field`` only where a field is to blame."""
-    told = {"raised": type(error).__name__}
-    return {**told, "field": error.field} if isinstance(error, InvalidRollout) else told
+    """What is compared of an error; ``field`` only where a field is to blame."""
+    fields = {"raised": type(error).__name__}
+    return {**fields, "field": error.field} if isinstance(error, InvalidRollout) else fields
 
 
 def answer_plan(given: Row) -> Json:
@@ -144,6 +144,6 @@ def answer_bounds(given: Row) -> Json:
     return {"min": minimum, "max": maximum}
 
 
-def told(answer: Json) -> Json:
-    """What rows record of an answer: neither which error it is nor what is told to people."""
+def recorded_part(answer: Json) -> Json:
+    """What rows record of an answer: neither which error it is nor the messages to people."""
     return {key: value for key, value in answer.items() if key not in ("raised", "field", "notes")}

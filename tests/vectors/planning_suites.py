@@ -12,7 +12,7 @@ from tests.vectors.planning_answers import (
     answer_shift,
     answer_targets,
     answer_traffic,
-    told,
+    recorded_part,
 )
 from tests.vectors.suite import Difference, Suite, Vector
 from tests.vectors.upstream_planning import UPSTREAM, Rules, has_failed, plan, words
@@ -26,7 +26,7 @@ Model = Callable[[Row, Rules], Json]
 
 
 def same_outcome(expected: Json, answer: Json) -> bool:
-    return bool(expected == told(answer))
+    return bool(expected == recorded_part(answer))
 
 
 def targets_model(given: Row, rules: Rules) -> Json:
@@ -69,7 +69,7 @@ def _objection(model: Json, answer: Json, ro: Json) -> str | None:
         if "field" in answer and not _is_to_blame(ro, answer["field"]):
             return f"{answer['field']} is not to blame"
         return None
-    return first_difference(model, told(answer))
+    return first_difference(model, recorded_part(answer))
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Judged:
     def _property(self, rule: Rule) -> Callable[[Vector, Json], str | None]:
         def objection(vector: Vector, answer: Json) -> str | None:
             if rule.name == "ratio-range" and "raised" not in answer and "RatioHeld" not in answer["notes"]:
-                return "nobody is told that the ratio was held"
+                return "no note says that the ratio was held"
             given = self.given(vector)
             if self.model(given, UPSTREAM) != self.part(vector.expected):
                 return "the model that tells the difference is not upstream on this row"
@@ -136,12 +136,12 @@ def _has_no_stage(given: Row) -> bool:
     return not given["ro"].get("spec", {}).get("stageTargetRevisions")
 
 
-def _states_a_strategy(given: Row) -> bool:
-    annotated, stated, _ = words(given["ro"], given["config"])
-    return bool(annotated.strip() or stated.strip())
+def _sets_a_strategy(given: Row) -> bool:
+    annotated, specified, _ = words(given["ro"], given["config"])
+    return bool(annotated.strip() or specified.strip())
 
 
-_STATED = Rule("stated-strategy", _states_a_strategy)
+_STRATEGY_SET = Rule("stated-strategy", _sets_a_strategy)
 _SPELLING = Rule("strategy-spelling")
 _NO_PANIC = Rule("no-panic")
 _RATIO = Rule("ratio-range", _ratio_is_out_of_range)
@@ -153,7 +153,7 @@ PLAN = Judged(
         _NO_PANIC,
         Rule("failed-stays", lambda given: has_failed(given["ro"])),
         _SPELLING,
-        _STATED,
+        _STRATEGY_SET,
         _RATIO,
         Rule("down-never-up"),
         Rule("same-revision"),
@@ -172,7 +172,7 @@ TARGETS = Judged(
     given=lambda vector: {**vector.input, "finalTargetRevision": vector.expected["finalTargetRevision"]},
     part=lambda answer: answer["update"],
 )
-TRAFFIC = Judged(traffic, (_NO_PANIC, _SPELLING, _STATED, _TAGS))
+TRAFFIC = Judged(traffic, (_NO_PANIC, _SPELLING, _STRATEGY_SET, _TAGS))
 
 SUITES = (
     Suite("plan_stages", answer_plan, PLAN.differences(), same_outcome),

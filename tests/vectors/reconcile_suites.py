@@ -32,15 +32,16 @@ def world_of(given: dict[str, Json]) -> FakeCluster:
         pods=[pod_from(pod, _TIMES) for pod in given.get("pods", [])],
         revisions={(metadata["namespace"], metadata["name"]): frozenset(given.get("revisions", []))},
         failing=failing(given.get("apiErrors", [])),
-        seen={name: _seen(said) for name, said in given.get("conditions", {}).items()},
+        seen={name: _seen(statuses) for name, statuses in given.get("conditions", {}).items()},
     )
     world.add(*given.get("spas", []))
     return world
 
 
-def _seen(said: dict[str, str]) -> RevisionConditions:
+def _seen(statuses: dict[str, str]) -> RevisionConditions:
     initialized, ready = (
-        Condition(type_, said[type_]) if type_ in said else None for type_ in ("ScaleTargetInitialized", "Ready")
+        Condition(type_, statuses[type_]) if type_ in statuses else None
+        for type_ in ("ScaleTargetInitialized", "Ready")
     )
     return RevisionConditions(scale_target_initialized=initialized, revision_ready=ready)
 
@@ -65,23 +66,23 @@ def _pass(given: dict[str, Json]) -> Json:
     ro, world = RolloutOrchestrator.from_dict(given["ro"]), world_of(given)
     before = dict(world.spas)
     result = reconciled(world, ro, wrapped=False)
-    return _told(ro, world, before, result)
+    return _recorded_part(ro, world, before, result)
 
 
 def _wrapped_pass(given: dict[str, Json]) -> Json:
     ro, world = RolloutOrchestrator.from_dict(given["ro"]), world_of(given)
     before = dict(world.spas)
     result = reconciled(world, ro)
-    told = _told(ro, world, before, result)
-    told["status"]["observedGeneration"] = ro.status.observed_generation
-    told["statusWritten"] = result.status_changed
-    told["events"] = [f"{type_} {reason}" for type_, reason in world.events if reason not in _SILENT_UPSTREAM]
-    return told
+    recorded = _recorded_part(ro, world, before, result)
+    recorded["status"]["observedGeneration"] = ro.status.observed_generation
+    recorded["statusWritten"] = result.status_changed
+    recorded["events"] = [f"{type_} {reason}" for type_, reason in world.events if reason not in _SILENT_UPSTREAM]
+    return recorded
 
 
-def _told(ro: RolloutOrchestrator, world: FakeCluster, before: Json, result: Result) -> Json:
+def _recorded_part(ro: RolloutOrchestrator, world: FakeCluster, before: Json, result: Result) -> Json:
     conditions = [condition.to_dict() for condition in ro.status.conditions]
-    told = {
+    recorded = {
         "error": result.error is not None,
         "status": {
             "conditions": [{k: v for k, v in c.items() if k != "lastTransitionTime"} for c in conditions],
@@ -100,8 +101,8 @@ def _told(ro: RolloutOrchestrator, world: FakeCluster, before: Json, result: Res
     }
     created = {spa.name: spa.metadata.wire for key, spa in world.spas.items() if key not in before}
     if created:
-        told["createdMeta"] = {name: {key: wire[key] for key in _CREATED} for name, wire in created.items()}
-    return told
+        recorded["createdMeta"] = {name: {key: wire[key] for key in _CREATED} for name, wire in created.items()}
+    return recorded
 
 
 def _requested(world: FakeCluster, verb: str, resource: str) -> list[str]:

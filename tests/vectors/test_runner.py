@@ -160,9 +160,9 @@ def test_exit_2_when_no_suite_knows_a_file(tmp_path: Path, capsys: pytest.Captur
     write(tmp_path / "scale_bounds.jsonl", sample("scale_bounds", 1))
     write(tmp_path / "weather.jsonl", [row(1)])
     assert main([str(tmp_path)]) == EXIT_USAGE
-    told = capsys.readouterr()
-    assert "scale_bounds: 1 same" in told.out
-    assert "weather.jsonl: no suite of that name" in told.err
+    printed = capsys.readouterr()
+    assert "scale_bounds: 1 same" in printed.out
+    assert "weather.jsonl: no suite of that name" in printed.err
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"id": "a", "input": {}}'])

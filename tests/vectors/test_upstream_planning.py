@@ -21,7 +21,7 @@ Json = Any
         ("plan_stages", plan),
         ("shift_traffic_next_stage", shift),
         ("route_traffic", traffic),
-        ("rollout_traces", lambda given: UpstreamTrace(given).trace.told()),
+        ("rollout_traces", lambda given: UpstreamTrace(given).trace.recorded_part()),
     ],
 )
 def test_a_model_without_differences_is_upstream(stem: str, model: Callable[[Json], Json]) -> None:

@@ -183,7 +183,7 @@ class Trace:
             name: put({}, min=spec.get("stageMinScale"), max=spec.get("stageMaxScale")) for name, spec in specs.items()
         }
 
-    def told(self) -> Row:
+    def recorded_part(self) -> Row:
         """The trace in the form of the recorded ones."""
         status = self.ro.get("status", {})
         conditions = [put(condition, lastTransitionTime=None) for condition in status.get("conditions", [])]

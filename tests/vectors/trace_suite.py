@@ -55,7 +55,7 @@ def _carry(given: Row, tick: int) -> tuple[bool, Row, list[Row]]:
 
 def answer_trace(given: Row) -> Json:
     trace = Trace(given, our_planner()).run()
-    return {**trace.told(), "allTicks": trace.log}
+    return {**trace.recorded_part(), "allTicks": trace.log}
 
 
 def same_trace(expected: Json, answer: Json) -> bool:
@@ -79,7 +79,7 @@ def _holds(name: str) -> Callable[[Vector], bool]:
 def objection(vector: Vector, answer: Json) -> str | None:
     """What is wrong with a trace that is unlike upstream's."""
     upstream, expected = _upstream(vector), vector.expected
-    unlike_model = first_difference(expected, upstream.trace.told())
+    unlike_model = first_difference(expected, upstream.trace.recorded_part())
     if unlike_model is not None:
         return f"the model of upstream is not upstream here: {unlike_model}"
     until = (upstream.first_met or 1) - 1

@@ -1,7 +1,7 @@
 """A small model of upstream's planning on plain JSON, from its recorded description; imports nothing of planning.
 
 Every function takes the names of the deliberate differences that it should apply; with none it is upstream. So the
-condition and the property of a difference are both told by comparing the model with it to the model without it.
+condition and the property of a difference both follow from comparing the model with it to the model without it.
 """
 
 import math
@@ -104,16 +104,16 @@ def normalised(word: str, rules: Rules) -> str:
 
 
 def words(ro: Json, config: Json) -> tuple[str, str, str]:
-    """The strategy as annotated, as stated, as configured."""
+    """The strategy of the annotation, of the spec, of the configuration."""
     annotations = ro.get("metadata", {}).get("annotations", {})
     annotated = annotations.get("rollout.knative.dev/progressive-rollout-strategy", "")
     return annotated, ro.get("spec", {}).get("rolloutStrategy", ""), config.get("progressiveRolloutStrategy", "")
 
 
 def strategy_in_force(ro: Json, config: Json, rules: Rules) -> str:
-    annotated, stated, configured = words(ro, config)
+    annotated, specified, configured = words(ro, config)
     if "stated-strategy" in rules:
-        configured = next((word for word in (annotated, stated) if word.strip()), configured)
+        configured = next((word for word in (annotated, specified) if word.strip()), configured)
     return normalised(configured, rules)
 
 

@@ -73,8 +73,8 @@ class Run:
 
     def runs_nothing(self, status: Json, revision: Json) -> bool:
         """``conditions`` of a row holds what Knative says, by revision; recorded rows have none."""
-        said = self.given.get("conditions", {}).get(revision.get("revisionName", ""), {})
-        return rules_of.runs_nothing(status, revision, said)
+        conditions = self.given.get("conditions", {}).get(revision.get("revisionName", ""), {})
+        return rules_of.runs_nothing(status, revision, conditions)
 
     def mends(self, rule: str) -> bool:
         """Whether a difference applies here; called only where it makes one."""

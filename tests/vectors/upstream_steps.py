@@ -43,16 +43,16 @@ class Steps(Run):
         return True
 
     def is_down_first(self) -> bool:
-        stated = self.spec.get("rolloutStrategy", "")
-        down_first: bool = stated.lower() == "resourceutil"
-        if down_first != (stated.strip().lower() == "resourceutil") and self.mends("strategy_spelling"):
+        word = self.spec.get("rolloutStrategy", "")
+        down_first: bool = word.lower() == "resourceutil"
+        if down_first != (word.strip().lower() == "resourceutil") and self.mends("strategy_spelling"):
             return not down_first
         return down_first
 
     def may_force(self) -> bool:
-        stated = self.spec.get("rolloutStrategy", "")
-        literal: bool = stated == "resourceutil"
-        if literal != (stated.strip().lower() == "resourceutil") and self.mends("strategy_spelling"):
+        word = self.spec.get("rolloutStrategy", "")
+        literal: bool = word == "resourceutil"
+        if literal != (word.strip().lower() == "resourceutil") and self.mends("strategy_spelling"):
             return not literal
         return literal
 

@@ -70,10 +70,10 @@ def up_ready(status: Json, revision: Json) -> bool:
     return bool(desired >= wanted and actual >= wanted)
 
 
-def runs_nothing(status: Json, revision: Json, said: Json) -> bool:
+def runs_nothing(status: Json, revision: Json, conditions: Json) -> bool:
     """What ready-runs does not let pass: it is to get traffic, and wants replicas and has none, or reports neither.
 
-    Or it wants none and has none, and all that is ``said`` of it, the status of one condition of its PodAutoscaler and
+    Or it wants none and has none, and all of its ``conditions``, the status of one condition of its PodAutoscaler and
     one of its Revision, is not True.
     """
     if revision.get("percent", 0) < 1:
@@ -81,7 +81,7 @@ def runs_nothing(status: Json, revision: Json, said: Json) -> bool:
     desired, actual = status.get("desiredScale"), status.get("actualScale")
     if desired is None or actual is None:
         return True
-    never_ran = len(said) > 0 and "True" not in said.values()
+    never_ran = len(conditions) > 0 and "True" not in conditions.values()
     return bool(actual < 1 and (desired > 0 or never_ran))
 
 

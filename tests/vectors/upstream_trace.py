@@ -50,7 +50,7 @@ def _carry(given: Row, tick: int) -> tuple[bool, Row, list[Row]]:
 
 
 def _timed(condition: Row, before: Row | None, tick: int) -> Row:
-    """A condition with a time that later ticks are later than; one that says what it said keeps its own."""
+    """A condition with a time that later ticks are later than; an unchanged one keeps its own."""
     if before is not None and put(condition, lastTransitionTime=None) == put(before, lastTransitionTime=None):
         return before
     mark = str(condition["lastTransitionTime"]).rpartition("-")[2]

@@ -161,7 +161,7 @@ class LoopProcess:
 
     def _await_resources(self) -> bool:
         """Wait until the CRDs are there, and say once what else is not; False when stopped before."""
-        said = False
+        reported = False
         while True:
             found = self._served()
             if found is None:
@@ -169,9 +169,9 @@ class LoopProcess:
             missing = [resource.full_name for resource in REQUIRED if resource not in found]
             if not missing:
                 break
-            if not said:
+            if not reported:
                 _LOG.warning("the cluster does not serve %s: waiting; apply the CRDs", " and ".join(missing))
-                said = True
+                reported = True
             if self._stopped.wait(self._options.poll):
                 return False
         absent = [resource for resource in RESOURCES if resource not in found]
@@ -195,16 +195,16 @@ class LoopProcess:
 
     def _await_caches(self) -> bool:
         self.loop.watch()
-        said = ""
+        reported = ""
         waited = 0.0
         while not self.loop.caches.ready():
             if self._stopped.wait(0.05):
                 return False
             waited += 0.05
             unready = self.loop.caches.unready()
-            if waited >= self._options.poll and unready != said:
+            if waited >= self._options.poll and unready != reported:
                 _LOG.warning("waiting for: %s", unready)
-                said = unready
+                reported = unready
         self._settled()
         _LOG.info("the caches are filled: %d rollouts", len(self.loop.caches.rollouts.store))
         return True

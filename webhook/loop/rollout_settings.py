@@ -130,16 +130,16 @@ def _overruled(
     """Readable annotations that something else overrules."""
     for name, setting in SETTINGS.items():
         key = ROLLOUT_ANNOTATIONS + name
-        stated = own.get(key)
-        if stated is None or name == PROGRESSIVE_ROLLOUT_STRATEGY:
+        value = own.get(key)
+        if value is None or name == PROGRESSIVE_ROLLOUT_STRATEGY:
             continue
-        if stated != on_template.get(key) and setting.is_readable(stated):
-            yield f"{key}: {stated!r} has no effect, since {service} exists; set it in its {_TEMPLATE}"
+        if value != on_template.get(key) and setting.is_readable(value):
+            yield f"{key}: {value!r} has no effect, since {service} exists; set it in its {_TEMPLATE}"
     strategy, in_force = on_template.get(STRATEGY_ANNOTATION, ""), strategy_in_force(ro, config)
     is_word = word_of(strategy) and SETTINGS[PROGRESSIVE_ROLLOUT_STRATEGY].is_readable(strategy)
     if is_word and normalise_strategy(strategy) != in_force:
         yield (
-            f"{service}, {_TEMPLATE}: {STRATEGY_ANNOTATION}: {strategy!r} has no effect, since {in_force} is stated"
+            f"{service}, {_TEMPLATE}: {STRATEGY_ANNOTATION}: {strategy!r} has no effect, since {in_force} is set"
             f" elsewhere; annotate RolloutOrchestrator {ro.name} with it"
         )
 

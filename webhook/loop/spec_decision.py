@@ -234,7 +234,7 @@ def has_new_targets(ro: RolloutOrchestrator) -> bool:
     if recorded is None and not stage:
         return False
     if recorded is not None and not targets_differ(ro.spec.target_revisions, recorded):
-        # A stage for other targets was stored, but not its record; and then these were stated again.
+        # A stage for other targets was stored, but not its record; and then these were set again.
         is_one = len(one_per_revision(ro.spec.target_revisions)) == 1
         is_overtaken = is_one and ro.metadata.generation != ro.status.observed_generation
         return is_overtaken and bool(stage) and not _leads_to(stage, ro.spec.target_revisions)

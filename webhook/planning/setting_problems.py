@@ -107,26 +107,26 @@ def template_problems(annotations: Mapping[str, Any]) -> list[SettingProblem]:
 
 def rollout_problems(annotations: Mapping[str, Any], labels: Mapping[str, Any]) -> list[SettingProblem]:
     """What is wrong with the keys under our prefixes on an RO."""
-    stated = ((key, value) for key, value in _known_first(annotations) if key.startswith(PREFIXES))
+    ours = ((key, value) for key, value in _known_first(annotations) if key.startswith(PREFIXES))
     found = (
         None
         if key == OVERRIDE_ANNOTATION
         else _problem(key, value, key.removeprefix(ROLLOUT_ANNOTATIONS), _ANNOTATIONS)
-        for key, value in stated
+        for key, value in ours
     )
     return _first(chain(found, _label_problems(labels)))
 
 
 def spa_problems(annotations: Mapping[str, Any], labels: Mapping[str, Any]) -> list[SettingProblem]:
     """What is wrong with the keys under our prefixes on an SPA; the settings of a rollout have no effect there."""
-    stated = ((key, value) for key, value in _known_first(annotations) if key.startswith(PREFIXES))
+    ours = ((key, value) for key, value in _known_first(annotations) if key.startswith(PREFIXES))
     found = (
         None
         if key == OVERRIDE_ANNOTATION
         else _misplaced(key, value)
         if key in _ANNOTATIONS
         else _unknown(key, value, _ANNOTATIONS)
-        for key, value in stated
+        for key, value in ours
     )
     return _first(chain(found, _label_problems(labels)))
 

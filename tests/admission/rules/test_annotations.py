@@ -57,8 +57,8 @@ def test_a_label_is_no_annotation_and_enforcement_is_the_namespace_s(user: str) 
 
 def test_on_an_spa_the_settings_of_a_rollout_have_no_effect() -> None:
     verdict = verdict_on(complete_spa(annotations={RATIO: "10", "stagegate.dev/override": "SPA002"}), user=LOOP)
-    said = 'Invalid value: "10": has no effect on a StagePodAutoscaler [SPA009]; set it on the rollout'
-    assert lines(verdict, "warned") == [f"metadata.annotations[{RATIO}]: {said}"]
+    message = 'Invalid value: "10": has no effect on a StagePodAutoscaler [SPA009]; set it on the rollout'
+    assert lines(verdict, "warned") == [f"metadata.annotations[{RATIO}]: {message}"]
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ def test_a_label_is_not_compared_with_a_name_that_is_not_there_yet() -> None:
                 )
             ],
         ),
-        # SPA007: what the rollout states and does not fit beside what is stated here.
+        # SPA007: what the rollout sets and does not fit beside what is set here.
         (
             {"minScale": 5, "maxScale": 10},
             (None, 3),

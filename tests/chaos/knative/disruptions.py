@@ -76,8 +76,8 @@ class Disruptions:
     ``all`` are those so far; ``problems`` says which process ended by itself.
     """
 
-    def __init__(self, stagegate: Stagegate, chance: random.Random, every: float, tell: Callable[[str], None]) -> None:
-        self._stagegate, self._chance, self._every, self._tell = stagegate, chance, every, tell
+    def __init__(self, stagegate: Stagegate, chance: random.Random, every: float, log: Callable[[str], None]) -> None:
+        self._stagegate, self._chance, self._every, self._log = stagegate, chance, every, log
         self._due: dict[str, tuple[float, Callable[[], None], Disruption]] = {}
         self._next = 0.0
         self.all: list[Disruption] = []
@@ -127,17 +127,17 @@ class Disruptions:
             seconds = self._chance.uniform(0.0, _AWAY[which])
             self._stagegate.kill(process) if way == "killed" else process.stop(20)
             self._due[which] = now + seconds, lambda: self._start(which), disruption
-        self._tell(f"the {which} is {way}, for {seconds:.1f} s")
+        self._log(f"the {which} is {way}, for {seconds:.1f} s")
 
     def _start(self, which: str) -> None:
-        self._tell(f"the {which} starts")
+        self._log(f"the {which} starts")
         if which == WEBHOOK:
             self._stagegate.begin_webhook()
         else:
             self._stagegate.start_loop(LEASE)
 
     def _resume(self, which: str) -> None:
-        self._tell(f"the {which} goes on")
+        self._log(f"the {which} goes on")
         process = self._stagegate.webhook if which == WEBHOOK else self._stagegate.loop
         assert process is not None
         self._stagegate.resume(process)

@@ -66,7 +66,7 @@ class Person:
     ``serving`` is the revision that is to have all of the traffic; ``problem`` is what did not come in time.
     """
 
-    def __init__(self, rig: Rig, name: str, chance: random.Random, tell: Callable[[str], None]) -> None:
+    def __init__(self, rig: Rig, name: str, chance: random.Random, log: Callable[[str], None]) -> None:
         self.tenant = Tenant(rig, name)
         self.scaling = SCALINGS[chance.randrange(len(SCALINGS))]
         self.enough = self.done = False
@@ -76,7 +76,7 @@ class Person:
         self.serving = ""
         self.broken: set[str] = set()
         self.wire: Wire = {}
-        self._chance, self._log = chance, tell
+        self._chance, self._log = chance, log
         self._version = 0
         self._life = self._live()
         self._until: Condition = lambda: True

@@ -15,32 +15,34 @@ OWN = "autoscaling.knative.dev/stagegate-own"
 Wire = dict[str, Any]
 
 
-class Told:
-    """What happened, told step by step; each returns itself."""
+class RecordBuilder:
+    """Builds a record step by step; each method returns the builder."""
 
     def __init__(self) -> None:
         self.changes: list[Change] = []
         self._versions = itertools.count(1)
         self._stored: dict[tuple[str, str], Wire] = {}
 
-    def store(self, plural: str, name: str, wire: Wire) -> "Told":
+    def store(self, plural: str, name: str, wire: Wire) -> "RecordBuilder":
         kind = "MODIFIED" if (plural, name) in self._stored else "ADDED"
         metadata = {"name": name, "uid": name, **wire.get("metadata", {})}
         self._stored[plural, name] = stored = {**wire, "metadata": metadata}
         self.changes.append(Change(next(self._versions), plural, kind, stored))
         return self
 
-    def service(self, progressive: str = "true", ready: str = "Unknown", **spec: Any) -> "Told":
+    def service(self, progressive: str = "true", ready: str = "Unknown", **spec: Any) -> "RecordBuilder":
         status = {"observedGeneration": 1, "conditions": [{"type": "Ready", "status": ready}]}
         metadata = {"generation": 1, "annotations": {"stagegate.dev/progressive": progressive}}
         return self.store("services", "hello", {"metadata": metadata, "spec": spec, "status": status})
 
-    def revision(self, name: str, ready: str = "True", record: str | None = None) -> "Told":
+    def revision(self, name: str, ready: str = "True", record: str | None = None) -> "RecordBuilder":
         annotations = {MIN: "4"} if record is None else {MIN: "1", OWN: record}
         status = {"conditions": [{"type": "Ready", "status": ready}]}
         return self.store("revisions", name, {"metadata": {"annotations": annotations}, "status": status})
 
-    def route(self, phase: str = "", shown: dict[str, int] | None = None, new: str = NEW, **shares: int) -> "Told":
+    def route(
+        self, phase: str = "", shown: dict[str, int] | None = None, new: str = NEW, **shares: int
+    ) -> "RecordBuilder":
         """``shares`` are by the last digit of the revision, in the spec; ``shown`` those of the status."""
         wanted = {f"hello-0000{key[1:]}": percent for key, percent in shares.items()} or {OLD: 100}
         hold = {"stagegate.dev/hold": json.dumps({"phase": phase, "new": new})} if phase else {}
@@ -53,7 +55,7 @@ class Told:
         }
         return self.store("routes", "hello", {"metadata": {"annotations": hold}, **body})
 
-    def pods(self, revision: str, *numbers: int, ending: bool = False, template: str = "a") -> "Told":
+    def pods(self, revision: str, *numbers: int, ending: bool = False, template: str = "a") -> "RecordBuilder":
         for number in numbers:
             labels = {"serving.knative.dev/revision": revision, "pod-template-hash": template}
             metadata = {"labels": labels, **({"deletionTimestamp": "now"} if ending else {})}
@@ -67,17 +69,17 @@ class Told:
         return [broken.problem for broken in judge.broken]
 
 
-def at_rest() -> Told:
-    return Told().service().route().revision(OLD).pods(OLD, 1, 2, 3, 4)
+def at_rest() -> RecordBuilder:
+    return RecordBuilder().service().route().revision(OLD).pods(OLD, 1, 2, 3, 4)
 
 
-def held() -> Told:
+def held() -> RecordBuilder:
     """Pinned, the new Revision has its pod."""
     return at_rest().route("held").revision(NEW, record="{}").pods(NEW, 1)
 
 
 @pytest.mark.parametrize(
-    ("told", "problem"),
+    ("built", "problem"),
     [
         pytest.param(held().route("held", _1=75, _2=25).pods(OLD, 4, ending=True).pods(NEW, 2), "", id="a stage"),
         pytest.param(
@@ -125,14 +127,14 @@ def held() -> Told:
         ),
     ],
 )
-def test_what_breaks_a_law(told: Told, problem: str) -> None:
-    broken = told.judged()
+def test_what_breaks_a_law(built: RecordBuilder, problem: str) -> None:
+    broken = built.judged()
     assert bool(broken) == bool(problem), broken
     assert not problem or any(problem in line for line in broken), broken
 
 
 @pytest.mark.parametrize(
-    ("told", "problems"),
+    ("built", "problems"),
     [
         pytest.param(at_rest().service(ready="True"), 0, id="all is done"),
         pytest.param(at_rest(), 1, id="not Ready"),
@@ -142,6 +144,6 @@ def test_what_breaks_a_law(told: Told, problem: str) -> None:
         pytest.param(at_rest().service(ready="True").route(shown={NEW: 100}), 1, id="other traffic"),
     ],
 )
-def test_what_is_left_undone_at_the_end(told: Told, problems: int) -> None:
-    found = problems_at_end(Record(told.changes).end, "hello", OLD, {MIN: "4", "other": "x"})
+def test_what_is_left_undone_at_the_end(built: RecordBuilder, problems: int) -> None:
+    found = problems_at_end(Record(built.changes).end, "hello", OLD, {MIN: "4", "other": "x"})
     assert len(found) == problems, found

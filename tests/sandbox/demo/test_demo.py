@@ -98,10 +98,10 @@ def test_a_cluster_that_does_not_answer_is_named(kubeconfig: Path, capsys: pytes
 def test_a_story_that_does_not_end_well_says_why(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def tell(*_: object, **__: object) -> int:
+    def fail_or_stay(*_: object, **__: object) -> int:
         raise StoryFailed("a peak of 10 replicas was predicted, it was 12", "replicas of old: predicted 0, found 1")
 
-    monkeypatch.setattr(demo, "_tell", tell)
+    monkeypatch.setattr(demo, "_run_story", fail_or_stay)
 
     assert main([]) == 1
     assert capsys.readouterr().err == (
@@ -111,7 +111,7 @@ def test_a_story_that_does_not_end_well_says_why(
 
 
 def test_signals_are_what_they_were_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "_tell", lambda *_, **__: 0)
+    monkeypatch.setattr(demo, "_run_story", lambda *_, **__: 0)
     before = [signal.getsignal(number) for number in HANDLED]
 
     options = Options(kubeconfig=None, context=None, control_plane=None, keep=False)
@@ -135,11 +135,11 @@ class Kept:
 def test_ctrl_c_is_how_a_demo_ends_that_stays_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def tell(*_: object, **__: object) -> int:
+    def fail_or_stay(*_: object, **__: object) -> int:
         demo._stay(Kept(tmp_path))  # type: ignore[arg-type]
         return 0
 
-    monkeypatch.setattr(demo, "_tell", tell)
+    monkeypatch.setattr(demo, "_run_story", fail_or_stay)
     assert main(["--keep"]) == 0
     assert capsys.readouterr().err == ""
 
@@ -158,20 +158,20 @@ def demo_under_way(folder: Path) -> Iterator[tuple[subprocess.Popen[str], list[i
     ) as child:
         try:
             assert child.stdout is not None
-            said = until(child.stdout, "  stage 1/")
-            yield child, [int(port) for port in re.findall(r"https://127\.0\.0\.1:(\d+)", said)]
+            printed = until(child.stdout, "  stage 1/")
+            yield child, [int(port) for port in re.findall(r"https://127\.0\.0\.1:(\d+)", printed)]
         finally:
             child.kill()
 
 
 def until(stream: IO[str], start: str) -> str:
-    """All that is said up to a line that starts so."""
-    said = ""
+    """All lines up to one that starts so."""
+    printed = ""
     for line in stream:
-        said += line
+        printed += line
         if line.startswith(start):
-            return said
-    pytest.fail(f"the demo ended early: {said}")
+            return printed
+    pytest.fail(f"the demo ended early: {printed}")
 
 
 def processes_of(folder: Path) -> list[str]:
