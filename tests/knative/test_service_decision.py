@@ -183,6 +183,48 @@ def test_a_rollout_without_owner_is_adopted() -> None:
     assert adopted.metadata.owner_references[0]["uid"] == "uid-of-hello"
 
 
+@pytest.mark.parametrize(
+    ("shares", "shown", "actual", "writes"),
+    [
+        # Born at 75 %, or left there by a stage that an edit replaced.
+        ({OLD: 75, NEW: 25}, None, 4, [f"Revision {OLD}: min-scale=3"]),
+        ({OLD: 34, NEW: 66}, None, 4, [f"Revision {OLD}: min-scale=2"]),
+        # What requests do not follow yet does not count.
+        ({OLD: 75, NEW: 25}, {OLD: 100}, 4, []),
+        # Its traffic keeps it there, whatever its minimum is.
+        ({OLD: 75, NEW: 25}, None, 5, []),
+    ],
+)
+@pytest.mark.parametrize("direction", ["stay", "down"])
+def test_a_revision_that_does_not_go_up_keeps_what_its_share_takes_of_its_own_minimum(
+    shares: dict[str, int], shown: dict[str, int] | None, actual: int, writes: list[str], direction: str
+) -> None:
+    entries = pinned(**{name.replace("-", "_"): percent for name, percent in shares.items()})
+    stage = [
+        entry(OLD, shares[OLD], direction=direction, minScale=4),
+        entry(NEW, 0, direction="down", minScale=4),
+        entry(THIRD, shares[NEW], direction="up", minScale=4),
+    ]
+    world = seen(
+        route=route(hold(new=THIRD), entries, shown=shown),
+        revisions=by_name(revision(OLD, min_scale="4"), lowered(NEW), lowered(THIRD)),
+        ro=ro(
+            [entry(OLD, shares[OLD], minScale=4), entry(NEW, shares[NEW], minScale=4)],
+            [entry(THIRD, 100, minScale=4)],
+            stage,
+        ),
+        stage_bounds={OLD: (4, None)},
+        scales={OLD: Scale(4, actual)},
+    )
+    assert told_writes(world) == writes
+
+
+def told_writes(world: ServiceSeen) -> list[str]:
+    decision = decide(world)
+    assert shown(decide(after(world, decision))) == []
+    return shown(decision)
+
+
 def test_bounds_that_a_person_edits_reach_the_targets_and_the_stage_goes_on() -> None:
     edited = lowered(NEW, minimum="4", to="1")
     edited["metadata"]["annotations"][PREFIX + "min-scale"] = "6"

@@ -21,7 +21,9 @@ class Knative:
     """A Service ``hello`` in ``default``. A turn lets Route, labels, Revisions and autoscaler move once.
 
     ``demand`` is in pods for all of the traffic; ``broken`` are revisions that are never Ready; while ``stalled`` the
-    Route does not move.
+    Route does not move. An autoscaler that ``lags`` decides only every so many turns, by the bounds that it saw at its
+    last decision, and halves what it takes away, as Knative's does. ``births`` are the turns of ``path`` in which a
+    Revision was created.
     """
 
     world: World
@@ -29,6 +31,9 @@ class Knative:
     broken: set[str] = field(default_factory=set)
     stalled: bool = False
     scales_to_zero: bool = True
+    lags: int = 0
+    _bounds_seen: dict[str, tuple[int, int]] = field(default_factory=dict)
+    births: list[int] = field(default_factory=list)
     path: list[tuple[dict[str, int], dict[str, int]]] = field(default_factory=list)
 
     def start(self, **scales: str) -> "Knative":
@@ -49,7 +54,10 @@ class Knative:
         return self
 
     def edit(self, number: int, *, pinned: bool = True, born: Mapping[str, str] | None = None, **scales: str) -> None:
-        """An edit of the template: the webhook pins the Route and lowers the new Revision, which is stored then."""
+        """An edit of the template: the webhook pins the Route and lowers the new Revision, which is stored then.
+
+        One that is not lowered starts with its own minimum.
+        """
         name = f"hello-{number:05d}"
         if pinned:
             route = self.route
@@ -58,7 +66,11 @@ class Knative:
             route["spec"]["traffic"] = held_traffic(held, (), "hello")
             route["metadata"]["annotations"] = {HOLD: hold.to_annotation()}
             self.world.api.put(ROUTES, route)
-        self._revision(number, {**_annotations(scales), **(born or {})})
+        annotations = {**_annotations(scales), **(born or {})}
+        low = int(annotations.get(PREFIX + "min-scale", "0"))
+        self._revision(number, annotations, 0 if born else low)
+        self._bounds_seen[name] = low, 0
+        self.births.append(len(self.path))
 
     def turn(self) -> None:
         """Everything of Knative's moves once, and what can be observed afterwards is recorded."""
@@ -106,7 +118,7 @@ class Knative:
 
     # What Knative does
 
-    def _revision(self, number: int, annotations: Mapping[str, str]) -> None:
+    def _revision(self, number: int, annotations: Mapping[str, str], pods: int = 0) -> None:
         name = f"hello-{number:05d}"
         labels = {
             SERVICE_LABEL: "hello",
@@ -119,7 +131,7 @@ class Knative:
         self.world.api.put(REVISIONS, {"metadata": metadata, "status": status})
         autoscaler = {
             "metadata": {"name": name, "labels": {SERVICE_LABEL: "hello", REVISION_LABEL: name}},
-            "status": {"desiredScale": 1, "actualScale": 0},
+            "status": {"desiredScale": max(1, pods), "actualScale": pods},
         }
         self.world.api.put(POD_AUTOSCALERS, autoscaler)
 
@@ -128,8 +140,10 @@ class Knative:
         served = shares(self.route["status"].get("traffic") if "status" in self.route else None)
         for name, revision in self.revisions.items():
             annotations = self.annotations(name)
-            low = int(annotations.get("min-scale", "0"))
-            high = int(annotations.get("max-scale", "0"))
+            bounds = int(annotations.get("min-scale", "0")), int(annotations.get("max-scale", "0"))
+            low, high = self._bounds_seen.get(name, bounds) if self.lags else bounds
+            if self.lags and len(self.path) % self.lags == 0:
+                self._bounds_seen[name] = bounds
             if revision["metadata"]["labels"][ROUTING_STATE] == "reserve":
                 low = 0
             is_new = revision["status"]["conditions"][0]["status"] != "True"
@@ -139,7 +153,11 @@ class Knative:
                 wanted = max(wanted, 1)
             autoscaler = self._get(POD_AUTOSCALERS, name)
             actual = autoscaler["status"]["actualScale"]
-            actual += (wanted > actual) - (wanted < actual)
+            if self.lags:
+                wanted = max(wanted, actual // 2)
+                actual = wanted if wanted < actual else actual + (wanted > actual)
+            else:
+                actual += (wanted > actual) - (wanted < actual)
             if name in self.broken:
                 actual = 0
             status = {"desiredScale": wanted, "actualScale": actual}

@@ -245,6 +245,21 @@ def test_an_edit_right_after_the_traffic_moved_does_not_count_the_pods_that_are_
     assert max(pods.get(THIRD, 0) for _, pods in knative.path) == 4
 
 
+def test_an_edit_before_the_new_revision_has_a_share_starts_no_pods_for_a_revision_in_the_middle(
+    knative: Knative,
+) -> None:
+    knative.edit(2, born=LOWERED)
+    carry(knative, lambda: knative.pods.get(NEW) == 1)
+    knative.edit(3, born=LOWERED)
+    carry(knative)
+    shares = list(dict.fromkeys(tuple(sorted(shares.items())) for shares, _ in knative.path))
+    assert shares[-4:] == as_shares({OLD: 75, THIRD: 25}, {OLD: 50, THIRD: 50}, {OLD: 25, THIRD: 75}, {THIRD: 100})
+    assert max(pods.get(THIRD, 0) for _, pods in knative.path) == 4
+    totals = [sum(pods.values()) for _, pods in knative.path]
+    assert totals[1] == 6, "the old pods, and the first one of both new revisions"
+    assert max(totals[2:]) == 5, "one stage more than the Service has"
+
+
 def test_edits_in_quick_succession_run_no_revision_above_its_own_minimum(knative: Knative) -> None:
     knative.edit(2, born=LOWERED)
     carry(knative, lambda: knative.shares() == {OLD: 75, NEW: 25})

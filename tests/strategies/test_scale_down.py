@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.objects import entry, rollout, running, spa
+from tests.strategies.held import Held
 from tests.vectors.fake_cluster import NOON, FakeCluster, Pod, Request
 from webhook.api import RolloutOrchestrator
 from webhook.strategies import BaseScaleStep, ScaleDownStep, strategy_named
@@ -219,23 +220,6 @@ def test_the_status_follows() -> None:
     assert condition is not None
     assert (condition.status, condition.reason) == ("Unknown", "StageRevisionStart")
     assert ro.status.conditions.is_unknown("StageReady")
-
-
-class Held:
-    """A traffic client of a held Route."""
-
-    def __init__(self, waiting: str | None) -> None:
-        self.waiting = waiting
-        self.moves = 0
-
-    def is_held(self, ro: RolloutOrchestrator) -> bool:
-        return True
-
-    def move(self, ro: RolloutOrchestrator) -> None:
-        self.moves += 1
-
-    def waiting_for(self, ro: RolloutOrchestrator) -> str | None:
-        return self.waiting
 
 
 LAST = [entry(UP, 100, "up", minScale=3), entry(DOWN, direction="down", minScale=3, targetReplicas=0)]

@@ -1,10 +1,12 @@
 """The step in which revisions go up: the world before, the writes and the answer after."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from tests.objects import ROLLING, STARTING, entry, revision, rollout, running, spa
+from tests.strategies.held import Held
 from tests.vectors.fake_cluster import FakeCluster
 from webhook.api import MissingObservation, RolloutOrchestrator
 from webhook.api.conditions import Condition
@@ -179,3 +181,47 @@ def test_the_status_says_what_is_waited_for() -> None:
         "LastStageReady": ("Unknown", "RevisionRollingInProgress", ROLLING),
         "Ready": ("Unknown", "RevisionRollingInProgress", ROLLING),
     }
+
+
+RAISED = [entry(UP, 50, "up", minScale=4, targetReplicas=2), entry(DOWN, 50, "down", minScale=4)]
+
+
+def held_step(world: FakeCluster) -> ScaleUpStep:
+    return ScaleUpStep(BaseScaleStep(world, world), clock=world.clock, conditions=world, traffic=Held(None))
+
+
+def test_replicas_that_only_a_former_minimum_keeps_are_let_go_before_a_held_rollout_raises_it() -> None:
+    """The autoscaler has decided to take them away; they would count as those of the new minimum."""
+    world, ro, waits = FakeCluster(), rollout(RAISED), list[float]()
+    world.add(running(UP, 2, 1), running(DOWN, 3))
+    up, down = up_and_down(ro.spec.stage_target_revisions)
+    step = held_step(world)
+    step.execute(ro, up, down)
+    assert step.verify(ro, up, down, lambda _, seconds: waits.append(seconds)) is False
+    assert (world.requests, waits) == ([], [15.0])
+
+    step.modify_status(ro, ready=False)
+    world.now += timedelta(seconds=10)
+    assert step.verify(ro, up, down, lambda _, seconds: waits.append(seconds)) is False
+    assert waits[-1] == 5.0
+
+    world.now += timedelta(seconds=5)
+    step.execute(ro, up, down)
+    assert step.verify(ro, up, down, lambda _, seconds: None), "what it still runs is there because of its traffic"
+    assert world.bounds()[UP] == (2, None)
+
+
+@pytest.mark.parametrize(
+    ("present", "is_held"),
+    [
+        pytest.param(running(UP, 1, 1), True, id="runs its minimum"),
+        pytest.param(running(UP, 5, 1), True, id="runs more than its own minimum, so traffic drives it"),
+        pytest.param(running(UP, 2), True, id="has no bounds yet"),
+        pytest.param(running(UP, 2, 1), False, id="the Route is not held"),
+    ],
+)
+def test_what_runs_no_surplus_of_a_former_minimum_is_raised_at_once(present: dict[str, object], is_held: bool) -> None:
+    world, ro = FakeCluster(), rollout(RAISED)
+    world.add(present)
+    (held_step(world) if is_held else step(world, ro)).execute(ro, *up_and_down(ro.spec.stage_target_revisions))
+    assert world.bounds()[UP] == (2, None)

@@ -3,24 +3,43 @@
 from webhook.api.target_revision import one_per_revision
 from webhook.knative.annotations import annotations_of
 from webhook.knative.bounds import bounds_of_stage
+from webhook.knative.service_rollout import own_minimum
 from webhook.knative.service_seen import ServiceOptions, ServiceSeen
 from webhook.knative.service_writes import PatchRevision
-from webhook.knative.stage_traffic import floor_of
+from webhook.knative.stage_traffic import Scale, floor_of
+from webhook.knative.traffic import shares_in
 
 
 def stage_bounds(seen: ServiceSeen, options: ServiceOptions) -> tuple[PatchRevision, ...]:
-    """The writes that put the bounds of the stage in place of the Revisions' own."""
+    """The writes that put the bounds of the stage in place of the Revisions' own.
+
+    A revision that runs no more than its own minimum, and does not go up, keeps only what its share takes of it. It may
+    run more when an edit replaced the stage that was about to lower it.
+    """
     ro = seen.ro
     if ro is None:
         return ()
     lists = (*ro.spec.initial_revisions, *ro.spec.stage_target_revisions, *ro.spec.target_revisions)
+    shrinking = [entry.revision_name for entry in one_per_revision(ro.spec.stage_target_revisions) if not entry.goes_up]
     writes = []
     for entry in one_per_revision(lists):
-        revision, stage = seen.revisions.get(entry.revision_name), seen.stage_bounds.get(entry.revision_name)
+        name = entry.revision_name
+        revision, stage = seen.revisions.get(name), seen.stage_bounds.get(name)
         if revision is None or stage is None:
             continue
-        floor = floor_of(ro, entry.revision_name, seen.scales) if options.keeps_floor else 0
+        if name in shrinking:
+            stage = _kept(seen, name, stage)
+        floor = floor_of(ro, name, seen.scales) if options.keeps_floor else 0
         patch = bounds_of_stage(annotations_of(revision), stage, seen.defaults, floor)
         if patch:
             writes.append(PatchRevision(revision, patch))
     return tuple(writes)
+
+
+def _kept(seen: ServiceSeen, name: str, stage: tuple[int | None, int | None]) -> tuple[int | None, int | None]:
+    own, (minimum, maximum) = own_minimum(seen.revisions[name], seen.defaults) or 0, stage
+    if (seen.scales.get(name, Scale()).actual or 0) > own:
+        return stage
+    percent = max(shares_in(seen.route or {}, part).get(name, 0) for part in ("spec", "status"))
+    kept = -(-own * percent // 100)
+    return kept if minimum is None else min(minimum, kept), maximum

@@ -22,6 +22,11 @@ def shares(entries: Any) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
+def shares_in(route: Mapping[str, Any], part: str) -> dict[str, int]:
+    """``shares`` of the ``spec`` or of the ``status`` of a Route on the wire."""
+    return shares((route.get(part) or {}).get("traffic"))
+
+
 def held_traffic(
     shares: Mapping[str, int], at_zero: Iterable[str], service: str, *, redundant: bool = True
 ) -> list[Wire]:
@@ -65,7 +70,7 @@ def is_moved(route: Mapping[str, Any], wanted: Mapping[str, int]) -> bool:
 def live_shares(route: Mapping[str, Any]) -> dict[str, int]:
     """The traffic of a held Route at this moment: what its spec gives by name, else its status; empty for neither."""
     for part in ("spec", "status"):
-        found = shares((route.get(part) or {}).get("traffic"))
+        found = shares_in(route, part)
         if sum(found.values()) == _WHOLE:
             return found
     return {}

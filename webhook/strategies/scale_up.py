@@ -1,12 +1,12 @@
 """The step in which revisions go up."""
 
 from collections.abc import Mapping
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 from webhook.api import MissingObservation, RolloutOrchestrator, StagePodAutoscaler, TargetRevision
-from webhook.api.conditions import READY, STAGE_SCALE_UP_READY
+from webhook.api.conditions import READY, STAGE_SCALE_UP_READY, UNKNOWN
 from webhook.api.target_revision import entries_by_revision
-from webhook.strategies.protocols import ObservedRevision, RevisionConditionLister
+from webhook.strategies.protocols import ObservedRevision, RevisionConditionLister, TrafficClient
 from webhook.strategies.readiness import (
     NoConditions,
     can_run,
@@ -18,6 +18,7 @@ from webhook.strategies.rollout import (
     BaseScaleStep,
     Clock,
     EnqueueAfter,
+    NothingHeld,
     StepTools,
     StrategyRow,
     UpdateSPA,
@@ -25,6 +26,9 @@ from webhook.strategies.rollout import (
 )
 from webhook.strategies.stage import Entries, Stage, described_as_running, described_as_wanted
 from webhook.strategies.stage_bounds import not_below, update_spa_for_rev_down, update_spa_for_rev_up
+
+_SETTLING: Final = 15.0
+"""Seconds in which Knative's autoscaler takes away what a minimum no longer keeps; it halves every two seconds."""
 
 
 class ScaleUpStep:
@@ -45,19 +49,28 @@ class ScaleUpStep:
         clock: Clock,
         conditions: RevisionConditionLister | None = None,
         keeps_start: bool = False,
+        traffic: TrafficClient | None = None,
     ) -> None:
         """``conditions`` reads what Knative says of a revision (nothing when absent).
 
         With ``keeps_start``, a start revision that goes up is not lowered before the others that go up are ready.
+        ``traffic`` knows the held Routes (there are none when absent).
         """
         self._base = base
         self._clock = clock
         self._conditions = conditions or NoConditions()
         self._keeps_start = keeps_start
+        self._traffic = traffic or NothingHeld()
 
     @classmethod
     def build(cls, tools: StepTools, strategy: StrategyRow) -> Self:
-        return cls(tools.base, clock=tools.clock, conditions=tools.conditions, keeps_start=strategy.goes_up_first)
+        return cls(
+            tools.base,
+            clock=tools.clock,
+            conditions=tools.conditions,
+            keeps_start=strategy.goes_up_first,
+            traffic=tools.traffic,
+        )
 
     def execute(self, ro: RolloutOrchestrator, rev_scaling_up: Entries, rev_scaling_down: Entries) -> None:
         """Create or update the SPA of every revision that goes up.
@@ -66,6 +79,8 @@ class ScaleUpStep:
         lower its bounds before the others that are to get traffic are ready; upstream does so at once.
         """
         for revision in rev_scaling_up.values():
+            if self._settles_for(ro, revision) > 0:
+                continue
             start = self._start_to_keep(ro, revision, rev_scaling_up)
             update = self._raise_only(ro, start) if start is not None else update_spa_for_rev_up
             self._base.create_or_update_spa_rev(ro, revision, False, update)
@@ -81,6 +96,10 @@ class ScaleUpStep:
 
         Raises MissingObservation when an SPA cannot be found.
         """
+        settling = max((self._settles_for(ro, revision) for revision in rev_scaling_up.values()), default=0.0)
+        if settling > 0:
+            enqueue_after(ro, settling)
+            return False
         if all(self._is_up(ro, name, rev_scaling_up) for name in rev_scaling_up):
             return True
         for revision in rev_scaling_down.values():
@@ -106,6 +125,21 @@ class ScaleUpStep:
         found = ((entry, seen.get(name, ObservedRevision())) for name, entry in stage.up.items())
         missing = (missing_evidence(one.spa, entry, one.conditions) for entry, one in found)
         return [text for text in missing if text]
+
+    def _settles_for(self, ro: RolloutOrchestrator, revision: TargetRevision) -> float:
+        """Seconds for which a revision may still lose replicas that only a former minimum keeps; 0 if it does not.
+
+        Raised before that, it would look up already, and lose replicas once requests follow its new share. What runs
+        more than its own minimum, or still runs more after a while, is there because of its traffic.
+        """
+        spa = self._base.spa_lister.get(ro.namespace, revision.revision_name)
+        if spa is None or spa.stage_min_scale is None or not self._traffic.is_held(ro):
+            return 0.0
+        if not spa.stage_min_scale < (spa.actual_scale or 0) <= (revision.min_scale or 0):
+            return 0.0
+        waiting = ro.status.conditions.get(self.condition)
+        since = waiting.last_transition_time if waiting is not None and waiting.status == UNKNOWN else None
+        return _SETTLING if since is None else max(0.0, _SETTLING - (self._clock() - since).total_seconds())
 
     def _start_to_keep(
         self, ro: RolloutOrchestrator, revision: TargetRevision, rev_scaling_up: Entries
