@@ -42,10 +42,9 @@ _OUTDATED: Final = Association(None, None, f"the view of the rollouts is not cur
 
 def associate(metadata: Metadata, namespace: str, lookup: Lookup, max_age: float) -> Association:
     """Find the RO of an SPA by the rule of ``owning_rollout``; none if the lookup is older than ``max_age`` seconds."""
-    if not lookup.has_cluster():
-        return Association(None, None)
+    has_cluster = lookup.has_cluster()
     age = lookup.age()
-    if age is None or age > max_age:
+    if has_cluster and (age is None or age > max_age):
         return _OUTDATED
     name, labels, references = metadata.name, metadata.labels, metadata.owner_references
     rollout = owning_rollout(
@@ -56,6 +55,8 @@ def associate(metadata: Metadata, namespace: str, lookup: Lookup, max_age: float
     )
     if rollout is not None:
         return Association(rollout, rollout.bounds.get(name))
+    if not has_cluster:
+        return Association(None, None)
     if service := named_rollout(labels, references):
         return Association(None, None, f"RolloutOrchestrator {echo(service)} does not exist yet; {_LATER}")
     if not name:

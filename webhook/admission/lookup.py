@@ -31,7 +31,7 @@ class Lookup(Protocol):
     """A view of the cluster in memory; no method sends a request."""
 
     def has_cluster(self) -> bool:
-        """False if there is no cluster to view, as in ``serve --standalone``: then no default from an RO is missing."""
+        """False if the view is not that of a cluster, as in ``serve --standalone``: an RO that it lacks may exist."""
         ...
 
     def age(self) -> float | None:

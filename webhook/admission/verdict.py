@@ -38,6 +38,16 @@ class Finding(NamedTuple):
         """The whole field error: the field, then the body."""
         return f"{self.field}: {self.body}"
 
+    @property
+    def problem(self) -> str:
+        """What is wrong, without field, id and way out."""
+        return self.body.rpartition(f" [{self.id}]")[0]
+
+    @property
+    def way_out(self) -> str:
+        """What to do about it; empty if there is nothing to say."""
+        return self.body.rpartition(f" [{self.id}]")[2].removeprefix("; ")
+
 
 class Judged(NamedTuple):
     """A finding and its effect."""

@@ -17,6 +17,7 @@ from webhook.planning.setting_problems import (
     SETTINGS,
     SettingProblem,
     config_map_problems,
+    misplaced_on_service,
     rollout_problems,
     template_problems,
 )
@@ -113,8 +114,7 @@ def ignored_annotations(
         messages += [f"{subject}, {_TEMPLATE}: {problem.text}" for problem in template_problems(on_template)]
         messages += [
             f"{subject}: {key} has no effect in metadata.annotations; set it in {_TEMPLATE}"
-            for key in sorted(_annotations(service.get("metadata")))
-            if key.startswith(ROLLOUT_ANNOTATIONS) and key.removeprefix(ROLLOUT_ANNOTATIONS) in SETTINGS
+            for key in misplaced_on_service(_annotations(service.get("metadata")))
         ]
         messages += _overruled(ro, config, own, on_template, subject)
     return [Note(SETTING_IGNORED, message) for message in messages]

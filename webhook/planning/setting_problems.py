@@ -105,6 +105,15 @@ def template_problems(annotations: Mapping[str, Any]) -> list[SettingProblem]:
     )
 
 
+def misplaced_on_service(annotations: Mapping[str, Any]) -> list[str]:
+    """The settings of a rollout among the annotations of a Knative Service itself, sorted; its template has theirs."""
+    return sorted(
+        key
+        for key in annotations
+        if key.startswith(ROLLOUT_ANNOTATIONS) and key.removeprefix(ROLLOUT_ANNOTATIONS) in SETTINGS
+    )
+
+
 def rollout_problems(annotations: Mapping[str, Any], labels: Mapping[str, Any]) -> list[SettingProblem]:
     """What is wrong with the keys under our prefixes on an RO."""
     ours = ((key, value) for key, value in _known_first(annotations) if key.startswith(PREFIXES))
@@ -125,7 +134,7 @@ def spa_problems(annotations: Mapping[str, Any], labels: Mapping[str, Any]) -> l
         if key == OVERRIDE_ANNOTATION
         else _misplaced(key, value)
         if key in _ANNOTATIONS
-        else _unknown(key, value, _ANNOTATIONS)
+        else unknown_setting(key, value, _ANNOTATIONS)
         for key, value in ours
     )
     return _first(chain(found, _label_problems(labels)))
@@ -136,13 +145,13 @@ def _problem(
 ) -> SettingProblem | None:
     setting = settings.get(name)
     if setting is None:
-        return _unknown(key, value, known)
+        return unknown_setting(key, value, known)
     if isinstance(value, str) and setting.is_readable(value):
         return None
     return SettingProblem(key, value, f"is not {setting.wanted}", f'write for example "{setting.example}"', False)
 
 
-def _unknown(key: str, value: Any, known: Collection[str]) -> SettingProblem:
+def unknown_setting(key: str, value: Any, known: Collection[str]) -> SettingProblem:
     if key == ENFORCE_LABEL:
         return SettingProblem(key, value, "has no effect here", "label the namespace with it", True)
     # The prefix is the same for all, and would make everything look alike.
@@ -166,7 +175,7 @@ def _label_problems(labels: Mapping[str, Any]) -> Iterable[SettingProblem]:
             if key in _ANNOTATIONS:
                 yield SettingProblem(key, value, "has no effect as a label", "make it an annotation", True, True)
             else:
-                yield _unknown(key, value, _ANNOTATIONS)._replace(is_label=True)
+                yield unknown_setting(key, value, _ANNOTATIONS)._replace(is_label=True)
 
 
 def _known_first(members: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:

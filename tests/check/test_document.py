@@ -1,0 +1,175 @@
+"""From text to values: what Kubernetes makes of YAML, and texts that are bounded or refused in one line."""
+
+import json
+from typing import Any
+
+import pytest
+
+from webhook.check.document import MAX_DEPTH, documents_of
+from webhook.check.source_text import MAX_BYTES, SourceText, Unreadable, decoded
+
+VALUES: dict[str, Any] = {
+    "5": 5,
+    "-5": -5,
+    "+5": 5,
+    "1_000": 1000,
+    "0x1F": 31,
+    "0b101": 5,
+    "0o17": 15,
+    "017": 15,
+    "089": 89.0,
+    "1.5": 1.5,
+    "1e3": 1000.0,
+    ".5": 0.5,
+    "1.": 1.0,
+    "yes": True,
+    "Off": False,
+    "y": True,
+    "n": False,
+    "true": True,
+    "tRue": "tRue",
+    "~": None,
+    "": None,
+    "1:30": "1:30",
+    "2030-01-01": "2030-01-01",
+    "2030-01-01T00:00:00Z": "2030-01-01T00:00:00Z",
+    "'5'": "5",
+    '"yes"': "yes",
+    "!!str 5": "5",
+    "!!int '5'": 5,
+    "!Ref x": "x",
+    "18446744073709551615": 2**64 - 1,
+    "18446744073709551616": float(2**64),
+    "9" * 400: "9" * 400,
+    "hello-00002": "hello-00002",
+    "=": "=",
+}
+
+
+def values_of(text: str, *, is_json: bool = False) -> list[Any]:
+    return [document.root.value for document in documents_of(SourceText(text), is_json=is_json)]
+
+
+def refusal_of(text: str, *, is_json: bool = False) -> tuple[str, int]:
+    """Why a text is refused, and the index of the place."""
+    with pytest.raises(Unreadable) as caught:
+        values_of(text, is_json=is_json)
+    return caught.value.problem, caught.value.index
+
+
+@pytest.mark.parametrize(("text", "value"), VALUES.items())
+def test_a_scalar_has_the_value_that_kubernetes_reads(text: str, value: Any) -> None:
+    (document,) = values_of(f"key: {text}\n")
+    assert document == {"key": value}
+    assert type(document["key"]) is type(value)
+
+
+def test_keys_are_text() -> None:
+    assert values_of("1: a\ntrue: b\non: c\n1.5: d\n") == [{"1": "a", "true": "c", "1.5": "d"}]
+
+
+def test_documents_are_read_in_order_and_empty_ones_are_null() -> None:
+    assert values_of("---\na: 1\n---\n# nothing\n---\n- b\n...\n---\nc\n") == [{"a": 1}, None, ["b"], "c"]
+
+
+def test_no_text_has_no_document() -> None:
+    assert values_of("") == []
+    assert values_of("# a comment\n") == []
+
+
+MERGES = {
+    "an own member wins before the merge": ("<<: *base\n  a: 9", {"a": 9, "b": 2}),
+    "an own member wins after the merge": ("a: 9\n  <<: *base", {"a": 9, "b": 2}),
+    "the first of several wins": ("<<: [*base, *other]", {"a": 1, "b": 2, "c": 4}),
+    "an object in place": ("<<: {c: 5}", {"c": 5}),
+    "in quotes it is a key like any other": ("'<<': x", {"<<": "x"}),
+}
+
+
+@pytest.mark.parametrize(("spec", "value"), MERGES.values(), ids=MERGES)
+def test_merge_keys(spec: str, value: Any) -> None:
+    (document,) = values_of(f"base: &base {{a: 1, b: 2}}\nother: &other {{b: 3, c: 4}}\nspec:\n  {spec}\n")
+    assert document["spec"] == value
+
+
+@pytest.mark.parametrize(
+    "value", [{}, [], [[], {}], {"a": {"b": [1, -2.5, True, None, 'ü\n"\\/\u2028']}}, "x", 0, [{"a": 1}, {"b": []}]]
+)
+@pytest.mark.parametrize("indent", [None, 2, "\t"])
+@pytest.mark.parametrize("is_ascii", [True, False])
+def test_json_has_the_values_of_json(value: Any, indent: Any, is_ascii: bool) -> None:
+    text = json.dumps(value, indent=indent, ensure_ascii=is_ascii)
+    assert values_of(text, is_json=True) == [value]
+
+
+def test_json_values_may_stand_one_after_another() -> None:
+    assert values_of('{"a": 1}\n{"a": 2}', is_json=True) == [{"a": 1}, {"a": 2}]
+
+
+def test_yaml_in_braces_need_not_be_json() -> None:
+    assert values_of("{a: 1}") == [{"a": 1}]
+
+
+REFUSALS = {
+    "a tab": ("a:\n\tb: 1\n", "a tab cannot indent YAML", 3),
+    "two colons": ("a: b: c\n", "is not YAML: mapping values are not allowed in this context", 4),
+    "a list as a key": ("? [a]\n: 1\n", "a key must be text", 2),
+    "null as a key": ("~: 1\n", "a key must be text", 0),
+    "an anchor that is not there": ("a: *b\n", "the anchor b is not defined before", 3),
+    "an anchor in itself": ("a: &b [*b]\n", "the anchor b contains itself", 7),
+    "a merge of a number": ("a:\n  <<: 1\n", "the key << merges objects only", 9),
+    "a NUL": ("a: b\0\n", "has the control character U+0000", 4),
+    "an escape": ("a: \x1b[31m\n", "has the control character U+001B", 3),
+    "deep flow": ("[" * 100_000, f"is nested more than {MAX_DEPTH} deep", MAX_DEPTH),
+    "deep blocks": ("- " * 100_000 + "a", f"is nested more than {MAX_DEPTH} deep", 2 * MAX_DEPTH),
+}
+
+
+@pytest.mark.parametrize(("text", "problem", "index"), REFUSALS.values(), ids=REFUSALS)
+def test_a_text_is_refused_in_one_line_at_its_place(text: str, problem: str, index: int) -> None:
+    assert refusal_of(text) == (problem, index)
+
+
+JSON_REFUSALS = {
+    "deep": ("[" * 100_000, f"is nested more than {MAX_DEPTH} deep", MAX_DEPTH),
+    "no end": ('{"a": [1', 'is not JSON: "," or "]" is missing', 8),
+    "a comma at the end": ('{"a": 1,}', "is not JSON: a key in double quotes is missing", 8),
+    "single quotes": ("{'a': 1}", "is not JSON: a key in double quotes is missing", 1),
+    "a word": ('{"a": yes}', "is not JSON: yes is no value", 6),
+    "an escape": (r'{"a": "\x"}', "is not JSON: an escape in this string is not valid", 6),
+    "nothing after a colon": ('{"a": ', "is not JSON: a value is missing", 6),
+}
+
+
+@pytest.mark.parametrize(("text", "problem", "index"), JSON_REFUSALS.values(), ids=JSON_REFUSALS)
+def test_json_is_refused_in_one_line_at_its_place(text: str, problem: str, index: int) -> None:
+    assert refusal_of(text, is_json=True) == (problem, index)
+
+
+def test_anchors_cannot_stand_for_more_values_than_fit_into_memory() -> None:
+    levels = ["l0: &l0 [x, x, x, x, x, x, x, x, x, x]"]
+    levels += [f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]" for n in range(1, 30)]
+    problem, _ = refusal_of("\n".join(levels))
+    assert problem == "stands for more than 1,000,000 values"
+
+
+def test_merged_anchors_are_counted_too() -> None:
+    levels = ["l0: &l0 {a: x, b: x}"]
+    levels += [f"l{n}: &l{n} {{a: {{<<: *l{n - 1}}}, b: {{<<: *l{n - 1}}}}}" for n in range(1, 40)]
+    problem, _ = refusal_of("\n".join(levels))
+    assert problem == "stands for more than 1,000,000 values"
+
+
+BYTES = {
+    "not UTF-8": (b"a: \xc3\xbc\nb: \xff\n", "is not UTF-8: byte 0xff", 8),
+    "not UTF-8 after a byte order mark": (b"\xef\xbb\xbfa: \xff", "is not UTF-8: byte 0xff", 3),
+    "UTF-16": ("a: 1".encode("utf-16"), "is in UTF-16", 0),
+    "too long": (b"#" * (MAX_BYTES + 1), "is longer than 16 MiB", 0),
+}
+
+
+@pytest.mark.parametrize(("data", "problem", "index"), BYTES.values(), ids=BYTES)
+def test_bytes_are_refused_in_one_line(data: bytes, problem: str, index: int) -> None:
+    with pytest.raises(Unreadable) as caught:
+        decoded(data)
+    assert (caught.value.problem, caught.value.index) == (problem, index)

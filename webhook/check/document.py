@@ -1,0 +1,157 @@
+"""The documents of a text: values composed from events, bounded in depth and in size."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from webhook.check.events import Event, Kind, events_of
+from webhook.check.node import Member, Node, Span
+from webhook.check.scalar import key_of
+from webhook.check.source_text import SourceText, Unreadable, check_printable
+
+MAX_DEPTH: Final = 200
+MAX_NODES: Final = 1_000_000
+"""The most values in one document, each use of an anchor counted anew."""
+
+_MERGE: Final = "<<"
+
+
+class Document:
+    """One document: its root, and where the text between the document before it and its first value begins."""
+
+    __slots__ = ("begin", "root")
+
+    def __init__(self, root: Node, begin: int) -> None:
+        self.root = root
+        self.begin = begin
+
+
+def documents_of(source: SourceText, *, is_json: bool = False) -> Iterator[Document]:
+    """The documents of a text, in order. Raises Unreadable after those before the place that cannot be read."""
+    check_printable(source.text)
+    composer: Composer | None = None
+    begin = 0
+    for event in events_of(source.text, is_json=is_json):
+        if event.kind is Kind.DOCUMENT:
+            composer = Composer()
+        elif composer is not None and composer.add(event):
+            yield Document(composer.root, begin)
+            begin, composer = composer.root.span.end, None
+
+
+class _Open:
+    """An object or list whose end is not reached. ``key`` is the key that waits for its value."""
+
+    __slots__ = ("anchor", "is_object", "key", "merged", "node")
+
+    def __init__(self, event: Event) -> None:
+        self.is_object = event.kind is Kind.OBJECT
+        self.node = Node({} if self.is_object else [], event.span)
+        self.anchor = event.anchor
+        self.key: tuple[str, Span, bool] | None = None
+        self.merged: list[Node] = []
+
+
+class Composer:
+    """Composes one document from its events."""
+
+    def __init__(self) -> None:
+        self.root = Node(None, Span(0, 0))
+        self._open: list[_Open] = []
+        self._anchors: dict[str, Node | None] = {}
+
+    def add(self, event: Event) -> bool:
+        """Take the next event; True once the root is complete. Raises Unreadable."""
+        if event.kind in (Kind.OBJECT, Kind.LIST):
+            return self._begin(event)
+        if event.kind is Kind.END:
+            return self._place(self._finished(event), event)
+        if event.kind is Kind.ALIAS:
+            return self._place(self._alias(event), event)
+        node = Node(event.value, event.span)
+        if event.anchor:
+            self._anchors[event.anchor] = node
+        return self._place(node, event)
+
+    def _begin(self, event: Event) -> bool:
+        if len(self._open) >= MAX_DEPTH:
+            raise Unreadable(f"is nested more than {MAX_DEPTH} deep", index=event.span.start, way_out="make it flatter")
+        if self._open and self._open[-1].is_object and self._open[-1].key is None:
+            raise Unreadable("a key must be text", index=event.span.start, way_out="correct it")
+        if event.anchor:
+            self._anchors[event.anchor] = None
+        self._open.append(_Open(event))
+        return False
+
+    def _finished(self, event: Event) -> Node:
+        opened = self._open.pop()
+        node = opened.node
+        is_bracket = event.span.end > event.span.start
+        inside = [*(member.node.span.end for member in node.members.values()), *(item.span.end for item in node.items)]
+        node.span = Span(node.span.start, event.span.end if is_bracket else max(inside, default=node.span.end))
+        for merged in opened.merged:
+            for key, member in merged.members.items():
+                if key not in node.members:
+                    node.members[key] = member
+                    node.value[key] = member.node.value
+                    node.size += member.node.size
+        self._check_size(node)
+        if opened.anchor:
+            self._anchors[opened.anchor] = node
+        return node
+
+    def _alias(self, event: Event) -> Node:
+        target = self._anchors.get(event.value)
+        if target is None:
+            problem = "contains itself" if event.value in self._anchors else "is not defined before"
+            raise Unreadable(f"the anchor {event.value[:64]} {problem}", index=event.span.start, way_out="correct it")
+        node = Node(target.value, event.span)
+        node.members, node.items, node.size = target.members, target.items, target.size
+        return node
+
+    def _place(self, node: Node, event: Event) -> bool:
+        if not self._open:
+            self.root = node
+            return True
+        parent = self._open[-1]
+        if not parent.is_object:
+            parent.node.items.append(node)
+            parent.node.value.append(node.value)
+            parent.node.size += node.size
+        elif parent.key is None:
+            parent.key = self._key(node, event)
+        else:
+            key, place, is_merge = parent.key
+            parent.key = None
+            if is_merge and self._merge(parent, node):
+                return False
+            if key in parent.node.members:
+                parent.node.duplicates.append((key, place))
+            parent.node.members[key] = Member(place, node)
+            parent.node.value[key] = node.value
+            parent.node.size += node.size
+        self._check_size(parent.node)
+        return False
+
+    @staticmethod
+    def _key(node: Node, event: Event) -> tuple[str, Span, bool]:
+        key = None if isinstance(node.value, dict | list) else key_of(node.value)
+        if key is None:
+            raise Unreadable("a key must be text", index=node.span.start, way_out="correct it")
+        return key, node.span, event.is_merge
+
+    @staticmethod
+    def _merge(parent: _Open, node: Node) -> bool:
+        """Note what a merge key brings; the own members of an object and earlier ones win. False if it is no merge."""
+        sources = node.items if isinstance(node.value, list) else [node]
+        if not all(isinstance(source.value, dict) for source in sources):
+            raise Unreadable(
+                f"the key {_MERGE} merges objects only", index=node.span.start, way_out="name an anchor of an object"
+            )
+        parent.merged += sources
+        return True
+
+    @staticmethod
+    def _check_size(node: Node) -> None:
+        if node.size > MAX_NODES:
+            problem = f"stands for more than {MAX_NODES:,} values"
+            raise Unreadable(problem, index=node.span.start, way_out="use fewer anchors")

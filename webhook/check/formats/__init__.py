@@ -1,0 +1,1 @@
+"""A report as text: one file for each format, each a function of the report."""
