@@ -63,7 +63,7 @@ class Pace:
     """How fast things move: pods started per tick and revision, ticks until a pod is ready, ticks until it is gone.
 
     Less demand is believed after ``stable_ticks`` (Knative's stable window), no traffic and other bounds at once.
-    Pods are told to end all at once, and stop counting as running at the next tick; a start-up of a tick or more makes
+    Pods are deleted all at once, and stop counting as running at the next tick; a start-up of a tick or more makes
     that replicas which go from one revision to another at the same time never run twice.
     """
 
@@ -88,7 +88,7 @@ class MarkPodReady:
 
 @dataclass(frozen=True, slots=True)
 class TerminatePod:
-    """Delete with the pod's own grace period: it is told to end, and does so later."""
+    """Delete with the pod's own grace period, after which it is gone."""
 
     namespace: str
     name: str
@@ -153,7 +153,7 @@ class _Plan:
         begins = min(wanted - len(kept), pace.starts_per_tick)
         ripe = [pod for pod in starting if pod in kept and pod.ticks >= pace.startup_ticks and not workload.fails]
         gone = [pod for pod in terminating if pod.ticks >= pace.termination_ticks and not workload.hangs]
-        # What was told to end just now still runs: who reads of fewer replicas has heard of the ending pods before.
+        # What was deleted just now still runs: a client sees the terminating pods before the lower number of replicas.
         actual = len(ready) + len(ripe)
 
         where = workload.namespace

@@ -71,7 +71,7 @@ class Front(socketserver.ThreadingTCPServer):
             secured.settimeout(_IDLE_SECONDS)
             self.finish_request(secured, client_address)
         except (OSError, ValueError):
-            pass  # the client went away or spoke no TLS; there is nobody to tell
+            pass  # the client closed the connection or spoke no TLS
         finally:
             with self._lock:
                 self._connections.discard(secured)

@@ -24,7 +24,7 @@ _TYPES: Final = {bool: "boolean", int: "integer", float: "number", str: "string"
 
 
 def member_schema(name: str, schema: Schema) -> Schema | None:
-    """The schema of a member of an object; None where nothing is said about it."""
+    """The schema of a member of an object; None if the schema does not mention it."""
     found = (schema.get("properties") or {}).get(name, schema.get("additionalProperties"))
     return found if isinstance(found, dict) else None
 

@@ -70,7 +70,7 @@ class Process:
     def last_words(self) -> str:
         """The last line of output."""
         lines = [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
-        return lines[-1] if lines else "it said nothing"
+        return lines[-1] if lines else "it printed nothing"
 
     def terminate(self) -> None:
         """Ask it to end, and do not wait."""

@@ -49,7 +49,7 @@ class Pair:
             standby = next(life for life in self._lives if life is not leader)
             way = self._first.pop(0) if self._first else self._chance.choices(list(WAYS), list(WAYS.values()))[0]
             self.met[way] += 1
-            self._scene.log(f"{leader.name} leads, {standby.name} stands by: {way}")
+            self._scene.note(f"{leader.name} leads, {standby.name} stands by: {way}")
             self._disrupt(way, leader, standby)
             self._remove_ended()
         for life in self._lives:

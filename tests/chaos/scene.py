@@ -57,7 +57,7 @@ class Scene:
         """Begin a process, and make the next one ready."""
         life, self._next = self._next, Life(next(self._names), self._folder)
         self._lives[life.name] = life
-        self.log(f"{life.name} begins: {' '.join(options)}")
+        self.note(f"{life.name} begins: {' '.join(options)}")
         if "--no-leader-elect" not in options:
             self.electing.add(life.name)
         usual = ["--kubeconfig", str(self.proxy.kubeconfig_for(life.name)), "--spa-grace", _SPA_GRACE_SECONDS]
@@ -67,7 +67,7 @@ class Scene:
     def note_end(self, life: Life, *, asked: bool = False) -> None:
         """Wait for its end, and count how it came; what it had sent arrives now or never."""
         how = life.how_it_ended(asked=asked)
-        self.log(f"{life.name} ended {how}")
+        self.note(f"{life.name} ended {how}")
         if how is None:
             self.report.broken.append(f"the loop ended by itself with {life.popen.returncode}: {life.output()[-300:]}")
         self.report.ends[how or "unasked"] += 1
@@ -78,7 +78,7 @@ class Scene:
             log.write(f"{life.name} ended {how or 'unasked'}:\n{life.output()}")
         life.log.unlink()
 
-    def log(self, what: str) -> None:
+    def note(self, what: str) -> None:
         """Write down what is done now."""
         with (self._folder / "campaign.log").open("a") as log:
             log.write(f"{datetime.now(UTC):%H:%M:%S.%f} {what}\n")

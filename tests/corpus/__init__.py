@@ -1,4 +1,4 @@
-"""Objects of both kinds, each with what a person who creates it is told.
+"""Objects of both kinds, each with the findings for a person who creates it.
 
 One JSON object a line: ``name``; ``object``, the manifest; ``findings``, the ids that refuse it; ``warnings``, the ids
 that only warn where no RO is known. Both lists are sorted; an id stands in both if one entry is refused for it and

@@ -122,7 +122,7 @@ class Certified:
         return [self.plane.admin.get(path).body for path in CONFIGURATIONS]
 
     def bundles(self) -> list[bytes]:
-        """What the API server is told to trust, by each webhook of each configuration."""
+        """The caBundle that the API server trusts, by each webhook of each configuration."""
         clients = [webhook["clientConfig"] for body in self.configurations() for webhook in body["webhooks"]]
         return [base64.b64decode(client.get("caBundle", "")) for client in clients]
 

@@ -1,4 +1,4 @@
-"""An HTTPS server on loopback that receives admission calls, remembers them, and answers as it is told."""
+"""An HTTPS server on loopback that receives admission calls, records them, and answers as ``reply`` says."""
 
 import base64
 import contextlib

@@ -148,7 +148,7 @@ def rotate(cluster: Certified, *options: str) -> None:
 
 
 def test_a_rolling_restart_of_both_replicas(cluster: Certified) -> None:
-    """A new one is ready before an old one is told to stop; who turns unready gets no more connections."""
+    """A new one is ready before an old one is stopped; one that turns unready gets no more connections."""
     old = list(cluster.replicas)
     with cluster.writes():
         for replica, address in zip(old, ("127.0.0.4", "127.0.0.5"), strict=True):

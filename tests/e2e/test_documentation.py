@@ -101,7 +101,7 @@ class Cluster:
             loop.stop()
 
     def bundles(self) -> list[str]:
-        """What the API server is told to trust, by each configuration that says so."""
+        """The caBundle that the API server trusts, by each configuration that says so."""
         objects = [each for each in kustomized(self.administrator, "manifests/") if "webhooks" in each]
         clients = [
             webhook["clientConfig"] for each in self.administrator.stored(objects) for webhook in each["webhooks"]

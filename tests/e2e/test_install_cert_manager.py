@@ -50,7 +50,7 @@ class Cluster:
         return prove(KeyPair(files["tls.crt"], files["tls.key"]))
 
     def bundles(self) -> list[bytes]:
-        """What the API server is told to trust, by each webhook of the configurations."""
+        """The caBundle that the API server trusts, by each webhook of the configurations."""
         bodies = [self.administrator.api.get(path).body for path in CONFIGURATIONS]
         clients = [webhook["clientConfig"] for body in bodies for webhook in body["webhooks"]]
         return [base64.b64decode(client.get("caBundle", "")) for client in clients]

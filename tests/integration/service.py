@@ -43,7 +43,7 @@ class Service:
 
     @contextmanager
     def observed(self, **annotations: str) -> Iterator[Observer]:
-        """With revision 1 running; ``annotations`` tell the simulation about it, as ``hang="true"``."""
+        """With revision 1 running; ``annotations`` configure its simulation, as ``hang="true"``."""
         for number in (1, 2):
             self._knative.make_revision(self._entry(number))
         self._knative.make_pod_autoscaler(

@@ -82,7 +82,7 @@ SOME = 12
 
 
 def is_storable(given: Row) -> bool:
-    """What has no grace period or no finalizer is gone when it is told to end, and a server fails when it wants to."""
+    """What has no grace period or no finalizer is gone once it is deleted, and a server fails at any time."""
     ending = [pod["metadata"] for pod in given.get("pods", []) if "deletionTimestamp" in pod["metadata"]]
     if "deletionTimestamp" in given["ro"]["metadata"] or not all(map(fits, given["ro"]["spec"].get(STAGE, []))):
         return False

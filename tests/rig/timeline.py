@@ -141,7 +141,7 @@ class State:
         return Counter(pod["metadata"].get("labels", {}).get(_REVISION, "") for pod in self.all("pods").values())
 
     def is_ready(self, service: str) -> bool:
-        """What ``kubectl wait --for=condition=Ready`` waits for: the condition, said of the present generation."""
+        """What ``kubectl wait --for=condition=Ready`` waits for: the condition, for the present generation."""
         wire = self.all("services").get(service, {})
         status = wire.get("status", {})
         current = status.get("observedGeneration") == wire.get("metadata", {}).get("generation")

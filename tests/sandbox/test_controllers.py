@@ -141,8 +141,8 @@ def test_everything_goes_with_the_service(shop: Shop) -> None:
 )
 def test_what_a_route_shows(entries: list[Wire], expected: list[tuple[str, bool, int]] | None) -> None:
     shown = shown_traffic(entries, ["a", "b"])
-    entries = [(one["revisionName"], one["latestRevision"], one["percent"]) for one in shown or ()]
-    assert (entries if shown is not None else None) == expected
+    found = [(one["revisionName"], one["latestRevision"], one["percent"]) for one in shown or ()]
+    assert (found if shown is not None else None) == expected
 
 
 def revisions(shop: Shop) -> list[Wire]:

@@ -93,7 +93,7 @@ class StagePass:
         """The pass as upstream's generated controller wraps it; an RO with a deletion time is not touched at all.
 
         Before: missing conditions are added, and a new generation makes Ready Unknown. After, also after an error: the
-        generation is observed, a condition that says what it said keeps its time, and an Event states the error unless
+        generation is observed, an unchanged condition keeps its time, and an Event states the error unless
         it is a conflict, which the next pass resolves.
         """
         if ro.metadata.deletion_timestamp:

@@ -128,7 +128,7 @@ def settle_status(ro: RolloutOrchestrator, before: RolloutStatus, now: datetime)
 
 
 def mark_progress(ro: RolloutOrchestrator, now: datetime) -> None:
-    """Set Stalled and Reconciling from the other conditions; by them kstatus and Flux tell how a rollout is.
+    """Set Stalled and Reconciling from the other conditions; from them kstatus and Flux compute the state of a rollout.
 
     A failed rollout is Stalled; one that is neither failed nor complete, also one that is late or moves nothing because
     a revision is not its own, is Reconciling. Either is True with Ready's reason and message, else absent, as kstatus

@@ -1,4 +1,4 @@
-"""Parts of others: what is not to be had is told apart from what is not what was pinned."""
+"""Parts of others: a part that is missing is not confused with one that differs from its pin."""
 
 import shutil
 from collections.abc import Callable

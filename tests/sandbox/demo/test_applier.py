@@ -58,7 +58,7 @@ def test_a_refusal_is_an_answer(verb: str, api: FakeApi, manifest: Path) -> None
 
 
 PRETENDER = """#!/bin/sh
-echo "said $*"
+echo "called with $*"
 echo "KUBECONFIG is ${KUBECONFIG:-not set}" >&2
 exit 1
 """
@@ -79,7 +79,7 @@ def test_kubectl_is_never_given_the_surrounding_kubeconfig(
     assert isinstance(applier, Kubectl)
     assert answer == CommandOutput(
         False,
-        f"said --kubeconfig /ours --cache-dir {tmp_path}/kubectl-cache apply --filename spa.yaml\n"
+        f"called with --kubeconfig /ours --cache-dir {tmp_path}/kubectl-cache apply --filename spa.yaml\n"
         "KUBECONFIG is not set",
     )
 
