@@ -89,6 +89,7 @@ def test_one_rollout_is_read_with_the_label_of_its_service() -> None:
         "get configmaps knative-serving/config-rolloutorchestrator",
         "list leases None metadata.name=stagegate-loop",
         "list events default",
+        "list deployments stagegate-system app.kubernetes.io/name=stagegate-loop",
     ]
 
 

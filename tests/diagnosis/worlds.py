@@ -22,6 +22,7 @@ from webhook.cluster.resource import (
     STAGE_POD_AUTOSCALERS,
     Resource,
 )
+from webhook.diagnosis.causes import causes_of
 from webhook.diagnosis.snapshot import Snapshot, snapshot_of
 from webhook.diagnosis.world import Unread, World, world_of
 
@@ -193,3 +194,8 @@ def snapshot(changes: dict[Resource, list[Wire]] | None = None, unread: Iterable
     found = snapshot_of(world(changes, unread), "default", "hello")
     assert found is not None
     return found
+
+
+def causes(changes: dict[Resource, list[Wire]] | None = None, unread: Iterable[Unread] = ()) -> list[str]:
+    """The causes in that world, one line each: ``id effect: what it says``."""
+    return [f"{one.id} {one.effect}: {one.says}" for one in causes_of(snapshot(changes, unread))]

@@ -31,7 +31,7 @@ CONTAINER_REASONS: Final = frozenset(
 """Why kubelet cannot make a container of its image."""
 
 _LONGEST: Final = 300
-_SHORT_OF: Final = re.compile(r"Insufficient ([A-Za-z0-9./_-]+?)[.,]?(?=[\s.,]|$)")
+_SHORT_OF: Final = re.compile(r"Insufficient ([A-Za-z0-9](?:[A-Za-z0-9._/-]*[A-Za-z0-9])?)")
 
 
 @dataclass(frozen=True, slots=True)

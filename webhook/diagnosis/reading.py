@@ -1,6 +1,6 @@
 """Reading: the world of one rollout, of a namespace or of all, through a small client that is passed in."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -26,7 +26,7 @@ from webhook.cluster.resource import (
     ROUTES,
     Resource,
 )
-from webhook.diagnosis.world import RESOURCES, Unread, World, world_of
+from webhook.diagnosis.world import LOOP_LABEL, LOOP_NAME, RESOURCES, Unread, World, world_of
 
 _PAGE: Final = 500
 _MOST_PAGES: Final = 200
@@ -61,7 +61,7 @@ def read_world(
     at: datetime,
     *,
     name: str = "",
-    resources: Iterable[Resource] = RESOURCES,
+    resources: Collection[Resource] = RESOURCES,
     lease_namespaces: Sequence[str] = (LEASE_NAMESPACE,),
 ) -> World:
     """Read what bears on the rollouts of a namespace, None for all, or on one rollout by name.
@@ -85,6 +85,10 @@ def read_world(
         except _Incomplete as problem:
             found += [(resource, one) for one in problem.objects]
             unread.append(Unread(resource, "failed", f"only the first {len(problem.objects)} were read"))
+    if LEASES in resources and namespace not in (None, *lease_namespaces):
+        loops, refused = _loops(reader, lease_namespaces)
+        found += [(DEPLOYMENTS, one) for one in loops]
+        unread += refused
     return world_of(found, at, unread)
 
 
@@ -143,3 +147,16 @@ def _leases(reader: Reader, namespaces: Sequence[str]) -> list[Wire]:
         return [one for one in listed if one["metadata"]["name"] == LEASE_NAME]
     except Forbidden:
         return [lease for namespace in namespaces for lease in _named(reader, LEASES, namespace, LEASE_NAME)]
+
+
+def _loops(reader: Reader, namespaces: Sequence[str]) -> tuple[list[Wire], list[Unread]]:
+    """The Deployments of loops in these namespaces."""
+    found: list[Wire] = []
+    refused: list[Unread] = []
+    for namespace in namespaces:
+        try:
+            page = reader.list(DEPLOYMENTS, namespace, label_selector=f"{LOOP_LABEL}={LOOP_NAME}")
+            found += page.get("items") or []
+        except (Forbidden, NotFound) as problem:
+            refused.append(Unread(DEPLOYMENTS, "forbidden", problem.message, namespace))
+    return found, refused

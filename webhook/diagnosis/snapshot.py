@@ -25,8 +25,8 @@ from webhook.cluster.resource import (
     STAGE_POD_AUTOSCALERS,
     Resource,
 )
-from webhook.diagnosis.world import Unread, World
-from webhook.knative.annotations import texts
+from webhook.diagnosis.world import LOOP_LABEL, LOOP_NAME, Unread, World
+from webhook.knative.annotations import HOLD, annotations_of, labels_of, texts
 from webhook.knative.hold import Hold, readable_hold_of
 from webhook.knative.revision import absence_of
 from webhook.knative.rollout_config import settings_of
@@ -99,10 +99,11 @@ class RevisionSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One rollout at a time ``at``.
+    """One rollout at a time ``at``. ``exists`` is False for a held Route that has no RO; ``ro`` is empty then.
 
     ``revisions`` holds each that the RO names or that has an SPA of its service, by name. ``quotas`` are those of the
-    namespace, ``leases`` those of loops, ``events`` those about the rollout and what belongs to it, oldest first.
+    namespace, ``leases`` those of loops and ``loops`` their Deployments, ``events`` those about the rollout and what
+    belongs to it, oldest first.
     ``config`` are the settings in force; those of the ConfigMap count only where it could be read.
     """
 
@@ -114,8 +115,10 @@ class Snapshot:
     revisions: Mapping[str, RevisionSnapshot] = field(default_factory=dict)
     quotas: tuple[Wire, ...] = ()
     leases: tuple[Wire, ...] = ()
+    loops: tuple[Wire, ...] = ()
     events: tuple[Wire, ...] = ()
     unread: tuple[Unread, ...] = ()
+    exists: bool = True
 
     @property
     def namespace(self) -> str:
@@ -154,9 +157,13 @@ class Snapshot:
             for name, one in self.revisions.items()
         }
 
-    def sees(self, resource: Resource) -> bool:
-        """False if the resource could not be read, so that an object that is not here may exist."""
-        return all(one.resource != resource for one in self.unread)
+    def sees(self, resource: Resource, namespace: str = "") -> bool:
+        """False if the resource could not be read in this namespace, by default that of the rollout.
+
+        An object that is not here may exist then.
+        """
+        where = ("", namespace or self.namespace)
+        return all(one.resource != resource or one.namespace not in where for one in self.unread)
 
     def of(self, revision: str) -> RevisionSnapshot:
         """A revision by name; empty if nothing of it was seen."""
@@ -169,11 +176,14 @@ class Snapshot:
 
 
 def snapshot_of(world: World, namespace: str, name: str) -> Snapshot | None:
-    """The snapshot of one rollout; None if the world has no RO of that name. Raises MalformedObject."""
+    """The snapshot of one rollout; None if the world has neither an RO nor a held Route of that name.
+
+    Raises MalformedObject.
+    """
     seen = world.get(ROLLOUT_ORCHESTRATORS, namespace, name)
-    if seen is None:
+    if seen is None and HOLD not in annotations_of(world.get(ROUTES, namespace, name)):
         return None
-    ro = RolloutOrchestrator.from_dict(seen)
+    ro = RolloutOrchestrator.from_dict(seen or {"metadata": {"name": name, "namespace": namespace}})
     malformed: list[Unread] = []
     revisions = {each: _revision(world, ro, each, malformed) for each in sorted(_names(world, ro))}
     service = world.get(KNATIVE_SERVICES, namespace, name)
@@ -186,8 +196,10 @@ def snapshot_of(world: World, namespace: str, name: str) -> Snapshot | None:
         revisions=revisions,
         quotas=tuple(world.objects_of(RESOURCE_QUOTAS, namespace)),
         leases=tuple(one for one in world.objects_of(LEASES) if key_of(one)[1] == LEASE_NAME),
+        loops=tuple(one for one in world.objects_of(DEPLOYMENTS) if labels_of(one).get(LOOP_LABEL) == LOOP_NAME),
         events=tuple(_events(world, ro, revisions)),
         unread=(*world.unread, *malformed),
+        exists=seen is not None,
     )
 
 

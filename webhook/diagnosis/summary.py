@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Final, Literal, get_args
 
 from webhook.api import InvalidRollout
-from webhook.api.conditions import ABORTED, READY, STAGE_READY, TRUE
-from webhook.api.reasons import ABORT_COMPLETE, TIMED_OUT
+from webhook.api.conditions import ABORTED, READY, TRUE
+from webhook.api.reasons import ABORT_COMPLETE
 from webhook.api.target_revision import DIRECTION_STAY, entries_by_revision
 from webhook.diagnosis.cause import DELAYS, PAUSES, STOPS, Cause
 from webhook.diagnosis.causes import causes_of
@@ -145,9 +145,8 @@ def _state(snapshot: Snapshot, cause: Cause | None, left: float | None) -> State
     if cause is not None and cause.effect == PAUSES:
         return "Paused"
     if cause is not None and cause.effect == STOPS:
-        return "Stuck"
-    stage_ready = ro.status.conditions.get(STAGE_READY)
-    if (stage_ready is not None and stage_ready.reason == TIMED_OUT) or left == 0.0:
+        return "TimedOut" if cause.id == "timed-out" else "Stuck"
+    if left == 0.0:
         return "TimedOut"
     if ro.status.observed_generation != ro.metadata.generation or not ro.spec.stage_target_revisions:
         return "Pending"

@@ -25,7 +25,7 @@ from webhook.cluster.resource import (
     STAGE_POD_AUTOSCALERS,
     Resource,
 )
-from webhook.knative.annotations import labels_of
+from webhook.knative.annotations import HOLD, annotations_of, labels_of
 
 RESOURCES: Final = (
     ROLLOUT_ORCHESTRATORS,
@@ -44,16 +44,24 @@ RESOURCES: Final = (
 )
 """Every resource that a snapshot is made of."""
 
+LOOP_LABEL: Final = "app.kubernetes.io/name"
+LOOP_NAME: Final = "stagegate-loop"
+"""The label of the loop's Deployment, whose arguments say what the loop leaves alone."""
+
 Reason = Literal["forbidden", "not served", "not in the dump", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A resource that could not be read. ``message`` is one line: whose right is missing, or what failed."""
+    """A resource that could not be read, in one namespace or, if it is empty, wherever it was asked for.
+
+    ``message`` is one line: whose right is missing, or what failed.
+    """
 
     resource: Resource
     reason: Reason
     message: str = ""
+    namespace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +114,9 @@ class World:
         return [one for one in self.objects.get(resource, ()) if namespace is None or key_of(one)[0] == namespace]
 
     def rollouts(self) -> list[tuple[str, str]]:
-        """Namespace and name of every RO, sorted."""
-        return sorted(key_of(one) for one in self.objects.get(ROLLOUT_ORCHESTRATORS, ()))
+        """Namespace and name of every RO, and of every held Route, sorted."""
+        held = (one for one in self.objects.get(ROUTES, ()) if HOLD in annotations_of(one))
+        return sorted({key_of(one) for one in (*self.objects.get(ROLLOUT_ORCHESTRATORS, ()), *held)})
 
 
 def world_of(objects: Iterable[tuple[Resource, Wire]], at: datetime, unread: Iterable[Unread] = ()) -> World:

@@ -22,10 +22,16 @@ def is_stage_scale_up_ready(spa: StagePodAutoscaler, revision: TargetRevision) -
     desired, actual = spa.desired_scale, spa.actual_scale
     if desired is None or actual is None:
         return False
+    needed = replicas_needed(revision)
+    if revision.target_replicas is None:
+        return needed <= actual and (not revision.max_scale or actual <= revision.max_scale)
+    return min(desired, actual) >= needed
+
+
+def replicas_needed(revision: TargetRevision) -> int:
+    """The least replicas that an entry that goes up has to run: its minimum, or its target where that is lower."""
     minimum, target = revision.min_scale or 0, revision.target_replicas
-    if target is None:
-        return minimum <= actual and (not revision.max_scale or actual <= revision.max_scale)
-    return min(desired, actual) >= min(minimum, target)
+    return minimum if target is None else min(minimum, target)
 
 
 def is_stage_scale_down_ready(spa: StagePodAutoscaler, revision: TargetRevision) -> bool:

@@ -13,6 +13,7 @@ from webhook.strategies.readiness import (
     gets_traffic,
     is_stage_scale_up_ready,
     missing_evidence,
+    replicas_needed,
 )
 from webhook.strategies.rollout import (
     BaseScaleStep,
@@ -159,8 +160,7 @@ class ScaleUpStep:
         spa = self._base.spa_lister.get(ro.namespace, revision.revision_name)
         if spa is None or not can_run(spa, revision, self._conditions.conditions(ro.namespace, spa.name)):
             return False
-        minimum, target = revision.min_scale or 0, revision.target_replicas
-        return (spa.actual_scale or 0) >= (minimum if target is None else min(minimum, target))
+        return (spa.actual_scale or 0) >= replicas_needed(revision)
 
     def _raise_only(self, ro: RolloutOrchestrator, start: TargetRevision) -> UpdateSPA:
         present = self._base.spa_lister.get(ro.namespace, start.revision_name)

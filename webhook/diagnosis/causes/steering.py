@@ -16,8 +16,8 @@ def paused(snapshot: Snapshot) -> Iterator[Cause]:
     condition, pause = ro.status.conditions.get(PAUSED), steering_of(ro.metadata.annotations).pause
     if condition is None or condition.status != TRUE:
         return
-    who = f"by {(pause.by if pause is not None else '') or NOT_KNOWN}"
-    says = f"paused {who}: {pause.reason}" if pause is not None else condition.message
+    who = f"by {pause.by}" if pause is not None and pause.by else f"(by: {NOT_KNOWN})"
+    says = f"paused {who}: {pause.reason}" if pause is not None else condition.message or "paused"
     until = pause.until if pause is not None else None
     yield Cause(
         "paused",

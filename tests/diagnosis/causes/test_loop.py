@@ -1,0 +1,88 @@
+"""Causes in the loop: the Lease, --steps=off, and generations that nobody has observed."""
+
+from typing import Any
+
+import pytest
+
+from tests.diagnosis import worlds
+from tests.diagnosis.worlds import ago, causes
+from webhook.cluster.resource import DEPLOYMENTS, EVENTS, LEASES, ROLLOUT_ORCHESTRATORS
+from webhook.diagnosis.world import Unread
+
+Wire = dict[str, Any]
+QUIET = worlds.ro({type_: {"status": "Unknown", "lastTransitionTime": ago(600)} for type_ in worlds.BEGUN})
+
+
+@pytest.mark.parametrize(
+    ("leases", "said"),
+    [
+        pytest.param([worlds.lease()], [], id="one leads"),
+        pytest.param([worlds.lease(renewed=14)], [], id="renewed in time"),
+        pytest.param([worlds.lease(renewed=300), worlds.lease("loop-b")], [], id="one of two leads"),
+        pytest.param(
+            [worlds.lease(renewed=300)],
+            [
+                (
+                    "loop-absent stops: no loop leads: loop-a renewed Lease stagegate-system/stagegate-loop 300 s ago,"
+                    " which lasts 15 s"
+                )
+            ],
+            id="stale",
+        ),
+        pytest.param(
+            [worlds.lease("", renewed=300)],
+            ["loop-absent stops: no loop leads: nobody holds Lease stagegate-system/stagegate-loop"],
+            id="released",
+        ),
+        pytest.param([], ["loop-absent stops: no loop leads: there is no Lease of a loop"], id="none"),
+    ],
+)
+def test_a_loop_leads_or_does_not(leases: list[Wire], said: list[str]) -> None:
+    assert causes({ROLLOUT_ORCHESTRATORS: [QUIET], LEASES: leases}) == said
+
+
+def test_a_loop_without_leader_election_shows_by_what_it_writes() -> None:
+    assert causes({LEASES: []}) == [], "a condition is 40 s old"
+    event = worlds.event("RolloutOrchestrator", "hello", "Waiting", "scaling up", type_="Normal")
+    event["source"] = {"component": "stagegate-loop"}
+    assert causes({ROLLOUT_ORCHESTRATORS: [QUIET], LEASES: [], EVENTS: [event]}) == []
+
+
+def test_leases_that_may_not_be_read_say_nothing() -> None:
+    assert causes({ROLLOUT_ORCHESTRATORS: [QUIET], LEASES: []}, [Unread(LEASES, "forbidden", "no")]) == []
+
+
+def loop(*args: str) -> Wire:
+    metadata = {
+        "name": "stagegate-loop",
+        "namespace": "stagegate-system",
+        "labels": {"app.kubernetes.io/name": "stagegate-loop"},
+    }
+    container = {"name": "loop", "args": ["loop", *args]}
+    return {"metadata": metadata, "spec": {"template": {"spec": {"containers": [container]}}}}
+
+
+@pytest.mark.parametrize("args", [("--steps=off",), ("--steps", "off")])
+def test_steps_off(args: tuple[str, ...]) -> None:
+    off = "steps-off stops: the loop carries no rollout on: Deployment stagegate-system/stagegate-loop has --steps=off"
+    deployments = worlds.base()[DEPLOYMENTS]
+    assert causes({DEPLOYMENTS: [*deployments, loop(*args)]}) == [off]
+    assert causes({DEPLOYMENTS: [*deployments, loop("--steps=on")]}) == []
+    assert causes({DEPLOYMENTS: [*deployments, loop(*args), loop()]}) == [], "the other may carry it"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "effect"), [pytest.param(5, "delays", id="a moment ago"), pytest.param(60, "stops", id="long ago")]
+)
+def test_a_generation_that_nobody_has_observed(seconds: float, effect: str) -> None:
+    managers = [{"manager": "kubectl", "time": ago(seconds)}, {"subresource": "status", "time": ago(0)}]
+    ro = worlds.ro(metadata__generation=4, metadata__managedFields=managers)
+    said = f"not-taken-up {effect}: no loop has taken up generation 4: the status is about generation 3"
+    assert causes({ROLLOUT_ORCHESTRATORS: [ro]}) == [said]
+
+
+def test_a_new_rollout_that_nobody_has_observed() -> None:
+    ro = worlds.ro(metadata__generation=1, metadata__creationTimestamp=ago(90), spec__stageTargetRevisions=[])
+    ro["status"] = {}
+    said = "not-taken-up stops: no loop has taken up generation 1: it has no status yet"
+    assert causes({ROLLOUT_ORCHESTRATORS: [ro]}) == [said]

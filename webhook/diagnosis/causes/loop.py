@@ -1,0 +1,145 @@
+"""Causes in the loop: none leads, or the one that does leaves the rollout alone."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any, Final
+
+from webhook.api import wire
+from webhook.api.kinds import LEASE_NAMESPACE
+from webhook.api.wire import Wire
+from webhook.cluster.indexer import key_of
+from webhook.cluster.resource import LEASES
+from webhook.diagnosis.cause import DELAYS, STOPS, Cause
+from webhook.diagnosis.snapshot import Snapshot, event_time
+
+_DURATION: Final = 15
+"""Seconds; the loop's default, for a Lease that states none."""
+_LIFE: Final = timedelta(seconds=60)
+"""A sign of life that is younger shows a loop that works without a Lease."""
+_SOON: Final = timedelta(seconds=20)
+_STEPS_OFF: Final = "--steps=off"
+_COMPONENT: Final = "stagegate"
+
+
+def loop_absent(snapshot: Snapshot) -> Iterator[Cause]:
+    """No loop holds a Lease, or the one that did has not renewed it in time."""
+    if not snapshot.sees(LEASES):
+        return
+    if any(_is_live(lease, snapshot.at) for lease in snapshot.leases) or _shows_life(snapshot):
+        return
+    released = [lease for lease in snapshot.leases if not _holder(lease)]
+    stale = max(
+        (lease for lease in snapshot.leases if _holder(lease)),
+        key=lambda lease: str(_spec(lease).get("renewTime")),
+        default=None,
+    )
+    since = _renewed(stale) if stale is not None else None
+    if stale is not None:
+        age = f"{(snapshot.at - since).total_seconds():.0f} s ago" if since is not None else "at no time"
+        where = "/".join(key_of(stale))
+        says = f"no loop leads: {_holder(stale)} renewed Lease {where} {age}, which lasts {_seconds(stale)} s"
+    elif released:
+        says = f"no loop leads: nobody holds Lease {'/'.join(key_of(released[0]))}"
+    else:
+        says = "no loop leads: there is no Lease of a loop"
+    yield Cause(
+        "loop-absent",
+        STOPS,
+        says,
+        f"Lease {'/'.join(key_of(stale))}" if stale is not None else "",
+        since,
+        f"start the loop: kubectl -n {LEASE_NAMESPACE} get pods, or stagegate loop; its log says why it does not lead",
+        "replicas and traffic stay as they are; the first loop that leads carries the rollout on from here",
+    )
+
+
+def steps_off(snapshot: Snapshot) -> Iterator[Cause]:
+    """The loop was started with ``--steps=off``: it fills in SPAs and leaves rollouts to others."""
+    off = [loop for loop in snapshot.loops if _has_steps_off(loop)]
+    if off and len(off) == len(snapshot.loops):
+        where = "/".join(key_of(off[0]))
+        yield Cause(
+            "steps-off",
+            STOPS,
+            f"the loop carries no rollout on: Deployment {where} has --steps=off",
+            f"Deployment {where}",
+            None,
+            "remove --steps=off, unless upstream's controllers run here: then look at their log",
+            "only controllers other than this loop carry the rollout on",
+        )
+
+
+def not_taken_up(snapshot: Snapshot) -> Iterator[Cause]:
+    """Nobody has observed this generation of the RO."""
+    ro = snapshot.ro
+    observed, generation = ro.status.observed_generation, ro.metadata.generation
+    if observed == generation or not snapshot.exists:
+        return
+    since = _changed(ro.metadata.wire)
+    is_old = since is not None and snapshot.at - since >= _SOON
+    has_status = f"the status is about generation {observed}" if observed else "it has no status yet"
+    yield Cause(
+        "not-taken-up",
+        STOPS if is_old else DELAYS,
+        f"no loop has taken up generation {generation}: {has_status}",
+        f"RolloutOrchestrator {ro.name}",
+        since,
+        "see whether a loop works in this namespace (--namespaces, --steps), and its log",
+        "a loop that leads takes it up within seconds",
+    )
+
+
+def _is_live(lease: Wire, at: datetime) -> bool:
+    renewed = _renewed(lease)
+    return bool(_holder(lease)) and renewed is not None and at - renewed <= timedelta(seconds=_seconds(lease))
+
+
+def _shows_life(snapshot: Snapshot) -> bool:
+    """True if something that only a loop writes is young: one that runs without leader election has no Lease."""
+    if snapshot.leases:
+        return False
+    times = [one.last_transition_time for one in snapshot.ro.status.conditions]
+    times += [event_time(one) for one in snapshot.events if _COMPONENT in _source(one)]
+    return any(time is not None and snapshot.at - time < _LIFE for time in times)
+
+
+def _source(event: Mapping[str, Any]) -> str:
+    return str((event.get("source") or {}).get("component") or event.get("reportingComponent") or "")
+
+
+def _spec(lease: Wire) -> Mapping[str, Any]:
+    spec = lease.get("spec")
+    return spec if isinstance(spec, Mapping) else {}
+
+
+def _holder(lease: Wire) -> str:
+    return str(_spec(lease).get("holderIdentity") or "")
+
+
+def _renewed(lease: Wire) -> datetime | None:
+    return wire.parse_time(str(_spec(lease).get("renewTime") or ""))
+
+
+def _seconds(lease: Wire) -> int:
+    seconds = _spec(lease).get("leaseDurationSeconds")
+    return seconds if type(seconds) is int else _DURATION
+
+
+def _has_steps_off(loop: Wire) -> bool:
+    template = ((loop.get("spec") or {}).get("template") or {}).get("spec") or {}
+    for container in template.get("containers") or ():
+        words = [str(word) for word in container.get("args") or ()]
+        if _STEPS_OFF in words or ("--steps", "off") in pairwise(words):
+            return True
+    return False
+
+
+def _changed(metadata: Mapping[str, Any]) -> datetime | None:
+    """When somebody last wrote more than the status of an object, as far as its managers show it."""
+    entries = metadata.get("managedFields")
+    listed = entries if isinstance(entries, list) else []
+    times = [wire.parse_time(str(one.get("time"))) for one in listed if one.get("subresource") != "status"]
+    known = [time for time in times if time is not None]
+    created = wire.parse_time(str(metadata.get("creationTimestamp") or ""))
+    return max(known, default=created if metadata.get("generation") == 1 else None)

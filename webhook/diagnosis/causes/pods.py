@@ -1,0 +1,286 @@
+"""Causes in the pods of a revision: those that cannot be made, placed or started, and those that do not end."""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from webhook.api import wire
+from webhook.api.conditions import STAGE_SCALE_DOWN_READY
+from webhook.api.wire import Wire
+from webhook.cluster.indexer import key_of
+from webhook.diagnosis.cause import DELAYS, INFORMS, STOPS, Cause, Effect
+from webhook.diagnosis.pod_problem import Kind, PodProblem, pod_problems
+from webhook.diagnosis.snapshot import RevisionSnapshot, Snapshot
+from webhook.strategies import ScaleDownStep
+from webhook.strategies.readiness import gets_traffic, replicas_needed
+from webhook.strategies.stage import replicas
+from webhook.strategies.waiting import pending_step
+
+PATIENCE: Final = timedelta(seconds=60)
+"""How long something may take that usually is over sooner."""
+_QUOTA: Final = re.compile(
+    r"exceeded quota: (?P<name>[^,]+), requested: (?P<requested>.+), used: (?P<used>.+), limited: (?P<limited>.+)$"
+)
+_FAILED_QUOTA: Final = re.compile(r"failed quota: (?P<name>[^:]+): (?P<what>.+)$")
+
+
+def quota(snapshot: Snapshot) -> Iterator[Cause]:
+    """A ResourceQuota keeps pods from being made."""
+    for name, one in _by_need(snapshot):
+        for replica_set, message, since in _refused_pods(one):
+            exceeded, failed = _QUOTA.search(message), _FAILED_QUOTA.search(message)
+            if exceeded is not None:
+                says = (
+                    f"ResourceQuota {exceeded['name']} allows {exceeded['limited']}, of which {exceeded['used']} is"
+                    f" used; a pod of {name} needs {exceeded['requested']}"
+                )
+            elif failed is not None:
+                says = f"ResourceQuota {failed['name']} refuses the pods of {name}: {failed['what']}"
+            else:
+                continue
+            found = exceeded or failed
+            yield Cause(
+                "quota",
+                _effect(snapshot, name),
+                f"{says}; {_lack(snapshot, name)}",
+                f"ResourceQuota {found['name'] if found is not None else ''}",
+                since,
+                f"raise the quota or free what it counts, or roll out with the strategy resourceutil, which takes"
+                f" replicas away before it adds any ({key_of(replica_set)[1]} makes the pods)",
+                "Kubernetes tries again, with growing delays of at most some minutes",
+            )
+
+
+def pod_refused(snapshot: Snapshot) -> Iterator[Cause]:
+    """Something else than a quota keeps pods from being made: an admission plugin, a webhook, a limit range."""
+    for name, one in _by_need(snapshot):
+        for replica_set, message, since in _refused_pods(one):
+            if _QUOTA.search(message) is None and _FAILED_QUOTA.search(message) is None:
+                yield Cause(
+                    "pod-refused",
+                    _effect(snapshot, name),
+                    f"the pods of {name} cannot be made: {message}; {_lack(snapshot, name)}",
+                    f"ReplicaSet {key_of(replica_set)[1]}",
+                    since,
+                    "let what the message names accept the pods, or change the template of the Service",
+                    "Kubernetes tries again, with growing delays of at most some minutes",
+                )
+
+
+def unschedulable(snapshot: Snapshot) -> Iterator[Cause]:
+    """No node has room for a pod."""
+    for name, problems in _with_kind(snapshot, "unschedulable"):
+        resources = sorted({resource for problem in problems for resource in problem.resources})
+        short = f" for lack of {', '.join(resources)}" if resources else ""
+        yield _cause(
+            snapshot,
+            "unschedulable",
+            name,
+            problems,
+            f"{_pods(problems)} of {name} cannot be scheduled{short}: {problems[0].says}",
+            f"add {'nodes with ' + ', '.join(resources) if resources else 'a node that fits'}, or free some; or roll"
+            " out with a smaller over-consumption-ratio or the strategy resourceutil",
+            "the scheduler tries again whenever a node changes; a cluster autoscaler may add one",
+        )
+
+
+def image(snapshot: Snapshot) -> Iterator[Cause]:
+    """Kubelet cannot get an image."""
+    for name, problems in _with_kind(snapshot, "image"):
+        yield _cause(
+            snapshot,
+            "image",
+            name,
+            problems,
+            f"{_pods(problems)} of {name} {_have(problems)} no image (container {problems[0].container}):"
+            f" {problems[0].says}",
+            "correct the image or its pull secret in the Service; the next edit replaces this revision",
+            "kubelet tries again, with growing delays of at most 5 minutes",
+        )
+
+
+def crash_loop(snapshot: Snapshot) -> Iterator[Cause]:
+    """A container ends again and again."""
+    for name, problems in _with_kind(snapshot, "crash-loop"):
+        pod, container = problems[0].pod, problems[0].container
+        yield _cause(
+            snapshot,
+            "crash-loop",
+            name,
+            problems,
+            f"{_pods(problems)} of {name} {'crash' if len(problems) > 1 else 'crashes'}: {problems[0].says}",
+            f"kubectl -n {snapshot.namespace} logs {pod} -c {container} --previous; the next edit of the Service"
+            " replaces this revision",
+            "kubelet starts the container again, with growing delays of at most 5 minutes",
+        )
+
+
+def container(snapshot: Snapshot) -> Iterator[Cause]:
+    """Kubelet cannot make a container, mostly for a Secret or ConfigMap that is not there."""
+    for name, problems in _with_kind(snapshot, "container"):
+        yield _cause(
+            snapshot,
+            "container",
+            name,
+            problems,
+            f"the container {problems[0].container} of {_pods(problems)} of {name} cannot be made: {problems[0].says}",
+            "make what the message names, or change the Service",
+            "kubelet tries again",
+        )
+
+
+def probe(snapshot: Snapshot) -> Iterator[Cause]:
+    """A container runs, and its readiness probe fails."""
+    for name, problems in _with_kind(snapshot, "probe"):
+        pods = {problem.pod for problem in problems}
+        failures = [one for one in snapshot.events_of("Unhealthy", "Pod") if one["involvedObject"]["name"] in pods]
+        words = " ".join(str(failures[0].get("message")).split()) if failures else "its probe has not succeeded"
+        yield _cause(
+            snapshot,
+            "probe",
+            name,
+            problems,
+            f"{_pods(problems)} of {name} {'run' if len(problems) > 1 else 'runs'} and"
+            f" {'are' if len(problems) > 1 else 'is'} not ready: {words}",
+            f"kubectl -n {snapshot.namespace} logs {problems[0].pod} -c {problems[0].container}; see what the"
+            " readiness probe of the Service asks",
+            "kubelet probes on; the pod counts as soon as a probe succeeds",
+            patient=True,
+        )
+
+
+def starting(snapshot: Snapshot) -> Iterator[Cause]:
+    """Pods take long to start, for no reason that their status gives."""
+    for name, problems in _with_kind(snapshot, "starting"):
+        late = [one for one in problems if one.since is not None and snapshot.at - one.since > PATIENCE]
+        if not late:
+            continue
+        pods = {problem.pod for problem in late}
+        mounts = [one for one in snapshot.events_of("FailedMount", "Pod") if one["involvedObject"]["name"] in pods]
+        why = f": {' '.join(str(mounts[0].get('message')).split())}" if mounts else f": {late[0].says}"
+        yield _cause(
+            snapshot,
+            "starting",
+            name,
+            late,
+            f"{_pods(late)} of {name} {'have' if len(late) > 1 else 'has'} not started yet{why}",
+            f"kubectl -n {snapshot.namespace} describe pod {late[0].pod}",
+            "kubelet goes on starting it",
+            effect=DELAYS,
+        )
+
+
+def ending(snapshot: Snapshot) -> Iterator[Cause]:
+    """The stage waits for pods that terminate."""
+    if pending_step(snapshot.ro, snapshot.strategy) is not ScaleDownStep:
+        return
+    stage = snapshot.stage
+    for name in stage.down or [entry.revision_name for entry in stage.leaving]:
+        problems = [one for one in pod_problems(snapshot.of(name), snapshot.at) if one.kind == "ending"]
+        seconds = [one.seconds for one in problems if one.seconds is not None]
+        if not seconds:
+            continue
+        left, last = max(seconds), max(problems, key=lambda one: one.seconds or 0.0)
+        is_over = min(seconds) < -PATIENCE.total_seconds()
+        overdue = min(problems, key=lambda one: one.seconds or 0.0)
+        shown = overdue if is_over else last
+        yield Cause(
+            "ending-pods",
+            STOPS if is_over else DELAYS,
+            f"{_pods(problems)} of {name} {'are' if len(problems) > 1 else 'is'} ending; {shown.pod} {shown.says}",
+            f"Pod {shown.pod}",
+            _waits_since(snapshot),
+            "see whether its node still answers; kubectl delete pod --force removes one whose node is gone"
+            if is_over
+            else "a shorter terminationGracePeriodSeconds (timeoutSeconds of the Service) ends pods sooner",
+            "the loop removes pods that are past their deletion time, unless it may not (--force-delete=off)"
+            if is_over
+            else f"the pods are gone in {max(left, 0.0):.0f} s at the latest",
+        )
+
+
+def lacks(snapshot: Snapshot, name: str) -> bool:
+    """True if a revision that goes up runs less than the stage needs."""
+    entry = snapshot.stage.up.get(name)
+    if entry is None:
+        return not snapshot.stage.entries and any(
+            target.revision_name == name for target in snapshot.ro.spec.target_revisions
+        )
+    needed = max(replicas_needed(entry), 1 if gets_traffic(entry) else 0)
+    return (snapshot.of(name).running or 0) < needed
+
+
+def _by_need(snapshot: Snapshot) -> list[tuple[str, RevisionSnapshot]]:
+    """The revisions, those first that lack replicas."""
+    return sorted(snapshot.revisions.items(), key=lambda item: (not lacks(snapshot, item[0]), item[0]))
+
+
+def _effect(snapshot: Snapshot, name: str) -> Effect:
+    return STOPS if lacks(snapshot, name) else INFORMS
+
+
+def _with_kind(snapshot: Snapshot, kind: Kind) -> Iterator[tuple[str, list[PodProblem]]]:
+    for name, one in _by_need(snapshot):
+        problems = [problem for problem in pod_problems(one, snapshot.at) if problem.kind == kind]
+        if problems:
+            yield name, problems
+
+
+def _cause(
+    snapshot: Snapshot,
+    id_: str,
+    name: str,
+    problems: Sequence[PodProblem],
+    says: str,
+    way_out: str,
+    then: str,
+    *,
+    patient: bool = False,
+    effect: Effect | None = None,
+) -> Cause:
+    """``patient``: it stops the rollout only once it has lasted for a while."""
+    since = min((one.since for one in problems if one.since is not None), default=None)
+    chosen = _effect(snapshot, name)
+    if effect is not None and chosen == STOPS:
+        chosen = effect
+    if patient and chosen == STOPS and since is not None and snapshot.at - since <= PATIENCE:
+        chosen = DELAYS
+    return Cause(
+        id_, chosen, f"{says.rstrip('.')}; {_lack(snapshot, name)}", f"Pod {problems[0].pod}", since, way_out, then
+    )
+
+
+def _lack(snapshot: Snapshot, name: str) -> str:
+    """``it runs 1 of the 3 replicas that the stage wants``."""
+    entry = snapshot.stage.up.get(name)
+    running = snapshot.of(name).running
+    has = "unknown" if running is None else str(running)
+    wanted = entry.target_replicas if entry is not None else snapshot.of(name).desired
+    if wanted is None:
+        wanted = snapshot.of(name).desired
+    if wanted is None:
+        return f"it runs {has if running is not None else 'an unknown number of'} replicas"
+    return f"it runs {has} of {replicas(wanted)}"
+
+
+def _refused_pods(one: RevisionSnapshot) -> Iterator[tuple[Wire, str, datetime | None]]:
+    """The ReplicaSets that cannot make pods, each with the message of the API server and since when."""
+    for replica_set in one.replica_sets:
+        for condition in (replica_set.get("status") or {}).get("conditions") or ():
+            if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
+                message = " ".join(str(condition.get("message") or condition.get("reason") or "").split())
+                yield replica_set, message, wire.parse_time(str(condition.get("lastTransitionTime") or ""))
+
+
+def _waits_since(snapshot: Snapshot) -> datetime | None:
+    condition = snapshot.ro.status.conditions.get(STAGE_SCALE_DOWN_READY)
+    return condition.last_transition_time if condition is not None else None
+
+
+def _pods(problems: Sequence[PodProblem]) -> str:
+    return "1 pod" if len(problems) == 1 else f"{len(problems)} pods"
+
+
+def _have(problems: Sequence[PodProblem]) -> str:
+    return "has" if len(problems) == 1 else "have"
