@@ -1,6 +1,7 @@
 """``stagegate release``: what it asks the loop for, what it waits for, and what it prints."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -11,8 +12,9 @@ from webhook.cli.arguments import ObjectName
 from webhook.cli.errors import CommandError
 from webhook.cli.release import held_services, release, show
 from webhook.cluster.client import Client
-from webhook.cluster.errors import NotFound
-from webhook.cluster.resource import ROLLOUT_ORCHESTRATORS, ROUTES
+from webhook.cluster.errors import ApiError, Forbidden, NotFound, Unavailable
+from webhook.cluster.resource import KNATIVE_SERVICES, ROLLOUT_ORCHESTRATORS, ROUTES, Resource
+from webhook.cluster.transport import Request
 
 HELLO, OTHER, IDLE = (ObjectName("default", name) for name in ("hello", "other", "idle"))
 RELEASE = "stagegate.dev/release"
@@ -23,12 +25,13 @@ class Cluster:
 
     def __init__(self, polls: int = 1) -> None:
         self.api, self.clock, self.polls = FakeApi(), FakeClock(), polls
-        self.api.serve(ROUTES, ROLLOUT_ORCHESTRATORS)
+        self.api.serve(ROUTES, ROLLOUT_ORCHESTRATORS, KNATIVE_SERVICES)
         self.client = Client(self.api, field_manager="test")
         for name in ("hello", "other"):
             hold = {"phase": "held", "initial": {f"{name}-00001": 100}, "new": f"{name}-00002", "since": "uid"}
             self.route(name, {"stagegate.dev/hold": json.dumps(hold)})
             self.api.put(ROLLOUT_ORCHESTRATORS, {"metadata": {"name": name}, "spec": {}})
+            self.api.put(KNATIVE_SERVICES, {"metadata": {"name": name}})
         self.route("idle", {})
 
     def route(self, name: str, annotations: dict[str, str]) -> None:
@@ -43,15 +46,12 @@ class Cluster:
             if self.polls <= 0 and self.asked(name):
                 self.route(name, {})
 
-    def appear(self, seconds: float) -> None:
-        """The loop makes the RO at last."""
-        if self.api.get(ROLLOUT_ORCHESTRATORS, "default", "hello") is None:
-            self.api.put(ROLLOUT_ORCHESTRATORS, {"metadata": {"name": "hello"}, "spec": {}})
-        self.sleep(seconds)
-
     def asked(self, name: str) -> bool:
-        found = self.api.get(ROLLOUT_ORCHESTRATORS, "default", name) or {"metadata": {}}
-        return RELEASE in (found["metadata"].get("annotations") or {})
+        return any(self.annotation(resource, name) for resource in (ROLLOUT_ORCHESTRATORS, KNATIVE_SERVICES))
+
+    def annotation(self, resource: Resource, name: str) -> str | None:
+        found = self.api.get(resource, "default", name) or {"metadata": {}}
+        return (found["metadata"].get("annotations") or {}).get(RELEASE)
 
     def release(self, *names: ObjectName, timeout: float = 60.0) -> int:
         return release(self.client, names, timeout, monotonic=self.clock.monotonic, sleep=self.sleep)
@@ -90,15 +90,37 @@ def test_a_service_that_is_not_held_needs_no_release(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out == "default/idle: not held\n"
 
 
-def test_a_hold_whose_rollout_the_loop_has_not_made_yet_is_asked_for_later() -> None:
-    cluster = Cluster()
+def missing(cluster: Cluster) -> None:
     cluster.api.remove(ROLLOUT_ORCHESTRATORS, "default", "hello")
 
-    monotonic = cluster.clock.monotonic
-    with pytest.raises(CommandError):
-        release(cluster.client, [HELLO], 1, monotonic=monotonic, sleep=cluster.sleep)
-    cluster.polls = 2
-    assert release(cluster.client, [HELLO], 60, monotonic=monotonic, sleep=cluster.appear) == 0
+
+def refused(cluster: Cluster) -> None:
+    def fail(request: Request) -> ApiError | None:
+        is_ro = request.call.resource == ROLLOUT_ORCHESTRATORS.plural
+        return Forbidden(request.call, "denied by a policy", status=403) if is_ro else None
+
+    cluster.api.fail = fail
+
+
+@pytest.mark.parametrize("obstruct", [missing, refused])
+def test_without_an_ro_that_can_be_written_the_service_is_annotated_until_it_is_released(
+    obstruct: Callable[[Cluster], None],
+) -> None:
+    cluster = Cluster(polls=2)
+    obstruct(cluster)
+    assert cluster.release(HELLO, timeout=0) == 0
+    assert cluster.annotation(KNATIVE_SERVICES, "hello") == "hello-00002", "it is bound to this rollout"
+    assert cluster.release(HELLO) == 0
+    assert cluster.annotation(KNATIVE_SERVICES, "hello") is None
+
+
+def test_an_error_that_is_no_refusal_is_reported() -> None:
+    cluster = Cluster()
+    cluster.api.fail = lambda request: (
+        Unavailable(request.call, "no", status=503) if request.call.verb == "patch" else None
+    )
+    with pytest.raises(Unavailable):
+        cluster.release(HELLO)
 
 
 def test_time_runs_out_with_a_word_on_what_is_left() -> None:

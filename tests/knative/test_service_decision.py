@@ -473,6 +473,8 @@ GIVEN_BACK = "Route: releasing, traffic latest=100"
         {"service": service({}, template={"rollout.knative.dev/progressive-rollout-enabled": "false"}),
          "namespace_labels": {"stagegate.dev/progressive": "true"}},
         {"ro": rolling(annotations={"stagegate.dev/release": "jane"})},
+        {"service": service({"stagegate.dev/progressive": "true", "stagegate.dev/release": NEW})},
+        {"refusal": "forbidden: exceeded quota", "refused_for": 60.0},
     ],
 )  # fmt: skip
 def test_a_release_first_lets_the_target_run_its_own_minimum(changes: dict[str, Any]) -> None:
@@ -486,6 +488,42 @@ def test_a_release_first_lets_the_target_run_its_own_minimum(changes: dict[str, 
     grown = decide(replace(after(world, first), scales={OLD: Scale(3, 3), NEW: Scale(4, 4)}))
     assert shown(grown) == [GIVEN_BACK]
     assert [event.reason for event in grown.events] == ["RolloutReleased"]
+
+
+def test_without_an_ro_a_release_is_asked_for_on_the_service() -> None:
+    """For an RO that nobody can write. The annotation stays there, and means nothing to a later rollout."""
+    asked = service({"stagegate.dev/progressive": "true", "stagegate.dev/release": NEW})
+    world = halfway(service=asked, ro=None)
+    assert shown(decide(world)) == [RESTORED]
+    later = halfway(service=asked, ro=None, route=route(hold(new=THIRD), pinned(hello_00001=75, hello_00002=25)))
+    later = replace(later, revisions={**later.revisions, **by_name(lowered(THIRD))})
+    assert shown(decide(later))[0].startswith("create RO")
+
+
+@pytest.mark.parametrize("ro", [None, rolling()])
+def test_a_rollout_that_is_refused_for_a_minute_is_released_and_the_event_says_who_refused(
+    ro: RolloutOrchestrator | None,
+) -> None:
+    refusal = 'create rolloutorchestrators default/hello: admission webhook "policy.example.com" denied the request: no'
+    world = halfway(ro=ro, refusal=refusal, refused_for=59.0)
+    assert decide(world).carries_on
+    assert shown(decide(replace(world, refused_for=60.0))) == [RESTORED]
+    grown = replace(world, refused_for=60.0, revisions=by_name(revision(NEW, min_scale="4")), scales={NEW: Scale(4, 4)})
+    assert shown(decide(grown)) == [GIVEN_BACK]
+    assert messages(decide(grown)) == [
+        (
+            f"Warning RolloutReleased: RolloutRefused: what the rollout writes has been refused for 60 s: {refusal};"
+            f" Knative goes on by itself: {NEW} 100%"
+        )
+    ]
+
+
+def test_the_hold_goes_before_the_ro_is_written_which_may_be_refused_for_good() -> None:
+    world = releasing(revision(OLD, min_scale="4"), revision(NEW, min_scale="4"), ro=rolling())
+    writes = shown(decide(world))
+    assert writes[0] == "Route: no hold"
+    assert writes[1].startswith("patch RO: initial")
+    assert shown(decide(replace(world, route=route(shown={NEW: 100})))) == writes[1:], "it is tried again"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ import pytest
 
 from tests.loop.knative import PREFIX, Knative
 from tests.loop.world import World
+from webhook.cluster.errors import ApiError, Forbidden
 from webhook.cluster.resource import KNATIVE_SERVICES, NAMESPACES, REVISIONS, ROLLOUT_ORCHESTRATORS, ROUTES
+from webhook.cluster.transport import Request
 from webhook.knative.annotations import HOLD
 
 OLD, NEW, THIRD = "hello-00001", "hello-00002", "hello-00003"
@@ -304,6 +306,45 @@ def test_an_opt_out_before_the_loop_has_made_an_ro_waits_for_the_replicas_too(kn
         knative.turn()
         knative.world.settle()
     assert knative.route["spec"]["traffic"] == [{"configurationName": "hello", "latestRevision": True, "percent": 100}]
+
+
+@pytest.mark.parametrize("verb", ["create", "patch"])
+def test_a_service_whose_rollout_is_refused_for_good_is_given_back(knative: Knative, verb: str) -> None:
+    world = knative.world
+
+    def refuse(request: Request) -> ApiError | None:
+        is_refused = request.call.resource == ROLLOUT_ORCHESTRATORS.plural and request.call.verb == verb
+        return Forbidden(request.call, "denied by policy.example.com", status=403) if is_refused else None
+
+    world.api.fail = refuse
+    knative.edit(2, born=LOWERED)
+    carry(knative, turns=200)
+    refusal = f"{verb} rolloutorchestrators default/hello: denied by policy.example.com"
+    released = [line for line in world.emitted() if "RolloutReleased" in line]
+    assert len(released) == 1
+    assert refusal in released[0]
+    for _ in range(3):
+        knative.turn()
+    assert (knative.shares(), knative.pods[NEW]) == ({NEW: 100}, 4)
+    assert (knative.annotations(OLD), knative.annotations(NEW)) == ({"min-scale": "4"}, {"min-scale": "4"})
+
+
+def test_a_release_that_is_asked_for_on_the_service_needs_no_rollout(knative: Knative) -> None:
+    def refuse(request: Request) -> ApiError | None:
+        is_ro = request.call.resource == ROLLOUT_ORCHESTRATORS.plural and request.call.verb != "list"
+        return Forbidden(request.call, "no", status=403) if is_ro else None
+
+    knative.world.api.fail = refuse
+    knative.edit(2, born=LOWERED)
+    knative.turn()
+    knative.world.settle()
+    service = knative.service
+    service["metadata"]["annotations"]["stagegate.dev/release"] = NEW
+    knative.world.api.put(KNATIVE_SERVICES, service)
+    carry(knative, turns=20)
+    assert "ReleaseRequested: stagegate.dev/release of the Service names hello-00002" in " ".join(
+        knative.world.emitted()
+    )
 
 
 def test_an_opt_out_of_the_namespace_releases_too() -> None:

@@ -1,8 +1,7 @@
 """``stagegate release``: give held Services back to Knative, or list them."""
 
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -93,25 +92,26 @@ def release(
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:
     """Ask the loop to release these Services, and wait until none has a hold. Raises ApiError, CommandError."""
-    from webhook.cluster.errors import NotFound
-    from webhook.cluster.resource import ROLLOUT_ORCHESTRATORS, ROUTES
-    from webhook.knative.annotations import HOLD, annotations_of
+    from webhook.cluster.resource import KNATIVE_SERVICES, ROUTES
+    from webhook.knative.annotations import HOLD, annotations_of, annotations_patch
     from webhook.knative.service_rollout import RELEASE
 
-    left, asked, deadline = list(services), set[ObjectName](), monotonic() + timeout
+    left, deadline = list(services), monotonic() + timeout
+    asked = dict[ObjectName, bool]()
+    """True where the Service was annotated, and not its RO."""
     while True:
         for name in list(left):
-            if HOLD not in annotations_of(client.get(ROUTES, *name)):
+            route = client.get(ROUTES, *name)
+            if HOLD not in annotations_of(route):
                 left.remove(name)
                 print(f"{name}: {'released' if name in asked else 'not held'}")
+                if asked.get(name):
+                    client.patch(KNATIVE_SERVICES, *name, annotations_patch({RELEASE: None}))
             elif name not in asked:
-                # The loop makes the RO a moment after the Route was pinned.
-                with suppress(NotFound):
-                    client.patch(ROLLOUT_ORCHESTRATORS, *name, {"metadata": {"annotations": {RELEASE: _VALUE}}})
-                    asked.add(name)
+                asked[name] = ask(client, name, route)
         if not left:
             return DONE
-        if timeout == 0 and asked.issuperset(left):
+        if timeout == 0:
             print("\n".join(f"{name}: the loop was asked to release it" for name in left))
             return DONE
         if monotonic() >= deadline:
@@ -119,3 +119,25 @@ def release(
             hint = "see the Events of the Service, and whether the loop runs"
             raise CommandError(f"not released within {timeout:.0f} s: {names}; {hint}", TIMED_OUT)
         sleep(_POLL)
+
+
+def ask(client: "Client", name: ObjectName, route: Mapping[str, Any]) -> bool:
+    """Ask the loop to release a Service whose Route is held; True if it is asked on the Service. Raises ApiError.
+
+    That is where its RO does not exist, or cannot be written.
+    """
+    from webhook.cluster.errors import ApiError, NotFound
+    from webhook.cluster.resource import KNATIVE_SERVICES, ROLLOUT_ORCHESTRATORS
+    from webhook.knative.annotations import annotations_patch
+    from webhook.knative.hold import readable_hold_of
+    from webhook.knative.service_rollout import RELEASE
+
+    try:
+        client.patch(ROLLOUT_ORCHESTRATORS, *name, annotations_patch({RELEASE: _VALUE}))
+        return False
+    except ApiError as problem:
+        hold = readable_hold_of(route)
+        if hold is None or not (problem.is_refusal or isinstance(problem, NotFound)):
+            raise
+        client.patch(KNATIVE_SERVICES, *name, annotations_patch({RELEASE: hold.new}))
+        return True

@@ -20,6 +20,7 @@ ASKED: Final = "ReleaseRequested"
 MISSING: Final = "RevisionMissing"
 FOREIGN: Final = "OtherControllers"
 NOT_OURS: Final = "RolloutNotOwned"
+REFUSED: Final = "RolloutRefused"
 BROKEN: Final = "OldRevisionFailed"
 
 
@@ -36,6 +37,8 @@ def release_of(seen: ServiceSeen, service: Wire, hold: Hold, options: ServiceOpt
     found = obstacle(service, {PROGRESSIVE: "true"}, True)
     if found is not None:
         return Release(found.reason, found.message, at_once=True)
+    if annotations_of(service).get(RELEASE) in (hold.new, newest_of(seen.revisions)):
+        return Release(ASKED, f"{RELEASE} of the Service names {annotations_of(service)[RELEASE]}")
     if seen.ro is not None:
         if RELEASE in seen.ro.metadata.annotations:
             asked = seen.ro.metadata.annotations[RELEASE]
@@ -46,6 +49,9 @@ def release_of(seen: ServiceSeen, service: Wire, hold: Hold, options: ServiceOpt
     if hold.new not in seen.revisions and seen.missing_for >= options.missing_after and not seen.is_underway:
         message = f"Revision {hold.new} did not appear within {options.missing_after:.0f} s"
         return Release(MISSING, message, at_once=True)
+    if seen.refusal and seen.refused_for >= options.refused_after:
+        refused = f"what the rollout writes has been refused for {options.refused_after:.0f} s: {seen.refusal}"
+        return Release(REFUSED, refused)
     return _release_from_broken(seen, hold)
 
 

@@ -145,14 +145,12 @@ def _lacking(seen: ServiceSeen, live: Mapping[str, int]) -> str:
 
 def _releasing(seen: ServiceSeen, service: Wire, route: Wire) -> ServiceDecision:
     """Restore what can be restored; remove the hold once nothing is left."""
-    live = stock_shares(service, seen.revisions)
-    writes: list[ServiceWrite] = [
-        *restored(seen.revisions, given_back(service, seen.revisions)),
-        *_settled_rollout(seen, service, live),
-    ]
+    settled = _settled_rollout(seen, service, stock_shares(service, seen.revisions))
     left = with_record(seen.revisions)
-    if not left and not writes:
-        return ServiceDecision("idle", (PatchRoute(route, None),), carries_on=False)
+    if not left:
+        # First the hold: the RO may be one that nobody can write. Without a hold it is tried again.
+        return ServiceDecision("idle", (PatchRoute(route, None), *settled), carries_on=False)
+    writes = [*restored(seen.revisions, given_back(service, seen.revisions)), *settled]
     return ServiceDecision("releasing", _in_order(writes), carries_on=False, waiting=_not_left(left, writes))
 
 

@@ -13,7 +13,11 @@ from webhook.knative.bounds import Defaults, own_bounds
 from webhook.planning import targets_differ
 
 RELEASE: Final = "stagegate.dev/release"
-"""On an RO: give its Service back to Knative; the value says who asks, or why."""
+"""Give a Service back to Knative. On its RO the value says who asks, or why.
+
+On the Service itself it names the revision whose rollout is released, and means nothing to later ones: nobody but its
+author removes it. It is for a Service whose RO cannot be written.
+"""
 
 
 def entries(

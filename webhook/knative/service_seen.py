@@ -13,7 +13,7 @@ from webhook.strategies import DEFAULT_STRATEGY
 
 @dataclass(frozen=True, slots=True)
 class ServiceOptions:
-    """``default_opt_in`` is for Services that say nothing; ``missing_after`` is in seconds.
+    """``default_opt_in`` is for Services that say nothing; ``missing_after`` and ``refused_after`` are in seconds.
 
     ``keeps_floor`` is that of ``stage_traffic``.
     """
@@ -21,6 +21,7 @@ class ServiceOptions:
     default_opt_in: bool = False
     keeps_floor: bool = True
     missing_after: float = 30.0
+    refused_after: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,9 @@ class ServiceSeen:
     ``revisions``, ``stage_bounds`` (of SPAs: minimum, maximum) and ``scales`` are by name of the revision.
     ``defaults`` and ``strategy`` are those that are configured. ``namespace_labels`` is None where they cannot be seen.
     ``complete_for`` is for how many seconds the RO has been complete.
-    ``missing_for`` is for how many seconds the new revision of the hold has not been there. ``foreign`` names
-    upstream's controllers if they run. ``born`` is the Revision that was just created, empty for none.
+    ``missing_for`` is for how many seconds the new revision of the hold has not been there. ``refusal`` says who has
+    refused what the rollout writes, ``refused_for`` for how many seconds, without a success in between. ``foreign``
+    names upstream's controllers if they run. ``born`` is the Revision that was just created, empty for none.
     """
 
     service: Wire | None
@@ -45,6 +47,8 @@ class ServiceSeen:
     strategy: str = DEFAULT_STRATEGY
     complete_for: float = 0.0
     missing_for: float = 0.0
+    refusal: str = ""
+    refused_for: float = 0.0
     foreign: str = ""
     born: str = ""
 

@@ -11,6 +11,7 @@ from typing import Final
 from webhook.api.kinds import SETTINGS_NAME, SETTINGS_NAMESPACE
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
+from webhook.cluster.errors import ApiError
 from webhook.cluster.events import Event, reference_to
 from webhook.cluster.indexer import Change, key_of
 from webhook.cluster.resource import (
@@ -24,6 +25,7 @@ from webhook.cluster.resource import (
 )
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.work_queue import WorkQueue
+from webhook.knative.service_decision import ServiceDecision
 from webhook.knative.service_seen import ServiceOptions
 from webhook.loop.caches import RESOURCES, Caches
 from webhook.loop.event_messages import ClusterEvents
@@ -169,11 +171,21 @@ class Loop:
         """The Service, the RO of its name, and the Service again: the stage has other bounds then, or is the last."""
         if self.services is None:
             return self.reconciler.reconcile(namespace, name)
-        before = self.services.reconcile(namespace, name)
+        try:
+            before, result = self._carry_on(self.services, namespace, name)
+        except ApiError as problem:
+            self.services.was_refused(namespace, name, problem)
+            raise
+        if before.carries_on:
+            self.services.was_refused(namespace, name, result.retry)
+        return result
+
+    def _carry_on(self, services: ServiceReconciler, namespace: str, name: str) -> tuple[ServiceDecision, Result]:
+        before = services.reconcile(namespace, name)
         result = self.reconciler.reconcile(namespace, name) if before.carries_on else Result()
-        after = self.services.reconcile(namespace, name)
+        after = services.reconcile(namespace, name)
         delays = [*result.requeue_after, *([after.requeue_after] if after.requeue_after is not None else [])]
-        return replace(result, requeue_after=tuple(sorted(delays)))
+        return before, replace(result, requeue_after=tuple(sorted(delays)))
 
     def _changed(self, resource: Resource, change: Change) -> None:
         if resource is CONFIG_MAPS:

@@ -57,6 +57,7 @@ class ServiceReconciler:
     foreign: Callable[[], str] = lambda: ""
     count: Callable[[str], None] = lambda _reason: None
     _missing_since: dict[tuple[str, str], tuple[str, float]] = field(default_factory=dict)
+    _refused: dict[tuple[str, str], tuple[str, float]] = field(default_factory=dict)
     _born: dict[tuple[str, str], str] = field(default_factory=dict)
     _emitted: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
 
@@ -83,6 +84,14 @@ class ServiceReconciler:
         for event in decision.events:
             self._emit(seen.service, event)
         return decision
+
+    def was_refused(self, namespace: str, name: str, problem: Exception | None) -> None:
+        """A reconcile of the Service and of its rollout ended with this problem; None for a success."""
+        if isinstance(problem, ApiError) and problem.is_refusal:
+            _, since = self._refused.get((namespace, name), ("", self.clock.monotonic()))
+            self._refused[namespace, name] = str(problem), since
+        elif problem is None:
+            self._refused.pop((namespace, name), None)
 
     def was_born(self, revision: Wire) -> None:
         """A Revision was created while this process leads."""
@@ -113,6 +122,9 @@ class ServiceReconciler:
         }
         label_holder = caches.namespaces.get("", namespace) if caches.namespaces.synced else None
         route, service = caches.routes.get(namespace, name), caches.services.get(namespace, name)
+        if HOLD not in annotations_of(route):
+            self._refused.pop((namespace, name), None)
+        refusal, refused_since = self._refused.get((namespace, name), ("", self.clock.monotonic()))
         return ServiceSeen(
             service=service,
             route=route,
@@ -125,6 +137,8 @@ class ServiceReconciler:
             defaults=default_bounds(_config_map(caches.autoscaler_settings, AUTOSCALER_SETTINGS_NAME)),
             strategy=self._strategy(service),
             missing_for=self._missing_for(namespace, name, route, revisions),
+            refusal=refusal,
+            refused_for=self.clock.monotonic() - refused_since,
             # Asked only then: a cluster without rollouts costs no request.
             foreign=self.foreign() if HOLD in annotations_of(route) else "",
             born=self._born.get((namespace, name), ""),
