@@ -31,6 +31,7 @@ UP: Final = "up"
 TRAFFIC: Final = "traffic"
 DOWN: Final = "down"
 _MOST_STAGES: Final = 100
+_WHOLE: Final = 100
 
 Floor = Callable[[RolloutOrchestrator, str, Mapping[str, int]], int]
 """The replicas that a revision keeps for its share, whatever its bounds say; the mapping has those that run."""
@@ -198,10 +199,12 @@ class _Run:
             if step is ScaleUpStep:
                 self._scale_up(stage, number)
             elif step is ScaleDownStep:
+                if self.around.is_held and sum(entry.percent or 0 for entry in stage.up.values()) >= _WHOLE:
+                    # Whatever the order of the steps: a revision does not go to nothing while it has a share.
+                    self._move_traffic(stage)
                 self._scale_down(stage, number)
             elif self.around.is_held:
-                self.shares = _percents(stage.entries)
-                self._settle(TRAFFIC)
+                self._move_traffic(stage)
             ro.status.conditions.mark_true(step.condition, self.now)
         ro.status.stage_revision_status = list(stage.reached)
         ro.status.observed_generation = ro.metadata.generation
@@ -231,6 +234,12 @@ class _Run:
             if not self.around.is_held and not is_stage_scale_down_ready(self._observed(entry), entry):
                 name = entry.revision_name
                 raise Unpredictable(f"{self.ro.name}: stage {number}: {name} never comes down to its target")
+
+    def _move_traffic(self, stage: Stage) -> None:
+        shares = _percents(stage.entries)
+        if shares != self.shares:
+            self.shares = shares
+            self._settle(TRAFFIC)
 
     def _settle(self, step: str, *, calm: bool = False) -> None:
         """``calm``: after the stable window, when less demand is believed."""

@@ -1,0 +1,265 @@
+"""Subject: the rollout that a forecast is about, put together from files and a cluster, and what is assumed of it."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final
+
+from webhook.api import InvalidRollout, MalformedObject, RolloutOrchestrator, TargetRevision
+from webhook.api.target_revision import one_per_revision
+from webhook.api.wire import Wire
+from webhook.forecast.objects import Objects
+from webhook.forecast.usage import PODS, Usage, usage_of_pod, usage_of_template
+from webhook.knative.annotations import PROGRESSIVE, texts
+from webhook.knative.opt_in import is_opted_in, obstacle
+from webhook.knative.rollout_config import settings_of
+from webhook.knative.service_rollout import entries, new_rollout
+from webhook.knative.settings import default_bounds, hold_settings
+from webhook.knative.stage_traffic import held_for
+from webhook.knative.traffic import shares
+from webhook.planning import Bounds, RolloutConfig, UnreadableSettings, newest_revision_name
+
+_NUMBER: Final = re.compile(r"-([0-9]{5,})$")
+_WHOLE: Final = 100
+
+
+class NoForecast(Exception):
+    """These objects are not a rollout that can be forecast; the message says why, and the way out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """``scales``, ``traffic`` and ``bounds`` are empty before the first stage; ``running`` is what runs now, if that is
+    known. ``replica`` is the usage of one replica by revision. ``assumptions`` are sentences for people.
+    """
+
+    ro: RolloutOrchestrator
+    config: RolloutConfig
+    demand: int
+    is_held: bool
+    keeps_floor: bool = True
+    scales: Mapping[str, int] = field(default_factory=dict)
+    running: Mapping[str, int] = field(default_factory=dict)
+    traffic: Mapping[str, int] = field(default_factory=dict)
+    bounds: Mapping[str, Bounds] = field(default_factory=dict)
+    replica: Mapping[str, Usage] = field(default_factory=dict)
+    quotas: Sequence[Wire] = ()
+    assumptions: tuple[str, ...] = ()
+
+    @property
+    def revisions(self) -> list[str]:
+        """The revisions that the rollout names, those of its start first."""
+        lists = (*self.ro.spec.initial_revisions, *self.ro.spec.stage_target_revisions, *self.ro.spec.target_revisions)
+        return list(dict.fromkeys(entry.revision_name for entry in lists))
+
+
+def subject_of(
+    stated: Objects, live: Objects, name: str = "", *, demand: int | None = None, per_replica: Usage | None = None
+) -> Subject:
+    """The rollout of ``stated`` objects, of files, else that of ``name`` in the ``live`` ones.
+
+    A stated RO is taken as it is. Two stated Services are the old one and the new one; one alone is new, and the live
+    one old. In the live objects it is the rollout on its way, else the next edit of the Service. Raises NoForecast.
+    """
+    try:
+        return _Assembly(stated, live, name).subject(demand, per_replica or {})
+    except (InvalidRollout, MalformedObject, UnreadableSettings) as problem:
+        raise NoForecast(str(problem)) from problem
+
+
+class _Assembly:
+    def __init__(self, stated: Objects, live: Objects, name: str) -> None:
+        self.stated, self.live = stated, live
+        self.name = name or _only_name(stated)
+        self.services = [one for one in stated.all("Service") if one["metadata"].get("name") == self.name]
+        self.service = self.services[-1] if self.services else live.named("Service", self.name)
+        self.assumptions: list[str] = []
+        self.settings = stated.settings or live.settings
+        self.defaults = default_bounds(stated.autoscaler or live.autoscaler)
+        self.templates: dict[str, Mapping[str, Any]] = {}
+
+    def subject(self, demand: int | None, per_replica: Usage) -> Subject:
+        wire = self.stated.named("RolloutOrchestrator", self.name)
+        is_live = wire is None and not self.services
+        if is_live:
+            wire = self.live.named("RolloutOrchestrator", self.name)
+        on_its_way = wire is not None
+        if wire is not None and is_live and self.service is not None:
+            on_its_way = not RolloutOrchestrator.from_dict(wire).is_complete
+        route = self.live.named("Route", self.name)
+        if wire is not None and on_its_way:
+            ro = RolloutOrchestrator.from_dict(wire)
+            is_held = held_for(ro, route) is not None
+        else:
+            ro, is_held = self._edited(route), True
+        if is_held:
+            self._assume_held()
+        data = texts(self.settings, "data")
+        config = settings_of(ro, data, self.service)
+        scales = self._scales() if is_live and on_its_way else {}
+        running = self._scales()
+        return Subject(
+            ro=ro,
+            config=config,
+            demand=self._demand(ro, running, demand),
+            is_held=is_held,
+            keeps_floor=hold_settings(self.settings).keeps_floor,
+            scales=scales,
+            running=running,
+            traffic=self._traffic(ro, route) if scales else {},
+            bounds=self._bounds() if scales else {},
+            replica=self._replica(ro, per_replica),
+            quotas=[*self.stated.all("ResourceQuota"), *self.live.all("ResourceQuota")],
+            assumptions=(*self.assumptions, *_ALWAYS),
+        )
+
+    def _edited(self, route: Wire | None) -> RolloutOrchestrator:
+        """The RO that an edit of the Service gets."""
+        if self.service is None:
+            raise NoForecast(f"there is neither a RolloutOrchestrator nor a Knative Service {self.name}")
+        new, old = self.service, self.live.named("Service", self.name)
+        if len(self.services) > 1:
+            old = self.services[-2]
+        if old is None:
+            raise NoForecast(
+                f"Service {self.name} is new, so Knative creates it without stages; "
+                "give the old one too, before it in the files, or a cluster that has it"
+            )
+        if self.services and _template(old) == _template(new):
+            raise NoForecast(f"Service {self.name} has the same template in both, so there is nothing to roll out")
+        found = obstacle(new, {PROGRESSIVE: "true"}, True)
+        if found is not None:
+            raise NoForecast(f"Service {self.name}: {found.message}")
+        labels = texts((self.live.named("Namespace", _namespace(new)) or {}).get("metadata"), "labels")
+        if not is_opted_in(new, labels, False):
+            self.assumptions.append(
+                f"its edits roll out in stages: {PROGRESSIVE} is not set on the Service, so its namespace or the flag "
+                "of webhook and loop has to opt it in"
+            )
+        revisions = self.live.by_name("Revision")
+        before = shares(((route or {}).get("status") or {}).get("traffic"))
+        newest = _newest(old, revisions)
+        if sum(before.values()) != _WHOLE:
+            before = {newest: _WHOLE}
+        revisions.setdefault(newest, _as_revision(newest, old))
+        following = newest_revision_name(self.name, _number(newest) + 1)
+        revisions[following] = _as_revision(following, new)
+        self.templates = {key: one.get("spec") or {} for key, one in revisions.items()}
+        if not self.services:
+            self.assumptions.append(
+                f"the next edit makes {following}, with the bounds and resources of today's template"
+            )
+        initial = entries(before, revisions, self.defaults, following)
+        targets = entries({following: _WHOLE}, revisions, self.defaults, following)
+        metadata = {"namespace": "default", "uid": "", **new["metadata"]}
+        return RolloutOrchestrator.from_dict(new_rollout({**new, "metadata": metadata}, initial, targets, ""))
+
+    def _assume_held(self) -> None:
+        self.assumptions.append("the Route is held (stock Knative), so that traffic moves once the new replicas run")
+
+    def _scales(self) -> dict[str, int]:
+        found = {}
+        for name, one in self.live.by_name("PodAutoscaler").items():
+            actual = (one.get("status") or {}).get("actualScale")
+            if isinstance(actual, int):
+                found[name] = actual
+        return found
+
+    def _traffic(self, ro: RolloutOrchestrator, route: Wire | None) -> dict[str, int]:
+        shown = shares(((route or {}).get("status") or {}).get("traffic"))
+        stage = one_per_revision(ro.spec.stage_target_revisions or ro.spec.initial_revisions)
+        return shown or {entry.revision_name: entry.percent or 0 for entry in stage}
+
+    def _bounds(self) -> dict[str, Bounds]:
+        specs = {name: one.get("spec") or {} for name, one in self.live.by_name("StagePodAutoscaler").items()}
+        return {name: (spec.get("stageMinScale"), spec.get("stageMaxScale")) for name, spec in specs.items()}
+
+    def _demand(self, ro: RolloutOrchestrator, running: Mapping[str, int], stated: int | None) -> int:
+        if stated is not None:
+            demand, why = stated, "as stated"
+        elif counted := sum(running.values()):
+            demand, why = counted, "as many as run now; --demand states another number"
+        elif minimum := _minimum(ro.spec.initial_revisions):
+            demand, why = minimum, "the minimum; --demand states what the traffic needs"
+        else:
+            demand, why = 1, "nothing is known of the traffic; state what it needs with --demand"
+        self.assumptions.insert(
+            0, f"all of the traffic needs {demand} {'replica' if demand == 1 else 'replicas'} ({why})"
+        )
+        return demand
+
+    def _replica(self, ro: RolloutOrchestrator, stated: Usage) -> dict[str, Usage]:
+        lists = (*ro.spec.initial_revisions, *ro.spec.stage_target_revisions, *ro.spec.target_revisions)
+        found: dict[str, Usage] = {}
+        proxied = False
+        for name in dict.fromkeys(entry.revision_name for entry in lists):
+            deployment = self.live.deployment_of(name)
+            pod = (((deployment or {}).get("spec") or {}).get("template") or {}).get("spec")
+            spec = self.templates.get(name) or (self.live.named("Revision", name) or {}).get("spec")
+            spec = spec or (_template(self.service).get("spec") if self.service is not None else None)
+            if pod:
+                found[name] = usage_of_pod(pod)
+            elif spec:
+                found[name], proxied = usage_of_template(spec), True
+            else:
+                found[name] = {PODS: Decimal(1)}
+            found[name] = {**found[name], **stated}
+        if stated:
+            self.assumptions.append("each replica takes what --per-replica states")
+        elif proxied:
+            self.assumptions.append("each replica takes what its template requests, and 25m CPU for Knative's proxy")
+        elif all(set(usage) == {PODS} for usage in found.values()):
+            self.assumptions.append(
+                "no resources of a replica are known: neither a template nor --per-replica states them"
+            )
+        return found
+
+
+_ALWAYS: Final = (
+    "the demand stays the same, every replica gets ready, and no stage runs into its time-out",
+    "a replica counts until it is told to end; until its grace period is over it still takes room",
+)
+
+
+def _only_name(stated: Objects) -> str:
+    found = {
+        str(one["metadata"].get("name")) for kind in ("RolloutOrchestrator", "Service") for one in stated.all(kind)
+    }
+    if not found:
+        raise NoForecast("there is neither a RolloutOrchestrator nor a Knative Service in these files")
+    if len(found) > 1:
+        raise NoForecast(f"these files have several rollouts ({', '.join(sorted(found))}); name one of them")
+    return found.pop()
+
+
+def _namespace(service: Mapping[str, Any]) -> str:
+    return str(service["metadata"].get("namespace") or "default")
+
+
+def _template(service: Mapping[str, Any]) -> Mapping[str, Any]:
+    template = (service.get("spec") or {}).get("template")
+    return template if isinstance(template, Mapping) else {}
+
+
+def _as_revision(name: str, service: Mapping[str, Any]) -> Wire:
+    """The Revision that Knative makes of the template of a Service, as far as it counts here."""
+    template = _template(service)
+    annotations = texts(template.get("metadata"), "annotations")
+    return {"metadata": {"name": name, "annotations": annotations}, "spec": template.get("spec") or {}}
+
+
+def _newest(service: Mapping[str, Any], revisions: Mapping[str, Wire]) -> str:
+    """The newest revision of a Service: as its status says, else the last that exists, else the first of all."""
+    said = (service.get("status") or {}).get("latestCreatedRevisionName")
+    name = str(service["metadata"]["name"])
+    return said or max(revisions, key=_number, default=newest_revision_name(name, 1))
+
+
+def _number(revision: str) -> int:
+    found = _NUMBER.search(revision)
+    return int(found[1]) if found else 1
+
+
+def _minimum(initial: Sequence[TargetRevision]) -> int:
+    return max((entry.min_scale or 0 for entry in initial if entry.percent), default=0)
