@@ -96,6 +96,7 @@ def at_rest(rig: Rig, stagegate: Stagegate, count: int, seconds: float) -> list[
     tenant = Tenant(rig, "at-rest", _OPTED_IN)
     for number in range(count):
         tenant.apply(service(f"service-{number}", scaling=_AT_REST))
+    print(f"\nmaking {count} Services; Knative's own client takes about a second for each", flush=True)
     _wait(lambda: _ready(rig, tenant.name) == count, 120 + 2 * count)
     _wait_for_rest(rig, 600)
     before = Events(rig).requests()

@@ -67,7 +67,7 @@ def kube_apiserver(
         "--permit-port-sharing=true",
         # Loopback is no address for other machines, and nobody here looks for one.
         "--endpoint-reconciler-type=none",
-        "--service-cluster-ip-range=10.0.0.0/24",
+        "--service-cluster-ip-range=10.0.0.0/16",
         f"--tls-cert-file={directory / 'serving.crt'}",
         f"--tls-private-key-file={directory / 'serving.key'}",
         f"--client-ca-file={directory / 'ca.crt'}",

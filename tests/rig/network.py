@@ -14,7 +14,7 @@ SERVER: Final = "192.0.2.1"
 """The address of the main namespace as the second one knows it."""
 
 PODS: Final = "10.244.0.0/16"
-SERVICES: Final = "10.0.0.0/24"
+SERVICES: Final = "10.0.0.0/16"
 
 _CLONE_NEWNET: Final = 0x40000000
 _RESOLVER: Final = Path("/etc/resolv.conf")
