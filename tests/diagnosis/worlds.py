@@ -114,7 +114,8 @@ def pod(name: str, number: int = 0, *, status: Wire | None = None, **metadata: A
     return {"metadata": made, "status": ready if status is None else status}
 
 
-def route(traffic: dict[str, int], *, ready: Any = "True", generation: int = 1, **annotations: str) -> Wire:
+def route(traffic: dict[str, int], *, ready: Any = "True", generation: int = 1, hold: str = "") -> Wire:
+    annotations = {"stagegate.dev/hold": hold} if hold else {}
     entries = [{"revisionName": name, "percent": percent} for name, percent in traffic.items()]
     return {
         "metadata": {"name": "hello", "namespace": "default", "generation": generation, "annotations": annotations},

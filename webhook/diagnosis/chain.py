@@ -98,7 +98,7 @@ def _pod_autoscaler(snapshot: Snapshot, seen: RevisionSnapshot) -> Link:
     ready = condition_of(seen.pod_autoscaler, READY)
     is_at_rest = seen.desired == 0 and seen.running == 0
     says = f"wants {_count(seen.desired)}, runs {_count(seen.running)}{quoted(ready)}"
-    return Link("PodAutoscaler", seen.name, says, _is_true(ready) or is_at_rest, _time(ready), under)
+    return Link("PodAutoscaler", seen.name, says, True if is_at_rest else _is_true(ready), _time(ready), under)
 
 
 def _deployment(snapshot: Snapshot, seen: RevisionSnapshot) -> Link:

@@ -15,7 +15,6 @@ from webhook.cluster.resource import (
     ROUTES,
     STAGE_POD_AUTOSCALERS,
 )
-from webhook.diagnosis.causes import CAUSES
 from webhook.knative.hold import Hold
 
 Wire = dict[str, Any]
@@ -25,7 +24,7 @@ MOVING = {"StageScaleUpReady": "True", "StageTrafficReady": "Unknown"}
 
 
 def held_route(traffic: dict[str, int], **changes: Any) -> Wire:
-    return worlds.route(traffic, **{"stagegate.dev/hold": HOLD}, **changes)
+    return worlds.route(traffic, hold=HOLD, **changes)
 
 
 def moving(since: float = 40, detail: str = "") -> Wire:
@@ -139,9 +138,3 @@ def test_traffic_to_a_revision_that_runs_nothing() -> None:
     assert said in causes({**UP, **none})
     at_rest = {**none, POD_AUTOSCALERS: [worlds.pod_autoscaler(OLD, 0, 0), worlds.pod_autoscaler(NEW, 1, 1)]}
     assert not any("traffic-without-pods" in line for line in causes({**UP, **at_rest})), "it has scaled to zero"
-
-
-def test_ids_are_unique_and_a_world_in_order_has_no_cause() -> None:
-    ids = [row.id for row in CAUSES]
-    assert len(set(ids)) == len(ids)
-    assert causes() == []

@@ -34,7 +34,7 @@ def loop_absent(snapshot: Snapshot) -> Iterator[Cause]:
         key=lambda lease: str(_spec(lease).get("renewTime")),
         default=None,
     )
-    since = _renewed(stale) if stale is not None else None
+    since = renewed(stale) if stale is not None else None
     if stale is not None:
         age = f"{(snapshot.at - since).total_seconds():.0f} s ago" if since is not None else "at no time"
         where = "/".join(key_of(stale))
@@ -90,9 +90,14 @@ def not_taken_up(snapshot: Snapshot) -> Iterator[Cause]:
     )
 
 
+def renewed(lease: Wire) -> datetime | None:
+    """When a Lease on the wire was last renewed; None if it does not say."""
+    return wire.parse_time(str(_spec(lease).get("renewTime") or ""))
+
+
 def _is_live(lease: Wire, at: datetime) -> bool:
-    renewed = _renewed(lease)
-    return bool(_holder(lease)) and renewed is not None and at - renewed <= timedelta(seconds=_seconds(lease))
+    time = renewed(lease)
+    return bool(_holder(lease)) and time is not None and at - time <= timedelta(seconds=_seconds(lease))
 
 
 def _shows_life(snapshot: Snapshot) -> bool:
@@ -115,10 +120,6 @@ def _spec(lease: Wire) -> Mapping[str, Any]:
 
 def _holder(lease: Wire) -> str:
     return str(_spec(lease).get("holderIdentity") or "")
-
-
-def _renewed(lease: Wire) -> datetime | None:
-    return wire.parse_time(str(_spec(lease).get("renewTime") or ""))
 
 
 def _seconds(lease: Wire) -> int:

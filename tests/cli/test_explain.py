@@ -1,0 +1,190 @@
+"""``stagegate explain`` on dumps: what is printed at two widths, for programs, and the exit code."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cli.terminals import on_terminal
+from tests.diagnosis import worlds
+from tests.diagnosis.causes.test_pods import QUOTA, UNSCHEDULABLE, new_pods
+from tests.diagnosis.test_reading import Cluster
+from tests.diagnosis.worlds import NEW, NOW, OLD
+from webhook.cli import main
+from webhook.cli.errors import CommandError
+from webhook.cli.explain import read_snapshot
+from webhook.cluster.resource import LEASES, PODS, REPLICA_SETS, ROLLOUT_ORCHESTRATORS, Resource
+from webhook.diagnosis.causes import causes_of
+
+Wire = dict[str, Any]
+Dump = Callable[..., str]
+
+STUCK: dict[Resource, list[Wire]] = {
+    PODS: new_pods(UNSCHEDULABLE),
+    REPLICA_SETS: [
+        worlds.replica_set(OLD, 4, 4),
+        worlds.replica_set(NEW, 2, 1, worlds.condition("ReplicaFailure", {"status": "True", "message": QUOTA})),
+    ],
+}
+DONE = dict.fromkeys(("StageReady", "LastStageReady", "Ready"), "True")
+
+
+@pytest.fixture
+def dump(tmp_path: Path) -> Dump:
+    """Write the base world, with the objects of these resources in place of its own; the path."""
+
+    def dump(changes: dict[Resource, list[Wire]] | None = None) -> str:
+        items = [
+            {"apiVersion": resource.api_version, "kind": resource.kind, **one}
+            for resource, listed in {**worlds.base(), **(changes or {})}.items()
+            for one in listed
+        ]
+        (tmp_path / "dump.yaml").write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": items}))
+        return str(tmp_path / "dump.yaml")
+
+    return dump
+
+
+AT_80 = """\
+default/hello  Stuck  stage 1 of 4  availability  1m21s left
+
+quota stops it
+  ResourceQuota gpu allows requests.nvidia.com/gpu=4, of which
+  requests.nvidia.com/gpu=4 is used; a pod of hello-00002 needs
+  requests.nvidia.com/gpu=1; it runs 0 of 1 replica
+  about   ResourceQuota gpu
+  since   2026-03-01T11:59:20Z (39s ago)
+  way out raise the quota or free what it counts, or roll out with the strategy
+          resourceutil, which takes replicas away before it adds any
+          (hello-00002-deployment-abc makes the pods)
+  next    Kubernetes tries again, with growing delays of at most some minutes
+"""
+CHAIN_AT_200 = """\
+├── · Route hello  not seen
+├── ✔ Revision hello-00001  Ready True
+│   └── · StagePodAutoscaler hello-00001  bounds 4..10, wants 4, runs 4
+│       └── · PodAutoscaler hello-00001  wants 4, runs 4
+│           └── ✔ Deployment hello-00001-deployment  4 of 4 replicas available
+│               └── ✔ ReplicaSet hello-00001-deployment-abc  4 of 4 pods made
+│                   └── ✔ Pod 4 ready
+└── · Revision hello-00002  Ready Unknown (39s)
+    └── · StagePodAutoscaler hello-00002  bounds 1..1, wants 1, runs 0
+        └── · PodAutoscaler hello-00002  wants 1, runs 0
+            └── ✘ Deployment hello-00002-deployment  0 of 1 replicas available
+"""
+
+
+def shown(words: list[str], columns: int) -> str:
+    """What a person sees on a terminal of that width, without colors; every line fits into it."""
+    _, text = on_terminal(["-m", "webhook", *words], columns=columns, environment={"NO_COLOR": "1"})
+    lines = [line.rstrip() for line in text.splitlines()]
+    assert all(len(line) <= columns for line in lines)
+    return "\n".join(lines) + "\n"
+
+
+def test_the_first_cause_stands_on_top_at_80_columns(dump: Dump) -> None:
+    assert shown(["explain", "hello", "-f", dump(STUCK)], 80).startswith(AT_80)
+
+
+def test_the_chain_at_200_columns(dump: Dump) -> None:
+    text = shown(["explain", "hello", "-f", dump(STUCK)], 200)
+    assert f"\n✘ RolloutOrchestrator hello  {OLD} 75% of traffic, to run 3 replicas; {NEW} 25% of traffic" in text
+    assert CHAIN_AT_200 in text
+    assert "\nnot seen:\n  the dump has none of: " in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "says"),
+    [
+        pytest.param({}, 0, f"scaling up: waiting for {NEW} to run 1 replica", id="it moves"),
+        pytest.param({ROLLOUT_ORCHESTRATORS: [worlds.ro(DONE)]}, 0, "complete", id="it is complete"),
+        pytest.param(STUCK, 1, "quota stops it", id="it is stuck"),
+        pytest.param(
+            {ROLLOUT_ORCHESTRATORS: [worlds.ro({"Paused": "True"})]}, 5, "paused pauses it", id="somebody paused it"
+        ),
+    ],
+)
+def test_exit_codes(changes: Any, code: int, says: str, dump: Dump, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "hello", "-f", dump(changes)]) == code
+    assert f"\n{says}\n" in capsys.readouterr().out
+
+
+def test_for_programs(dump: Dump, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "hello", "-f", dump(STUCK), "-o", "json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["apiVersion"], told["kind"]) == ("stagegate.dev/v1alpha1", "RolloutExplanation")
+    assert [one["id"] for one in told["causes"]] == ["quota", "unschedulable"]
+    assert told["causes"][0]["since"] == "2026-03-01T11:59:20Z"
+    assert told["rollout"]["state"] == "Stuck"
+    assert [one["kind"] for one in told["chain"]["under"]] == ["Route", "Revision", "Revision"]
+    assert {"resourcequotas", "configmaps"} <= {one["resource"] for one in told["notSeen"]}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        pytest.param(["hello", "-f", "/nowhere"], 3, "cannot read /nowhere: No such file or directory", id="no file"),
+        pytest.param(["other", "-f", "{dump}"], 3, "has no rollout other; it has default/hello", id="no such rollout"),
+        pytest.param(["hello", "-f", "{dump}", "-n", "x"], 3, "has no rollout hello; it has", id="another namespace"),
+        pytest.param([], 2, "NAME", id="no name"),
+    ],
+)
+def test_errors_are_one_line(
+    words: list[str], code: int, says: str, dump: Dump, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = dump()
+    assert main(["explain", *(word.replace("{dump}", path) for word in words)]) == code
+    assert says in capsys.readouterr().err
+
+
+def test_text_of_objects_cannot_reach_the_terminal(dump: Dump) -> None:
+    evil = worlds.ro({"StageReady": {"status": "False", "message": "a\x1b[31mb\u202e"}})
+    code, text = on_terminal(["-m", "webhook", "explain", "hello", "-f", dump({ROLLOUT_ORCHESTRATORS: [evil]})])
+    assert code == 1
+    assert r"a\x1b[31mb\u202e" in text
+
+
+class Clock:
+    """The time of this machine."""
+
+    def __init__(self, time: datetime) -> None:
+        self.time = time
+
+    def now(self) -> datetime:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+
+
+def test_a_lease_that_is_renewed_meanwhile_gives_the_time_of_the_cluster() -> None:
+    cluster, clock = Cluster(), Clock(NOW + timedelta(hours=1))
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        cluster.objects[LEASES] = [worlds.lease(renewed=-2)]
+
+    found = read_snapshot(cluster, "default", "hello", now=clock.now, sleep=sleep)
+    assert found.at == NOW + timedelta(seconds=2)
+    assert causes_of(found) == []
+
+
+def test_a_lease_that_stays_as_it_is_is_stale() -> None:
+    cluster, clock = Cluster(), Clock(NOW + timedelta(hours=1))
+    found = read_snapshot(cluster, "default", "hello", now=clock.now, sleep=clock.sleep)
+    assert causes_of(found)[0].id == "loop-absent"
+
+
+def test_a_lease_that_is_valid_is_read_once() -> None:
+    cluster, clock = Cluster(), Clock(NOW)
+    read_snapshot(cluster, "default", "hello", now=clock.now, sleep=clock.sleep)
+    assert clock.time == NOW
+
+
+def test_a_rollout_that_is_not_there() -> None:
+    with pytest.raises(CommandError, match="there is no rollout default/other in the cluster"):
+        read_snapshot(Cluster(), "default", "other", now=lambda: NOW)
