@@ -20,7 +20,8 @@ ROUTING_STATE = "serving.knative.dev/routingState"
 class Knative:
     """A Service ``hello`` in ``default``. A turn lets Route, labels, Revisions and autoscaler move once.
 
-    ``demand`` is in pods for all of the traffic; ``broken`` are revisions that are never Ready; while ``stalled`` the
+    ``demand`` is in pods for all of the traffic; ``broken`` are revisions that are never Ready, and of
+    ``hanging`` ones Knative does not say why; while ``stalled`` the
     Route does not move. An autoscaler that ``lags`` decides only every so many turns, by the bounds that it saw at its
     last decision, and halves what it takes away, as Knative's does. ``births`` are the turns of ``path`` in which a
     Revision was created.
@@ -29,6 +30,7 @@ class Knative:
     world: World
     demand: int = 0
     broken: set[str] = field(default_factory=set)
+    hanging: set[str] = field(default_factory=set)
     stalled: bool = False
     scales_to_zero: bool = True
     lags: int = 0
@@ -158,7 +160,7 @@ class Knative:
                 actual = wanted if wanted < actual else actual + (wanted > actual)
             else:
                 actual += (wanted > actual) - (wanted < actual)
-            if name in self.broken:
+            if name in self.broken | self.hanging:
                 actual = 0
             status = {"desiredScale": wanted, "actualScale": actual}
             if autoscaler["status"] != status:

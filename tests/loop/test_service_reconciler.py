@@ -212,6 +212,42 @@ def test_a_new_revision_that_is_never_ready_gets_nothing_and_the_next_edit_repla
     assert all(NEW not in dict(shares) for shares in path)
 
 
+def test_a_stage_that_is_late_is_a_failure_of_the_service_although_knative_names_none(knative: Knative) -> None:
+    knative.hanging.add(NEW)
+    knative.edit(2, born=LOWERED)
+    for _ in range(200):
+        knative.turn()
+        for name, pods in knative.pods.items():
+            knative.world.deployment(name, max(1, pods), pods)
+        knative.world.settle()
+        knative.world.clock.advance(60)
+    failures = [
+        event.message
+        for event in knative.world.events
+        if event.regarding["kind"] == "Service" and event.reason == "RolloutFailed"
+    ]
+    assert len(failures) == 1
+    assert failures[0].startswith("The stage was not done by ")
+
+
+def test_the_rollout_states_since_when_it_is_held_and_that_no_request_reaches_the_new_revision(
+    knative: Knative,
+) -> None:
+    world = knative.world
+    knative.edit(2, born=LOWERED)
+    since = world.clock.now().replace(microsecond=0)
+    carry(knative, lambda: knative.pods.get(NEW) == 1)
+    held = world.stored_condition("RouteHeld")
+    assert (held["status"], held["lastTransitionTime"]) == ("True", since.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    assert world.condition("NoTrafficYet") == ("True", "RolloutInProgress")
+    assert world.condition_message("NoTrafficYet") == f"No request reaches {NEW} yet."
+    carry(knative, lambda: knative.shares() == {OLD: 50, NEW: 50})
+    assert world.stored_condition("NoTrafficYet") == {}
+    assert world.stored_condition("RouteHeld") == held
+    carry(knative)
+    assert world.stored_condition("RouteHeld") == {}
+
+
 def test_an_edit_in_the_middle_starts_from_the_live_shares(knative: Knative) -> None:
     knative.edit(2, born=LOWERED)
     carry(knative, lambda: knative.shares() == {OLD: 50, NEW: 50})

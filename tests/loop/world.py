@@ -195,14 +195,15 @@ class World:
 
     def condition(self, type_: str, name: str = "hello") -> tuple[str, str]:
         """Status and reason of one of the RO's conditions."""
-        found = self._condition(type_, name)
+        found = self.stored_condition(type_, name)
         return found.get("status", ""), found.get("reason", "")
 
     def condition_message(self, type_: str, name: str = "hello") -> str:
         """The message of one of the RO's conditions, empty without one."""
-        return str(self._condition(type_, name).get("message", ""))
+        return str(self.stored_condition(type_, name).get("message", ""))
 
-    def _condition(self, type_: str, name: str) -> Wire:
+    def stored_condition(self, type_: str, name: str = "hello") -> Wire:
+        """One of the RO's conditions, empty for none."""
         conditions: Sequence[Wire] = (self.ro(name).get("status") or {}).get("conditions") or []
         return next((condition for condition in conditions if condition["type"] == type_), {})
 

@@ -28,6 +28,8 @@ PAUSED: Final = "Paused"
 """True while people hold the rollout where it is, else absent; its time is since when. Reason Paused, also of Ready."""
 ABORTED: Final = "Aborted"
 """True since the rollout leads back to where it began, and once it is there, else absent."""
+NO_TRAFFIC_YET: Final = "NoTrafficYet"
+"""True while the Route is held and no request reaches the revision that the rollout leads to, else absent."""
 STALLED: Final = "Stalled"
 RECONCILING: Final = "Reconciling"
 

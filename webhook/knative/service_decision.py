@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple
 
-from webhook.api.conditions import READY, STAGE_READY
+from webhook.api.conditions import FALSE, READY, STAGE_READY
+from webhook.api.reasons import TIMED_OUT
 from webhook.api.wire import Wire
 from webhook.knative.annotations import MIN_SCALE, annotations_of
 from webhook.knative.bounds import own_bounds
@@ -148,8 +149,8 @@ def _releasing(seen: ServiceSeen, service: Wire, route: Wire) -> ServiceDecision
     settled = _settled_rollout(seen, service, stock_shares(service, seen.revisions))
     left = with_record(seen.revisions)
     if not left:
-        # First the hold: the RO may be one that nobody can write. Without a hold it is tried again.
-        return ServiceDecision("idle", (PatchRoute(route, None), *settled), carries_on=False)
+        # First the hold: the RO may be one that nobody can write. Without a hold it is tried again, and its status too.
+        return ServiceDecision("idle", (PatchRoute(route, None), *settled), carries_on=False, requeue_after=0.0)
     writes = [*restored(seen.revisions, given_back(service, seen.revisions)), *settled]
     return ServiceDecision("releasing", _in_order(writes), carries_on=False, waiting=_not_left(left, writes))
 
@@ -218,12 +219,12 @@ def _demand_unknown_for(seen: ServiceSeen, newest: str) -> float:
 def _failure(seen: ServiceSeen, newest: str) -> tuple[ServiceEvent, ...]:
     """The Event for a rollout that cannot go on unless somebody edits the Service."""
     ready = condition_of(seen.revisions[newest], READY)
-    if ready is not None and ready.status == "False":
+    if ready is not None and ready.status == FALSE:
         message = f"{newest} is not Ready{quoted(ready)} and gets no more traffic; the next edit replaces it"
         return (ServiceEvent("Warning", FAILED, message),)
-    if seen.ro is not None and seen.ro.has_failed:
-        stage = seen.ro.status.conditions.get(STAGE_READY)
-        return (ServiceEvent("Warning", FAILED, stage.message if stage is not None else ""),)
+    stage = seen.ro.status.conditions.get(STAGE_READY) if seen.ro is not None else None
+    if stage is not None and ((seen.ro and seen.ro.has_failed) or stage.reason == TIMED_OUT):
+        return (ServiceEvent("Warning", FAILED, stage.message),)
     return ()
 
 

@@ -184,7 +184,8 @@ class Loop:
         before = services.reconcile(namespace, name)
         result = self.reconciler.reconcile(namespace, name) if before.carries_on else Result()
         after = services.reconcile(namespace, name)
-        delays = [*result.requeue_after, *([after.requeue_after] if after.requeue_after is not None else [])]
+        wished = (before.requeue_after, after.requeue_after)
+        delays = [*result.requeue_after, *(delay for delay in wished if delay is not None)]
         return before, replace(result, requeue_after=tuple(sorted(delays)))
 
     def _changed(self, resource: Resource, change: Change) -> None:

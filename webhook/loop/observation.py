@@ -8,7 +8,7 @@ from webhook.api import RolloutOrchestrator, StagePodAutoscaler, wire
 from webhook.api.target_revision import one_per_revision
 from webhook.knative.rollout_config import settings_of
 from webhook.knative.stage_traffic import held_for
-from webhook.knative.traffic import is_moved
+from webhook.knative.traffic import is_moved, shares_in
 from webhook.loop.caches import BY_REVISION, BY_SERVICE, Cache, Caches
 from webhook.loop.revisions import ClusterConditions, ClusterRevisions
 from webhook.loop.rollout_settings import ClusterSettings, ignored_annotations
@@ -27,7 +27,7 @@ class Observed:
     cannot be seen; ``route_has_traffic`` is None where there is no Route. ``ignored_settings`` are the settings without
     effect. ``is_held`` is True while the Route of a Knative Service is held for the rollout: new targets then come with
     the live traffic as their start. ``follows_stage`` is False while a held Route does not show the shares of the
-    stage.
+    stage. ``served`` are the revisions to which a held Route sends requests.
     """
 
     config: RolloutConfig
@@ -40,6 +40,7 @@ class Observed:
     ignored_settings: tuple[Note, ...]
     is_held: bool = False
     follows_stage: bool = True
+    served: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ class Observer:
             ignored_settings=(*of_all, *ignored_annotations(ro, config, service)),
             is_held=is_held,
             follows_stage=not is_held or is_moved(route or {}, _shares(ro)),
+            served=frozenset(shares_in(route or {}, "status")) if is_held else frozenset(),
         )
 
     def conflict(self, ro: RolloutOrchestrator) -> dict[str, str]:

@@ -112,7 +112,7 @@ class RolloutReconciler:
                 raise recreated.error
         result = self.stages.reconcile(ro, strategy)
         explain(ro, stage, strategy, observed.revisions, decision.late, now)
-        mark_held(ro, observed.is_held, now)
+        mark_held(ro, observed.is_held, observed.served, now)
         changed = self._store_status(seen, ro, stored)
         self._emit(ro, events_of_status(before, ro, stage, strategy, observed.running))
         seconds = stage_seconds(before, ro)

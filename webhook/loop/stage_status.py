@@ -1,12 +1,22 @@
 """The status of a rollout: prepared before a pass, set once every step is ready, and explained at the end."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import datetime
 
 from webhook.api import InvalidRollout, RolloutOrchestrator
-from webhook.api.conditions import LAST_STAGE_READY, READY, RECONCILING, ROUTE_HELD, STAGE_READY, STALLED, ConditionSet
+from webhook.api.conditions import (
+    LAST_STAGE_READY,
+    NO_TRAFFIC_YET,
+    READY,
+    RECONCILING,
+    ROUTE_HELD,
+    STAGE_READY,
+    STALLED,
+    ConditionSet,
+)
 from webhook.api.reasons import OWNERSHIP_CONFLICT, TIMED_OUT
 from webhook.api.rollout_orchestrator import RolloutStatus
+from webhook.api.target_revision import one_per_revision
 from webhook.loop.spec_decision import PLANNED_TARGETS, SpecDecision
 from webhook.planning.shift import Overdue
 from webhook.strategies import Strategy
@@ -146,13 +156,22 @@ def mark_progress(ro: RolloutOrchestrator, now: datetime) -> None:
         conditions.inform(wanted, ready.reason, ready.message, now)
 
 
-def mark_held(ro: RolloutOrchestrator, is_held: bool, now: datetime) -> None:
-    """Set RouteHeld, whose time is since when the Route of the Knative Service is held; remove it without a hold."""
+def mark_held(ro: RolloutOrchestrator, is_held: bool, served: Container[str], now: datetime) -> None:
+    """Set what holds only while the Route of the Knative Service is held, and remove it afterwards.
+
+    RouteHeld has the time since when it is. NoTrafficYet names the targets that are not ``served`` any request.
+    """
+    conditions, targets = ro.status.conditions, one_per_revision(ro.spec.target_revisions)
+    waiting = [entry.revision_name for entry in targets if entry.percent and entry.revision_name not in served]
     if is_held:
         message = f"The traffic of Service {ro.name} follows the stages until the rollout is over."
-        ro.status.conditions.inform(ROUTE_HELD, "RolloutInProgress", message, now)
+        conditions.inform(ROUTE_HELD, "RolloutInProgress", message, now)
     else:
-        ro.status.conditions.remove(ROUTE_HELD)
+        conditions.remove(ROUTE_HELD)
+    if is_held and waiting:
+        conditions.inform(NO_TRAFFIC_YET, "RolloutInProgress", f"No request reaches {', '.join(waiting)} yet.", now)
+    else:
+        conditions.remove(NO_TRAFFIC_YET)
 
 
 def unmark_progress(conditions: ConditionSet) -> bool:
