@@ -67,7 +67,7 @@ def options_of(command: str) -> set[str]:
     return names - {"--debug"}
 
 
-@pytest.mark.parametrize("command", ["serve", "loop", "manifests"])
+@pytest.mark.parametrize("command", ["serve", "loop", "manifests", "doctor", "release"])
 def test_the_reference_lists_every_option(command: str) -> None:
     text = section("Commands").text.split(f"### stagegate {command}\n")[1].split("\n### ")[0]
     rows = [line for line in text.splitlines() if line.startswith("| `--")]

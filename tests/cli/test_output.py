@@ -104,6 +104,13 @@ def test_no_colors_means_no_escape_at_all(words: list[str], environment: dict[st
     assert "hello" in text
 
 
+def test_an_encoding_without_a_character_gets_it_escaped() -> None:
+    environment = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    code = "import sys; from webhook.cli.program import run_program; sys.exit(run_program('x', [], lambda: print('ü')))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, env=environment)
+    assert done.stdout == b"\\xfc\n"
+
+
 @pytest.mark.parametrize("form", ["json", "yaml"])
 def test_a_document_names_its_schema_and_is_all_there_is(form: str) -> None:
     code, out, error = piped("-o", form)

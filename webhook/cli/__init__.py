@@ -14,6 +14,7 @@ COMMANDS: Final = {
     "serve": "answer admission reviews over HTTPS",
     "loop": "carry rollouts through their stages",
     "explain": "say why a rollout stands still",
+    "doctor": "say what is wrong with an installation",
     "release": "give Services in the middle of a rollout back to Knative",
     "plan": "show the stages to come, and whether they fit, before anything is written",
     "certs": "make, show and rotate certificates",

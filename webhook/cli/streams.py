@@ -1,5 +1,6 @@
 """Streams: standard output and standard error, each of which can be closed, a broken pipe, or on a full disk."""
 
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -56,6 +57,9 @@ def checked_output() -> Iterator[None]:
 
     An error of the block comes before one of the output.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What an old terminal's encoding lacks is escaped, as on standard error.
+        sys.stdout.reconfigure(errors="backslashreplace")
     output = CheckedStream(sys.stdout)
     with redirect_stdout(output):
         try:

@@ -1,25 +1,19 @@
 """Upstream's controllers in the cluster, by their Leases: where they run, Services are theirs."""
 
 import logging
-from collections.abc import Mapping
-from datetime import datetime, timedelta
 from threading import Lock
-from typing import Any, Final
+from typing import Final
 
-from webhook.api.wire import parse_time
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
 from webhook.cluster.errors import ApiError
 from webhook.cluster.resource import LEASES
+from webhook.knative.upstream_lease import is_held_by_upstream
 
 _LOG: Final = logging.getLogger(__name__)
 
-_PART_OF_NAME: Final = "serving-progressive-rollout"
-"""Upstream's module, which is part of the names of the Leases of its controllers."""
 _VALID_FOR: Final = 300.0
 """Seconds for which one look at the Leases counts."""
-_DURATION: Final = 60
-"""Seconds; Knative's default, for a Lease that states none."""
 
 
 class UpstreamControllers:
@@ -51,12 +45,3 @@ class UpstreamControllers:
         names = (one["metadata"]["name"] for one in leases if is_held_by_upstream(one, self._clock.now()))
         found = min(names, default="")
         return f"upstream's controllers (Lease {self._namespace}/{found})" if found else ""
-
-
-def is_held_by_upstream(lease: Mapping[str, Any], now: datetime) -> bool:
-    """True for a Lease of upstream's controllers that was renewed within twice its duration."""
-    spec = lease.get("spec") or {}
-    renewed = parse_time(str(spec.get("renewTime") or ""))
-    if _PART_OF_NAME not in str(lease["metadata"]["name"]) or renewed is None:
-        return False
-    return now - renewed < timedelta(seconds=2 * int(spec.get("leaseDurationSeconds") or _DURATION))

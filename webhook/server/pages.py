@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any, Final
 
+import orjson
 import waitress
 from flask import Flask, Response, render_template, request
 from prometheus_client import CollectorRegistry, generate_latest
@@ -59,6 +60,10 @@ def make_app(
     @app.get("/metrics")
     def metrics() -> Response:
         return _respond(200, CONTENT_TYPE_PLAIN_0_0_4, generate_latest(registry))
+
+    @app.get("/version")
+    def version() -> Response:
+        return _respond(200, "application/json", orjson.dumps({"version": metadata.version("stagegate")}))
 
     @app.get("/")
     def front() -> str:

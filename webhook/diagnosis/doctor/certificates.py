@@ -1,0 +1,31 @@
+"""The certificates: whether clients can verify the servers, and which certificate ends soon."""
+
+from collections.abc import Iterator
+
+from webhook.diagnosis.doctor.installation import Installation, Unread
+from webhook.diagnosis.doctor.result import FAILED, OK, UNKNOWN, WARNING, Result, listed
+
+
+def check(seen: Installation) -> Iterator[Result]:
+    found = seen.certificates
+    if isinstance(found, Unread):
+        yield Result("certificates", UNKNOWN, f"the certificates cannot be read: {found.why}")
+        return
+    show = f"stagegate certs status --secret {seen.namespace}/stagegate-certs"
+    if found.problems:
+        yield Result("certificates", FAILED, "; ".join(found.problems), show)
+    elif not found.is_stored:
+        says = "the Secret of the certificates does not exist"
+        yield Result("certificates", UNKNOWN, says, "name it with --secret NAMESPACE/NAME")
+    else:
+        yield Result("certificates", OK, "clients can verify every server that was seen")
+    if not found.ends:
+        return
+    soon = [f"{name} on {end:%Y-%m-%d}" for name, end in found.ends if end - seen.now <= seen.expiring]
+    days = seen.expiring.days
+    if soon:
+        way_out = "the leading loop renews in time; see that it runs, or: stagegate certs rotate"
+        yield Result("certificates-expiry", WARNING, f"ends within {days} days: {listed(soon)}", way_out)
+    else:
+        end = min(end for _, end in found.ends)
+        yield Result("certificates-expiry", OK, f"none ends within {days} days; the first on {end:%Y-%m-%d}")
