@@ -7,6 +7,7 @@ import threading
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime
+from importlib import metadata
 from typing import Any
 
 import pytest
@@ -45,6 +46,7 @@ def app(*, health: bool = True, ready: bool = True, admission: bool = False, reg
         ("GET", "/readyz", 200, "UTC"),
         ("GET", "/metrics", 200, "stagegate_connections 0.0"),
         ("GET", "/", 200, "A process."),
+        ("GET", "/version", 200, f'{{"version":"{metadata.version("stagegate")}"}}'),
         ("GET", "/mutate", 404, "nothing at '/mutate'; GET / names the pages"),
         ("POST", "/validate", 404, "nothing at '/validate'"),
         ("GET", "/%00%ff", 404, "nothing at"),
