@@ -1,1 +1,1 @@
-"""Making, storing, rotating and serving certificates; knows nothing of what is served."""
+"""Making, storing, rotating and serving certificates, whatever is served with them."""

@@ -74,7 +74,7 @@ def _serve(directory: Path | None, port: int) -> int:
 
 @contextmanager
 def _folder(named: Path | None) -> Iterator[Path]:
-    """The folder to use; one that was made for this, and is empty afterwards, is taken away."""
+    """The folder to use; one that was made for this, and is empty afterwards, is removed."""
     if named is None:
         with tempfile.TemporaryDirectory(prefix="stagegate-sandbox-") as temporary:
             yield Path(temporary)

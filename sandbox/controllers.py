@@ -1,6 +1,6 @@
-"""Knative's controllers, played: Services, Configurations, Revisions and Routes, as far as traffic and bounds go.
+"""Knative's controllers, simulated: Services, Configurations, Revisions and Routes, as far as traffic and bounds go.
 
-The autoscaler and the pods are played by ``simulation``.
+The autoscaler and the pods are simulated in ``simulation``.
 """
 
 import logging

@@ -46,7 +46,7 @@ def definition_errors(definition: Object) -> Iterator[FieldError]:
 
 def _structure(schema: Schema, path: str) -> Iterator[FieldError]:
     for name in sorted(schema.keys() - KEYWORDS):
-        yield forbidden_field(f"{path}.{name}", "the sandbox does not know this part of a schema")
+        yield forbidden_field(f"{path}.{name}", "the sandbox does not support this part of a schema")
     for name, member in (schema.get("properties") or {}).items():
         yield from _structure(member, f"{path}.properties[{name}]")
     for name in ("items", "additionalProperties"):

@@ -19,7 +19,7 @@ class CompilationFailed(ValueError):
 
 
 class EvaluationFailed(Exception):
-    """The expression has no value for these objects, or uses what the sandbox does not know."""
+    """The expression has no value for these objects, or uses what the sandbox does not support."""
 
 
 class Expression:

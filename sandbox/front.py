@@ -60,7 +60,7 @@ class Front(socketserver.ThreadingTCPServer):
         self._thread.join(10)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Shake hands in the connection's own thread, so that a silent client blocks nobody else."""
+        """Shake hands in the connection's own thread, so that a silent client blocks no other."""
         secured: Any = None
         try:
             request.settimeout(_HANDSHAKE_SECONDS)

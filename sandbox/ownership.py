@@ -70,7 +70,7 @@ class Scope:
 
 
 def after_update(live: Object | None, new: Object, manager: Manager, scope: Scope, now: str) -> Object:
-    """The new object with its entries: what it changed now belongs to this manager and to nobody else."""
+    """The new object with its entries: what it changed now belongs to this manager alone."""
     changed, removed = _difference(live or {}, new, scope)
     entries = _without(_read(live or {}), changed | removed)
     if changed:

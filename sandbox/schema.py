@@ -30,7 +30,7 @@ def member_schema(name: str, schema: Schema) -> Schema | None:
 
 
 def prune(value: Any, schema: Schema, path: str = "") -> tuple[Any, list[str]]:
-    """A copy without the fields that the schema does not know, and the paths of those."""
+    """A copy without the fields that are not in the schema, and the paths of those."""
     unknown: list[str] = []
     if isinstance(value, list):
         items = []

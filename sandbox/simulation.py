@@ -1,4 +1,4 @@
-"""Autoscaler: plays autoscaler and kubelet for simulated revisions, through the API like any other client."""
+"""Autoscaler: simulates autoscaler and kubelet for simulated revisions, through the API like any other client."""
 
 import logging
 import threading
@@ -129,7 +129,7 @@ class Autoscaler:
         return items
 
     def _carry_out(self, action: Action, autoscalers: Mapping[Key, Wire]) -> None:
-        """One write. One that is refused is dropped: the world has moved on, and the next tick sees how it stands."""
+        """One write. A refused one is dropped, since the objects have changed; the next tick reads them again."""
         client = self._client
         try:
             match action:

@@ -18,7 +18,7 @@ DELETED: Final = "DELETED"
 
 
 class VersionConflict(Exception):
-    """The object changed (or went away) since it was read."""
+    """The object was changed or deleted since it was read."""
 
 
 class Existing(Exception):
@@ -65,7 +65,7 @@ class Watch:
 
 
 class Store:
-    """All objects. A stored object is never changed in place; whoever wants to change one makes a copy."""
+    """All objects. A stored object is never changed in place; a change is made to a copy."""
 
     def __init__(self, history: int, on_change: Callable[[Change], None]) -> None:
         """``on_change`` is called with every change, in order, inside the write; it must not write."""

@@ -1,4 +1,4 @@
-"""Workloads: what the autoscaler knows of every revision, read from the objects of the API."""
+"""Workloads: what the autoscaler computes of every revision, read from the objects of the API."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -47,7 +47,7 @@ def workloads(
     All objects are in their wire form; of the pods, those on our node count.
     ``before`` is the answer at the last tick. Traffic is what the service's Route shows; without a Route that of the
     stage of its RO, before the first stage that of the initial revisions; without an RO, all of it. A Route means that
-    Knative is unmodified: it knows nothing of SPAs, and keeps no replica of a revision that no Route leads to.
+    Knative is unmodified: it ignores SPAs, and keeps no replica of a revision that no Route leads to.
     """
     earlier = {(workload.namespace, workload.revision): workload for workload in before}
     seen = {pod.uid: pod for workload in earlier.values() for pod in workload.pods}
@@ -104,7 +104,7 @@ def grace_seconds(pod_autoscaler: Wire) -> int:
 
 
 def _orphans(namespace: str, revision: str, pods: Iterable[Pod]) -> Workload:
-    """Pods whose PodAutoscaler is gone: those that end must still end, and there is nobody to report to."""
+    """Pods whose PodAutoscaler is gone: those that terminate must still end, and there is no status to report to."""
     ending = tuple(pod for pod in pods if pod.phase is Phase.TERMINATING)
     return Workload(namespace, revision, pods=ending, desired=0, actual=0)
 

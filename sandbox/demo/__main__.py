@@ -37,7 +37,7 @@ examples:
   python -m sandbox.demo --control-plane real
       on a kube-apiserver and etcd of its own
   python -m sandbox.demo --kubeconfig ./kubeconfig --context kind-kind
-      on that cluster, whose API server must reach this machine at 127.0.0.1; everything is taken away again
+      on that cluster, whose API server must reach this machine at 127.0.0.1; everything is removed again
 
 exit codes: 0 both rollouts went as predicted, 1 one did not, 2 wrong usage, 3 something this needs is not there
 """
@@ -117,7 +117,7 @@ def _run_story(stack: Stack, *, keep: bool, clear: bool) -> int:
 
 def _chapters(story: Story, stack: Stack) -> list[object]:
     _say("\n1. A Knative Service is edited. Strategy availability: up before down.")
-    _say("  (Knative and its pods are played here; make demo-knative runs its own programs.)")
+    _say("  (Knative and its pods are simulated here; make demo-knative runs its own programs.)")
     stack.start_loop()
     edited = story.edit_service()
     _say(f"  Knative alone would run {2 * SCALE} replicas at the peak.")

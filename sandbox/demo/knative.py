@@ -33,7 +33,7 @@ class Knative:
         self._demand = demand
 
     def make_node(self) -> None:
-        """The node of the simulated pods, where the server knows nodes: without one a real cluster removes them."""
+        """The node of the simulated pods, where the server serves nodes: a real cluster deletes pods without one."""
         node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE}}
         # Nothing else may be put there.
         node["spec"] = {"unschedulable": True, "taints": [{"key": NODE, "effect": "NoExecute"}]}

@@ -112,7 +112,7 @@ class Installation:
         self._patiently(partial(self._client.list, resource, limit=1))
 
     def _patiently(self, call: Callable[[], object]) -> None:
-        """A server that has just learnt a kind, or does not know its roles yet, needs a moment."""
+        """A server that has just registered a kind or a role needs a moment."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
             try:

@@ -90,7 +90,7 @@ class Screen:
         self._draw(bars(snapshot, self._glyphs, self._most))
 
     def finish(self) -> None:
-        """Leave what is drawn where it stands; the next snapshot starts below."""
+        """Leave the last snapshot on the screen; the next one starts below it."""
         self._drawn, self._last, self._most = 0, "", 1
 
     def _draw(self, lines: Sequence[str]) -> None:

@@ -81,12 +81,12 @@ class Stack:
         self._installation.apply(at_url(one, self.webhook_url, authority) for one in whole if "webhooks" in one)
 
     def start_loop(self, arguments: Sequence[str] = ()) -> None:
-        """Carry rollouts from now on."""
+        """Run the loop from now on."""
         kubeconfig = self.plane.kubeconfig_for(LOOP)
         self.loop = self._start(["loop", "--kubeconfig", str(kubeconfig), *arguments])
 
     def stop_loop(self) -> None:
-        """Carry nothing until the loop is started again."""
+        """Stop the loop until it is started again."""
         if self.loop is not None:
             self.loop.stop()
             self.loop = None
@@ -98,7 +98,7 @@ class Stack:
         return self._ends.enter_context(autoscaler)
 
     def start_knative(self, namespace: str) -> None:
-        """Play Knative's controllers of Services in one namespace from now on, as the account of the real ones."""
+        """Simulate Knative's controllers of Services in one namespace from now on, as the account of the real ones."""
         self._installation.apply(documents(Path(__file__).parent))
         kubeconfig = self.plane.kubeconfig_for(KNATIVE_CONTROLLER, ("system:masters",))
         self._ends.enter_context(KnativeControllers(client_of(kubeconfig, "controller"), namespace))

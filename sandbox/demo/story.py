@@ -77,7 +77,7 @@ class Summary:
 
 
 class Story:
-    """Tells the story on a stack. Every step raises StoryFailed when it does not go as it must."""
+    """Runs the story on a stack. Every step raises StoryFailed when it does not end as it must."""
 
     def __init__(self, stack: Stack, applier: Applier, screen: Screen, say: Callable[[str], None]) -> None:
         self._stack = stack
@@ -88,7 +88,7 @@ class Story:
         self._knative = Knative(stack.client, NAMESPACE, SERVICE, DEMAND)
 
     def edit_service(self) -> Summary:
-        """Edit a Service, and watch until Knative has it back: with its traffic, and its own bounds."""
+        """Edit a Service, and watch until it is released to Knative: with its traffic, and its own bounds."""
         with Observer(self._client, NAMESPACE, EDITED) as observer:
             self._write("apply", SAMPLES / "service.yaml")
             self._wait(f"{EDITED} did not become Ready", self._is_settled, observer)
@@ -98,7 +98,7 @@ class Story:
             rollout = self._client.get(ROLLOUT_ORCHESTRATORS, NAMESPACE, EDITED)
             expected = predicted(rollout, Surroundings(SCALE, is_held=True, at_birth=1), datetime.now(UTC))
             self._carry(observer, "availability", len(expected.stages))
-            self._wait("the Service was not given back", self._is_settled, observer)
+            self._wait("the Service was not released", self._is_settled, observer)
             # The end does not wait for the last replica of the old revision.
             self._wait("the old revision still runs", lambda: observer.scales == expected.scales, observer)
             seconds = time.monotonic() - began
@@ -106,7 +106,7 @@ class Story:
         reasons = differences(expected, observed)
         for revision in self._client.list(REVISIONS, NAMESPACE, label_selector=f"{SERVICE_LABEL}={EDITED}")["items"]:
             if OWN in revision["metadata"]["annotations"]:
-                reasons.append(f"Revision {revision['metadata']['name']}: has not got its own bounds back")
+                reasons.append(f"Revision {revision['metadata']['name']}: does not have its own bounds again")
         if reasons:
             raise StoryFailed(*reasons)
         return Summary(EDITED, len(observed.stages), observed.peak, seconds)
@@ -121,7 +121,7 @@ class Story:
             self._knative.make_pod_autoscaler(entry)
 
     def filled_in(self) -> None:
-        """An SPA with hardly a field, before and after the webhook saw it; taken away again."""
+        """An SPA with hardly a field, as written and as the webhook has completed it; deleted afterwards."""
         path = SAMPLES / "stagepodautoscaler.yaml"
         written = sample("stagepodautoscaler")
         name = written["metadata"]["name"]
@@ -220,12 +220,12 @@ class Story:
                 raise StoryFailed(f"{otherwise} within {_PATIENCE_SECONDS:.0f} s")
 
     def _wait_until_filled_in(self, written: Wire) -> None:
-        """The webhook hears of a new RO a moment after it was written."""
+        """Wait until the webhook has received the RO, a moment after it was written."""
         rehearsal = self._stack.rehearsal
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while "stageMaxScale" not in rehearsal.create(STAGE_POD_AUTOSCALERS, NAMESPACE, written).get("spec", {}):
             if time.monotonic() > deadline:
-                raise StoryFailed("the webhook has not heard of the RolloutOrchestrator: nothing is filled in")
+                raise StoryFailed("the webhook has not received the RolloutOrchestrator: nothing is filled in")
             time.sleep(0.1)
 
     def _write(self, verb: str, path: Path) -> None:

@@ -58,7 +58,7 @@ def test_a_request_that_is_not_served(
 @pytest.mark.parametrize(
     ("spec_fields", "words"),
     [
-        (definition({"type": "object", "oneOf": []}), "the sandbox does not know this part of a schema"),
+        (definition({"type": "object", "oneOf": []}), "the sandbox does not support this part of a schema"),
         (definition(versions=[{}, {}]), "the sandbox serves definitions of one version"),
         (definition(conversion={"strategy": "Webhook"}), "the sandbox converts nothing"),
     ],

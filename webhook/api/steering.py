@@ -141,7 +141,7 @@ def steering_of(annotations: Mapping[str, Any] | None) -> Steering:
     if PAUSE in found:
         until = parse_time(sound.get(PAUSE_UNTIL, ""))
         stage = sound.get(PAUSE_AFTER_STAGE)
-        # Without an end that can be read, and with a gate that cannot be read, it is paused now.
+        # Without a readable end or stage, it is paused now.
         pause = Pause(sound.get(PAUSE, ""), sound.get(PAUSE_BY, ""), until, int(stage) if stage else None)
     if ABORT in sound:
         abort = Abort(sound[ABORT], sound.get(ABORT_BY, ""), sound.get(ABORT_REASON, ""))

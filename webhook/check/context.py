@@ -1,4 +1,4 @@
-"""The rollouts and namespaces that objects of a run are judged beside: those of the run, and those of a cluster."""
+"""The rollouts and namespaces that the objects of a run are checked with: those of the run, and those of a cluster."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path

@@ -14,7 +14,7 @@ _CLOSED: Final = "cannot write to standard output: it is closed"
 
 
 class ClosedPipe(CommandError):
-    """Whoever read standard output has stopped, as ``head`` does; nobody needs a line about that."""
+    """The reader of standard output has closed it, as ``head`` does; that is no error."""
 
 
 class CheckedStream:

@@ -9,7 +9,7 @@ _ODD: Final = re.compile(r"[^\n -~]")
 def visible(text: str) -> str:
     r"""The text with control characters, and others that cannot be seen, as escapes such as ``\x1b``.
 
-    Line feeds stay. A terminal would obey the characters, and hide or reorder what stands beside them.
+    Line feeds stay. A terminal would interpret the characters, which can hide or reorder the text around them.
     """
     return _ODD.sub(lambda match: match[0] if match[0].isprintable() else _escape(match[0]), text)
 

@@ -204,8 +204,8 @@ class LeaderElector:
     def step(self) -> bool:
         """Read the lease, and write it if it is held or free; return True if this process certainly holds it.
 
-        If another process wrote, deleted or created the lease meanwhile, it is read again at once. A process that never
-        saw a lease knows no holder: it leads as soon as it has created one. If the lease of a holder was deleted just
+        If another process wrote, deleted or created the lease meanwhile, it is read again at once. A process that has
+        never read a lease leads as soon as it has created one. If the lease of a holder was deleted just
         then, the holder stops leading at its next renewal.
         """
         for _ in range(_ATTEMPTS):

@@ -123,10 +123,10 @@ def owners_in_conflict(
 ) -> dict[str, str]:
     """The revisions that the rollout moves although they belong to another, each with the name of that one.
 
-    By revision name, ``owners`` holds the rollout that its SPA belongs to, None for nobody, no entry without an SPA;
-    ``listing`` the ROs, on the wire, that name it. Upstream knows one service of a Revision, the one that the label of
-    its SPA names; two rollouts that name one Revision set its SPA back and forth there, without end. An SPA that
-    belongs to nobody is nobody's to move while two name it. A rollout that is over moves nothing.
+    By revision name, ``owners`` holds the rollout that its SPA belongs to, None if it has no owner, no entry without an
+    SPA; ``listing`` the ROs, on the wire, that name it. Upstream knows one service of a Revision, the one that the
+    label of its SPA names; two rollouts that name one Revision set its SPA back and forth there, without end. While two
+    rollouts name an SPA without an owner, neither moves it. A rollout that is over moves nothing.
     """
     if ro.is_complete or ro.has_failed:
         return {}

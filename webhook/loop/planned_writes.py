@@ -77,8 +77,8 @@ class StageWrite:
 class PassPlan:
     """The plan of a pass over a stage.
 
-    ``stage`` is carried out in order, up to the first write that fails; each of ``cleanup`` is carried out whatever
-    becomes of the others. ``error`` says why the stage cannot be carried on; ``unfinished`` what was not seen.
+    ``stage`` is carried out in order, up to the first write that fails; each of ``cleanup`` is carried out even
+    if another one fails. ``error`` says why the stage cannot be carried on; ``unfinished`` what was not seen.
     """
 
     stage: Sequence[StageWrite] = ()

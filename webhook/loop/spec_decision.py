@@ -179,8 +179,8 @@ def _until_followed(ro: RolloutOrchestrator, seen: Observed, config: RolloutConf
 def with_sound_record(ro: RolloutOrchestrator) -> tuple[RolloutOrchestrator, tuple[Note, ...]]:
     """The RO with a record that can be planned from, and a note where its own had to be ignored.
 
-    What nobody could state in ``spec.initialRevisions`` must not be copied there. In its place stands the stage, where
-    it was reached, or no record.
+    A list that ``spec.initialRevisions`` may not have must not be copied there. It is replaced by the stage if that
+    was reached, else by no record.
     """
     problem = problem_of(ro.status.stage_revision_status)
     if problem is None:

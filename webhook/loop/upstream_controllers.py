@@ -13,7 +13,7 @@ from webhook.knative.upstream_lease import is_held_by_upstream
 _LOG: Final = logging.getLogger(__name__)
 
 _VALID_FOR: Final = 300.0
-"""Seconds for which one look at the Leases counts."""
+"""Seconds after which the Leases are read again."""
 
 
 class UpstreamControllers:

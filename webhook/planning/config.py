@@ -125,7 +125,7 @@ def _boolean(key: str, config_map: Mapping[str, str], annotations: Mapping[str, 
 
 
 def parse_boolean(text: str) -> bool | None:
-    """One of the spellings that Go's ``strconv.ParseBool`` knows, or None."""
+    """The value of a spelling that Go's ``strconv.ParseBool`` accepts; None for any other."""
     return _BOOLEANS.get(text)
 
 

@@ -84,7 +84,7 @@ def _unplanned(ro: RolloutOrchestrator, targets: Sequence[TargetRevision], confi
 def _start_of(ro: RolloutOrchestrator, target: TargetRevision) -> list[StartEntry]:
     """The entries that the stage starts from: the recorded ones, else the initial revisions, without idle ones.
 
-    If there is no stage, an earlier rollout recorded the list. Entries without percent had just lost the last of their
+    If there is no stage, an earlier rollout recorded the list. Entries without percent had just lost all of their
     traffic and are left out too. If the target is in the list, this is a rollback: directions and target replicas of
     the earlier rollout no longer apply, and the target itself may be recorded as ``stay``.
     """

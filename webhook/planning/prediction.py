@@ -42,13 +42,13 @@ class Unpredictable(Exception):
 
 
 def no_floor(ro: RolloutOrchestrator, revision: str, scales: Mapping[str, int]) -> int:
-    """The floor of a rollout whose Route nobody holds: none."""
+    """The floor of a rollout whose Route is not held: none."""
     return 0
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a rollout meets. ``demand`` is the replicas that all of its traffic needs together.
+    """The environment of a rollout. ``demand`` is the replicas that all of its traffic needs together.
 
     ``is_held``: the Route of a Knative Service is held for it, so that traffic moves in a step of its own. ``at_birth``
     is the replicas that a new revision has before its first stage, whatever its bounds say.
@@ -125,7 +125,7 @@ def predict(ro: RolloutOrchestrator, config: RolloutConfig, surroundings: Surrou
     """Carry a rollout from where it is through its stages, by the rules of planning and strategies alone.
 
     After every step each revision settles: it grows with its traffic, and shrinks when its bounds say so or its traffic
-    is gone, else after the stable window. So this knows nothing of passes, conflicts, pods or time; every stage is
+    is gone, else after the stable window. Passes, conflicts, pods and time are not modelled; every stage is
     reached before its time-out. A stage that has begun is the first of the result. Raises Unpredictable.
     """
     try:

@@ -40,7 +40,7 @@ class Setting(NamedTuple):
 
 
 class SettingProblem(NamedTuple):
-    """A key that has no effect: its value cannot be read, or nobody reads it there. ``way_out`` may be empty."""
+    """A key that has no effect: its value cannot be read, or the key is not read there. ``way_out`` may be empty."""
 
     key: str
     value: Any

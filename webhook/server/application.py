@@ -69,7 +69,7 @@ def settings_for(service: Service, descriptor: int) -> dict[str, Any]:
         "timeout": 30,
         # It needs a home directory; a pod with a read-only root has none.
         "control_socket_disable": True,
-        # The file of the worker's heartbeat; a disk that stalls must not look like a dead worker.
+        # The file of the worker's heartbeat; a stalled disk must not make the arbiter kill the worker.
         "worker_tmp_dir": _MEMORY_FILES if os.access(_MEMORY_FILES, os.W_OK) else None,
         "accesslog": None,
         "logger_class": GunicornLog,

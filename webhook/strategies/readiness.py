@@ -50,7 +50,7 @@ def is_stage_scale_down_ready(spa: StagePodAutoscaler, revision: TargetRevision)
 
 
 class NoConditions:
-    """A condition lister that knows no conditions."""
+    """A condition lister without conditions."""
 
     def conditions(self, namespace: str, revision: str) -> RevisionConditions:
         return RevisionConditions()

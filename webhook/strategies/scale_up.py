@@ -55,7 +55,7 @@ class ScaleUpStep:
         """``conditions`` reads what Knative says of a revision (nothing when absent).
 
         With ``keeps_start``, a start revision that goes up is not lowered before the others that go up are ready.
-        ``traffic`` knows the held Routes (there are none when absent).
+        ``traffic`` has the held Routes (there are none when absent).
         """
         self._base = base
         self._clock = clock
@@ -130,8 +130,8 @@ class ScaleUpStep:
     def _settles_for(self, ro: RolloutOrchestrator, revision: TargetRevision) -> float:
         """Seconds for which a revision may still lose replicas that only a former minimum keeps; 0 if it does not.
 
-        Raised before that, it would look up already, and lose replicas once requests follow its new share. What runs
-        more than its own minimum, or still runs more after a while, is there because of its traffic.
+        A revision that is raised before that looks ready at once, and loses replicas after requests follow its new
+        share. One that runs more than its own minimum, or still runs more after a while, needs them for its traffic.
         """
         spa = self._base.spa_lister.get(ro.namespace, revision.revision_name)
         if spa is None or spa.stage_min_scale is None or not self._traffic.is_held(ro):

@@ -102,7 +102,7 @@ def new_rollout_strategy(
     """Every strategy by name, with its steps. Mirrors ``NewRolloutStrategy``.
 
     ``clock`` gives the time with its zone (the system's in UTC when absent); ``events`` takes an Event for each deleted
-    pod (none when absent); ``revisions`` knows which Revisions exist (all of them when absent); ``conditions`` reads
+    pod (none when absent); ``revisions`` says which Revisions exist (all of them when absent); ``conditions`` reads
     what Knative says of a revision (nothing when absent); ``traffic`` moves the traffic of held Routes (there are none
     when absent); ``force_delete`` False deletes no terminating pod.
     """
