@@ -2,19 +2,15 @@
 
 import asyncio
 import logging
-from collections import deque
 from math import inf
-from typing import Any, Final, Literal, NamedTuple, Protocol
+from typing import Any, Final, Literal
 
 import httptools
 
 from webhook.admission import Response
-from webhook.server.clients import Clients
-from webhook.server.handler import AdmissionHandler
 from webhook.server.head import LINE_TYPE, Head, Refusal, read_head, refuse, response, too_large
-from webhook.server.large_bodies import LargeBodies
-from webhook.server.limits import Limits
-from webhook.server.metrics import ServerMetrics
+from webhook.server.host import Host
+from webhook.server.pending_responses import Later, PendingResponses
 
 Stage = Literal["handshake", "header", "body", "answer", "write", "idle", "closing"]
 """``body`` lasts until the whole body is there, also if it is discarded; ``answer``: the handler has not answered yet;
@@ -27,30 +23,6 @@ _LATE: Final = {
 _LOG: Final = logging.getLogger("stagegate.http")
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _UNREAD: Final = Head("", "")
-
-
-class _Owed(NamedTuple):
-    """An answer that the handler gives later."""
-
-    answer: asyncio.Future[Response]
-    closes: bool
-
-
-class Host(Protocol):
-    """What a connection needs from the worker that accepted it."""
-
-    loop: asyncio.AbstractEventLoop
-    limits: Limits
-    clients: Clients
-    handler: AdmissionHandler
-    metrics: ServerMetrics
-    large_bodies: LargeBodies
-
-    @property
-    def draining(self) -> bool: ...
-    @property
-    def date(self) -> bytes: ...
-    def forget(self, connection: "Connection") -> None: ...
 
 
 class Connection(asyncio.Protocol):
@@ -80,7 +52,7 @@ class Connection(asyncio.Protocol):
         self._refused = False
         self._stranger: Refusal | None = None
         self._write_paused = False
-        self._owed: deque[_Owed | bytes] = deque()
+        self._pending = PendingResponses()
         self._place: Literal["none", "waiting", "taken"] = "none"
 
     @property
@@ -126,7 +98,7 @@ class Connection(asyncio.Protocol):
         self._read_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._owed.clear()
+        self._pending.clear()
         self._leave()
         self._parser = None
         self._host.forget(self)
@@ -134,7 +106,7 @@ class Connection(asyncio.Protocol):
     # The worker
 
     def expire(self) -> None:
-        """The deadline has passed: say so where an answer is still owed, and close; a close that takes long is cut."""
+        """The deadline has passed: respond if a request is unanswered, and close; a slow close is cut off."""
         if self.stage == "closing":
             self.abort()
             return
@@ -151,7 +123,7 @@ class Connection(asyncio.Protocol):
                 self.handshake.cancel()
             return
         self._enter("closing", self._limits.close_seconds)
-        if not self._owed:
+        if not self._pending:
             self._transport.close()
 
     def abort(self) -> None:
@@ -225,7 +197,7 @@ class Connection(asyncio.Protocol):
             if isinstance(answer, Response):
                 self._respond(answer.status, answer.content_type, answer.body, closes=closes)
             else:
-                self._owe(answer, closes)
+                self._wait_for(answer, closes)
         if closes:
             self.close()
         else:
@@ -235,32 +207,26 @@ class Connection(asyncio.Protocol):
 
     def _answered(self) -> None:
         """The request was answered, or will be."""
-        if self._owed:
+        if self._pending:
             self._enter("answer", inf)
         elif self._write_paused:
             self._enter("write", self._limits.write_seconds)
         else:
             self._enter("idle", self._limits.keep_alive_seconds)
 
-    def _owe(self, answer: asyncio.Future[Response], closes: bool) -> None:
+    def _wait_for(self, answer: asyncio.Future[Response], closes: bool) -> None:
         self._transport.pause_reading()
-        self._owed.append(_Owed(answer, closes))
+        self._pending.append(Later(answer, closes))
         answer.add_done_callback(self._settle)
 
     def _settle(self, _answer: asyncio.Future[Response]) -> None:
-        """Write what is owed, up to the next answer that is not given yet."""
-        if not self._owed:
+        """Write what is pending, up to the next response that is not given yet."""
+        if not self._pending:
             return
-        while self._owed:
-            first = self._owed[0]
-            if isinstance(first, _Owed):
-                if not first.answer.done():
-                    return
-                given = first.answer.result()
-                close = first.closes or self._host.draining
-                first = response(given.status, given.content_type, given.body, self._host.date, close=close)
-            self._transport.write(first)
-            self._owed.popleft()
+        for data in self._pending.ready(self._host.date, draining=self._host.draining):
+            self._transport.write(data)
+        if self._pending:
+            return
         if self.stage == "closing" or self._host.draining:
             self.close()
             return
@@ -272,20 +238,20 @@ class Connection(asyncio.Protocol):
             self._enter(self.stage, self._limits.body_seconds)
 
     def _send(self, data: bytes) -> None:
-        """Write now, or behind what is owed."""
-        if self._owed:
-            self._owed.append(data)
+        """Write now, or after what is pending."""
+        if self._pending:
+            self._pending.append(data)
         else:
             self._transport.write(data)
 
     def _refuse(self, refusal: Refusal) -> None:
-        """Answer before the body; the connection goes on behind it."""
+        """Respond before the body is read; the connection stays open."""
         self._refused = True
         self._host.metrics.refused(refusal.status)
         self._respond(refusal.status, LINE_TYPE, refusal.body, allow=refusal.allow, closes=self._closes())
 
     def _fail(self, refusal: Refusal) -> None:
-        """Answer what cannot be read on, and close."""
+        """Respond to a request that cannot be read further, and close."""
         if self.stage == "closing":
             return
         self._leave()
@@ -306,11 +272,11 @@ class Connection(asyncio.Protocol):
 
     def _enter(self, stage: Stage, seconds: float) -> None:
         self.stage = stage
-        self.deadline = inf if self._owed else self._time() + seconds
+        self.deadline = inf if self._pending else self._time() + seconds
 
     def _read_on(self) -> None:
-        """Read, unless something has to come first: the client has to read, a large body to end, or an answer to be."""
-        if not (self._write_paused or self._place == "waiting" or self._owed):
+        """Resume reading unless the client has to read first, another large body to end, or a response to be given."""
+        if not (self._write_paused or self._place == "waiting" or self._pending):
             self._transport.resume_reading()
 
     def _leave(self) -> None:

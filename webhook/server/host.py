@@ -1,0 +1,31 @@
+"""Host: what a connection needs from the worker that accepted it."""
+
+import asyncio
+from typing import TYPE_CHECKING, Protocol
+
+from webhook.server.clients import Clients
+from webhook.server.handler import AdmissionHandler
+from webhook.server.large_bodies import LargeBodies
+from webhook.server.limits import Limits
+from webhook.server.metrics import ServerMetrics
+
+if TYPE_CHECKING:
+    from webhook.server.protocol import Connection
+
+
+class Host(Protocol):
+    """``date`` is the header Date of a response. ``draining`` is True once shutdown has begun."""
+
+    loop: asyncio.AbstractEventLoop
+    limits: Limits
+    clients: Clients
+    handler: AdmissionHandler
+    metrics: ServerMetrics
+    large_bodies: LargeBodies
+
+    @property
+    def draining(self) -> bool: ...
+    @property
+    def date(self) -> bytes: ...
+    def forget(self, connection: "Connection") -> None:
+        """The connection is closed."""

@@ -1,0 +1,33 @@
+"""Pending responses: those that the handler gives later, and what is written after them, in the order of requests."""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from webhook.admission import Response
+from webhook.server.head import response
+
+
+class Later(NamedTuple):
+    """A response that the handler gives later; the connection ends after it if it ``closes``."""
+
+    answer: asyncio.Future[Response]
+    closes: bool
+
+
+class PendingResponses(deque[Later | bytes]):
+    """The next one is on the left; bytes are complete."""
+
+    def ready(self, date: bytes, *, draining: bool) -> Iterator[bytes]:
+        """What can be written now, up to the next response that is not given yet; each is removed once written."""
+        while self:
+            first = self[0]
+            if isinstance(first, Later):
+                if not first.answer.done():
+                    return
+                given = first.answer.result()
+                close = first.closes or draining
+                first = response(given.status, given.content_type, given.body, date, close=close)
+            yield first
+            self.popleft()
