@@ -52,6 +52,16 @@ SINCE_ELEVEN = ro(
             RolloutFigures(held=1, releasing=1, held_seconds=3600, still_seconds=1800),
         ),
         ([], [ro("a", Stalled=("True", "09:00:00")), ro("b", Stalled=("False", "09:00:00"))], RolloutFigures(failed=1)),
+        (
+            [route("a", HOLDS), route("b", HOLDS)],
+            [
+                ro(
+                    "a", RouteHeld=("True", "01:00:00"), Paused=("True", "02:00:00"), StageReady=("Unknown", "01:00:00")
+                ),
+                ro("b", RouteHeld=("True", "01:00:00"), Aborted=("True", "02:00:00"), Stalled=("True", "03:00:00")),
+            ],
+            RolloutFigures(held=2, paused=1, aborted=1),
+        ),
         ([route("a", HOLDS)], [{"metadata": {"name": "a"}, "status": {"conditions": "?"}}], RolloutFigures(held=1)),
     ],
     ids=[
@@ -64,6 +74,7 @@ SINCE_ELEVEN = ro(
         "a hold that cannot be read",
         "two, of which one is being given back",
         "one that has failed",
+        "a paused and an aborted one stand still because people want that",
         "conditions that make no sense",
     ],
 )

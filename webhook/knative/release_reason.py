@@ -60,6 +60,9 @@ def _release_from_broken(seen: ServiceSeen, hold: Hold) -> Release | None:
 
     The Revisions are those of one watch, so that none is missing which is older than the new one.
     """
+    if seen.is_steered:
+        # People said that the new revision gets no more traffic; they can release the Service.
+        return None
     newest = newest_of(seen.revisions)
     if seen.route is None or not is_ready(seen.revisions.get(newest)):
         return None

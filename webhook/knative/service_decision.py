@@ -6,6 +6,7 @@ from typing import Final, Literal, NamedTuple
 
 from webhook.api.conditions import FALSE, READY, STAGE_READY
 from webhook.api.reasons import TIMED_OUT
+from webhook.api.steering import ABORT_GROUP
 from webhook.api.wire import Wire
 from webhook.knative.annotations import MIN_SCALE, annotations_of
 from webhook.knative.bounds import own_bounds
@@ -163,15 +164,16 @@ def _not_left(records: Sequence[str], writes: Sequence[ServiceWrite]) -> str:
 
 
 def _settled_rollout(seen: ServiceSeen, service: Wire, live: Mapping[str, int]) -> list[ServiceWrite]:
-    """Let an RO that was not carried to its end name what Knative does instead, and forget that it was released."""
+    """Let an RO that was not carried to its end name what Knative does instead, and forget its release and abort."""
     ro = seen.ro
     if ro is None or not is_owned(ro, service):
         return []
     patch: Wire = {}
     if live and not ro.is_complete:
         patch = settled_patch(ro, entries(live, seen.revisions, seen.defaults, newest_of(seen.revisions)))
-    if RELEASE in ro.metadata.annotations:
-        patch["metadata"] = {"annotations": {RELEASE: None}}
+    over = [key for key in (RELEASE, *ABORT_GROUP.keys) if key in ro.metadata.annotations]
+    if over:
+        patch["metadata"] = {"annotations": dict.fromkeys(over)}
     return [PatchRollout(patch)] if patch else []
 
 
@@ -200,6 +202,11 @@ def _held(seen: ServiceSeen, service: Wire, route: Wire, hold: Hold, options: Se
         if left > 0:
             return ServiceDecision("held", requeue_after=left)
         return _end(seen, service, route, hold, newest)
+    if seen.is_back:
+        # The Route stays held until the next edit: what floats in it would go to the revision that was aborted.
+        left = max(0.0, _STABLE_WINDOW - seen.complete_for)
+        bounds = stage_bounds(seen, replace(options, keeps_floor=options.keeps_floor and left > 0))
+        return ServiceDecision("held", bounds, requeue_after=left or None)
     return ServiceDecision("held", stage_bounds(seen, options), _failure(seen, newest))
 
 

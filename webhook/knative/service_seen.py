@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from webhook.api import RolloutOrchestrator
-from webhook.api.conditions import READY
+from webhook.api.conditions import ABORTED, FALSE, PAUSED, READY
+from webhook.api.reasons import ABORTED as ABORT_REASON
 from webhook.api.wire import Wire
 from webhook.knative.bounds import Defaults
 from webhook.knative.stage_traffic import Scale
@@ -30,7 +31,7 @@ class ServiceSeen:
 
     ``revisions``, ``stage_bounds`` (of SPAs: minimum, maximum) and ``scales`` are by name of the revision.
     ``defaults`` and ``strategy`` are those that are configured. ``namespace_labels`` is None where they cannot be seen.
-    ``complete_for`` is for how many seconds the RO has been complete.
+    ``complete_for`` is for how many seconds the RO has been complete, or back after an abort.
     ``missing_for`` is for how many seconds the new revision of the hold has not been there. ``refusal`` says who has
     refused what the rollout writes, ``refused_for`` for how many seconds, without a success in between. ``foreign``
     names upstream's controllers if they run. ``born`` is the Revision that was just created, empty for none.
@@ -58,3 +59,14 @@ class ServiceSeen:
         if self.ro is None or self.ro.status.conditions.is_true(READY):
             return False
         return any(entry.revision_name in self.revisions for entry in self.ro.spec.target_revisions)
+
+    @property
+    def is_steered(self) -> bool:
+        """True while people pause the rollout, or abort it."""
+        return self.ro is not None and any(map(self.ro.status.conditions.is_true, (PAUSED, ABORTED)))
+
+    @property
+    def is_back(self) -> bool:
+        """True once an aborted rollout is back where it began; ``complete_for`` says for how long."""
+        ready = self.ro.status.conditions.get(READY) if self.ro is not None else None
+        return ready is not None and ready.status == FALSE and ready.reason == ABORT_REASON

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from webhook.api import InvalidRollout, RolloutOrchestrator, StagePodAutoscaler, TargetRevision
-from webhook.api.conditions import LAST_STAGE_READY, STAGE_READY
+from webhook.api.conditions import ABORTED, LAST_STAGE_READY, STAGE_READY
 from webhook.api.reasons import NOT_PLANNED, REVISION_MISSING, TIMED_OUT, WAITING, WRITE_REFUSED
 from webhook.api.target_revision import one_per_revision
 from webhook.cluster.errors import ApiError
@@ -84,9 +84,9 @@ def events_of_status(
 ) -> list[EventMessage]:
     """The Events for steps and stages that are done, and for a stage whose condition states that it is late.
 
-    The end of the last stage is that of the rollout. The last step of a stage has no Event of its own, since that of
-    the stage says the same. ``running`` holds the replicas that run, by revision name; None, or no entry, where that is
-    not known.
+    The end of the last stage is that of the rollout, unless it was aborted, which an Event of its own says. The last
+    step of a stage has no Event of its own, since that of the stage says the same. ``running`` holds the replicas that
+    run, by revision name; None, or no entry, where that is not known.
     """
     was, now = before.status.conditions, after.status.conditions
 
@@ -99,9 +99,9 @@ def events_of_status(
         for step in strategy.steps
         if became_true(step.condition) and not (is_stage_done and step is strategy.steps[-1])
     ]
-    if became_true(LAST_STAGE_READY):
+    if became_true(LAST_STAGE_READY) and after.status.conditions.get(ABORTED) is None:
         events.append(EventMessage("Normal", ROLLOUT_COMPLETE, _reached(after, running)))
-    elif became_true(STAGE_READY):
+    elif became_true(STAGE_READY) and not became_true(LAST_STAGE_READY):
         events.append(EventMessage("Normal", STAGE_COMPLETE, _reached(after, running)))
     stage_ready = now.get(STAGE_READY)
     if stage_ready is not None and stage_ready.reason == TIMED_OUT:

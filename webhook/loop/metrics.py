@@ -114,6 +114,9 @@ class Metrics:
             "Rollouts that failed and stay so until their spec changes",
             registry=registry,
         )
+        self._steered = Gauge(
+            "stagegate_loop_steered_rollouts", "Rollouts that people paused or aborted", ["what"], registry=registry
+        )
         for phase in _PHASES:
             self._held.labels(phase)
         for outcome in OUTCOMES.values():
@@ -194,6 +197,8 @@ class Metrics:
         self._held_seconds.set_function(lambda: figures().held_seconds)
         self._still_seconds.set_function(lambda: figures().still_seconds)
         self._failed.set_function(lambda: float(figures().failed))
+        self._steered.labels("paused").set_function(lambda: float(figures().paused))
+        self._steered.labels("aborted").set_function(lambda: float(figures().aborted))
 
     def ask_cache(self, resource: Resource, size: Callable[[], int], age: Callable[[], float]) -> None:
         self._objects.labels(resource.full_name).set_function(lambda: float(size()))

@@ -1,14 +1,14 @@
 """Observation: everything that the caches show of one rollout, read once, before anything is decided."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from webhook.api import RolloutOrchestrator, StagePodAutoscaler, wire
 from webhook.api.target_revision import one_per_revision
 from webhook.knative.rollout_config import settings_of
 from webhook.knative.stage_traffic import held_for
-from webhook.knative.traffic import is_moved, shares_in
+from webhook.knative.traffic import is_moved, live_shares, shares_in
 from webhook.loop.caches import BY_REVISION, BY_SERVICE, Cache, Caches
 from webhook.loop.revisions import ClusterConditions, ClusterRevisions
 from webhook.loop.rollout_settings import ClusterSettings, ignored_annotations
@@ -27,7 +27,8 @@ class Observed:
     cannot be seen; ``route_has_traffic`` is None where there is no Route. ``ignored_settings`` are the settings without
     effect. ``is_held`` is True while the Route of a Knative Service is held for the rollout: new targets then come with
     the live traffic as their start. ``follows_stage`` is False while a held Route does not show the shares of the
-    stage. ``served`` are the revisions to which a held Route sends requests.
+    stage. ``served`` are the revisions to which a held Route sends requests, and ``live`` holds the percents by
+    revision that it gives now.
     """
 
     config: RolloutConfig
@@ -41,6 +42,7 @@ class Observed:
     is_held: bool = False
     follows_stage: bool = True
     served: frozenset[str] = frozenset()
+    live: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class Observer:
             is_held=is_held,
             follows_stage=not is_held or is_moved(route or {}, _shares(ro)),
             served=frozenset(shares_in(route or {}, "status")) if is_held else frozenset(),
+            live=live_shares(route) if is_held and route is not None else {},
         )
 
     def conflict(self, ro: RolloutOrchestrator) -> dict[str, str]:

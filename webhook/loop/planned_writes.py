@@ -9,6 +9,7 @@ from webhook.api import RolloutOrchestrator, StagePodAutoscaler
 from webhook.api.rollout_orchestrator import RolloutStatus
 from webhook.api.wire import Wire
 from webhook.knative.stage_traffic import StageTraffic
+from webhook.knative.traffic import held_traffic, shares
 from webhook.strategies.protocols import PodClient, SPALister, TerminatingPod
 
 
@@ -147,11 +148,12 @@ class PlannedWrites(threading.local):
         self._traffic = traffic
         self.begin(RolloutOrchestrator())
 
-    def begin(self, ro: RolloutOrchestrator) -> None:
-        """Forget the plan of this thread, and plan for that RO."""
+    def begin(self, ro: RolloutOrchestrator, *, moves_traffic: bool = True) -> None:
+        """Forget the plan of this thread, and plan for that RO; with ``moves_traffic`` False no move to its stage."""
         self.writes: list[StageWrite] = []
         self.pods_not_listed = False
         self._ro = ro
+        self._moves_traffic = moves_traffic
         self._spas = ReadYourWritesLister(self._lister)
         self._observed: StageTraffic | None = None
         self._is_observed = False
@@ -203,8 +205,14 @@ class PlannedWrites(threading.local):
 
     def move(self, ro: RolloutOrchestrator) -> None:
         found = self._stage_traffic(ro)
-        if found is not None and found.entries is not None:
+        if found is not None and found.entries is not None and self._moves_traffic:
             self._add(SetTraffic(found.route, found.entries))
+
+    def keep_traffic(self, ro: RolloutOrchestrator, kept: Mapping[str, int]) -> None:
+        """Plan that a held Route has these percents by revision, where another client has changed them."""
+        found = self._stage_traffic(ro)
+        if found is not None and shares((found.route.get("spec") or {}).get("traffic")) != kept:
+            self._add(SetTraffic(found.route, held_traffic(kept, (), found.route["metadata"]["name"])))
 
     def waiting_for(self, ro: RolloutOrchestrator) -> str | None:
         found = self._stage_traffic(ro)

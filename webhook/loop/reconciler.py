@@ -1,13 +1,14 @@
 """The rollout reconciler: one reconcile of one RO and of the SPAs that belong to it."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from webhook.api import InvalidRollout, MalformedObject, RolloutOrchestrator
-from webhook.api.reasons import OWNERSHIP_CONFLICT
+from webhook.api.reasons import ABORT_VOID, OWNERSHIP_CONFLICT
 from webhook.api.rollout_orchestrator import RolloutStatus
+from webhook.api.steering import ABORT_GROUP, PAUSE_GROUP, RETRY_GROUP, Abort
 from webhook.api.wire import Wire
 from webhook.cluster.clock import Clock
 from webhook.cluster.errors import ApiError
@@ -16,12 +17,13 @@ from webhook.loop.caches import Caches
 from webhook.loop.event_messages import (
     ClusterEvents,
     EventMessage,
+    Waiting,
     events_of_decision,
     events_of_spec,
     events_of_status,
     waiting,
 )
-from webhook.loop.observation import Observer
+from webhook.loop.observation import Observed, Observer
 from webhook.loop.resource_writer import ResourceWriter
 from webhook.loop.result import Result
 from webhook.loop.rollout_figures import stage_seconds
@@ -37,6 +39,8 @@ from webhook.loop.stage_status import (
     settle_status,
     unmark_progress,
 )
+from webhook.loop.steering_decision import NOT_STEERED, Steered, decide_steering, present_keys
+from webhook.loop.steering_status import count_stage, events_of_steering, mark_steering, record_abort
 from webhook.planning import strategy_in_force
 from webhook.strategies import STRATEGIES
 from webhook.strategies.stage import Stage
@@ -90,35 +94,50 @@ class RolloutReconciler:
         if owners:
             before = ro.status.copy()
             block(ro, owners, self.clock.now())
-            changed = self._store_status(seen, ro, before)
+            _, changed = self._store_status(seen, ro, before)
             self._emit(ro, [EventMessage("Warning", OWNERSHIP_CONFLICT, conflict_message(owners))])
             return Result(status_changed=changed)
         return self._carry(seen, ro)
 
     def _carry(self, seen: Wire, ro: RolloutOrchestrator) -> Result:
         """Observe, decide, store the spec, carry the stage on, explain, store the status; Events for all that."""
-        before, now = ro.copy(), self.clock.now()
+        now = self.clock.now()
+        steered = decide_steering(ro, now)
+        self._emit(ro, steered.events)
+        if steered.clear:
+            seen = self._take_away(seen, steered.clear)
+            ro = RolloutOrchestrator.from_dict(seen)
         observed = self.observer.observe(ro)
-        decision = decide_spec(ro, observed, now)
+        if steered.begins is not None:
+            return self._begin_abort(seen, ro, steered.begins, observed)
+        view = steered.view(ro, now)
+        before, is_paused = view.copy(), steered.pause is not None
+        decision = decide_spec(view, observed, now, is_paused=is_paused, is_aborted=steered.record is not None)
         self._emit(ro, events_of_decision(observed, decision), logs=False)
         seen, ro = self._store_spec(seen, ro, decision)
-        stored, stage = ro.status.copy(), Stage.of(ro.spec)
-        strategy = STRATEGIES[strategy_in_force(ro, observed.config)]
+        stored = ro.status.copy()
+        ro = steered.view(ro, now)
+        stage, strategy = Stage.of(ro.spec), STRATEGIES[strategy_in_force(ro, observed.config)]
         record_decision(ro, decision, now)
         if ro.is_complete:
             recreated = self.stages.recreate_deleted(ro)
             if recreated.error is not None:
                 # The pass would create it held.
                 raise recreated.error
-        result = self.stages.reconcile(ro, strategy)
+        result = self.stages.reconcile(ro, strategy, is_paused=is_paused)
         explain(ro, stage, strategy, observed.revisions, decision.late, now)
         mark_held(ro, observed.is_held, observed.served, now)
-        changed = self._store_status(seen, ro, stored)
-        self._emit(ro, events_of_status(before, ro, stage, strategy, observed.running))
+        count_stage(stored, ro)
+        is_done = ro.is_complete and not before.is_complete
+        mark_steering(ro, steered, observed, now)
+        seen, changed = self._store_status(seen, ro, stored)
+        reached = events_of_status(before, ro, stage, strategy, observed.running)
+        self._emit(ro, [*reached, *events_of_steering(stored, ro, steered)])
+        cleared = self._clear_what_is_done(seen, ro, steered, is_done=is_done)
         seconds = stage_seconds(before, ro)
         if seconds is not None:
             self.stage_took(seconds)
-        waits = waiting(ro, stage, strategy, observed, now)
+        waits = Waiting() if is_paused else waiting(ro, stage, strategy, observed, now)
         self._emit(ro, waits.events, logs=False)
         self.events.emit_refusal(ro, result.unfinished)
         not_planned = None if isinstance(decision.error, InvalidRollout) else decision.error
@@ -126,9 +145,29 @@ class RolloutReconciler:
         return Result(
             error=result.error,
             unfinished=not_planned or result.unfinished,
-            requeue_after=tuple(sorted((*result.requeue_after, *waits.delays, *again))),
-            status_changed=changed,
+            requeue_after=tuple(sorted((*result.requeue_after, *waits.delays, *again, *steered.requeue_after))),
+            status_changed=changed or cleared,
         )
+
+    def _begin_abort(self, seen: Wire, ro: RolloutOrchestrator, abort: Abort, observed: Observed) -> Result:
+        """Record an abort in the status; the next reconcile carries it out. One without a way back is taken away."""
+        before = ro.status.copy()
+        if record_abort(ro, abort, observed, self.clock.now()) is None:
+            self._emit(ro, [EventMessage("Warning", ABORT_VOID, "the abort is void: there is no way back")])
+            self._take_away(seen, present_keys(ro, ABORT_GROUP))
+            return Result(status_changed=True)
+        self._store_status(seen, ro, before)
+        self._emit(ro, events_of_steering(before, ro, NOT_STEERED))
+        return Result(status_changed=True)
+
+    def _clear_what_is_done(self, seen: Wire, ro: RolloutOrchestrator, steered: Steered, *, is_done: bool) -> bool:
+        """Take away a retry that was carried out, and a pause whose stage the rollout never came to; True if any."""
+        keys = present_keys(ro, RETRY_GROUP) if steered.retry is not None else ()
+        if steered.gate is not None and is_done:
+            keys += present_keys(ro, PAUSE_GROUP)
+        if keys:
+            self._take_away(seen, keys)
+        return bool(keys)
 
     # Writes
 
@@ -143,12 +182,16 @@ class RolloutReconciler:
         self._emit(after, events_of_spec(ro, after))
         return stored, after
 
-    def _store_status(self, seen: Wire, ro: RolloutOrchestrator, before: RolloutStatus) -> bool:
-        """Write the status where it says something else than before."""
+    def _store_status(self, seen: Wire, ro: RolloutOrchestrator, before: RolloutStatus) -> tuple[Wire, bool]:
+        """Write the status where it says something else than before; returns the RO as stored, and whether it did."""
         if not settle_status(ro, before, self.clock.now()):
-            return False
-        self.rollouts.patch(seen, {"status": merge_patch(before.to_dict(), ro.status.to_dict())}, "status")
-        return True
+            return seen, False
+        patch = {"status": merge_patch(before.to_dict(), ro.status.to_dict())}
+        return self.rollouts.patch(seen, patch, "status"), True
+
+    def _take_away(self, seen: Wire, annotations: Sequence[str]) -> Wire:
+        """Remove annotations of the RO; returns it as stored."""
+        return self.rollouts.patch(seen, {"metadata": {"annotations": dict.fromkeys(annotations)}})
 
     def _leave_status(self, seen: Wire, ro: RolloutOrchestrator) -> None:
         """Remove what only this loop would ever remove from a status that another controller owns."""

@@ -6,22 +6,25 @@ from datetime import datetime
 from typing import Any
 
 from webhook.api import RolloutOrchestrator, wire
-from webhook.api.conditions import ROUTE_HELD, STAGE_READY, STALLED, TRUE
+from webhook.api.conditions import ABORTED, PAUSED, ROUTE_HELD, STAGE_READY, STALLED, TRUE
 from webhook.knative.annotations import HOLD, annotations_of
 from webhook.knative.hold import RELEASING, readable_hold_of
 
 
 @dataclass(frozen=True, slots=True)
 class RolloutFigures:
-    """Numbers of Services that are held and that are being given back, and of rollouts that have failed.
+    """Numbers of Services that are held and that are being given back, and of rollouts that failed or are steered.
 
     ``held_seconds`` is the age of the oldest hold, ``still_seconds`` the longest time for which no condition of a held
-    rollout has changed; 0 if nothing is held.
+    rollout has changed; 0 if nothing is held. Neither counts rollouts that people paused or aborted, which stand still
+    because somebody wants that; they are ``paused`` and ``aborted``, and an aborted one has not failed.
     """
 
     held: int = 0
     releasing: int = 0
     failed: int = 0
+    paused: int = 0
+    aborted: int = 0
     held_seconds: float = 0.0
     still_seconds: float = 0.0
 
@@ -31,10 +34,15 @@ def rollout_figures(
 ) -> RolloutFigures:
     """The figures of Routes and ROs on the wire."""
     phases = {_key(route): _phase(route) for route in routes if HOLD in annotations_of(route)}
-    failed, held_since, changed = 0, [now], [now]
+    failed, paused, aborted, held_since, changed = 0, 0, 0, [now], [now]
     for ro in rollouts:
         conditions = list(_conditions(ro))
-        failed += (STALLED, TRUE) in ((one.get("type"), one.get("status")) for one in conditions)
+        true = {one.get("type") for one in conditions if one.get("status") == TRUE}
+        failed += STALLED in true and ABORTED not in true
+        paused += PAUSED in true
+        aborted += ABORTED in true
+        if {PAUSED, ABORTED} & true:
+            continue
         times = {str(one.get("type")): time for one in conditions if (time := _time(one)) is not None}
         if _key(ro) in phases and times:
             changed.append(max(times.values()))
@@ -44,6 +52,8 @@ def rollout_figures(
         held=len(phases) - releasing,
         releasing=releasing,
         failed=failed,
+        paused=paused,
+        aborted=aborted,
         held_seconds=(now - min(held_since)).total_seconds(),
         still_seconds=(now - min(changed)).total_seconds(),
     )

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from webhook.api import RolloutOrchestrator, wire
-from webhook.api.conditions import READY
+from webhook.api.conditions import READY, TRUE
 from webhook.api.kinds import AUTOSCALER_SETTINGS_NAME, REVISION_LABEL, SERVICE_LABEL, SETTINGS_NAME
-from webhook.api.reasons import WRITE_REFUSED
+from webhook.api.reasons import ABORTED, WRITE_REFUSED
 from webhook.api.wire import Wire
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
@@ -145,9 +145,9 @@ class ServiceReconciler:
         )
 
     def _complete_for(self, ro: Wire | None) -> float:
-        """For how many seconds an RO on the wire has been complete; 0 for one that is not."""
+        """For how many seconds an RO on the wire has been complete, or back after an abort; 0 for any other."""
         ready = condition_of(ro, READY)
-        if ready is None or ready.status != "True" or ready.last_transition_time is None:
+        if ready is None or not (ready.status == TRUE or ready.reason == ABORTED) or ready.last_transition_time is None:
             return 0.0
         return (self.clock.now() - ready.last_transition_time).total_seconds()
 

@@ -25,7 +25,9 @@ from webhook.planning import (
     shift_traffic_next_stage,
     targets_differ,
 )
+from webhook.planning.abort import abort_record, entries_with
 from webhook.planning.measured import measured_while_held
+from webhook.planning.pause import with_time_left
 from webhook.planning.shift import Overdue, next_finish_time, overdue, seconds_left
 from webhook.strategies.stage import Stage
 
@@ -57,9 +59,16 @@ class SpecDecision:
     requeue_after: float | None = None
 
 
-def decide_spec(ro: RolloutOrchestrator, seen: Observed, now: datetime) -> SpecDecision:
-    """Decide the next spec of a rollout. One that has failed for its present spec keeps it."""
-    decision = _decide(ro, seen, now)
+def decide_spec(
+    ro: RolloutOrchestrator, seen: Observed, now: datetime, *, is_paused: bool = False, is_aborted: bool = False
+) -> SpecDecision:
+    """Decide the next spec of a rollout. One that has failed for its present spec keeps it, and so does a paused one.
+
+    The start of an aborted one is that of its way back, which is not planned anew.
+    """
+    if is_paused:
+        return SpecDecision(ro.spec)
+    decision = _decide(with_time_left(ro, now), seen, now, is_aborted=is_aborted)
     is_planned = decision.error is None and decision.spec.stage_target_revisions and not ro.has_failed
     return replace(
         decision,
@@ -68,12 +77,12 @@ def decide_spec(ro: RolloutOrchestrator, seen: Observed, now: datetime) -> SpecD
     )
 
 
-def _decide(ro: RolloutOrchestrator, seen: Observed, now: datetime) -> SpecDecision:
+def _decide(ro: RolloutOrchestrator, seen: Observed, now: datetime, *, is_aborted: bool) -> SpecDecision:
     if ro.has_failed:
         return SpecDecision(ro.spec)
     try:
         sound, about_record = with_sound_record(ro)
-        start = _start_of(sound, seen)
+        start = _start_of(sound, seen, is_aborted=is_aborted)
         # A stage whose record cannot be planned from is begun again, which records it anew.
         if _is_stored_and_not_begun(replace(start, status=ro.status)):
             return SpecDecision(ro.spec, about_record)
@@ -108,11 +117,15 @@ def spec_patch(before: RolloutSpec, after: RolloutSpec) -> Wire:
     return patch
 
 
-def _start_of(ro: RolloutOrchestrator, seen: Observed) -> RolloutOrchestrator:
+def _start_of(ro: RolloutOrchestrator, seen: Observed, *, is_aborted: bool) -> RolloutOrchestrator:
     if not has_new_targets(ro):
         return ro
-    if seen.is_held:
-        return replace(ro, spec=replace(ro.spec.copy(), stage_target_revisions=[], target_finish_time=None))
+    if seen.is_held or is_aborted:
+        spec = replace(ro.spec.copy(), stage_target_revisions=[], target_finish_time=None)
+        if not is_aborted and abort_record(ro) is not None:
+            # The abort was taken back on its way, where no edit of the Service gave the rollout a new start.
+            spec.initial_revisions = entries_with(ro, seen.live)
+        return replace(ro, spec=spec)
     spec = restart(ro, route_has_traffic=seen.route_has_traffic, deployments=seen.deployments or ())
     return replace(ro, spec=spec)
 
@@ -221,6 +234,11 @@ def recorded_targets(ro: RolloutOrchestrator) -> list[TargetRevision] | None:
         return [TargetRevision(revision_name=str(name), percent=percent) for name, percent in entries]
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def has_unplanned_targets(ro: RolloutOrchestrator) -> bool:
+    """True while the record of a stage does not name the targets of the spec, whatever they are."""
+    return ro.status.annotations.get(PLANNED_TARGETS) != record_of(ro.spec.target_revisions)
 
 
 def has_new_targets(ro: RolloutOrchestrator) -> bool:

@@ -15,6 +15,7 @@ from webhook.loop.revisions import Revisions
 from webhook.loop.spa_cleanup import GRACE, MissingSince, plan_cleanup
 from webhook.loop.stage_status import observe_generation, record_outcome
 from webhook.loop.write_executor import SPADeleter, WriteExecutor
+from webhook.planning.pause import paused_traffic
 from webhook.strategies import (
     EventSink,
     PodClient,
@@ -89,8 +90,10 @@ class StagePass:
         self._reverts = reverts or Reverts()
         self._executor = WriteExecutor(spas, lister, pods, deleter, events, self._reverts, traffic)
 
-    def reconcile(self, ro: RolloutOrchestrator, strategy: Strategy) -> Result:
+    def reconcile(self, ro: RolloutOrchestrator, strategy: Strategy, *, is_paused: bool = False) -> Result:
         """The pass as upstream's generated controller wraps it; an RO with a deletion time is not touched at all.
+
+        A paused rollout goes on within its stage, but its traffic stays, and no stage begins.
 
         Before: missing conditions are added, and a new generation makes Ready Unknown. After, also after an error: the
         generation is observed, an unchanged condition keeps its time, and an Event states the error unless
@@ -100,7 +103,7 @@ class StagePass:
             return Result()
         before = ro.status.copy()
         observe_generation(ro, self._clock())
-        result = self.reconcile_kind(ro, strategy)
+        result = self.reconcile_kind(ro, strategy, is_paused=is_paused)
         ro.status.observed_generation = ro.metadata.generation
         ro.status.conditions.keep_times_of(before.conditions)
         if result.error is not None and not isinstance(result.error, Conflict):
@@ -108,14 +111,14 @@ class StagePass:
             self._events.emit(ro, "Warning", reason, str(result.error))
         return replace(result, status_changed=not ro.status.equals_except_times(before))
 
-    def reconcile_kind(self, ro: RolloutOrchestrator, strategy: Strategy) -> Result:
+    def reconcile_kind(self, ro: RolloutOrchestrator, strategy: Strategy, *, is_paused: bool = False) -> Result:
         """The pass alone, as upstream's ReconcileKind: no preparation, no Event for an error, no generation observed.
 
         ``strategy`` is the one in force, which need not be that of the spec. Raises what is neither an error of this
         spec nor of a request: a fault of the program.
         """
         before = ro.status.copy()
-        result = self._executor.carry_out(ro, self.plan(ro, strategy))
+        result = self._executor.carry_out(ro, self.plan(ro, strategy, is_paused=is_paused))
         return replace(result, status_changed=not ro.status.equals_except_times(before))
 
     def recreate_deleted(self, ro: RolloutOrchestrator) -> Result:
@@ -133,18 +136,21 @@ class StagePass:
         writes = [StageWrite(CreateSPA(spa), ro.status.copy()) for spa in deleted]
         return self._executor.carry_out(ro, PassPlan(stage=writes))
 
-    def plan(self, ro: RolloutOrchestrator, strategy: Strategy) -> PassPlan:
+    def plan(self, ro: RolloutOrchestrator, strategy: Strategy, *, is_paused: bool = False) -> PassPlan:
         """The writes that the stage and the cleanup need, sending none; ``ro.status`` becomes what it is after them.
 
         A spec that can never be carried out marks the RO failed and plans no writes for the stage; a failed RO stays as
         it is until its generation changes. SPAs without a Revision are deleted in any case, after their grace period.
         """
-        self._planned.begin(ro)
+        self._planned.begin(ro, moves_traffic=not is_paused)
         error: Exception | None = None
+        kept = paused_traffic(ro) if is_paused else None
+        if kept is not None:
+            self._planned.keep_traffic(ro, kept)
         if ro.spec.stage_target_revisions and not ro.has_failed:
             before = ro.status.copy()
             try:
-                self._carry_stage(ro, strategy)
+                self._carry_stage(ro, strategy, is_paused)
             except InvalidRollout as invalid:
                 self._planned.writes.clear()
                 ro.status = before
@@ -163,8 +169,9 @@ class StagePass:
             unfinished=PodsNotListed(unlisted) if self._planned.pods_not_listed else None,
         )
 
-    def _carry_stage(self, ro: RolloutOrchestrator, strategy: Strategy) -> None:
-        carry_stage(ro, strategy, self._strategies[strategy.name], self._planned, self._conditions, self._clock)
+    def _carry_stage(self, ro: RolloutOrchestrator, strategy: Strategy, is_paused: bool) -> None:
+        rollout = self._strategies[strategy.name]
+        carry_stage(ro, strategy, rollout, self._planned, self._conditions, self._clock, begins=not is_paused)
 
     def _set_back_what_others_changed(self, ro: RolloutOrchestrator) -> None:
         """Plan the bounds that the loop stored last for SPAs whose bounds another client has changed since.
@@ -199,8 +206,10 @@ def carry_stage(
     planned: PlannedWrites,
     conditions: RevisionConditionLister,
     clock: Clock,
+    *,
+    begins: bool = True,
 ) -> None:
-    """Reset obsolete SPAs, take the steps of the strategy, and set the status.
+    """Reset obsolete SPAs, take the steps of the strategy, and set the status; without ``begins`` no stage begins.
 
     A rollout that names nothing but what goes up leaves the other SPAs of its service: a strategy that goes up first
     resets them once the stage is done. Upstream resets them at once.
@@ -216,7 +225,8 @@ def carry_stage(
     resets_last = strategy.goes_up_first and stage.named <= stage.up.keys() and not ro.status.conditions.is_true(READY)
     if not resets_last:
         reset_obsolete(ro, stage, planned, planned)
-    if rollout.reconcile(ro, stage.up, stage.down, planned.enqueue_after):
+    is_in_stage = ro.status.conditions.is_unknown(STAGE_READY)
+    if rollout.reconcile(ro, stage.up, stage.down, planned.enqueue_after) and (begins or is_in_stage):
         can_all_run = _can_all_run(ro, stage.up, planned, conditions)
         record_outcome(ro, stage, strategy, clock(), can_all_run=can_all_run)
     if resets_last and ro.status.conditions.is_true(STAGE_READY):

@@ -5,8 +5,10 @@ from datetime import datetime
 
 from webhook.api import InvalidRollout, RolloutOrchestrator
 from webhook.api.conditions import (
+    FALSE,
     LAST_STAGE_READY,
     NO_TRAFFIC_YET,
+    PAUSED,
     READY,
     RECONCILING,
     ROUTE_HELD,
@@ -14,11 +16,12 @@ from webhook.api.conditions import (
     STALLED,
     ConditionSet,
 )
-from webhook.api.reasons import OWNERSHIP_CONFLICT, TIMED_OUT
+from webhook.api.reasons import ABORTED, OWNERSHIP_CONFLICT, TIMED_OUT
 from webhook.api.rollout_orchestrator import RolloutStatus
 from webhook.api.target_revision import one_per_revision
 from webhook.loop.spec_decision import PLANNED_TARGETS, SpecDecision
 from webhook.planning.shift import Overdue
+from webhook.planning.stage_number import STAGES_DONE
 from webhook.strategies import Strategy
 from webhook.strategies.protocols import ObservedRevision
 from webhook.strategies.stage import Stage, is_last_stage_complete
@@ -46,6 +49,8 @@ def record_decision(ro: RolloutOrchestrator, decision: SpecDecision, now: dateti
         ro.mark_stage_revision_failed(str(decision.error), now)
         ro.status.observed_generation = ro.metadata.generation
     elif decision.planned_for is not None and not ro.has_failed:
+        if ro.status.annotations.get(PLANNED_TARGETS) != decision.planned_for:
+            ro.status.annotations[STAGES_DONE] = "0"
         ro.status.annotations[PLANNED_TARGETS] = decision.planned_for
 
 
@@ -140,14 +145,15 @@ def settle_status(ro: RolloutOrchestrator, before: RolloutStatus, now: datetime)
 def mark_progress(ro: RolloutOrchestrator, now: datetime) -> None:
     """Set Stalled and Reconciling from the other conditions; from them kstatus and Flux compute the state of a rollout.
 
-    A failed rollout is Stalled; one that is neither failed nor complete, also one that is late or moves nothing because
-    a revision is not its own, is Reconciling. Either is True with Ready's reason and message, else absent, as kstatus
-    wants it. Both are a function of the other conditions, so that they cost no status write of their own, and only
-    inform: neither we nor upstream's controllers count them for Ready.
+    A failed rollout is Stalled, and so is an aborted one that is back. One that is neither failed nor complete is
+    Reconciling, also one that is late, paused, or moves nothing because a revision is not its own. Either is True with
+    Ready's reason and message, else absent, as kstatus wants it. Both are a function of the other conditions, so that
+    they cost no status write of their own, and only inform: neither we nor upstream's controllers count them for Ready.
     """
     conditions = ro.status.conditions
     ready = conditions.get(READY)
-    wanted = STALLED if ro.has_failed else RECONCILING
+    is_back = ready is not None and ready.status == FALSE and ready.reason == ABORTED
+    wanted = STALLED if ro.has_failed or is_back else RECONCILING
     if ready is None or conditions.is_true(READY):
         wanted = ""
     for type_ in {STALLED, RECONCILING} - {wanted}:
@@ -175,8 +181,8 @@ def mark_held(ro: RolloutOrchestrator, is_held: bool, served: Container[str], no
 
 
 def unmark_progress(conditions: ConditionSet) -> bool:
-    """Remove both, for a rollout that is left to a controller that does not know them; False if there is none."""
-    present = [type_ for type_ in (STALLED, RECONCILING) if conditions.get(type_) is not None]
+    """Remove them, and a pause, for a rollout that is left to a controller that does not know them; False for none."""
+    present = [type_ for type_ in (STALLED, RECONCILING, PAUSED) if conditions.get(type_) is not None]
     for type_ in present:
         conditions.remove(type_)
     return bool(present)

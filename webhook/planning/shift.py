@@ -67,7 +67,12 @@ def next_finish_time(now: datetime, minutes: int) -> str:
         length = timedelta(minutes=minutes)
     except OverflowError:
         length = _LONGEST
-    return wire.format_time(now + min(max(length, _SHORTEST), _LONGEST))
+    return finish_time(now, length.total_seconds())
+
+
+def finish_time(now: datetime, seconds: float) -> str:
+    """The time so many seconds from now, at least one second and at most a year."""
+    return wire.format_time(now + min(max(timedelta(seconds=seconds), _SHORTEST), _LONGEST))
 
 
 @dataclass(frozen=True, slots=True)
