@@ -43,6 +43,7 @@ EXCUSED = {
 }
 ELSEWHERE = {
     "What you see": "run by the demo",
+    "Check before the sync": "run without a cluster",
     "Roll out a Service": "run on stock Knative",
     "Break-glass": "run apart",
     "Uninstall": "run apart",

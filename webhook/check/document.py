@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from typing import Final
 
-from webhook.check.events import Event, Kind, events_of
+from webhook.check.events import MAX_DEPTH, Event, Kind, events_of
 from webhook.check.node import Member, Node, Span
 from webhook.check.scalar import key_of
 from webhook.check.source_text import SourceText, Unreadable, check_printable
 
-MAX_DEPTH: Final = 200
 MAX_NODES: Final = 1_000_000
 """The most values in one document, each use of an anchor counted anew."""
 

@@ -12,6 +12,9 @@ from webhook.check.node import Span
 from webhook.check.scalar import is_resolved, resolved
 from webhook.check.source_text import Unreadable
 
+MAX_DEPTH: Final = 200
+"""How deep objects and lists may be nested."""
+
 
 class Kind(Enum):
     DOCUMENT = auto()
@@ -107,9 +110,13 @@ _WORDS: Final = {"true": True, "false": False, "null": None}
 
 
 def _is_json(text: str) -> bool:
+    """True if the text is JSON that is no deeper than what is read; all else is left to YAML."""
+    depth = 0
     try:
-        for _ in _json_events(text):
-            pass
+        for event in _json_events(text):
+            depth += (event.kind in (Kind.OBJECT, Kind.LIST)) - (event.kind is Kind.END)
+            if depth > MAX_DEPTH:
+                return False
     except Unreadable:
         return False
     return True

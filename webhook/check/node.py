@@ -54,7 +54,7 @@ class Member(NamedTuple):
     node: Node
 
 
-_is_word: Final = re.compile(r"[-A-Za-z0-9_]+").fullmatch
+_is_word: Final = re.compile(r"[-A-Za-z0-9_]{1,63}").fullmatch
 _is_key: Final = re.compile(r"[-A-Za-z0-9_./]{1,316}").fullmatch
 _INDEX: Final = re.compile(r"\[(\d+)\]")
 

@@ -55,6 +55,11 @@ class Run:
         """The namespaces in which a cluster may have rollouts of this run's SPAs, sorted."""
         return sorted({one.namespace for one, _ in self.objects if one.kind == SPA_KIND})
 
+    @property
+    def all_namespaces(self) -> list[str]:
+        """The namespaces of the objects that the webhook judges, sorted."""
+        return sorted({one.namespace for one, _ in self.objects if one.kind in _PLURALS})
+
     def context(
         self, live: Iterable[Mapping[str, Any]] | None = None, namespaces: Mapping[str, Mapping[str, str]] | None = None
     ) -> Context:

@@ -18,6 +18,9 @@ COMMANDS: Final = {
     "release": "give Services in the middle of a rollout back to Knative",
     "plan": "show the stages to come, and whether they fit, before anything is written",
     "certs": "make, show and rotate certificates",
+    "check": "check files with the rules of the webhook",
+    "rules": "list the rules",
+    "explain-rule": "explain a rule, with a bad and a good example",
     "manifests": "print what to apply to a cluster",
 }
 """Commands, each the ``command`` of a module of this package, and their one-line summaries."""
@@ -27,6 +30,7 @@ examples:
   stagegate certs init ./certs-dir --host localhost
   stagegate serve --standalone --cert-dir ./certs-dir --port 8443
   stagegate loop --kubeconfig ./kubeconfig
+  stagegate check deploy/
   stagegate manifests --enforce warn | kubectl apply -f -
 
 exit codes:

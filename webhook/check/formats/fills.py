@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from webhook.admission import Default
-from webhook.check.formats.lines import visible
+from webhook.check.formats.lines import one_line
 from webhook.check.report import Report
 
 
@@ -16,11 +16,11 @@ def fills(report: Report) -> Iterator[str]:
     """A diff for each object that would be completed."""
     for checked in report.checked:
         if checked.fills:
-            place, name = checked.place, visible(str(checked.subject))
+            place, name = checked.place, one_line(str(checked.subject))
             before, after = _yaml(checked.wire), _yaml(filled(checked.wire, checked.fills))
-            head = f"{visible(place.file)}:{place.line} {name}"
+            head = f"{one_line(place.file)}:{place.line} {name}"
             diff = difflib.unified_diff(before, after, head, f"{head} as the webhook completes it", n=1000, lineterm="")
-            yield from map(visible, diff)
+            yield from map(one_line, diff)
 
 
 def filled(wire: Any, defaults: tuple[Default, ...]) -> Any:

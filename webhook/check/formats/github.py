@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from webhook.check.formats.lines import visible
+from webhook.check.formats.lines import one_line
 from webhook.check.report import Located, Report
 
 _COMMANDS: Final = {"deny": "error", "warn": "warning", "note": "notice"}
@@ -16,14 +16,14 @@ def github(report: Report) -> Iterator[str]:
 
 def _command(finding: Located) -> str:
     place = finding.place
-    properties = {"file": place.file, "line": place.line, "endLine": place.end_line}
+    properties = {"file": one_line(place.file), "line": place.line, "endLine": place.end_line}
     if place.line == place.end_line:
         # GitHub refuses columns that span lines, and counts the last one as inside.
         properties |= {"col": place.column, "endColumn": max(place.column, place.end_column - 1)}
     properties["title"] = finding.id or "stagegate"
     stated = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items())
     message = f"{finding.text}; {finding.way_out}" if finding.way_out else finding.text
-    return f"::{_COMMANDS[finding.level]} {stated}::{_escaped(visible(message))}"
+    return f"::{_COMMANDS[finding.level]} {stated}::{_escaped(one_line(message))}"
 
 
 def _escaped(text: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from webhook.check.report import Located, Report
+from webhook.text import visible
 
 _TAB: Final = "    "
 _DOTS: Final = "..."
@@ -34,27 +35,16 @@ def text(report: Report, *, width: int = 0, style: Style = plain) -> Iterator[st
         yield from _excerpt(finding, max(width, _LEAST_WIDTH) if width else 0, style)
 
 
-def visible(text: str) -> str:
-    """The text with control characters, and those that change its direction, as symbols or escapes."""
-    if text.isprintable():
-        return text
-    return "".join(map(_visible, text))
-
-
-def _visible(letter: str) -> str:
-    if letter.isprintable():
-        return letter
-    number = ord(letter)
-    if number < 0x20:
-        return chr(0x2400 + number)
-    return "\u2421" if number == 0x7F else f"<U+{number:04X}>"
+def one_line(text: str) -> str:
+    """The text on one line, with every character that cannot be seen as an escape."""
+    return visible(text).replace("\n", "\\n")
 
 
 def _headline(finding: Located, style: Style) -> str:
     place = finding.place
     level = style(finding.level, finding.level)
     id_ = f" {finding.id}" if finding.id else ""
-    return f"{visible(place.file)}:{place.line}:{place.column}: {level}{id_} {visible(finding.text)}"
+    return f"{one_line(place.file)}:{place.line}:{place.column}: {level}{id_} {one_line(finding.text)}"
 
 
 def _excerpt(finding: Located, width: int, style: Style) -> Iterator[str]:
@@ -70,7 +60,7 @@ def _excerpt(finding: Located, width: int, style: Style) -> Iterator[str]:
         yield f"{gutter}{before}{marked}{after}"
     indent = " " * _cells(before)
     caret = "^" + "~" * (_cells(marked) - 1)
-    way_out = visible(finding.way_out)
+    way_out = one_line(finding.way_out)
     if not (before + marked + after):
         caret, indent = "", ""
     together = f"{indent}{caret} {way_out}".rstrip() if caret else way_out
@@ -85,7 +75,7 @@ def _excerpt(finding: Located, width: int, style: Style) -> Iterator[str]:
 
 
 def _shown(part: str) -> str:
-    return visible(part.replace("\t", _TAB))
+    return one_line(part.replace("\t", _TAB))
 
 
 def _cut(before: str, marked: str, after: str, room: int) -> tuple[str, str, str]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from webhook.admission.rules import Rule
+from webhook.check.formats.lines import one_line
 from webhook.check.report import Level, Located, Report
 from webhook.check.rules import EVERY_RULE
 
@@ -64,12 +65,12 @@ def _result(finding: Located, folder: str, seen: Counter[str]) -> dict[str, Any]
     location: dict[str, Any] = {"physicalLocation": physical}
     if finding.subject.kind:
         name = f"{finding.subject} {finding.field}".strip()
-        location["logicalLocations"] = [{"fullyQualifiedName": name, "kind": "member"}]
+        location["logicalLocations"] = [{"fullyQualifiedName": one_line(name), "kind": "member"}]
     text = f"{finding.text}; {finding.way_out}" if finding.way_out else finding.text
     result: dict[str, Any] = {"ruleId": finding.id, "ruleIndex": _INDEXES[finding.id]} if finding.id else {}
     result |= {
         "level": _LEVELS[finding.level],
-        "message": {"text": text},
+        "message": {"text": one_line(text)},
         "locations": [location],
         "partialFingerprints": {FINGERPRINT: _fingerprint(finding, seen)},
     }
@@ -92,5 +93,5 @@ def uri_of(file: str, folder: str) -> str:
     """The path of a file as a URI: relative within the folder, else absolute."""
     path = os.path.normpath(Path(folder, file))
     if path.startswith(os.path.join(folder, "")):  # noqa: PTH118
-        return quote(os.path.relpath(path, folder).replace(os.sep, "/"), errors="replace")
-    return "file://" + quote(path.replace(os.sep, "/"), errors="replace")
+        return quote(os.fsencode(os.path.relpath(path, folder)))
+    return "file://" + quote(os.fsencode(path))

@@ -1,26 +1,15 @@
-"""``json``: the report as one object."""
+"""The report as a value for programs, for ``json`` and ``yaml``."""
 
-import json
 from typing import Any, Final
 
 from webhook.check.report import Checked, Located, Report, Subject
 
-API_VERSION: Final = "stagegate.dev/v1alpha1"
 KIND: Final = "CheckReport"
-
-
-def as_json(report: Report, *, with_fills: bool = False) -> str:
-    """One object: the findings in order, what was filled in if asked for, and counts."""
-    return json.dumps(report_object(report, with_fills=with_fills), indent=2)
 
 
 def report_object(report: Report, *, with_fills: bool = False) -> dict[str, Any]:
     """The report in JSON's types. Lines and columns begin at 1; ``endColumn`` is the one after the end."""
-    whole: dict[str, Any] = {
-        "apiVersion": API_VERSION,
-        "kind": KIND,
-        "findings": [_finding(finding) for finding in report.findings],
-    }
+    whole: dict[str, Any] = {"findings": [_finding(finding) for finding in report.findings]}
     if with_fills:
         whole["fills"] = [_fill(checked) for checked in report.checked if checked.fills]
     whole["summary"] = {
