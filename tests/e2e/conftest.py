@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -76,6 +76,13 @@ def program(pytestconfig: pytest.Config) -> Callable[[str], Path]:
     """Others' programs. With ``--control-plane real`` they are built if need be."""
     parts = _parts(pytestconfig)
     return lambda name: _had(parts.program, name)
+
+
+@pytest.fixture(scope="session")
+def sarif_schema(pytestconfig: pytest.Config) -> dict[str, Any]:
+    """The schema of SARIF. With ``--control-plane real`` it is fetched if need be."""
+    parts = _parts(pytestconfig)
+    return _had(lambda _: parts.sarif_schema(), "sarif")
 
 
 def _parts(config: pytest.Config) -> Parts:

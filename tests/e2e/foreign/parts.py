@@ -5,7 +5,7 @@ import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from tests.controlplane.binaries import cache_folder
 from tests.controlplane.build import (
@@ -18,6 +18,7 @@ from tests.controlplane.build import (
     find_go,
     installed_go,
 )
+from tests.e2e.foreign.sarif import SchemaNotFetched, sarif_schema
 
 _HERE: Final = Path(__file__).parent
 
@@ -100,6 +101,13 @@ class Parts:
             except FetchFailed as failure:
                 raise NotFetched(f"{name}: {failure}") from failure
         return folder / name
+
+    def sarif_schema(self) -> dict[str, Any]:
+        """The schema of SARIF 2.1.0. Raises NotFetched."""
+        try:
+            return sarif_schema(self._cache, fetch=self._fetch)
+        except SchemaNotFetched as failure:
+            raise NotFetched(str(failure)) from failure
 
     def _go(self, name: str) -> Path:
         go = find_go(self._cache) if self._fetch else installed_go(self._cache)
