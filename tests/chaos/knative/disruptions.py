@@ -28,6 +28,7 @@ _STOPPED: Final = {WEBHOOK: 5.0, LOOP: 8.0}
 """The most seconds for which a process is stopped: more than the time-outs of the calls, and than a lease."""
 
 
+_TOLD: Final = ("services", "revisions", "routes", "rolloutorchestrators", "pods")
 _AFTER: Final = 5.0
 """Seconds after its end for which a disruption may be the reason of something."""
 
@@ -61,9 +62,9 @@ def around(disruptions: Iterable[Disruption], at: float) -> str:
 
 
 def writes_met(disruptions: Iterable[Disruption], changes: Iterable[Change]) -> dict[str, Counter[str]]:
-    """How many writes that were stored each kind of disruption met, by what they did."""
+    """How many writes to the objects of rollouts, and of pods, each kind of disruption met; those that were stored."""
     found: dict[str, Counter[str]] = {}
-    changes = list(changes)
+    changes = [change for change in changes if change.plural in _TOLD]
     for each in disruptions:
         met = found.setdefault(str(each), Counter())
         met.update(f"{change.plural} {change.kind.lower()}" for change in changes if each.met(change.at))

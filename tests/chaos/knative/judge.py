@@ -14,6 +14,7 @@ PROGRESSIVE: Final = "stagegate.dev/progressive"
 SCALING: Final = "autoscaling.knative.dev/"
 OWN: Final = f"{SCALING}stagegate-own"
 _REVISION: Final = "serving.knative.dev/revision"
+_WHOLE: Final = 100
 _HASH: Final = "pod-template-hash"
 
 
@@ -45,6 +46,7 @@ class Judge:
         self._phase, self._new = "", ""
         self._staged = self._covered = False
         self._above = 0
+        self._pinned = 0
         self._whole: set[str] = set()
         self._hashes: dict[str, str] = {}
         self._shrunk: set[str] = set()
@@ -75,6 +77,7 @@ class Judge:
         self._phase, self._new = phase, new
         yield from self._routed(before, state, route)
         yield from self._peak(before, state)
+        yield from self._above_stage(before, state)
         yield from self._capacity(before, state)
         yield from self._restarts(before, state)
         yield from self._waits(before, state)
@@ -85,6 +88,7 @@ class Judge:
             if new in before.all("revisions"):
                 yield f"held for {new}, which exists already"
             if self._phase != "held":
+                self._pinned = _generation(state.all("routes")[self._service])
                 if asked:
                     yield f"held again after a release ({asked})"
                 self._staged = self._covered = True
@@ -130,12 +134,26 @@ class Judge:
         if count > most:
             yield f"{count} pods run where {most} are the most: {_counted(state)}"
 
+    def _above_stage(self, before: State, state: State) -> Iterator[str]:
+        """A revision that is lowered runs no more pods than its share needs, and those of one stage."""
+        if not self._staged:
+            return
+        shares, here = state.shares(self._service), _pods_of(before)
+        for name, pods in _pods_of(state).items():
+            most = -(-self._number * shares.get(name, 0) // _WHOLE) + self._step
+            if name not in self._whole and len(pods) > max(len(here.get(name, {})), most):
+                yield f"{name} runs {len(pods)} pods where {most} are the most with {shares.get(name, 0)} %"
+
     def _capacity(self, before: State, state: State) -> Iterator[str]:
-        """No share on fewer ready pods than it needs."""
-        if not self._covered:
+        """No share on fewer ready pods than it needs.
+
+        Knative may still be at the Route as it was before it was pinned, and show that for a moment.
+        """
+        route = state.all("routes")[self._service]
+        if not self._covered or route.get("status", {}).get("observedGeneration", 0) < self._pinned:
             return
         shares = state.shares(self._service)
-        if sum(shares.values()) != 100:
+        if sum(shares.values()) != _WHOLE:
             yield f"the shares are {shares}"
         for name, percent in self._short(state) - self._short(before):
             yield f"{name} has {percent} % of the traffic on {state.ready(name)} ready pods"
@@ -193,6 +211,11 @@ def _hold(route: Wire) -> Wire:
     text = route["metadata"].get("annotations", {}).get(HOLD)
     hold: Wire = json.loads(text) if text else {}
     return hold
+
+
+def _generation(wire: Wire) -> int:
+    generation: int = wire["metadata"].get("generation", 0)
+    return generation
 
 
 def _asks_for_release(service: Wire, rollout: Wire | None) -> str:

@@ -41,9 +41,12 @@ class RecordBuilder:
         return self.store("revisions", name, {"metadata": {"annotations": annotations}, "status": status})
 
     def route(
-        self, phase: str = "", shown: dict[str, int] | None = None, new: str = NEW, **shares: int
+        self, phase: str = "", shown: dict[str, int] | None = None, new: str = NEW, observed: int = 1, **shares: int
     ) -> "RecordBuilder":
-        """``shares`` are by the last digit of the revision, in the spec; ``shown`` those of the status."""
+        """``shares`` are by the last digit of the revision, in the spec; ``shown`` those of the status.
+
+        The generation is 1; ``observed`` is the one that the status is of.
+        """
         wanted = {f"hello-0000{key[1:]}": percent for key, percent in shares.items()} or {OLD: 100}
         hold = {"stagegate.dev/hold": json.dumps({"phase": phase, "new": new})} if phase else {}
         spec = [{"revisionName": name, "percent": percent} for name, percent in wanted.items()]
@@ -51,9 +54,9 @@ class RecordBuilder:
         status = [{"revisionName": name, "percent": percent} for name, percent in (shown or wanted).items()]
         body = {
             "spec": {"traffic": [*spec, floating] if phase == "held" else [floating]},
-            "status": {"traffic": status},
+            "status": {"traffic": status, "observedGeneration": observed},
         }
-        return self.store("routes", "hello", {"metadata": {"annotations": hold}, **body})
+        return self.store("routes", "hello", {"metadata": {"annotations": hold, "generation": 1}, **body})
 
     def pods(self, revision: str, *numbers: int, ending: bool = False, template: str = "a") -> "RecordBuilder":
         for number in numbers:
@@ -89,8 +92,12 @@ def held() -> RecordBuilder:
         ),
         pytest.param(held().pods(NEW, 2), "6 pods run where 5 are the most", id="more than a stage"),
         pytest.param(
+            held().pods(OLD, 3, 4, ending=True).pods(NEW, 2), "hello-00002 runs 2 pods where 1 are the most", id="ahead"
+        ),
+        pytest.param(
             held().route("held", _1=50, _2=50), "hello-00002 has 50 % of the traffic on 1 ready pods", id="too early"
         ),
+        pytest.param(held().route("held", shown={NEW: 100}, observed=0), "", id="Knative is at the Route of before"),
         pytest.param(
             held().pods(OLD, 4, ending=True), "hello-00001 has 100 % of the traffic on 3 ready pods", id="lowered early"
         ),
