@@ -13,11 +13,16 @@ from webhook.cli.errors import CommandError
 from webhook.cli.release import held_services, release, show
 from webhook.cluster.client import Client
 from webhook.cluster.errors import ApiError, Forbidden, NotFound, Unavailable
-from webhook.cluster.resource import KNATIVE_SERVICES, ROLLOUT_ORCHESTRATORS, ROUTES, Resource
+from webhook.cluster.resource import EVENTS, KNATIVE_SERVICES, ROLLOUT_ORCHESTRATORS, ROUTES, Resource
 from webhook.cluster.transport import Request
 
 HELLO, OTHER, IDLE = (ObjectName("default", name) for name in ("hello", "other", "idle"))
 RELEASE = "stagegate.dev/release"
+
+
+def held(name: str, phase: str = "held") -> str:
+    """The annotation of a held Route."""
+    return json.dumps({"phase": phase, "initial": {f"{name}-00001": 100}, "new": f"{name}-00002", "since": "uid"})
 
 
 class Cluster:
@@ -25,11 +30,10 @@ class Cluster:
 
     def __init__(self, polls: int = 1) -> None:
         self.api, self.clock, self.polls = FakeApi(), FakeClock(), polls
-        self.api.serve(ROUTES, ROLLOUT_ORCHESTRATORS, KNATIVE_SERVICES)
+        self.api.serve(ROUTES, ROLLOUT_ORCHESTRATORS, KNATIVE_SERVICES, EVENTS)
         self.client = Client(self.api, field_manager="test")
         for name in ("hello", "other"):
-            hold = {"phase": "held", "initial": {f"{name}-00001": 100}, "new": f"{name}-00002", "since": "uid"}
-            self.route(name, {"stagegate.dev/hold": json.dumps(hold)})
+            self.route(name, {"stagegate.dev/hold": held(name)})
             self.api.put(ROLLOUT_ORCHESTRATORS, {"metadata": {"name": name}, "spec": {}})
             self.api.put(KNATIVE_SERVICES, {"metadata": {"name": name}})
         self.route("idle", {})
@@ -38,6 +42,12 @@ class Cluster:
         traffic = [{"revisionName": f"{name}-00001", "percent": 75}, {"revisionName": f"{name}-00002", "percent": 25}]
         metadata = {"name": name, "annotations": annotations}
         self.api.put(ROUTES, {"metadata": metadata, "status": {"traffic": traffic}})
+
+    def event(self, service: str, message: str, second: int) -> None:
+        """The loop says so about a Service."""
+        event = {"metadata": {"name": f"{service}.{second}"}, "reason": "ReleaseWaiting", "message": message}
+        event |= {"involvedObject": {"kind": "Service", "name": service}}
+        self.api.put(EVENTS, event | {"lastTimestamp": f"2026-01-01T00:00:0{second}Z"})
 
     def sleep(self, seconds: float) -> None:
         self.clock.advance(seconds)
@@ -123,11 +133,63 @@ def test_an_error_that_is_no_refusal_is_reported() -> None:
         cluster.release(HELLO)
 
 
-def test_time_runs_out_with_a_word_on_what_is_left() -> None:
+WAITING = "stagegate.dev/release was set; this waits for hello-00002 to run 4 replicas (it runs {})"
+
+
+@pytest.mark.parametrize(
+    ("phase", "events", "says"),
+    [
+        pytest.param(
+            "held",
+            [],
+            "it waits for the loop, which has not answered; check that the loop runs and watches namespace default",
+            id="no answer",
+        ),
+        pytest.param(
+            "held",
+            [WAITING.format(1), WAITING.format(2)],
+            "it waits for hello-00002 to run 4 replicas (it runs 2);"
+            " look at the pods, or name a revision in spec.traffic of the Service to end it at once",
+            id="replicas",
+        ),
+        pytest.param(
+            "releasing",
+            [],
+            "Knative has its traffic again, bounds follow once no Route leads to the old Revision; run this once more",
+            id="bounds",
+        ),
+    ],
+)
+def test_when_time_runs_out_it_says_what_it_waits_for_and_what_to_do(phase: str, events: list[str], says: str) -> None:
     cluster = Cluster(polls=10_000)
-    with pytest.raises(CommandError, match="not released within 5 s: default/hello; see the Events") as late:
+    cluster.route("hello", {"stagegate.dev/hold": held("hello", phase)})
+    for second, message in enumerate(events):
+        cluster.event("hello", message, second)
+
+    with pytest.raises(CommandError) as late:
         cluster.release(HELLO, timeout=5)
+
+    assert str(late.value) == f"not released within 5 s: default/hello: {says}"
     assert late.value.exit_code == 4
+
+
+def test_who_may_not_read_events_is_sent_to_the_loop() -> None:
+    cluster = Cluster(polls=10_000)
+    cluster.event("hello", WAITING.format(1), 0)
+    cluster.api.fail = lambda request: Forbidden(request.call, "no") if request.call.resource == EVENTS.plural else None
+
+    with pytest.raises(CommandError, match="default/hello: it waits for the loop, which has not answered; check"):
+        cluster.release(HELLO, timeout=5)
+
+
+def test_of_the_events_only_those_of_the_service_are_read() -> None:
+    cluster = Cluster(polls=10_000)
+    with pytest.raises(CommandError):
+        cluster.release(HELLO, timeout=5)
+
+    (read,) = (request for request in cluster.api.requests if request.call.resource == EVENTS.plural)
+    selector = "involvedObject.kind=Service,involvedObject.name=hello,reason=ReleaseWaiting"
+    assert read.query["fieldSelector"] == selector
 
 
 def test_without_a_timeout_the_loop_is_asked_and_not_waited_for(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ from webhook.cli.arguments import ObjectName, filled
 from webhook.cli.cluster_options import ClusterOptions, cluster_options
 from webhook.cli.command import Command
 from webhook.cli.errors import DONE, TIMED_OUT, USAGE, CommandError
+from webhook.cli.release_wait import awaited
 from webhook.cli.text import visible
 
 if TYPE_CHECKING:
@@ -115,9 +116,8 @@ def release(
             print("\n".join(f"{name}: the loop was asked to release it" for name in left))
             return DONE
         if monotonic() >= deadline:
-            names = ", ".join(map(str, left))
-            hint = "see the Events of the Service, and whether the loop runs"
-            raise CommandError(f"not released within {timeout:.0f} s: {names}; {hint}", TIMED_OUT)
+            found = visible("; ".join(f"{name}: {awaited(client, name)}" for name in left))
+            raise CommandError(f"not released within {timeout:.0f} s: {found}", TIMED_OUT)
         sleep(_POLL)
 
 

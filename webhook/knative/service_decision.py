@@ -37,6 +37,8 @@ STARTED: Final = "RolloutStarted"
 COMPLETE: Final = "RolloutComplete"
 FAILED: Final = "RolloutFailed"
 RELEASED: Final = "RolloutReleased"
+WAITS_FOR: Final = "; this waits for "
+"""What stands between the reason of a release and what it waits for, in the message of RELEASE_WAITING."""
 RELEASE_WAITING: Final = "ReleaseWaiting"
 
 STALE: Final = "HoldStale"
@@ -124,7 +126,7 @@ def _release(seen: ServiceSeen, service: Wire, route: Wire, hold: Hold, release:
     )
     waiting = "" if release.at_once else _lacking(seen, live)
     if waiting:
-        events = (ServiceEvent("Normal", RELEASE_WAITING, f"{release.message}; this waits for {waiting}"),)
+        events = (ServiceEvent("Normal", RELEASE_WAITING, f"{release.message}{WAITS_FOR}{waiting}"),)
         return ServiceDecision("held", tuple(writes), events, carries_on=False, waiting=waiting)
     writes.append(PatchRoute(route, replace(hold, phase=RELEASING), stock_traffic(service)))
     message = f"{release.message}; Knative goes on by itself: {described(live)}"
