@@ -37,6 +37,10 @@ GOOD = Contents(OLD.certificate, OLD.key, LEAF.certificate, LEAF.key)
 OVERLAP = Contents(NEW.certificate + OLD.certificate, NEW.key, LEAF.certificate, LEAF.key)
 Run = Callable[..., int]
 
+ABSENT = (
+    "Secret ours/certs does not exist; check its name, or run what makes it: stagegate loop --cert-secret ours/certs"
+)
+
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
@@ -119,7 +123,7 @@ def test_rotate_ca_leaves_the_old_one_trusted_and_the_leaf_to_the_leader(
 @pytest.mark.parametrize(
     ("stored", "options", "code", "line"),
     [
-        (None, [], 3, "Secret ours/certs does not exist; it is made by: stagegate loop --cert-secret ours/certs"),
+        (None, [], 3, ABSENT),
         (None, ["--ca"], 3, "Secret ours/certs does not exist"),
         (Contents(OLD.certificate, b"", LEAF.certificate, LEAF.key), [], 1, "no authority in it whose key is stored"),
         (Contents(OLD.certificate, b"", LEAF.certificate, LEAF.key), ["--ca"], 1, "cert-manager"),
@@ -183,7 +187,7 @@ def register(client: Client, resource: Resource, name: str, to: dict[str, str]) 
 def test_status_of_nothing_yet(client: Client, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("status") == 3
     assert capsys.readouterr().out.splitlines() == [
-        "stored     Secret ours/certs: does not exist",
+        f"stored     {ABSENT}",
         "ca.key     Secret ours/certs-authority: does not exist",
         "authority  none",
         "leaf       none",

@@ -72,13 +72,19 @@ def _status(client: "Client", cluster: "ClusterClient", store: "SecretStore", ar
     times = [one.published_at for one in configurations if one.published_at is not None]
     observed = Observed(bundles_of(configurations), max(times, default=None), served)
     places = places_of(configurations)
-    print(f"stored     {store.place}{': does not exist' if stored.served is None else ''}")
+    print(f"stored     {_absent(store, arguments) if stored.served is None else store.place}")
     print(f"ca.key     {_key_place(store, stored, hidden=hidden)}")
     hosts = hosts_for(configurations, contents, namespace)
     print("\n".join(describe(contents, observed, hosts, now, RotationPolicy(), places, key_hidden=hidden)))
     for line in leaders(client, arguments.lease_namespace, namespace):
         print(f"leader     {line}")
     return MISSING if stored.served is None else print_problems(problems(contents, observed, now))
+
+
+def _absent(store: "SecretStore", arguments: Options) -> str:
+    """What to do where the Secret does not exist."""
+    made_by = f"stagegate loop --cert-secret {arguments.secret}"
+    return f"{store.place} does not exist; check its name, or run what makes it: {made_by}"
 
 
 def _key_place(store: "SecretStore", stored: "StoredSecrets", *, hidden: bool) -> str:
@@ -100,9 +106,7 @@ def _rotate(store: "SecretStore", arguments: Options, now: datetime) -> int:
     first = signing_authority(stored.contents)
     for last in (False,) * (_TRIES - 1) + (True,):
         if stored.served is None:
-            raise CommandError(
-                f"{store.place} does not exist; it is made by: stagegate loop --cert-secret {arguments.secret}", MISSING
-            )
+            raise CommandError(_absent(store, arguments), MISSING)
         # After a conflict half of the write may have been stored: one new authority is enough.
         is_done = arguments.ca and signing_authority(stored.contents) != first
         try:
