@@ -114,6 +114,11 @@ class Tenant:
             {"shares": routes, "pods": state.ready_pods(), "services": services, "routes": holds, "rollouts": rollouts}
         )
 
+    def events(self, reason: str, kind: str = "Service") -> list[str]:
+        """The messages of Events with this reason about objects of a kind."""
+        items = self.rig.plane.admin.get(f"/api/v1/namespaces/{self.name}/events").body["items"]
+        return [each["message"] for each in items if (each["reason"], each["involvedObject"]["kind"]) == (reason, kind)]
+
     def stored(self) -> dict[str, Wire]:
         """The objects of Knative as they are now, without what differs between any two runs."""
         found: dict[str, Wire] = {}

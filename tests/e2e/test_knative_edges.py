@@ -1,12 +1,15 @@
 """Edges of rollouts on stock Knative: scale to zero, names, classes and bounds that people choose, stale holds."""
 
+from http import HTTPStatus
 from typing import Any
 
 import pytest
 
 from tests.e2e.progressive import NEW, OLD, QUARTERS, STAGES, complete, deployed, faults, hello, traces, under_way
 from tests.e2e.tenant import Tenant
+from tests.rig.rig import create
 from tests.rig.stagegate import LOOP, WEBHOOK, Stagegate
+from tests.rig.timeline import condition_of
 
 pytestmark = pytest.mark.usefixtures("stagegate")
 
@@ -14,12 +17,10 @@ OF_THE_SYSTEM = ("knative-serving", "stagegate-system")
 IDLE = {"rollout.knative.dev/over-consumption-ratio": "25"}
 
 
-def events(tenant: Tenant, reason: str) -> list[str]:
-    """The messages of Events about the Service with this reason."""
-    items = tenant.rig.plane.admin.get(f"/api/v1/namespaces/{tenant.name}/events").body["items"]
-    return [
-        each["message"] for each in items if each["reason"] == reason and each["involvedObject"]["kind"] == "Service"
-    ]
+def said(tenant: Tenant, condition: str) -> str:
+    """Reason and message of a condition of the RO; empty if it is not there."""
+    listed = tenant.get("rolloutorchestrators", "hello")["status"]["conditions"]
+    return next((f"{each.get('reason')}: {each.get('message')}" for each in listed if each["type"] == condition), "")
 
 
 def test_a_service_that_runs_no_pods_rolls_out_without_any(tenant: Tenant) -> None:
@@ -70,8 +71,8 @@ def test_another_autoscaler_is_left_alone_with_a_word(tenant: Tenant) -> None:
     tenant.apply(hello("2", scaling=scaling))
 
     tenant.eventually(lambda state: NEW in state.all("revisions"))
-    tenant.eventually(lambda _: bool(events(tenant, "OtherAutoscaler")))
-    assert "hpa.autoscaling.knative.dev" in events(tenant, "OtherAutoscaler")[0]
+    tenant.eventually(lambda _: bool(tenant.events("OtherAutoscaler")))
+    assert "hpa.autoscaling.knative.dev" in tenant.events("OtherAutoscaler")[0]
     assert traces(tenant.record().end) == []
 
 
@@ -80,8 +81,8 @@ def test_start_and_end_are_events_of_the_service_once_each(tenant: Tenant) -> No
     tenant.apply(hello("2"))
     complete(tenant)
 
-    tenant.eventually(lambda _: len(events(tenant, "RolloutComplete")) == 1)
-    assert len(events(tenant, "RolloutStarted")) == 1
+    tenant.eventually(lambda _: len(tenant.events("RolloutComplete")) == 1)
+    assert len(tenant.events("RolloutStarted")) == 1
 
 
 def test_pods_of_a_revision_with_traffic_that_turn_unready_move_no_traffic(tenant: Tenant) -> None:
@@ -107,6 +108,8 @@ def test_a_route_that_does_not_move_stops_the_rollout(tenant: Tenant) -> None:
     tenant.eventually(lambda state: state.ready(NEW) == 1)
     tenant.settle(4)
     assert tenant.record().end.ready_pods() == {OLD: 4, NEW: 1}
+    assert f"Route hello to move to {OLD} 75%, {NEW} 25%" in said(tenant, "StageTrafficReady")
+    assert said(tenant, "RouteHeld")
 
     tenant.rig.ingress.resume(tenant.name)
 
@@ -169,3 +172,34 @@ def test_a_hold_whose_revision_never_comes_is_released(tenant: Tenant) -> None:
 
     tenant.eventually(lambda state: traces(state) == [] and state.is_ready("hello"), 90)
     assert tenant.record().end.shares("hello") == {OLD: 100}
+
+
+def test_a_domain_mapping_keeps_its_target(tenant: Tenant) -> None:
+    """It leads to the Service, whose address a rollout does not change."""
+    domain = f"{tenant.name}.example.org"
+    claim = {
+        "apiVersion": "networking.internal.knative.dev/v1alpha1",
+        "kind": "ClusterDomainClaim",
+        "metadata": {"name": domain},
+        "spec": {"namespace": tenant.name},
+    }
+    ref = {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": "hello"}
+    mapping = {
+        "apiVersion": "serving.knative.dev/v1beta1",
+        "kind": "DomainMapping",
+        "metadata": {"name": domain, "namespace": tenant.name},
+        "spec": {"ref": ref},
+    }
+    since = deployed(tenant)
+    for wire in (claim, mapping):
+        assert create(tenant.rig.plane.admin, wire).status == HTTPStatus.CREATED
+    path = f"/apis/serving.knative.dev/v1beta1/namespaces/{tenant.name}/domainmappings/{domain}"
+    admin = tenant.rig.plane.admin
+    tenant.eventually(lambda _: condition_of(admin.get(path).body, "Ready") == "True")
+    before = admin.get(path).body
+
+    tenant.apply(hello("2"))
+
+    record = complete(tenant)
+    assert record.path("hello", since) == STAGES
+    assert admin.get(path).body == before, "somebody wrote the DomainMapping"

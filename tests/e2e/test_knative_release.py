@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import urllib.request
 
 from tests.e2e.administrator import REPOSITORY
 from tests.e2e.progressive import NEW, OLD, complete, deployed, faults, hello, traces, under_way
@@ -18,6 +19,14 @@ def stagegate_release(tenant: Tenant, *arguments: str) -> str:
     return done.stdout
 
 
+def held_services(stagegate: Stagegate) -> float:
+    """What the loop's metric says of held Services."""
+    with urllib.request.urlopen(f"{stagegate.pages('loop')}/metrics", timeout=10) as response:
+        lines = response.read().decode().splitlines()
+    (line,) = (line for line in lines if line.startswith('stagegate_loop_held_services{phase="held"}'))
+    return float(line.rpartition(" ")[2])
+
+
 def test_a_released_service_gets_the_new_revision_with_its_own_minimum_first(
     stagegate: Stagegate, tenant: Tenant
 ) -> None:
@@ -25,6 +34,7 @@ def test_a_released_service_gets_the_new_revision_with_its_own_minimum_first(
     tenant.apply(hello("2"))
     under_way(tenant, {OLD: 75, NEW: 25})
     assert f"{tenant.name}/hello  held  to {NEW}" in stagegate_release(tenant, "--list")
+    assert held_services(stagegate) >= 1
 
     stagegate_release(tenant, "hello", "--namespace", tenant.name)
 

@@ -161,6 +161,12 @@ def test_a_rollback_by_traffic_acts_at_once(tenant: Tenant) -> None:
     tenant.eventually(lambda state: state.running() == {OLD: 4})
 
 
+def reason_of(wire: Wire) -> str:
+    """Why an object is not Ready, as Knative says."""
+    (ready,) = (each for each in wire["status"]["conditions"] if each["type"] == "Ready")
+    return str(ready["reason"])
+
+
 @pytest.mark.parametrize("image", ["dev.local/no-image", "dev.local/never-ready"])
 def test_a_newcomer_that_is_never_ready_gets_no_traffic(tenant: Tenant, image: str) -> None:
     since = deployed(tenant)
@@ -173,6 +179,9 @@ def test_a_newcomer_that_is_never_ready_gets_no_traffic(tenant: Tenant, image: s
     assert state.shares("hello") == {OLD: 100}
     assert state.ready_pods() == {OLD: 4}
     assert not state.is_ready("hello")
+    reasons = [reason_of(state.all(plural)[NEW]) for plural in ("revisions", "podautoscalers")]
+    told = [each.get("message", "") for each in state.all("rolloutorchestrators")["hello"]["status"]["conditions"]]
+    assert any(reason in message for reason in reasons for message in told), f"the RO quotes none of {reasons}: {told}"
 
     tenant.apply(hello("3"))
 
@@ -229,6 +238,7 @@ def test_traffic_that_a_service_splits_itself_is_left_alone(tenant: Tenant) -> N
 
     tenant.eventually(lambda state: state.shares("hello") == {OLD: 50, NEW: 50} and state.ready(NEW) == 4)
     assert traces(tenant.record().end) == []
+    tenant.eventually(lambda _: len(tenant.events("TrafficIsSplit")) == 1)
 
 
 def test_traffic_with_a_tag_is_left_alone(tenant: Tenant) -> None:
@@ -240,6 +250,7 @@ def test_traffic_with_a_tag_is_left_alone(tenant: Tenant) -> None:
     record = complete(tenant)
     assert record.path("hello", since) == [{OLD: 100}, {NEW: 100}]
     assert record.peak(since) == 8
+    tenant.eventually(lambda _: len(tenant.events("TrafficHasTags")) == 1)
 
 
 @pytest.mark.parametrize(

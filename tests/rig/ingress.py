@@ -60,6 +60,8 @@ class Ingress:
 
     def _program(self, ingress: dict[str, Any]) -> None:
         metadata = ingress["metadata"]
+        if "serving.knative.dev/route" not in metadata["labels"]:
+            return  # That of a DomainMapping, which leads to a Service and not to revisions.
         # The first rule is that of the service itself; those of tags follow.
         splits = ingress["spec"]["rules"][0]["http"]["paths"][0]["splits"]
         route = (metadata["namespace"], metadata["labels"]["serving.knative.dev/route"])
