@@ -1,13 +1,15 @@
 """The bounds that the stage of a rollout gives the Revisions of its Service."""
 
+from webhook.api import RolloutOrchestrator
 from webhook.api.target_revision import one_per_revision
+from webhook.api.wire import Wire
 from webhook.knative.annotations import annotations_of
 from webhook.knative.bounds import bounds_of_stage
-from webhook.knative.service_rollout import own_minimum
+from webhook.knative.service_rollout import own_minimum, shares_of
 from webhook.knative.service_seen import ServiceOptions, ServiceSeen
 from webhook.knative.service_writes import PatchRevision
 from webhook.knative.stage_traffic import Scale, floor_of
-from webhook.knative.traffic import shares_in
+from webhook.knative.traffic import is_moved, shares_in
 
 
 def stage_bounds(seen: ServiceSeen, options: ServiceOptions) -> tuple[PatchRevision, ...]:
@@ -28,7 +30,7 @@ def stage_bounds(seen: ServiceSeen, options: ServiceOptions) -> tuple[PatchRevis
         if revision is None or stage is None:
             continue
         if name in shrinking:
-            stage = _kept(seen, name, stage)
+            stage = _kept(seen, ro, name, stage)
         floor = floor_of(ro, name, seen.scales) if options.keeps_floor else 0
         patch = bounds_of_stage(annotations_of(revision), stage, seen.defaults, floor)
         if patch:
@@ -36,10 +38,23 @@ def stage_bounds(seen: ServiceSeen, options: ServiceOptions) -> tuple[PatchRevis
     return tuple(writes)
 
 
-def _kept(seen: ServiceSeen, name: str, stage: tuple[int | None, int | None]) -> tuple[int | None, int | None]:
+def _kept(
+    seen: ServiceSeen, ro: RolloutOrchestrator, name: str, stage: tuple[int | None, int | None]
+) -> tuple[int | None, int | None]:
     own, (minimum, maximum) = own_minimum(seen.revisions[name], seen.defaults) or 0, stage
     if (seen.scales.get(name, Scale()).actual or 0) > own:
         return stage
-    percent = max(shares_in(seen.route or {}, part).get(name, 0) for part in ("spec", "status"))
-    kept = -(-own * percent // 100)
+    kept = -(-own * _most_percent(ro, seen.route or {}, name) // 100)
     return kept if minimum is None else min(minimum, kept), maximum
+
+
+def _most_percent(ro: RolloutOrchestrator, route: Wire, name: str) -> int:
+    """The most of the traffic that a revision may get now.
+
+    Until a Route is Ready requests may follow the shares of the stage before: its status shows the new ones earlier.
+    """
+    given = shares_in(route, "spec")
+    found = [given, shares_in(route, "status")]
+    if not is_moved(route, given):
+        found += [shares_of(entries) for entries in (ro.spec.initial_revisions, ro.status.stage_revision_status)]
+    return max(shares.get(name, 0) for shares in found)
