@@ -11,8 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from sandbox.demo.process import Process
 from tests.bench import machine_load
+from tests.bench.process import megabytes_of
 from tests.e2e.tenant import MIN_SCALE, Tenant, service
 from tests.rig import Rig
 from tests.rig.stagegate import NAMESPACE, Stagegate
@@ -107,7 +107,8 @@ def at_rest(rig: Rig, stagegate: Stagegate, count: int, seconds: float) -> list[
     for (user, verb, resource), number in sorted(ours.items()):
         print(f"  {user:8} {verb:7} {resource:24} {number}")
     for name, process in (("loop", stagegate.loop), ("webhook", stagegate.webhook)):
-        print(f"  memory of the {name}: {_megabytes(process):.0f} MB")
+        assert process is not None
+        print(f"  memory of the {name}: {megabytes_of(process.pid):.0f} MB")
     needless = sum(number for (_, verb, resource), number in ours.items() if not {verb, resource} & set(_STANDING))
     return [f"{needless} requests beyond watches and the Lease"] if needless else []
 
@@ -181,13 +182,6 @@ def _print_latency(what: str, seconds: list[float]) -> None:
     if len(seconds) > 1:
         p99 = statistics.quantiles(seconds, n=100, method="inclusive")[98]
         print(f"  {what}: median {statistics.median(seconds) * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms")
-
-
-def _megabytes(process: Process | None) -> float:
-    if process is None:
-        return 0.0
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
 def _wait(condition: Callable[[], bool], within: float) -> None:

@@ -3,7 +3,6 @@
 import argparse
 import base64
 import copy
-import re
 import statistics
 import tempfile
 import time
@@ -18,6 +17,7 @@ from sandbox.demo.control_plane import client_of
 from tests.admission.test_knative_objects import KNATIVE, review, revision, update
 from tests.bench import machine_load
 from tests.bench.cluster import wait
+from tests.bench.process import megabytes_of
 from tests.controlplane import ControlPlane, Unavailable
 from tests.controlplane.session import Session
 from tests.e2e.cluster import REGISTRATION, documents
@@ -98,7 +98,7 @@ def _at_rest(plane: ControlPlane, live: Live, seconds: float, services: int) -> 
     before = _requests(plane)
     time.sleep(seconds)
     asked = _requests(plane) - before
-    megabytes = _resident(live.process.pid)
+    megabytes = megabytes_of(live.process.pid)
     print(
         f"\nat rest, {services} opted-in Services: {megabytes:.0f} MB; {asked} requests but watches in {seconds:.0f} s"
     )
@@ -110,13 +110,6 @@ def _requests(plane: ControlPlane) -> int:
     return sum(
         event.get("user", {}).get("username") == USER and event["verb"] != "watch" for event in plane.audit_events()
     )
-
-
-def _resident(pid: int) -> float:
-    """Megabytes of a process and of those that it has started; what they share counts once."""
-    found = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return (int(found.group(1)) / 1024 if found else 0.0) + sum(_resident(int(child)) for child in children)
 
 
 def _by_hand(live: Live, one_by_one: Sequence[str], many: Sequence[str]) -> list[str]:

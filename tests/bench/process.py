@@ -92,3 +92,10 @@ def server_cpu() -> dict[str, float]:
             if name in found and int(fields[1]) == os.getpid():
                 found[name] += (int(fields[11]) + int(fields[12])) / _TICKS
     return found
+
+
+def megabytes_of(pid: int) -> float:
+    """Megabytes of a process and of those that it has started; what they share counts once."""
+    found = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return (int(found.group(1)) / 1024 if found else 0.0) + sum(megabytes_of(int(child)) for child in children)
