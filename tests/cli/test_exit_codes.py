@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import click
 import pytest
 
 from tests.cli.test_main import stagegate
 from tests.server.conftest import make_certificates
 from tests.server.live import ROOT
+from webhook import cli
 from webhook.cli import COMMANDS, main
 from webhook.cli.command import Command
 from webhook.cli.errors import EXIT_CODES
@@ -73,7 +75,10 @@ def test_ctrl_c_is_130(command: str, monkeypatch: pytest.MonkeyPatch, capsys: py
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Command, "invoke", run)
-    words = {"certs": ["certs", "status", "d"]}.get(command, [command])
+    found = cli.stagegate.get_command(click.Context(cli.stagegate), command)
+    assert found is not None
+    arguments = ["x" for each in found.params if isinstance(each, click.Argument) and each.required]
+    words = {"certs": ["certs", "status", "d"]}.get(command, [command, *arguments])
     assert main(words) == 130
     assert capsys.readouterr() == ("", "")
 

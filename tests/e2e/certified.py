@@ -52,11 +52,7 @@ class Replica:
         options = ["--host", address, "--port", str(port), "--cert-secret", SECRET, "--kubeconfig", str(kubeconfig)]
         options += ["--pages-host", address, "--pages-port", str(pages), "--drain", "2"]
         self.process = Process(["serve", *options], log)
-        created = plane.admin.create(PODS, pod_of(self.pod))
-        assert created.status == HTTPStatus.CREATED, created.message
-        status = {"status": {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}]}}
-        answer = plane.admin.patch(f"{PODS}/{self.pod}/status", status)
-        assert answer.status == HTTPStatus.OK, answer.message
+        run_pod(plane, self.pod, address, "stagegate-webhook", https=port, http=pages)
 
     def shown(self) -> bytes | None:
         """The certificate (PEM) that it shows."""
@@ -235,19 +231,32 @@ def is_whole(stored: Contents) -> bool:
     return alone and is_issued_by(leaf, read_certificate(stored.ca_certificates))
 
 
-def pod_of(name: str) -> Wire:
-    """A Pod that stands for a process of this machine."""
+def run_pod(plane: ControlPlane, name: str, address: str, of: str, **ports: int) -> None:
+    """Create a Pod that stands for a process of this machine, running and ready; ``of`` is its Deployment."""
+    created = plane.admin.create(PODS, pod_of(name, of, **ports))
+    assert created.status == HTTPStatus.CREATED, created.message
+    ready = [{"type": kind, "status": "True"} for kind in ("Ready", "ContainersReady")]
+    status = {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}], "conditions": ready}
+    answer = plane.admin.patch(f"{PODS}/{name}/status", {"status": status})
+    assert answer.status == HTTPStatus.OK, answer.message
+
+
+def pod_of(name: str, of: str, **ports: int) -> Wire:
     container = {
-        "name": "webhook",
+        "name": of.removeprefix("stagegate-"),
         "image": "stagegate",
+        "ports": [{"name": name, "containerPort": port} for name, port in ports.items()],
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
     }
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name, "labels": {"app.kubernetes.io/name": "stagegate-webhook"}},
+        "metadata": {
+            "name": name,
+            "labels": {"app.kubernetes.io/name": of, "app.kubernetes.io/part-of": "stagegate"},
+        },
         "spec": {
-            "serviceAccountName": "stagegate-webhook",
+            "serviceAccountName": of,
             "nodeName": "here",
             "containers": [container],
             "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},

@@ -8,10 +8,10 @@ from typing import Final
 from certs.bundle import read_bundle
 from certs.ca_injection import bundles_of, places_of, read_configuration
 from certs.contents import Contents
-from certs.errors import AuthorityHidden, CertificateError, ClusterError
+from certs.errors import AuthorityHidden, CertificateError, StoreError
 from certs.key_pair import read_certificate
 from certs.rotation import Observed
-from certs.secret_store import SecretStore
+from certs.secret_store import SecretStore, StoredSecrets
 from certs.serving_pods import PORT, addresses_of, prober, shown_by
 from certs.status import problems
 from webhook.api.wire import Wire
@@ -19,7 +19,7 @@ from webhook.cli.arguments import ObjectName
 from webhook.cli.certs_cluster import ClusterClient
 from webhook.cluster.client import Client
 from webhook.cluster.clock import SystemClock
-from webhook.cluster.errors import ApiError
+from webhook.cluster.errors import ApiError, Forbidden
 from webhook.cluster.supervisor import Supervisor
 from webhook.diagnosis.doctor.installation import WEBHOOK, Certificates, Unread, is_one_of
 
@@ -33,17 +33,15 @@ def read_certificates(
     pods: Sequence[Wire] | Unread,
     now: datetime,
 ) -> Certificates:
-    """Raises ApiError where the Secret cannot be read."""
+    """Without a right to the Secret, what is trusted and served can still be seen. Raises ApiError."""
     store = SecretStore(ClusterClient(client, SystemClock(), Supervisor()), *secret)
+    stored, unread = StoredSecrets(None, None), ""
     try:
-        try:
-            stored = store.read_secrets()
-        except AuthorityHidden:
-            stored = store.read_served()
-    except ClusterError as problem:
-        if isinstance(problem.__cause__, ApiError):
-            raise problem.__cause__ from problem
-        raise
+        stored = _stored(store)
+    except Forbidden as problem:
+        unread = f"forbidden: {problem}"
+    except (CertificateError, StoreError) as problem:
+        return Certificates(problems=(str(problem),))
     read = [] if isinstance(registrations, Unread) else [read_configuration(one["kind"], one) for one in registrations]
     shown = {} if isinstance(pods, Unread) else _shown(pods)
     contents = stored.contents
@@ -52,7 +50,23 @@ def read_certificates(
     ends = dict(_ends(contents, shown))
     for place, bundle in zip(places_of(read), observed.published, strict=True):
         ends |= {f"{name} of the caBundle of {place}": end for name, end in _authorities(bundle)}
-    return Certificates(stored.served is not None, tuple(found), tuple(ends.items()))
+    return Certificates(stored.served is not None, tuple(found), tuple(ends.items()), unread)
+
+
+def _stored(store: SecretStore) -> StoredSecrets:
+    """The Secrets, without the authority's key where that is hidden. Raises ApiError."""
+    try:
+        try:
+            return store.read_secrets()
+        except AuthorityHidden:
+            return store.read_served()
+    except StoreError as problem:
+        cause: BaseException | None = problem
+        while cause is not None and not isinstance(cause, ApiError):
+            cause = cause.__cause__
+        if cause is not None:
+            raise cause from problem
+        raise
 
 
 def _shown(pods: Sequence[Wire]) -> dict[str, bytes | None]:

@@ -159,6 +159,7 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ("versions", {"answers": {}}, "unknown", "no pod says"),
     ("certificates", {"certificates": Certificates(problems=("the leaf has expired",))}, "failed", "leaf has expired"),
     ("certificates", {"certificates": Certificates(is_stored=False)}, "unknown", "does not exist"),
+    ("certificates", {"certificates": Certificates(is_stored=False, unread="forbidden")}, "unknown", "forbidden"),
     (
         "certificates-expiry",
         {
@@ -231,6 +232,12 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
         {"rollouts": [world.rollout(labels={"serving.knative.dev/service": "other"})]},
         "warning",
         "a finding that warns: RolloutOrchestrator team-a/hello (RO014)",
+    ),
+    (
+        "stored-objects",
+        {"spas": [world.spa(**{"labels": {"serving.knative.dev/revision": "other"}, **OVERRIDDEN})]},
+        "ok",
+        "2 stored objects keep every rule",
     ),
     (
         "stored-objects",

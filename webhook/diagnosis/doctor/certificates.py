@@ -14,6 +14,8 @@ def check(seen: Installation) -> Iterator[Result]:
     show = f"stagegate certs status --secret {seen.namespace}/stagegate-certs"
     if found.problems:
         yield Result("certificates", FAILED, "; ".join(found.problems), show)
+    elif found.unread:
+        yield Result("certificates", UNKNOWN, f"the stored certificates cannot be read: {found.unread}")
     elif not found.is_stored:
         says = "the Secret of the certificates does not exist"
         yield Result("certificates", UNKNOWN, says, "name it with --secret NAMESPACE/NAME")

@@ -14,6 +14,8 @@ def check(seen: Installation) -> Iterator[Result]:
         yield Result("enforcement", WARNING, "the webhook runs with --enforce=warn: findings never deny", way_out)
     elif isinstance(seen.deployments, Unread):
         yield Result("enforcement", UNKNOWN, f"the webhook's options cannot be read: {seen.deployments.why}")
+    elif not any(name_of(one) == WEBHOOK for one in seen.deployments):
+        yield Result("enforcement", UNKNOWN, f"there is no Deployment {WEBHOOK} in {seen.namespace}")
     else:
         yield Result("enforcement", OK, "findings deny")
     yield _namespaces(seen)

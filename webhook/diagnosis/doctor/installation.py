@@ -23,12 +23,14 @@ class Unread:
 class Certificates:
     """``problems`` are reasons why clients cannot verify a server. ``ends`` maps a certificate to when it expires.
 
-    ``is_stored`` is False if the Secret does not exist.
+    ``is_stored`` is False if the Secret does not exist. ``unread`` says why the Secret could not be read; then
+    only what is trusted and served was seen.
     """
 
     is_stored: bool = True
     problems: tuple[str, ...] = ()
     ends: tuple[tuple[str, datetime], ...] = ()
+    unread: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ def is_controlled(one: Wire) -> bool:
 
 
 def _findings(kind: str, plural: str, one: Wire, context: Lookup) -> list[Finding]:
+    """What is not overridden; overrides are a check of their own."""
     metadata = {key: value for key, value in one["metadata"].items() if key != "managedFields"}
     review = {
         "apiVersion": "admission.k8s.io/v1",
@@ -66,4 +67,5 @@ def _findings(kind: str, plural: str, one: Wire, context: Lookup) -> list[Findin
             "object": {**one, "apiVersion": API_VERSION, "kind": kind, "metadata": metadata},
         },
     }
-    return [judged.finding for judged in judge(review, "/validate", context, _SETTINGS).findings]
+    verdict = judge(review, "/validate", context, _SETTINGS)
+    return [finding for finding, effect in verdict.findings if effect != "overridden"]

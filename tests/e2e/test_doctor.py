@@ -1,0 +1,264 @@
+"""``stagegate doctor`` on a real API server: an installation that is well, and what goes wrong with one."""
+
+import copy
+import io
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.controlplane import Binaries, ControlPlane
+from tests.controlplane.session import Session
+from tests.e2e.certified import PODS, Certified, free_port, run_pod
+from tests.e2e.cluster import REGISTRATION, SPAS, Namespace, create_namespace, eventually, spa
+from webhook.cli import main
+from webhook.cli.manifests import rendered
+
+POLICIES = f"{REGISTRATION}/validatingadmissionpolicies"
+BINDINGS = f"{REGISTRATION}/validatingadmissionpolicybindings"
+MUTATING = f"{REGISTRATION}/mutatingwebhookconfigurations/mutate.stagegate.dev"
+VALIDATING = f"{REGISTRATION}/validatingwebhookconfigurations/validate.stagegate.dev"
+LEASES = "/apis/coordination.k8s.io/v1/namespaces"
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+DEPLOYMENTS = "/apis/apps/v1/namespaces/stagegate-system/deployments"
+UPSTREAM = "controller.knative.dev.serving-progressive-rollout.pkg.reconciler.service.reconciler.00-of-01"
+UPSTREAM_ACCOUNT = "system:serviceaccount:knative-serving:controller"
+LOOP_ADDRESS = "127.0.0.6"
+
+
+class Clinic:
+    """An installation with two webhooks, two loops of which one leads, and everything that the doctor asks for."""
+
+    def __init__(self, plane: ControlPlane, folder: Path) -> None:
+        self.plane = plane
+        self.cluster = Certified(plane, folder)
+        for name in ("idle", "knative-serving"):
+            create_namespace(plane.admin, name, {})
+        for body in rendered([]):
+            if body["kind"] == "Deployment":
+                assert plane.admin.create(DEPLOYMENTS, body).status == HTTPStatus.CREATED
+        pages = free_port(LOOP_ADDRESS)
+        for name in ("loop-1", "loop-2"):
+            run_pod(plane, name, LOOP_ADDRESS, "stagegate-loop", http=pages)
+        self.loop = self.cluster.start_loop("--pages-host", LOOP_ADDRESS, "--pages-port", str(pages))
+        self.cluster.await_rest()
+
+    def doctor(self, *words: str, kubeconfig: Path | None = None) -> int:
+        return main(["doctor", "--kubeconfig", str(kubeconfig or self.plane.kubeconfig), "-n", "default", *words])
+
+
+@pytest.fixture(scope="module")
+def clinic(binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
+    with ControlPlane.start(binaries=binaries) as plane:
+        clinic = Clinic(plane, tmp_path_factory.mktemp("doctor"))
+        try:
+            yield clinic
+        finally:
+            clinic.cluster.close()
+
+
+@pytest.fixture
+def found(clinic: Clinic, capsys: pytest.CaptureFixture[str]) -> Callable[..., dict[str, str]]:
+    """Examine; the state of each check."""
+
+    def states(*words: str, code: int = 0, kubeconfig: Path | None = None) -> dict[str, str]:
+        capsys.readouterr()
+        exit_code = clinic.doctor("-o", "json", *words, kubeconfig=kubeconfig)
+        output = capsys.readouterr()
+        assert output.err == ""
+        report = json.loads(output.out)
+        assert exit_code == code, [each for each in report["checks"] if each["state"] != "ok"]
+        return {each["id"]: each["state"] for each in report["checks"]}
+
+    return states
+
+
+def test_all_is_well(clinic: Clinic, capsys: pytest.CaptureFixture[str]) -> None:
+    assert clinic.doctor() == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[-1] == "27 of 27 checks are well"
+    assert "√ pods-reachable: 4 of 4 pods answer\n" in out
+    assert "√ certificates: clients can verify every server that was seen\n" in out
+
+
+def test_it_writes_nothing(clinic: Clinic) -> None:
+    def written() -> list[str]:
+        return [
+            event["requestURI"]
+            for event in clinic.plane.audit_events()
+            if "(doctor)" in event.get("userAgent", "")
+            and event["verb"] not in ("get", "list")
+            and "selfsubjectaccessreviews" not in event["requestURI"]
+            and "dryRun=All" not in event["requestURI"]
+        ]
+
+    before = clinic.plane.admin.get(Namespace("default").path(SPAS)).body["items"]
+    assert clinic.doctor() == 0
+    assert clinic.plane.admin.get(Namespace("default").path(SPAS)).body["items"] == before
+    assert written() == []
+
+
+Body = dict[str, Any]
+Broken = AbstractContextManager[None]
+FOR_EVER = "2999-01-01T00:00:00.000000Z"
+
+
+@contextmanager
+def changed(admin: Session, path: str, change: Callable[[Body], None]) -> Iterator[None]:
+    """An object that is another one meanwhile."""
+    before = admin.get(path).body
+    after = copy.deepcopy(before)
+    change(after)
+    answer = admin.update(path, after)
+    assert answer.status == HTTPStatus.OK, answer.message
+    try:
+        yield
+    finally:
+        before["metadata"]["resourceVersion"] = admin.get(path).body["metadata"]["resourceVersion"]
+        answer = admin.update(path, before)
+        assert answer.status == HTTPStatus.OK, answer.message
+
+
+@contextmanager
+def removed(admin: Session, path: str) -> Iterator[None]:
+    """An object that does not exist meanwhile."""
+    before = admin.get(path).body
+    assert admin.delete(path).status == HTTPStatus.OK
+    try:
+        yield
+    finally:
+        for member in ("resourceVersion", "uid", "creationTimestamp", "managedFields"):
+            del before["metadata"][member]
+        answer = admin.create(path.rpartition("/")[0], before)
+        assert answer.status == HTTPStatus.CREATED, answer.message
+
+
+@contextmanager
+def added(admin: Session, path: str, body: Body) -> Iterator[None]:
+    """An object that exists meanwhile."""
+    answer = admin.create(path, body)
+    assert answer.status == HTTPStatus.CREATED, answer.message
+    try:
+        yield
+    finally:
+        admin.delete(f"{path}/{body['metadata']['name']}")
+
+
+def lease(name: str) -> Body:
+    spec = {"holderIdentity": "somebody", "renewTime": FOR_EVER, "leaseDurationSeconds": 60}
+    return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": name}, "spec": spec}
+
+
+def ignoring(configuration: Body) -> None:
+    for webhook in configuration["webhooks"]:
+        webhook["failurePolicy"] = "Ignore"
+
+
+def on_create_only(configuration: Body) -> None:
+    configuration["webhooks"][0]["rules"][0]["operations"] = ["CREATE"]
+
+
+def warning_only(deployment: Body) -> None:
+    deployment["spec"]["template"]["spec"]["containers"][0]["args"].append("--enforce=warn")
+
+
+def not_ours(definition: Body) -> None:
+    del definition["metadata"]["labels"]["app.kubernetes.io/part-of"]
+
+
+def on_warn(namespace: Body) -> None:
+    namespace["metadata"]["labels"]["stagegate.dev/enforce"] = "warn"
+
+
+MISLABELLED = spa("odd", {"stageMinScale": 1}, labels={"serving.knative.dev/revision": "other"})
+OVERRIDDEN = MISLABELLED | {"metadata": MISLABELLED["metadata"] | {"annotations": {"stagegate.dev/override": "SPA003"}}}
+
+ROWS: list[tuple[Callable[[Session], Broken], int, dict[str, str]]] = [
+    (
+        lambda admin: removed(admin, f"{BINDINGS}/stagepodautoscalers.stagegate.dev"),
+        1,
+        {"policies": "failed"},
+    ),
+    (
+        lambda admin: removed(admin, f"{POLICIES}/stagepodautoscalers.stagegate.dev"),
+        1,
+        {"policies": "failed"},
+    ),
+    (lambda admin: removed(admin, VALIDATING), 1, {"registration": "failed"}),
+    (
+        lambda admin: removed(admin, MUTATING),
+        1,
+        {"registration": "failed", "refuses": "warning", "fills-once": "failed"},
+    ),
+    (lambda admin: changed(admin, VALIDATING, ignoring), 0, {"failure-policy": "warning"}),
+    (lambda admin: changed(admin, VALIDATING, on_create_only), 1, {"registration-rules": "failed"}),
+    (lambda admin: changed(admin, f"{CRDS}/{SPAS}.serving.knative.dev", not_ours), 0, {"crds-owner": "warning"}),
+    (lambda admin: changed(admin, f"{DEPLOYMENTS}/stagegate-webhook", warning_only), 0, {"enforcement": "warning"}),
+    (lambda admin: changed(admin, "/api/v1/namespaces/idle", on_warn), 0, {"namespaces-on-warn": "warning"}),
+    (lambda admin: added(admin, Namespace("idle").path(SPAS), OVERRIDDEN), 0, {"overrides": "warning"}),
+    (
+        lambda admin: added(admin, f"{LEASES}/knative-serving/leases", lease(UPSTREAM)),
+        1,
+        {"one-driver": "failed"},
+    ),
+    (lambda admin: added(admin, f"{LEASES}/idle/leases", lease("stagegate-loop")), 0, {"one-loop": "warning"}),
+]
+
+
+@pytest.mark.parametrize(("broken", "code", "states"), ROWS)
+def test_what_goes_wrong_is_found_and_nothing_else(
+    clinic: Clinic,
+    found: Callable[..., dict[str, str]],
+    broken: Callable[[Session], Broken],
+    code: int,
+    states: dict[str, str],
+) -> None:
+    with broken(clinic.plane.admin):
+        # API servers take up registrations and policies a moment after they were written.
+        eventually(lambda: red(clinic, states), 30)
+        assert {check: state for check, state in found(code=code).items() if state != "ok"} == states
+    eventually(lambda: clinic.doctor("-o", "json") == 0, 30)
+
+
+def red(clinic: Clinic, states: dict[str, str]) -> bool:
+    report = io.StringIO()
+    with redirect_stdout(report):
+        clinic.doctor("-o", "json")
+    return states.items() <= {each["id"]: each["state"] for each in json.loads(report.getvalue())["checks"]}.items()
+
+
+def test_a_stored_object_that_breaks_a_rule_is_found(clinic: Clinic, found: Callable[..., dict[str, str]]) -> None:
+    path = Namespace("idle").path(SPAS)
+    account = clinic.plane.session(UPSTREAM_ACCOUNT, ["system:masters"])
+    with account as controller, added(controller, path, MISLABELLED):
+        states = found(code=1)
+    assert {check for check, state in states.items() if state != "ok"} == {"stored-objects"}
+
+
+def test_certificates_that_end_soon_are_found(found: Callable[..., dict[str, str]]) -> None:
+    assert found("--expiring", "3650d")["certificates-expiry"] == "warning"
+
+
+def test_a_pod_that_does_not_answer_is_found(clinic: Clinic, found: Callable[..., dict[str, str]]) -> None:
+    run_pod(clinic.plane, "dead", "127.0.0.8", "stagegate-webhook", https=1, http=1)
+    try:
+        assert found(code=1)["pods-reachable"] == "failed"
+    finally:
+        clinic.plane.admin.delete(f"{PODS}/dead?gracePeriodSeconds=0")
+
+
+def test_a_stranger_is_told_what_cannot_be_known(clinic: Clinic, found: Callable[..., dict[str, str]]) -> None:
+    states = found(kubeconfig=clinic.plane.kubeconfig_for("system:serviceaccount:idle:stranger"))
+    assert set(states.values()) == {"ok", "unknown", "warning"}
+    assert {check for check, state in states.items() if state == "warning"} == {"rights-see", "rights-steer"}
+    assert {states[check] for check in ("crds", "registration", "stored-objects", "refuses")} == {"unknown"}
+
+
+def test_a_loop_that_ended_is_found(clinic: Clinic, found: Callable[..., dict[str, str]]) -> None:
+    clinic.loop.stop()
+    states = found(code=1)
+    assert {check for check, state in states.items() if state == "failed"} == {"loop-leader", "pods-reachable"}
