@@ -20,6 +20,8 @@ from webhook.knative.settings import HoldSettings, default_bounds, hold_settings
         ({"keep-service-waiting": "nein"}, HoldSettings()),
         ({"keep-replicas-for-shares": "false"}, HoldSettings(keeps_floor=False)),
         ({"keep-replicas-for-shares": "no!"}, HoldSettings()),
+        ({"give-failed-shares-back": "true"}, HoldSettings(gives_failed_shares_back=True)),
+        ({"give-failed-shares-back": "yes!"}, HoldSettings()),
     ],
 )
 def test_settings_come_from_the_config_map_of_rollouts(data: dict[str, Any], expected: HoldSettings) -> None:

@@ -45,6 +45,39 @@ def test_what_the_stage_gives_no_share_keeps_its_place_in_the_route_while_it_is_
     ]
 
 
+LATEST_NEW = {"status": {"traffic": [named(OLD, 75), named(NEW, 25), named(NEW, 0) | {"latestRevision": True}]}}
+LATEST_OLD = {"status": {"traffic": [named(OLD, 100), named(OLD, 0) | {"latestRevision": True}]}}
+WITHOUT = {"status": {"traffic": [named(OLD, 100)]}, "spec": {"traffic": [named(OLD, 100), named(OLD, 0)]}}
+
+
+@pytest.mark.parametrize(
+    ("one", "ready", "floats"),
+    [
+        (LATEST_NEW, "True", True),
+        # Knative would move nothing while an entry leads to a revision that has been Ready and is not any more.
+        (LATEST_NEW, "False", False),
+        (LATEST_NEW, "Unknown", False),
+        # A new revision that was never Ready: the entry leads to the old one, and keeps the new one reachable.
+        (LATEST_OLD, "False", True),
+        (LATEST_OLD, "Unknown", True),
+        # Left out before: it comes back with the revision.
+        (WITHOUT, "False", False),
+        (WITHOUT, "True", True),
+    ],
+)
+def test_the_entry_that_floats_is_left_out_while_it_would_block_the_route(
+    one: dict[str, Any], ready: str, floats: bool
+) -> None:
+    given_back = rolling(entry(OLD, 100, direction="up"), entry(NEW, 0, direction="down"))
+    held = route(hold(), MOVED)
+    held = {**held, **one, "spec": one.get("spec", held["spec"])}
+    revisions = by_name(revision(OLD), revision(NEW, ready=ready))
+    found = stage_traffic(given_back, held, revisions, RUNNING).entries
+    shown = held["spec"]["traffic"] if found is None else found
+    assert (FLOATING in shown) is floats
+    assert named(OLD, 100) in shown
+
+
 @pytest.mark.parametrize(
     ("one", "waiting"),
     [

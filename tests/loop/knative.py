@@ -34,6 +34,7 @@ class Knative:
     stalled: bool = False
     scales_to_zero: bool = True
     lags: int = 0
+    _latest_ready: str = ""
     _bounds_seen: dict[str, tuple[int, int]] = field(default_factory=dict)
     births: list[int] = field(default_factory=list)
     path: list[tuple[dict[str, int], dict[str, int]]] = field(default_factory=list)
@@ -180,7 +181,8 @@ class Knative:
         ready = [name for name, one in self.revisions.items() if one["status"]["conditions"][0]["status"] == "True"]
         if not ready:
             return
-        route, latest = self.route, max(ready)
+        self._latest_ready = max(self._latest_ready, *ready)
+        route, latest = self.route, self._latest_ready
         entries = [(one.get("revisionName") or latest, one.get("percent", 0)) for one in route["spec"]["traffic"]]
         if any(name not in ready for name, _ in entries):
             return
@@ -188,6 +190,8 @@ class Knative:
         for name, percent in entries:
             percents[name] = percents.get(name, 0) + percent
         traffic = [{"revisionName": name, "percent": percent} for name, percent in percents.items()]
+        if any(one.get("latestRevision") for one in route["spec"]["traffic"]):
+            traffic.append({"revisionName": latest, "latestRevision": True, "percent": 0})
         status = {
             "traffic": traffic,
             "observedGeneration": route["metadata"]["generation"],

@@ -43,7 +43,14 @@ READABLE = [
 
 def test_a_setting_of_the_cluster_stands_in_the_config_map_and_nowhere_else() -> None:
     assert (
-        config_map_problems({"hold-nothing-new": "true", "keep-service-waiting": "f", "keep-replicas-for-shares": "0"})
+        config_map_problems(
+            {
+                "hold-nothing-new": "true",
+                "keep-service-waiting": "f",
+                "keep-replicas-for-shares": "0",
+                "give-failed-shares-back": "1",
+            }
+        )
         == []
     )
     assert [problem.text for problem in config_map_problems({"hold-nothing-new": "yes"})] == [
@@ -102,7 +109,10 @@ def test_an_unknown_key_on_a_rollout_is_reported_with_the_one_that_was_meant(key
 
 def test_an_unknown_key_that_is_like_no_other_is_reported_with_all_that_there_are() -> None:
     assert [problem.text for problem in config_map_problems({"zzz": "1"})] == [
-        f"zzz: is not a setting; known: {KNOWN_KEYS}, hold-nothing-new, keep-service-waiting, keep-replicas-for-shares"
+        (
+            f"zzz: is not a setting; known: {KNOWN_KEYS}, hold-nothing-new, keep-service-waiting,"
+            " keep-replicas-for-shares, give-failed-shares-back"
+        )
     ]
     on_rollout = rollout_problems({f"{PREFIX}zzz": "1", "stagegate.dev/zzz": "1"}, {})
     assert [problem.way_out for problem in on_rollout] == [f"known: {KNOWN_KEYS}", "known: override"]

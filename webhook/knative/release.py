@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from webhook.api.wire import Wire
 from webhook.knative.annotations import annotations_of, labels_of
 from webhook.knative.bounds import has_record, restored_bounds
+from webhook.knative.revision import newest_of
 from webhook.knative.service_writes import PatchRevision
 from webhook.knative.stage_traffic import is_ready
 from webhook.knative.traffic import shares, stock_traffic
@@ -14,7 +15,6 @@ from webhook.knative.traffic import shares, stock_traffic
 ROUTING_STATE: Final = "serving.knative.dev/routingState"
 RESERVE: Final = "reserve"
 """The routing state of a Revision that no Route leads to. Its minimum does not count then."""
-GENERATION: Final = "serving.knative.dev/configurationGeneration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +27,6 @@ class Release:
     reason: str
     message: str
     at_once: bool = False
-
-
-def newest_of(revisions: Mapping[str, Wire]) -> str:
-    """The name of the newest Revision, empty if there is none: the one of the highest generation of its template."""
-    return max(revisions, key=lambda name: _age(revisions[name]), default="")
 
 
 def stock_shares(service: Wire, revisions: Mapping[str, Wire]) -> dict[str, int]:
@@ -71,10 +66,3 @@ def restored(revisions: Mapping[str, Wire], given: Collection[str]) -> list[Patc
 def with_record(revisions: Mapping[str, Wire]) -> list[str]:
     """The Revisions in which bounds of a stage may stand in place of their own."""
     return sorted(name for name, one in revisions.items() if has_record(annotations_of(one)))
-
-
-def _age(revision: Mapping[str, Any]) -> tuple[int, str, str]:
-    generation = labels_of(revision).get(GENERATION, "")
-    metadata = revision.get("metadata") or {}
-    number = int(generation) if generation.isdecimal() and len(generation) < 19 else 0
-    return number, str(metadata.get("creationTimestamp") or ""), str(metadata.get("name") or "")

@@ -8,7 +8,8 @@ from webhook.api.wire import Wire
 from webhook.knative.annotations import ENABLED, PROGRESSIVE, annotations_of, template_annotations_of
 from webhook.knative.hold import Hold
 from webhook.knative.opt_in import is_opted_in, obstacle
-from webhook.knative.release import Release, newest_of
+from webhook.knative.release import Release
+from webhook.knative.revision import newest_of
 from webhook.knative.service_rollout import RELEASE, other_controller
 from webhook.knative.service_seen import ServiceOptions, ServiceSeen
 from webhook.knative.stage_traffic import condition_of, is_ready, quoted

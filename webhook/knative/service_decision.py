@@ -10,10 +10,12 @@ from webhook.api.steering import ABORT_GROUP
 from webhook.api.wire import Wire
 from webhook.knative.annotations import MIN_SCALE, annotations_of
 from webhook.knative.bounds import own_bounds
+from webhook.knative.failed_share import abort_of_failed
 from webhook.knative.hold import HELD, RELEASING, Hold, UnreadableHold, hold_of
 from webhook.knative.opt_in import obstacle
-from webhook.knative.release import Release, given_back, newest_of, restored, stock_shares, with_record
+from webhook.knative.release import Release, given_back, restored, stock_shares, with_record
 from webhook.knative.release_reason import release_of
+from webhook.knative.revision import newest_of
 from webhook.knative.service_bounds import stage_bounds
 from webhook.knative.service_rollout import (
     RELEASE,
@@ -209,7 +211,9 @@ def _held(seen: ServiceSeen, service: Wire, route: Wire, hold: Hold, options: Se
         left = max(0.0, _STABLE_WINDOW - seen.complete_for)
         bounds = stage_bounds(seen, replace(options, keeps_floor=options.keeps_floor and left > 0))
         return ServiceDecision("held", bounds, requeue_after=left or None)
-    return ServiceDecision("held", stage_bounds(seen, options), _failure(seen, newest))
+    abort = abort_of_failed(seen, newest) if options.gives_failed_shares_back else None
+    given_up = () if abort is None else (abort,)
+    return ServiceDecision("held", (*stage_bounds(seen, options), *given_up), _failure(seen, newest))
 
 
 def _demand_unknown_for(seen: ServiceSeen, newest: str) -> float:

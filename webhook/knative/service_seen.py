@@ -16,11 +16,12 @@ from webhook.strategies import DEFAULT_STRATEGY
 class ServiceOptions:
     """``default_opt_in`` is for Services that say nothing; ``missing_after`` and ``refused_after`` are in seconds.
 
-    ``keeps_floor`` is that of ``stage_traffic``.
+    ``keeps_floor`` is that of ``stage_traffic``, ``gives_failed_shares_back`` that of ``HoldSettings``.
     """
 
     default_opt_in: bool = False
     keeps_floor: bool = True
+    gives_failed_shares_back: bool = False
     missing_after: float = 30.0
     refused_after: float = 60.0
 

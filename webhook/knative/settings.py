@@ -7,6 +7,7 @@ from typing import Any
 from webhook.knative.annotations import INITIAL_SCALE, MAX_SCALE, MIN_SCALE, texts
 from webhook.knative.bounds import Defaults
 from webhook.planning.config import (
+    GIVE_FAILED_SHARES_BACK,
     HOLD_NOTHING_NEW,
     KEEP_REPLICAS_FOR_SHARES,
     KEEP_SERVICE_WAITING,
@@ -21,11 +22,13 @@ class HoldSettings:
 
     ``keeps_service_waiting``: a Service is not Ready before its rollout is over, so that ``kubectl wait`` waits for it.
     ``keeps_floor``: a revision that traffic drives keeps the replicas of its stage, as ``floor_of`` says.
+    ``gives_failed_shares_back``: a rollout is aborted once its new revision has failed although it has a share.
     """
 
     holds_nothing_new: bool = False
     keeps_service_waiting: bool = True
     keeps_floor: bool = True
+    gives_failed_shares_back: bool = False
 
 
 def hold_settings(config_map: Mapping[str, Any] | None) -> HoldSettings:
@@ -38,6 +41,7 @@ def hold_settings(config_map: Mapping[str, Any] | None) -> HoldSettings:
         holds_nothing_new=parse_boolean(data.get(HOLD_NOTHING_NEW, "false")) is not False,
         keeps_service_waiting=parse_boolean(data.get(KEEP_SERVICE_WAITING, "true")) is not False,
         keeps_floor=parse_boolean(data.get(KEEP_REPLICAS_FOR_SHARES, "true")) is not False,
+        gives_failed_shares_back=parse_boolean(data.get(GIVE_FAILED_SHARES_BACK, "false")) is True,
     )
 
 

@@ -10,6 +10,7 @@ from webhook.api.owner_reference import controller_of
 from webhook.api.target_revision import one_per_revision
 from webhook.api.wire import Wire
 from webhook.knative.hold import HELD, Hold, readable_hold_of
+from webhook.knative.revision import newest_of
 from webhook.knative.traffic import held_traffic, is_moved, shares
 from webhook.planning import RolloutConfig, strategy_in_force
 from webhook.strategies import STRATEGIES
@@ -79,10 +80,24 @@ def stage_traffic(
     if obstacles:
         return StageTraffic(route, waiting="; ".join(obstacles))
     at_zero = [name for name, percent in wanted.items() if not percent and is_ready(revisions.get(name))]
-    entries = held_traffic(wanted, at_zero, route["metadata"]["name"], redundant=redundant)
+    floats = can_float(route, revisions)
+    entries = held_traffic(wanted, at_zero, route["metadata"]["name"], redundant=redundant, floats=floats)
     if (route.get("spec") or {}).get("traffic") != entries:
         return StageTraffic(route, entries, _not_moved(route, wanted))
     return StageTraffic(route, waiting=None if is_moved(route, wanted) else _not_moved(route, wanted))
+
+
+def can_float(route: Mapping[str, Any], revisions: Mapping[str, Mapping[str, Any]]) -> bool:
+    """False while the entry of a held Route that floats would block it.
+
+    It leads to the newest revision that has ever been Ready, which the status names. If that one is not Ready any more,
+    the Route would not even move to those that are. The entry comes back when the newest revision is Ready.
+    """
+    shown, in_spec = ((route.get(part) or {}).get("traffic") or () for part in ("status", "spec"))
+    latest = next((entry.get("revisionName") for entry in shown if entry.get("latestRevision")), None)
+    if latest is None and not any(entry.get("latestRevision") for entry in in_spec):
+        latest = newest_of(revisions)
+    return latest not in revisions or is_ready(revisions[latest])
 
 
 def floor_of(ro: RolloutOrchestrator, revision: str, scales: Mapping[str, Scale]) -> int:

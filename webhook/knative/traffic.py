@@ -28,19 +28,21 @@ def shares_in(route: Mapping[str, Any], part: str) -> dict[str, int]:
 
 
 def held_traffic(
-    shares: Mapping[str, int], at_zero: Iterable[str], service: str, *, redundant: bool = True
+    shares: Mapping[str, int], at_zero: Iterable[str], service: str, *, redundant: bool = True, floats: bool = True
 ) -> list[Wire]:
     """The entries of a held Route.
 
     ``at_zero`` are revisions of the stage that are ready and have no share yet. The entry that floats to the newest
     revision has no share either: without it, Knative takes the new revision for one that nobody can reach, and scales
     it to zero. ``redundant`` repeats the first entry with no share: the Route then merges two entries into one, and as
-    long as its status has fewer entries than its spec, the Service is not Ready.
+    long as its status has fewer entries than its spec, the Service is not Ready. ``floats`` False leaves the entry that
+    floats out.
     """
     named = [*((name, shares[name]) for name in sorted(shares) if shares[name] > 0)]
     named += [(name, 0) for name in sorted(set(at_zero) - {name for name, _ in named})]
     entries: list[Wire] = [_named(name, percent) for name, percent in named]
-    entries.append({"configurationName": service, "latestRevision": True, "percent": 0})
+    if floats:
+        entries.append({"configurationName": service, "latestRevision": True, "percent": 0})
     if redundant and named:
         entries.append(_named(named[0][0], 0))
     return entries

@@ -67,7 +67,11 @@ class ServiceReconciler:
         if seen.service is None:
             self._emitted.pop((namespace, name), None)
         held = hold_settings(_config_map(self.caches.settings, SETTINGS_NAME))
-        options = replace(self.options, keeps_floor=held.keeps_floor)
+        options = replace(
+            self.options,
+            keeps_floor=held.keeps_floor,
+            gives_failed_shares_back=held.gives_failed_shares_back,
+        )
         decision = decide_service(seen, options)
         if decision.phase == "orphan" and decision.writes:
             # The caches of Routes and Revisions are watched apart: the Route may have been pinned meanwhile.

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from webhook.api import InvalidRollout, MissingObservation, RolloutOrchestrator, RolloutSpec, TargetRevision, wire
-from webhook.api.conditions import LAST_STAGE_READY, STAGE_READY, STAGE_TRAFFIC_READY, TRUE
+from webhook.api.conditions import FALSE, LAST_STAGE_READY, STAGE_READY, STAGE_TRAFFIC_READY, TRUE
 from webhook.api.target_revision import one_per_revision
 from webhook.api.wire import Wire
 from webhook.loop.observation import Observed
@@ -25,7 +25,8 @@ from webhook.planning import (
     shift_traffic_next_stage,
     targets_differ,
 )
-from webhook.planning.abort import abort_record, entries_with
+from webhook.planning.abort import abort_record, around_failed, entries_with
+from webhook.planning.config import MAX_RATIO
 from webhook.planning.measured import measured_while_held
 from webhook.planning.pause import with_time_left
 from webhook.planning.shift import Overdue, next_finish_time, overdue, seconds_left
@@ -82,18 +83,24 @@ def _decide(ro: RolloutOrchestrator, seen: Observed, now: datetime, *, is_aborte
         return SpecDecision(ro.spec)
     try:
         sound, about_record = with_sound_record(ro)
-        start = _start_of(sound, seen, is_aborted=is_aborted)
+        start, config = _start_of(sound, seen, is_aborted=is_aborted), seen.config
+        failed = _failed(seen) if is_aborted else ()
+        if failed:
+            start = around_failed(start, failed, seen.live)
+            config = replace(config, over_consumption_ratio=MAX_RATIO)
         # A stage whose record cannot be planned from is begun again, which records it anew.
         if _is_stored_and_not_begun(replace(start, status=ro.status)):
             return SpecDecision(ro.spec, about_record)
         measured: tuple[Mapping[str, int | None], frozenset[str]] = (seen.pod_autoscalers, seen.spas)
         if seen.is_held:
             measured = measured_while_held(start, *measured)
-        plan = plan_stages(start, seen.config, *measured, now)
+        plan = plan_stages(start, config, *measured, now)
         notes = about_record + plan.notes
         if plan.error is not None:
             return SpecDecision(ro.spec, notes, plan.error)
         spec = _settled(ro, plan)
+        if failed:
+            spec = replace(spec, initial_revisions=ro.spec.initial_revisions)
         if spec != ro.spec:
             return SpecDecision(spec, notes)
         late = _after_timeout(ro, seen, seen.config, now)
@@ -128,6 +135,12 @@ def _start_of(ro: RolloutOrchestrator, seen: Observed, *, is_aborted: bool) -> R
         return replace(ro, spec=spec)
     spec = restart(ro, route_has_traffic=seen.route_has_traffic, deployments=seen.deployments or ())
     return replace(ro, spec=spec)
+
+
+def _failed(seen: Observed) -> frozenset[str]:
+    """The revisions to which a held Route sends requests although Knative says that they have failed."""
+    conditions = {name: seen.revisions[name].conditions.revision_ready for name in seen.live if name in seen.revisions}
+    return frozenset(name for name, ready in conditions.items() if ready is not None and ready.status == FALSE)
 
 
 def _is_stored_and_not_begun(ro: RolloutOrchestrator) -> bool:

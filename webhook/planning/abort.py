@@ -1,13 +1,14 @@
 """An abort: where an aborted rollout leads back to, as it is recorded, and the RO as it is carried out then."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from webhook.api import MalformedObject, RolloutOrchestrator, TargetRevision
 from webhook.api.steering import targets_text
 from webhook.api.target_revision import entries_by_revision
+from webhook.strategies import AVAILABILITY_STRATEGY
 
 ABORT_RECORD: Final = "stagegate.dev/aborted"
 """Key in the RO's ``status.annotations``: the abort that is carried out, as JSON."""
@@ -78,6 +79,20 @@ def entries_with(ro: RolloutOrchestrator, live: Mapping[str, int]) -> list[Targe
 def as_aborted(ro: RolloutOrchestrator, record: AbortRecord) -> RolloutOrchestrator:
     """The RO with the way back as its start and targets. What it names itself stays its author's."""
     spec = replace(ro.spec.copy(), initial_revisions=list(record.start), target_revisions=list(record.end))
+    return replace(ro, spec=spec)
+
+
+def around_failed(ro: RolloutOrchestrator, failed: Container[str], live: Mapping[str, int]) -> RolloutOrchestrator:
+    """The RO of a way back on which revisions that have failed lose all of their share in one stage.
+
+    A stage that leaves them a share of a held Route cannot be reached, since they block it as a whole. Replicas go up
+    first, whatever the strategy: those that have failed serve nothing, and their share needs others.
+    """
+    spec = replace(ro.spec.copy(), rollout_strategy=AVAILABILITY_STRATEGY)
+    if any(entry.percent and entry.revision_name in failed for entry in spec.stage_target_revisions):
+        spec = replace(spec, stage_target_revisions=[], target_finish_time=None)
+    if not spec.stage_target_revisions:
+        spec = replace(spec, initial_revisions=entries_with(ro, live))
     return replace(ro, spec=spec)
 
 

@@ -24,6 +24,8 @@ KEEP_SERVICE_WAITING: Final = "keep-service-waiting"
 """For the whole cluster: a Knative Service is not Ready before its rollout is over."""
 KEEP_REPLICAS_FOR_SHARES: Final = "keep-replicas-for-shares"
 """For the whole cluster: no share of the traffic is served by fewer replicas than its stage plans."""
+GIVE_FAILED_SHARES_BACK: Final = "give-failed-shares-back"
+"""For the whole cluster: a rollout is aborted once its new revision has failed although it has a share."""
 STRATEGY_ANNOTATION: Final = ROLLOUT_ANNOTATIONS + PROGRESSIVE_ROLLOUT_STRATEGY
 ROLLOUT_DURATION: Final = "rollout-duration"
 ROLLOUT_DURATION_ANNOTATION: Final = "serving.knative.dev/rollout-duration"

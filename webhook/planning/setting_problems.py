@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from webhook.api.kinds import ENFORCE_LABEL, OVERRIDE_ANNOTATION
 from webhook.api.word import word_of
 from webhook.planning.config import (
+    GIVE_FAILED_SHARES_BACK,
     HOLD_NOTHING_NEW,
     KEEP_REPLICAS_FOR_SHARES,
     KEEP_SERVICE_WAITING,
@@ -80,6 +81,7 @@ CLUSTER_SETTINGS: Final[Mapping[str, Setting]] = {
     HOLD_NOTHING_NEW: Setting(_is_boolean, "true or false", "true"),
     KEEP_SERVICE_WAITING: Setting(_is_boolean, "true or false", "false"),
     KEEP_REPLICAS_FOR_SHARES: Setting(_is_boolean, "true or false", "false"),
+    GIVE_FAILED_SHARES_BACK: Setting(_is_boolean, "true or false", "true"),
 }
 """Every setting of the whole cluster: a key of the ConfigMap, and no annotation."""
 
