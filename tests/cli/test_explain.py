@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,9 @@ import yaml
 from tests.cli.terminals import on_terminal
 from tests.diagnosis import worlds
 from tests.diagnosis.causes.test_pods import QUOTA, UNSCHEDULABLE, new_pods
-from tests.diagnosis.test_reading import Cluster
-from tests.diagnosis.worlds import NEW, NOW, OLD
+from tests.diagnosis.worlds import NEW, OLD
 from webhook.cli import main
-from webhook.cli.errors import CommandError
-from webhook.cli.explain import read_snapshot
-from webhook.cluster.resource import LEASES, PODS, REPLICA_SETS, ROLLOUT_ORCHESTRATORS, Resource
-from webhook.diagnosis.causes import causes_of
+from webhook.cluster.resource import PODS, REPLICA_SETS, ROLLOUT_ORCHESTRATORS, Resource
 
 Wire = dict[str, Any]
 Dump = Callable[..., str]
@@ -146,45 +141,3 @@ def test_text_of_objects_cannot_reach_the_terminal(dump: Dump) -> None:
     code, text = on_terminal(["-m", "webhook", "explain", "hello", "-f", dump({ROLLOUT_ORCHESTRATORS: [evil]})])
     assert code == 1
     assert r"a\x1b[31mb\u202e" in text
-
-
-class Clock:
-    """The time of this machine."""
-
-    def __init__(self, time: datetime) -> None:
-        self.time = time
-
-    def now(self) -> datetime:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += timedelta(seconds=seconds)
-
-
-def test_a_lease_that_is_renewed_meanwhile_gives_the_time_of_the_cluster() -> None:
-    cluster, clock = Cluster(), Clock(NOW + timedelta(hours=1))
-
-    def sleep(seconds: float) -> None:
-        clock.sleep(seconds)
-        cluster.objects[LEASES] = [worlds.lease(renewed=-2)]
-
-    found = read_snapshot(cluster, "default", "hello", now=clock.now, sleep=sleep)
-    assert found.at == NOW + timedelta(seconds=2)
-    assert causes_of(found) == []
-
-
-def test_a_lease_that_stays_as_it_is_is_stale() -> None:
-    cluster, clock = Cluster(), Clock(NOW + timedelta(hours=1))
-    found = read_snapshot(cluster, "default", "hello", now=clock.now, sleep=clock.sleep)
-    assert causes_of(found)[0].id == "loop-absent"
-
-
-def test_a_lease_that_is_valid_is_read_once() -> None:
-    cluster, clock = Cluster(), Clock(NOW)
-    read_snapshot(cluster, "default", "hello", now=clock.now, sleep=clock.sleep)
-    assert clock.time == NOW
-
-
-def test_a_rollout_that_is_not_there() -> None:
-    with pytest.raises(CommandError, match="there is no rollout default/other in the cluster"):
-        read_snapshot(Cluster(), "default", "other", now=lambda: NOW)

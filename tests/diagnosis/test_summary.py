@@ -1,5 +1,6 @@
 """Summary: the state of a rollout, its stage, its replicas, what it waits for, and the order of a list."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +16,9 @@ from webhook.cluster.resource import (
     ROUTES,
     STAGE_POD_AUTOSCALERS,
 )
-from webhook.diagnosis.summary import RevisionSummary, Summary, in_order, summarise
+from webhook.diagnosis.summary import STATES, RevisionSummary, Summary, in_order, summarise
 
+REFERENCE = Path(__file__).parents[2] / "docs" / "REFERENCE.md"
 DONE = {"StageReady": "True", "LastStageReady": "True", "Ready": "True", "StageScaleUpReady": "True"}
 FAILED = {"status": "False", "message": "The rollout of the current stage failed with message: no percent."}
 
@@ -115,3 +117,8 @@ def test_what_needs_a_person_comes_first() -> None:
         Summary("c", "v", "Failed", "availability"),
     ]
     assert [one.name for one in in_order(rows)] == ["v", "w", "z", "y", "x"]
+
+
+def test_the_reference_lists_every_state_in_order() -> None:
+    section = REFERENCE.read_text().partition("| state | meaning |\n|---|---|\n")[2].partition("\n\n")[0]
+    assert tuple(line.split(" | ")[0].removeprefix("| ") for line in section.splitlines()) == STATES

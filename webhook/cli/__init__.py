@@ -13,6 +13,7 @@ from webhook.cli.program import run_click
 COMMANDS: Final = {
     "serve": "answer admission reviews over HTTPS",
     "loop": "carry rollouts through their stages",
+    "get": "list rollouts, or show one, once or until it is over",
     "explain": "say why a rollout stands still",
     "doctor": "say what is wrong with an installation",
     "release": "give Services in the middle of a rollout back to Knative",

@@ -1,8 +1,6 @@
 """``stagegate explain``: why a rollout stands still, from the RO down to the pods."""
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -10,25 +8,25 @@ import click
 from webhook.cli.ages import ago
 from webhook.cli.arguments import filled
 from webhook.cli.cluster_options import ClusterOptions, cluster_options
+from webhook.cli.cluster_world import read_cluster
 from webhook.cli.command import Command, section
 from webhook.cli.errors import DONE, FAILED, MISSING, WAITING, CommandError
 from webhook.cli.output import Output, output_options
 from webhook.cli.text import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from rich.console import RenderableType
     from rich.text import Text
     from rich.tree import Tree
 
     from webhook.diagnosis.cause import Cause
     from webhook.diagnosis.chain import Link
-    from webhook.diagnosis.reading import Reader
     from webhook.diagnosis.snapshot import Snapshot
     from webhook.diagnosis.summary import Summary
     from webhook.diagnosis.world import Unread, World
 
-_RENEWAL: Final = 3.0
-"""Seconds after which a loop that leads has renewed its Lease."""
 _STYLES: Final = {"stops": "bold red", "pauses": "bold yellow", "delays": "yellow", "informs": "cyan"}
 _INDENT: Final = 10
 
@@ -61,7 +59,8 @@ def command(name: str, *, dump: str | None, cluster: ClusterOptions, output: Out
     if dump is not None:
         snapshot = _of_dump(dump, cluster.given_namespace, name)
     else:
-        snapshot = read_snapshot(cluster.client, cluster.namespace, name)
+        world = read_cluster(cluster.client, cluster.namespace, name=name)
+        snapshot = _snapshot(world, cluster.namespace, name, "in the cluster")
     causes, summary = causes_of(snapshot), summarise(snapshot)
     chain = chain_of(snapshot, summary)
     if output.is_document:
@@ -78,33 +77,6 @@ def exit_code(summary: "Summary") -> int:
     if summary.state == "Paused":
         return WAITING
     return FAILED if summary.needs_person else DONE
-
-
-def read_snapshot(
-    reader: "Reader",
-    namespace: str,
-    name: str,
-    *,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    sleep: Callable[[float], None] = time.sleep,
-) -> "Snapshot":
-    """The snapshot of a rollout of a cluster. Raises ApiError, CommandError.
-
-    Where no Lease seems to be valid, the clock of this machine may be ahead of the cluster's: a Lease that is renewed
-    meanwhile is valid, and gives the time of the cluster.
-    """
-    from webhook.diagnosis.reading import read_world
-
-    snapshot = _snapshot(read_world(reader, namespace, now(), name=name), namespace, name, "in the cluster")
-    before = {_renewed(lease) for lease in snapshot.leases}
-    if not before or not _lacks_loop(snapshot):
-        return snapshot
-    sleep(_RENEWAL)
-    again = _snapshot(read_world(reader, namespace, now(), name=name), namespace, name, "in the cluster")
-    renewed = [time for lease in again.leases if (time := _renewed(lease)) is not None and time not in before]
-    if not renewed:
-        return again
-    return _at(again, max(renewed))
 
 
 def rendered(
@@ -257,21 +229,3 @@ def _of_dump(path: str, namespace: str | None, name: str) -> "Snapshot":
         listed = ", ".join("/".join(key) for key in world.rollouts()[:10]) or "none"
         raise CommandError(f"{path} has no rollout {name}; it has {listed}", MISSING)
     return _snapshot(world, *there[0], f"in {path}")
-
-
-def _lacks_loop(snapshot: "Snapshot") -> bool:
-    from webhook.diagnosis.causes.loop import loop_absent
-
-    return any(True for _ in loop_absent(snapshot))
-
-
-def _renewed(lease: dict[str, object]) -> datetime | None:
-    from webhook.diagnosis.causes.loop import renewed
-
-    return renewed(lease)
-
-
-def _at(snapshot: "Snapshot", at: datetime) -> "Snapshot":
-    from dataclasses import replace
-
-    return replace(snapshot, at=at)

@@ -1,7 +1,7 @@
 """The chain of a rollout: RO, SPA, PodAutoscaler, Deployment, ReplicaSet and Pods of each live revision, in words."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -106,7 +106,9 @@ def _deployment(snapshot: Snapshot, seen: RevisionSnapshot) -> Link:
     if not under:
         under = tuple(_pods(snapshot, seen, seen.pods))
     if seen.deployment is None:
-        return _absent(snapshot, DEPLOYMENTS, f"{seen.name}-deployment", under)
+        absent = _absent(snapshot, DEPLOYMENTS, f"{seen.name}-deployment", under)
+        # Whatever else made the pods, they are there.
+        return replace(absent, is_well=None) if seen.pods else absent
     wanted, available = (
         _number(seen.deployment, "spec", "replicas"),
         _number(seen.deployment, "status", "availableReplicas"),

@@ -1,6 +1,7 @@
 """Reading: the world of one rollout, of a namespace or of all, through a small client that is passed in."""
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -38,6 +39,28 @@ _NAMED: Final = frozenset({ROLLOUT_ORCHESTRATORS, KNATIVE_SERVICES, ROUTES})
 """Resources whose object has the name of the rollout."""
 
 
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The objects of a resource that bear on what is read: all of a namespace, those with labels, or one by name."""
+
+    namespace: str | None
+    labels: str = ""
+    name: str = ""
+
+
+def selection(resource: Resource, namespace: str | None, name: str = "", selector: str = "") -> Selection:
+    """What of a resource bears on the rollouts of a namespace, None for all, or on one by name."""
+    if resource is CONFIG_MAPS:
+        return Selection(SETTINGS_NAMESPACE, name=SETTINGS_NAME)
+    if resource is LEASES:
+        return Selection(None, name=LEASE_NAME)
+    if name and resource in _NAMED:
+        return Selection(namespace, name=name)
+    if name and resource in _LABELLED and is_label_value(name):
+        return Selection(namespace, f"{SERVICE_LABEL}={name}")
+    return Selection(namespace, selector if resource is ROLLOUT_ORCHESTRATORS else "")
+
+
 class Reader(Protocol):
     """Reads objects; both methods raise ApiError. ``webhook.cluster.client.Client`` is one."""
 
@@ -61,19 +84,21 @@ def read_world(
     at: datetime,
     *,
     name: str = "",
+    selector: str = "",
     resources: Collection[Resource] = RESOURCES,
     lease_namespaces: Sequence[str] = (LEASE_NAMESPACE,),
 ) -> World:
     """Read what bears on the rollouts of a namespace, None for all, or on one rollout by name.
 
-    A resource that the caller may not read, or that the cluster does not serve, is part of the world. Raises ApiError
-    where no request succeeds, and where the ROs cannot be read; a name without an RO gives a world without it.
+    ``selector`` is one of labels of ROs. A resource that the caller may not read, or that the cluster does not serve,
+    is part of the world. Raises ApiError where no request succeeds, and where the ROs cannot be read; a name without an
+    RO gives a world without it.
     """
     found: list[tuple[Resource, Wire]] = []
     unread: list[Unread] = []
     for resource in resources:
         try:
-            found += [(resource, one) for one in _read(reader, resource, namespace, name, lease_namespaces)]
+            found += [(resource, one) for one in _read(reader, resource, namespace, name, selector, lease_namespaces)]
         except Forbidden as problem:
             if resource is ROLLOUT_ORCHESTRATORS:
                 raise
@@ -99,22 +124,18 @@ class _Incomplete(Exception):
 
 
 def _read(
-    reader: Reader, resource: Resource, namespace: str | None, name: str, lease_namespaces: Sequence[str]
+    reader: Reader, resource: Resource, namespace: str | None, name: str, selector: str, lease_namespaces: Sequence[str]
 ) -> list[Wire]:
-    if resource is CONFIG_MAPS:
-        return _named(reader, resource, SETTINGS_NAMESPACE, SETTINGS_NAME)
     if resource is LEASES:
         return _leases(reader, lease_namespaces)
-    if name and resource in _NAMED:
-        return _named(reader, resource, namespace, name)
-    selector = ""
-    if name and resource in _LABELLED and is_label_value(name):
-        selector = f"{SERVICE_LABEL}={name}"
+    chosen = selection(resource, namespace, name, selector)
+    if chosen.name:
+        return _named(reader, resource, chosen.namespace, chosen.name)
     try:
-        return list(_listed(reader, resource, namespace, selector, _PAGE))
+        return list(_listed(reader, resource, chosen.namespace, chosen.labels, _PAGE))
     except Gone:
         # The version expired while the pages were read, so read the list in one piece.
-        return list(_listed(reader, resource, namespace, selector, 0))
+        return list(_listed(reader, resource, chosen.namespace, chosen.labels, 0))
 
 
 def _listed(reader: Reader, resource: Resource, namespace: str | None, selector: str, limit: int) -> Iterator[Wire]:

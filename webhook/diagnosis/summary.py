@@ -13,6 +13,7 @@ from webhook.diagnosis.cause import DELAYS, PAUSES, STOPS, Cause
 from webhook.diagnosis.causes import causes_of
 from webhook.diagnosis.pod_problem import PodProblem, pod_problems
 from webhook.diagnosis.snapshot import RevisionSnapshot, Snapshot
+from webhook.knative.hold import HELD
 from webhook.planning.shift import seconds_left
 from webhook.planning.stage_count import stage_count
 from webhook.planning.stage_number import stage_number
@@ -126,6 +127,11 @@ def summarise(snapshot: Snapshot) -> Summary:
     )
 
 
+def unreadable(namespace: str, name: str, problem: str) -> Summary:
+    """The summary of an RO that cannot be read."""
+    return Summary(namespace, name, "Stuck", "", waits_for=f"the RolloutOrchestrator cannot be read: {problem}")
+
+
 def in_order(summaries: Iterable[Summary]) -> list[Summary]:
     """What needs a person first, then by namespace and name."""
     return sorted(summaries, key=lambda one: (STATES.index(one.state), one.namespace, one.name))
@@ -141,7 +147,7 @@ def _state(snapshot: Snapshot, cause: Cause | None, left: float | None) -> State
     if aborted is not None and aborted.status == TRUE and aborted.reason == ABORT_COMPLETE:
         return "Aborted"
     if ro.is_complete:
-        return "Complete"
+        return "Pending" if _is_behind(snapshot) else "Complete"
     if cause is not None and cause.effect == PAUSES:
         return "Paused"
     if cause is not None and cause.effect == STOPS:
@@ -153,6 +159,15 @@ def _state(snapshot: Snapshot, cause: Cause | None, left: float | None) -> State
     if cause is not None:
         return "Waiting"
     return "Aborting" if aborted is not None and aborted.status == TRUE else "Progressing"
+
+
+def _is_behind(snapshot: Snapshot) -> bool:
+    """True if a newer edit of the Knative Service has not reached the rollout, which is complete for an earlier one."""
+    hold, service = snapshot.hold, snapshot.service or {}
+    if hold is not None and hold.phase == HELD and hold.new:
+        return all(entry.revision_name != hold.new for entry in snapshot.ro.spec.target_revisions)
+    generation = (service.get("metadata") or {}).get("generation")
+    return generation is not None and generation != (service.get("status") or {}).get("observedGeneration")
 
 
 def _since(snapshot: Snapshot, state: State) -> datetime | None:

@@ -72,6 +72,16 @@ def test_a_newcomer_that_has_failed_is_quoted() -> None:
     ]
 
 
+def test_a_pod_autoscaler_that_has_failed_is_quoted_unless_it_is_at_rest() -> None:
+    failed = {"status": "False", "reason": "ImagePullBackOff", "message": "pulling"}
+    old = worlds.pod_autoscaler(OLD, 4, 4)
+    assert causes({POD_AUTOSCALERS: [old, worlds.pod_autoscaler(NEW, 1, 0, Ready=failed)]}) == [
+        f"newcomer-not-ready stops: Knative says that PodAutoscaler {NEW} is not Ready (ImagePullBackOff: pulling)"
+    ]
+    at_rest = worlds.pod_autoscaler(NEW, 0, 0, Ready={"status": "False", "reason": "NoTraffic"})
+    assert not any("newcomer" in line for line in causes({POD_AUTOSCALERS: [old, at_rest]}))
+
+
 @pytest.mark.parametrize(
     ("ro", "route", "said"),
     [

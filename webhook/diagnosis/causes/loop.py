@@ -26,7 +26,7 @@ def loop_absent(snapshot: Snapshot) -> Iterator[Cause]:
     """No loop holds a Lease, or the one that did has not renewed it in time."""
     if not snapshot.sees(LEASES):
         return
-    if any(_is_live(lease, snapshot.at) for lease in snapshot.leases) or _shows_life(snapshot):
+    if any(is_live(lease, snapshot.at) for lease in snapshot.leases) or _shows_life(snapshot):
         return
     released = [lease for lease in snapshot.leases if not _holder(lease)]
     stale = max(
@@ -95,7 +95,8 @@ def renewed(lease: Wire) -> datetime | None:
     return wire.parse_time(str(_spec(lease).get("renewTime") or ""))
 
 
-def _is_live(lease: Wire, at: datetime) -> bool:
+def is_live(lease: Wire, at: datetime) -> bool:
+    """True if a loop holds a Lease on the wire, and has renewed it in time."""
     time = renewed(lease)
     return bool(_holder(lease)) and time is not None and at - time <= timedelta(seconds=_seconds(lease))
 

@@ -41,15 +41,21 @@ def hold_without_rollout(snapshot: Snapshot) -> Iterator[Cause]:
 
 
 def newcomer_not_ready(snapshot: Snapshot) -> Iterator[Cause]:
-    """Knative says that a revision that goes up has failed; it gets no more traffic."""
+    """Knative says that a revision that goes up has failed; it gets no more traffic.
+
+    Of its PodAutoscaler that counts only while it wants replicas and runs none: one at rest is not Ready either.
+    """
     for name in snapshot.stage.up:
-        ready = condition_of(snapshot.of(name).revision, READY)
+        seen = snapshot.of(name)
+        kind, ready = "Revision", condition_of(seen.revision, READY)
+        if (ready is None or ready.status != FALSE) and (seen.desired or 0) > 0 and seen.running == 0:
+            kind, ready = "PodAutoscaler", condition_of(seen.pod_autoscaler, READY)
         if ready is not None and ready.status == FALSE:
             yield Cause(
                 "newcomer-not-ready",
                 STOPS,
-                f"Knative says that Revision {name} is not Ready{quoted(ready)}",
-                f"Revision {name}",
+                f"Knative says that {kind} {name} is not Ready{quoted(ready)}",
+                f"{kind} {name}",
                 ready.last_transition_time,
                 "correct the Service: the next edit replaces this revision; or stagegate abort"
                 f" {snapshot.name} -n {snapshot.namespace} --reason TEXT",

@@ -1,0 +1,124 @@
+"""Live world: the world of a cluster, kept up to date by watches."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from webhook.api.kinds import LEASE_NAMESPACE
+from webhook.cluster.client import Client
+from webhook.cluster.clock import SystemClock
+from webhook.cluster.errors import Forbidden
+from webhook.cluster.indexer import Change, Indexer
+from webhook.cluster.reflector import Pace, Reflector
+from webhook.cluster.resource import DEPLOYMENTS, LEASES, ROLLOUT_ORCHESTRATORS, Resource
+from webhook.cluster.trim import whole, with_managers
+from webhook.diagnosis.causes.loop import renewed
+from webhook.diagnosis.reading import selection
+from webhook.diagnosis.world import LOOP_LABEL, LOOP_NAME, RESOURCES, Reason, Unread, World
+
+if TYPE_CHECKING:
+    from webhook.api.wire import Wire
+
+_SYNC_SECONDS: Final = 30.0
+_POLL: Final = 0.05
+_SKEW: Final = timedelta(seconds=5)
+"""A difference of clocks that is smaller makes no difference to anybody."""
+
+
+class LiveWorld:
+    """Lists once and watches from there. ``changed`` is set at every change.
+
+    The clock of this machine may differ from the cluster's: a Lease that is renewed while it is watched tells by how
+    much.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        namespace: str | None,
+        now: Callable[[], datetime],
+        *,
+        name: str = "",
+        selector: str = "",
+        pace: Pace | None = None,
+    ) -> None:
+        self.changed = threading.Event()
+        self._now = now
+        self._skew = timedelta(0)
+        self._reflectors: list[tuple[Resource, str, Reflector]] = []
+        clock = SystemClock()
+
+        def watch(resource: Resource, where: str | None, labels: str, fields: str) -> None:
+            reflector = Reflector(
+                client,
+                resource,
+                Indexer(clock.monotonic),
+                clock,
+                namespace=where,
+                label_selector=labels,
+                field_selector=fields,
+                trim=with_managers if resource is not LEASES else whole,
+                on_change=self._changed_lease if resource is LEASES else self._changed,
+                pace=pace or Pace(),
+            )
+            self._reflectors.append((resource, where or "", reflector))
+
+        for resource in RESOURCES:
+            chosen = selection(resource, namespace, name, selector)
+            fields = f"metadata.name={chosen.name}" if chosen.name else ""
+            watch(resource, chosen.namespace, chosen.labels, fields)
+        if namespace not in (None, LEASE_NAMESPACE):
+            watch(DEPLOYMENTS, LEASE_NAMESPACE, f"{LOOP_LABEL}={LOOP_NAME}", "")
+
+    def start(self) -> None:
+        """Start to read; return once everything was read that can be. Raises ApiError where ROs cannot be read."""
+        for _, _, reflector in self._reflectors:
+            reflector.start()
+        deadline = time.monotonic() + _SYNC_SECONDS
+        while time.monotonic() < deadline:
+            for resource, _, reflector in self._reflectors:
+                if resource is ROLLOUT_ORCHESTRATORS and reflector.last_error is not None and not reflector.synced:
+                    raise reflector.last_error
+            if all(each.synced or each.last_error is not None for _, _, each in self._reflectors):
+                return
+            time.sleep(_POLL)
+
+    def stop(self) -> None:
+        """End the watches, without waiting for their threads one after the other."""
+        for _, _, reflector in self._reflectors:
+            threading.Thread(target=reflector.stop, daemon=True).start()
+
+    def world(self) -> World:
+        """The world as it was last heard of."""
+        objects: dict[Resource, list[Wire]] = {}
+        unread = []
+        for resource, where, reflector in self._reflectors:
+            objects.setdefault(resource, []).extend(reflector.store.objects())
+            if not reflector.synced:
+                error = reflector.last_error
+                reason: Reason = "forbidden" if isinstance(error, Forbidden) else "failed"
+                if reflector.absent:
+                    reason = "not served"
+                namespace = where if resource is DEPLOYMENTS and where == LEASE_NAMESPACE else ""
+                unread.append(Unread(resource, reason, str(error or "not read yet"), namespace))
+        return World(objects, self._now() - self._skew, tuple(unread))
+
+    def trouble(self) -> str:
+        """Why the rollouts may not be up to date; empty if they are."""
+        errors = (one.last_error for resource, _, one in self._reflectors if resource is ROLLOUT_ORCHESTRATORS)
+        return next((str(error) for error in errors if error is not None), "")
+
+    def _changed(self, change: Change) -> None:
+        self.changed.set()
+
+    def _changed_lease(self, change: Change) -> None:
+        """A renewal changes nothing that is shown; it tells what time it is in the cluster."""
+        before, after = change.before, change.after
+        time_there = renewed(after) if after is not None else None
+        if before is None or time_there is None or renewed(before) == time_there:
+            self.changed.set()
+            return
+        skew = self._now() - time_there
+        self._skew = skew if abs(skew) > _SKEW else timedelta(0)

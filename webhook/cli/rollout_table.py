@@ -1,0 +1,157 @@
+"""Rollouts as a person sees them: the table of a list, the tree of one, and the line of a change."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Final
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from webhook.api import TargetRevision
+from webhook.api.wire import format_time
+from webhook.cli.ages import age_text, ago
+from webhook.cli.text import visible
+from webhook.diagnosis.summary import RevisionSummary, Summary
+from webhook.strategies.stage import described
+
+_STYLES: Final = {
+    "Failed": "bold red",
+    "Stuck": "bold red",
+    "TimedOut": "red",
+    "Paused": "yellow",
+    "Aborted": "yellow",
+    "Waiting": "yellow",
+    "Aborting": "yellow",
+    "Complete": "green",
+}
+_ROOM: Final = 110
+"""Columns from which on a table has room for sentences."""
+_LONGEST_BAR: Final = 30
+_MOST_PODS: Final = 20
+
+
+def list_of(
+    summaries: Sequence[Summary], at: datetime, *, width: int, with_namespace: bool, wide: bool
+) -> Iterator[RenderableType]:
+    """A table, and below it what each rollout waits for where the table has no room for that."""
+    in_table = width >= _ROOM
+    yield _table(summaries, at, with_namespace=with_namespace, wide=wide, waits=in_table)
+    for one in summaries if not in_table else ():
+        if one.waits_for:
+            name = f"{one.namespace}/{one.name}" if with_namespace else one.name
+            yield Text(visible(f"\n{name} waits for {one.waits_for}"))
+
+
+def _table(summaries: Iterable[Summary], at: datetime, *, with_namespace: bool, wide: bool, waits: bool) -> Table:
+    """A row for each rollout, in the order in which they come."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="")
+    names = (["NAMESPACE"] if with_namespace else []) + ["NAME", "STATE", "STAGE", "TRAFFIC", "REPLICAS", "FOR", "LEFT"]
+    for name in names:
+        table.add_column(name, no_wrap=True)
+    if wide:
+        for name in ("STRATEGY", "SINCE", "REVISIONS"):
+            table.add_column(name, no_wrap=True)
+    if waits:
+        table.add_column("WAITS FOR", overflow="fold")
+    for one in summaries:
+        cells: list[RenderableType] = [visible(one.namespace)] if with_namespace else []
+        cells += [visible(one.name), Text(one.state, style=_STYLES.get(one.state, "")), stage_text(one)]
+        cells += [traffic_text(one), replicas_text(one), ago(one.since, at) or "-", left_text(one) or "-"]
+        if wide:
+            since = "-" if one.since is None else format_time(one.since)
+            cells += [one.strategy, since, visible(" ".join(each.name for each in one.revisions)) or "-"]
+        table.add_row(*cells, *([visible(one.waits_for) or "-"] if waits else []))
+    return table
+
+
+def tree_of(
+    summary: Summary, at: datetime, *, following: Sequence[TargetRevision] = (), pods: bool = False, wide: bool = False
+) -> Tree:
+    """The revisions of one rollout with bars for their replicas, its pods that are not ready, and the next stage.
+
+    ``pods`` shows each pod that is not ready, else a line says how many there are of each kind.
+    """
+    head = [f"{summary.namespace}/{summary.name}", summary.state, f"stage {stage_text(summary)}", summary.strategy]
+    head += [f"{left} left" if left != "late" else left for left in [left_text(summary)] if left]
+    tree = Tree(Text(visible("  ".join(head)), style=_STYLES.get(summary.state, "bold")), guide_style="dim")
+    most = max([max(one.wanted or 0, (one.running or 0) + (one.ending or 0)) for one in summary.revisions] or [0])
+    width = max((len(one.name) for one in summary.revisions), default=0)
+    for one in summary.revisions:
+        branch = tree.add(_revision(one, most, width, wide=wide))
+        for problem in one.problems[: _MOST_PODS if pods else 3]:
+            said = Text(visible(problem.pod), style="red" if problem.kind not in ("starting", "ending") else "yellow")
+            said.append(f"  {visible(problem.says)}", style="default")
+            if problem.since is not None and problem.since <= at:
+                said.append(f" ({ago(problem.since, at)})", style="dim")
+            branch.add(said)
+        hidden = len(one.problems) - (_MOST_PODS if pods else 3)
+        if hidden > 0:
+            branch.add(f"{hidden} more pods are not ready{'' if pods else '; --pods shows them'}")
+    if summary.waits_for:
+        tree.add(Text(visible(f"waits for  {summary.waits_for}")))
+    if following:
+        tree.add(Text(visible(f"then  {described(following)}"), style="dim"))
+    return tree
+
+
+def line_of(summary: Summary, seconds: float) -> str:
+    """One line for a change, for whoever reads a pipe; ``seconds`` since the start."""
+    parts = [f"{seconds:8.1f}s", f"{summary.namespace}/{summary.name}", summary.state, f"stage {stage_text(summary)}"]
+    parts += [f"traffic {traffic_text(summary)}", f"replicas {replicas_text(summary)}"]
+    if summary.waits_for:
+        parts.append(summary.waits_for)
+    return visible("  ".join(parts))
+
+
+def stage_text(summary: Summary) -> str:
+    """``2/4``; a dash where it is not known."""
+    if summary.stage is None:
+        return "-"
+    return f"{summary.stage}/{summary.stages if summary.stages is not None else '?'}"
+
+
+def traffic_text(summary: Summary) -> str:
+    """The percent that requests give the revision that goes up, and that of the stage: ``0%/25%``; one if equal."""
+    rising = [one for one in summary.revisions if one.direction == "up"] or list(summary.revisions[-1:])
+    if not rising:
+        return "-"
+    wished = sum(one.wished or 0 for one in rising)
+    known = [one.real for one in rising if one.real is not None]
+    if not known:
+        return f"?/{wished}%"
+    return f"{wished}%" if sum(known) == wished else f"{sum(known)}%/{wished}%"
+
+
+def replicas_text(summary: Summary) -> str:
+    """Replicas that run, of those wanted, and those that end: ``4/5 -1``."""
+    wanted, running, ending = summary.replicas
+    return f"{running}/{wanted}{f' -{ending}' if ending else ''}"
+
+
+def left_text(summary: Summary) -> str:
+    """The time that is left for the stage; empty without a time-out."""
+    if summary.left is None:
+        return ""
+    return age_text(summary.left) if summary.left else "late"
+
+
+def _revision(one: RevisionSummary, most: int, width: int, *, wide: bool) -> Text:
+    scale = max(1, -(-most // _LONGEST_BAR))
+    running, ending, wanted = one.running or 0, one.ending or 0, one.wanted or 0
+    text = Text(f"{visible(one.name):<{width}}  {one.direction:<4}  ")
+    real = "?" if one.real is None else f"{one.real}%"
+    text.append(f"{real}/{one.wished or 0}%".rjust(9))
+    text.append("  ")
+    text.append("#" * -(-running // scale), style="green")
+    text.append("-" * -(-ending // scale), style="yellow")
+    text.append("." * max(0, -(-(wanted - running) // scale)), style="dim")
+    shown = "?" if one.running is None else str(one.running)
+    text.append(f"  {shown} of {'?' if one.wanted is None else one.wanted} run")
+    if ending:
+        text.append(f", {ending} end", style="yellow")
+    if wide:
+        low, high = ("-" if bound is None else str(bound) for bound in one.bounds)
+        text.append(f", bounds {low}..{high}", style="dim")
+    return text
