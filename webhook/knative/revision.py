@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from webhook.api.kinds import CONFIGURATION_LABEL, SERVICE_LABEL
-from webhook.api.wire import Wire
 from webhook.knative.annotations import labels_of
 
 GENERATION: Final = "serving.knative.dev/configurationGeneration"
@@ -24,7 +23,7 @@ def absence_of(revision: Mapping[str, Any] | None, name: str, service: str) -> s
     return f"Revision {name} lacks {' and '.join(lacking)}" if lacking else None
 
 
-def newest_of(revisions: Mapping[str, Wire]) -> str:
+def newest_of(revisions: Mapping[str, Mapping[str, Any]]) -> str:
     """The name of the newest Revision, empty if there is none: the one of the highest generation of its template."""
     return max(revisions, key=lambda name: _age(revisions[name]), default="")
 

@@ -94,8 +94,8 @@ def can_float(route: Mapping[str, Any], revisions: Mapping[str, Mapping[str, Any
     the Route would not even move to those that are. The entry comes back when the newest revision is Ready.
     """
     shown, in_spec = ((route.get(part) or {}).get("traffic") or () for part in ("status", "spec"))
-    latest = next((entry.get("revisionName") for entry in shown if entry.get("latestRevision")), None)
-    if latest is None and not any(entry.get("latestRevision") for entry in in_spec):
+    latest = next((str(entry.get("revisionName")) for entry in shown if entry.get("latestRevision")), "")
+    if not latest and not any(entry.get("latestRevision") for entry in in_spec):
         latest = newest_of(revisions)
     return latest not in revisions or is_ready(revisions[latest])
 
