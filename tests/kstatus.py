@@ -1,4 +1,4 @@
-"""An oracle: what kstatus, and so ``wait`` of Flux, makes of an object whose kind it does not know."""
+"""An oracle: what kstatus, and so ``wait`` of Flux, computes for an object of an unknown kind."""
 
 from typing import Any, Final
 

@@ -242,7 +242,7 @@ class Cluster:
         )
         if fed is None:
             return False
-        # Two watches: what was stored later may be heard of first.
+        # Two watches: what was stored later may be received first.
         answered = self._history.first(ROLLOUT_ORCHESTRATORS, (NAMESPACE, name), lambda at, one: one.version > fed[1])
         if answered is None:
             return False

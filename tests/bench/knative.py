@@ -161,7 +161,7 @@ def _ready(rig: Rig, namespace: str) -> int:
 
 
 def _wait_for_rest(rig: Rig, within: float) -> None:
-    """Until nobody has written anything but a Lease for ten seconds."""
+    """Until nothing but a Lease was written for ten seconds."""
     last, since, deadline = -1, time.monotonic(), time.monotonic() + within
     while time.monotonic() - since < _AT_LEAST_QUIET and time.monotonic() < deadline:
         count = sum(number for call, number in Events(rig).writes().items() if call[2] != "leases")

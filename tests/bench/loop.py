@@ -86,7 +86,7 @@ def writes_per_stage(cluster: Cluster, services: int = 4) -> list[str]:
         wait(loop.queue_is_empty, "the loop comes to rest")
         counts = cluster.counts() - before
         with suppress(TimeoutError):
-            # The last versions may not have been heard of yet.
+            # The last versions may not have been received yet.
             wait(lambda: cluster.status_changes(STAGE_POD_AUTOSCALERS, version) >= counts["SPA status"], "", 5.0)
     # The people's own writes: one RO each.
     counts["RO specs"] -= services

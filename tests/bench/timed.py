@@ -1,4 +1,4 @@
-"""The history of the loop's bench: every version that was stored, and when it was heard of."""
+"""The history of the loop's bench: every version that was stored, and when it was received."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -9,7 +9,7 @@ from webhook.cluster.resource import REVISIONS, Resource
 
 
 class Timed(History):
-    """A history that knows when each version was heard of, by the monotonic clock."""
+    """A history with the time at which each version was received, by the monotonic clock."""
 
     def __init__(self, client: Client) -> None:
         super().__init__(client)
@@ -18,7 +18,7 @@ class Timed(History):
     def first(
         self, resource: Resource, key: tuple[str, str], wanted: Callable[[float, Stored], bool]
     ) -> tuple[float, int] | None:
-        """When the first version that is as wanted was heard of, and its number; None if there is none."""
+        """When the first version that is as wanted was received, and its number; None if there is none."""
         versions = self._times.get((resource, key), [])
         return next(((at, one.version) for at, one in versions if wanted(at, one)), None)
 

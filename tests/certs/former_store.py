@@ -9,7 +9,7 @@ from certs.secret_store import SecretStore, contents_of
 
 
 class FormerStore(SecretStore):
-    """Knows nothing of a Secret of the authority's own."""
+    """Has no Secret of the authority's own."""
 
     def __init__(self, cluster: Cluster, namespace: str, name: str) -> None:
         super().__init__(cluster, namespace, name)

@@ -164,7 +164,7 @@ def test_a_clock_that_is_set_does_not_shorten_the_time_to_settle(skew: float) ->
 
 
 def test_a_leader_that_takes_over_waits_as_long_once_more() -> None:
-    """How long ago clients heard of a bundle is not to be read off another machine's clock."""
+    """The time since clients received a bundle is not computed from another machine's clock."""
     cluster = CertificateCluster()
     cluster.step(601 * 86400)
     cluster.controller = cluster.new_controller()

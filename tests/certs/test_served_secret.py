@@ -191,7 +191,7 @@ def test_only_the_one_secret_is_asked_for_and_its_other_keys_are_not_kept(pod: S
 
 
 def test_news_are_taken_at_once(pod: ServingPod) -> None:
-    """The watch of the server would look again only after an hour."""
+    """The server's watch would list again only after an hour."""
 
     async def served_in_time() -> Any:
         watching = asyncio.create_task(pod.served_secret.watch(3600.0, Supervisor()))
@@ -207,4 +207,4 @@ def test_news_are_taken_at_once(pod: ServingPod) -> None:
         return pod.served
 
     assert asyncio.run(served_in_time()) == FIRST
-    pod.served_secret.wake()  # nobody listens any more
+    pod.served_secret.wake()  # without a listener

@@ -41,7 +41,7 @@ _DENYING: Final = re.compile(r"^(?!.*Duplicate value).*\[(SPA00[1-3]|RO00[1-79])
 
 @dataclass(frozen=True)
 class Plan:
-    """``kills`` counts the lives of the loop that end at once; ``within`` is in seconds, for the whole campaign.
+    """``kills`` counts the processes of the loop that are killed; ``within`` is in seconds, for the whole campaign.
 
     ``pairs`` is the part of the kills that falls to two loops at once; ``first`` names what happens to their leaders
     to begin with. ``disruptions`` is the mean time in seconds between two disruptions of the webhook.

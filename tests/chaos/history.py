@@ -108,7 +108,7 @@ class History:
                 self._stopped.wait(0.1)
 
     def _list(self, resource: Resource, *, again: bool) -> str:
-        """A server that was restarted knows no changes from before: what it has is taken, what it lacks is gone."""
+        """A restarted server has no older changes: its objects are taken as they are, absent ones as deleted."""
         page = self._client.list(resource)
         version = str(page["metadata"]["resourceVersion"])
         listed = [Stored(int(one["metadata"]["resourceVersion"]), resource, one) for one in page["items"]]

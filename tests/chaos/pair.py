@@ -99,7 +99,7 @@ class Pair:
             self._usurp()
             self._await_loss(leader)
         elif way == DELETE:
-            # Of a lease that is deleted before it has looked for it a process can know nothing.
+            # A process cannot observe a lease that is deleted before its first read.
             scene.wait(lambda: "standing by" in standby.output(), "the other one stands by", within=_TAKEOVER_SECONDS)
             self._delete_lease()
             scene.idle(2.0)

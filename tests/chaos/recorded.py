@@ -129,7 +129,7 @@ def is_lowered(before: Scales, after: Scales) -> bool:
 
 
 def refusals(spa: Wire) -> list[str]:
-    """Why nobody may store this SPA."""
+    """Why this SPA may not be stored."""
     metadata, spec = spa["metadata"], spa.get("spec") or {}
     bounds = [bound for key in ("stageMinScale", "stageMaxScale") if (bound := spec.get(key)) is not None]
     found = [f"a bound of {bound!r}" for bound in bounds if type(bound) is not int or not 0 <= bound <= MAX_INT32]

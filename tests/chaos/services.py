@@ -72,7 +72,7 @@ class Service:
         return {"revisionName": self.revision(number), "percent": 100, **bounds, **members}
 
     def targets(self, number: int) -> list[Wire]:
-        """Where people want to go; some of them have a tag on the newest revision, which is no second target."""
+        """The targets of people; some of them have a tag on the newest revision, which is no second target."""
         tag = {"revisionName": self.revision(number), "percent": 0, "tag": "candidate"}
         return [self.entry(number, latestRevision=True), *([tag] if self.tagged else [])]
 
@@ -217,7 +217,7 @@ class Service:
         return new
 
     def _forget_oldest(self) -> None:
-        """Revisions that nobody goes back to are collected."""
+        """Revisions that are never a target again are collected."""
         for number, name in enumerate(self.names[:-2], 1):
             if number == self.number or number in self.collected:
                 continue

@@ -1,4 +1,4 @@
-"""What a value on the command line has to look like."""
+"""The forms of values on the command line."""
 
 from collections.abc import Callable
 from typing import Any

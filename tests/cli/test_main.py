@@ -17,7 +17,7 @@ needs_full_disk = pytest.mark.skipif(not FULL.exists(), reason="no /dev/full on 
 
 
 def failing(problem: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``stagegate manifests`` fails in a way that nobody has foreseen."""
+    """``stagegate manifests`` fails with an unforeseen exception."""
 
     def run(_: object) -> int:
         raise problem

@@ -1,4 +1,4 @@
-"""Whom a connection trusts: the authority of the kubeconfig, also one without key identifiers, and nobody else."""
+"""The trust of a connection: the authority of the kubeconfig alone, also one without key identifiers."""
 
 import ssl
 from pathlib import Path

@@ -369,7 +369,7 @@ def test_two_never_hold_the_lease_at_the_same_time(steps: list[tuple[int, float,
     api.serve(LEASES)
     both = [Candidate(api, "first"), Candidate(api, "second", skew)]
     for one in both:
-        # Of a lease that was deleted before anybody saw it nobody can know.
+        # A lease that was deleted before anybody read it cannot be observed.
         one.elector.step()
     for who, seconds, what in steps:
         api.fail = refuse if what == "cut" else lambda request: None

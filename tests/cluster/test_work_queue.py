@@ -196,7 +196,7 @@ def test_an_add_wakes_one_worker_and_lets_the_others_sleep() -> None:
     work.close()
     for worker in workers:
         worker.join(60)
-    assert seen <= 8 + 20 * 4, "one look for the add, one of the worker that it wakes, one as it is done, one for more"
+    assert seen <= 8 + 20 * 4, "one read for the add, one of the worker that it wakes, one as it is done, one for more"
 
 
 @given(st.lists(st.sampled_from([0.0, 0.0, 0.001, 0.002, 0.01]), min_size=1, max_size=30), st.integers(1, 4))

@@ -23,7 +23,7 @@ class Pair:
 
 
 class Authority:
-    """Signs the certificates of one control plane; lives as long as that, in memory."""
+    """Signs the certificates of one control plane; kept in memory."""
 
     def __init__(self, name: str = "controlplane") -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())

@@ -187,7 +187,7 @@ class ControlPlane:
         for path, body in rights_of_people():
             self.admin.create(path, body)
         with self.session("somebody") as person:
-            # The authorizer hears of new rights a moment later.
+            # The authorizer receives new rights a moment later.
             self._wait(server, lambda: person.get("/api/v1/namespaces/default/pods").status == HTTPStatus.OK)
         if controllers is not None:
             command = settings.kube_controller_manager(self.binaries, self.directory, self.kubeconfig, controllers)

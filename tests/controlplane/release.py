@@ -31,7 +31,7 @@ def releases() -> list[str]:
 
 
 def chosen(environ: Mapping[str, str]) -> str | None:
-    """The release that somebody asked for by name; None where nobody did. Raises UnknownRelease."""
+    """The release that was asked for by name; None if none was. Raises UnknownRelease."""
     name = environ.get(CHOICE)
     if not name:
         return None

@@ -63,9 +63,9 @@ def kube_apiserver(
         f"--etcd-servers=unix://{etcd_socket(directory)}",
         "--bind-address=127.0.0.1",
         f"--secure-port={port}",
-        # The port is held by the test process, so that nobody else takes it meanwhile.
+        # The port is held by the test process, so that no other process takes it meanwhile.
         "--permit-port-sharing=true",
-        # Loopback is no address for other machines, and nobody here looks for one.
+        # Loopback is no address for other machines, and none is needed here.
         "--endpoint-reconciler-type=none",
         "--service-cluster-ip-range=10.0.0.0/16",
         f"--tls-cert-file={directory / 'serving.crt'}",

@@ -48,7 +48,7 @@ class Administrator:
 
     @property
     def api(self) -> Session:
-        """A connection of their own; a new one, because the server closes those that nobody used for a while."""
+        """A connection of their own; a new one, because the server closes idle ones."""
         self.plane.admin.close()
         return self.plane.admin
 

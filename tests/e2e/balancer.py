@@ -34,7 +34,7 @@ class Balancer:
             thread.start()
 
     def add(self, backend: Backend) -> None:
-        """Look at this one too from now on."""
+        """Balance to this one too from now on."""
         self._backends.append(backend)
 
     def __enter__(self) -> Self:

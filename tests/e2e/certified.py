@@ -96,7 +96,7 @@ class Certified:
         return replica
 
     def start_loop(self, *options: str) -> Process:
-        """``stagegate loop`` under its own account, with a short time for API servers to hear of a caBundle."""
+        """``stagegate loop`` under its own account, with a short time for API servers to receive a caBundle."""
         kubeconfig = self.plane.kubeconfig_for(LOOP)
         arguments = ["loop", "--kubeconfig", str(kubeconfig), "--cert-secret", SECRET, "--ca-settle", "1"]
         process = Process(
@@ -144,7 +144,7 @@ class Certified:
         return kept.is_complete and self.serves(kept.contents)
 
     def serves(self, contents: Contents) -> bool:
-        """Whether these are whole, all clients know their authority alone, and every replica shows their leaf.
+        """Whether these are whole, all clients trust their authority alone, and every replica shows their leaf.
 
         And is in the balancer, which looks only now and then.
         """

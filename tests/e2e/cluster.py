@@ -93,7 +93,7 @@ def refused(answer: Response) -> bool:
 
 
 def eventually(condition: Callable[[], bool], within: float = 20.0) -> None:
-    """Wait until the condition holds; an API server hears of policies and webhooks some time after they are stored."""
+    """Wait until the condition holds; an API server enforces policies and webhooks some time after they are stored."""
     deadline = time.monotonic() + within
     while not condition():
         assert time.monotonic() < deadline, f"did not come true within {within:.0f} s"

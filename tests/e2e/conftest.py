@@ -138,7 +138,7 @@ def namespace(new_namespace: Callable[..., Namespace]) -> Namespace:
 
 @pytest.fixture(scope="session")
 def plane_with_own_namespace(plane: ControlPlane) -> None:
-    """The namespace that Stagegate itself lives in."""
+    """The namespace of Stagegate itself."""
     create_namespace(plane.admin, "stagegate-system", {})
 
 

@@ -15,7 +15,7 @@ _EVERY: Final = 0.1
 
 
 class Kubelet:
-    """At work while it is entered. No container runs: what a pod is to do, others do or nobody does."""
+    """At work while it is entered. No container runs: what a pod would do, others do, if at all."""
 
     def __init__(self, plane: ControlPlane, namespace: str) -> None:
         self._session = plane.session("system:node:here", ["system:masters"])

@@ -34,7 +34,7 @@ def under_way(tenant: Tenant, shares: Mapping[str, int]) -> None:
 
 
 def complete(tenant: Tenant, revision: str = NEW, pods: int = 4, within: float = 120.0) -> Record:
-    """Wait until a rollout is over and everything given back; what happened until then."""
+    """Wait until a rollout is over and everything is released; what happened until then."""
     tenant.eventually(lambda state: is_complete(state, revision, pods), within)
     return tenant.record()
 

@@ -62,7 +62,7 @@ class Receiver:
         return [call.path for call in self.calls]
 
     def stop(self) -> None:
-        """Free the port and cut open connections; later calls find nobody."""
+        """Free the port and cut open connections; later calls are refused."""
         self._server.shutdown()
         self._server.server_close()
         for connection in self._server.connections:

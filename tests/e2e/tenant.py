@@ -22,7 +22,7 @@ _COMPARED: Final = {
     "/apis/apps/v1": ("deployments",),
     "/api/v1": ("services",),
 }
-# Which objects there are, what they want and what they have reached; not when, how often and under which number.
+# The objects, their spec and their status; not when, how often and under which number.
 _PASSING: Final = re.compile(
     r'"(resourceVersion|creationTimestamp|managedFields|generation|observedGeneration|lastTransitionTime'
     r"|lastUpdateTime|serving.knative.dev/(routingStateModified|deployment-hash)|message|clusterIPs?"

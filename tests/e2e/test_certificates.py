@@ -28,7 +28,7 @@ DAY = timedelta(days=1)
 
 
 class FirstStart:
-    """Two loops at once, none of which knows of the other, where there are replicas and no certificate yet."""
+    """Two loops at once, neither aware of the other, where there are replicas and no certificate yet."""
 
     def __init__(self, cluster: Certified) -> None:
         self.cluster = cluster
@@ -45,7 +45,7 @@ class FirstStart:
 
 
 def handshake(backend: Backend) -> str:
-    """What becomes of a handshake: done, refused for want of a certificate, or nobody is there."""
+    """What becomes of a handshake: done, refused for want of a certificate, or no server is there."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

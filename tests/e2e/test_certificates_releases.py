@@ -67,7 +67,7 @@ def members(cluster: Certified, path: str) -> set[str]:
 
 
 def install_roles(cluster: Certified, *, former: bool) -> None:
-    """Those of the certificates; a former release's know nothing of a Secret of the authority's own."""
+    """Those of the certificates; a former release's do not have a Secret of the authority's own."""
     for role in (each for each in documents("rbac") if each["kind"] == "Role"):
         rules = [without_authority(rule) if former else rule for rule in role["rules"]]
         path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{NAMESPACE}/roles/{role['metadata']['name']}"
@@ -76,7 +76,7 @@ def install_roles(cluster: Certified, *, former: bool) -> None:
 
 
 def without_authority(rule: Wire) -> Wire:
-    """A rule that does not know the Secret with the authority's key."""
+    """A rule without the Secret with the authority's key."""
     names = rule.get("resourceNames")
     hidden = AUTHORITY.rpartition("/")[2]
     return rule if names is None else rule | {"resourceNames": [each for each in names if each != hidden]}

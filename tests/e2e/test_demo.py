@@ -17,7 +17,7 @@ ENDS = [
 
 @pytest.fixture
 def cluster(binaries: Binaries) -> Iterator[ControlPlane]:
-    """A cluster that knows nothing of Knative and Stagegate."""
+    """A cluster without Knative and Stagegate."""
     with ControlPlane.start(manifests=False, knative=False, controller_manager=True, binaries=binaries) as cluster:
         yield cluster
 

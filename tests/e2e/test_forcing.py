@@ -151,7 +151,7 @@ def test_refused_by_the_webhook_alone(
     register_in: Callable[[Namespace], Registered],
     rule: str,
 ) -> None:
-    """The policies leave such a namespace to the webhook; the one here knows no namespaces, and denies."""
+    """The policies leave such a namespace to the webhook; the one here has no namespaces, and denies."""
     namespace = new_namespace({"stagegate.dev/enforce": "warn"})
     register_in(namespace)
     change = CHANGES[rule]

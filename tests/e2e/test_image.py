@@ -1,4 +1,4 @@
-"""The image: every instruction of the Dockerfile played in a folder, and its programs run there as in a pod."""
+"""The image: every instruction of the Dockerfile carried out in a folder, and its programs run there as in a pod."""
 
 import base64
 import json

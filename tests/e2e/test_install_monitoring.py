@@ -1,4 +1,4 @@
-"""Alerts and dashboard as Prometheus itself reads them: what fires in which trouble, and that peace is quiet."""
+"""Alerts and dashboard as Prometheus itself reads them: the alerts of each fault, and none without a fault."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ PIN = "stagegate_pin_duration_seconds_bucket"
 WAIT = "stagegate_loop_queue_wait_seconds_bucket"
 
 # Two replicas of each that serve, lead, renew and answer in time, in the notation of promtool: start, step and count.
-PEACE: Final[Series] = {
+NO_FAULT: Final[Series] = {
     f'up{{{WEBHOOK},pod="a"}}': "1+0x480",
     f'up{{{WEBHOOK},pod="b"}}': "1+0x480",
     f'up{{{LOOP},pod="a"}}': "1+0x480",
@@ -69,8 +69,8 @@ PEACE: Final[Series] = {
     'stagegate_loop_api_requests_total{verb="update",resource="rolloutorchestrators",code="403"}': "0+0x480",
 }
 
-# What is different from peace, and the alerts that fire then.
-TROUBLE: Final[dict[str, tuple[Series, set[str]]]] = {
+# The series that a fault changes, and the alerts that fire then.
+FAULTS: Final[dict[str, tuple[Series, set[str]]]] = {
     "no webhook answers": (
         {f'up{{{WEBHOOK},pod="a"}}': "0+0x480", f'up{{{WEBHOOK},pod="b"}}': "0+0x480"},
         {"StagegateWebhookDown"},
@@ -219,11 +219,11 @@ def test_every_panel_asks_what_prometheus_takes(
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_each_trouble_has_its_alert_and_peace_has_none(
+def test_each_fault_has_its_alert_and_without_one_there_is_none(
     promtool: Callable[..., subprocess.CompletedProcess[str]], rules: Path, tmp_path: Path
 ) -> None:
-    """All in one run of promtool; a world that differs is named."""
-    worlds = [world("peace", {}, set()), *(world(name, *row) for name, row in TROUBLE.items())]
+    """All in one run of promtool, which names each case that differs."""
+    worlds = [world("no fault", {}, set()), *(world(name, *row) for name, row in FAULTS.items())]
     path = tmp_path / "worlds.yaml"
     path.write_text(yaml.safe_dump({"rule_files": [str(rules)], "evaluation_interval": "1m", "tests": worlds}))
 
@@ -232,18 +232,18 @@ def test_each_trouble_has_its_alert_and_peace_has_none(
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_every_alert_has_its_trouble(rules: Path) -> None:
+def test_every_alert_has_its_fault(rules: Path) -> None:
     groups = yaml.safe_load(rules.read_text())["groups"]
 
     assert {rule["alert"] for group in groups for rule in group["rules"]} == set().union(
-        *(fires for _, fires in TROUBLE.values())
+        *(fires for _, fires in FAULTS.values())
     )
 
 
 def world(name: str, different: Series, fires: set[str]) -> dict[str, Any]:
     """A test of promtool: these series, and the alerts that fire at their end, by name."""
-    assert different.keys() <= PEACE.keys()
-    series = [{"series": key, "values": values} for key, values in (PEACE | different).items() if values]
+    assert different.keys() <= NO_FAULT.keys()
+    series = [{"series": key, "values": values} for key, values in (NO_FAULT | different).items() if values]
     firing = [{"labels": f'{{alertname="{alert}"}}', "value": 1} for alert in sorted(fires)]
     expression = 'group by (alertname) (ALERTS{alertstate="firing"})'
     asked = {"expr": expression, "eval_time": f"{HOURS}h", "exp_samples": firing}

@@ -142,7 +142,7 @@ def test_another_applier_of_upstreams_keeps_what_is_its_own(administrator: Admin
 
 
 def test_an_object_that_broke_the_rules_before_can_be_carried_on(administrator: Administrator) -> None:
-    """What is old is let be; a write that breaks a rule anew is refused.
+    """Old findings are accepted; a write that breaks a rule anew is refused.
 
     An older Kubernetes takes no status before the spec is mended, as documented.
     """
@@ -180,7 +180,7 @@ def test_upstreams_release_goes_back_over_ours(administrator: Administrator) -> 
 
 
 def test_a_later_version_that_is_stored_is_not_taken_back(administrator: Administrator) -> None:
-    """An upstream of the future: the server refuses to forget its version, and everything stays as it is."""
+    """An upstream of the future: the server refuses to remove its version, and everything stays as it is."""
     later: list[Any] = []
     for crd in copy.deepcopy(upstream_crds()):
         crd["spec"]["versions"][0]["storage"] = False

@@ -1,4 +1,4 @@
-"""Opening the gate when it is stuck, and taking everything out: the documented commands, as they are written."""
+"""Break-glass while the webhook is down, and uninstallation: the documented commands, as they are written."""
 
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -23,7 +23,7 @@ BAD = {"targetRevisions": [{"revisionName": "hello-00001", "percent": 90}], "rol
 
 BREAK_GLASS, REMOVAL = section("Break-glass"), section("Uninstall")
 OPEN = BREAK_GLASS.command("kubectl patch ")
-REMOVE_GATE = BREAK_GLASS.command("kubectl delete validatingwebhookconfiguration/")
+REMOVE_WEBHOOKS = BREAK_GLASS.command("kubectl delete validatingwebhookconfiguration/")
 REMOVE_POLICIES = BREAK_GLASS.command("kubectl delete validatingadmissionpolicybindings ")
 CLOSE = BREAK_GLASS.command("kubectl apply ")
 INTO_ANOTHER = section("Namespaces and networks").command(f"stagegate manifests --image {IMAGE} --namespace ")
@@ -46,7 +46,7 @@ def administrator(binaries_with_controller_manager: Binaries) -> Iterator[Admini
 
 @pytest.fixture
 def stuck(administrator: Administrator) -> Administrator:
-    """The gate is closed and nobody is there to open it."""
+    """The webhooks are registered, and no webhook runs."""
     administrator.does(CLOSE)
     eventually(lambda: "failed calling webhook" in write(administrator, GOOD).message)
     return administrator
@@ -61,12 +61,23 @@ def passes(administrator: Administrator, spec: dict[str, Any]) -> bool:
 
 
 def test_every_command_is_run_here() -> None:
-    run = {OPEN, REMOVE_GATE, REMOVE_POLICIES, CLOSE, UNINSTALL, EMPTY, RELEASE, REMOVE_NAMESPACE, FORGET, *ON_KNATIVE}
+    run = {
+        OPEN,
+        REMOVE_WEBHOOKS,
+        REMOVE_POLICIES,
+        CLOSE,
+        UNINSTALL,
+        EMPTY,
+        RELEASE,
+        REMOVE_NAMESPACE,
+        FORGET,
+        *ON_KNATIVE,
+    }
 
     assert {*BREAK_GLASS.commands, *REMOVAL.commands} == run
 
 
-def test_the_runbook_opens_the_gate_as_documented() -> None:
+def test_the_runbook_stops_enforcing_as_documented() -> None:
     rules = {each["kind"]: each for each in rendered(["monitoring"])}["PrometheusRule"]
     runbooks = {
         rule["alert"]: rule["annotations"]["runbook"] for group in rules["spec"]["groups"] for rule in group["rules"]
@@ -90,20 +101,20 @@ def test_the_gate_is_opened_and_policies_still_judge(stuck: Administrator) -> No
 
 
 def test_the_gate_is_removed_and_policies_still_judge(stuck: Administrator) -> None:
-    stuck.does(REMOVE_GATE)
+    stuck.does(REMOVE_WEBHOOKS)
 
     eventually(lambda: passes(stuck, GOOD))
     eventually(lambda: refused(write(stuck, BAD)))
 
 
 def test_the_policies_are_removed_too(stuck: Administrator) -> None:
-    stuck.does(REMOVE_GATE)
+    stuck.does(REMOVE_WEBHOOKS)
     stuck.does(REMOVE_POLICIES)
 
     eventually(lambda: passes(stuck, BAD))
 
 
-def test_the_gate_is_closed_again_by_applying_again(stuck: Administrator) -> None:
+def test_applying_again_enforces_again(stuck: Administrator) -> None:
     stuck.does(OPEN)
     eventually(lambda: passes(stuck, GOOD))
 
@@ -113,7 +124,7 @@ def test_the_gate_is_closed_again_by_applying_again(stuck: Administrator) -> Non
 
 
 def test_uninstalling_leaves_the_rollouts_and_nothing_else(stuck: Administrator) -> None:
-    stuck.does(REMOVE_GATE)
+    stuck.does(REMOVE_WEBHOOKS)
     eventually(lambda: passes(stuck, GOOD))
     stuck.api.create(DEFAULT.path(ROS), rollout("hello", GOOD))
     stuck.does(CLOSE)
@@ -143,7 +154,7 @@ def test_uninstalling_leaves_the_rollouts_and_nothing_else(stuck: Administrator)
 
 
 def test_a_namespace_of_others_is_left_as_it_was(administrator: Administrator) -> None:
-    """Neither the install nor its removal says anything of what else lives there."""
+    """Neither the install nor its removal touches other objects in the namespace."""
     administrator.does("kubectl create namespace rollouts")
     administrator.does("kubectl -n rollouts create configmap theirs")
     administrator.does("kubectl -n rollouts create role theirs --verb=get --resource=pods")

@@ -1,4 +1,4 @@
-"""What comes back from a backup: holds and records of another life hold nothing, and are given back."""
+"""A restored backup: holds and records of deleted objects hold nothing, and are removed."""
 
 import json
 

@@ -64,7 +64,7 @@ def test_names_of_revisions_that_the_owner_chooses(tenant: Tenant) -> None:
 
 
 def test_another_autoscaler_is_left_alone_with_a_word(tenant: Tenant) -> None:
-    """Nothing plays the autoscaler of that class here; the Route is what counts."""
+    """The autoscaler of that class is not simulated here; the Route is what counts."""
     deployed(tenant)
     scaling = {**QUARTERS, "autoscaling.knative.dev/class": "hpa.autoscaling.knative.dev"}
 

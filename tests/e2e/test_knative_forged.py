@@ -1,4 +1,4 @@
-"""Forged reviews of new Revisions beside Knative's own programs: nothing moves, and what is held is given back."""
+"""Forged reviews of new Revisions beside Knative's own programs: nothing moves, and what is held is released."""
 
 import http.client
 import json
@@ -17,7 +17,7 @@ FORGED = "hello-99999"
 
 
 def forge(tenant: Tenant, name: str = FORGED) -> dict[str, Any]:
-    """Send the webhook a review of a Revision that nobody creates; its response."""
+    """Send the webhook a review of a Revision that is never created; its response."""
     uid = tenant.get("services", "hello")["metadata"]["uid"]
     labels = {"serving.knative.dev/service": "hello", "serving.knative.dev/serviceUID": uid}
     body = review(revision(name=name, namespace=tenant.name, labels=labels), namespace=tenant.name)

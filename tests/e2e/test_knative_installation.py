@@ -69,7 +69,7 @@ def test_nothing_new_is_held_while_the_switch_is_on(stagegate: Stagegate, new_te
     wire = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"hold-nothing-new": "true"}}
     admin.apply(f"{SETTINGS}/{name}", wire, "administrator")
     try:
-        # The webhook reads it from its cache, and nobody says when that has it.
+        # The webhook reads it from its cache, and nothing shows when that has it.
         new.settle(2)
         new.apply(hello("2"))
 
@@ -80,7 +80,7 @@ def test_nothing_new_is_held_while_the_switch_is_on(stagegate: Stagegate, new_te
 
 
 def test_both_ways_of_keeping_a_route_end_alike(new_tenant: Callable[..., Tenant]) -> None:
-    """A rollout given back at once and one carried to its end leave the same objects."""
+    """A rollout released at once and one carried to its end leave the same objects."""
     one, other = new_tenant(), new_tenant()
     for tenant in (one, other):
         deployed(tenant)

@@ -95,7 +95,7 @@ def test_a_webhook_that_hangs_slows_others_by_its_time_out_only(
 
 
 def test_an_edit_while_the_webhook_hangs_is_a_stock_rollout(stagegate: Stagegate, tenant: Tenant) -> None:
-    """The review that nobody waits for any more holds nothing when the webhook gets to it."""
+    """A review whose caller has gone holds nothing when the webhook reads it."""
     since = deployed(tenant)
     assert stagegate.webhook is not None
     stagegate.hang(stagegate.webhook)

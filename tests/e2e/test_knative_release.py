@@ -1,4 +1,4 @@
-"""A Service given back in the middle of its rollout, by command."""
+"""A Service released in the middle of its rollout, by command."""
 
 import subprocess
 import sys

@@ -24,7 +24,7 @@ def replaceable(stagegate: Stagegate) -> Iterator[Stagegate]:
 def test_the_former_release_moves_nothing_and_this_one_goes_on(
     replaceable: Stagegate, tenant: Tenant, tmp_path: Path
 ) -> None:
-    """It knows neither holds nor Services: traffic and bounds stay as they were."""
+    """It has neither holds nor Services: traffic and bounds stay as they were."""
     code = former_release.unpack(tmp_path / "former")
     manifests = tmp_path / "former.yaml"
     manifests.write_text(yaml.safe_dump_all(former_release.render(code)))

@@ -234,7 +234,7 @@ def test_without_the_webhook_the_crd_still_refuses_controllers_too(
 @pytest.mark.parametrize(
     ("silent", "status"),
     [(MUTATE, HTTPStatus.CREATED), (VALIDATE, HTTPStatus.INTERNAL_SERVER_ERROR)],
-    ids=["filling in is given up", "the write is given up"],
+    ids=["defaulting is skipped", "the write is refused"],
 )
 def test_a_webhook_that_does_not_answer_is_waited_for_three_seconds(
     person: Session, receiver: Receiver, registered: Registered, silent: str, status: HTTPStatus
@@ -259,7 +259,7 @@ def test_a_webhook_that_does_not_answer_is_waited_for_three_seconds(
 def test_a_webhook_that_changes_the_object_afterwards_brings_the_first_one_back(
     plane: ControlPlane, person: Session, receiver: Receiver, registered: Registered
 ) -> None:
-    """The second look has nothing to add, as the same answer to the same question must be."""
+    """The second review adds nothing, since the same review gives the same response."""
     namespace = registered.namespace.name
     body = another_webhook(namespace, receiver.client_config("/other"))
     receiver.reply = lambda body, path: patching(body) if path == "/other" else as_stagegate(body, path)

@@ -1,1 +1,1 @@
-"""The image, built and run without a container engine: the Dockerfile played step by step in a folder."""
+"""The image, built and run without a container engine: the Dockerfile carried out step by step in a folder."""

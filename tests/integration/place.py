@@ -27,7 +27,7 @@ class Place:
     namespace: str
 
     def path(self, resource: str, name: str = "", subresource: str = "") -> str:
-        """Where a collection or an object lives; ``resource`` is one of the constants above."""
+        """The path of a collection or an object; ``resource`` is one of the constants above."""
         version, _, plural = resource.rpartition("/")
         root = "/apis" if "/" in version else "/api"
         parts = [f"{root}/{version}/namespaces/{self.namespace}/{plural}", name, subresource]

@@ -1,4 +1,4 @@
-"""Edited Services, rolled out by webhook and loop beside a Knative that is played."""
+"""Edited Services, rolled out by webhook and loop beside a simulated Knative."""
 
 import itertools
 from collections.abc import Callable, Iterator

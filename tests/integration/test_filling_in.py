@@ -9,7 +9,7 @@ from tests.integration.user import User, Wire
 
 
 def with_rollout(person: User, place: Place) -> Wire:
-    """Write an RO and wait until the webhook has heard of it; the RO as stored."""
+    """Write an RO and wait until the webhook has received it; the RO as stored."""
     answer = person.create(place.path(ROS), place.rollout())
     assert answer.done, answer.message
     rehearsal = place.spa("hello-00001")

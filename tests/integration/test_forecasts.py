@@ -45,7 +45,7 @@ class Row:
 
 
 class Shop:
-    """A Service of a played Knative, with the settings and the demand of a row."""
+    """A Service of a simulated Knative, with the settings and the demand of a row."""
 
     def __init__(self, stack: Stack, person: User, row: Row) -> None:
         self._stack, self._person = stack, person

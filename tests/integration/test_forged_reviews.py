@@ -59,7 +59,7 @@ class Target:
         return found
 
     def forged(self, name: str, **request: Any) -> dict[str, Any]:
-        """The response to the review of a Revision that nobody creates."""
+        """The response to the review of a Revision that is never created."""
         labels = {"serving.knative.dev/service": "hello", "serving.knative.dev/serviceUID": self.uid}
         one = revision(name=name, namespace=self._place.namespace, labels=labels, annotations=LIVELY)
         return sent(self._live, review(one, **{"namespace": self._place.namespace, **request}))
@@ -104,7 +104,7 @@ def test_a_flood_of_new_revisions_moves_nothing_and_is_held_to_the_rate(target: 
         target.forged(f"hello-{number:05}")
         versions.add(target.route["metadata"]["resourceVersion"])
         assert shares(target.route) in ({}, {"hello-00001": 100})
-    # A token may come back meanwhile, on a machine that is slow.
+    # On a slow machine another token may be there by then.
     assert BURST <= len(versions) <= 2 * BURST
     assert live.metric('stagegate_pins_total{result="rate"}') - before >= BURST
     assert target.route["spec"]["traffic"] == [

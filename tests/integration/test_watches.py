@@ -56,7 +56,7 @@ def test_bookmarks_carry_the_version_on(person: User, place: Place, new_place: C
     before = person.get(place.path(SPAS)).body["metadata"]["resourceVersion"]
 
     with person.watch(place.path(SPAS), 4, resourceVersion=before, allowWatchBookmarks="true") as events:
-        # Something happens where this watch does not look.
+        # A change that this watch does not select.
         elsewhere = new_place()
         made = person.create(elsewhere.path(SPAS), elsewhere.spa("hello-00001")).body["metadata"]
         received = [event for event in events if event["type"] == "BOOKMARK"]

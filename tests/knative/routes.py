@@ -1,4 +1,4 @@
-"""Services and Routes on the wire, as Knative writes them and as they look while they are held."""
+"""Services and Routes on the wire, as Knative writes them and as they are while they are held."""
 
 import json
 from typing import Any

@@ -153,7 +153,7 @@ letters = st.sampled_from("acdefxyz")
 
 @st.composite
 def routes(draw: st.DrawFn) -> dict[str, Any]:
-    """A Route in any state: its traffic in any split, at rest, held, being given back, or of a backup."""
+    """A Route in any state: its traffic in any split, at rest, held, being released, or of a backup."""
     cuts = sorted(draw(st.sets(st.integers(1, 99), max_size=3)))
     parts = [high - low for low, high in zip([0, *cuts], [*cuts, 100], strict=True)]
     names = draw(st.lists(letters, min_size=len(parts), max_size=len(parts), unique=True))

@@ -505,7 +505,7 @@ def test_a_release_first_lets_the_target_run_its_own_minimum(changes: dict[str, 
 
 
 def test_without_an_ro_a_release_is_asked_for_on_the_service() -> None:
-    """For an RO that nobody can write. The annotation stays there, and means nothing to a later rollout."""
+    """For an RO that cannot be written. The annotation stays there, and has no effect on a later rollout."""
     asked = service({"stagegate.dev/progressive": "true", "stagegate.dev/release": NEW})
     world = halfway(service=asked, ro=None)
     assert shown(decide(world)) == [RESTORED]

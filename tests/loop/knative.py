@@ -1,4 +1,4 @@
-"""Stock Knative for one Service, played a turn at a time: Revisions, Route, routing states and an autoscaler."""
+"""Stock Knative for one Service, simulated a turn at a time: Revisions, Route, routing states and an autoscaler."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Laws of the pass, on rows that nobody recorded."""
+"""Laws of the pass, on invented rows."""
 
 from copy import deepcopy
 from typing import Any

@@ -299,7 +299,7 @@ def test_the_loop_reads_its_own_writes_before_the_watch_shows_them() -> None:
     assert world.condition("StageScaleUpReady") == ("Unknown", "StageRevisionStart")
 
 
-# Feed
+# SPA status
 
 
 def test_scales_and_terminating_pods_are_fed_to_the_spa() -> None:
@@ -337,7 +337,7 @@ def test_a_pod_autoscaler_of_any_class_feeds_its_spa() -> None:
     assert world.spa("hello-00002")["status"]["actualScale"] == 1
 
 
-# Completion
+# Defaulting
 
 
 def test_an_spa_that_came_before_its_rollout_is_adopted() -> None:
@@ -931,7 +931,7 @@ def test_pods_that_only_run_cost_no_request() -> None:
     assert {call.verb for call in world.api.reads} <= {"watch"}
 
 
-# What other objects look like
+# Other objects on the wire
 
 
 def test_an_object_that_cannot_be_read_is_left_until_it_changes() -> None:

@@ -28,7 +28,7 @@ HELLO, OTHER = Key(ROLLOUT, "default", "hello"), Key(ROLLOUT, "default", "other"
 
 @pytest.fixture
 def world() -> World:
-    """Two rollouts, an SPA of the first, and one of nobody."""
+    """Two rollouts, an SPA of the first, and one without an owner."""
     world = World()
     world.rollout("hello", targetRevisions=[entry("hello-00001", 100)], initialRevisions=[entry("shared", 100)])
     world.rollout("other", targetRevisions=[entry("shared", 100)])

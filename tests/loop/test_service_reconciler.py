@@ -485,7 +485,7 @@ def test_a_deleted_route_leaves_no_bounds_behind(knative: Knative) -> None:
 
 
 def test_a_route_that_was_pinned_a_moment_ago_is_no_orphan(knative: Knative) -> None:
-    """The cache of Routes lags behind that of Revisions: the Route is read before bounds are given back."""
+    """The cache of Routes lags behind that of Revisions: the Route is read before bounds are restored."""
     world = knative.world
     knative.edit(2, born=LOWERED)
     caches = world.loop.caches

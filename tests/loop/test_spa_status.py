@@ -1,4 +1,4 @@
-"""The feed: PodAutoscaler and pods before, status of the SPA after."""
+"""SPA status: PodAutoscaler and pods before, status of the SPA after."""
 
 from typing import Any
 

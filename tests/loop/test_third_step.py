@@ -1,4 +1,4 @@
-"""A step that only the table and its own file know: conditions, waits and Events take it from its class."""
+"""A step that is named only by the table and its own file: conditions, waits and Events take it from its class."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -46,12 +46,12 @@ THREADS: Final[dict[str, set[str]]] = {
 def break_resync_once(process: LoopProcess) -> None:
     usual, left = process.loop.enqueue_everything, [KeyError("a fault in resync")]
 
-    def look(within: float = 0.0) -> None:
+    def list_keys(within: float = 0.0) -> None:
         if threading.current_thread().name == "resync" and left:
             raise left.pop()
         usual(within)
 
-    process.loop.enqueue_everything = look  # type: ignore[method-assign]
+    process.loop.enqueue_everything = list_keys  # type: ignore[method-assign]
 
 
 @pytest.fixture(scope="module")

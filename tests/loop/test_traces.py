@@ -85,7 +85,7 @@ class LiveTrace(Trace):
         }
 
     def observed(self, spa: Row, scale: int) -> Row:
-        # The loop's own feed tells the SPA what its PodAutoscaler does.
+        # The loop copies the status of the PodAutoscaler to the SPA.
         return super().observed(spa, scale) if not hasattr(self, "world") else spa
 
 

@@ -55,7 +55,7 @@ class World:
         self.working = False
 
     def observe(self) -> None:
-        """Let every reflector hear what has happened so far."""
+        """Let every reflector receive all changes so far."""
         for cache in self.loop.caches:
             for reflector in cache.reflectors:
                 reflector.step()

@@ -1,4 +1,4 @@
-"""The Deployments: arguments that the commands know, probes they answer, and as few rights as they can do with."""
+"""The Deployments: arguments that the commands accept, probes they answer, and as few rights as they need."""
 
 import importlib
 from functools import cache
@@ -28,7 +28,7 @@ def pod_of(name: str, *chosen: str) -> dict[str, Any]:
 
 
 def arguments_of(name: str, *chosen: str) -> Options:
-    """What the command makes of the pod's arguments; it exits on those that it does not know."""
+    """What the command makes of the pod's arguments; it exits on unknown ones."""
     (container,) = pod_of(name, *chosen)["containers"]
     command, *arguments = [text.replace("$(POD_NAMESPACE)", "stagegate-system") for text in container["args"]]
     module = importlib.import_module(f"webhook.cli.{command}")
@@ -99,7 +99,7 @@ def test_a_loop_is_left_the_time_to_finish() -> None:
 
 
 def test_a_drain_outlasts_the_news_of_it() -> None:
-    """The readiness probe finds out first; calls come until every node has heard."""
+    """The readiness probe fails first; calls arrive until every node has the new endpoints."""
     (container,) = pod_of("stagegate-webhook")["containers"]
     probe = container["readinessProbe"]
 

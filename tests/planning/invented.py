@@ -1,4 +1,4 @@
-"""Inputs of planning that nobody recorded, in the form of the recorded rows; chance is passed in."""
+"""Invented inputs of planning, in the form of the recorded rows; chance is passed in."""
 
 from itertools import pairwise
 from random import Random

@@ -1,4 +1,4 @@
-"""Whole rollouts that nobody recorded, in the form of the recorded traces; chance is passed in."""
+"""Invented rollouts, in the form of the recorded traces; chance is passed in."""
 
 import math
 from random import Random

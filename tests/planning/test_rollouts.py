@@ -1,4 +1,4 @@
-"""Whole rollouts that nobody recorded, in the simulation: what holds for each of them."""
+"""Invented rollouts in the simulation, and the laws that hold for each of them."""
 
 from random import Random
 

@@ -1,4 +1,4 @@
-"""Unmodified Knative Serving on a real API server, for tests and a demo; nodes, pods and the ingress are played."""
+"""Unmodified Knative Serving on a real API server, for tests and a demo; nodes, pods and the ingress are simulated."""
 
 from tests.rig.release import Unavailable
 from tests.rig.rig import Rig

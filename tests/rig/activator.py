@@ -1,4 +1,4 @@
-"""Activator: plays Knative's activator where the autoscaler looks for it, and the name server that leads there."""
+"""Activator: simulates Knative's activator and the name server that resolves to it."""
 
 import socket
 import struct

@@ -12,7 +12,7 @@ from tests.rig.release import Release
 NAMESPACE: Final = "knative-serving"
 WEBHOOK_PORT: Final = 8443
 ACTIVATOR: Final = "10.244.255.1"
-"""The address of the activator, which the rig plays."""
+"""The address of the activator, which the rig simulates."""
 
 # A second version of every duration is in Knative's own examples; the shortest that it accepts are chosen here.
 _SETTINGS: Final[dict[str, dict[str, str]]] = {

@@ -1,4 +1,4 @@
-"""Ingress: plays an ingress class, which programs what Knative's KIngress objects say."""
+"""Ingress: simulates an ingress class, which programs Knative's KIngress objects."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

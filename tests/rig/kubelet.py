@@ -1,4 +1,4 @@
-"""Kubelet: plays one node for all pods. No container runs; pods become ready, end, and report what a test decides."""
+"""Kubelet: simulates one node for all pods. No container runs; pods start, end, and report what a test decides."""
 
 import heapq
 import itertools

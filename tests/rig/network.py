@@ -11,7 +11,7 @@ from typing import Final
 from tests.rig.release import Unavailable
 
 SERVER: Final = "192.0.2.1"
-"""The address of the main namespace as the second one knows it."""
+"""The address of the main namespace as seen from the second one."""
 
 PODS: Final = "10.244.0.0/16"
 SERVICES: Final = "10.0.0.0/16"

@@ -1,4 +1,4 @@
-"""QueueProxy: plays the queue proxies, which report to the autoscaler how many requests each pod has in flight."""
+"""QueueProxy: simulates the queue proxies, which report to the autoscaler how many requests each pod has in flight."""
 
 import struct
 import threading

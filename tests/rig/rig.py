@@ -1,4 +1,4 @@
-"""Rig: a control plane with Knative's own programs, and everything else of a cluster played."""
+"""Rig: a control plane with Knative's own programs, and everything else of a cluster simulated."""
 
 import time
 from collections import Counter

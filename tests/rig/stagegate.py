@@ -178,7 +178,7 @@ class Stagegate:
         return "no Revision is asked about"
 
     def _is_asked(self) -> bool:
-        """True if the API server asks the webhook about a Revision, and the webhook knows Knative's objects."""
+        """True if the API server asks the webhook about a Revision, and the webhook has Knative's objects."""
         before = self._reviews()
         revision = {
             "apiVersion": "serving.knative.dev/v1",

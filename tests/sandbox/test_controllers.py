@@ -1,4 +1,4 @@
-"""Knative as it is played: what an edit of a Service causes, and what a Route that is held keeps from happening."""
+"""The simulated Knative: the writes after an edit of a Service, and those that a held Route prevents."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

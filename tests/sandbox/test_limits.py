@@ -20,7 +20,7 @@ def definition(schema: Object | None = None, **spec: Any) -> Object:
 
 
 def configuration(place: Place, **settings: Any) -> Object:
-    """One webhook for the SPAs of a namespace, at a port where nobody listens."""
+    """One webhook for the SPAs of a namespace, at a port without a listener."""
     rule = {"apiGroups": ["serving.knative.dev"], "apiVersions": ["v1"], "operations": ["CREATE"]}
     hook = {
         "name": "hook.example.com",

@@ -1,4 +1,4 @@
-"""Workloads are read from the objects of the API: rows of objects, and what the autoscaler knows of a revision."""
+"""Workloads are read from the objects of the API: rows of objects, and what the autoscaler computes of a revision."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Rows of passes that nobody recorded, for laws that hold on any of them; hypothesis strategies."""
+"""Invented rows of passes, for laws that hold on any of them; hypothesis strategies."""
 
 from typing import Any
 

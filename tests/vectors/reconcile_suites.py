@@ -21,7 +21,7 @@ from webhook.strategies.scale_down import POD_REMOVED
 _HOUR: Final = timedelta(hours=1)
 _TIMES: Final = {"past": NOON - _HOUR, "future": NOON + _HOUR}
 _SILENT_UPSTREAM: Final = (POD_REMOVED, SPA_EARLY, SPA_DELETED)
-"""Reasons of Events of ours for what upstream does, or does not do, in silence: the rows know nothing of them."""
+"""Reasons of Events of ours for what upstream does, or does not do, in silence: the rows have none of them."""
 _CREATED: Final = ("namespace", "labels", "ownerReferences")
 
 

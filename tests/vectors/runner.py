@@ -69,7 +69,7 @@ def judge_rows(name: str, suite: Suite, rows: Iterable[Mapping[str, Any]]) -> Fi
 
 
 def judge_file(path: Path) -> FileResult:
-    """Judge a file in this process. Raises UnreadableVectors, also when no suite knows the file."""
+    """Judge a file in this process. Raises UnreadableVectors, also when the file belongs to no suite."""
     stem = stem_of(name_of(path))
     if stem is None:
         raise UnreadableVectors(f"{path.name}: no suite of that name")

@@ -31,7 +31,7 @@ class Pass(Steps):
     dropped = False
 
     def run(self) -> None:
-        """Raises Panic where upstream dies and nothing mends it."""
+        """Raises Panic where upstream panics and no difference prevents it."""
         metadata = self.ro["metadata"]
         if self.wrapped:
             if "deletionTimestamp" in metadata:
@@ -68,7 +68,7 @@ class Pass(Steps):
         return current and self.conditions.status("StageReady") == "False" and self.mends("failed_stays")
 
     def invalid_field(self) -> str | None:
-        """What upstream would look for in the spec in vain if every write went through."""
+        """What upstream would not find in the spec if every write succeeded."""
         attempt = deepcopy(self)
         attempt.refused = {request for request in self.refused if request[:2] == ("list", "pods")}
         try:

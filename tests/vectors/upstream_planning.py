@@ -17,7 +17,7 @@ UPSTREAM: Rules = frozenset()
 
 
 class Panic(Exception):
-    """Upstream dies here. Applied, no-panic makes it the error whose name is given."""
+    """Upstream panics here. Applied, no-panic makes it the error whose name is given."""
 
     def __init__(self, becomes: str) -> None:
         super().__init__(becomes)

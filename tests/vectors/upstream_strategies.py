@@ -10,7 +10,7 @@ LARGEST = 2**31 - 1
 
 
 class Panic(Exception):
-    """Upstream dies here: ``field`` is what it looked for and did not find."""
+    """Upstream panics here: ``field`` is the absent one."""
 
     def __init__(self, field: str) -> None:
         super().__init__(field)
@@ -71,7 +71,7 @@ def up_ready(status: Json, revision: Json) -> bool:
 
 
 def runs_nothing(status: Json, revision: Json, conditions: Json) -> bool:
-    """What ready-runs does not let pass: it is to get traffic, and wants replicas and has none, or reports neither.
+    """What ready-runs does not accept: it is to get traffic, and wants replicas and has none, or reports neither.
 
     Or it wants none and has none, and all of its ``conditions``, the status of one condition of its PodAutoscaler and
     one of its Revision, is not True.
@@ -95,7 +95,7 @@ def down_ready(status: Json, revision: Json) -> bool:
 
 
 def unlimited(revision: Json) -> Json:
-    """The entry with a maximum of 0 taken away: what zero-max says upstream should have been asked."""
+    """The entry without its maximum of 0, which is upstream's input under zero-max."""
     return {key: value for key, value in revision.items() if (key, value) != ("maxScale", 0)}
 
 

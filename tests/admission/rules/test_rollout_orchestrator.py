@@ -373,7 +373,7 @@ def test_a_sum_of_endless_numbers_is_still_one_line() -> None:
 
 
 class Unread(list[Any]):
-    """A list that nobody may walk."""
+    """A list that must not be iterated."""
 
     def __iter__(self) -> Iterator[Any]:
         raise AssertionError("walked")

@@ -115,7 +115,7 @@ class Campaign:
         return [f"{person.tenant.name} in the end: {problem}" for problem in found]
 
     def _compare(self, people: list[Person]) -> None:
-        """With twins, which nobody disturbs."""
+        """With twins, which are not disturbed."""
         twins = [Twin(person, len(person.tenant.record().end.all("revisions"))) for person in people]
         self._turn(lambda: sum(twin.step() for twin in twins) == len(twins), _END_SECONDS)
         for person, twin in zip(people, twins, strict=True):

@@ -219,7 +219,7 @@ def _generation(wire: Wire) -> int:
 
 
 def _asks_for_release(service: Wire, rollout: Wire | None) -> str:
-    """How a person gives the Service back to Knative; empty if nobody does."""
+    """How a person releases the Service to Knative; empty if none does."""
     if service["metadata"].get("annotations", {}).get(PROGRESSIVE) != "true":
         return "opted out"
     if _names_revision(service):

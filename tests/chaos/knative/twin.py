@@ -1,4 +1,4 @@
-"""Twin: the same Service in a namespace where nobody rolls out in stages, and how the two ends differ."""
+"""Twin: the same Service in a namespace without rollouts in stages, and how the two ends differ."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Causes in the loop: the Lease, --steps=off, and generations that nobody has observed."""
+"""Causes in the loop: the Lease, --steps=off, and generations that were not observed."""
 
 from typing import Any
 
