@@ -52,3 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def kubectl_plugin() -> int:
     """As ``main``, for ``kubectl-stagegate``, which kubectl starts for ``kubectl stagegate``."""
     return run_click(stagegate, "kubectl stagegate", sys.argv[1:])
+
+
+def kubectl_complete() -> int:
+    """For ``kubectl_complete-stagegate``, which kubectl starts to complete ``kubectl stagegate WORDS``."""
+    from webhook.cli.completion import complete_for_kubectl
+
+    return complete_for_kubectl(stagegate, sys.argv[1:])

@@ -54,7 +54,8 @@ class Command(click.Command):
         rows: dict[str, list[tuple[str, str]]] = {"": []}
         for each in self.get_params(ctx):
             record = each.get_help_record(ctx)
-            if record is not None:
+            # click shows arguments that have a text in a section of their own.
+            if record is not None and not isinstance(each, click.Argument):
                 rows.setdefault(getattr(each, "section", ""), []).append(record)
         for title, records in rows.items():
             with formatter.section(f"{title[:1].upper()}{title[1:]}" or "Options"):

@@ -1,6 +1,5 @@
 """Program: what surrounds every command, from checked output to one line and an exit code for an error."""
 
-import os
 import traceback
 from collections.abc import Callable, Sequence
 
@@ -8,6 +7,7 @@ import click
 from click.exceptions import Exit, NoArgsIsHelpError, NoSuchCommand, NoSuchOption
 
 from webhook.cli.command import DEBUG
+from webhook.cli.completion import completed
 from webhook.cli.errors import DONE, FAILED, INTERRUPTED, USAGE, CommandError
 from webhook.cli.streams import ClosedPipe, checked_output, complain
 
@@ -37,12 +37,9 @@ def run_program(name: str, words: Sequence[str], command: Callable[[], int]) -> 
 
 
 def _invoke(command: click.Command, program: str, words: list[str]) -> int:
-    instruction = os.environ.get(f"_{program.replace(' ', '_').replace('-', '_').upper()}_COMPLETE")
-    if instruction:
-        from click.shell_completion import shell_complete
-
-        name = program.replace(" ", "-")
-        return shell_complete(command, {}, name, f"_{name.replace('-', '_').upper()}_COMPLETE", instruction)
+    done = completed(command, program)
+    if done is not None:
+        return done
     try:
         with command.make_context(program, words) as context:
             return int(command.invoke(context) or DONE)
