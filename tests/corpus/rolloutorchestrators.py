@@ -228,6 +228,49 @@ def time_variants() -> Iterator[Variant]:
         yield Variant(repr(value), value, "RO001")
 
 
+PAUSED: Final = {"stagegate.dev/pause": "load test"}
+LONG: Final = 1024 * "x"
+STEERED: Final[tuple[tuple[dict[str, str], str], ...]] = (
+    (PAUSED, ""),
+    ({"stagegate.dev/pause": LONG}, ""),
+    ({"stagegate.dev/pause": "L\u00e4uft \u2013 \u4e2d"}, ""),
+    ({**PAUSED, "stagegate.dev/pause-until": "2030-01-01T12:00:00Z"}, ""),
+    ({**PAUSED, "stagegate.dev/pause-until": "2028-02-29T23:59:59+05:30"}, ""),
+    ({**PAUSED, "stagegate.dev/pause-after-stage": "1"}, ""),
+    ({**PAUSED, "stagegate.dev/pause-after-stage": "9999"}, ""),
+    ({"stagegate.dev/abort": "hello-00002"}, ""),
+    ({"stagegate.dev/abort": "hello-00002=100", "stagegate.dev/abort-reason": "errors"}, ""),
+    ({"stagegate.dev/retry": "hello.2=0,hello-3=7,x"}, ""),
+    ({**PAUSED, "stagegate.dev/pause-by": "somebody-else"}, "RO016"),
+    ({"stagegate.dev/abort": "x", "stagegate.dev/abort-by": ""}, "RO016"),
+    ({"stagegate.dev/retry": "x", "stagegate.dev/retry-by": "Somebody"}, "RO016"),
+    ({**PAUSED, "stagegate.dev/override": "RO015,RO016", "stagegate.dev/pause-by": "x"}, "RO016"),
+    ({**PAUSED, "stagegate.dev/override": "RO015,RO016", "stagegate.dev/pause-until": "x"}, "RO015"),
+    ({"stagegate.dev/abort": "X", "stagegate.dev/abort-by": "x"}, "RO015 RO016"),
+    ({"stagegate.dev/pause-by": "somebody-else"}, "RO015"),
+    ({"stagegate.dev/pause-after-stage": "1"}, "RO015"),
+    ({"stagegate.dev/abort-reason": "errors"}, "RO015"),
+    *(({"stagegate.dev/pause": text}, "RO015") for text in ("", " \t", "a\nb", "a\x7f", "a\x85b", LONG + "x")),
+    *(
+        ({**PAUSED, "stagegate.dev/pause-until": text}, "RO015")
+        for text in (
+            *("", "30m", "2030-01-01", "2030-01-01T12:00:00", "2030-01-01t12:00:00z", "2030-02-30T12:00:00Z"),
+            *("2030-01-01T24:00:00Z", "2030-01-01T12:00:00.5Z", "1999-01-01T12:00:00Z", "2030-01-01T12:00:00Z\n"),
+        )
+    ),
+    *(
+        ({**PAUSED, "stagegate.dev/pause-after-stage": text}, "RO015")
+        for text in ("", "0", "01", "10000", "1.5", "-1", "two", "\u0661", "1\n")
+    ),
+    *(
+        ({f"stagegate.dev/{verb}": text}, "RO015")
+        for verb in ("abort", "retry")
+        for text in ("", "Hello", "x=101", "x=-1", "x=01", "x=", "x,", ",x", "x y", "-x", "x-", "x\n", "x" * 20001)
+    ),
+)
+"""Annotations by which somebody steers a rollout, and the finding."""
+
+
 def all_variants() -> dict[str, list[Variant]]:
     variants = {
         "initialRevisions": list(initial_variants()),
@@ -286,6 +329,10 @@ def rows() -> Iterator[Wire]:
     yield row("a stage with empty targets", ro({"stageTargetRevisions": pair({}, {}), "targetRevisions": []}), "RO007")
     yield row("targets without an entry's name", ro({"targetRevisions": [{"percent": 100}]}), "RO001")
     yield row("a list that is an object", ro({"targetRevisions": {"hello-00002": 100}}), "RO001")
+    for annotations, findings in STEERED:
+        shown = ", ".join(f"{key.rpartition('/')[2]} {value[:30]!r}" for key, value in annotations.items())
+        long = f", {len(value)} characters" if len(value := max(annotations.values(), key=len)) > 30 else ""
+        yield row(f"steered: {shown}{long}", ro({"targetRevisions": [NEW]}, annotations=annotations), findings)
     yield row("an entry that is text", ro({"targetRevisions": ["hello-00002", NEW]}), "RO001")
     variants = all_variants()
     for key, of_key in variants.items():

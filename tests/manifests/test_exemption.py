@@ -106,6 +106,7 @@ def test_webhook_conditions_and_policies_spare_the_same_accounts(install: Instal
         "mutate.stagegate.dev",
         "rolloutorchestrators.stagegate.dev",
         "stagepodautoscalers.stagegate.dev",
+        "steering.stagegate.dev",
     ]
     for account in (*spared, KNATIVE, DEPLOYER, OPERATOR, PERSON, *DEFAULT_CONTROLLERS):
         for name, expression in conditions.items():
@@ -148,7 +149,7 @@ def test_everything_that_judges_leaves_out_the_same_namespaces(install: Install)
             judged = from_object(settings["namespaceSelector"])
             for name in ("kube-system", install.namespace, "default"):
                 assert judged({"kubernetes.io/metadata.name": name}) == (name == "default")
-    assert judging == 4
+    assert judging == 5
 
 
 @pytest.mark.parametrize("label", [None, "deny", "Deny", "DENY", "warn", "Warn", "WARN", "wARN", "off"])

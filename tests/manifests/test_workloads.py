@@ -133,7 +133,7 @@ def test_probes_ask_a_port_that_is_served(name: str) -> None:
 def test_the_webhooks_controllers_are_those_of_the_policies() -> None:
     controllers = arguments_of("stagegate-webhook").controller
 
-    for name in ("rolloutorchestrators.stagegate.dev", "stagepodautoscalers.stagegate.dev"):
+    for name in ("rolloutorchestrators.stagegate.dev", "stagepodautoscalers.stagegate.dev", "steering.stagegate.dev"):
         conditions = objects()["ValidatingAdmissionPolicy", name]["spec"]["matchConditions"]
         (accounts,) = (each for each in conditions if each["name"] == "written-by-no-controller")
         assert sorted(controllers) == sorted(part for part in accounts["expression"].split("'") if ":" in part)
@@ -167,6 +167,8 @@ def test_in_warn_nothing_is_refused_unless_a_namespace_asks_for_it() -> None:
         # Only in namespaces that are labelled so.
         "deny.rolloutorchestrators.stagegate.dev": ["Deny"],
         "deny.stagepodautoscalers.stagegate.dev": ["Deny"],
+        # Nobody steers in the name of somebody else, also where rules only warn.
+        "steering.stagegate.dev": ["Deny"],
     }
 
 

@@ -115,7 +115,10 @@ def test_an_unknown_key_that_is_like_no_other_is_reported_with_all_that_there_ar
         )
     ]
     on_rollout = rollout_problems({f"{PREFIX}zzz": "1", "stagegate.dev/zzz": "1"}, {})
-    assert [problem.way_out for problem in on_rollout] == [f"known: {KNOWN_KEYS}", "known: override"]
+    assert [problem.way_out for problem in on_rollout] == [
+        f"known: {KNOWN_KEYS}",
+        "known: override, pause, abort, retry",
+    ]
 
 
 def test_keys_of_others_and_text_for_people_are_none_of_our_business() -> None:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from webhook.admission.rules import RULE_IDS
+from webhook.admission.rules import ALWAYS_DENIED, RULE_IDS
 from webhook.admission.rules.field_error import echo
 from webhook.admission.settings import Enforcement
 from webhook.admission.verdict import Effect, Finding, Judged
@@ -30,7 +30,7 @@ def enforce(
 
     A denying finding becomes a warning if it is overridden, written by a controller, unchanged since the old object, or
     not enforced. A finding that the CRD's schema refuses too always denies a person: the schema would answer Invalid,
-    and clients that force would then delete the stored object.
+    and clients that force would then delete the stored object. So does one of a rule that always denies.
 
     ``overridden`` are ids. ``old_findings`` returns the findings of the object before an update and is called only if
     needed. A finding is unchanged if the old object had one of the same id, field and text, at any index of its list;
@@ -43,7 +43,9 @@ def enforce(
         effect: Effect = "denied"
         if finding.severity == "warn":
             effect = "warned"
-        elif finding.schema_path and is_person and not is_unchanged(finding.schema_path):
+        elif is_person and (
+            finding.id in ALWAYS_DENIED or (finding.schema_path and not is_unchanged(finding.schema_path))
+        ):
             effect = "denied"
         elif finding.id in overridden:
             effect = "overridden"
@@ -80,7 +82,9 @@ def ineffective_overrides(judged: Iterable[Judged], overridden: frozenset[str]) 
     """A notice for each overridden rule that denies nevertheless."""
     ineffective = sorted({finding.id for finding, effect in judged if effect == "denied"} & overridden)
     return tuple(
-        f"{_ANNOTATION}: {id_} cannot be overridden here: the schema of the CRD refuses it too" for id_ in ineffective
+        f"{_ANNOTATION}: {id_} cannot be overridden"
+        + ("" if id_ in ALWAYS_DENIED else " here: the schema of the CRD refuses it too")
+        for id_ in ineffective
     )
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from webhook.admission.defaulting import NOTHING, Defaulted, associate, default_rollout, default_spa
+from webhook.admission.defaulting import NOTHING, Defaulted, add_members, associate, default_rollout, default_spa
 from webhook.admission.enforcement import enforce, ineffective_overrides, read_override, unknown_enforcement_notice
 from webhook.admission.lookup import Lookup
 from webhook.admission.request import MUTATE, Metadata, Request, read_metadata, read_path, read_request
@@ -18,11 +18,13 @@ from webhook.admission.rules.stage_pod_autoscaler import (
     denying_findings,
     ownership_findings,
 )
+from webhook.admission.rules.steering import names_to_fill_in, steering_findings
 from webhook.admission.settings import Settings
-from webhook.admission.verdict import Finding, Judged, Verdict, WriterKind
+from webhook.admission.verdict import Default, Effect, Finding, Judged, Verdict, WriterKind
 from webhook.api.errors import MalformedObject
-from webhook.api.kinds import REVISION_LABEL, SERVICE_LABEL, SPA_KIND
+from webhook.api.kinds import REVISION_LABEL, RO_KIND, SERVICE_LABEL, SPA_KIND
 from webhook.api.owner_reference import controlling_rollout
+from webhook.api.steering import changed_groups
 from webhook.api.wire import are_equal
 
 
@@ -53,21 +55,26 @@ def judge(review: Mapping[str, Any], path: str, lookup: Lookup, settings: Settin
     namespace, name = namespace or metadata.namespace, metadata.name
     is_person = username not in settings.controllers
     writer: WriterKind = "person" if is_person else "controller"
+    steering = _steering_of(request, metadata, old)
     skipped = _reason_to_skip(request, metadata, old)
     if skipped:
         findings, notices = _findings_in_changed_settings(kind, metadata, old, settings)
+        found = (*(Judged(finding, "warned") for finding in findings), *_judge_steering(steering, is_person))
+        allowed = all(effect != "denied" for _, effect in found)
         return Verdict(
             uid=uid,
-            allowed=True,
+            allowed=allowed,
             path=path,
             operation=operation,
             kind=kind,
             namespace=namespace,
             name=name,
             writer=writer,
-            findings=tuple(Judged(finding, "warned") for finding in findings),
+            findings=found,
             notices=notices,
-            skipped="" if findings or notices else skipped,
+            skipped="" if found or notices or steering else skipped,
+            defaults=steering.defaults if allowed and steering else (),
+            precedes_validation=bool(allowed and steering and path == MUTATE),
         )
     if kind == SPA_KIND:
         findings, defaulted = _judge_spa(request, metadata, old, namespace, is_person, lookup, settings)
@@ -75,6 +82,9 @@ def judge(review: Mapping[str, Any], path: str, lookup: Lookup, settings: Settin
         defaulted = default_rollout(metadata, obj.get("spec")) if path == MUTATE else NOTHING
         findings = findings_of(obj.get("spec")) + label_findings(name, metadata.label(SERVICE_LABEL))
     findings += setting_findings(kind, metadata.annotations, metadata.labels)
+    if steering is not None:
+        findings += steering.findings
+        defaulted = defaulted._replace(defaults=(*steering.defaults, *defaulted.defaults))
     judged: tuple[Judged, ...] = ()
     notices = defaulted.notices
     remarks: tuple[str, ...] = ()
@@ -135,6 +145,33 @@ def _findings_in_changed_settings(
         return [], ()
     _, override_notices = read_override(metadata.override, settings.allow_override)
     return setting_findings(kind, metadata.annotations, metadata.labels), override_notices
+
+
+class _Steering(NamedTuple):
+    """The findings and defaults of the annotations by which a write steers a rollout."""
+
+    findings: list[Finding]
+    defaults: tuple[Default, ...] = ()
+
+
+def _steering_of(request: Request, metadata: Metadata, old: Metadata | None) -> _Steering | None:
+    """None for a write that steers nothing."""
+    annotations = metadata.annotations
+    if not annotations or request.kind != RO_KIND or metadata.is_deleting:
+        return None
+    before = old.annotations if old is not None else None
+    groups = changed_groups(annotations, before)
+    if not groups:
+        return None
+    absent = names_to_fill_in(annotations, groups, request.username) if request.path == MUTATE else {}
+    defaults: list[Default] = []
+    add_members("/metadata/annotations", annotations, dict(sorted(absent.items())), defaults)
+    return _Steering(steering_findings(annotations, before, groups, request.username), tuple(defaults))
+
+
+def _judge_steering(steering: _Steering | None, is_person: bool) -> tuple[Judged, ...]:
+    effect: Effect = "denied" if is_person else "controller"
+    return tuple(Judged(finding, effect) for finding in steering.findings) if steering is not None else ()
 
 
 def _is_unchanged(request: Request, metadata: Metadata, old: Metadata) -> bool:

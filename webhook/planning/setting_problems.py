@@ -6,6 +6,7 @@ from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from webhook.api.kinds import ENFORCE_LABEL, OVERRIDE_ANNOTATION
+from webhook.api.steering import GROUPS, STEERING_KEYS
 from webhook.api.word import word_of
 from webhook.planning.config import (
     GIVE_FAILED_SHARES_BACK,
@@ -86,7 +87,11 @@ CLUSTER_SETTINGS: Final[Mapping[str, Setting]] = {
 """Every setting of the whole cluster: a key of the ConfigMap, and no annotation."""
 
 _OF_THE_CONFIG_MAP: Final = {**SETTINGS, **CLUSTER_SETTINGS}
-_ANNOTATIONS: Final = (*(ROLLOUT_ANNOTATIONS + key for key in SETTINGS), OVERRIDE_ANNOTATION)
+_NO_SETTINGS: Final = (OVERRIDE_ANNOTATION, *STEERING_KEYS)
+"""Annotations of ours whose values are no settings; other rules read them."""
+_MINOR: Final = frozenset(STEERING_KEYS) - {group.main for group in GROUPS}
+"""Annotations that mean something beside another one only."""
+_ANNOTATIONS: Final = (*(ROLLOUT_ANNOTATIONS + key for key in SETTINGS), *_NO_SETTINGS)
 
 
 def config_map_problems(data: Mapping[str, str]) -> list[SettingProblem]:
@@ -120,9 +125,7 @@ def rollout_problems(annotations: Mapping[str, Any], labels: Mapping[str, Any]) 
     """What is wrong with the keys under our prefixes on an RO."""
     ours = ((key, value) for key, value in _known_first(annotations) if key.startswith(PREFIXES))
     found = (
-        None
-        if key == OVERRIDE_ANNOTATION
-        else _problem(key, value, key.removeprefix(ROLLOUT_ANNOTATIONS), _ANNOTATIONS)
+        None if key in _NO_SETTINGS else _problem(key, value, key.removeprefix(ROLLOUT_ANNOTATIONS), _ANNOTATIONS)
         for key, value in ours
     )
     return _first(chain(found, _label_problems(labels)))
@@ -163,7 +166,8 @@ def unknown_setting(key: str, value: Any, known: Collection[str]) -> SettingProb
         way_out = f"did you mean {by_name[close[0]]}?"
     else:
         prefix = key.rpartition("/")[0]
-        way_out = f"known: {', '.join(name for name, each in by_name.items() if each.rpartition('/')[0] == prefix)}"
+        listed = (name for name, each in by_name.items() if each.rpartition("/")[0] == prefix and each not in _MINOR)
+        way_out = f"known: {', '.join(listed)}"
     return SettingProblem(key, value, "is not a setting", way_out, True)
 
 

@@ -14,7 +14,8 @@ class Rule(NamedTuple):
     webhook: in the CRD's schema, wholly or in part, or in a ValidatingAdmissionPolicy.
 
     The explanation consists of ``protects``, what would go wrong without the rule, and of two examples: YAML of the
-    object's members that matter, one that breaks this rule and one that keeps every rule.
+    object's members that matter, one that breaks this rule and one that keeps every rule. ``always_denies`` is True if
+    neither an override nor a namespace on warn makes a warning of a person's finding.
     """
 
     id: str
@@ -25,6 +26,7 @@ class Rule(NamedTuple):
     good: str
     places: tuple[Place, ...] = ()
     warns_for: str = ""
+    always_denies: bool = False
 
 
 SPA001: Final = Rule(
@@ -251,11 +253,37 @@ spec: {targetRevisions: [{revisionName: hello-00002, percent: 100}]}""",
     good="""metadata: {labels: {serving.knative.dev/service: hello}}
 spec: {targetRevisions: [{revisionName: hello-00002, percent: 100}]}""",
 )
+RO015: Final = Rule(
+    id="RO015",
+    severity="deny",
+    summary="an annotation by which somebody pauses, retries or aborts the rollout cannot be read",
+    places=("policy",),
+    always_denies=True,
+    protects="A pause whose end cannot be read does not end, and an abort that cannot be read does not happen.",
+    bad="""metadata: {annotations: {stagegate.dev/pause: load test, stagegate.dev/pause-until: 30m}}
+spec: {targetRevisions: [{revisionName: hello-00002, percent: 100}]}""",
+    good="""metadata: {annotations: {stagegate.dev/pause: load test, stagegate.dev/pause-until: "2030-01-01T12:00:00Z"}}
+spec: {targetRevisions: [{revisionName: hello-00002, percent: 100}]}""",
+)
+RO016: Final = Rule(
+    id="RO016",
+    severity="deny",
+    summary="the name of who pauses, retries or aborts the rollout is not the writer's",
+    places=("policy",),
+    always_denies=True,
+    protects="Whoever finds a rollout paused or aborted asks the one who did it.",
+    bad="""metadata: {annotations: {stagegate.dev/pause: load test, stagegate.dev/pause-by: somebody-else}}
+spec: {targetRevisions: [{revisionName: hello-00002, percent: 100}]}""",
+    good="""metadata: {annotations: {stagegate.dev/pause: load test}}
+spec: {targetRevisions: [{revisionName: hello-00002, percent: 100}]}""",
+)
 
 RULES: Final = (
     *(SPA001, SPA002, SPA003, SPA004, SPA005, SPA006, SPA007, SPA008, SPA009),
-    *(RO001, RO002, RO003, RO004, RO005, RO006, RO007, RO008, RO009, RO010, RO011, RO012, RO013, RO014),
+    *(RO001, RO002, RO003, RO004, RO005, RO006, RO007, RO008, RO009, RO010, RO011, RO012, RO013, RO014, RO015, RO016),
 )
 """Every rule, in the order of the findings in a response."""
 
 RULE_IDS: Final = tuple(rule.id for rule in RULES)
+
+ALWAYS_DENIED: Final = frozenset(rule.id for rule in RULES if rule.always_denies)
