@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.cluster.fake_clock import FakeClock
 from webhook.api.wire import Wire
-from webhook.cluster.indexer import Change, Indexer, by_label, by_namespace, by_owner, is_later
+from webhook.cluster.indexer import Change, Indexer, by_label, by_owner, is_later
 
 
 def thing(name: str = "a", version: int = 1, uid: str = "u1", **more: Any) -> Wire:
@@ -91,11 +91,10 @@ def test_our_own_delete_is_not_undone_by_a_late_event_but_a_new_object_of_the_na
     assert table.apply_event("ADDED", thing(version=4, uid="u2")) == Change(None, thing(version=4, uid="u2"))
 
 
-def test_indexes_find_by_namespace_owner_and_label() -> None:
+def test_indexes_find_by_owner_and_label() -> None:
     owned = thing("a", labels={"app": "x"}, ownerReferences=[{"uid": "boss"}])
-    table = store(namespace=by_namespace, owner=by_owner, app=by_label("app"))
+    table = store(owner=by_owner, app=by_label("app"))
     table.replace([owned, thing("b", uid="u2")], "1")
-    assert table.by_index("namespace", "ns") == [owned, thing("b", uid="u2")]
     assert table.by_index("owner", "boss") == [owned]
     assert table.by_index("app", "ns/x") == [owned]
     assert table.by_index("app", "ns/y") == []

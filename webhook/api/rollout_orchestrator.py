@@ -10,8 +10,6 @@ from webhook.api.conditions import (
     LAST_STAGE_READY,
     READY,
     STAGE_READY,
-    STAGE_SCALE_DOWN_READY,
-    STAGE_SCALE_UP_READY,
     ConditionSet,
     conditions_from,
 )
@@ -184,12 +182,6 @@ class RolloutOrchestrator:
 
     def mark_last_stage_ready(self, now: datetime) -> None:
         self.status.conditions.mark_true(LAST_STAGE_READY, now)
-
-    def mark_stage_scale_up_ready(self, now: datetime) -> None:
-        self.status.conditions.mark_true(STAGE_SCALE_UP_READY, now)
-
-    def mark_stage_scale_down_ready(self, now: datetime) -> None:
-        self.status.conditions.mark_true(STAGE_SCALE_DOWN_READY, now)
 
     def mark_stage_in_progress(self, type_: str, now: datetime, detail: str = "") -> None:
         """Mark StageReady or a scale condition: the stage has begun and is not complete; ``detail`` is the reason."""

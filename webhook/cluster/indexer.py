@@ -212,11 +212,6 @@ def by_owner(one: Mapping[str, Any]) -> list[str]:
     return [str(owner["uid"]) for owner in _owners(one) if owner.get("uid")]
 
 
-def by_namespace(one: Mapping[str, Any]) -> list[str]:
-    """Index: the namespace."""
-    return [key_of(one)[0]]
-
-
 def by_label(label: str) -> IndexFunction:
     """Index: ``namespace/value`` of one label; objects without it are not in the index."""
 

@@ -8,8 +8,8 @@ from typing import Any, Final, Literal
 import httptools
 
 from webhook.admission import Response
+from webhook.server.connection_host import Host
 from webhook.server.head import LINE_TYPE, Head, Refusal, read_head, refuse, response, too_large
-from webhook.server.host import Host
 from webhook.server.pending_responses import Later, PendingResponses
 
 Stage = Literal["handshake", "header", "body", "answer", "write", "idle", "closing"]

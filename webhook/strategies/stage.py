@@ -30,7 +30,7 @@ class Stage:
     def of(cls, spec: RolloutSpec) -> "Stage":
         listed = spec.stage_target_revisions
         entries = one_per_revision(listed)
-        up, down = _directions(entries)
+        up, down = up_and_down(entries)
         is_longer = len(entries) > len(one_per_revision(spec.target_revisions))
         return cls(
             entries=tuple(entries),
@@ -53,7 +53,10 @@ def up_and_down(revisions: Sequence[TargetRevision]) -> tuple[dict[str, TargetRe
     A stage in which nothing goes up cannot be carried out: the caller reports that. Mirrors ``upDown``, in which the
     last of two entries with one name in one direction wins.
     """
-    return _directions(one_per_revision(revisions))
+    merged = one_per_revision(revisions)
+    up = {revision.revision_name: revision for revision in merged if revision.goes_up}
+    down = {revision.revision_name: revision for revision in merged if revision.goes_down}
+    return up, down
 
 
 def leaving(start: Sequence[TargetRevision], up: Container[str]) -> list[TargetRevision]:
@@ -63,12 +66,6 @@ def leaving(start: Sequence[TargetRevision], up: Container[str]) -> list[TargetR
         for revision in one_per_revision(start)
         if revision.revision_name not in up
     ]
-
-
-def _directions(merged: Sequence[TargetRevision]) -> tuple[dict[str, TargetRevision], dict[str, TargetRevision]]:
-    up = {revision.revision_name: revision for revision in merged if revision.goes_up}
-    down = {revision.revision_name: revision for revision in merged if revision.goes_down}
-    return up, down
 
 
 def without_idle(revisions: Sequence[TargetRevision]) -> list[TargetRevision]:

@@ -1,4 +1,4 @@
-"""Host: what a connection needs from the worker that accepted it."""
+"""Connection host: what a connection needs from the worker that accepted it."""
 
 import asyncio
 from typing import TYPE_CHECKING, Protocol
