@@ -10,7 +10,7 @@ _KEPT: Final = 200_000
 """Records kept before the oldest are dropped."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRecord:
     """One request after it was answered (a watch: when it began).
 
@@ -19,12 +19,12 @@ class RequestRecord:
     """
 
     verb: str
-    resource: str
-    subresource: str
-    namespace: str
-    name: str
     user: str
     code: int
+    resource: str = ""
+    subresource: str = ""
+    namespace: str = ""
+    name: str = ""
 
 
 class RequestLog:

@@ -62,7 +62,15 @@ class ApiServer:
         resource = self._registry.of_kind(value["apiVersion"], value["kind"])
         if resource is None:
             raise ApiError(404, "NotFound", f"no resource is served for {value['apiVersion']} {value['kind']}")
-        call = Call("create", resource, namespace_of(value), name_of(value), "", _INSTALLER, body=encode(value))
+        call = Call(
+            "create",
+            resource,
+            namespace=namespace_of(value),
+            name=name_of(value),
+            subresource="",
+            user=_INSTALLER,
+            body=encode(value),
+        )
         self._writer.create(call)
 
     def handle(self, request: Request) -> Response:
@@ -142,8 +150,14 @@ def _lines(events: Iterator[reading.WatchEvent | None]) -> Iterator[Object | Non
 
 def _record(request: Request, call: Call | None, code: int) -> RequestRecord:
     if call is None:
-        return RequestRecord(request.method.lower(), "", "", "", "", request.user.name, code)
+        return RequestRecord(verb=request.method.lower(), user=request.user.name, code=code)
     verb = "apply" if call.verb == "patch" and call.media == APPLY_PATCH else call.verb
     return RequestRecord(
-        verb, call.resource.plural, call.subresource, call.namespace, call.name, request.user.name, code
+        verb=verb,
+        resource=call.resource.plural,
+        subresource=call.subresource,
+        namespace=call.namespace,
+        name=call.name,
+        user=request.user.name,
+        code=code,
     )

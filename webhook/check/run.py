@@ -91,7 +91,17 @@ def read(inputs: Iterable[Input], options: Options, open_file: Callable[[str], I
             place, excerpt = where.of(Span(problem.index, problem.index + 1))
             is_skipped = DOC001.id in options.ignored
             text = problem.problem[:1].upper() + problem.problem[1:]
-            located = Located(place, excerpt, "deny", "denied", DOC001.id, "", text, problem.way_out, Subject())
+            located = Located(
+                place,
+                excerpt,
+                level="deny",
+                effect="denied",
+                id=DOC001.id,
+                field="",
+                problem=text,
+                way_out=problem.way_out,
+                subject=Subject(),
+            )
             run.report.findings += [] if is_skipped else [located]
     return run
 
@@ -161,15 +171,34 @@ def _of_verdict(verdict: Verdict, where: Whereabouts, subject: Subject, known: s
         if finding.field not in known:
             place, excerpt = where.of_field(finding.field)
             level: Level = "deny" if effect == "denied" else "warn"
-            text, way_out = finding.problem, finding.way_out
-            yield Located(place, excerpt, level, effect, finding.id, finding.field, text, way_out, subject)
+            yield Located(
+                place,
+                excerpt,
+                level=level,
+                effect=effect,
+                id=finding.id,
+                field=finding.field,
+                problem=finding.problem,
+                way_out=finding.way_out,
+                subject=subject,
+            )
     for notice in (*verdict.notices, *verdict.remarks):
         name, _, text = notice.partition(": ")
         if not name.startswith("metadata."):
             name, text = "", notice
         place, excerpt = where.of_field(name) if name else where.of_object()
         problem, _, way_out = text.partition("; ")
-        yield Located(place, excerpt, "note", "", "", name, problem, way_out, subject)
+        yield Located(
+            place,
+            excerpt,
+            level="note",
+            effect="",
+            id="",
+            field=name,
+            problem=problem,
+            way_out=way_out,
+            subject=subject,
+        )
 
 
 def _structural(problem: Problem, where: Whereabouts, subject: Subject, effect: Effect) -> Located:
@@ -177,7 +206,17 @@ def _structural(problem: Problem, where: Whereabouts, subject: Subject, effect: 
     place, excerpt = where.of_field(name) if span is None else where.of(span)
     level: Level = "deny" if rule.severity == "deny" and effect == "denied" else "warn"
     effect = "warned" if rule.severity == "warn" else effect
-    return Located(place, excerpt, level, effect, rule.id, name, text, way_out, subject)
+    return Located(
+        place,
+        excerpt,
+        level=level,
+        effect=effect,
+        id=rule.id,
+        field=name,
+        problem=text,
+        way_out=way_out,
+        subject=subject,
+    )
 
 
 def _unless_ignored(found: Iterable[Located], options: Options) -> list[Located]:

@@ -43,8 +43,8 @@ def _invoke(command: click.Command, program: str, words: list[str]) -> int:
     try:
         with command.make_context(program, words) as context:
             return int(command.invoke(context) or DONE)
-    except Exit as done:
-        return done.exit_code
+    except Exit as ended:
+        return ended.exit_code
     except NoArgsIsHelpError as problem:
         print(problem.format_message())
         return USAGE
