@@ -624,14 +624,45 @@ def test_upstreams_controllers_take_over_at_once() -> None:
     assert "serving-progressive-rollout controllers roll out the Services" in messages(decision)[0]
 
 
-def test_a_new_revision_that_is_not_ready_gets_nothing_by_a_release() -> None:
+@pytest.mark.parametrize(
+    ("scale", "waiting"),
+    [
+        # Knative has not read the own minimum: with a replica of the stage the revision would be Ready.
+        (Scale(1, 0, minimum=1), f"{NEW} to have its own bounds"),
+        (Scale(1, 1, minimum=1, is_initialized=True), f"{NEW} to have its own bounds"),
+        # It has run the minimum of the stage, so that it is about to be Ready.
+        (Scale(4, 1, minimum=4, is_initialized=True), f"{NEW} to run 4 replicas (it runs 1)"),
+        (Scale(4, 4, minimum=4, is_initialized=True), ""),
+        # It is Ready with its own minimum and no earlier; or never.
+        (Scale(4, 1, minimum=4), ""),
+        (Scale(4, 0, minimum=4), ""),
+        (Scale(1, 0, minimum=4, is_initialized=True), ""),
+        # It has no PodAutoscaler yet.
+        (None, ""),
+    ],
+)
+@pytest.mark.parametrize("ready", ["Unknown", "False"])
+def test_a_new_revision_that_is_not_ready_has_its_own_bounds_before_traffic_may_float_to_it(
+    scale: Scale | None, waiting: str, ready: str
+) -> None:
     world = halfway(
         service=service({"stagegate.dev/progressive": "false"}),
-        revisions=by_name(revision(OLD, min_scale="4"), lowered(NEW, ready="False")),
-        scales={OLD: Scale(4, 4), NEW: Scale(1, 0)},
+        route=route(hold(), pinned(hello_00001=100)),
+        revisions=by_name(revision(OLD, min_scale="4"), lowered(NEW, ready=ready)),
+        scales={OLD: Scale(4, 4), NEW: Scale(1, 0, minimum=1)},
     )
-    assert shown(decide(world)) == [GIVEN_BACK]
-    assert f"Knative goes on by itself: {OLD} 100%" in messages(decide(world))[0]
+    first = decide(world)
+    assert (shown(first), first.waiting) == ([RESTORED], f"{NEW} to have its own bounds")
+    scales = {OLD: Scale(4, 4)} | ({NEW: scale} if scale is not None else {})
+    then = decide(replace(after(world, first), scales=scales))
+    assert (shown(then), then.waiting) == ([] if waiting else [GIVEN_BACK], waiting)
+    assert waiting or f"Knative goes on by itself: {OLD} 100%" in messages(then)[0]
+
+
+def test_a_new_revision_that_traffic_does_not_float_to_is_not_waited_for() -> None:
+    named_old = service(traffic=[named(OLD, 100)])
+    world = halfway(service=named_old, revisions=by_name(revision(OLD, min_scale="4"), lowered(NEW, ready="Unknown")))
+    assert shown(decide(world)) == [f"Route: releasing, traffic {OLD}=100"]
 
 
 def test_where_namespaces_cannot_be_seen_their_labels_release_nothing() -> None:

@@ -164,8 +164,9 @@ class Knative:
             if name in self.broken | self.hanging:
                 actual = 0
             status = {"desiredScale": wanted, "actualScale": actual}
-            if autoscaler["status"] != status:
-                self.world.api.put(POD_AUTOSCALERS, {**autoscaler, "status": status})
+            metadata = {**autoscaler["metadata"], "annotations": revision["metadata"].get("annotations") or {}}
+            if (autoscaler["metadata"], autoscaler["status"]) != (metadata, status):
+                self.world.api.put(POD_AUTOSCALERS, {**autoscaler, "metadata": metadata, "status": status})
 
     def _ready(self) -> None:
         for name, revision in self.revisions.items():

@@ -372,6 +372,22 @@ def test_an_opt_out_in_the_middle_lets_the_target_run_its_own_minimum_first(knat
     assert knative.world.condition("Ready") == ("True", "")
 
 
+def test_an_opt_out_gives_a_new_revision_that_never_runs_its_own_bounds_before_the_route_is_given_back(
+    knative: Knative,
+) -> None:
+    knative.hanging.add(NEW)
+    knative.edit(2, born=LOWERED)
+    knative.world.settle()
+    service = knative.service
+    service["metadata"]["annotations"] = {"stagegate.dev/progressive": "false"}
+    knative.world.api.put(KNATIVE_SERVICES, service)
+    knative.world.settle()
+    assert knative.annotations(NEW) == {"min-scale": "4"}
+    assert knative.route["spec"]["traffic"][0]["revisionName"] == OLD, "Knative has not read the own bounds"
+    carry(knative)
+    assert knative.shares() == {OLD: 100}
+
+
 def test_an_opt_out_before_the_loop_has_made_an_ro_waits_for_the_replicas_too(knative: Knative) -> None:
     knative.edit(2, born=LOWERED)
     knative.turn()

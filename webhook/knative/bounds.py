@@ -84,6 +84,13 @@ def own_bounds(annotations: Mapping[str, str]) -> OwnBounds:
     return OwnBounds(texts, written)
 
 
+def minimum_in_force(annotations: Mapping[str, str]) -> int | None:
+    """The minimum that Knative goes by, whoever wrote it; None if it is absent or unreadable."""
+    spellings = (MIN_SCALE, ALIASES[MIN_SCALE])
+    texts = {key: annotations[AUTOSCALING + key] for key in spellings if AUTOSCALING + key in annotations}
+    return OwnBounds(texts).number(MIN_SCALE)
+
+
 def bounds_at_birth(annotations: Mapping[str, str], defaults: Defaults) -> dict[str, str]:
     """The annotations that start a new Revision with at most one replica; empty if it does so by itself.
 

@@ -46,8 +46,13 @@ def given_back(service: Wire, revisions: Mapping[str, Wire]) -> set[str]:
     The newest one, while traffic floats to it, never goes to reserve, even if it never becomes Ready.
     """
     named = {str(entry.get("revisionName") or "") for entry in stock_traffic(service)}
-    floating = {newest_of(revisions)} if "" in named else set()
-    return (named | floating | stock_shares(service, revisions).keys()) - {""}
+    return (named | floating_to(service, revisions) | stock_shares(service, revisions).keys()) - {""}
+
+
+def floating_to(service: Wire, revisions: Mapping[str, Wire]) -> set[str]:
+    """The newest Revision, whether it is Ready or not, if Knative would let traffic float to it; empty otherwise."""
+    floats = any(not entry.get("revisionName") for entry in stock_traffic(service))
+    return {newest_of(revisions)} - {""} if floats else set()
 
 
 def restored(revisions: Mapping[str, Wire], given: Collection[str]) -> list[PatchRevision]:

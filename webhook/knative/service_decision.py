@@ -1,6 +1,6 @@
 """The state machine of one Knative Service: idle, held, releasing; a function of what was observed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple
 
@@ -9,11 +9,11 @@ from webhook.api.reasons import TIMED_OUT
 from webhook.api.steering import ABORT_GROUP
 from webhook.api.wire import Wire
 from webhook.knative.annotations import MIN_SCALE, annotations_of
-from webhook.knative.bounds import own_bounds
+from webhook.knative.bounds import has_record, minimum_in_force, own_bounds
 from webhook.knative.failed_share import abort_of_failed
 from webhook.knative.hold import HELD, RELEASING, Hold, UnreadableHold, hold_of
 from webhook.knative.opt_in import obstacle
-from webhook.knative.release import Release, given_back, restored, stock_shares, with_record
+from webhook.knative.release import Release, floating_to, given_back, restored, stock_shares, with_record
 from webhook.knative.release_reason import release_of
 from webhook.knative.revision import newest_of
 from webhook.knative.service_bounds import stage_bounds
@@ -121,12 +121,13 @@ def _not_held(seen: ServiceSeen, service: Wire, options: ServiceOptions) -> tupl
 
 
 def _release(seen: ServiceSeen, service: Wire, route: Wire, hold: Hold, release: Release) -> ServiceDecision:
-    """Restore the bounds of what gets the traffic; once it runs them, give the Route back."""
+    """Restore the bounds of what gets the traffic, now or when it is Ready; once it runs them, give the Route back."""
     live = stock_shares(service, seen.revisions)
+    given = {*live, *floating_to(service, seen.revisions)}
     writes: list[ServiceWrite] = list(
-        restored({name: seen.revisions[name] for name in live if name in seen.revisions}, live)
+        restored({name: one for name, one in seen.revisions.items() if name in given}, given)
     )
-    waiting = "" if release.at_once else _lacking(seen, live)
+    waiting = "" if release.at_once else _lacking(seen, live) or _not_given(seen, given - live.keys())
     if waiting:
         events = (ServiceEvent("Normal", RELEASE_WAITING, f"{release.message}{WAITS_FOR}{waiting}"),)
         return ServiceDecision("held", tuple(writes), events, carries_on=False, waiting=waiting)
@@ -145,8 +146,31 @@ def _lacking(seen: ServiceSeen, live: Mapping[str, int]) -> str:
             seen.scales.get(name, Scale()).actual,
         )
         if actual is not None and actual < minimum:
-            texts.append(f"{name} to run {minimum} replicas (it runs {actual})")
+            texts.append(_replicas_wanted(name, minimum, actual))
     return ", ".join(texts)
+
+
+def _not_given(seen: ServiceSeen, names: Collection[str]) -> str:
+    """Which of these revisions, that are not Ready yet, would get traffic on fewer replicas than their own minimum.
+
+    Knative calls a revision Ready once it runs the minimum that its PodAutoscaler has then, which was that of a stage.
+    One that runs nothing may never do so: it is waited for no longer than its PodAutoscaler needs to have its own.
+    """
+    texts = []
+    for name in sorted(names):
+        annotations, scale = annotations_of(seen.revisions[name]), seen.scales.get(name)
+        minimum = own_minimum(seen.revisions[name], seen.defaults) or 0
+        if has_record(annotations) or (
+            scale is not None and (scale.minimum or 0) < (minimum_in_force(annotations) or 0)
+        ):
+            texts.append(f"{name} to have its own bounds")
+        elif scale is not None and scale.is_initialized and 0 < (scale.actual or 0) < minimum:
+            texts.append(_replicas_wanted(name, minimum, scale.actual))
+    return ", ".join(texts)
+
+
+def _replicas_wanted(name: str, minimum: int, actual: int | None) -> str:
+    return f"{name} to run {minimum} replicas (it runs {actual})"
 
 
 def _releasing(seen: ServiceSeen, service: Wire, route: Wire) -> ServiceDecision:

@@ -22,10 +22,16 @@ _LONGEST = 200
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The replicas that a revision's PodAutoscaler wants and has, None where it does not say."""
+    """The replicas that a revision's PodAutoscaler wants and has, None where it does not say.
+
+    ``minimum`` is the one that it goes by, None where it has none; ``is_initialized`` is True once the revision has run
+    it, and is Ready with any replica from then on.
+    """
 
     desired: int | None = None
     actual: int | None = None
+    minimum: int | None = None
+    is_initialized: bool = False
 
 
 @dataclass(frozen=True, slots=True)

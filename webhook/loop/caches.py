@@ -49,7 +49,9 @@ def _annotated(trim: Trim, prefix: str) -> Trim:
 _TRIMS: Final[Mapping[Resource, Trim]] = {
     ROLLOUT_ORCHESTRATORS: whole,
     STAGE_POD_AUTOSCALERS: with_managers,
-    POD_AUTOSCALERS: only("status.desiredScale", "status.actualScale", conditions=(READY, SCALE_TARGET_INITIALIZED)),
+    POD_AUTOSCALERS: _annotated(
+        only("status.desiredScale", "status.actualScale", conditions=(READY, SCALE_TARGET_INITIALIZED)), AUTOSCALING
+    ),
     REVISIONS: _annotated(only("metadata.creationTimestamp", conditions=(READY,)), AUTOSCALING),
     PODS: only("metadata.deletionGracePeriodSeconds", "status.phase"),
     DEPLOYMENTS: only("spec.replicas", "status.availableReplicas", "status.conditions"),

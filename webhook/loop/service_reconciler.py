@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from webhook.api import RolloutOrchestrator, wire
-from webhook.api.conditions import READY, TRUE
+from webhook.api.conditions import READY, SCALE_TARGET_INITIALIZED, TRUE
 from webhook.api.kinds import AUTOSCALER_SETTINGS_NAME, REVISION_LABEL, SERVICE_LABEL, SETTINGS_NAME
 from webhook.api.reasons import ABORTED, WRITE_REFUSED
 from webhook.api.wire import Wire
@@ -17,7 +17,7 @@ from webhook.cluster.events import Event, reference_to
 from webhook.cluster.indexer import version_of
 from webhook.cluster.resource import KNATIVE_SERVICES, ROUTES
 from webhook.knative.annotations import HOLD, annotations_of, labels_of, template_annotations_of
-from webhook.knative.bounds import has_record
+from webhook.knative.bounds import has_record, minimum_in_force
 from webhook.knative.hold import readable_hold_of
 from webhook.knative.service_decision import (
     ServiceDecision,
@@ -269,7 +269,12 @@ def scales_of(caches: Caches, namespace: str, revisions: dict[str, Wire]) -> dic
     deployments = caches.deployments.store.by_index(BY_SERVICE, f"{namespace}/{service}")
     available = {labels_of(one).get(REVISION_LABEL): _status(one, "availableReplicas") or 0 for one in deployments}
     return {
-        name: Scale(_status(one, "desiredScale"), _least(_status(one, "actualScale"), available.get(name)))
+        name: Scale(
+            _status(one, "desiredScale"),
+            _least(_status(one, "actualScale"), available.get(name)),
+            minimum_in_force(annotations_of(one)),
+            (started := condition_of(one, SCALE_TARGET_INITIALIZED)) is not None and started.status == TRUE,
+        )
         for name, one in found.items()
         if one is not None
     }
