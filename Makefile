@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo demo-knative sandbox test test-lowest search lint format e2e chaos chaos-knative bench vectors lock clean
+.PHONY: help env demo demo-knative sandbox test test-lowest search lint format e2e chaos chaos-knative bench vectors pictures lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -66,6 +66,9 @@ chaos-knative: $(STAMP) ## kill webhook and loop 40 times while Services are edi
 
 bench: $(STAMP) ## compare the webhook and the loop with other servers and clients
 	@$(BIN)/python -m tests.bench
+
+pictures: $(STAMP) ## take the pictures of the page anew, for its tests and for the README (needs Chromium)
+	@$(BIN)/python -m tests.web
 
 lock: ## pin the dependencies again (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 pyproject.toml -o requirements.lock

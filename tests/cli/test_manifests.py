@@ -50,6 +50,7 @@ def test_there_is_a_component_for_each_overlay() -> None:
         "stock-knative-namespaces",
         "stock-knative-policy",
         "stock-knative-strict",
+        "web",
     ]
     components = sorted(path.name for path in (MANIFESTS / "components").iterdir())
     assert components == sorted([*overlays(), "stock-knative"]), "the base has the component stock-knative"

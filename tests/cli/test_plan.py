@@ -48,7 +48,7 @@ def test_an_edit_that_nobody_has_seen_yet(capsys: Capture) -> None:
     assert main(["plan", *EDIT]) == 0
     assert lines(capsys)[:9] == [
         "default/shop",
-        "availability, ratio 10 %: 4 stages, 5 replicas at the peak, 1 more than at the start",
+        "availability, ratio 25 %: 4 stages, 5 replicas at the peak, 1 more than at the start",
         "",
         "STAGE   shop-00001   shop-00002   PEAK   cpu",
         "now     100 % on 4   0 % on 0     4      100m",
@@ -86,7 +86,7 @@ def test_a_document(capsys: Capture) -> None:
     assert (read["apiVersion"], read["kind"], read["fits"]) == ("stagegate.dev/v1alpha1", "Forecast", False)
     assert read["rollout"] == {"namespace": "default", "name": "shop"}
     (setting,) = read["settings"]
-    assert (setting["strategy"], setting["overConsumptionRatio"], setting["peakReplicas"]) == ("availability", 10, 5)
+    assert (setting["strategy"], setting["overConsumptionRatio"], setting["peakReplicas"]) == ("availability", 25, 5)
     assert [stage["stage"] for stage in setting["stages"]] == [1, 2, 3, 4]
     assert setting["stages"][0]["steps"][-1] == {
         "step": "down",
@@ -117,7 +117,7 @@ def test_a_comment_for_a_pull_request(capsys: Capture) -> None:
 def test_a_picture(capsys: Capture) -> None:
     assert main(["plan", *EDIT, "-o", "svg"]) == 0
     root = ET.fromstring(capsys.readouterr().out)
-    assert root.findtext("{http://www.w3.org/2000/svg}title") == "default/shop: availability, ratio 10 %"
+    assert root.findtext("{http://www.w3.org/2000/svg}title") == "default/shop: availability, ratio 25 %"
 
 
 def test_a_new_service_against_the_live_one(api: FakeApi, capsys: Capture) -> None:

@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "doctor": "say what is wrong with an installation",
     "release": "give Services in the middle of a rollout back to Knative",
     "plan": "show the stages to come, and whether they fit, before anything is written",
+    "web": "show rollouts in a browser, read-only",
     "certs": "make, show and rotate certificates",
     "check": "check files with the rules of the webhook",
     "rules": "list the rules",

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from webhook.cli.ages import ago
 from webhook.cli.arguments import filled
 from webhook.cli.cluster_options import ClusterOptions, cluster_options
 from webhook.cli.cluster_world import read_cluster
@@ -13,6 +12,7 @@ from webhook.cli.command import Command, section
 from webhook.cli.errors import DONE, FAILED, MISSING, WAITING, CommandError
 from webhook.cli.output import Output, output_options
 from webhook.cli.text import visible
+from webhook.diagnosis.ages import ago
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -108,7 +108,7 @@ def _headline(summary: "Summary") -> "Text":
         parts.append(f"stage {summary.stage} of {summary.stages or '?'}")
     parts.append(summary.strategy)
     if summary.left is not None:
-        from webhook.cli.ages import age_text
+        from webhook.diagnosis.ages import age_text
 
         parts.append(f"{age_text(summary.left)} left" if summary.left else "late")
     return Text(visible("  ".join(parts)), style="bold")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from webhook.cli.ages import age_text, ago
+from webhook.diagnosis.ages import age_text, ago
 
 
 @pytest.mark.parametrize(

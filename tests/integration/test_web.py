@@ -1,0 +1,97 @@
+"""``stagegate web`` as a process, on a rollout that the loop carries."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.demo.process import Process
+from sandbox.demo.stack import Stack
+from tests.integration.conftest import ROLLING
+from tests.integration.place import eventually
+from tests.integration.service import Service
+from tests.integration.user import Wire
+
+
+class Page:
+    """The pages of a process."""
+
+    def __init__(self, process: Process, url: str) -> None:
+        self.process, self.url = process, url
+
+    def get(self, path: str, **headers: str) -> tuple[int, str]:
+        request = urllib.request.Request(self.url + path, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as problem:
+            with problem:
+                return problem.code, problem.read().decode()
+
+    def document(self, path: str) -> Wire:
+        found: Wire = json.loads(self.get(f"{path}?format=json")[1])
+        return found
+
+
+@pytest.fixture(scope="module")
+def page(running: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    log = tmp_path_factory.mktemp("web") / "web.log"
+    words = ["web", "--port", "0", "-n", ROLLING, "--kubeconfig", str(running.plane.kubeconfig), "--streams", "2"]
+    process = Process(words, log)
+    try:
+        found = Page(process, process.wait_for_line("serving ", 60.0))
+        eventually(lambda: _status(found) == 200, "it has read the rollouts", within=60.0)
+        yield found
+    finally:
+        process.stop()
+
+
+def _status(page: Page) -> int:
+    try:
+        return page.get("/readyz")[0]
+    except urllib.error.URLError:
+        return 0
+
+
+def test_a_rollout_from_its_begin_to_its_end(page: Page, new_service: Callable[..., Service]) -> None:
+    service = new_service(demand=4)
+    path = f"/{ROLLING}/{service.name}"
+    with service.observed() as observer:
+        service.start("availability", ratio=25)
+        service.carry(observer, "the page shows a stage", lambda: page.get(path)[0] == 200)
+        with urllib.request.urlopen(f"{page.url}{path}?format=stream", timeout=60) as stream:
+            first = stream.readline()
+            service.carry(observer, "the rollout is complete")
+            eventually(lambda: page.document(path)["rollout"]["state"] == "Complete", "the page shows the end")
+            announced = next(line for line in stream if b"data-announce" in line and b"is Complete" in line)
+    shown = page.document(path)
+    listed = {item["name"]: item["state"] for item in page.document("/")["items"]}
+
+    assert first == b"event: fragment\n"
+    assert service.name.encode() in announced
+    assert {row["when"] for row in shown["stages"]} == {"done"}
+    assert shown["moments"][-1]["traffic"][service.revision(2)] == 100
+    assert listed[service.name] == "Complete"
+    assert page.get(f"{path}?format=svg")[1].startswith("<svg")
+
+
+def test_only_names_of_the_loopback_are_answered(page: Page) -> None:
+    assert page.get("/", Host="evil.example.com")[0] == 421
+    assert page.get("/", Host="localhost")[0] == 200
+
+
+def test_it_ends_at_once_although_a_stream_is_open(running: Stack, tmp_path: Path) -> None:
+    words = ["web", "--port", "0", "-n", ROLLING, "--kubeconfig", str(running.plane.kubeconfig)]
+    process = Process(words, tmp_path / "web.log")
+    try:
+        url = process.wait_for_line("serving ", 60.0)
+        eventually(lambda: _status(Page(process, url)) == 200, "it has read the rollouts", within=60.0)
+        with urllib.request.urlopen(f"{url}/?format=stream", timeout=60) as stream:
+            stream.readline()
+            process.terminate()
+            eventually(lambda: not process.running, "it has ended", within=20.0)
+    finally:
+        process.stop()

@@ -1,0 +1,66 @@
+"""``stagegate web``: rollouts in a browser; read-only."""
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from webhook.cli.arguments import any_port, count, filled
+from webhook.cli.cluster_options import ClusterOptions, cluster_options
+from webhook.cli.command import Command, section
+from webhook.cli.logs import log_options, set_up
+from webhook.cli.ports import listener, url
+from webhook.listening import LOOPBACK
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+_POOL: Final = 16
+
+EXAMPLES: Final = """\
+examples:
+  stagegate web
+      all rollouts that your kubeconfig may read, at http://127.0.0.1:8090
+  stagegate web -n team-a
+      one namespace
+  stagegate web --host :: --log-format json
+      in a pod, with the account of the pod; see the component web of the manifests
+
+The page changes nothing; what steers a rollout is the command line. Everybody who reaches it sees what its account may
+read, so it listens on loopback unless told otherwise. It needs no script; with one, pages follow the cluster.
+"""
+
+
+@click.command("web", cls=Command, epilog=EXAMPLES)
+@click.option("--host", type=filled, default=LOOPBACK, metavar="H", help="Address; :: is every one, IPv6 and IPv4.")
+@click.option("--port", type=any_port, default="8090", metavar="P", help="0 for any free one.")
+@click.option("--streams", type=count(1, 200), default="24", metavar="N", help="Live pages at a time.")
+@cluster_options(all_namespaces=False, selectors=False, timeout=None)
+@log_options(section("log"))
+def command(*, host: str, port: int, streams: int, cluster: ClusterOptions, log_format: str, log_level: str) -> int:
+    """Show rollouts in a browser, of every namespace if none is given; nothing is ever written."""
+    from webhook.web.application import WebApplication
+    from webhook.web.pages import PageOptions, loopback_hosts, make_app
+    from webhook.web.source import Informers
+
+    set_up(log_format, log_level)
+    client = cluster.client_as("stagegate-web", pool_size=_POOL)
+    listening = listener("--port", host, port)
+    print(f"serving {url('http', host, listening)}", flush=True)
+
+    def make() -> "Flask":
+        from webhook.cluster.clock import SystemClock
+
+        source = Informers(client, SystemClock(), namespace=cluster.given_namespace)
+        source.start()
+        options = PageOptions(
+            clock=lambda: datetime.now(UTC),
+            monotonic=time.monotonic,
+            hosts=loopback_hosts(host),
+            streams=streams,
+        )
+        return make_app(source, options)
+
+    WebApplication(make, listening, streams).run()
+    return 0

@@ -1,0 +1,1 @@
+"""The page: rollouts as people read them in a browser; it reads a cluster, and writes nothing."""

@@ -1,0 +1,259 @@
+"""The pages as a Flask app: the list, one rollout, both as fragments in a stream, and what programs read."""
+
+import ipaddress
+import json
+import threading
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib import metadata
+from typing import Final
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, abort, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from webhook.api import MalformedObject
+from webhook.api.wire import Wire, format_time
+from webhook.diagnosis.ages import age_text, ago
+from webhook.diagnosis.snapshot import Snapshot, snapshot_of
+from webhook.diagnosis.summary import Summary, summarise
+from webhook.diagnosis.world import World
+from webhook.forecast.chart import STYLE_HASH, svg
+from webhook.web.detail import Detail, detail_of
+from webhook.web.document import detail_document, list_document
+from webhook.web.history import History
+from webhook.web.listing import Filters, listing
+from webhook.web.source import Source
+
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_PICTURE_POLICY: Final = f"default-src 'none'; style-src {STYLE_HASH}; frame-ancestors 'none'"
+_BEAT_SECONDS: Final = 5.0
+"""A stream writes at least this often: it renews the times on its page, and notices that the browser has left."""
+_SHORTEST_SECONDS: Final = 0.5
+"""Changes within this time come as one."""
+_STREAM_SECONDS: Final = 600.0
+"""A stream ends after this time; the browser opens another, and a tab that was forgotten does not."""
+_LOOPBACK_NAMES: Final = frozenset({"localhost"})
+
+
+@dataclass(frozen=True)
+class PageOptions:
+    """``hosts`` are the names by which the page may be asked for, empty for any; ``streams`` is the most at a time.
+
+    A page on loopback that answered to any name could be read by a site whose name leads to 127.0.0.1.
+    """
+
+    clock: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    hosts: Collection[str] = ()
+    streams: int = 24
+    ended: threading.Event = field(default_factory=threading.Event)
+
+
+class _Reading:
+    """The world and the summaries of one version, worked out once for all who ask at the same time."""
+
+    def __init__(self, source: Source, history: History, clock: Callable[[], datetime]) -> None:
+        self._source, self._history, self._clock = source, history, clock
+        self._lock = threading.Lock()
+        self._at_version = -1
+        self._second = 0
+        self._world: World | None = None
+        self._summaries: list[Summary] = []
+
+    def current(self) -> tuple[World, list[Summary]]:
+        with self._lock:
+            version, now = self._source.version(), self._clock()
+            second = int(now.timestamp())
+            if self._world is None or version != self._at_version or second != self._second:
+                world = self._source.world(now)
+                snapshots = list(_snapshots(world))
+                self._history.note(snapshots)
+                self._summaries = [summarise(one) for one in snapshots]
+                self._world, self._at_version, self._second = world, version, second
+            return self._world, self._summaries
+
+
+def make_app(source: Source, options: PageOptions) -> Flask:
+    """The app for any WSGI server that gives each stream a thread."""
+    app = Flask("webhook.web")
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals.update(age=ago, span=age_text, stamp=format_time, version=metadata.version("stagegate"))
+    pages = _Pages(app, source, options)
+    app.before_request(pages.check_host)
+    app.after_request(_secured)
+    app.register_error_handler(HTTPException, _refused)
+    app.add_url_rule("/", "rollouts", pages.rollouts)
+    app.add_url_rule("/healthz", "healthz", pages.healthz)
+    app.add_url_rule("/readyz", "readyz", pages.readyz)
+    app.add_url_rule("/<namespace>/<name>", "rollout", pages.rollout)
+    return app
+
+
+class _Pages:
+    def __init__(self, app: Flask, source: Source, options: PageOptions) -> None:
+        self._app, self._source, self._options = app, source, options
+        self._history = History()
+        self._reading = _Reading(source, self._history, options.clock)
+        self._slots = threading.BoundedSemaphore(options.streams)
+
+    def check_host(self) -> None:
+        """Refuse a request that asks for another name than one of the loopback."""
+        if self._options.hosts and _host_of(request.host) not in self._options.hosts:
+            abort(421, "this page answers to the names of this machine's loopback only")
+
+    def healthz(self) -> Response:
+        return _text(200, "ok\n")
+
+    def readyz(self) -> Response:
+        why = self._source.not_ready()
+        return _text(503, f"{why}\n") if why else _text(200, "ok\n")
+
+    def rollouts(self) -> Response | str:
+        """All rollouts that the filters leave."""
+        form = request.args.get("format", "html")
+        if form == "json":
+            _, summaries = self._reading.current()
+            shown = listing(summaries, Filters.of(request.args))
+            return _json(list_document(shown.rows, self._options.clock()))
+        if form == "stream":
+            return self._stream(self._list_fragment)
+        return render_template("page.html", title="Rollouts", fragment=self._list_fragment())
+
+    def rollout(self, namespace: str, name: str) -> Response | str:
+        """One rollout."""
+        form = request.args.get("format", "html")
+        if form == "json":
+            return _json(detail_document(self._detail(namespace, name)))
+        if form == "svg":
+            picture = svg(self._detail(namespace, name).chart)
+            response = Response(picture, content_type="image/svg+xml; charset=utf-8")
+            response.headers["Content-Security-Policy"] = _PICTURE_POLICY
+            return response
+        fragment = self._detail_fragment(namespace, name)
+        if form == "stream":
+            return self._stream(lambda: self._detail_fragment(namespace, name))
+        return render_template("page.html", title=f"{namespace}/{name}", fragment=fragment)
+
+    def _list_fragment(self) -> str:
+        _, summaries = self._reading.current()
+        shown = listing(summaries, Filters.of(request.args))
+        not_ready = self._source.not_ready()
+        return render_template("list.html", listing=shown, now=self._options.clock(), not_ready=not_ready)
+
+    def _detail_fragment(self, namespace: str, name: str) -> str:
+        shown = self._detail(namespace, name)
+        picture = svg(shown.chart, standalone=False)
+        return render_template("rollout.html", detail=shown, picture=picture, now=self._options.clock())
+
+    def _detail(self, namespace: str, name: str) -> Detail:
+        world, _ = self._reading.current()
+        try:
+            found = snapshot_of(world, namespace, name)
+        except MalformedObject as problem:
+            abort(500, f"RolloutOrchestrator {namespace}/{name}: {problem}")
+        if found is None:
+            abort(404, f"there is no rollout {namespace}/{name}"[:300])
+        return detail_of(world, found, self._history.of(found))
+
+    def _stream(self, render: Callable[[], str]) -> Response:
+        if not self._slots.acquire(blocking=False):
+            most = self._options.streams
+            response = _text(503, f"{most} live pages are the most; reload this one to see changes\n")
+            response.headers["Retry-After"] = "30"
+            return response
+        environment = request.environ
+
+        def rendered() -> str:
+            with self._app.request_context(environment):
+                return render()
+
+        response = Response(_events(self._source, self._options, rendered), content_type="text/event-stream")
+        response.headers["X-Accel-Buffering"] = "no"
+        # Called in every case, also when the client leaves before the first event.
+        response.call_on_close(self._slots.release)
+        return response
+
+
+def loopback_hosts(host: str) -> frozenset[str]:
+    """The names by which a page may be asked for that listens on ``host``: empty, for any, unless that is loopback."""
+    if host in _LOOPBACK_NAMES:
+        return frozenset({"localhost", "127.0.0.1", "::1"})
+    with suppress(ValueError):
+        if ipaddress.ip_address(host.strip("[]")).is_loopback:
+            return frozenset({"localhost", "127.0.0.1", "::1", host.strip("[]")})
+    return frozenset()
+
+
+def _secured(response: Response) -> Response:
+    headers = response.headers
+    headers.setdefault("Content-Security-Policy", POLICY)
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Referrer-Policy"] = "no-referrer"
+    headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    if request.endpoint != "static":
+        headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _refused(problem: HTTPException) -> Response:
+    text = problem.description if problem.code in (404, 421, 500) and problem.description else problem.name
+    response = _text(problem.code or 500, f"{text}\n")
+    if problem.code == 405:
+        response.headers["Allow"] = "GET, HEAD, OPTIONS"
+    return response
+
+
+def _host_of(header: str) -> str:
+    """The name in a Host header, without its port."""
+    with suppress(ValueError):
+        return urlsplit(f"//{header}").hostname or ""
+    return ""
+
+
+def _events(source: Source, options: PageOptions, render: Callable[[], str]) -> Iterator[bytes]:
+    """The fragment, and again whenever it has changed; the times on it change too."""
+    ends = options.monotonic() + _STREAM_SECONDS
+    version, last = -1, ""
+    while not options.ended.is_set() and options.monotonic() < ends:
+        version = source.version()
+        try:
+            fragment = render()
+        except HTTPException as problem:
+            yield _event("gone", str(problem.description or problem.name))
+            return
+        if fragment != last:
+            last = fragment
+            yield _event("fragment", fragment)
+        else:
+            yield b": alive\n\n"
+        options.ended.wait(_SHORTEST_SECONDS)
+        source.wait(version, _BEAT_SECONDS)
+
+
+def _event(name: str, text: str) -> bytes:
+    lines = "".join(f"data: {line}\n" for line in text.splitlines())
+    return f"event: {name}\n{lines}\n".encode()
+
+
+def _snapshots(world: World) -> Iterator[Snapshot]:
+    """The snapshots of all rollouts; one that cannot be read has a page of its own that says so."""
+    for namespace, name in world.rollouts():
+        with suppress(MalformedObject):
+            found = snapshot_of(world, namespace, name)
+            if found is not None:
+                yield found
+
+
+def _json(content: Wire) -> Response:
+    return Response(json.dumps(content, indent=2) + "\n", content_type="application/json")
+
+
+def _text(status: int, text: str) -> Response:
+    return Response(text, status=status, content_type="text/plain; charset=utf-8")
