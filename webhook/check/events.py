@@ -192,6 +192,8 @@ def _json_scalar(text: str, at: int) -> Event:
         return Event(Kind.SCALAR, span, _WORDS[token])
     if pattern is _NUMBER:
         return Event(Kind.SCALAR, span, resolved(token))
+    if "\\" not in token:
+        return Event(Kind.SCALAR, span, token[1:-1])
     try:
         return Event(Kind.SCALAR, span, json.loads(token))
     except ValueError:

@@ -26,9 +26,11 @@ class Node:
         self.value = value
         self.span = span
         self.size = 1
-        self.members: dict[str, Member] = {}
-        self.items: list[Node] = []
-        self.duplicates: list[tuple[str, Span]] = []
+        # Most values are scalars, which have no parts.
+        is_scalar = not isinstance(value, dict | list)
+        self.members: dict[str, Member] = _NO_MEMBERS if is_scalar else {}
+        self.items: list[Node] = _NO_ITEMS if is_scalar else []
+        self.duplicates: list[tuple[str, Span]] = _NO_DUPLICATES if is_scalar else []
 
     def member(self, *keys: str) -> "Node | None":
         """The node under these keys, None if it is absent."""
@@ -53,6 +55,10 @@ class Member(NamedTuple):
     key: Span
     node: Node
 
+
+_NO_MEMBERS: Final[dict[str, Member]] = {}
+_NO_ITEMS: Final[list[Node]] = []
+_NO_DUPLICATES: Final[list[tuple[str, Span]]] = []
 
 _is_word: Final = re.compile(r"[-A-Za-z0-9_]{1,63}").fullmatch
 _is_key: Final = re.compile(r"[-A-Za-z0-9_./]{1,316}").fullmatch

@@ -153,7 +153,7 @@ def _judge(
     elif isinstance(one.wire.get("metadata"), dict):
         verdict = judge(_review(one, options, before), "/mutate", context.beside(where.file), _settings(options))
         fills = verdict.defaults
-        report.unchanged += bool(verdict.skipped)
+        report.unchanged += before is not None and bool(verdict.skipped)
         found += _of_verdict(verdict, where, subject, {problem.field for problem in problems})
     had = {problem[:3] for problem in structural_problems(before)} if before is not None else set()
     for problem in problems:

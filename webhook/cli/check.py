@@ -12,6 +12,7 @@ from webhook.cli.arguments import filled
 from webhook.cli.cluster_options import ClusterOptions, cluster_options
 from webhook.cli.command import Command, Options, section
 from webhook.cli.errors import DONE, FAILED, MISSING, USAGE, CommandError
+from webhook.cli.rules import completed, rule_named
 
 if TYPE_CHECKING:
     from webhook.check.report import Report
@@ -49,7 +50,14 @@ _answer: Final = section("output")
 @_judgement("--since", type=filled, metavar="REV", help="Judge as updates of what git has at this revision.")
 @_judgement("--as", "user", type=filled, metavar="USER", help="Judge as writes of this user; default: a person.")
 @_judgement("--enforce", type=click.Choice(["deny", "warn"]), default="deny", help="As of the webhook.")
-@_judgement("--ignore", multiple=True, type=filled, metavar="ID", help="Leave a rule out; repeatable, or with commas.")
+@_judgement(
+    "--ignore",
+    multiple=True,
+    type=filled,
+    metavar="ID",
+    shell_complete=completed,
+    help="Leave a rule out; repeatable, or with commas.",
+)
 @_judgement("--require-objects", is_flag=True, help="Exit with 3 if there is no object to check.")
 @_answer("--format", "-o", "form", type=click.Choice(FORMATS), default="text", help="How findings are printed.")
 @_answer("--fail-on", type=click.Choice(["deny", "warn", "never"]), default="deny", help="Exit with 1 on these.")
@@ -143,17 +151,9 @@ def _live(
 
 
 def _ignored(given: Sequence[str]) -> frozenset[str]:
-    """The ids of rules, given with any case and with commas. Raises CommandError."""
-    from difflib import get_close_matches
-
-    from webhook.check.rules import RULES_BY_ID
-
-    ids = frozenset(word.strip().upper() for each in given for word in each.split(",")) - {""}
-    for unknown in sorted(ids.difference(RULES_BY_ID)):
-        close = get_close_matches(unknown, list(RULES_BY_ID), n=1)
-        hint = f"did you mean {close[0]}?" if close else "stagegate rules lists them"
-        raise CommandError(f"--ignore {unknown[:64]}: there is no such rule; {hint}", USAGE)
-    return ids
+    """The ids of rules, given in any case and with commas. Raises CommandError."""
+    words = (word.strip() for each in given for word in each.split(","))
+    return frozenset(rule_named(word, "--ignore ").id for word in words if word)
 
 
 def _pieces() -> Iterator[bytes]:

@@ -1,5 +1,6 @@
 """``stagegate explain-rule``: what a rule protects from, with a bad and a good example."""
 
+import shutil
 import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
@@ -7,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from webhook.cli.command import Command
-from webhook.cli.errors import DONE, USAGE, CommandError
+from webhook.cli.errors import DONE
 from webhook.cli.output import Output, output_options
-from webhook.cli.rules import described
+from webhook.cli.rules import completed, described, rule_named
 
 if TYPE_CHECKING:
     from webhook.admission.rules import Rule
@@ -24,30 +25,17 @@ _LONGEST: Final = 100
 
 
 @click.command("explain-rule", cls=Command, epilog=EXAMPLES)
-@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...", shell_complete=completed)
 @output_options()
 def command(ids: Sequence[str], *, output: Output) -> int:
     """Explain rules: what each protects from, with a bad and a good example."""
-    rules = [_rule_named(id_) for id_ in ids]
+    rules = [rule_named(id_) for id_ in ids]
     if output.is_document:
         output.document("RuleList", {"items": [described(rule) for rule in rules]})
         return DONE
-    width = min(output.answer.width, _LONGEST)
+    width = min(shutil.get_terminal_size((_LONGEST, 1)).columns, _LONGEST)
     print("\n\n".join("\n".join(_lines(rule, width)) for rule in rules))
     return DONE
-
-
-def _rule_named(id_: str) -> "Rule":
-    from difflib import get_close_matches
-
-    from webhook.check.rules import RULES_BY_ID
-
-    rule = RULES_BY_ID.get(id_.upper())
-    if rule is None:
-        close = get_close_matches(id_.upper(), list(RULES_BY_ID), n=1)
-        hint = f"did you mean {close[0]}?" if close else "stagegate rules lists them"
-        raise CommandError(f"{id_[:64]}: there is no such rule; {hint}", USAGE)
-    return rule
 
 
 def _lines(rule: "Rule", width: int) -> Iterator[str]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from webhook.cli.command import Command
-from webhook.cli.errors import DONE
+from webhook.cli.errors import DONE, USAGE, CommandError
 from webhook.cli.output import Output, output_options
+from webhook.cli.text import visible
 
 if TYPE_CHECKING:
     from webhook.admission.rules import Rule
@@ -40,6 +41,27 @@ def command(output: Output) -> int:
             else head + row[2]
         )
     return DONE
+
+
+def rule_named(id_: str, option: str = "") -> "Rule":
+    """The rule of an id in any case. Raises CommandError, which names the option that the id was given to."""
+    from difflib import get_close_matches
+
+    from webhook.check.rules import RULES_BY_ID
+
+    rule = RULES_BY_ID.get(id_.upper())
+    if rule is None:
+        close = get_close_matches(id_[:64].upper(), list(RULES_BY_ID), n=1)
+        hint = f"did you mean {close[0]}?" if close else "stagegate rules lists them"
+        raise CommandError(visible(f"{option}{id_[:64]}: there is no such rule; {hint}"), USAGE)
+    return rule
+
+
+def completed(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The ids that begin so, for the completion of the shell."""
+    from webhook.check.rules import RULES_BY_ID
+
+    return [id_ for id_ in RULES_BY_ID if id_.startswith(incomplete.upper())]
 
 
 def described(rule: "Rule") -> dict[str, Any]:
