@@ -78,6 +78,8 @@ def test_ctrl_c_is_130(command: str, monkeypatch: pytest.MonkeyPatch, capsys: py
     found = cli.stagegate.get_command(click.Context(cli.stagegate), command)
     assert found is not None
     arguments = ["x" for each in found.params if isinstance(each, click.Argument) and each.required]
+    needed = (each for each in found.params if isinstance(each, click.Option) and each.required)
+    arguments += [word for each in needed for word in (each.opts[0], "x")]
     words = {"certs": ["certs", "status", "d"]}.get(command, [command, *arguments])
     assert main(words) == 130
     assert capsys.readouterr() == ("", "")
