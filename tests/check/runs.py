@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from webhook.check.files import Input
 from webhook.check.report import Located, Report
-from webhook.check.run import Options, judged, old_objects, read
+from webhook.check.run import Options, judged, read
 
 BEGIN: Final = "«"
 END: Final = "»"
@@ -34,7 +34,8 @@ def report_on_inputs(
 ) -> Report:
     there = {name: Input(name, text.encode(), name.endswith(".json")) for name, text in (at_hand or {}).items()}
     run = read(inputs, options, there.get)
-    before = None if old is None else old_objects([Input("old", text.encode()) for text in old], options)
+    former = [Input(f"{number}.yaml", text.encode()) for number, text in enumerate(old or (), 1)]
+    before = None if old is None else read(former, options)
     return judged(run, options, run.context(live, namespaces), before)
 
 

@@ -41,7 +41,8 @@ def write(path: Path, text: str) -> None:
 
 
 def contents(*paths: str, revision: str = "HEAD") -> dict[str, str]:
-    return {one.name: one.data.decode() for one in inputs_at(revision, paths)}
+    root = next(each for each in (Path.cwd(), *Path.cwd().parents) if (each / ".git").exists())
+    return {str(Path(one.name).relative_to(root)): one.data.decode() for one in inputs_at(revision, paths)}
 
 
 def test_files_are_as_they_were(repository: Path) -> None:
@@ -73,10 +74,10 @@ def test_many_files_and_bytes_of_any_kind(repository: Path) -> None:
         write(repository / "many" / f"{number}.yaml", f"\n{number}\n\n" * number)
     (repository / "many" / "bytes.yaml").write_bytes(bytes(range(256)))
     commit("second")
-    found = {one.name: one.data for one in inputs_at("HEAD", ["many"])}
+    found = {Path(one.name).name: one.data for one in inputs_at("HEAD", ["many"])}
     assert len(found) == 51
-    assert found["many/bytes.yaml"] == bytes(range(256))
-    assert found["many/7.yaml"] == b"\n7\n\n" * 7
+    assert found["bytes.yaml"] == bytes(range(256))
+    assert found["7.yaml"] == b"\n7\n\n" * 7
 
 
 @pytest.mark.parametrize("revision", ["nothing", "--all", "-h", "HEAD:a.yaml", "HEAD; true", ""])

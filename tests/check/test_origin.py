@@ -54,3 +54,15 @@ def test_a_file_that_is_not_at_hand_is_named_at_its_beginning() -> None:
 def test_a_file_of_another_repository_is_not_named() -> None:
     remote = KUSTOMIZE.replace("'path: base/spa.yaml'", '"path: base/spa.yaml\\nrepo: https://example.com/x"')
     assert places(remote, rendered=True) == [("1.yaml", 5, 18)]
+
+
+def test_an_object_with_a_prefix_before_its_name_is_the_only_one_of_its_kind() -> None:
+    prefixed = KUSTOMIZE.replace("name: hello", "name: staging-hello")
+    assert places(prefixed, rendered=True, at_hand={"base/spa.yaml": BASE}) == [("base/spa.yaml", 6, 18)]
+    two = {"base/spa.yaml": f"{BASE}---\n{BASE.replace('hello', 'other')}"}
+    assert places(prefixed, rendered=True, at_hand=two) == [("base/spa.yaml", 1, 1)]
+
+
+def test_an_unknown_field_is_found_in_the_file() -> None:
+    rendered, base = (text.replace("stageMinScale: -1", "stageMin: 1") for text in (KUSTOMIZE, BASE))
+    assert places(rendered, rendered=True, at_hand={"base/spa.yaml": base}) == [("base/spa.yaml", 6, 13)]

@@ -141,6 +141,17 @@ class TestRatchet:
         assert (report.findings, report.unchanged) == ([], 1)
         assert report.summary == "1 object in 1 file checked, 0 denied, 0 warnings, 1 unchanged"
 
+    def test_an_object_that_moved_to_another_file_is_the_same(self) -> None:
+        report = report_on("a: 1", self.OLD, old=[self.OLD])
+        assert (report.findings, report.unchanged) == ([], 1)
+
+    def test_the_same_object_in_another_file_is_another(self) -> None:
+        # As for two clusters: the second one is new, or has changed on its own.
+        assert [each.effect for each in findings_in(self.OLD, self.OLD, old=[self.OLD])] == ["denied"]
+        other = self.OLD.replace("90", "80")
+        assert [each.effect for each in findings_in(self.OLD, other, old=[self.OLD, self.OLD])] == ["denied"]
+        assert findings_in(self.OLD, other, old=[self.OLD, other]) == []
+
     def test_a_new_object_is_created(self) -> None:
         (finding,) = findings_in(self.OLD, old=[self.OLD.replace("name: hello", "name: other")])
         assert finding.level == "deny"

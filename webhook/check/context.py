@@ -44,7 +44,7 @@ class Context:
         if folder not in self._views:
             view = _View(self._live is not None)
             view.replace_all(self._live or ())
-            nearest_last = sorted(self._rollouts, key=lambda one: _nearness(folder, one[0]))
+            nearest_last = sorted(self._rollouts, key=lambda one: nearness(folder, one[0]))
             for _, rollout in nearest_last:
                 view.put(rollout)
             for name, labels in self._namespaces.items():
@@ -59,7 +59,7 @@ def _with_uid(ro: Mapping[str, Any]) -> dict[str, Any]:
     return {**ro, "metadata": {**metadata, "uid": uid}}
 
 
-def _nearness(folder: str, file: str) -> int:
+def nearness(folder: str, file: str) -> int:
     """How many folders two paths have in common at their beginning, less what leads away from it."""
     theirs = Path(file).parent.parts
     same = [ours == other for ours, other in zip(Path(folder).parts, theirs, strict=False)]

@@ -24,7 +24,7 @@ class GitFailed(Exception):
 def inputs_at(revision: str, paths: Iterable[str]) -> Iterator[Input]:
     """The files at these paths, and in these folders, in a revision; those added since are left out. Raises GitFailed.
 
-    Paths may belong to several repositories; each must have the revision.
+    Names are absolute. Paths may belong to several repositories; each must have the revision.
     """
     by_repository: dict[str, list[str]] = defaultdict(list)
     for path in paths:
@@ -52,7 +52,7 @@ def _files(repository: str, commit: str, paths: Sequence[str]) -> Iterator[Input
     for object_name, size, path in blobs:
         # A line with name, type and size; the content; the end of a line.
         begin = len(object_name) + len(f" {_BLOB} {size}\n")
-        yield Input(path, bytes(answer[begin : begin + size]), is_json=path.endswith(".json"))
+        yield Input(str(Path(repository, path)), bytes(answer[begin : begin + size]), is_json=path.endswith(".json"))
         answer = answer[begin + size + 1 :]
 
 

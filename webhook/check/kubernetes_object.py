@@ -16,6 +16,10 @@ _ORIGIN: Final = re.compile(r"^(?:path|configuredIn): (\S.*?)[ \t]*$", re.MULTIL
 _REPOSITORY: Final = re.compile(r"^repo: \S", re.MULTILINE)
 
 
+Identity = tuple[str, str, str, str]
+"""apiVersion, kind, namespace and name."""
+
+
 class Origin(NamedTuple):
     """The file that rendered text comes from. ``line`` is that of the text where the file begins, 0 if not known."""
 
@@ -38,7 +42,7 @@ class KubernetesObject(NamedTuple):
         return self.node.value
 
     @property
-    def identity(self) -> tuple[str, str, str, str]:
+    def identity(self) -> Identity:
         """What is the same in two versions of a file."""
         return self.api_version, self.kind, self.namespace, self.name
 

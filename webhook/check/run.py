@@ -9,6 +9,7 @@ from webhook.api.kinds import API_VERSION, ENFORCE_LABEL, GROUP, RO_KIND, RO_PLU
 from webhook.check.context import Context
 from webhook.check.document import documents_of
 from webhook.check.files import Input
+from webhook.check.former import Former, Placed
 from webhook.check.kubernetes_object import KubernetesObject, objects_of
 from webhook.check.node import Span
 from webhook.check.report import Checked, Level, Located, Report, Subject
@@ -51,6 +52,11 @@ class Run:
     """The names of files, each with its place in the order in which they were read."""
 
     @property
+    def placed(self) -> list[Placed]:
+        """The objects with their files."""
+        return [Placed(where.file, one) for one, where in self.objects]
+
+    @property
     def spa_namespaces(self) -> list[str]:
         """The namespaces in which a cluster may have rollouts of this run's SPAs, sorted."""
         return sorted({one.namespace for one, _ in self.objects if one.kind == SPA_KIND})
@@ -72,7 +78,7 @@ class Run:
         return Context(rollouts, {**(namespaces or {}), **self.namespaces}, live)
 
 
-def read(inputs: Iterable[Input], options: Options, open_file: Callable[[str], Input | None]) -> Run:
+def read(inputs: Iterable[Input], options: Options, open_file: Callable[[str], Input | None] = lambda _: None) -> Run:
     """Read files. ``open_file`` reads one that rendered text names, and returns None if it is not at hand."""
     run = Run()
     for one in inputs:
@@ -106,19 +112,14 @@ def read(inputs: Iterable[Input], options: Options, open_file: Callable[[str], I
     return run
 
 
-def judged(run: Run, options: Options, context: Context, old: Mapping[Any, KubernetesObject] | None = None) -> Report:
-    """Judge what was read; with ``old`` objects by their identity, as an update of those."""
+def judged(run: Run, options: Options, context: Context, old: Run | None = None) -> Report:
+    """Judge what was read; given an old version of the files, as updates of what is in that."""
+    former = None if old is None else Former(old.placed, run.placed)
     for one, where in run.objects:
-        before = None if old is None else old.get(one.identity)
+        before = None if former is None else former.before(one, where.file)
         _judge(run.report, one, where, options, context, before)
     run.report.findings.sort(key=lambda each: (run.order[each.place.file], each.place[1:], each.id))
     return run.report
-
-
-def old_objects(inputs: Iterable[Input], options: Options) -> dict[Any, KubernetesObject]:
-    """The objects of an earlier version of files by their identity; what cannot be read is left out."""
-    run = read(inputs, options, lambda _: None)
-    return {one.identity: one for one, _ in run.objects}
 
 
 def _take(run: Run, one: KubernetesObject, where: Whereabouts, options: Options) -> None:
@@ -203,7 +204,7 @@ def _of_verdict(verdict: Verdict, where: Whereabouts, subject: Subject, known: s
 
 def _structural(problem: Problem, where: Whereabouts, subject: Subject, effect: Effect) -> Located:
     rule, name, text, way_out, span = problem
-    place, excerpt = where.of_field(name) if span is None else where.of(span)
+    place, excerpt = where.of_field(name) if span is None else where.of_part(name, span)
     level: Level = "deny" if rule.severity == "deny" and effect == "denied" else "warn"
     effect = "warned" if rule.severity == "warn" else effect
     return Located(

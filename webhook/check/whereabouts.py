@@ -51,6 +51,10 @@ class Whereabouts:
             return _placed(self.file, source, there.place if same else located(one.node, "metadata.name").place)
         return self.of(found.place)
 
+    def of_part(self, field: str, span: Span) -> tuple[Place, Excerpt]:
+        """The place of a part of the text that belongs to a field; in the file behind it, that of the field."""
+        return self.of(span) if self._found_twin() is None else self.of_field(field)
+
     def of(self, span: Span) -> tuple[Place, Excerpt]:
         """The place of a part of the text that was read."""
         place, excerpt = _placed(self.file, self._source, span)
@@ -72,15 +76,17 @@ class Whereabouts:
         one = self._open_file(self.file) if self._origin is not None else None
         if one is None or self._object is None:
             return None
+        alike: list[tuple[SourceText, KubernetesObject]] = []
         try:
             source = decoded(one.data)
             for document in documents_of(source, is_json=one.is_json):
-                for found in objects_of(document, source, is_rendered=False):
-                    if (found.kind, found.name) == (self._object.kind, self._object.name):
-                        return source, found
+                found = objects_of(document, source, is_rendered=False)
+                alike += [(source, each) for each in found if each.kind == self._object.kind]
         except Unreadable:
             return None
-        return None
+        named = [each for each in alike if each[1].name == self._object.name]
+        # kustomize may have given the only object of this kind another name.
+        return named[0] if named else alike[0] if len(alike) == 1 else None
 
 
 def _placed(file: str, source: SourceText, span: Span) -> tuple[Place, Excerpt]:

@@ -114,11 +114,11 @@ def _read(options: Options, cluster: ClusterOptions) -> tuple["Run", "CheckOptio
 def _judged(run: "Run", check_options: "CheckOptions", options: Options, cluster: ClusterOptions) -> "Report":
     """The report. Raises CommandError, ApiError."""
     from webhook.check.git import GitFailed, inputs_at
-    from webhook.check.run import judged, old_objects
+    from webhook.check.run import judged, read
 
     live, namespaces = _live(run.spa_namespaces, run.all_namespaces, cluster) if options.use_cluster else (None, {})
     try:
-        old = old_objects(inputs_at(options.since, options.paths), check_options) if options.since else None
+        old = read(inputs_at(options.since, options.paths), check_options) if options.since else None
     except GitFailed as problem:
         raise CommandError(f"--since {options.since}: {problem}", MISSING) from problem
     return judged(run, check_options, run.context(live, namespaces), old)
