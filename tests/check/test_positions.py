@@ -53,6 +53,10 @@ ROWS = {
     "absent from an empty item": ("RO001", f"{TARGETS}    - «{{»}}\n"),
     "null, at its own key": ("RO001", f"{TARGETS}    - percent: 100\n      «revisionName»:\n"),
     "a repeated key": ("DOC002", f"{SPA}spec:\n  stageMaxScale: 3\n  «stageMaxScale»: 3\n"),
+    "a key that a merge after it has too": (
+        "DOC002",
+        f"base: &base {{stageMinScale: 1}}\n{SPA}spec:\n  «stageMinScale»: 2\n  <<: *base\n",
+    ),
     "an unknown field": ("DOC003", f"{SPA}spec:\n  «stageMinScal»: 3\n"),
     "a text without quotes": ("DOC004", f"{NAMED}  annotations:\n    stagegate.dev/override: «1»\n"),
     "the annotation of a template": (

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from webhook.check.events import MAX_DEPTH, Event, Kind, events_of
-from webhook.check.node import Member, Node, Span
+from webhook.check.node import Duplicate, Member, Node, Span
 from webhook.check.scalar import key_of
 from webhook.check.source_text import SourceText, Unreadable, check_printable
 
@@ -38,16 +38,19 @@ def documents_of(source: SourceText, *, is_json: bool = False) -> Iterator[Docum
 
 
 class _Open:
-    """An object or list whose end is not reached. ``key`` is the key that waits for its value."""
+    """An object or list whose end is not reached. ``key`` is the key that waits for its value.
 
-    __slots__ = ("anchor", "is_object", "key", "merged", "node")
+    ``own`` are the keys that stand in the object itself.
+    """
+
+    __slots__ = ("anchor", "is_object", "key", "node", "own")
 
     def __init__(self, event: Event) -> None:
         self.is_object = event.kind is Kind.OBJECT
         self.node = Node({} if self.is_object else [], event.span)
         self.anchor = event.anchor
         self.key: tuple[str, Span, bool] | None = None
-        self.merged: list[Node] = []
+        self.own: set[str] = set()
 
 
 class Composer:
@@ -87,12 +90,6 @@ class Composer:
         is_bracket = event.span.end > event.span.start
         inside = [*(member.node.span.end for member in node.members.values()), *(item.span.end for item in node.items)]
         node.span = Span(node.span.start, event.span.end if is_bracket else max(inside, default=node.span.end))
-        for merged in opened.merged:
-            for key, member in merged.members.items():
-                if key not in node.members:
-                    node.members[key] = member
-                    node.value[key] = member.node.value
-                    node.size += member.node.size
         self._check_size(node)
         if opened.anchor:
             self._anchors[opened.anchor] = node
@@ -121,13 +118,13 @@ class Composer:
         else:
             key, place, is_merge = parent.key
             parent.key = None
-            if is_merge and self._merge(parent, node):
-                return False
-            if key in parent.node.members:
-                parent.node.duplicates.append((key, place))
-            parent.node.members[key] = Member(place, node)
-            parent.node.value[key] = node.value
-            parent.node.size += node.size
+            if is_merge:
+                self._merge(parent, node)
+            else:
+                if key in parent.own:
+                    parent.node.duplicates.append(Duplicate(key, place, is_merged=False))
+                parent.own.add(key)
+                self._set(parent.node, key, Member(place, node))
         self._check_size(parent.node)
         return False
 
@@ -138,16 +135,25 @@ class Composer:
             raise Unreadable("a key must be text", index=node.span.start, way_out="correct it")
         return key, node.span, event.is_merge
 
-    @staticmethod
-    def _merge(parent: _Open, node: Node) -> bool:
-        """Note what a merge key brings; the own members of an object and earlier ones win. False if it is no merge."""
+    def _merge(self, parent: _Open, node: Node) -> None:
+        """Add what a merge key brings, as kubectl does: it replaces the members before it, against YAML's own rule."""
         sources = node.items if isinstance(node.value, list) else [node]
         if not all(isinstance(source.value, dict) for source in sources):
             raise Unreadable(
                 f"the key {_MERGE} merges objects only", index=node.span.start, way_out="name an anchor of an object"
             )
-        parent.merged += sources
-        return True
+        for source in reversed(sources):
+            for key, member in source.members.items():
+                if key in parent.own:
+                    parent.node.duplicates.append(Duplicate(key, parent.node.members[key].key, is_merged=True))
+                    parent.own.discard(key)
+                self._set(parent.node, key, member)
+
+    @staticmethod
+    def _set(node: Node, key: str, member: Member) -> None:
+        node.members[key] = member
+        node.value[key] = member.node.value
+        node.size += member.node.size
 
     @staticmethod
     def _check_size(node: Node) -> None:

@@ -14,6 +14,14 @@ class Span(NamedTuple):
     end: int
 
 
+class Duplicate(NamedTuple):
+    """A key that an object has again further down, there itself or by a merge."""
+
+    key: str
+    place: Span
+    is_merged: bool
+
+
 class Node:
     """A JSON value and its place. ``members`` are those of an object with the places of their keys.
 
@@ -30,7 +38,7 @@ class Node:
         is_scalar = not isinstance(value, dict | list)
         self.members: dict[str, Member] = _NO_MEMBERS if is_scalar else {}
         self.items: list[Node] = _NO_ITEMS if is_scalar else []
-        self.duplicates: list[tuple[str, Span]] = _NO_DUPLICATES if is_scalar else []
+        self.duplicates: list[Duplicate] = _NO_DUPLICATES if is_scalar else []
 
     def member(self, *keys: str) -> "Node | None":
         """The node under these keys, None if it is absent."""
@@ -58,7 +66,7 @@ class Member(NamedTuple):
 
 _NO_MEMBERS: Final[dict[str, Member]] = {}
 _NO_ITEMS: Final[list[Node]] = []
-_NO_DUPLICATES: Final[list[tuple[str, Span]]] = []
+_NO_DUPLICATES: Final[list[Duplicate]] = []
 
 _is_word: Final = re.compile(r"[-A-Za-z0-9_]{1,63}").fullmatch
 _is_key: Final = re.compile(r"[-A-Za-z0-9_./]{1,316}").fullmatch

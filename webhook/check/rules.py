@@ -86,10 +86,10 @@ DOC006: Final = Rule(
     protects="An SPA has the name of its Revision, and an RO that of its Knative Service. Nothing finds it otherwise.",
     bad="""apiVersion: serving.knative.dev/v1
 kind: StagePodAutoscaler
-metadata: {namespace: shop}""",
+metadata: {labels: {app: shop}}""",
     good="""apiVersion: serving.knative.dev/v1
 kind: StagePodAutoscaler
-metadata: {namespace: shop, name: hello-00002}""",
+metadata: {labels: {app: shop}, name: hello-00002}""",
 )
 KSVC001: Final = Rule(
     id="KSVC001",

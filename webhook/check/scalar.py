@@ -25,7 +25,7 @@ def is_resolved(tag: str | None, is_plain: bool) -> bool:
 
 
 def resolved(text: str) -> Any:
-    """The value of a plain scalar. Times, and numbers to the base 60, are text; numbers beyond 64 bits are floats."""
+    """The value of a plain scalar. Times, and numbers to the base 60, are text; numbers beyond 63 bits are floats."""
     if text in _WORDS:
         return _WORDS[text]
     if not text[:1] or text[0] not in "+-.0123456789":
@@ -35,7 +35,7 @@ def resolved(text: str) -> Any:
         sign, *digits = found.groups()
         number = next(int(each, base) for each, base in zip(digits, _BASES, strict=True) if each is not None)
         number = -number if sign == "-" else number
-        if -(2**63) <= number < 2**64:
+        if -(2**63) <= number < 2**63:
             return number
     if _FLOAT.fullmatch(plain):
         value = float(plain)

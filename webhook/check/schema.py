@@ -95,9 +95,11 @@ def _in_metadata(metadata: Node | None) -> Iterator[Problem]:
 
 def _duplicates(root: Node) -> Iterator[Problem]:
     for path, node in root.parts():
-        for key, place in node.duplicates:
-            way_out = "keep one of them; kubectl takes the last"
-            yield Problem(DOC002, joined(path, key), "Duplicate key: stands twice in this object", way_out, place)
+        for key, place, is_merged in node.duplicates:
+            problem = "the merge after it has it too" if is_merged else "stands twice in this object"
+            way_out = "move << to the front" if is_merged else "keep one of them"
+            text = f"{way_out}: kubectl takes the last, others the first or neither"
+            yield Problem(DOC002, joined(path, key), f"Duplicate key: {problem}", text, place)
 
 
 def _unknown(node: Node, schema: Mapping[str, Any], path: str) -> Iterator[Problem]:
