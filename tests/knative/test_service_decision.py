@@ -219,13 +219,23 @@ def test_a_revision_that_does_not_go_up_keeps_what_its_share_takes_of_its_own_mi
     assert told_writes(world) == writes
 
 
-@pytest.mark.parametrize(("ready", "writes"), [("Unknown", []), ("True", [f"Revision {OLD}: min-scale=3"])])
-def test_shares_that_the_ingress_does_not_have_yet_lower_nothing(ready: str, writes: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("old", "ready", "writes"),
+    [
+        (revision(OLD, min_scale="4"), "Unknown", []),
+        (revision(OLD, min_scale="4"), "True", [f"Revision {OLD}: min-scale=3"]),
+        # Lowered while the Route was Ready: it moves again, for another revision.
+        (lowered(OLD, to="3"), "Unknown", []),
+    ],
+)
+def test_shares_that_the_ingress_does_not_have_yet_lower_and_raise_nothing(
+    old: dict[str, Any], ready: str, writes: list[str]
+) -> None:
     """The status of a Route shows them before it is Ready."""
     stage = [entry(OLD, 75, direction="down", minScale=4), entry(NEW, 25, direction="up", minScale=4)]
     world = seen(
         route=route(hold(), pinned(hello_00001=75, hello_00002=25), ready=ready),
-        revisions=by_name(revision(OLD, min_scale="4"), lowered(NEW)),
+        revisions=by_name(old, lowered(NEW)),
         ro=ro([entry(OLD, 100, minScale=4)], [entry(NEW, 100, minScale=4)], stage),
         stage_bounds={OLD: (4, None)},
         scales={OLD: Scale(4, 4)},

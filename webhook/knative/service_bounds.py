@@ -1,10 +1,11 @@
 """The bounds that the stage of a rollout gives the Revisions of its Service."""
 
+from collections.abc import Iterable, Mapping
+
 from webhook.api import RolloutOrchestrator
 from webhook.api.target_revision import one_per_revision
-from webhook.api.wire import Wire
 from webhook.knative.annotations import annotations_of
-from webhook.knative.bounds import bounds_of_stage
+from webhook.knative.bounds import bounds_of_stage, minimum_in_force
 from webhook.knative.service_rollout import own_minimum, shares_of
 from webhook.knative.service_seen import ServiceOptions, ServiceSeen
 from webhook.knative.service_writes import PatchRevision
@@ -44,17 +45,16 @@ def _kept(
     own, (minimum, maximum) = own_minimum(seen.revisions[name], seen.defaults) or 0, stage
     if (seen.scales.get(name, Scale()).actual or 0) > own:
         return stage
-    kept = -(-own * _most_percent(ro, seen.route or {}, name) // 100)
+    route, written = seen.route or {}, minimum_in_force(annotations_of(seen.revisions[name]))
+    shown = [shares_in(route, part) for part in ("spec", "status")]
+    kept = _needed(own, shown, name)
+    if not is_moved(route, shown[0]):
+        # Requests may follow the shares of the stage before: the status shows the new ones earlier. Nothing is raised.
+        before = map(shares_of, (ro.spec.initial_revisions, ro.status.stage_revision_status))
+        kept = max(kept, min(own if written is None else written, _needed(own, before, name)))
     return kept if minimum is None else min(minimum, kept), maximum
 
 
-def _most_percent(ro: RolloutOrchestrator, route: Wire, name: str) -> int:
-    """The most of the traffic that a revision may get now.
-
-    Until a Route is Ready requests may follow the shares of the stage before: its status shows the new ones earlier.
-    """
-    given = shares_in(route, "spec")
-    found = [given, shares_in(route, "status")]
-    if not is_moved(route, given):
-        found += [shares_of(entries) for entries in (ro.spec.initial_revisions, ro.status.stage_revision_status)]
-    return max(shares.get(name, 0) for shares in found)
+def _needed(own: int, shares: Iterable[Mapping[str, int]], name: str) -> int:
+    """The replicas of its own minimum that the greatest of these shares of a revision takes."""
+    return -(-own * max(each.get(name, 0) for each in shares) // 100)
