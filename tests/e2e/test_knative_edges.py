@@ -1,19 +1,34 @@
 """Edges of rollouts on stock Knative: scale to zero, names, classes and bounds that people choose, stale holds."""
 
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any
 
 import pytest
 
-from tests.e2e.progressive import NEW, OLD, QUARTERS, STAGES, complete, deployed, faults, hello, traces, under_way
+from tests.e2e.progressive import (
+    NEW,
+    NEWER,
+    OLD,
+    QUARTERS,
+    STAGES,
+    complete,
+    deployed,
+    faults,
+    hello,
+    traces,
+    under_way,
+)
 from tests.e2e.tenant import Tenant
 from tests.rig.rig import create
 from tests.rig.stagegate import LOOP, WEBHOOK, Stagegate
 from tests.rig.timeline import condition_of
+from webhook.planning.config import GIVE_FAILED_SHARES_BACK as GIVE_BACK
 
 pytestmark = pytest.mark.usefixtures("stagegate")
 
 OF_THE_SYSTEM = ("knative-serving", "stagegate-system")
+SETTINGS = "/api/v1/namespaces/knative-serving/configmaps"
 IDLE = {"rollout.knative.dev/over-consumption-ratio": "25"}
 
 
@@ -98,6 +113,44 @@ def test_pods_of_a_revision_with_traffic_that_turn_unready_move_no_traffic(tenan
 
     record = complete(tenant)
     assert record.path("hello", since)[-1] == {NEW: 100}
+
+
+@pytest.fixture
+def gives_failed_shares_back(tenant: Tenant) -> Iterator[Callable[[], None]]:
+    """Has the cluster set so, until the test is over."""
+    admin, name = tenant.rig.plane.admin, "config-rolloutorchestrator"
+    metadata = {"name": name, "namespace": "knative-serving"}
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {GIVE_BACK: "true"}}
+    yield lambda: create(admin, body)
+    admin.delete(f"{SETTINGS}/{name}")
+
+
+def test_a_failed_revision_keeps_its_share_unless_the_cluster_is_set_to_give_it_back(
+    tenant: Tenant, gives_failed_shares_back: Callable[[], None]
+) -> None:
+    """Its containers exit, so that Knative says Ready False; the Route then refuses every entry that leads to it."""
+    deployed(tenant)
+    tenant.apply(hello("2"))
+    under_way(tenant, {OLD: 50, NEW: 50})
+
+    tenant.rig.kubelet.crash(tenant.name, NEW)
+
+    tenant.eventually(lambda _: bool(tenant.events("RolloutFailed")))
+    assert f"{NEW} is not Ready (ExitCode1" in tenant.events("RolloutFailed")[0]
+    tenant.settle(4)
+    assert tenant.record().end.shares("hello") == {OLD: 50, NEW: 50}
+    since = tenant.version()
+    gives_failed_shares_back()
+    tenant.eventually(lambda state: state.shares("hello") == {OLD: 100} and bool(said(tenant, "Aborted")))
+    record = tenant.record()
+    assert record.path("hello", since) == [{OLD: 50, NEW: 50}, {OLD: 100}]
+    moved = next(state for state in record.since(since) if state.shares("hello") == {OLD: 100})
+    assert moved.ready(OLD) == 4, "it has its replicas before the requests"
+    assert "ExitCode1" in said(tenant, "Aborted")
+
+    tenant.apply(hello("3"))
+
+    assert complete(tenant, NEWER).end.shares("hello") == {NEWER: 100}
 
 
 def test_a_route_that_does_not_move_stops_the_rollout(tenant: Tenant) -> None:

@@ -36,6 +36,7 @@ class Kubelet:
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._known: dict[str, Wire] = {}
         self._ending: set[str] = set()
+        self._crashing: set[tuple[str, str]] = set()
         self._worker = threading.Thread(target=self._work, name="kubelet", daemon=True)
         self._worker.start()
         self._watcher = Watcher(new_session(), _PODS, self._handle)
@@ -66,6 +67,12 @@ class Kubelet:
         """Have the pods of a revision that run now turn ready or not ready."""
         for pod in self.pods_of(namespace, revision):
             self._schedule(0, partial(self._patch_status, pod, {"conditions": _conditions(ready)}))
+
+    def crash(self, namespace: str, revision: str) -> None:
+        """Have the containers of a revision exit again and again from now on, those of later pods too."""
+        self._crashing.add((namespace, revision))
+        for pod in self.pods_of(namespace, revision):
+            self._schedule(0, partial(self._patch_status, pod, _crashed(pod)))
 
     def _handle(self, kind: str, pod: Wire) -> None:
         uid, metadata = pod["metadata"]["uid"], pod["metadata"]
@@ -102,6 +109,9 @@ class Kubelet:
             waiting = {"reason": "ImagePullBackOff", "message": f'Back-off pulling image "{image}"'}
             status["phase"] = "Pending"
             status["containerStatuses"] = [_container_status(pod, {"waiting": waiting})]
+        revision = pod["metadata"].get("labels", {}).get(_REVISION, "")
+        if (pod["metadata"]["namespace"], revision) in self._crashing:
+            status |= _crashed(pod)
         self._patch_status(pod, status)
 
     def _patch_status(self, pod: Wire, status: Wire) -> None:
@@ -147,6 +157,13 @@ def _conditions(ready: bool) -> list[Wire]:
     return [{"type": name, "status": status, "lastTransitionTime": _now()} for name in ("Ready", "ContainersReady")] + [
         {"type": "PodScheduled", "status": "True", "lastTransitionTime": _now()}
     ]
+
+
+def _crashed(pod: Wire) -> Wire:
+    exited = {"terminated": {"exitCode": 1, "reason": "Error", "message": "no more disk"}}
+    waiting = {"waiting": {"reason": "CrashLoopBackOff"}}
+    container = _container_status(pod, waiting) | {"lastState": exited, "restartCount": 3}
+    return {"conditions": _conditions(ready=False), "containerStatuses": [container]}
 
 
 def _container_status(pod: Wire, state: Wire) -> Wire:
