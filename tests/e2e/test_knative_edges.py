@@ -116,7 +116,7 @@ def test_pods_of_a_revision_with_traffic_that_turn_unready_move_no_traffic(tenan
 
 
 @pytest.fixture
-def gives_failed_shares_back(tenant: Tenant) -> Iterator[Callable[[], None]]:
+def gives_failed_shares_back(tenant: Tenant) -> Iterator[Callable[[], object]]:
     """Has the cluster set so, until the test is over."""
     admin, name = tenant.rig.plane.admin, "config-rolloutorchestrator"
     metadata = {"name": name, "namespace": "knative-serving"}
@@ -126,7 +126,7 @@ def gives_failed_shares_back(tenant: Tenant) -> Iterator[Callable[[], None]]:
 
 
 def test_a_failed_revision_keeps_its_share_unless_the_cluster_is_set_to_give_it_back(
-    tenant: Tenant, gives_failed_shares_back: Callable[[], None]
+    tenant: Tenant, gives_failed_shares_back: Callable[[], object]
 ) -> None:
     """Its containers exit, so that Knative says Ready False; the Route then refuses every entry that leads to it."""
     deployed(tenant)
