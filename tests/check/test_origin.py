@@ -1,6 +1,7 @@
 """The real file of rendered text: Helm's comments and kustomize's annotation on standard input."""
 
 from tests.check.runs import SPA, findings_in
+from webhook.check.run import Options
 
 HELM = f"""---
 # Source: shop/templates/first.yaml
@@ -24,7 +25,7 @@ def places(text: str, **given: object) -> list[tuple[str, int, int]]:
 def test_the_comment_of_helm_names_the_file_and_lines_count_from_it() -> None:
     assert places(HELM, rendered=True) == [("shop/templates/spa.yaml", 6, 18)]
     (finding,) = findings_in(HELM, rendered=True)
-    assert finding.excerpt == ("  stageMinScale: -1", 6)
+    assert finding.excerpt == ("  stageMinScale: -1", 6, 17, 19)
 
 
 def test_a_comment_in_a_file_on_disk_names_nothing() -> None:
@@ -48,7 +49,7 @@ def test_a_value_that_a_patch_set_is_at_the_name_of_the_object_in_the_file() -> 
 def test_a_file_that_is_not_at_hand_is_named_at_its_beginning() -> None:
     assert places(KUSTOMIZE, rendered=True) == [("base/spa.yaml", 1, 1)]
     (finding,) = findings_in(KUSTOMIZE, rendered=True)
-    assert finding.excerpt == ("  stageMinScale: -1", 0)
+    assert finding.excerpt == ("  stageMinScale: -1", 0, 17, 19)
 
 
 def test_a_file_of_another_repository_is_not_named() -> None:
@@ -66,3 +67,10 @@ def test_an_object_with_a_prefix_before_its_name_is_the_only_one_of_its_kind() -
 def test_an_unknown_field_is_found_in_the_file() -> None:
     rendered, base = (text.replace("stageMinScale: -1", "stageMin: 1") for text in (KUSTOMIZE, BASE))
     assert places(rendered, rendered=True, at_hand={"base/spa.yaml": base}) == [("base/spa.yaml", 6, 13)]
+
+
+def test_paths_begin_in_the_root() -> None:
+    options = Options(root="overlays/production")
+    above = KUSTOMIZE.replace("base/spa.yaml", "../../base/spa.yaml")
+    assert places(above, rendered=True, options=options, at_hand={"base/spa.yaml": BASE}) == [("base/spa.yaml", 6, 18)]
+    assert places(HELM, rendered=True, options=options) == [("overlays/production/shop/templates/spa.yaml", 6, 18)]

@@ -2,12 +2,13 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.check.runs import HEAD
+from tests.check.runs import HEAD, SPA
 from tests.check.test_document import MERGES, VALUES
 from tests.controlplane import ControlPlane
 from webhook.check.document import documents_of
@@ -74,3 +75,25 @@ def test_kubectl_refuses_the_bad_example_of_a_rule_and_takes_the_good_one(
     # kubectl takes the last of two keys; kustomize and Flux refuse the file.
     assert (applied(rule.bad) == 0) == (rule is DOC002)
     assert applied(rule.good) == 0
+
+
+def test_what_kubectl_renders_names_the_real_files(
+    plane: ControlPlane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    production = tmp_path / "overlays" / "production"
+    production.mkdir(parents=True)
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "kustomization.yaml").write_text("resources: [spa.yaml]\n")
+    (tmp_path / "base" / "spa.yaml").write_text(f"# the base\n{SPA}spec:\n  stageMinScale: 5\n  stageMaxScale: 3\n")
+    (production / "own.yaml").write_text(f"{SPA.replace('hello', 'own')}spec: {{stageMinScale: -1}}\n")
+    (production / "kustomization.yaml").write_text(
+        "buildMetadata: [originAnnotations]\nnamePrefix: p-\nresources: [../../base, own.yaml]\n"
+    )
+    rendered = subprocess.check_output([str(plane.binaries.kubectl), "kustomize", str(production)], timeout=120)
+    command = [sys.executable, "-m", "webhook", "check", "--format", "compact", "--root", "overlays/production", "-"]
+    done = subprocess.run(command, input=rendered, capture_output=True, timeout=120, check=False)
+    assert [line.partition(" spec")[0] for line in done.stdout.decode().splitlines()] == [
+        "base/spa.yaml:6:18: deny SPA002",
+        "overlays/production/own.yaml:4:23: deny SPA001",
+    ]

@@ -23,10 +23,15 @@ class Place(NamedTuple):
 
 
 class Excerpt(NamedTuple):
-    """The line that a place begins on. ``number`` is 0 if the line stands in rendered text only."""
+    """A line with the value in it, from index ``start`` to ``end``.
+
+    ``number`` is that of the line, 0 if it stands in rendered text only.
+    """
 
     text: str
     number: int
+    start: int
+    end: int
 
 
 class Subject(NamedTuple):

@@ -26,12 +26,16 @@ _SERVICE: Final = (API_VERSION, SERVICE)
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """``user`` writes the objects. ``namespace`` is that of objects that name none. ``ignored`` are ids of rules."""
+    """``user`` writes the objects. ``namespace`` is that of objects that name none. ``ignored`` are ids of rules.
+
+    ``root`` is the folder that the paths of files in rendered text begin in.
+    """
 
     user: str = ""
     enforce: Enforcement = "deny"
     namespace: str = "default"
     ignored: frozenset[str] = frozenset()
+    root: str = ""
 
 
 class Read(NamedTuple):
@@ -89,7 +93,7 @@ def read(inputs: Iterable[Input], options: Options, open_file: Callable[[str], I
             source = decoded(one.data)
             for document in documents_of(source, is_json=one.is_json):
                 for found in objects_of(document, source, is_rendered=one.is_rendered):
-                    _take(run, found, Whereabouts(one.name, source, found, open_file), options)
+                    _take(run, found, Whereabouts(one.name, source, found, open_file, options.root), options)
         except Unreadable as problem:
             if isinstance(problem, UndecodableText):
                 source = problem.source

@@ -1,5 +1,6 @@
 """Where the fields of an object stand: in the text that was read, or in the file that the text was rendered from."""
 
+import os
 from collections.abc import Callable
 
 from webhook.check.document import documents_of
@@ -13,9 +14,9 @@ from webhook.check.source_text import SourceText, Unreadable, decoded
 class Whereabouts:
     """The places of one object, or of a text without one.
 
-    Rendered text names the file that it comes from. If that file has the object as it stands, as with kustomize, places
-    are those in the file. Otherwise they are counted in the rendered text from where the file begins, as with Helm; or,
-    if that is not known, they are the beginning of the file.
+    Rendered text names the file that it comes from, by a path from the folder ``root``. If that file has the object as
+    it stands, as with kustomize, places are those in the file. Otherwise they are counted in the rendered text from
+    where the file begins, as with Helm; or, if that is not known, they are the beginning of the file.
     """
 
     def __init__(
@@ -24,6 +25,7 @@ class Whereabouts:
         source: SourceText,
         one: KubernetesObject | None = None,
         open_file: Callable[[str], Input | None] = lambda _: None,
+        root: str = "",
     ) -> None:
         self._source = source
         self._object = one
@@ -31,7 +33,7 @@ class Whereabouts:
         self._open_file = open_file
         self._twin: tuple[SourceText, KubernetesObject] | None = None
         self._has_looked = False
-        self.file = name if self._origin is None else self._origin.file
+        self.file = name if self._origin is None else os.path.normpath(os.path.join(root, self._origin.file))  # noqa: PTH118
 
     def of_object(self) -> tuple[Place, Excerpt]:
         """Where the object begins: its kind."""
@@ -92,4 +94,5 @@ class Whereabouts:
 def _placed(file: str, source: SourceText, span: Span) -> tuple[Place, Excerpt]:
     start, end = source.position(span.start), source.position(max(span.start, span.end))
     line = source.line(start.line)
-    return Place(file, *start, *end), Excerpt(line, start.line)
+    last = end.column - 1 if end.line == start.line else len(line)
+    return Place(file, *start, *end), Excerpt(line, start.line, start.column - 1, last)

@@ -28,8 +28,8 @@ EXAMPLES: Final = """\
 examples:
   stagegate check deploy/
       every .yaml, .yml and .json file below a folder; exits with 1 if the webhook would deny an object
-  kustomize build overlays/production | stagegate check -
   helm template ./chart | stagegate check --fail-on warn -
+  kustomize build overlays/production | stagegate check --root overlays/production -
       findings name the real file, by the comments of Helm and by the origin annotations of kustomize
   stagegate check --since origin/main deploy/
       as updates of what git has there: a finding that was there before only warns
@@ -58,6 +58,7 @@ _answer: Final = section("output")
     shell_complete=completed,
     help="Leave a rule out; repeatable, or with commas.",
 )
+@_judgement("--root", type=filled, metavar="DIR", help="Where paths of files in rendered text begin; default: here.")
 @_judgement("--require-objects", is_flag=True, help="Exit with 3 if there is no object to check.")
 @_answer("--format", "-o", "form", type=click.Choice(FORMATS), default="text", help="How findings are printed.")
 @_answer("--fail-on", type=click.Choice(["deny", "warn", "never"]), default="deny", help="Exit with 1 on these.")
@@ -97,7 +98,8 @@ def _read(options: Options, cluster: ClusterOptions) -> tuple["Run", "CheckOptio
     from webhook.check.run import read
 
     namespace = cluster.namespace if options.use_cluster else cluster.given_namespace or "default"
-    check_options = CheckOptions(options.user or "", options.enforce, namespace, _ignored(options.ignore))
+    ignored = _ignored(options.ignore)
+    check_options = CheckOptions(options.user or "", options.enforce, namespace, ignored, options.root or "")
 
     def open_file(name: str) -> Input | None:
         try:

@@ -48,12 +48,10 @@ def _headline(finding: Located, style: Style) -> str:
 
 
 def _excerpt(finding: Located, width: int, style: Style) -> Iterator[str]:
-    place, (line, number) = finding.place, finding.excerpt
+    line, number, start, end = finding.excerpt
     gutter = f"{number or '':>4} | "
     empty = " " * (len(gutter) - 2) + "| "
-    column = min(place.column, len(line) + 1) - 1
-    end = place.end_column - 1 if place.end_line == place.line else len(line)
-    before, marked, after = (_shown(part) for part in (line[:column], line[column:end], line[end:]))
+    before, marked, after = (_shown(part) for part in (line[:start], line[start:end], line[end:]))
     room = (width or _LONGEST_LINE + len(gutter)) - len(gutter)
     before, marked, after = _cut(before, marked, after, room)
     if before + marked + after:
