@@ -140,9 +140,10 @@ class ControlPlane:
         plural = spec["names"]["plural"]
         for version in (each["name"] for each in spec["versions"] if each["served"]):
             path = f"/apis/{spec['group']}/{version}"
-            discovered = self.admin.get(path).body.get("resources", [])
-            listed = self.admin.get(f"{path}/{plural}?limit=1").status == HTTPStatus.OK
-            if not listed or plural not in (each["name"] for each in discovered):
+            discovery, listing = self.admin.get(path), self.admin.get(f"{path}/{plural}?limit=1")
+            if not discovery.done or not listing.done:
+                return False
+            if plural not in (each["name"] for each in discovery.body["resources"]):
                 return False
         return True
 
