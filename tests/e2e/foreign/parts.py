@@ -1,4 +1,4 @@
-"""Parts: the definitions and programs of cert-manager, the Prometheus operator, Prometheus, kn and KServe."""
+"""Parts: definitions and programs of cert-manager, the Prometheus operator, Prometheus, kn, KServe and krew."""
 
 import json
 import os
@@ -55,6 +55,15 @@ _PROGRAMS: Final = {
         _HERE / "prometheus",
         {"promtool": "github.com/prometheus/prometheus/cmd/promtool"},
         tags="remove_all_sd",
+    ),
+    "validate-krew-manifest": Recipe(
+        "validate-krew-manifest",
+        _HERE / "krew",
+        {
+            "validate-krew-manifest": "sigs.k8s.io/krew/cmd/validate-krew-manifest",
+            # By this name kubectl finds it.
+            "kubectl-krew": "sigs.k8s.io/krew/cmd/krew",
+        },
     ),
 }
 

@@ -23,7 +23,7 @@ def nothing_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str
     return {"XDG_CACHE_HOME": str(tmp_path)}
 
 
-@pytest.mark.parametrize("name", ["actionlint", "cert-manager", "kn", "kserve", "promtool"])
+@pytest.mark.parametrize("name", ["actionlint", "cert-manager", "kn", "kserve", "promtool", "validate-krew-manifest"])
 @pytest.mark.parametrize(("fetch", "why"), [(False, "not built yet"), (True, "dial tcp 127.0.0.1:9")])
 def test_a_program_that_is_not_to_be_had(nothing_fetched: dict[str, str], name: str, fetch: bool, why: str) -> None:
     with pytest.raises(NotFetched, match=f"{name}: .*{why}"):
