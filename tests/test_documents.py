@@ -59,18 +59,49 @@ def test_every_module_that_is_run_exists() -> None:
     assert [module for module in named if importlib.util.find_spec(module) is None] == []
 
 
+def command_of(name: str) -> click.Command:
+    found = stagegate.get_command(click.Context(stagegate), name)
+    assert found is not None
+    return found
+
+
 def options_of(command: str) -> set[str]:
     """The long options of a command, but for those that every command has."""
-    found = stagegate.get_command(click.Context(stagegate), command)
-    assert found is not None
-    names = {name for option in found.params for name in option.opts if name.startswith("--")}
+    names = {name for option in command_of(command).params for name in option.opts if name.startswith("--")}
     return names - {"--debug"}
+
+
+def described() -> dict[str, str]:
+    """What the reference says of each command; one heading may name several."""
+    parts = re.split(r"^### (.+)$", section("Commands").text, flags=re.MULTILINE)
+    names = dict(zip(parts[1::2], parts[2::2], strict=True))
+    return {
+        name: text
+        for title, text in names.items()
+        if title.startswith("stagegate ")
+        for name in title.removeprefix("stagegate ").split(", ")
+    } | {"": names["Options that many commands have"]}
+
+
+def is_named(option: click.Parameter, text: str) -> bool:
+    """True if a text has one of the option's spellings."""
+    return any(re.search(rf"(?<![\w-]){name}(?![\w-])", text) for name in option.opts)
+
+
+def test_the_reference_has_a_part_about_every_command() -> None:
+    assert described().keys() - {""} == COMMANDS.keys()
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS.keys() - {"certs"}))
+def test_the_reference_names_every_option(command: str) -> None:
+    text = described()[command] + described()[""]
+    options = [each for each in command_of(command).params if isinstance(each, click.Option)]
+    assert [each.opts for each in options if not is_named(each, text)] == []
 
 
 @pytest.mark.parametrize("command", ["serve", "loop", "manifests", "doctor", "release"])
 def test_the_reference_lists_every_option(command: str) -> None:
-    text = section("Commands").text.split(f"### stagegate {command}\n")[1].split("\n### ")[0]
-    rows = [line for line in text.splitlines() if line.startswith("| `--")]
+    rows = [line for line in described()[command].splitlines() if line.startswith("| `--")]
     listed = {option for row in rows for option in re.findall(r"`(--[a-z-]+)`", row.split("|")[1])}
 
     assert listed == options_of(command)

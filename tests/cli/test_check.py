@@ -63,7 +63,7 @@ def test_compact_prints_the_first_line_only(capsys: pytest.CaptureFixture[str]) 
 
 def test_the_readme_shows_what_is_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(REPOSITORY)
-    shown = section("Check before the sync")
+    shown = section("The tools")
     assert main(shlex.split(shown.command("stagegate check manifests/"))[1:]) == 1
     out, err = capsys.readouterr()
     assert (out + err).splitlines() == shown.printed("stagegate check")

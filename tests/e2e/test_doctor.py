@@ -13,6 +13,7 @@ import pytest
 
 from tests.controlplane import Binaries, ControlPlane
 from tests.controlplane.session import Session
+from tests.documents import section
 from tests.e2e.certified import PODS, Certified, free_port, run_pod
 from tests.e2e.cluster import REGISTRATION, SPAS, Namespace, create_namespace, eventually, spa
 from webhook.cli import main
@@ -237,6 +238,18 @@ def test_a_stored_object_that_breaks_a_rule_is_found(clinic: Clinic, found: Call
     with account as controller, added(controller, path, MISLABELLED):
         states = found(code=1)
     assert {check for check, state in states.items() if state != "ok"} == {"stored-objects"}
+
+
+def test_the_readme_shows_what_is_printed(clinic: Clinic, capsys: pytest.CaptureFixture[str]) -> None:
+    admin = clinic.plane.admin
+    assert UPSTREAM in section("The tools").text
+    create_namespace(admin, "team-a", {})
+    driver = added(admin, f"{LEASES}/knative-serving/leases", lease(UPSTREAM))
+    with driver, changed(admin, "/api/v1/namespaces/team-a", on_warn):
+        capsys.readouterr()
+        assert clinic.doctor("-o", "short") == 1
+    shown = section("The tools").printed("stagegate doctor -o short\n")
+    assert capsys.readouterr().out.splitlines() == [line for line in shown if line]
 
 
 def test_certificates_that_end_soon_are_found(found: Callable[..., dict[str, str]]) -> None:

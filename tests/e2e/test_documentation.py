@@ -43,7 +43,7 @@ EXCUSED = {
 }
 ELSEWHERE = {
     "What you see": "run by the demo",
-    "Check before the sync": "run without a cluster",
+    "The tools": "run by the tests of each command",
     "Roll out a Service": "run on stock Knative",
     "Break-glass": "run apart",
     "Uninstall": "run apart",
