@@ -123,6 +123,13 @@ def test_a_text_that_cannot_be_read_is_a_finding_after_those_before_it() -> None
     ]
 
 
+@pytest.mark.parametrize("line", ["  name: {{ .Values.name }}", "  {{- if .Values.name }}", '  name: {{ "a" }}b'])
+def test_a_template_of_helm_is_to_be_rendered_first(line: str) -> None:
+    (finding,) = findings_in(f"kind: StagePodAutoscaler\nmetadata:\n{line}\n")
+    assert (finding.id, finding.level, finding.place.line) == ("DOC001", "warn", 3)
+    assert finding.way_out == "render it: helm template CHART | stagegate check -"
+
+
 class TestRatchet:
     OLD = f"{RO}spec: {{targetRevisions: [{{revisionName: a, percent: 90}}]}}\n"
 

@@ -56,7 +56,6 @@ _KINDS: Final[dict[type, Kind]] = {
     yaml.SequenceEndEvent: Kind.END,
 }
 _TAB: Final = "a tab cannot indent YAML"
-_TEMPLATE: Final = "helm template CHART | stagegate check - checks what a chart renders"
 
 
 def _yaml_events(text: str) -> Iterator[Event]:
@@ -79,8 +78,7 @@ def _yaml_events(text: str) -> Iterator[Event]:
         if text[index : index + 1] == "\t":
             raise Unreadable(_TAB, index=index, way_out="indent with spaces") from None
         problem = " ".join(part for part in (error.context, error.problem) if part)
-        way_out = _TEMPLATE if "{{" in text else "correct it"
-        raise Unreadable(f"is not YAML: {problem}", index=index, way_out=way_out) from None
+        raise Unreadable(f"is not YAML: {problem}", index=index, way_out="correct it") from None
     except yaml.YAMLError as error:
         raise Unreadable(f"is not YAML: {str(error).splitlines()[0]}", way_out="correct it") from None
 

@@ -8,6 +8,7 @@ DOC001: Final = Rule(
     id="DOC001",
     severity="deny",
     summary="a file or a document in it cannot be read",
+    warns_for="templates of Helm, which can be checked once they are rendered",
     protects="kubectl and every other client refuse it too, some of them after they have applied the documents before.",
     bad="""apiVersion: serving.knative.dev/v1
 kind: StagePodAutoscaler

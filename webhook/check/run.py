@@ -21,6 +21,7 @@ from webhook.check.whereabouts import Whereabouts
 from webhook.knative.annotations import labels_of
 
 _PLURALS: Final = {SPA_KIND: SPA_PLURAL, RO_KIND: RO_PLURAL}
+_TEMPLATE: Final = "{{"
 _SERVICE: Final = (API_VERSION, SERVICE)
 
 
@@ -95,25 +96,26 @@ def read(inputs: Iterable[Input], options: Options, open_file: Callable[[str], I
                 for found in objects_of(document, source, is_rendered=one.is_rendered):
                     _take(run, found, Whereabouts(one.name, source, found, open_file, options.root), options)
         except Unreadable as problem:
-            if isinstance(problem, UndecodableText):
-                source = problem.source
-            where = Whereabouts(one.name, source)
-            place, excerpt = where.of(Span(problem.index, problem.index + 1))
-            is_skipped = DOC001.id in options.ignored
-            text = problem.problem[:1].upper() + problem.problem[1:]
-            located = Located(
-                place,
-                excerpt,
-                level="deny",
-                effect="denied",
-                id=DOC001.id,
-                field="",
-                problem=text,
-                way_out=problem.way_out,
-                subject=Subject(),
-            )
-            run.report.findings += [] if is_skipped else [located]
+            shown = problem.source if isinstance(problem, UndecodableText) else source
+            run.report.findings += _unless_ignored([_unread(one.name, shown, problem)], options)
     return run
+
+
+def _unread(file: str, source: SourceText, problem: Unreadable) -> Located:
+    """The finding for a text that cannot be read; it only warns of a template, which no client would send."""
+    is_template = _TEMPLATE in source.text
+    place, excerpt = Whereabouts(file, source).of(Span(problem.index, problem.index + 1))
+    return Located(
+        place,
+        excerpt,
+        level="warn" if is_template else "deny",
+        effect="warned" if is_template else "denied",
+        id=DOC001.id,
+        field="",
+        problem=problem.problem[:1].upper() + problem.problem[1:],
+        way_out="render it: helm template CHART | stagegate check -" if is_template else problem.way_out,
+        subject=Subject(),
+    )
 
 
 def judged(run: Run, options: Options, context: Context, old: Run | None = None) -> Report:
