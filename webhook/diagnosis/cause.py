@@ -1,6 +1,6 @@
 """Cause: one reason why a rollout stands still or is slow, as a value."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from typing import Final, Literal
 
@@ -25,6 +25,7 @@ class Cause:
 
     id: str
     effect: Effect
+    _: KW_ONLY
     says: str
     about: str = ""
     since: datetime | None = None

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -44,6 +44,7 @@ class PodProblem:
     pod: str
     kind: Kind
     says: str
+    _: KW_ONLY
     since: datetime | None = None
     container: str = ""
     restarts: int = 0
@@ -68,7 +69,9 @@ def pod_problem(pod: Wire, at: datetime) -> PodProblem | None:
     if phase == "Succeeded" or (ready := _condition(status, "Ready")).get("status") == "True":
         return None
     if phase == "Failed":
-        return PodProblem(name, "evicted", _line(status.get("reason") or "Failed", status.get("message")), _time(ready))
+        return PodProblem(
+            name, "evicted", _line(status.get("reason") or "Failed", status.get("message")), since=_time(ready)
+        )
     scheduled = _condition(status, "PodScheduled")
     if scheduled.get("status") == "False":
         message = str(scheduled.get("message") or "")
@@ -76,7 +79,7 @@ def pod_problem(pod: Wire, at: datetime) -> PodProblem | None:
             name,
             "unschedulable",
             _line(scheduled.get("reason"), message),
-            _time(scheduled),
+            since=_time(scheduled),
             resources=tuple(dict.fromkeys(_SHORT_OF.findall(message))),
         )
     containers = [*_listed(status, "initContainerStatuses"), *_listed(status, "containerStatuses")]
@@ -89,8 +92,10 @@ def pod_problem(pod: Wire, at: datetime) -> PodProblem | None:
             started = _mapping(_mapping(container, "state"), "running").get("startedAt")
             since = _time(ready) or _parsed(started)
             says = f"container {container.get('name')} runs and is not ready"
-            return PodProblem(name, "probe", says, since, str(container.get("name")), _restarts(container))
-    return PodProblem(name, "starting", _starting(containers), _time(ready) or _created(pod))
+            return PodProblem(
+                name, "probe", says, since=since, container=str(container.get("name")), restarts=_restarts(container)
+            )
+    return PodProblem(name, "starting", _starting(containers), since=_time(ready) or _created(pod))
 
 
 def _container_problem(pod: str, container: Mapping[str, Any], ready: Mapping[str, Any]) -> PodProblem | None:
@@ -102,15 +107,24 @@ def _container_problem(pod: str, container: Mapping[str, Any], ready: Mapping[st
     )
     if reason in IMAGE_REASONS:
         says = _line(reason, message or f"image {container.get('image')}")
-        return PodProblem(pod, "image", says, _time(ready), name, restarts)
+        return PodProblem(pod, "image", says, since=_time(ready), container=name, restarts=restarts)
     if reason in CONTAINER_REASONS:
-        return PodProblem(pod, "container", _line(reason, message), _time(ready), name, restarts)
+        return PodProblem(
+            pod, "container", _line(reason, message), since=_time(ready), container=name, restarts=restarts
+        )
     if reason == "CrashLoopBackOff" or (ended.get("exitCode") and not container.get("ready")):
         why = f", {ended['reason']}" if ended.get("reason") not in (None, "", "Error") else ""
         code = f"exit code {ended['exitCode']}{why}" if "exitCode" in ended else "no exit code known"
         often = "once" if restarts == 1 else f"{restarts} times"
         says = f"container {name} ends with {code}; restarted {often}"
-        return PodProblem(pod, "crash-loop", says, _parsed(ended.get("finishedAt")) or _time(ready), name, restarts)
+        return PodProblem(
+            pod,
+            "crash-loop",
+            says,
+            since=_parsed(ended.get("finishedAt")) or _time(ready),
+            container=name,
+            restarts=restarts,
+        )
     return None
 
 
@@ -128,7 +142,7 @@ def _ending(pod: Wire, at: datetime) -> PodProblem:
     finalizers = [str(one) for one in metadata.get("finalizers") or ()]
     if finalizers:
         says += f"; finalizers keep it: {', '.join(finalizers)}"
-    return PodProblem(_name(pod), "ending", says, deadline, seconds=seconds)
+    return PodProblem(_name(pod), "ending", says, since=deadline, seconds=seconds)
 
 
 def _starting(containers: list[Mapping[str, Any]]) -> str:

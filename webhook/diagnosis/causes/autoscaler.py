@@ -41,11 +41,11 @@ def bound_below_target(snapshot: Snapshot) -> Iterator[Cause]:
         yield Cause(
             "bound-below-target",
             STOPS,
-            f"{says}; the stage needs {needed}{f'; {owner} set it' if owner else ''}",
-            f"StagePodAutoscaler {name}",
-            _since(snapshot, STAGE_SCALE_UP_READY),
-            f"remove spec.{field} from what is applied (Git, kubectl): the loop owns the bounds of a stage",
-            "the loop sets the bound back, at once if it leads and may write",
+            says=f"{says}; the stage needs {needed}{f'; {owner} set it' if owner else ''}",
+            about=f"StagePodAutoscaler {name}",
+            since=_since(snapshot, STAGE_SCALE_UP_READY),
+            way_out=f"remove spec.{field} from what is applied (Git, kubectl): the loop owns the bounds of a stage",
+            next="the loop sets the bound back, at once if it leads and may write",
         )
 
 
@@ -70,11 +70,11 @@ def autoscaler_silent(snapshot: Snapshot) -> Iterator[Cause]:
         yield Cause(
             "autoscaler-silent",
             _patient(snapshot),
-            says,
-            f"PodAutoscaler {name}",
-            _stage_since(snapshot),
-            "kubectl -n knative-serving get pods: see whether autoscaler and controller run, and their logs",
-            "the stage goes on as soon as the scales are there",
+            says=says,
+            about=f"PodAutoscaler {name}",
+            since=_stage_since(snapshot),
+            way_out="kubectl -n knative-serving get pods: see whether autoscaler and controller run, and their logs",
+            next="the stage goes on as soon as the scales are there",
         )
 
 
@@ -91,11 +91,16 @@ def autoscaler_lags(snapshot: Snapshot) -> Iterator[Cause]:
             yield Cause(
                 "autoscaler-lags",
                 _patient(snapshot),
-                says,
-                f"PodAutoscaler {name}",
-                _stage_since(snapshot),
-                "kubectl -n knative-serving get pods: see whether autoscaler and controller run, and their logs",
-                "Knative's autoscaler decides every 2 s; less demand counts after its stable window, 60 s by default",
+                says=says,
+                about=f"PodAutoscaler {name}",
+                since=_stage_since(snapshot),
+                way_out=(
+                    "kubectl -n knative-serving get pods: see whether autoscaler and controller run, and their logs"
+                ),
+                next=(
+                    "Knative's autoscaler decides every 2 s; less demand counts after its stable window, 60 s"
+                    " by default"
+                ),
             )
 
 

@@ -46,11 +46,14 @@ def loop_absent(snapshot: Snapshot) -> Iterator[Cause]:
     yield Cause(
         "loop-absent",
         STOPS,
-        says,
-        f"Lease {'/'.join(key_of(stale))}" if stale is not None else "",
-        since,
-        f"start the loop: kubectl -n {LEASE_NAMESPACE} get pods, or stagegate loop; its log says why it does not lead",
-        "replicas and traffic stay as they are; the first loop that leads carries the rollout on from here",
+        says=says,
+        about=f"Lease {'/'.join(key_of(stale))}" if stale is not None else "",
+        since=since,
+        way_out=(
+            f"start the loop: kubectl -n {LEASE_NAMESPACE} get pods, or stagegate loop; its log says"
+            " why it does not lead"
+        ),
+        next="replicas and traffic stay as they are; the first loop that leads carries the rollout on from here",
     )
 
 
@@ -62,11 +65,11 @@ def steps_off(snapshot: Snapshot) -> Iterator[Cause]:
         yield Cause(
             "steps-off",
             STOPS,
-            f"the loop carries no rollout on: Deployment {where} has --steps=off",
-            f"Deployment {where}",
-            None,
-            "remove --steps=off, unless upstream's controllers run here: then look at their log",
-            "only controllers other than this loop carry the rollout on",
+            says=f"the loop carries no rollout on: Deployment {where} has --steps=off",
+            about=f"Deployment {where}",
+            since=None,
+            way_out="remove --steps=off, unless upstream's controllers run here: then look at their log",
+            next="only controllers other than this loop carry the rollout on",
         )
 
 
@@ -82,11 +85,11 @@ def not_taken_up(snapshot: Snapshot) -> Iterator[Cause]:
     yield Cause(
         "not-taken-up",
         STOPS if is_old else DELAYS,
-        f"no loop has taken up generation {generation}: {has_status}",
-        f"RolloutOrchestrator {ro.name}",
-        since,
-        "see whether a loop works in this namespace (--namespaces, --steps), and its log",
-        "a loop that leads takes it up within seconds",
+        says=f"no loop has taken up generation {generation}: {has_status}",
+        about=f"RolloutOrchestrator {ro.name}",
+        since=since,
+        way_out="see whether a loop works in this namespace (--namespaces, --steps), and its log",
+        next="a loop that leads takes it up within seconds",
     )
 
 

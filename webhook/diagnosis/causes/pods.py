@@ -43,12 +43,14 @@ def quota(snapshot: Snapshot) -> Iterator[Cause]:
             yield Cause(
                 "quota",
                 _effect(snapshot, name),
-                f"{says}; {_lack(snapshot, name)}",
-                f"ResourceQuota {found['name'] if found is not None else ''}",
-                since,
-                f"raise the quota or free what it counts, or roll out with the strategy resourceutil, which takes"
-                f" replicas away before it adds any ({key_of(replica_set)[1]} makes the pods)",
-                "Kubernetes tries again, with growing delays of at most some minutes",
+                says=f"{says}; {_lack(snapshot, name)}",
+                about=f"ResourceQuota {found['name'] if found is not None else ''}",
+                since=since,
+                way_out=(
+                    f"raise the quota or free what it counts, or roll out with the strategy resourceutil, which takes"
+                    f" replicas away before it adds any ({key_of(replica_set)[1]} makes the pods)"
+                ),
+                next="Kubernetes tries again, with growing delays of at most some minutes",
             )
 
 
@@ -60,11 +62,11 @@ def pod_refused(snapshot: Snapshot) -> Iterator[Cause]:
                 yield Cause(
                     "pod-refused",
                     _effect(snapshot, name),
-                    f"the pods of {name} cannot be made: {message}; {_lack(snapshot, name)}",
-                    f"ReplicaSet {key_of(replica_set)[1]}",
-                    since,
-                    "let what the message names accept the pods, or change the template of the Service",
-                    "Kubernetes tries again, with growing delays of at most some minutes",
+                    says=f"the pods of {name} cannot be made: {message}; {_lack(snapshot, name)}",
+                    about=f"ReplicaSet {key_of(replica_set)[1]}",
+                    since=since,
+                    way_out="let what the message names accept the pods, or change the template of the Service",
+                    next="Kubernetes tries again, with growing delays of at most some minutes",
                 )
 
 
@@ -78,10 +80,13 @@ def unschedulable(snapshot: Snapshot) -> Iterator[Cause]:
             "unschedulable",
             name,
             problems,
-            f"{_pods(problems)} of {name} cannot be scheduled{short}: {problems[0].says}",
-            f"add {'nodes with ' + ', '.join(resources) if resources else 'a node that fits'}, or free some; or roll"
-            " out with a smaller over-consumption-ratio or the strategy resourceutil",
-            "the scheduler tries again whenever a node changes; a cluster autoscaler may add one",
+            says=f"{_pods(problems)} of {name} cannot be scheduled{short}: {problems[0].says}",
+            way_out=(
+                f"add {'nodes with ' + ', '.join(resources) if resources else 'a node that fits'}, or free some;"
+                " or roll"
+                " out with a smaller over-consumption-ratio or the strategy resourceutil"
+            ),
+            then="the scheduler tries again whenever a node changes; a cluster autoscaler may add one",
         )
 
 
@@ -93,10 +98,12 @@ def image(snapshot: Snapshot) -> Iterator[Cause]:
             "image",
             name,
             problems,
-            f"{_pods(problems)} of {name} {_have(problems)} no image (container {problems[0].container}):"
-            f" {problems[0].says}",
-            "correct the image or its pull secret in the Service; the next edit replaces this revision",
-            "kubelet tries again, with growing delays of at most 5 minutes",
+            says=(
+                f"{_pods(problems)} of {name} {_have(problems)} no image (container {problems[0].container}):"
+                f" {problems[0].says}"
+            ),
+            way_out="correct the image or its pull secret in the Service; the next edit replaces this revision",
+            then="kubelet tries again, with growing delays of at most 5 minutes",
         )
 
 
@@ -109,10 +116,12 @@ def crash_loop(snapshot: Snapshot) -> Iterator[Cause]:
             "crash-loop",
             name,
             problems,
-            f"{_pods(problems)} of {name} {'crash' if len(problems) > 1 else 'crashes'}: {problems[0].says}",
-            f"kubectl -n {snapshot.namespace} logs {pod} -c {container} --previous; the next edit of the Service"
-            " replaces this revision",
-            "kubelet starts the container again, with growing delays of at most 5 minutes",
+            says=f"{_pods(problems)} of {name} {'crash' if len(problems) > 1 else 'crashes'}: {problems[0].says}",
+            way_out=(
+                f"kubectl -n {snapshot.namespace} logs {pod} -c {container} --previous; the next edit of the Service"
+                " replaces this revision"
+            ),
+            then="kubelet starts the container again, with growing delays of at most 5 minutes",
         )
 
 
@@ -124,9 +133,12 @@ def container(snapshot: Snapshot) -> Iterator[Cause]:
             "container",
             name,
             problems,
-            f"the container {problems[0].container} of {_pods(problems)} of {name} cannot be made: {problems[0].says}",
-            "make what the message names, or change the Service",
-            "kubelet tries again",
+            says=(
+                f"the container {problems[0].container} of {_pods(problems)} of {name} cannot be made:"
+                f" {problems[0].says}"
+            ),
+            way_out="make what the message names, or change the Service",
+            then="kubelet tries again",
         )
 
 
@@ -141,11 +153,15 @@ def probe(snapshot: Snapshot) -> Iterator[Cause]:
             "probe",
             name,
             problems,
-            f"{_pods(problems)} of {name} {'run' if len(problems) > 1 else 'runs'} and"
-            f" {'are' if len(problems) > 1 else 'is'} not ready: {words}",
-            f"kubectl -n {snapshot.namespace} logs {problems[0].pod} -c {problems[0].container}; see what the"
-            " readiness probe of the Service asks",
-            "kubelet probes on; the pod counts as soon as a probe succeeds",
+            says=(
+                f"{_pods(problems)} of {name} {'run' if len(problems) > 1 else 'runs'} and"
+                f" {'are' if len(problems) > 1 else 'is'} not ready: {words}"
+            ),
+            way_out=(
+                f"kubectl -n {snapshot.namespace} logs {problems[0].pod} -c {problems[0].container}; see what the"
+                " readiness probe of the Service asks"
+            ),
+            then="kubelet probes on; the pod counts as soon as a probe succeeds",
             patient=True,
         )
 
@@ -164,9 +180,9 @@ def starting(snapshot: Snapshot) -> Iterator[Cause]:
             "starting",
             name,
             late,
-            f"{_pods(late)} of {name} {'have' if len(late) > 1 else 'has'} not started yet{why}",
-            f"kubectl -n {snapshot.namespace} describe pod {late[0].pod}",
-            "kubelet goes on starting it",
+            says=f"{_pods(late)} of {name} {'have' if len(late) > 1 else 'has'} not started yet{why}",
+            way_out=f"kubectl -n {snapshot.namespace} describe pod {late[0].pod}",
+            then="kubelet goes on starting it",
             effect=DELAYS,
         )
 
@@ -188,13 +204,13 @@ def ending(snapshot: Snapshot) -> Iterator[Cause]:
         yield Cause(
             "ending-pods",
             STOPS if is_over else DELAYS,
-            f"{_pods(problems)} of {name} {'are' if len(problems) > 1 else 'is'} ending; {shown.pod} {shown.says}",
-            f"Pod {shown.pod}",
-            _waits_since(snapshot),
-            "see whether its node still answers; kubectl delete pod --force removes one whose node is gone"
+            says=f"{_pods(problems)} of {name} {'are' if len(problems) > 1 else 'is'} ending; {shown.pod} {shown.says}",
+            about=f"Pod {shown.pod}",
+            since=_waits_since(snapshot),
+            way_out="see whether its node still answers; kubectl delete pod --force removes one whose node is gone"
             if is_over
             else "a shorter terminationGracePeriodSeconds (timeoutSeconds of the Service) ends pods sooner",
-            "the loop removes pods that are past their deletion time, unless it may not (--force-delete=off)"
+            next="the loop removes pods that are past their deletion time, unless it may not (--force-delete=off)"
             if is_over
             else f"the pods are gone in {max(left, 0.0):.0f} s at the latest",
         )
@@ -232,10 +248,10 @@ def _cause(
     id_: str,
     name: str,
     problems: Sequence[PodProblem],
+    *,
     says: str,
     way_out: str,
     then: str,
-    *,
     patient: bool = False,
     effect: Effect | None = None,
 ) -> Cause:
@@ -247,7 +263,13 @@ def _cause(
     if patient and chosen == STOPS and since is not None and snapshot.at - since <= PATIENCE:
         chosen = DELAYS
     return Cause(
-        id_, chosen, f"{says.rstrip('.')}; {_lack(snapshot, name)}", f"Pod {problems[0].pod}", since, way_out, then
+        id_,
+        chosen,
+        says=f"{says.rstrip('.')}; {_lack(snapshot, name)}",
+        about=f"Pod {problems[0].pod}",
+        since=since,
+        way_out=way_out,
+        next=then,
     )
 
 

@@ -33,11 +33,13 @@ def failed(snapshot: Snapshot) -> Iterator[Cause]:
         yield Cause(
             "failed",
             STOPS,
-            condition.message or "the rollout is marked failed",
-            _rollout(snapshot),
-            condition.last_transition_time,
-            f"correct what the message names; then stagegate retry {ro.name} -n {ro.namespace}, or change the spec",
-            "nothing: a failed rollout stays as it is until its spec changes or somebody retries it",
+            says=condition.message or "the rollout is marked failed",
+            about=_rollout(snapshot),
+            since=condition.last_transition_time,
+            way_out=(
+                f"correct what the message names; then stagegate retry {ro.name} -n {ro.namespace}, or change the spec"
+            ),
+            next="nothing: a failed rollout stays as it is until its spec changes or somebody retries it",
         )
 
 
@@ -48,12 +50,14 @@ def revision_shared(snapshot: Snapshot) -> Iterator[Cause]:
         yield Cause(
             "revision-shared",
             STOPS,
-            condition.message,
-            _rollout(snapshot),
-            condition.last_transition_time,
-            "let only one of the rollouts name the revision, or set the label serving.knative.dev/service of its"
-            f" StagePodAutoscaler to {snapshot.name}",
-            "the rollout goes on as soon as the revision is its own",
+            says=condition.message,
+            about=_rollout(snapshot),
+            since=condition.last_transition_time,
+            way_out=(
+                "let only one of the rollouts name the revision, or set the label serving.knative.dev/service of its"
+                f" StagePodAutoscaler to {snapshot.name}"
+            ),
+            next="the rollout goes on as soon as the revision is its own",
         )
 
 
@@ -67,11 +71,11 @@ def revision_missing(snapshot: Snapshot) -> Iterator[Cause]:
             yield Cause(
                 "revision-missing",
                 STOPS,
-                f"{absence}, so the stage cannot be done",
-                f"Revision {name}",
-                None,
-                "restore the Revision, or name one that exists in spec.targetRevisions",
-                "the rollout goes on once the Revision exists",
+                says=f"{absence}, so the stage cannot be done",
+                about=f"Revision {name}",
+                since=None,
+                way_out="restore the Revision, or name one that exists in spec.targetRevisions",
+                next="the rollout goes on once the Revision exists",
             )
 
 
@@ -90,11 +94,11 @@ def not_planned(snapshot: Snapshot) -> Iterator[Cause]:
         yield Cause(
             "not-planned",
             STOPS,
-            str(found.get("message")),
-            _rollout(snapshot),
-            wire.parse_time(str(found.get("firstTimestamp") or "")) or event_time(found),
-            "what the message names has to be there: see its PodAutoscaler, or Knative's autoscaler",
-            "the loop tries again, with growing delays of at most some minutes",
+            says=str(found.get("message")),
+            about=_rollout(snapshot),
+            since=wire.parse_time(str(found.get("firstTimestamp") or "")) or event_time(found),
+            way_out="what the message names has to be there: see its PodAutoscaler, or Knative's autoscaler",
+            next="the loop tries again, with growing delays of at most some minutes",
         )
 
 
@@ -110,11 +114,11 @@ def write_refused(snapshot: Snapshot) -> Iterator[Cause]:
     yield Cause(
         "write-refused",
         STOPS,
-        f"{f'{by} refuses' if by else 'the API server refuses'} a write of the loop: {message}",
-        f"{about.get('kind')} {about.get('name')}",
-        wire.parse_time(str(found.get("firstTimestamp") or "")) or event_time(found),
-        f"let {by or 'the API server'} accept it, or change the object so that it does",
-        "the loop tries again, with growing delays of at most some minutes",
+        says=f"{f'{by} refuses' if by else 'the API server refuses'} a write of the loop: {message}",
+        about=f"{about.get('kind')} {about.get('name')}",
+        since=wire.parse_time(str(found.get("firstTimestamp") or "")) or event_time(found),
+        way_out=f"let {by or 'the API server'} accept it, or change the object so that it does",
+        next="the loop tries again, with growing delays of at most some minutes",
     )
 
 
@@ -125,11 +129,11 @@ def timed_out(snapshot: Snapshot) -> Iterator[Cause]:
         yield Cause(
             "timed-out",
             STOPS,
-            condition.message,
-            _rollout(snapshot),
-            wire.parse_time(snapshot.ro.spec.target_finish_time or "") or condition.last_transition_time,
-            "remove the obstacle, or name another revision in the targets",
-            "the stage is done as soon as its replicas are there, however late",
+            says=condition.message,
+            about=_rollout(snapshot),
+            since=wire.parse_time(snapshot.ro.spec.target_finish_time or "") or condition.last_transition_time,
+            way_out="remove the obstacle, or name another revision in the targets",
+            next="the stage is done as soon as its replicas are there, however late",
         )
 
 
@@ -140,11 +144,11 @@ def spa_missing(snapshot: Snapshot) -> Iterator[Cause]:
             yield Cause(
                 "spa-missing",
                 DELAYS,
-                f"there is no StagePodAutoscaler {name} yet, so that nobody says how many replicas it runs",
-                f"StagePodAutoscaler {name}",
-                None,
-                "see the log of the loop and the Events of the rollout, if this lasts",
-                "the loop makes it",
+                says=f"there is no StagePodAutoscaler {name} yet, so that nobody says how many replicas it runs",
+                about=f"StagePodAutoscaler {name}",
+                since=None,
+                way_out="see the log of the loop and the Events of the rollout, if this lasts",
+                next="the loop makes it",
             )
 
 

@@ -22,11 +22,11 @@ def paused(snapshot: Snapshot) -> Iterator[Cause]:
     yield Cause(
         "paused",
         PAUSES,
-        says,
-        f"RolloutOrchestrator {ro.name}",
-        condition.last_transition_time,
-        f"stagegate resume {ro.name} -n {ro.namespace}",
-        f"it resumes by itself at {format_time(until)}"
+        says=says,
+        about=f"RolloutOrchestrator {ro.name}",
+        since=condition.last_transition_time,
+        way_out=f"stagegate resume {ro.name} -n {ro.namespace}",
+        next=f"it resumes by itself at {format_time(until)}"
         if until is not None
         else "scaling within the stage goes on; no traffic moves, and the time of the stage stands still",
     )
@@ -42,9 +42,9 @@ def aborted(snapshot: Snapshot) -> Iterator[Cause]:
     yield Cause(
         "aborted",
         STOPS if is_back else INFORMS,
-        condition.message or "the rollout was aborted",
-        f"RolloutOrchestrator {ro.name}",
-        condition.last_transition_time,
-        "name other targets, in Git too where it owns the object; new targets end the abort",
-        "nothing: the initial revisions have the traffic" if is_back else "it goes back to its initial revisions",
+        says=condition.message or "the rollout was aborted",
+        about=f"RolloutOrchestrator {ro.name}",
+        since=condition.last_transition_time,
+        way_out="name other targets, in Git too where it owns the object; new targets end the abort",
+        next="nothing: the initial revisions have the traffic" if is_back else "it goes back to its initial revisions",
     )

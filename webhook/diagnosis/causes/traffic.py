@@ -29,14 +29,20 @@ def hold_without_rollout(snapshot: Snapshot) -> Iterator[Cause]:
     yield Cause(
         "hold-without-rollout",
         DELAYS if is_new else STOPS,
-        f"Route {snapshot.name} is held for {hold.new} at {described(hold.initial)}, and there is no"
-        " RolloutOrchestrator that carries it on",
-        f"Route {snapshot.name}",
-        since,
-        f"see whether a loop leads; or give the Service back: stagegate release {snapshot.name} -n"
-        f" {snapshot.namespace}",
-        f"the loop makes the rollout once Revision {hold.new} is there, and gives the Service back if it does not"
-        f" appear within {_MISSING_AFTER.total_seconds():.0f} s",
+        says=(
+            f"Route {snapshot.name} is held for {hold.new} at {described(hold.initial)}, and there is no"
+            " RolloutOrchestrator that carries it on"
+        ),
+        about=f"Route {snapshot.name}",
+        since=since,
+        way_out=(
+            f"see whether a loop leads; or give the Service back: stagegate release {snapshot.name} -n"
+            f" {snapshot.namespace}"
+        ),
+        next=(
+            f"the loop makes the rollout once Revision {hold.new} is there, and gives the Service back if it does not"
+            f" appear within {_MISSING_AFTER.total_seconds():.0f} s"
+        ),
     )
 
 
@@ -54,12 +60,14 @@ def newcomer_not_ready(snapshot: Snapshot) -> Iterator[Cause]:
             yield Cause(
                 "newcomer-not-ready",
                 STOPS,
-                f"Knative says that {kind} {name} is not Ready{quoted(ready)}",
-                f"{kind} {name}",
-                ready.last_transition_time,
-                "correct the Service: the next edit replaces this revision; or stagegate abort"
-                f" {snapshot.name} -n {snapshot.namespace} --reason TEXT",
-                "the traffic stays where it is; the stage goes on should the Revision become Ready",
+                says=f"Knative says that {kind} {name} is not Ready{quoted(ready)}",
+                about=f"{kind} {name}",
+                since=ready.last_transition_time,
+                way_out=(
+                    "correct the Service: the next edit replaces this revision; or stagegate abort"
+                    f" {snapshot.name} -n {snapshot.namespace} --reason TEXT"
+                ),
+                next="the traffic stays where it is; the stage goes on should the Revision become Ready",
             )
 
 
@@ -80,13 +88,17 @@ def route_not_moving(snapshot: Snapshot) -> Iterator[Cause]:
     yield Cause(
         "route-not-moving",
         STOPS if has_failed or is_late else DELAYS,
-        f"Route {snapshot.name} shows {described(snapshot.traffic or {}) or 'no traffic'}, the stage wants"
-        f" {described(_wished(snapshot))}{behind}{quoted(ready)}{f'; waiting for {detail}' if detail else ''}",
-        f"Route {snapshot.name}",
-        since,
-        f"kubectl -n {snapshot.namespace} describe route {snapshot.name}: Knative's controller or the ingress says"
-        " what keeps it",
-        "nothing is scaled down before requests follow the shares",
+        says=(
+            f"Route {snapshot.name} shows {described(snapshot.traffic or {}) or 'no traffic'}, the stage wants"
+            f" {described(_wished(snapshot))}{behind}{quoted(ready)}{f'; waiting for {detail}' if detail else ''}"
+        ),
+        about=f"Route {snapshot.name}",
+        since=since,
+        way_out=(
+            f"kubectl -n {snapshot.namespace} describe route {snapshot.name}: Knative's controller or the ingress says"
+            " what keeps it"
+        ),
+        next="nothing is scaled down before requests follow the shares",
     )
 
 
@@ -101,13 +113,17 @@ def traffic_not_carried(snapshot: Snapshot) -> Iterator[Cause]:
     yield Cause(
         "traffic-not-carried",
         INFORMS,
-        f"Route {snapshot.name} is not held for this rollout and shows {described(real) or 'no traffic'}, the stage"
-        f" wants {described(wished)}",
-        f"Route {snapshot.name}",
-        since,
-        "opt the Service in (stagegate.dev/progressive) and let its edits start rollouts; an RO that was written by"
-        " hand needs a controller that carries its shares into the Route",
-        "replicas go on by stages; requests stay where the Route sends them",
+        says=(
+            f"Route {snapshot.name} is not held for this rollout and shows {described(real) or 'no traffic'}, the stage"
+            f" wants {described(wished)}"
+        ),
+        about=f"Route {snapshot.name}",
+        since=since,
+        way_out=(
+            "opt the Service in (stagegate.dev/progressive) and let its edits start rollouts; an RO that was written by"
+            " hand needs a controller that carries its shares into the Route"
+        ),
+        next="replicas go on by stages; requests stay where the Route sends them",
     )
 
 
@@ -119,13 +135,18 @@ def traffic_without_pods(snapshot: Snapshot) -> Iterator[Cause]:
             yield Cause(
                 "traffic-without-pods",
                 STOPS,
-                f"{percent}% of the traffic goes to {name}, which runs none of the {replicas(seen.desired or 0)} that"
-                " its autoscaler wants: requests wait in the activator, or fail",
-                f"Revision {name}",
-                None,
-                f"see why its pods do not run: kubectl -n {snapshot.namespace} get pods -l"
-                f" serving.knative.dev/revision={name}",
-                "Knative sends the requests on as soon as a pod is ready",
+                says=(
+                    f"{percent}% of the traffic goes to {name}, which runs none of the"
+                    f" {replicas(seen.desired or 0)} that"
+                    " its autoscaler wants: requests wait in the activator, or fail"
+                ),
+                about=f"Revision {name}",
+                since=None,
+                way_out=(
+                    f"see why its pods do not run: kubectl -n {snapshot.namespace} get pods -l"
+                    f" serving.knative.dev/revision={name}"
+                ),
+                next="Knative sends the requests on as soon as a pod is ready",
             )
 
 
