@@ -83,8 +83,7 @@ def unschedulable(snapshot: Snapshot) -> Iterator[Cause]:
             says=f"{_pods(problems)} of {name} cannot be scheduled{short}: {problems[0].says}",
             way_out=(
                 f"add {'nodes with ' + ', '.join(resources) if resources else 'a node that fits'}, or free some;"
-                " or roll"
-                " out with a smaller over-consumption-ratio or the strategy resourceutil"
+                " or roll out with a smaller over-consumption-ratio or the strategy resourceutil"
             ),
             then="the scheduler tries again whenever a node changes; a cluster autoscaler may add one",
         )

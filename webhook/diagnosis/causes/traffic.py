@@ -137,8 +137,7 @@ def traffic_without_pods(snapshot: Snapshot) -> Iterator[Cause]:
                 STOPS,
                 says=(
                     f"{percent}% of the traffic goes to {name}, which runs none of the"
-                    f" {replicas(seen.desired or 0)} that"
-                    " its autoscaler wants: requests wait in the activator, or fail"
+                    f" {replicas(seen.desired or 0)} that its autoscaler wants: requests wait in the activator, or fail"
                 ),
                 about=f"Revision {name}",
                 since=None,
