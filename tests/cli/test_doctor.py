@@ -1,6 +1,7 @@
 """``stagegate doctor`` on the sandbox: what it prints, its exit codes, and that it writes nothing."""
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 
 from sandbox.demo import control_plane
 from sandbox.demo.stack import Stack
+from tests.cli.terminals import on_terminal
 from tests.cli.test_exit_codes import DOWN
 from tests.cluster.fake_clock import FakeClock
 from webhook.cli import main
@@ -82,6 +84,18 @@ def test_short_leaves_out_what_is_well(stack: Stack, capsys: pytest.CaptureFixtu
     assert "√" not in out
     assert "---" not in out
     assert "? loop-pods: there are no loop pods in stagegate-system\n    name the namespace with " in out
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_a_terminal_shows_marks_in_colors_and_lines_that_fit(stack: Stack, columns: int) -> None:
+    words = ["-m", "webhook", "doctor", "--kubeconfig", str(stack.plane.kubeconfig), "-n", "default"]
+    code, shown = on_terminal(words, columns=columns)
+    assert code == 0
+    assert "\x1b[32m√\x1b[0m crds: both kinds are served as serving.knative.dev/v1\n" in shown
+    assert max(len(re.sub(r"\x1b\[[0-9;]*m", "", line)) for line in shown.splitlines()) <= columns
+    code, plain = on_terminal([*words, "--no-color"], columns=columns)
+    assert code == 0
+    assert "\x1b" not in plain
 
 
 def test_it_writes_nothing(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:

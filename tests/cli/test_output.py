@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tests.cli.terminals import on_terminal
+from tests.cli.test_main import needs_full_disk
 from tests.server.live import ROOT
 from webhook.cli.documents import document, json_text, yaml_text
 from webhook.cli.text import visible
@@ -102,6 +103,16 @@ def test_no_colors_means_no_escape_at_all(words: list[str], environment: dict[st
     _, text = on_terminal(["-c", program(), *words], environment=environment)
     assert "\x1b" not in text
     assert "hello" in text
+
+
+@pytest.mark.parametrize("closing", ["2>&-", pytest.param("2>/dev/full", marks=needs_full_disk)])
+def test_talk_that_cannot_be_written_is_lost_and_the_answer_is_not(closing: str) -> None:
+    shell = ["sh", "-c", f'exec "$@" {closing}', "sh", sys.executable, "-c", program()]
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    done = subprocess.run(shell, cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=60, check=False, env=environment)
+    assert done.returncode == 5
+    assert "word " * 29 in done.stdout
+    assert "talk" not in done.stdout
 
 
 def test_an_encoding_without_a_character_gets_it_escaped() -> None:

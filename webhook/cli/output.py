@@ -4,11 +4,12 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from functools import cached_property, wraps
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar, cast
 
 import click
 
 from webhook.cli.command import section
+from webhook.cli.streams import LossyStream
 
 if TYPE_CHECKING:
     from webhook.cli.terminal import Terminal
@@ -43,7 +44,7 @@ class Output:
         """The console of standard error, for what is not part of the answer: progress, hints, warnings."""
         from webhook.cli.terminal import Terminal
 
-        return Terminal(sys.stderr, plain=self._is_plain)
+        return Terminal(cast("TextIO", LossyStream(sys.stderr)), plain=self._is_plain)
 
     def document(self, kind: str, content: Mapping[str, Any]) -> None:
         """Print the answer for programs, with the name and version of its schema. Needs ``is_document``."""

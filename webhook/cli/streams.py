@@ -71,16 +71,34 @@ def checked_output() -> Iterator[None]:
         output.flush()
 
 
+class LossyStream:
+    """Standard error, which may be closed or on a full disk too: what cannot be written is lost."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream: TextIO = io.StringIO() if stream is None else stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except OSError:
+            _throw_away(self._stream)
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except OSError:
+            _throw_away(self._stream)
+
+
 def complain(line: str) -> None:
     """Write a line to standard error, with control characters made visible; if that fails too, the line is lost."""
-    stream = sys.stderr
-    if stream is None:
-        return
-    try:
-        stream.write(f"{visible(line)}\n")
-        stream.flush()
-    except OSError:
-        _throw_away(stream)
+    stream = LossyStream(sys.stderr)
+    stream.write(f"{visible(line)}\n")
+    stream.flush()
 
 
 def _throw_away(stream: TextIO) -> None:
