@@ -12,7 +12,8 @@ from webhook.cluster.connection import connect
 from webhook.cluster.errors import NotFound
 from webhook.cluster.resource import CONFIG_MAPS, NAMESPACES, PODS, Resource
 from webhook.loop.caches import RESOURCES, trimmed
-from webhook.loop.loop import Loop, LoopOptions
+from webhook.loop.loop import Loop
+from webhook.loop.loop_options import LoopOptions
 from webhook.loop.metrics import Metrics
 from webhook.loop.spa_cleanup import FIELD_MANAGER
 

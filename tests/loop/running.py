@@ -30,7 +30,7 @@ from webhook.cluster.resource import (
 from webhook.cluster.transport import Request
 from webhook.listening import listen
 from webhook.loop.caches import RESOURCES
-from webhook.loop.loop import LoopOptions
+from webhook.loop.loop_options import LoopOptions
 from webhook.loop.process import LoopProcess, ProcessOptions
 from webhook.server.pages import PagesServer, make_app
 

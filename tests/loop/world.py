@@ -23,7 +23,8 @@ from webhook.cluster.resource import (
     Resource,
 )
 from webhook.loop.caches import RESOURCES
-from webhook.loop.loop import Loop, LoopOptions
+from webhook.loop.loop import Loop
+from webhook.loop.loop_options import LoopOptions
 from webhook.loop.metrics import Metrics
 
 if TYPE_CHECKING:

@@ -105,11 +105,6 @@ class LiveWorld:
                 unread.append(Unread(resource, reason, str(error or "not read yet"), namespace))
         return World(objects, self._now() - self._skew, tuple(unread))
 
-    def trouble(self) -> str:
-        """Why the rollouts may not be up to date; empty if they are."""
-        errors = (one.last_error for resource, _, one in self._reflectors if resource is ROLLOUT_ORCHESTRATORS)
-        return next((str(error) for error in errors if error is not None), "")
-
     def _changed(self, change: Change) -> None:
         self.changed.set()
 

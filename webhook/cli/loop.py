@@ -234,7 +234,7 @@ def options_from(arguments: Options) -> "ProcessOptions":
     """The options of the process, from the command line."""
     from webhook.cluster.lease import LeaseTimes
     from webhook.knative.service_seen import ServiceOptions
-    from webhook.loop.loop import LoopOptions
+    from webhook.loop.loop_options import LoopOptions
     from webhook.loop.process import ProcessOptions
 
     return ProcessOptions(

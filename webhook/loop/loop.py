@@ -4,11 +4,11 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from webhook.api.kinds import SETTINGS_NAME, SETTINGS_NAMESPACE
+from webhook.api.kinds import SETTINGS_NAME
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
 from webhook.cluster.errors import ApiError
@@ -26,9 +26,9 @@ from webhook.cluster.resource import (
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.work_queue import WorkQueue
 from webhook.knative.service_decision import ServiceDecision
-from webhook.knative.service_seen import ServiceOptions
 from webhook.loop.caches import RESOURCES, Caches
 from webhook.loop.event_messages import ClusterEvents
+from webhook.loop.loop_options import LoopOptions
 from webhook.loop.metrics import Metrics
 from webhook.loop.observation import Observer
 from webhook.loop.pods import ClusterPods
@@ -41,7 +41,6 @@ from webhook.loop.rollout_figures import RolloutFigures, rollout_figures
 from webhook.loop.rollout_settings import ClusterSettings
 from webhook.loop.routing import ROLLOUT, Key, Router
 from webhook.loop.service_reconciler import ClusterTraffic, ServiceReconciler
-from webhook.loop.spa_cleanup import GRACE
 from webhook.loop.spa_reconciler import SPAReconciler
 from webhook.loop.spas import ClusterSPAs
 from webhook.loop.stage_pass import StagePass
@@ -49,25 +48,6 @@ from webhook.loop.upstream_controllers import UpstreamControllers
 from webhook.loop.workers import Workers
 
 _LOG: Final = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class LoopOptions:
-    """``namespaces`` empty means all; ``resync`` is in seconds, 0 for never; ``steps`` False only defaults SPAs.
-
-    ``spa_grace``, in seconds, is how long an SPA without a Revision is spared. ``stock_knative`` False leaves Knative
-    Services alone; ``services`` are the options of those it does not.
-    """
-
-    namespaces: tuple[str, ...] = ()
-    concurrency: int = 16
-    resync: float = 600.0
-    steps: bool = True
-    force_delete: bool = True
-    settings_namespace: str = SETTINGS_NAMESPACE
-    spa_grace: float = GRACE.total_seconds()
-    stock_knative: bool = True
-    services: ServiceOptions = field(default_factory=ServiceOptions)
 
 
 class Loop:

@@ -22,7 +22,8 @@ from webhook.cluster.resource import ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALER
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.transport import Transport
 from webhook.loop.caches import RESOURCES
-from webhook.loop.loop import Loop, LoopOptions
+from webhook.loop.loop import Loop
+from webhook.loop.loop_options import LoopOptions
 from webhook.loop.metrics import Metrics
 from webhook.loop.spa_cleanup import FIELD_MANAGER
 

@@ -8,7 +8,7 @@ from webhook.api import TargetRevision, wire
 from webhook.api.conditions import STAGE_SCALE_DOWN_READY, STAGE_SCALE_UP_READY
 from webhook.cluster.resource import POD_AUTOSCALERS
 from webhook.diagnosis.cause import DELAYS, STOPS, Cause, Effect
-from webhook.diagnosis.causes.pods import PATIENCE
+from webhook.diagnosis.causes.lack import PATIENCE
 from webhook.diagnosis.snapshot import Snapshot
 from webhook.knative.stage_traffic import condition_of, quoted
 from webhook.strategies import ScaleDownStep, ScaleUpStep

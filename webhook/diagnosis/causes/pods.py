@@ -1,73 +1,15 @@
-"""Causes in the pods of a revision: those that cannot be made, placed or started, and those that do not end."""
+"""Causes in the pods of a revision: those that cannot be placed or started, and those that do not end."""
 
-import re
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
-from webhook.api import wire
 from webhook.api.conditions import STAGE_SCALE_DOWN_READY
-from webhook.api.wire import Wire
-from webhook.cluster.indexer import key_of
-from webhook.diagnosis.cause import DELAYS, INFORMS, STOPS, Cause, Effect
+from webhook.diagnosis.cause import DELAYS, STOPS, Cause, Effect
+from webhook.diagnosis.causes.lack import PATIENCE, by_need, effect_of, lack_of
 from webhook.diagnosis.pod_problem import Kind, PodProblem, pod_problems
-from webhook.diagnosis.snapshot import RevisionSnapshot, Snapshot
+from webhook.diagnosis.snapshot import Snapshot
 from webhook.strategies import ScaleDownStep
-from webhook.strategies.readiness import gets_traffic, replicas_needed
-from webhook.strategies.stage import replicas
 from webhook.strategies.waiting import pending_step
-
-PATIENCE: Final = timedelta(seconds=60)
-"""How long something may take that usually is over sooner."""
-_QUOTA: Final = re.compile(
-    r"exceeded quota: (?P<name>[^,]+), requested: (?P<requested>.+), used: (?P<used>.+), limited: (?P<limited>.+)$"
-)
-_FAILED_QUOTA: Final = re.compile(r"failed quota: (?P<name>[^:]+): (?P<what>.+)$")
-
-
-def quota(snapshot: Snapshot) -> Iterator[Cause]:
-    """A ResourceQuota keeps pods from being made."""
-    for name, one in _by_need(snapshot):
-        for replica_set, message, since in _refused_pods(one):
-            exceeded, failed = _QUOTA.search(message), _FAILED_QUOTA.search(message)
-            if exceeded is not None:
-                says = (
-                    f"ResourceQuota {exceeded['name']} allows {exceeded['limited']}, of which {exceeded['used']} is"
-                    f" used; a pod of {name} needs {exceeded['requested']}"
-                )
-            elif failed is not None:
-                says = f"ResourceQuota {failed['name']} refuses the pods of {name}: {failed['what']}"
-            else:
-                continue
-            found = exceeded or failed
-            yield Cause(
-                "quota",
-                _effect(snapshot, name),
-                says=f"{says}; {_lack(snapshot, name)}",
-                about=f"ResourceQuota {found['name'] if found is not None else ''}",
-                since=since,
-                way_out=(
-                    f"raise the quota or free what it counts, or roll out with the strategy resourceutil, which takes"
-                    f" replicas away before it adds any ({key_of(replica_set)[1]} makes the pods)"
-                ),
-                next="Kubernetes tries again, with growing delays of at most some minutes",
-            )
-
-
-def pod_refused(snapshot: Snapshot) -> Iterator[Cause]:
-    """Something else than a quota keeps pods from being made: an admission plugin, a webhook, a limit range."""
-    for name, one in _by_need(snapshot):
-        for replica_set, message, since in _refused_pods(one):
-            if _QUOTA.search(message) is None and _FAILED_QUOTA.search(message) is None:
-                yield Cause(
-                    "pod-refused",
-                    _effect(snapshot, name),
-                    says=f"the pods of {name} cannot be made: {message}; {_lack(snapshot, name)}",
-                    about=f"ReplicaSet {key_of(replica_set)[1]}",
-                    since=since,
-                    way_out="let what the message names accept the pods, or change the template of the Service",
-                    next="Kubernetes tries again, with growing delays of at most some minutes",
-                )
 
 
 def unschedulable(snapshot: Snapshot) -> Iterator[Cause]:
@@ -215,28 +157,8 @@ def ending(snapshot: Snapshot) -> Iterator[Cause]:
         )
 
 
-def lacks(snapshot: Snapshot, name: str) -> bool:
-    """True if a revision that goes up runs less than the stage needs."""
-    entry = snapshot.stage.up.get(name)
-    if entry is None:
-        return not snapshot.stage.entries and any(
-            target.revision_name == name for target in snapshot.ro.spec.target_revisions
-        )
-    needed = max(replicas_needed(entry), 1 if gets_traffic(entry) else 0)
-    return (snapshot.of(name).running or 0) < needed
-
-
-def _by_need(snapshot: Snapshot) -> list[tuple[str, RevisionSnapshot]]:
-    """The revisions, those first that lack replicas."""
-    return sorted(snapshot.revisions.items(), key=lambda item: (not lacks(snapshot, item[0]), item[0]))
-
-
-def _effect(snapshot: Snapshot, name: str) -> Effect:
-    return STOPS if lacks(snapshot, name) else INFORMS
-
-
 def _with_kind(snapshot: Snapshot, kind: Kind) -> Iterator[tuple[str, list[PodProblem]]]:
-    for name, one in _by_need(snapshot):
+    for name, one in by_need(snapshot):
         problems = [problem for problem in pod_problems(one, snapshot.at) if problem.kind == kind]
         if problems:
             yield name, problems
@@ -256,7 +178,7 @@ def _cause(
 ) -> Cause:
     """``patient``: it stops the rollout only once it has lasted for a while."""
     since = min((one.since for one in problems if one.since is not None), default=None)
-    chosen = _effect(snapshot, name)
+    chosen = effect_of(snapshot, name)
     if effect is not None and chosen == STOPS:
         chosen = effect
     if patient and chosen == STOPS and since is not None and snapshot.at - since <= PATIENCE:
@@ -264,34 +186,12 @@ def _cause(
     return Cause(
         id_,
         chosen,
-        says=f"{says.rstrip('.')}; {_lack(snapshot, name)}",
+        says=f"{says.rstrip('.')}; {lack_of(snapshot, name)}",
         about=f"Pod {problems[0].pod}",
         since=since,
         way_out=way_out,
         next=then,
     )
-
-
-def _lack(snapshot: Snapshot, name: str) -> str:
-    """``it runs 1 of the 3 replicas that the stage wants``."""
-    entry = snapshot.stage.up.get(name)
-    running = snapshot.of(name).running
-    has = "unknown" if running is None else str(running)
-    wanted = entry.target_replicas if entry is not None else snapshot.of(name).desired
-    if wanted is None:
-        wanted = snapshot.of(name).desired
-    if wanted is None:
-        return f"it runs {has if running is not None else 'an unknown number of'} replicas"
-    return f"it runs {has} of {replicas(wanted)}"
-
-
-def _refused_pods(one: RevisionSnapshot) -> Iterator[tuple[Wire, str, datetime | None]]:
-    """The ReplicaSets that cannot make pods, each with the message of the API server and since when."""
-    for replica_set in one.replica_sets:
-        for condition in (replica_set.get("status") or {}).get("conditions") or ():
-            if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
-                message = " ".join(str(condition.get("message") or condition.get("reason") or "").split())
-                yield replica_set, message, wire.parse_time(str(condition.get("lastTransitionTime") or ""))
 
 
 def _waits_since(snapshot: Snapshot) -> datetime | None:

@@ -1,11 +1,11 @@
-"""The table of causes, in the order in which they are told: what comes first stops whatever comes after."""
+"""The table of causes, in the order in which they are reported: an earlier one keeps the later ones from mattering."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from webhook.diagnosis.cause import DELAYS, INFORMS, PAUSES, STOPS, Cause
-from webhook.diagnosis.causes import autoscaler, loop, pods, rollout, steering, traffic
+from webhook.diagnosis.causes import autoscaler, loop, pod_creation, pods, rollout, steering, traffic
 from webhook.diagnosis.snapshot import Snapshot
 
 
@@ -31,8 +31,8 @@ CAUSES: Final = (
     CauseRow("revision-missing", "a revision that the stage moves does not exist", rollout.revision_missing),
     CauseRow("not-planned", "the next stage cannot be planned", rollout.not_planned),
     CauseRow("spa-missing", "a revision that goes up has no SPA yet", rollout.spa_missing),
-    CauseRow("quota", "a ResourceQuota keeps pods from being made", pods.quota),
-    CauseRow("pod-refused", "something else keeps pods from being made", pods.pod_refused),
+    CauseRow("quota", "a ResourceQuota keeps pods from being made", pod_creation.quota),
+    CauseRow("pod-refused", "something else keeps pods from being made", pod_creation.pod_refused),
     CauseRow("unschedulable", "no node has room for a pod", pods.unschedulable),
     CauseRow("image", "an image cannot be pulled", pods.image),
     CauseRow("container", "a container cannot be made", pods.container),

@@ -8,7 +8,7 @@ from webhook.api.conditions import FALSE, READY, STAGE_TRAFFIC_READY, TRUE
 from webhook.api.target_revision import one_per_revision
 from webhook.cluster.resource import ROUTES
 from webhook.diagnosis.cause import DELAYS, INFORMS, STOPS, Cause
-from webhook.diagnosis.causes.pods import PATIENCE
+from webhook.diagnosis.causes.lack import PATIENCE
 from webhook.diagnosis.snapshot import Snapshot
 from webhook.knative.stage_traffic import condition_of, described, held_for, quoted
 from webhook.strategies import TrafficStep
