@@ -80,7 +80,7 @@ def read_installation(
         server_version=server_version,
         definitions=_read(lambda: _named(client, CRDS, None, definitions.NAMES)),
         registrations=registrations,
-        policies=_read(lambda: _named(client, POLICIES, None, policies.NAMES)),
+        policies=_read(lambda: _named(client, POLICIES, None, policies.NAMES + policies.STOCK_KNATIVE)),
         bindings=_read(lambda: _listed(client, POLICY_BINDINGS)),
         deployments=_read(lambda: _named(client, DEPLOYMENTS, namespace, (WEBHOOK, LOOP))),
         pods=pods,

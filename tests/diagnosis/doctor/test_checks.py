@@ -8,9 +8,21 @@ import pytest
 
 from tests.diagnosis.doctor import healthy as world
 from tests.diagnosis.doctor.healthy import NOW, STORED, TRIAL, healthy, lease, pod
+from webhook.diagnosis.doctor.definitions import NAMES as DEFINITIONS
 from webhook.diagnosis.doctor.examination import examine, has_failed, summary
-from webhook.diagnosis.doctor.installation import Attempt, Certificates, Installation, PodAnswer, Trial, Unread
+from webhook.diagnosis.doctor.installation import (
+    LOOP,
+    WEBHOOK,
+    Attempt,
+    Certificates,
+    Installation,
+    PodAnswer,
+    Trial,
+    Unread,
+)
 from webhook.diagnosis.doctor.policies import NAMES as POLICIES
+from webhook.diagnosis.doctor.policies import STOCK_KNATIVE
+from webhook.diagnosis.doctor.registration import KNATIVE, MUTATING, VALIDATING
 from webhook.diagnosis.doctor.result import Result
 from webhook.diagnosis.doctor.rights import RIGHTS, STEERING
 
@@ -121,6 +133,21 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
         "missing: rolloutorchestrators.stagegate.dev",
     ),
     ("policies", {"bindings": []}, "failed", "not bound: "),
+    (
+        "policies",
+        {"policies": without(world.manifests("ValidatingAdmissionPolicy"), STOCK_KNATIVE[1])},
+        "failed",
+        "missing: routes.knative.stagegate.dev",
+    ),
+    (
+        "policies",
+        {
+            "policies": world.manifests("ValidatingAdmissionPolicy", overlays=("no-stock-knative",)),
+            "registrations": without(world.registrations(), KNATIVE),
+        },
+        "ok",
+        "3 policies are bound and deny",
+    ),
     (
         "policies",
         {"bindings": world.manifests("ValidatingAdmissionPolicyBinding", overlays=("enforce-warn",))},
@@ -322,6 +349,20 @@ def test_what_cannot_be_read_is_not_known_and_nothing_else_fails_for_it(check: s
     assert found[check].state == "unknown"
     assert "forbidden: jane may not" in found[check].says
     assert not [each for each in found.values() if each.state == "failed"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("ValidatingAdmissionPolicy", POLICIES + STOCK_KNATIVE),
+        ("CustomResourceDefinition", DEFINITIONS),
+        ("MutatingWebhookConfiguration", (MUTATING, KNATIVE)),
+        ("ValidatingWebhookConfiguration", (VALIDATING,)),
+        ("Deployment", (WEBHOOK, LOOP)),
+    ],
+)
+def test_what_is_looked_for_is_what_the_manifests_install(kind: str, names: tuple[str, ...]) -> None:
+    assert {each["metadata"]["name"] for each in world.manifests(kind)} == set(names)
 
 
 def test_every_check_that_can_go_wrong_is_shown_to() -> None:

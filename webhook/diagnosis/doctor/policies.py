@@ -5,9 +5,12 @@ from typing import Final
 
 from webhook.api.kinds import RO_PLURAL, SPA_PLURAL
 from webhook.diagnosis.doctor.installation import Installation, Unread, name_of
+from webhook.diagnosis.doctor.registration import KNATIVE
 from webhook.diagnosis.doctor.result import FAILED, OK, UNKNOWN, WARNING, Result, listed
 
-NAMES: Final = (f"{RO_PLURAL}.stagegate.dev", f"{SPA_PLURAL}.stagegate.dev")
+NAMES: Final = (f"{RO_PLURAL}.stagegate.dev", f"{SPA_PLURAL}.stagegate.dev", "steering.stagegate.dev")
+STOCK_KNATIVE: Final = ("revisions.knative.stagegate.dev", "routes.knative.stagegate.dev")
+"""Those that are there where the webhook is registered for Knative's objects."""
 
 
 def check(seen: Installation) -> Iterator[Result]:
@@ -19,7 +22,8 @@ def check(seen: Installation) -> Iterator[Result]:
     assert not isinstance(policies, Unread)
     assert not isinstance(bindings, Unread)
     present = {name_of(one) for one in policies}
-    missing = [name for name in NAMES if name not in present]
+    names = NAMES + (STOCK_KNATIVE if _has_stock_knative(seen) else ())
+    missing = [name for name in names if name not in present]
     if missing:
         says = (
             f"ValidatingAdmissionPolicies are missing: {listed(missing)}; their rules hold only while a webhook answers"
@@ -31,14 +35,18 @@ def check(seen: Installation) -> Iterator[Result]:
         for one in bindings
         if "Deny" in (one["spec"].get("validationActions") or ()) and not _is_narrow(one["spec"])
     }
-    lax = [name for name in NAMES if name not in denying]
+    lax = [name for name in names if name not in denying]
     if lax:
         bound = {str(one["spec"].get("policyName")) for one in bindings}
         says = f"bound so that they only warn: {listed(lax)}" if set(lax) <= bound else f"not bound: {listed(lax)}"
         state = WARNING if set(lax) <= bound else FAILED
         yield Result("policies", state, says, "install without --enforce warn to have them deny")
     else:
-        yield Result("policies", OK, "both policies are bound and deny")
+        yield Result("policies", OK, f"{len(names)} policies are bound and deny")
+
+
+def _has_stock_knative(seen: Installation) -> bool:
+    return not isinstance(seen.registrations, Unread) and any(name_of(one) == KNATIVE for one in seen.registrations)
 
 
 def _is_narrow(spec: dict[str, object]) -> bool:
