@@ -45,6 +45,8 @@ ELSEWHERE = {
     "What you see": "run by the demo",
     "The tools": "run by the tests of each command",
     "Roll out a Service": "run on stock Knative",
+    "Pause, retry, abort": "run by the tests of steering",
+    "The page": "run by the tests of the page",
     "Break-glass": "run apart",
     "Uninstall": "run apart",
 }
@@ -52,6 +54,7 @@ MENTIONED = {
     "kubectl apply",
     "kubectl apply --force",
     "kubectl describe rolloutorchestrator",
+    "stagegate check",
     "stagegate manifests",
     "stagegate manifests --overlay NAME",
 }
