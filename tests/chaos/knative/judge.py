@@ -15,6 +15,8 @@ SCALING: Final = "autoscaling.knative.dev/"
 OWN: Final = f"{SCALING}stagegate-own"
 _REVISION: Final = "serving.knative.dev/revision"
 _WHOLE: Final = 100
+_LATE: Final = 6.0
+"""Seconds after its creation within which a Revision may still be pinned for: more than a webhook is stopped for."""
 _HASH: Final = "pod-template-hash"
 
 
@@ -40,6 +42,7 @@ class Judge:
         self.pinned = 0
         self.stock = 0
         self.states = 0
+        self._at = 0.0
         self._forget()
 
     def _forget(self) -> None:
@@ -48,6 +51,7 @@ class Judge:
         self._above = 0
         self._pinned = 0
         self._whole: set[str] = set()
+        self._born: dict[str, float] = {}
         self._hashes: dict[str, str] = {}
         self._shrunk: set[str] = set()
 
@@ -57,6 +61,7 @@ class Judge:
         writes = {change.version: change for change in record.changes}
         for (version, last), state in zip(writes.items(), record.since(0), strict=True):
             self.states += 1
+            self._at = last.at
             self.broken += [Broken(version, last.at, problem) for problem in self._see(before, state)]
             before = state
 
@@ -83,9 +88,12 @@ class Judge:
         yield from self._waits(before, state)
 
     def _held_again(self, before: State, state: State, phase: str, new: str, asked: str) -> Iterator[str]:
-        """A hold begins with a Revision that is created next, never after a release; it ends through its release."""
+        """A hold begins with a Revision that is created next, never after a release; it ends through its release.
+
+        A webhook that was stopped answers late about a Revision that is created without it meanwhile.
+        """
         if phase == "held" and (self._phase, self._new) != (phase, new):
-            if new in before.all("revisions"):
+            if new in before.all("revisions") and self._at - self._born.get(new, self._at) > _LATE:
                 yield f"held for {new}, which exists already"
             if self._phase != "held":
                 self._pinned = _generation(state.all("routes")[self._service])
@@ -94,6 +102,7 @@ class Judge:
                 self._staged = self._covered = True
                 self._shrunk.clear()
                 self._whole.clear()
+                self._whole |= self._reachable(state)
                 at_rest = dict(state.running()) == dict.fromkeys(state.shares(self._service), self._number)
                 self._above = 0 if at_rest else self._number
         if self._phase == "held" and not phase:
@@ -103,12 +112,18 @@ class Judge:
         """A Revision that is not lowered at its birth starts with all its pods: nothing held the Route for it."""
         for name in state.all("revisions").keys() - before.all("revisions").keys():
             lowered = state.annotation("revisions", name, OWN) is not None
+            self._born[name] = self._at
             self.pinned += lowered
             if not lowered:
                 self.stock += len(state.all("revisions")) > 1
                 self._whole.add(name)
             if phase != "held":
                 self._staged = self._covered = False
+
+    def _reachable(self, state: State) -> set[str]:
+        """The latest ready revision, if it has no traffic: what floats leads there until the new one is Ready."""
+        ready = state.all("services")[self._service].get("status", {}).get("latestReadyRevisionName", "")
+        return {ready} - {"", *state.shares(self._service)}
 
     def _routed(self, before: State, state: State, route: Wire) -> Iterator[str]:
         """While a Route is held, it names what is Ready, and nothing floats with a share."""

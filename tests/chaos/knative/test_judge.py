@@ -27,11 +27,16 @@ class RecordBuilder:
         kind = "MODIFIED" if (plural, name) in self._stored else "ADDED"
         metadata = {"name": name, "uid": name, **wire.get("metadata", {})}
         self._stored[plural, name] = stored = {**wire, "metadata": metadata}
-        self.changes.append(Change(next(self._versions), plural, kind, stored))
+        version = next(self._versions)
+        self.changes.append(Change(version, plural, kind, stored, at=4.0 * version))
         return self
 
-    def service(self, progressive: str = "true", ready: str = "Unknown", **spec: Any) -> "RecordBuilder":
+    def service(
+        self, progressive: str = "true", ready: str = "Unknown", latest: str = "", **spec: Any
+    ) -> "RecordBuilder":
+        """``latest`` is its latest ready revision."""
         status = {"observedGeneration": 1, "conditions": [{"type": "Ready", "status": ready}]}
+        status |= {"latestReadyRevisionName": latest}
         metadata = {"generation": 1, "annotations": {"stagegate.dev/progressive": progressive}}
         return self.store("services", "hello", {"metadata": metadata, "spec": spec, "status": status})
 
@@ -126,6 +131,17 @@ def held() -> RecordBuilder:
             id="held again",
         ),
         pytest.param(held().route("releasing").route("held"), "which exists already", id="held for what is there"),
+        pytest.param(at_rest().revision(NEW).route("held"), "", id="held a moment too late"),
+        pytest.param(
+            at_rest()
+            .service(latest=NEW)
+            .revision(NEW)
+            .route("held", new="hello-00003")
+            .revision("hello-00003", record="{}")
+            .pods(NEW, 1, 2, 3, 4),
+            "",
+            id="traffic floats to a revision without any",
+        ),
         pytest.param(held().pods(NEW, 1, ending=True).pods(NEW, 3), "gets a pod again", id="a pod comes again"),
         pytest.param(held().pods(NEW, 2, template="b"), "another template", id="restarted"),
         pytest.param(held().service(ready="True"), "the Service is Ready at", id="Ready in the middle"),
