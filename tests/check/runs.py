@@ -15,7 +15,7 @@ RO: Final = f"{HEAD}kind: RolloutOrchestrator\nmetadata: {{name: hello}}\n"
 
 
 def report_on(*texts: str | bytes, options: Options | None = None, rendered: bool = False, **files: Any) -> Report:
-    """The report on files named 1.yaml and so on; ``files`` are the suffix of their names, and files at hand."""
+    """The report on files 1.yaml and so on; ``files`` are their suffix, and other files that can be read."""
     suffix, at_hand = files.pop("suffix", "yaml"), files.pop("at_hand", {})
     inputs = [
         Input(f"{number}.{suffix}", _bytes(text), suffix == "json", rendered) for number, text in enumerate(texts, 1)

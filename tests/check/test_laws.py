@@ -80,7 +80,7 @@ def test_any_bytes_give_a_report(data: bytes) -> None:
 @pytest.mark.parametrize("dumped", [json.dumps, yaml.safe_dump], ids=["json", "yaml"])
 def test_the_findings_in_the_corpus_are_those_of_the_webhook(kind: str, dumped: Any) -> None:
     for row in read(kind):
-        # What the structure of a file has wrong is found besides, and in place of what the webhook says of it.
+        # A structural problem at a field replaces what the webhook says about that field.
         found = report_on(dumped(row.object)).findings
         structural = {each.field for each in found if each.id.startswith("DOC")}
         ours = sorted(

@@ -33,7 +33,7 @@ ROWS = {
     "an alias": ("SPA001", f"low: &low -1\n{MIN} «*low»\n"),
     "in an alias of an object": ("SPA001", f"base: &base {{stageMinScale: «-1»}}\n{SPA}spec: *base\n"),
     "merged": ("SPA001", f"base: &base {{stageMinScale: «-1»}}\n{SPA}spec:\n  <<: *base\n"),
-    "its own beside a merge": (
+    "its own and a merge": (
         "SPA001",
         f"base: &base {{stageMinScale: 1}}\n{SPA}spec:\n  <<: *base\n  stageMinScale: «-1»\n",
     ),

@@ -31,7 +31,7 @@ ROWS = {
         f"{RO}spec: {{targetRevisions: [{{revisionName: a, percent: 100, maxscale: 3}}]}}",
         "DOC003 spec.targetRevisions[0].maxscale: Unknown field: not in the schema; did you mean maxScale?",
     ),
-    "a member beside spec": (
+    "a member next to spec": (
         f"{SPA}specs: {{}}",
         "DOC003 specs: Unknown field: not in the schema; did you mean spec?",
     ),

@@ -1,4 +1,4 @@
-"""``stagegate check --cluster``: files beside the rollouts of a cluster."""
+"""``stagegate check --cluster``: files in the context of the rollouts of a cluster."""
 
 import json
 from pathlib import Path

@@ -38,8 +38,8 @@ class Context:
         names = [(one["metadata"].get("namespace"), one["metadata"].get("name")) for _, one in self._rollouts]
         self._is_ambiguous = len(set(names)) < len(names)
 
-    def beside(self, file: str) -> Lookup:
-        """What an object of a file is judged beside. Of several rollouts of one name the nearest file has its own."""
+    def view_for(self, file: str) -> Lookup:
+        """The lookup for an object of a file. Of several rollouts with one name, the one in the nearest file counts."""
         folder = str(Path(file).parent) if self._is_ambiguous else ""
         if folder not in self._views:
             view = _View(self._live is not None)
@@ -60,7 +60,7 @@ def _with_uid(ro: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def nearness(folder: str, file: str) -> int:
-    """How many folders two paths have in common at their beginning, less what leads away from it."""
+    """The folders that two paths share, counted from the root, less those that only the file is in."""
     theirs = Path(file).parent.parts
     same = [ours == other for ours, other in zip(Path(folder).parts, theirs, strict=False)]
     common = [*same, False].index(False)

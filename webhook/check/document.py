@@ -9,7 +9,7 @@ from webhook.check.scalar import key_of
 from webhook.check.source_text import SourceText, Unreadable, check_printable
 
 MAX_NODES: Final = 1_000_000
-"""The most values in one document, each use of an anchor counted anew."""
+"""The most values in one document, counting each use of an anchor."""
 
 _MERGE: Final = "<<"
 
@@ -40,7 +40,7 @@ def documents_of(source: SourceText, *, is_json: bool = False) -> Iterator[Docum
 class _Open:
     """An object or list whose end is not reached. ``key`` is the key that waits for its value.
 
-    ``own`` are the keys that stand in the object itself.
+    ``own`` are the keys of the object itself, without merged ones.
     """
 
     __slots__ = ("anchor", "is_object", "key", "node", "own")

@@ -121,7 +121,7 @@ def _is_json(text: str) -> bool:
 
 
 def _json_events(text: str) -> Iterator[Event]:
-    """The events of JSON values that stand one after another."""
+    """The events of JSON values that follow one another."""
     at = _skip(text, 0)
     while at < len(text):
         yield Event(Kind.DOCUMENT, Span(at, at))

@@ -82,7 +82,7 @@ def _commented(document: Document, source: SourceText) -> Origin | None:
 
 
 def _annotated(one: KubernetesObject) -> Origin | None:
-    """The file in kustomize's annotation; that of another repository is not at hand and does not count."""
+    """The file in kustomize's annotation; that of another repository does not count."""
     text = _text(one.node, "metadata", "annotations", ORIGIN_ANNOTATION)
     found = _ORIGIN.search(text)
     return None if found is None or _REPOSITORY.search(text) else Origin(found[1], 0)

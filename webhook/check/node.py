@@ -25,7 +25,7 @@ class Duplicate(NamedTuple):
 class Node:
     """A JSON value and its place. ``members`` are those of an object with the places of their keys.
 
-    ``size`` counts the value and all that is in it, each use of an anchor anew.
+    ``size`` counts the value and all that is in it, and each use of an anchor.
     """
 
     __slots__ = ("duplicates", "items", "members", "size", "span", "value")

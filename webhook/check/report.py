@@ -25,7 +25,7 @@ class Place(NamedTuple):
 class Excerpt(NamedTuple):
     """A line with the value in it, from index ``start`` to ``end``.
 
-    ``number`` is that of the line, 0 if it stands in rendered text only.
+    ``number`` is that of the line, 0 if the line is in rendered text only.
     """
 
     text: str

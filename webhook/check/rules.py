@@ -1,4 +1,4 @@
-"""The rules of files, which stand beside those of the webhook: what no API server would get or keep."""
+"""The rules that only files can break, in addition to those of the webhook."""
 
 from typing import Final
 
@@ -22,7 +22,7 @@ metadata:
 DOC002: Final = Rule(
     id="DOC002",
     severity="deny",
-    summary="a key stands twice in one object",
+    summary="a key appears twice in one object",
     protects="kubectl takes the last one and says nothing, kustomize and Flux refuse the file. Nobody reads both.",
     bad="""apiVersion: serving.knative.dev/v1
 kind: StagePodAutoscaler
@@ -54,7 +54,7 @@ DOC004: Final = Rule(
     id="DOC004",
     severity="deny",
     summary="metadata, or the data of the settings, has a value of another type than the API server takes",
-    protects="Labels, annotations and settings are text. Without quotes, true and 25 are none, and the write fails.",
+    protects="Labels, annotations and settings are text. Without quotes, true and 25 are not, and the write fails.",
     bad="""apiVersion: serving.knative.dev/v1
 kind: RolloutOrchestrator
 metadata:

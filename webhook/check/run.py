@@ -40,7 +40,7 @@ class Options:
 
 
 class Read(NamedTuple):
-    """An object as it was read, with the text that it stands in and the name of that."""
+    """An object as it was read, and where its fields are."""
 
     object: KubernetesObject
     where: Whereabouts
@@ -74,7 +74,7 @@ class Run:
     def context(
         self, live: Iterable[Mapping[str, Any]] | None = None, namespaces: Mapping[str, Mapping[str, str]] | None = None
     ) -> Context:
-        """What the objects are judged beside; ``live`` and ``namespaces`` are those of a cluster."""
+        """The context in which the objects are judged; ``live`` and ``namespaces`` are those of a cluster."""
         rollouts = [
             (where.file, {**one.wire, "metadata": {**one.wire["metadata"], "namespace": one.namespace}})
             for one, where in self.objects
@@ -158,7 +158,7 @@ def _judge(
     if one.kind not in _PLURALS:
         problems += service_findings(one) if one.kind == SERVICE else config_map_findings(one)
     elif isinstance(one.wire.get("metadata"), dict):
-        verdict = judge(_review(one, options, before), "/mutate", context.beside(where.file), _settings(options))
+        verdict = judge(_review(one, options, before), "/mutate", context.view_for(where.file), _settings(options))
         fills = verdict.defaults
         report.unchanged += before is not None and bool(verdict.skipped)
         found += _of_verdict(verdict, where, subject, {problem.field for problem in problems})

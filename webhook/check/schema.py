@@ -1,4 +1,4 @@
-"""The structure of objects: unknown fields, keys that stand twice, and values that are no text."""
+"""The structure of objects: unknown fields, repeated keys, and values that are not text."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
@@ -48,7 +48,7 @@ def structural_problems(one: KubernetesObject) -> list[Problem]:
 
 
 def spelling_problem(one: KubernetesObject) -> Problem | None:
-    """A kind or an apiVersion that is nearly one of ours; such an object is none."""
+    """A kind or an apiVersion that is nearly one of ours; such an object is not judged."""
     group = one.api_version.partition("/")[0]
     if group == GROUP and one.kind not in _KINDS_OF_GROUP:
         if close := _closest(one.kind, _KINDS_OF_GROUP):
@@ -62,7 +62,7 @@ def spelling_problem(one: KubernetesObject) -> Problem | None:
 
 
 def text_problems(node: Node | None, path: str) -> Iterator[Problem]:
-    """The members of an object that should be text and are not."""
+    """The members of an object that should be text but are not."""
     if node is None or node.value is None:
         return
     if not isinstance(node.value, dict):
@@ -96,7 +96,7 @@ def _in_metadata(metadata: Node | None) -> Iterator[Problem]:
 def _duplicates(root: Node) -> Iterator[Problem]:
     for path, node in root.parts():
         for key, place, is_merged in node.duplicates:
-            problem = "the merge after it has it too" if is_merged else "stands twice in this object"
+            problem = "the merge after it has it too" if is_merged else "appears twice in this object"
             way_out = "move << to the front" if is_merged else "keep one of them"
             text = f"{way_out}: kubectl takes the last, others the first or neither"
             yield Problem(DOC002, joined(path, key), f"Duplicate key: {problem}", text, place)

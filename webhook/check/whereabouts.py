@@ -14,8 +14,8 @@ from webhook.check.source_text import SourceText, Unreadable, decoded
 class Whereabouts:
     """The places of one object, or of a text without one.
 
-    Rendered text names the file that it comes from, by a path from the folder ``root``. If that file has the object as
-    it stands, as with kustomize, places are those in the file. Otherwise they are counted in the rendered text from
+    Rendered text names the file that it comes from, by a path from the folder ``root``. If that file has the object
+    itself, as with kustomize, places are those in the file. Otherwise they are counted in the rendered text from
     where the file begins, as with Helm; or, if that is not known, they are the beginning of the file.
     """
 

@@ -46,7 +46,7 @@ _answer: Final = section("output")
 
 @click.command("check", cls=Command, epilog=EXAMPLES)
 @click.argument("paths", nargs=-1, metavar="PATH... | -")
-@_judgement("--cluster", "use_cluster", is_flag=True, help="Judge beside the rollouts of the cluster too.")
+@_judgement("--cluster", "use_cluster", is_flag=True, help="Also use the rollouts of the cluster as context.")
 @_judgement("--since", type=filled, metavar="REV", help="Judge as updates of what git has at this revision.")
 @_judgement("--as", "user", type=filled, metavar="USER", help="Judge as writes of this user; default: a person.")
 @_judgement("--enforce", type=click.Choice(["deny", "warn"]), default="deny", help="As of the webhook.")

@@ -40,6 +40,6 @@ def filled(wire: Any, defaults: tuple[Default, ...]) -> Any:
 
 def _yaml(wire: Any) -> list[str]:
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    # Without aliases, for the same label may stand at two places.
+    # Without aliases, for one value may be used twice.
     text: str = yaml.dump(wire, Dumper=type("Plain", (dumper,), {"ignore_aliases": lambda *_: True}), sort_keys=False)
     return text.splitlines()

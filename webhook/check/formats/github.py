@@ -1,4 +1,4 @@
-"""``github``: workflow commands, which GitHub shows beside the lines of a pull request."""
+"""``github``: workflow commands, which GitHub shows at the lines of a pull request."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -21,9 +21,9 @@ def _command(finding: Located) -> str:
         # GitHub refuses columns that span lines, and counts the last one as inside.
         properties |= {"col": place.column, "endColumn": max(place.column, place.end_column - 1)}
     properties["title"] = finding.id or "stagegate"
-    stated = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items())
+    listed = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items())
     message = f"{finding.text}; {finding.way_out}" if finding.way_out else finding.text
-    return f"::{_COMMANDS[finding.level]} {stated}::{_escaped(one_line(message))}"
+    return f"::{_COMMANDS[finding.level]} {listed}::{_escaped(one_line(message))}"
 
 
 def _escaped(text: str) -> str:

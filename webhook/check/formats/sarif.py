@@ -81,7 +81,7 @@ def _result(finding: Located, folder: str, seen: Counter[str]) -> dict[str, Any]
 
 
 def _fingerprint(finding: Located, seen: Counter[str]) -> str:
-    """The same for the same finding in an object, wherever it stands and whatever its value is."""
+    """The same for the same finding in an object, whatever its line and value are."""
     subject = finding.subject
     where = (subject.kind, subject.namespace, subject.name) if subject.kind else (finding.place.file,)
     identity = "\0".join((finding.id, *where, _INDEX.sub("[]", finding.field)))
