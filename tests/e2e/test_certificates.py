@@ -119,11 +119,11 @@ def labelled(configuration: Wire) -> Wire:
 
 
 def test_a_server_that_waits_for_its_certificate_says_so_once(first: FirstStart) -> None:
-    """Probes have failed several times a second meanwhile."""
+    """Probes have failed several times a second meanwhile; on a busy machine waitress says that they queue."""
     for log in first.logs:
         lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
         assert sum("does not exist" in line["message"] for line in lines) == 1
-        assert {line["logger"] for line in lines} == {"stagegate.certificate"}
+        assert {line["logger"] for line in lines} - {"waitress.queue"} == {"stagegate.certificate"}
 
 
 def test_a_thousand_writes_while_leaf_and_authority_rotate(cluster: Certified) -> None:

@@ -58,7 +58,7 @@ def test_without_arguments_it_explains_itself(image: Image, tmp_path: Path) -> N
     code, output = run(image, tmp_path, *image.stage.listed("CMD"))
 
     assert code == 0
-    assert "usage: stagegate" in output
+    assert "Usage: stagegate" in output
 
 
 def test_it_is_the_version_that_its_label_says(image: Image, tmp_path: Path) -> None:
