@@ -9,9 +9,11 @@ from tests.diagnosis.worlds import NOW
 from webhook.cluster.errors import ApiError, Call, Forbidden, Gone, NotFound, Unreachable
 from webhook.cluster.resource import (
     CONFIG_MAPS,
+    DEPLOYMENTS,
     LEASES,
     POD_AUTOSCALERS,
     PODS,
+    REPLICA_SETS,
     REVISIONS,
     ROLLOUT_ORCHESTRATORS,
     Resource,
@@ -93,19 +95,23 @@ def test_one_rollout_is_read_with_the_label_of_its_service() -> None:
     ]
 
 
-def test_a_name_that_is_no_label_is_read_without_one() -> None:
+def test_with_a_name_that_is_no_label_every_pod_of_a_revision_is_read() -> None:
     cluster = Cluster()
     read_world(cluster, "default", NOW, name="h" * 64)
-    assert "list pods default" in cluster.asked
+    assert "list pods default serving.knative.dev/revision" in cluster.asked
 
 
 def test_all_namespaces() -> None:
     cluster = Cluster()
     world = read_world(cluster, None, NOW)
     assert world.rollouts() == [("default", "hello")]
+    of_revisions = (DEPLOYMENTS, REPLICA_SETS, PODS)
     assert {line for line in cluster.asked if line.startswith("list")} == {
-        f"list {one.plural} None" for one in RESOURCES if one not in (CONFIG_MAPS, LEASES)
-    } | {"list leases None metadata.name=stagegate-loop"}
+        *(f"list {one.plural} None" for one in RESOURCES if one not in (CONFIG_MAPS, LEASES, *of_revisions)),
+        *(f"list {one.plural} None serving.knative.dev/revision" for one in of_revisions),
+        "list leases None metadata.name=stagegate-loop",
+        "list deployments stagegate-system app.kubernetes.io/name=stagegate-loop",
+    }
 
 
 def test_what_may_not_be_read_is_part_of_the_world() -> None:

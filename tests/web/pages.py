@@ -3,13 +3,11 @@
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 from html.parser import HTMLParser
 
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.diagnosis.worlds import NOW
 from webhook.diagnosis.world import World
 from webhook.web.pages import PageOptions, make_app
 
@@ -21,9 +19,11 @@ class FakeSource:
     shown: World
     why: str = ""
     number: int = 0
+    asked: int = 0
     changed: threading.Condition = field(default_factory=threading.Condition)
 
-    def world(self, at: datetime) -> World:
+    def world(self) -> World:
+        self.asked += 1
         return self.shown
 
     def version(self) -> int:
@@ -46,9 +46,8 @@ class FakeSource:
 
 @dataclass
 class Clocks:
-    """The time, which passes only when a test lets it."""
+    """The time that has passed, which does so only when a test lets it."""
 
-    now: datetime = NOW
     seconds: float = 0.0
 
 
@@ -56,9 +55,7 @@ def app_of(source: FakeSource, *, hosts: Iterable[str] = (), streams: int = 2, c
     """The pages of a source."""
     at = clocks or Clocks()
     ended = threading.Event()
-    return make_app(
-        source, PageOptions(lambda: at.now, lambda: at.seconds, hosts=frozenset(hosts), streams=streams, ended=ended)
-    )
+    return make_app(source, PageOptions(lambda: at.seconds, hosts=frozenset(hosts), streams=streams, ended=ended))
 
 
 def client(source: FakeSource, *, hosts: Iterable[str] = (), streams: int = 2) -> FlaskClient:

@@ -13,7 +13,7 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.integration.place import eventually
 from tests.web.browser import axe_findings, chromium, resize, served
-from tests.web.pages import Clocks, FakeSource
+from tests.web.pages import FakeSource
 from tests.web.scenes import PATH, first_stage, several, stuck_second_stage
 
 PICTURES = Path(__file__).parent / "pictures"
@@ -183,14 +183,12 @@ def test_it_looks_as_it_did(scene: str, width: int, dark: bool, browsers: Callab
 def picture(browser: Chrome, scene: str, width: int) -> Image.Image:
     """The page of a scene as it is without its script, so that nothing changes while it is taken."""
     source = FakeSource(first_stage())
-    clocks = Clocks(source.shown.at)
     resize(browser, width, WIDTHS[width] if scene == "rollout" else 900)
-    with served(source, clocks) as url:
+    with served(source) as url:
         browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
         try:
             browser.get(url + PATH)  # The first stage, as it was observed.
             source.show(several() if scene == "list" else stuck_second_stage())
-            clocks.now = source.shown.at
             browser.get(url + ("/" if scene == "list" else PATH))
             return Image.open(io.BytesIO(browser.get_screenshot_as_png())).convert("RGB")
         finally:

@@ -1,16 +1,20 @@
 """The pages over HTTP: what they answer, in which form, to whom, and what a browser may do with it."""
 
 import json
+import threading
+import time
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from tests.diagnosis.worlds import NEW, ro, world
+from tests.integration.place import eventually
 from tests.web.pages import Clocks, FakeSource, Text, app_of, client, text
+from tests.web.scenes import PATH, first_stage, stuck_second_stage
 from webhook.cluster.resource import PODS, ROLLOUT_ORCHESTRATORS
 from webhook.diagnosis.world import Unread
-from webhook.web.pages import loopback_hosts
+from webhook.web.pages import PageOptions, loopback_hosts, make_app
 
 EVIL = "<script>alert(1)</script>\"'<img src=x onerror=alert(1)>"
 
@@ -236,3 +240,16 @@ def test_an_absent_rollout_takes_no_stream() -> None:
 
 def test_names_of_revisions_are_shown_with_their_shares() -> None:
     assert f"{NEW} 25 %" in text(client(FakeSource(world())).get("/").text)
+
+
+def test_what_changes_is_taken_down_while_nobody_looks() -> None:
+    source = FakeSource(first_stage())
+    ended = threading.Event()
+    pages = make_app(source, PageOptions(time.monotonic, records=True, ended=ended)).test_client()
+    try:
+        eventually(lambda: source.asked, "the first stage is taken down")
+        source.show(stuck_second_stage())
+        stages = [stage["when"] for stage in pages.get(f"{PATH}?format=json").get_json()["stages"]]
+        assert stages[:2] == ["done", "now"]
+    finally:
+        ended.set()

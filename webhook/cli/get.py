@@ -75,7 +75,7 @@ def command(
 
 
 def _watch(cluster: ClusterOptions, view: RolloutView, name: str, until: Goal | None, timeout: float | None) -> int:
-    from webhook.cli.live_world import LiveWorld
+    from webhook.diagnosis.live_world import LiveWorld
 
     # The errors of single watches are shown here in their own way.
     logging.getLogger("webhook").setLevel(logging.CRITICAL)

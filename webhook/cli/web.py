@@ -40,9 +40,9 @@ read, so it listens on loopback unless told otherwise. It needs no script; with 
 @log_options(section("log"))
 def command(*, host: str, port: int, streams: int, cluster: ClusterOptions, log_format: str, log_level: str) -> int:
     """Show rollouts in a browser, of every namespace if none is given; nothing is ever written."""
+    from webhook.diagnosis.live_world import LiveWorld
     from webhook.web.application import WebApplication
     from webhook.web.pages import PageOptions, loopback_hosts, make_app
-    from webhook.web.source import Informers
 
     set_up(log_format, log_level)
     client = cluster.client_as("stagegate-web", pool_size=_POOL)
@@ -50,16 +50,9 @@ def command(*, host: str, port: int, streams: int, cluster: ClusterOptions, log_
     print(f"serving {url('http', host, listening)}", flush=True)
 
     def make() -> "Flask":
-        from webhook.cluster.clock import SystemClock
-
-        source = Informers(client, SystemClock(), namespace=cluster.given_namespace)
-        source.start()
-        options = PageOptions(
-            clock=lambda: datetime.now(UTC),
-            monotonic=time.monotonic,
-            hosts=loopback_hosts(host),
-            streams=streams,
-        )
+        source = LiveWorld(client, cluster.given_namespace, lambda: datetime.now(UTC))
+        source.begin()
+        options = PageOptions(monotonic=time.monotonic, hosts=loopback_hosts(host), streams=streams, records=True)
         return make_app(source, options)
 
     WebApplication(make, listening, streams).run()

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from webhook.api.kinds import (
     LEASE_NAME,
     LEASE_NAMESPACE,
+    REVISION_LABEL,
     SERVICE_LABEL,
     SETTINGS_NAME,
     SETTINGS_NAMESPACE,
@@ -58,6 +59,8 @@ def selection(resource: Resource, namespace: str | None, name: str = "", selecto
         return Selection(namespace, name=name)
     if name and resource in _LABELLED and is_label_value(name):
         return Selection(namespace, f"{SERVICE_LABEL}={name}")
+    if resource in _LABELLED and resource is not REVISIONS:
+        return Selection(namespace, REVISION_LABEL)
     return Selection(namespace, selector if resource is ROLLOUT_ORCHESTRATORS else "")
 
 
@@ -110,7 +113,7 @@ def read_world(
         except _Incomplete as problem:
             found += [(resource, one) for one in problem.objects]
             unread.append(Unread(resource, "failed", f"only the first {len(problem.objects)} were read"))
-    if LEASES in resources and namespace not in (None, *lease_namespaces):
+    if LEASES in resources:
         loops, refused = _loops(reader, lease_namespaces)
         found += [(DEPLOYMENTS, one) for one in loops]
         unread += refused

@@ -25,8 +25,8 @@ from webhook.cluster.resource import (
     STAGE_POD_AUTOSCALERS,
     Resource,
 )
-from webhook.diagnosis.world import LOOP_LABEL, LOOP_NAME, Unread, World
-from webhook.knative.annotations import HOLD, annotations_of, labels_of, texts
+from webhook.diagnosis.world import Unread, World
+from webhook.knative.annotations import HOLD, annotations_of, texts
 from webhook.knative.hold import Hold, readable_hold_of
 from webhook.knative.revision import absence_of
 from webhook.knative.rollout_config import settings_of
@@ -196,7 +196,7 @@ def snapshot_of(world: World, namespace: str, name: str) -> Snapshot | None:
         revisions=revisions,
         quotas=tuple(world.objects_of(RESOURCE_QUOTAS, namespace)),
         leases=tuple(one for one in world.objects_of(LEASES) if key_of(one)[1] == LEASE_NAME),
-        loops=tuple(one for one in world.objects_of(DEPLOYMENTS) if labels_of(one).get(LOOP_LABEL) == LOOP_NAME),
+        loops=tuple(world.loops()),
         events=tuple(_events(world, ro, revisions)),
         unread=(*world.unread, *malformed),
         exists=seen is not None,

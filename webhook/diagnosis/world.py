@@ -89,6 +89,8 @@ class World:
                 for label in (SERVICE_LABEL, REVISION_LABEL):
                     if label in labels:
                         self._by_label[resource, namespace, label, labels[label]].append(one)
+                if labels.get(LOOP_LABEL) == LOOP_NAME:
+                    self._by_label[resource, "", LOOP_LABEL, LOOP_NAME].append(one)
         for event in self.objects.get(EVENTS, ()):
             about = event.get("involvedObject")
             if isinstance(about, Mapping):
@@ -108,6 +110,10 @@ class World:
     def of_revision(self, resource: Resource, namespace: str, revision: str) -> Sequence[Wire]:
         """The objects whose label names the Revision."""
         return self._by_label.get((resource, namespace, REVISION_LABEL, revision), ())
+
+    def loops(self) -> Sequence[Wire]:
+        """The Deployments of loops, of any namespace."""
+        return self._by_label.get((DEPLOYMENTS, "", LOOP_LABEL, LOOP_NAME), ())
 
     def objects_of(self, resource: Resource, namespace: str | None = None) -> list[Wire]:
         """The objects of a namespace, of all namespaces if it is None."""

@@ -8,6 +8,8 @@ from typing import Any, Final
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
+from webhook.gunicorn_log import GunicornLog
+
 _OTHER_THREADS: Final = 8
 """Threads for pages, beside those of streams: open streams never hold up a probe."""
 _MEMORY_FILES: Final = "/dev/shm"  # noqa: S108
@@ -48,6 +50,7 @@ def settings_for(descriptor: int, streams: int) -> dict[str, Any]:
         "control_socket_disable": True,
         "worker_tmp_dir": _MEMORY_FILES if os.access(_MEMORY_FILES, os.W_OK) else None,
         "accesslog": None,
+        "logger_class": GunicornLog,
         "loglevel": "warning",
         "proc_name": "stagegate web",
     }

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from importlib import metadata
 from typing import Final
 from urllib.parse import urlsplit
@@ -44,39 +43,47 @@ _LOOPBACK_NAMES: Final = frozenset({"localhost"})
 @dataclass(frozen=True)
 class PageOptions:
     """``hosts`` are the names by which the page may be asked for, empty for any; ``streams`` is the most at a time.
+    ``records``: what changes is taken down also while nobody looks, in a thread of its own, until ``ended``.
 
     A page on loopback that answered to any name could be read by a site whose name leads to 127.0.0.1.
     """
 
-    clock: Callable[[], datetime]
     monotonic: Callable[[], float]
     hosts: Collection[str] = ()
     streams: int = 24
+    records: bool = False
     ended: threading.Event = field(default_factory=threading.Event)
 
 
 class _Reading:
-    """The world and the summaries of one version, worked out once for all who ask at the same time."""
+    """The world of one version, and what is worked out of it, once for all who ask at the same time."""
 
-    def __init__(self, source: Source, history: History, clock: Callable[[], datetime]) -> None:
-        self._source, self._history, self._clock = source, history, clock
-        self._lock = threading.Lock()
-        self._at_version = -1
-        self._second = 0
+    def __init__(self, source: Source, history: History) -> None:
+        self._source, self._history = source, history
+        self._lock = threading.RLock()
         self._world: World | None = None
-        self._summaries: list[Summary] = []
+        self._snapshots: list[Snapshot] = []
+        self._summaries: list[Summary] | None = None
+        self._seen = -1, 0
 
-    def current(self) -> tuple[World, list[Summary]]:
+    def world(self) -> World:
+        """The world as it is now; what it shows of each rollout is in the history."""
         with self._lock:
-            version, now = self._source.version(), self._clock()
-            second = int(now.timestamp())
-            if self._world is None or version != self._at_version or second != self._second:
-                world = self._source.world(now)
-                snapshots = list(_snapshots(world))
-                self._history.note(snapshots)
-                self._summaries = [summarise(one) for one in snapshots]
-                self._world, self._at_version, self._second = world, version, second
-            return self._world, self._summaries
+            version, world = self._source.version(), self._source.world()
+            seen = version, int(world.at.timestamp())
+            if self._world is None or seen != self._seen:
+                self._world, self._seen, self._summaries = world, seen, None
+                self._snapshots = list(_snapshots(world))
+                self._history.note(self._snapshots)
+            return self._world
+
+    def summaries(self) -> list[Summary]:
+        """The summary of each rollout."""
+        with self._lock:
+            self.world()
+            if self._summaries is None:
+                self._summaries = [summarise(one) for one in self._snapshots]
+            return self._summaries
 
 
 def make_app(source: Source, options: PageOptions) -> Flask:
@@ -99,8 +106,10 @@ class _Pages:
     def __init__(self, app: Flask, source: Source, options: PageOptions) -> None:
         self._app, self._source, self._options = app, source, options
         self._history = History()
-        self._reading = _Reading(source, self._history, options.clock)
+        self._reading = _Reading(source, self._history)
         self._slots = threading.BoundedSemaphore(options.streams)
+        if options.records:
+            threading.Thread(target=self._record, name="history", daemon=True).start()
 
     def check_host(self) -> None:
         """Refuse a request that asks for another name than one of the loopback."""
@@ -118,9 +127,8 @@ class _Pages:
         """All rollouts that the filters leave."""
         form = request.args.get("format", "html")
         if form == "json":
-            _, summaries = self._reading.current()
-            shown = listing(summaries, Filters.of(request.args))
-            return _json(list_document(shown.rows, self._options.clock()))
+            shown = listing(self._reading.summaries(), Filters.of(request.args))
+            return _json(list_document(shown.rows, self._reading.world().at))
         if form == "stream":
             return self._stream(self._list_fragment)
         return render_template("page.html", title="Rollouts", fragment=self._list_fragment())
@@ -140,19 +148,26 @@ class _Pages:
             return self._stream(lambda: self._detail_fragment(namespace, name))
         return render_template("page.html", title=f"{namespace}/{name}", fragment=fragment)
 
+    def _record(self) -> None:
+        version = -1
+        while not self._options.ended.wait(_SHORTEST_SECONDS):
+            changed = self._source.wait(version, _BEAT_SECONDS)
+            if changed != version:
+                version = changed
+                self._reading.world()
+
     def _list_fragment(self) -> str:
-        _, summaries = self._reading.current()
-        shown = listing(summaries, Filters.of(request.args))
+        shown = listing(self._reading.summaries(), Filters.of(request.args))
         not_ready = self._source.not_ready()
-        return render_template("list.html", listing=shown, now=self._options.clock(), not_ready=not_ready)
+        return render_template("list.html", listing=shown, now=self._reading.world().at, not_ready=not_ready)
 
     def _detail_fragment(self, namespace: str, name: str) -> str:
         shown = self._detail(namespace, name)
         picture = svg(shown.chart, standalone=False)
-        return render_template("rollout.html", detail=shown, picture=picture, now=self._options.clock())
+        return render_template("rollout.html", detail=shown, picture=picture, now=shown.snapshot.at)
 
     def _detail(self, namespace: str, name: str) -> Detail:
-        world, _ = self._reading.current()
+        world = self._reading.world()
         try:
             found = snapshot_of(world, namespace, name)
         except MalformedObject as problem:
@@ -222,18 +237,20 @@ def _events(source: Source, options: PageOptions, render: Callable[[], str]) -> 
     ends = options.monotonic() + _STREAM_SECONDS
     version, last = -1, ""
     while not options.ended.is_set() and options.monotonic() < ends:
-        version = source.version()
+        version, began = source.version(), options.monotonic()
         try:
             fragment = render()
         except HTTPException as problem:
             yield _event("gone", str(problem.description or problem.name))
             return
+        took = options.monotonic() - began
         if fragment != last:
             last = fragment
             yield _event("fragment", fragment)
         else:
             yield b": alive\n\n"
-        options.ended.wait(_SHORTEST_SECONDS)
+        # The more a page takes, the less often it is made.
+        options.ended.wait(min(max(_SHORTEST_SECONDS, 3 * took), _BEAT_SECONDS))
         source.wait(version, _BEAT_SECONDS)
 
 

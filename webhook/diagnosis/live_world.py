@@ -28,7 +28,7 @@ _SKEW: Final = timedelta(seconds=5)
 
 
 class LiveWorld:
-    """Lists once and watches from there. ``changed`` is set at every change.
+    """Lists once and watches from there. ``changed`` is set at every change, and ``version`` grows.
 
     The clock of this machine may differ from the cluster's: a Lease that is renewed while it is watched tells by how
     much.
@@ -45,6 +45,8 @@ class LiveWorld:
         pace: Pace | None = None,
     ) -> None:
         self.changed = threading.Event()
+        self._version = 0
+        self._condition = threading.Condition()
         self._now = now
         self._skew = timedelta(0)
         self._reflectors: list[tuple[Resource, str, Reflector]] = []
@@ -69,13 +71,16 @@ class LiveWorld:
             chosen = selection(resource, namespace, name, selector)
             fields = f"metadata.name={chosen.name}" if chosen.name else ""
             watch(resource, chosen.namespace, chosen.labels, fields)
-        if namespace not in (None, LEASE_NAMESPACE):
-            watch(DEPLOYMENTS, LEASE_NAMESPACE, f"{LOOP_LABEL}={LOOP_NAME}", "")
+        watch(DEPLOYMENTS, LEASE_NAMESPACE, f"{LOOP_LABEL}={LOOP_NAME}", "")
+
+    def begin(self) -> None:
+        """Start to read, and do not wait."""
+        for _, _, reflector in self._reflectors:
+            reflector.start()
 
     def start(self) -> None:
         """Start to read; return once everything was read that can be. Raises ApiError where ROs cannot be read."""
-        for _, _, reflector in self._reflectors:
-            reflector.start()
+        self.begin()
         deadline = time.monotonic() + _SYNC_SECONDS
         while time.monotonic() < deadline:
             for resource, _, reflector in self._reflectors:
@@ -105,15 +110,34 @@ class LiveWorld:
                 unread.append(Unread(resource, reason, str(error or "not read yet"), namespace))
         return World(objects, self._now() - self._skew, tuple(unread))
 
+    def not_ready(self) -> str:
+        """Why there is nothing to show yet; empty once the rollouts were read."""
+        rollouts = (one for resource, _, one in self._reflectors if resource is ROLLOUT_ORCHESTRATORS)
+        return next((one.unread() for one in rollouts if not one.was_synced), "")
+
+    def version(self) -> int:
+        """A number that grows with every change."""
+        with self._condition:
+            return self._version
+
+    def wait(self, version: int, seconds: float) -> int:
+        """The version, once it is another than this one or the time is over."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._version != version, seconds)
+            return self._version
+
     def _changed(self, change: Change) -> None:
         self.changed.set()
+        with self._condition:
+            self._version += 1
+            self._condition.notify_all()
 
     def _changed_lease(self, change: Change) -> None:
         """A renewal changes nothing that is shown; it tells what time it is in the cluster."""
         before, after = change.before, change.after
         time_there = renewed(after) if after is not None else None
         if before is None or time_there is None or renewed(before) == time_there:
-            self.changed.set()
+            self._changed(change)
             return
         skew = self._now() - time_there
         self._skew = skew if abs(skew) > _SKEW else timedelta(0)
