@@ -1,5 +1,6 @@
 """What ``stagegate doctor`` reads of a cluster; a part that cannot be read says why and does not stop the rest."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _PAGES_PORT: Final = 8080
+_LONGEST_PAGE: Final = 4096
+"""Bytes that are read of a page, whoever answers at that address."""
 _SERVER_SET: Final = ("managedFields", "uid", "resourceVersion", "creationTimestamp", "generation", "selfLink")
 _AT_ONCE: Final = 8
 
@@ -178,8 +181,10 @@ def _asked_directly(address: str, port: int) -> Mapping[str, Any]:
         return {}
     where = f"[{address}]" if ":" in address else address
     try:
-        response = urllib3.request("GET", f"http://{where}:{port}/version", timeout=2.0, retries=False)
-        found = response.json() if response.status == 200 else {}
+        response = urllib3.request(
+            "GET", f"http://{where}:{port}/version", timeout=2.0, retries=False, preload_content=False
+        )
+        found = json.loads(response.read(_LONGEST_PAGE)) if response.status == 200 else {}
     except (urllib3.exceptions.HTTPError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
