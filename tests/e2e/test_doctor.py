@@ -1,8 +1,10 @@
 """``stagegate doctor`` on a real API server: an installation that is well, and what goes wrong with one."""
 
 import copy
+import http.server
 import io
 import json
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from http import HTTPStatus
@@ -271,7 +273,90 @@ def test_a_stranger_is_told_what_cannot_be_known(clinic: Clinic, found: Callable
     assert {states[check] for check in ("crds", "registration", "stored-objects", "refuses")} == {"unknown"}
 
 
-def test_a_loop_that_ended_is_found(clinic: Clinic, found: Callable[..., dict[str, str]]) -> None:
+def test_a_pod_of_another_version_is_found(clinic: Clinic, found: Callable[..., dict[str, str]]) -> None:
+    with other_version() as port:
+        run_pod(clinic.plane, "old", "127.0.0.1", "stagegate-loop", http=port)
+        try:
+            states = found()
+        finally:
+            clinic.plane.admin.delete(f"{PODS}/old?gracePeriodSeconds=0")
+    assert {check: state for check, state in states.items() if state != "ok"} == {"versions": "warning"}
+
+
+@contextmanager
+def other_version() -> Iterator[int]:
+    """The port of a process that says that it is another version."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"version": "0.0.9"}')
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_pod_that_is_not_ready_is_found(clinic: Clinic, found: Callable[..., dict[str, str]]) -> None:
+    path = f"{PODS}/loop-2/status"
+    conditions = clinic.plane.admin.get(path).body["status"]["conditions"]
+    clinic.plane.admin.patch(path, {"status": {"conditions": [{"type": "Ready", "status": "False"}]}})
+    try:
+        assert found()["loop-pods"] == "warning"
+    finally:
+        clinic.plane.admin.patch(path, {"status": {"conditions": conditions}})
+
+
+@pytest.fixture(scope="module")
+def ended(clinic: Clinic) -> Clinic:
+    """Nobody leads any more, and so nobody mends what is broken."""
     clinic.loop.stop()
-    states = found(code=1)
-    assert {check for check, state in states.items() if state == "failed"} == {"loop-leader", "pods-reachable"}
+    return clinic
+
+
+def test_a_loop_that_ended_is_found(ended: Clinic, found: Callable[..., dict[str, str]]) -> None:
+    assert failed(found(code=1)) == {"loop-leader", "pods-reachable"}
+
+
+def failed(states: dict[str, str]) -> set[str]:
+    return {check for check, state in states.items() if state == "failed"}
+
+
+def test_a_lease_that_nobody_renews_is_found(ended: Clinic, found: Callable[..., dict[str, str]]) -> None:
+    path = f"{LEASES}/stagegate-system/leases/stagegate-loop"
+    ended.plane.admin.patch(path, {"spec": {"holderIdentity": "dead", "renewTime": "2020-01-01T00:00:00.000000Z"}})
+    assert failed(found(code=1)) == {"loop-lease", "pods-reachable"}
+
+
+def test_a_key_of_another_certificate_is_found(ended: Clinic, found: Callable[..., dict[str, str]]) -> None:
+    stored = ended.cluster.stored()
+    ended.cluster.store(tls_key=stored.ca_key)
+    try:
+        assert "certificates" in failed(found(code=1))
+    finally:
+        ended.cluster.store(tls_key=stored.key)
+
+
+def test_a_missing_bundle_is_found(ended: Clinic, found: Callable[..., dict[str, str]]) -> None:
+    def untrusting(configuration: Body) -> None:
+        del configuration["webhooks"][0]["clientConfig"]["caBundle"]
+
+    with changed(ended.plane.admin, MUTATING, untrusting):
+        eventually(lambda: red(ended, {"fills-once": "failed"}), 30)
+        assert failed(found(code=1)) >= {"ca-bundle", "certificates", "fills-once"}
+
+
+def test_a_missing_definition_is_found(ended: Clinic, found: Callable[..., dict[str, str]]) -> None:
+    """The last one: nothing of this kind is left."""
+    assert ended.plane.admin.delete(f"{CRDS}/{SPAS}.serving.knative.dev").status == HTTPStatus.OK
+    eventually(lambda: red(ended, {"crds": "failed"}), 30)
+    assert found(code=1)["stored-objects"] == "unknown"
