@@ -76,7 +76,7 @@ def test_several_settings_side_by_side(capsys: Capture) -> None:
 def test_assumptions_are_stated(capsys: Capture) -> None:
     assert main(["plan", *EDIT, "--demand", "7"]) == 0
     found = lines(capsys)
-    assert "- all of the traffic needs 7 replicas (as stated)" in found[found.index("assumed:") :]
+    assert "- all of the traffic needs 7 replicas (as given)" in found[found.index("assumed:") :]
 
 
 def test_a_document(capsys: Capture) -> None:

@@ -1,4 +1,4 @@
-"""What a forecast is about: rows of stated and live objects, and the rollout and assumptions that come of them."""
+"""What a forecast is about: rows of given and live objects, and the rollout and assumptions that come of them."""
 
 from decimal import Decimal
 from typing import Any
@@ -73,7 +73,7 @@ def lists(subject: Subject) -> tuple[dict[str, int | None], dict[str, int | None
 
 
 @pytest.mark.parametrize(
-    ("stated", "live", "expected"),
+    ("given", "live", "expected"),
     [
         pytest.param(
             [service("a:1"), service("a:2")],
@@ -101,8 +101,8 @@ def lists(subject: Subject) -> tuple[dict[str, int | None], dict[str, int | None
         pytest.param([], [rollout()], ({"shop-00001": 100}, {"shop-00002": 100}), id="a live RO on its way"),
     ],
 )
-def test_what_is_rolled_out(stated: list[Wire], live: list[Wire], expected: Any) -> None:
-    assert lists(subject_of(Objects(stated), Objects(live), "shop")) == expected
+def test_what_is_rolled_out(given: list[Wire], live: list[Wire], expected: Any) -> None:
+    assert lists(subject_of(Objects(given), Objects(live), "shop")) == expected
 
 
 def test_a_rollout_on_its_way_has_the_replicas_traffic_and_bounds_of_this_moment() -> None:
@@ -138,24 +138,49 @@ def test_a_held_route_is_recognised() -> None:
 
 
 @pytest.mark.parametrize(
-    ("live", "stated", "demand", "words"),
+    ("live", "given", "demand", "words"),
     [
-        pytest.param([], 7, 7, "needs 7 replicas (as stated)", id="stated"),
+        pytest.param([], 7, 7, "needs 7 replicas (as given)", id="given"),
         pytest.param([scaled("shop-00001", 5)], None, 5, "as many as run now", id="what runs"),
         pytest.param([], None, 4, "the minimum", id="the minimum"),
     ],
 )
-def test_the_demand(live: list[Wire], stated: int | None, demand: int, words: str) -> None:
-    subject = subject_of(Objects([service("a:1"), service("a:2")]), Objects(live), demand=stated)
+def test_the_demand(live: list[Wire], given: int | None, demand: int, words: str) -> None:
+    subject = subject_of(Objects([service("a:1"), service("a:2")]), Objects(live), demand=given)
 
     assert subject.demand == demand
     assert words in subject.assumptions[0]
 
 
+def labelled(one: Wire, name: str) -> Wire:
+    return {**one, "metadata": {**one["metadata"], "labels": {"serving.knative.dev/service": name}}}
+
+
+def test_another_rollout_of_the_namespace_is_not_counted() -> None:
+    other = [labelled(scaled("other-00001", 10), "other"), labelled(scaled("other-00002", 3), "other")]
+    live = [LIVE_SERVICE, route(shop_00007=100), labelled(scaled("shop-00007", 4), "shop"), *other]
+
+    subject = subject_of(Objects(), Objects(live), "shop")
+
+    assert (subject.demand, subject.running) == (4, {"shop-00007": 4})
+
+
+def test_on_its_way_the_demand_is_what_the_present_stage_counts_on() -> None:
+    ro = rollout()
+    ro["spec"]["stageTargetRevisions"] = [
+        {"revisionName": "shop-00001", "percent": 66, "direction": "down", "targetReplicas": 4},
+        {"revisionName": "shop-00002", "percent": 34, "direction": "up", "targetReplicas": 2},
+    ]
+    # The old revision is not lowered yet, and the new one runs the replicas of the stage already.
+    live = [ro, scaled("shop-00001", 6), scaled("shop-00002", 2)]
+
+    assert subject_of(Objects(), Objects(live), "shop").demand == 6
+
+
 def test_nothing_is_known_of_the_demand() -> None:
     subject = subject_of(Objects([service("a:1", None), service("a:2", None)]), Objects())
 
-    assert (subject.demand, "state what it needs with --demand" in subject.assumptions[0]) == (1, True)
+    assert (subject.demand, "give what it needs with --demand" in subject.assumptions[0]) == (1, True)
 
 
 def test_the_resources_of_a_replica() -> None:
@@ -171,8 +196,8 @@ def test_the_resources_of_a_replica() -> None:
     assert cpu == {"shop-00001": "3", "shop-00002": "1025m"}
     assert subject.replica["shop-00002"]["nvidia.com/gpu"] == 1
 
-    stated = subject_of(Objects([rollout()]), Objects(), per_replica={"nvidia.com/gpu": Decimal(2)})
-    assert stated.replica["shop-00002"] == {"pods": 1, "nvidia.com/gpu": 2}
+    known = subject_of(Objects([rollout()]), Objects(), per_replica={"nvidia.com/gpu": Decimal(2)})
+    assert known.replica["shop-00002"] == {"pods": 1, "nvidia.com/gpu": 2}
 
 
 def test_settings_come_from_the_config_map_and_the_template() -> None:
@@ -188,19 +213,19 @@ def test_settings_come_from_the_config_map_and_the_template() -> None:
 
 
 def test_a_service_that_nobody_opted_in_says_so() -> None:
-    stated = [service("a:1"), service("a:2", progressive=None)]
+    given = [service("a:1"), service("a:2", progressive=None)]
     label = {"stagegate.dev/progressive": "true"}
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default", "labels": label}}
 
     def says(live: list[Wire]) -> bool:
-        return any("has to opt it in" in text for text in subject_of(Objects(stated), Objects(live)).assumptions)
+        return any("has to opt it in" in text for text in subject_of(Objects(given), Objects(live)).assumptions)
 
     assert says([])
     assert not says([namespace])
 
 
 @pytest.mark.parametrize(
-    ("stated", "live", "words"),
+    ("given", "live", "words"),
     [
         pytest.param([service("a:1")], [], "is new, so Knative creates it without stages", id="a first deployment"),
         pytest.param([service("a:1"), service("a:1")], [], "nothing to roll out", id="the same template"),
@@ -217,9 +242,9 @@ def test_a_service_that_nobody_opted_in_says_so() -> None:
         pytest.param([rollout(spec={"targetRevisions": "none"})], [], "spec.targetRevisions", id="not an RO"),
     ],
 )
-def test_what_cannot_be_forecast(stated: list[Wire], live: list[Wire], words: str) -> None:
+def test_what_cannot_be_forecast(given: list[Wire], live: list[Wire], words: str) -> None:
     with pytest.raises(NoForecast) as problem:
-        subject_of(Objects(stated), Objects(live))
+        subject_of(Objects(given), Objects(live))
     assert words in str(problem.value)
 
 

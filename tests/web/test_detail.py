@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.diagnosis.worlds import NEW, NOW, OLD, STAGE, event, pod_autoscaler, ro, route, world
+from tests.diagnosis.worlds import NEW, NOW, OLD, STAGE, START, base, event, pod_autoscaler, ro, route, world
 from tests.objects import entry
 from webhook.cluster.resource import EVENTS, POD_AUTOSCALERS, ROLLOUT_ORCHESTRATORS, ROUTES
 from webhook.diagnosis.snapshot import snapshot_of
@@ -80,6 +80,14 @@ def test_traffic_is_what_the_route_shows() -> None:
     shown = detail(world({ROUTES: [route({OLD: 100}, hold=NEW)]}))
 
     assert shown.chart.columns[0].traffic == {OLD: 100}
+
+
+def test_revisions_of_rollouts_long_done_are_left_out() -> None:
+    idle = pod_autoscaler("hello-00000", 0, 0)
+    old = {**ro(), "spec": {**ro()["spec"], "initialRevisions": [entry("hello-00000", 0), *START]}}
+    shown = detail(world({ROLLOUT_ORCHESTRATORS: [old], POD_AUTOSCALERS: [idle, *base()[POD_AUTOSCALERS]]}))
+
+    assert list(shown.revisions) == list(shown.chart.revisions) == [OLD, NEW]
 
 
 def test_a_complete_rollout_has_nothing_to_come() -> None:

@@ -114,10 +114,10 @@ def command(
     settings = _settings(ratio, strategy)
     if output.form == SVG and len(settings) > 1:
         raise CommandError("-o svg draws one setting; give one ratio and one strategy", USAGE)
-    stated = _stated(files)
-    live = _live(stated, name, cluster, wants_quotas=None in fits)
+    given = _given(files)
+    live = _live(given, name, cluster, wants_quotas=None in fits)
     try:
-        subject = subject_of(stated, live, name or "", demand=demand, per_replica=dict(per_replica or ()))
+        subject = subject_of(given, live, name or "", demand=demand, per_replica=dict(per_replica or ()))
         found = forecasts(subject, settings, _rooms(subject, fits), datetime.now(UTC))
     except NoForecast as problem:
         raise CommandError(str(problem), MISSING) from problem
@@ -138,7 +138,7 @@ def _settings(ratios: Sequence[int] | None, strategy: str | None) -> "list[Setti
     return found
 
 
-def _stated(files: Iterable[Path]) -> "Objects":
+def _given(files: Iterable[Path]) -> "Objects":
     from webhook.diagnosis.dump import UnreadableDump, read_dump
     from webhook.forecast.objects import Objects
 
@@ -155,16 +155,16 @@ def _stated(files: Iterable[Path]) -> "Objects":
     return Objects(objects)
 
 
-def _live(stated: "Objects", name: str | None, cluster: ClusterOptions, *, wants_quotas: bool) -> "Objects":
+def _live(given: "Objects", name: str | None, cluster: ClusterOptions, *, wants_quotas: bool) -> "Objects":
     """What the cluster has of the rollout, if it is needed."""
     from webhook.cluster.errors import ApiError
     from webhook.cluster.resource import NAMESPACES
     from webhook.diagnosis.reading import read_world
     from webhook.forecast.objects import Objects
 
-    services, rollouts = stated.all("Service"), stated.all("RolloutOrchestrator")
+    services, rollouts = given.all("Service"), given.all("RolloutOrchestrator")
     lacks_old = len(services) < 2 and not rollouts
-    lacks_quotas = wants_quotas and not stated.all("ResourceQuota")
+    lacks_quotas = wants_quotas and not given.all("ResourceQuota")
     if (services or rollouts) and not lacks_old and not lacks_quotas:
         return Objects()
     first: Wire = next((one["metadata"] for one in (*rollouts, *services)), {})
@@ -243,10 +243,10 @@ def _print_text(subject: "Subject", found: "Sequence[Forecast]", output: Output)
 
 def _stages(subject: "Subject", forecast: "Forecast") -> "Table":
     """A row for each stage: traffic and replicas at its end, and its peak."""
-    from webhook.forecast.report import rows_of, shown_resources
+    from webhook.forecast.report import rows_of, shown_resources, shown_revisions
 
     keys = shown_resources(forecast)
-    table = _table("STAGE", *subject.revisions, "PEAK", *keys)
+    table = _table("STAGE", *shown_revisions(subject, forecast), "PEAK", *keys)
     for row in rows_of(subject, forecast):
         table.add_row(*map(visible, row))
     return table

@@ -1,6 +1,6 @@
 """Report: a forecast as JSON members, as Markdown, and as a chart; what all of them say."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -8,7 +8,7 @@ from webhook.api.quantity import format_quantity
 from webhook.api.wire import Wire
 from webhook.forecast.chart import Chart, Column
 from webhook.forecast.forecast import Forecast
-from webhook.forecast.subject import Subject
+from webhook.forecast.subject import Subject, revisions_of
 from webhook.forecast.usage import LIMITS, PODS, Usage
 from webhook.planning.prediction import Moment
 
@@ -29,6 +29,21 @@ def shown_resources(forecast: Forecast) -> list[str]:
     """The resources that people look for: what is requested; limits where something is compared with them."""
     compared = {one.room.resource for one in forecast.fits}
     return [key for key in sorted(forecast.peak) if key != PODS and (not key.startswith(LIMITS) or key in compared)]
+
+
+def shown_revisions(subject: Subject, forecast: Forecast) -> list[str]:
+    """The revisions that have traffic or replicas at some moment, those of the start first."""
+    moving = moved_by(forecast.prediction.moments)
+    return [name for name in dict.fromkeys((*revisions_of(subject.ro), *moving)) if name in moving]
+
+
+def moved_by(moments: Iterable[Moment]) -> list[str]:
+    """The revisions that have traffic or replicas at some of these moments."""
+    found: dict[str, None] = {}
+    for one in moments:
+        for amounts_of in (one.traffic, one.replicas):
+            found |= dict.fromkeys(name for name, amount in amounts_of.items() if amount)
+    return list(found)
 
 
 def amounts(usage: Usage, keys: Sequence[str]) -> str:
@@ -84,14 +99,15 @@ def chart_of(subject: Subject, forecast: Forecast) -> Chart:
             border = f"stage {forecast.first + place}" if index == 0 else ""
             columns.append(Column(_STEPS[moment.step], moment.traffic, moment.replicas, border))
     name = f"{subject.ro.namespace or 'default'}/{subject.ro.name}"
+    names = shown_revisions(subject, forecast)
     ends = "; ".join(
-        f"stage {forecast.first + place}: {described(stage.end, subject.revisions)}"
+        f"stage {forecast.first + place}: {described(stage.end, names)}"
         for place, stage in enumerate(prediction.stages)
     )
     return Chart(
         title=f"{name}: {forecast.strategy}, ratio {forecast.ratio} %",
         description=f"{verdict(forecast)}. {ends}".rstrip(". ") + ".",
-        revisions=subject.revisions,
+        revisions=names,
         columns=columns,
     )
 
@@ -130,7 +146,7 @@ def rows_of(subject: Subject, forecast: Forecast) -> list[list[str]]:
     """A row for the start and each stage: its number, traffic and replicas of each revision at its end, and its peak:
     of replicas, and of each of ``shown_resources``.
     """
-    names, keys, prediction = subject.revisions, shown_resources(forecast), forecast.prediction
+    names, keys, prediction = shown_revisions(subject, forecast), shown_resources(forecast), forecast.prediction
     rows: list[tuple[str, Moment, int]] = [("now", prediction.start, prediction.start.total)]
     rows += [(str(forecast.first + place), stage.end, stage.peak) for place, stage in enumerate(prediction.stages)]
     peaks = [forecast.usage_at_start, *forecast.usage_of_stages]
@@ -146,7 +162,12 @@ def rows_of(subject: Subject, forecast: Forecast) -> list[list[str]]:
 
 
 def _table(subject: Subject, forecast: Forecast) -> list[str]:
-    head = ["stage", *(f"`{_cell(name)}`" for name in subject.revisions), "peak", *shown_resources(forecast)]
+    head = [
+        "stage",
+        *(f"`{_cell(name)}`" for name in shown_revisions(subject, forecast)),
+        "peak",
+        *shown_resources(forecast),
+    ]
     rows = [f"| {' | '.join(row)} |" for row in rows_of(subject, forecast)]
     return [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *rows]
 

@@ -1,4 +1,4 @@
-"""Room: what there is of a resource, from a ResourceQuota or as stated, and whether a rollout fits into it."""
+"""Room: what there is of a resource, from a ResourceQuota or as given, and whether a rollout fits into it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,17 +1,18 @@
 """Subject: the rollout that a forecast is about, put together from files and a cluster, and what is assumed of it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
 from webhook.api import InvalidRollout, MalformedObject, RolloutOrchestrator, TargetRevision
+from webhook.api.kinds import SERVICE_LABEL
 from webhook.api.target_revision import one_per_revision
 from webhook.api.wire import Wire
 from webhook.forecast.objects import Objects
 from webhook.forecast.usage import PODS, Usage, usage_of_pod, usage_of_template
-from webhook.knative.annotations import PROGRESSIVE, texts
+from webhook.knative.annotations import PROGRESSIVE, labels_of, texts
 from webhook.knative.opt_in import is_opted_in, obstacle
 from webhook.knative.rollout_config import settings_of
 from webhook.knative.service_rollout import entries, new_rollout
@@ -47,40 +48,40 @@ class Subject:
     quotas: Sequence[Wire] = ()
     assumptions: tuple[str, ...] = ()
 
-    @property
-    def revisions(self) -> list[str]:
-        """The revisions that the rollout names, those of its start first."""
-        lists = (*self.ro.spec.initial_revisions, *self.ro.spec.stage_target_revisions, *self.ro.spec.target_revisions)
-        return list(dict.fromkeys(entry.revision_name for entry in lists))
+
+def revisions_of(ro: RolloutOrchestrator) -> list[str]:
+    """The revisions that a rollout names, those of its start first."""
+    lists = (*ro.spec.initial_revisions, *ro.spec.stage_target_revisions, *ro.spec.target_revisions)
+    return list(dict.fromkeys(entry.revision_name for entry in lists))
 
 
 def subject_of(
-    stated: Objects, live: Objects, name: str = "", *, demand: int | None = None, per_replica: Usage | None = None
+    given: Objects, live: Objects, name: str = "", *, demand: int | None = None, per_replica: Usage | None = None
 ) -> Subject:
-    """The rollout of ``stated`` objects, of files, else that of ``name`` in the ``live`` ones.
+    """The rollout of ``given`` objects, of files, else that of ``name`` in the ``live`` ones.
 
-    A stated RO is taken as it is. Two stated Services are the old one and the new one; one alone is new, and the live
+    A given RO is taken as it is. Two given Services are the old one and the new one; one alone is new, and the live
     one old. In the live objects it is the rollout on its way, else the next edit of the Service. Raises NoForecast.
     """
     try:
-        return _Assembly(stated, live, name).subject(demand, per_replica or {})
+        return _Assembly(given, live, name).subject(demand, per_replica or {})
     except (InvalidRollout, MalformedObject, UnreadableSettings) as problem:
         raise NoForecast(str(problem)) from problem
 
 
 class _Assembly:
-    def __init__(self, stated: Objects, live: Objects, name: str) -> None:
-        self.stated, self.live = stated, live
-        self.name = name or _only_name(stated)
-        self.services = [one for one in stated.all("Service") if one["metadata"].get("name") == self.name]
+    def __init__(self, given: Objects, live: Objects, name: str) -> None:
+        self.given, self.live = given, live
+        self.name = name or _only_name(given)
+        self.services = [one for one in given.all("Service") if one["metadata"].get("name") == self.name]
         self.service = self.services[-1] if self.services else live.named("Service", self.name)
         self.assumptions: list[str] = []
-        self.settings = stated.settings or live.settings
-        self.defaults = default_bounds(stated.autoscaler or live.autoscaler)
+        self.settings = given.settings or live.settings
+        self.defaults = default_bounds(given.autoscaler or live.autoscaler)
         self.templates: dict[str, Mapping[str, Any]] = {}
 
     def subject(self, demand: int | None, per_replica: Usage) -> Subject:
-        wire = self.stated.named("RolloutOrchestrator", self.name)
+        wire = self.given.named("RolloutOrchestrator", self.name)
         is_live = wire is None and not self.services
         if is_live:
             wire = self.live.named("RolloutOrchestrator", self.name)
@@ -97,8 +98,8 @@ class _Assembly:
             self._assume_held()
         data = texts(self.settings, "data")
         config = settings_of(ro, data, self.service)
-        scales = self._scales() if is_live and on_its_way else {}
-        running = self._scales()
+        running = self._scales(ro)
+        scales = running if is_live and on_its_way else {}
         return Subject(
             ro=ro,
             config=config,
@@ -108,9 +109,9 @@ class _Assembly:
             scales=scales,
             running=running,
             traffic=self._traffic(ro, route) if scales else {},
-            bounds=self._bounds() if scales else {},
+            bounds=self._bounds(ro) if scales else {},
             replica=self._replica(ro, per_replica),
-            quotas=[*self.stated.all("ResourceQuota"), *self.live.all("ResourceQuota")],
+            quotas=[*self.given.all("ResourceQuota"), *self.live.all("ResourceQuota")],
             assumptions=(*self.assumptions, *_ALWAYS),
         )
 
@@ -137,8 +138,8 @@ class _Assembly:
                 f"its edits roll out in stages: {PROGRESSIVE} is not set on the Service, so its namespace or the flag "
                 "of webhook and loop has to opt it in"
             )
-        revisions = self.live.by_name("Revision")
         before = shares(((route or {}).get("status") or {}).get("traffic"))
+        revisions = self._mine("Revision", before)
         newest = _newest(old, revisions)
         if sum(before.values()) != _WHOLE:
             before = {newest: _WHOLE}
@@ -158,9 +159,17 @@ class _Assembly:
     def _assume_held(self) -> None:
         self.assumptions.append("the Route is held (stock Knative), so that traffic moves once the new replicas run")
 
-    def _scales(self) -> dict[str, int]:
+    def _mine(self, kind: str, names: Collection[str]) -> dict[str, Wire]:
+        """The live objects with these names, and with the label of the Service: a namespace has other rollouts too."""
+        return {
+            name: one
+            for name, one in self.live.by_name(kind).items()
+            if name in names or labels_of(one).get(SERVICE_LABEL) == self.name
+        }
+
+    def _scales(self, ro: RolloutOrchestrator) -> dict[str, int]:
         found = {}
-        for name, one in self.live.by_name("PodAutoscaler").items():
+        for name, one in self._mine("PodAutoscaler", revisions_of(ro)).items():
             actual = (one.get("status") or {}).get("actualScale")
             if isinstance(actual, int):
                 found[name] = actual
@@ -171,29 +180,31 @@ class _Assembly:
         stage = one_per_revision(ro.spec.stage_target_revisions or ro.spec.initial_revisions)
         return shown or {entry.revision_name: entry.percent or 0 for entry in stage}
 
-    def _bounds(self) -> dict[str, Bounds]:
-        specs = {name: one.get("spec") or {} for name, one in self.live.by_name("StagePodAutoscaler").items()}
+    def _bounds(self, ro: RolloutOrchestrator) -> dict[str, Bounds]:
+        found = self._mine("StagePodAutoscaler", revisions_of(ro))
+        specs = {name: one.get("spec") or {} for name, one in found.items()}
         return {name: (spec.get("stageMinScale"), spec.get("stageMaxScale")) for name, spec in specs.items()}
 
-    def _demand(self, ro: RolloutOrchestrator, running: Mapping[str, int], stated: int | None) -> int:
-        if stated is not None:
-            demand, why = stated, "as stated"
-        elif counted := sum(running.values()):
-            demand, why = counted, "as many as run now; --demand states another number"
+    def _demand(self, ro: RolloutOrchestrator, running: Mapping[str, int], given: int | None) -> int:
+        if given is not None:
+            demand, why = given, "as given"
+        elif planned := _planned_for(ro):
+            demand, why = planned, "as the present stage counts on; --demand gives another number"
+        elif counted := sum(running.get(entry.revision_name, 0) for entry in _with_traffic(ro)):
+            demand, why = counted, "as many as run now; --demand gives another number"
         elif minimum := _minimum(ro.spec.initial_revisions):
-            demand, why = minimum, "the minimum; --demand states what the traffic needs"
+            demand, why = minimum, "the minimum; --demand says what the traffic needs"
         else:
-            demand, why = 1, "nothing is known of the traffic; state what it needs with --demand"
+            demand, why = 1, "nothing is known of the traffic; give what it needs with --demand"
         self.assumptions.insert(
             0, f"all of the traffic needs {demand} {'replica' if demand == 1 else 'replicas'} ({why})"
         )
         return demand
 
-    def _replica(self, ro: RolloutOrchestrator, stated: Usage) -> dict[str, Usage]:
-        lists = (*ro.spec.initial_revisions, *ro.spec.stage_target_revisions, *ro.spec.target_revisions)
+    def _replica(self, ro: RolloutOrchestrator, given: Usage) -> dict[str, Usage]:
         found: dict[str, Usage] = {}
         proxied = False
-        for name in dict.fromkeys(entry.revision_name for entry in lists):
+        for name in revisions_of(ro):
             deployment = self.live.deployment_of(name)
             pod = (((deployment or {}).get("spec") or {}).get("template") or {}).get("spec")
             spec = self.templates.get(name) or (self.live.named("Revision", name) or {}).get("spec")
@@ -204,28 +215,26 @@ class _Assembly:
                 found[name], proxied = usage_of_template(spec), True
             else:
                 found[name] = {PODS: Decimal(1)}
-            found[name] = {**found[name], **stated}
-        if stated:
-            self.assumptions.append("each replica takes what --per-replica states")
+            found[name] = {**found[name], **given}
+        if given:
+            self.assumptions.append("each replica takes what --per-replica gives")
         elif proxied:
             self.assumptions.append("each replica takes what its template requests, and 25m CPU for Knative's proxy")
         elif all(set(usage) == {PODS} for usage in found.values()):
             self.assumptions.append(
-                "no resources of a replica are known: neither a template nor --per-replica states them"
+                "no resources of a replica are known: neither a template nor --per-replica says them"
             )
         return found
 
 
 _ALWAYS: Final = (
     "the demand stays the same, every replica gets ready, and no stage runs into its time-out",
-    "a replica counts until it is told to end; until its grace period is over it still takes room",
+    "a replica counts until its pod is deleted; until its grace period is over it still takes room",
 )
 
 
-def _only_name(stated: Objects) -> str:
-    found = {
-        str(one["metadata"].get("name")) for kind in ("RolloutOrchestrator", "Service") for one in stated.all(kind)
-    }
+def _only_name(given: Objects) -> str:
+    found = {str(one["metadata"].get("name")) for kind in ("RolloutOrchestrator", "Service") for one in given.all(kind)}
     if not found:
         raise NoForecast("there is neither a RolloutOrchestrator nor a Knative Service in these files")
     if len(found) > 1:
@@ -259,6 +268,19 @@ def _newest(service: Mapping[str, Any], revisions: Mapping[str, Wire]) -> str:
 def _number(revision: str) -> int:
     found = _NUMBER.search(revision)
     return int(found[1]) if found else 1
+
+
+def _planned_for(ro: RolloutOrchestrator) -> int:
+    """The replicas that the present stage counts on for all of the traffic; 0 without a stage."""
+    entries = one_per_revision(ro.spec.stage_target_revisions)
+    return max(
+        (one.target_replicas * _WHOLE // one.percent for one in entries if one.target_replicas and one.percent),
+        default=0,
+    )
+
+
+def _with_traffic(ro: RolloutOrchestrator) -> list[TargetRevision]:
+    return [entry for entry in one_per_revision(ro.spec.initial_revisions) if entry.percent]
 
 
 def _minimum(initial: Sequence[TargetRevision]) -> int:

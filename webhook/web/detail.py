@@ -20,6 +20,7 @@ from webhook.diagnosis.world import Unread, World
 from webhook.forecast.chart import Chart, Column
 from webhook.forecast.forecast import Forecast, Setting, forecasts
 from webhook.forecast.objects import Objects
+from webhook.forecast.report import moved_by
 from webhook.forecast.subject import NoForecast, subject_of
 from webhook.planning.prediction import Moment, Unpredictable
 from webhook.web.history import Observed
@@ -95,7 +96,7 @@ def detail_of(world: World, snapshot: Snapshot, history: Sequence[Observed]) -> 
     """Everything about one rollout at the time of its snapshot."""
     summary = summarise(snapshot)
     forecast, no_forecast = _forecast(world, snapshot, summary)
-    revisions = _revisions(snapshot, summary, forecast)
+    revisions = _revisions(snapshot, summary, history, forecast)
     return Detail(
         snapshot=snapshot,
         summary=summary,
@@ -146,10 +147,14 @@ def _kinded(version: str, kind: str, one: Wire | None) -> Iterable[Wire]:
         yield {**one, "apiVersion": version, "kind": kind}
 
 
-def _revisions(snapshot: Snapshot, summary: Summary, forecast: Forecast | None) -> list[str]:
+def _revisions(
+    snapshot: Snapshot, summary: Summary, history: Sequence[Observed], forecast: Forecast | None
+) -> list[str]:
+    """The revisions that are live, and those that had or will have traffic or replicas."""
     names = [one.name for one in summary.revisions]
+    names += moved_by(Moment("", one.traffic, one.replicas) for one in history)
     if forecast is not None:
-        names += [name for stage in forecast.prediction.stages for name in stage.end.replicas]
+        names += moved_by(forecast.prediction.moments)
     spec = snapshot.ro.spec
     order = [entry.revision_name for entry in (*spec.initial_revisions, *spec.target_revisions)]
     return sorted(dict.fromkeys(names), key=lambda name: (order.index(name) if name in order else -1, name))
