@@ -55,7 +55,6 @@ quota stops it
   since   2026-03-01T11:59:20Z (39s ago)
   way out raise the quota or free what it counts, or roll out with the strategy
           resourceutil, which takes replicas away before it adds any
-          (hello-00002-deployment-abc makes the pods)
   next    Kubernetes tries again, with growing delays of at most some minutes
 """
 CHAIN_AT_200 = """\

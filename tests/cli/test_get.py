@@ -89,8 +89,8 @@ def test_a_tree_of_one() -> None:
     assert view.show(world(changes)) == 0
     assert output.lines == [
         "default/hello  Stuck  stage 1/4  availability  1m20s left",
-        "├── hello-00001  down   100%/75%  ####  4 of 3 run",
-        "├── hello-00002  up       0%/25%  .  0 of 1 run",
+        "├── hello-00001  down   100%/75%  ####  4 run, 3 wanted",
+        "├── hello-00002  up       0%/25%  .  0 run, 1 wanted",
         "│   └── hello-00002-pod-0  Unschedulable: 0/3 nodes are available: 3 Insufficient nvidia.com/gpu.",
         "│       preemption: 0/3 nodes are available. (20s)",
         "├── waits for  1 pod of hello-00002 cannot be scheduled for lack of nvidia.com/gpu: Unschedulable:",

@@ -55,7 +55,7 @@ def test_a_rollout_that_stands_still(
         code, lines = shown(person, ["get", name, "-n", namespace], columns)
         assert code == 0
         assert lines[0].startswith(f"{namespace}/{name}  Stuck  stage 1/4  availability  ")
-        assert f"├── {old}  down      ?/75%  ####  4 of 3 run" in lines
+        assert f"├── {old}  down      ?/75%  ####  4 run, 3 wanted" in lines
         assert any(line.startswith(f"├── {new}  up        ?/25%  .") for line in lines)
         assert f"then  {old} 50% of traffic, to run 2 replicas" in "\n".join(lines)
 

@@ -148,7 +148,7 @@ def _revision(one: RevisionSummary, most: int, width: int, *, wide: bool) -> Tex
     text.append("-" * -(-ending // scale), style="yellow")
     text.append("." * max(0, -(-(wanted - running) // scale)), style="dim")
     shown = "?" if one.running is None else str(one.running)
-    text.append(f"  {shown} of {'?' if one.wanted is None else one.wanted} run")
+    text.append(f"  {shown} run, {'?' if one.wanted is None else one.wanted} wanted")
     if ending:
         text.append(f", {ending} end", style="yellow")
     if wide:

@@ -28,7 +28,7 @@ def summary_document(summary: Summary) -> Json:
         "held": summary.held,
         "waitsFor": summary.waits_for,
         "since": _time(summary.since),
-        "secondsLeft": summary.left,
+        "secondsLeft": None if summary.left is None else round(summary.left),
         "replicas": {"wanted": wanted, "running": running, "ending": ending},
         "revisions": [_revision(one) for one in summary.revisions],
         "cause": None if summary.cause is None else cause_document(summary.cause),
