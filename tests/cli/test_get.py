@@ -56,10 +56,10 @@ def listed(ros: list[Wire], *, form: str = "", columns: int = 200, namespace: st
 def test_a_list_at_200_columns() -> None:
     assert listed([of(), of(FAILED, "broken"), of(DONE, "done"), of(PAUSED, "still")]) == [
         "NAME    STATE        STAGE  TRAFFIC  REPLICAS  FOR  LEFT   WAITS FOR",
-        "broken  Failed       1/4    ?/25%    4/4       40s  -      it failed.",
-        "still   Paused       1/4    ?/25%    4/4       40s  1m20s  paused by jane: looking",
-        f"hello   Progressing  1/4    0%/25%   4/4       40s  1m20s  scaling up: waiting for {NEW} to run 1 replica",
-        "done    Complete     -      ?/25%    4/4       40s  -      -",
+        "broken  Failed       1/4    25%      4 of 4    40s  -      it failed.",
+        "still   Paused       1/4    25%      4 of 4    40s  1m20s  paused by jane: looking",
+        f"hello   Progressing  1/4    0%/25%   4 of 4    40s  1m20s  scaling up: waiting for {NEW} to run 1 replica",
+        "done    Complete     -      25%      4 of 4    40s  -      -",
     ]
 
 
@@ -67,8 +67,8 @@ def test_a_list_at_80_columns_says_below_what_is_waited_for() -> None:
     lines = listed([of(), of(PAUSED, "still")], columns=80, namespace=None)
     assert lines == [
         "NAMESPACE  NAME   STATE        STAGE  TRAFFIC  REPLICAS  FOR  LEFT",
-        "default    still  Paused       1/4    ?/25%    4/4       40s  1m20s",
-        "default    hello  Progressing  1/4    0%/25%   4/4       40s  1m20s",
+        "default    still  Paused       1/4    25%      4 of 4    40s  1m20s",
+        "default    hello  Progressing  1/4    0%/25%   4 of 4    40s  1m20s",
         "",
         "default/still waits for paused by jane: looking",
         "",
@@ -205,7 +205,7 @@ def test_a_rollout_that_is_deleted_meanwhile() -> None:
 
 def test_in_a_pipe_each_change_is_a_line_with_seconds(capsys: pytest.CaptureFixture[str]) -> None:
     assert watched([of(), of(), of(), SECOND, of(DONE)], None) == 0
-    shown, waits = "traffic ?/25%  replicas 4/4", f"scaling up: waiting for {NEW} to run 1 replica"
+    shown, waits = "traffic 25%  replicas 4 of 4", f"scaling up: waiting for {NEW} to run 1 replica"
     assert capsys.readouterr().out.splitlines() == [
         f"     0.0s  default/hello  Progressing  stage 1/4  {shown}  {waits}",
         f"     3.6s  default/hello  Progressing  stage 2/5  {shown}  {waits}",

@@ -21,7 +21,7 @@ from webhook.cluster.resource import (
 from webhook.cluster.transport import Request
 from webhook.loop import workers
 from webhook.loop.routing import Key
-from webhook.loop.spec_decision import PLANNED_TARGETS
+from webhook.planning.planned_targets import PLANNED_TARGETS
 
 SPAS, ROS = STAGE_POD_AUTOSCALERS, ROLLOUT_ORCHESTRATORS
 

@@ -9,13 +9,8 @@ from tests.loop.world import World, autoscale, entry, two_revisions
 from tests.objects import rollout
 from webhook.api import InvalidRollout, RolloutOrchestrator, TargetRevision
 from webhook.cluster.resource import ROLLOUT_ORCHESTRATORS
-from webhook.loop.spec_decision import (
-    PLANNED_TARGETS,
-    has_new_targets,
-    record_of,
-    recorded_targets,
-    with_sound_record,
-)
+from webhook.loop.spec_decision import has_new_targets, with_sound_record
+from webhook.planning.planned_targets import PLANNED_TARGETS, record_of, recorded_targets
 
 UP, DOWN = "hello-00002", "hello-00001"
 STAGE = [entry(DOWN, 60, direction="down", targetReplicas=3), entry(UP, 40, direction="up", targetReplicas=2)]

@@ -12,7 +12,7 @@ from tests.vectors.trace_suite import answer_trace, our_planner
 from webhook.api.conditions import RECONCILING, STALLED
 from webhook.api.kinds import CONFIGURATION_LABEL, SERVICE_LABEL
 from webhook.cluster.resource import POD_AUTOSCALERS, REVISIONS, ROLLOUT_ORCHESTRATORS, ROUTES, STAGE_POD_AUTOSCALERS
-from webhook.loop.spec_decision import PLANNED_TARGETS
+from webhook.planning.planned_targets import PLANNED_TARGETS
 
 ROWS = recorded_rows("rollout_traces")
 CONFIG = {

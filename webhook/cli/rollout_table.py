@@ -113,21 +113,25 @@ def stage_text(summary: Summary) -> str:
 
 
 def traffic_text(summary: Summary) -> str:
-    """The percent that requests give the revision that goes up, and that of the stage: ``0%/25%``; one if equal."""
+    """The percent that requests give the revision that goes up, and that of the stage: ``0%/25%``.
+
+    One percent stands for both if they are equal, and for the stage where no Route shows what requests follow.
+    """
     rising = [one for one in summary.revisions if one.direction == "up"] or list(summary.revisions[-1:])
     if not rising:
         return "-"
     wished = sum(one.wished or 0 for one in rising)
     known = [one.real for one in rising if one.real is not None]
     if not known:
-        return f"?/{wished}%"
+        return f"{wished}%"
     return f"{wished}%" if sum(known) == wished else f"{sum(known)}%/{wished}%"
 
 
 def replicas_text(summary: Summary) -> str:
-    """Replicas that run, of those wanted, and those that end: ``4/5 -1``."""
+    """Replicas that run, of those wanted, and those that end: ``4 of 5, 1 ends``."""
     wanted, running, ending = summary.replicas
-    return f"{running}/{wanted}{f' -{ending}' if ending else ''}"
+    ends = f", {ending} {'ends' if ending == 1 else 'end'}" if ending else ""
+    return f"{running} of {wanted}{ends}"
 
 
 def left_text(summary: Summary) -> str:
@@ -141,8 +145,8 @@ def _revision(one: RevisionSummary, most: int, width: int, *, wide: bool) -> Tex
     scale = max(1, -(-most // _LONGEST_BAR))
     running, ending, wanted = one.running or 0, one.ending or 0, one.wanted or 0
     text = Text(f"{visible(one.name):<{width}}  {one.direction:<4}  ")
-    real = "?" if one.real is None else f"{one.real}%"
-    text.append(f"{real}/{one.wished or 0}%".rjust(9))
+    real = "" if one.real is None else f"{one.real}%/"
+    text.append(f"{real}{one.wished or 0}%".rjust(9))
     text.append("  ")
     text.append("#" * -(-running // scale), style="green")
     text.append("-" * -(-ending // scale), style="yellow")

@@ -1,7 +1,7 @@
 """The chain of a rollout: RO, SPA, PodAutoscaler, Deployment, ReplicaSet and Pods of each live revision, in words."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -92,7 +92,7 @@ def _spa(snapshot: Snapshot, seen: RevisionSnapshot) -> Link:
 
 
 def _pod_autoscaler(snapshot: Snapshot, seen: RevisionSnapshot) -> Link:
-    under = (_deployment(snapshot, seen),)
+    under = _deployment(snapshot, seen)
     if seen.pod_autoscaler is None:
         return _absent(snapshot, POD_AUTOSCALERS, seen.name, under)
     ready = condition_of(seen.pod_autoscaler, READY)
@@ -101,20 +101,21 @@ def _pod_autoscaler(snapshot: Snapshot, seen: RevisionSnapshot) -> Link:
     return Link("PodAutoscaler", seen.name, says, True if is_at_rest else _is_true(ready), _time(ready), under)
 
 
-def _deployment(snapshot: Snapshot, seen: RevisionSnapshot) -> Link:
+def _deployment(snapshot: Snapshot, seen: RevisionSnapshot) -> tuple[Link, ...]:
+    """The Deployment; what is under it where there is none but pods, or where it cannot be seen, or none is wanted."""
     under = tuple(_replica_set(snapshot, seen, one) for one in seen.replica_sets if _is_in_use(one))
     if not under:
         under = tuple(_pods(snapshot, seen, seen.pods))
     if seen.deployment is None:
-        absent = _absent(snapshot, DEPLOYMENTS, f"{seen.name}-deployment", under)
-        # Whatever else made the pods, they are there.
-        return replace(absent, is_well=None) if seen.pods else absent
+        is_missed = snapshot.sees(DEPLOYMENTS) and not seen.pods and bool(seen.desired)
+        return (_absent(snapshot, DEPLOYMENTS, f"{seen.name}-deployment", under),) if is_missed else under
     wanted, available = (
         _number(seen.deployment, "spec", "replicas"),
         _number(seen.deployment, "status", "availableReplicas"),
     )
     says = f"{available or 0} of {_count(wanted)} replicas available"
-    return Link("Deployment", key_of(seen.deployment)[1], says, (available or 0) >= (wanted or 0), None, under)
+    is_well = (available or 0) >= (wanted or 0)
+    return (Link("Deployment", key_of(seen.deployment)[1], says, is_well, None, under),)
 
 
 def _replica_set(snapshot: Snapshot, seen: RevisionSnapshot, one: Wire) -> Link:

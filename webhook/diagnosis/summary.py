@@ -192,11 +192,7 @@ def _stages(snapshot: Snapshot) -> tuple[int | None, int | None]:
     scales = {name: one.running for name, one in snapshot.revisions.items() if one.running is not None}
     spas = {name for name, one in snapshot.revisions.items() if one.spa is not None}
     counted = stage_count(snapshot.ro, snapshot.config, scales, spas)
-    recorded = stage_number(snapshot.ro)
-    if counted is None:
-        return recorded, None
-    number, total = counted
-    return (number, total) if recorded is None else (recorded, recorded + total - number)
+    return counted if counted is not None else (stage_number(snapshot.ro), None)
 
 
 def _revisions(snapshot: Snapshot) -> list[RevisionSummary]:

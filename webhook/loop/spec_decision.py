@@ -4,7 +4,6 @@ A function of the observation and of what the status records: what was reached, 
 planned for.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -29,11 +28,10 @@ from webhook.planning.abort import abort_record, around_failed, entries_with
 from webhook.planning.config import MAX_RATIO
 from webhook.planning.measured import measured_while_held
 from webhook.planning.pause import with_time_left
+from webhook.planning.planned_targets import record_of, recorded_targets
 from webhook.planning.shift import Overdue, next_finish_time, overdue, seconds_left
 from webhook.strategies.stage import Stage
 
-PLANNED_TARGETS: Final = "stagegate.dev/planned-targets"
-"""Key in the RO's ``status.annotations``: revision names and percents, in order, as JSON; each revision once."""
 RECORD_IGNORED: Final = "RecordIgnored"
 """Reason of the Event for a recorded status that nothing is planned from."""
 
@@ -232,26 +230,6 @@ def problem_of(recorded: Sequence[TargetRevision]) -> str | None:
             if count is not None and count < 0:
                 return f"{field}.{name}: {count} is below 0"
     return None
-
-
-def record_of(targets: list[TargetRevision]) -> str:
-    """The record of a list of targets; the same targets give the same bytes."""
-    entries = [[target.revision_name, target.percent] for target in one_per_revision(targets)]
-    return json.dumps(entries, separators=(",", ":"))
-
-
-def recorded_targets(ro: RolloutOrchestrator) -> list[TargetRevision] | None:
-    """The targets that the stage was planned for; None if there is no record that can be read."""
-    try:
-        entries = json.loads(ro.status.annotations[PLANNED_TARGETS])
-        return [TargetRevision(revision_name=str(name), percent=percent) for name, percent in entries]
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def has_unplanned_targets(ro: RolloutOrchestrator) -> bool:
-    """True while the record of a stage does not name the targets of the spec, whatever they are."""
-    return ro.status.annotations.get(PLANNED_TARGETS) != record_of(ro.spec.target_revisions)
 
 
 def has_new_targets(ro: RolloutOrchestrator) -> bool:

@@ -19,7 +19,8 @@ from webhook.api.conditions import (
 from webhook.api.reasons import ABORTED, OWNERSHIP_CONFLICT, TIMED_OUT
 from webhook.api.rollout_orchestrator import RolloutStatus
 from webhook.api.target_revision import one_per_revision
-from webhook.loop.spec_decision import PLANNED_TARGETS, SpecDecision
+from webhook.loop.spec_decision import SpecDecision
+from webhook.planning.planned_targets import PLANNED_TARGETS
 from webhook.planning.shift import Overdue
 from webhook.planning.stage_number import STAGES_DONE
 from webhook.strategies import Strategy

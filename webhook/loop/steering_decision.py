@@ -21,8 +21,8 @@ from webhook.api.steering import (
     targets_text,
 )
 from webhook.loop.event_messages import EventMessage
-from webhook.loop.spec_decision import has_unplanned_targets
 from webhook.planning.abort import COMPLETE, AbortRecord, abort_record, as_aborted, obstacle_to_abort
+from webhook.planning.planned_targets import has_unplanned_targets
 from webhook.planning.stage_number import stages_done
 
 

@@ -11,11 +11,11 @@ from webhook.api.steering import Abort, Pause, targets_text
 from webhook.api.target_revision import entries_by_revision, one_per_revision
 from webhook.loop.event_messages import EventMessage
 from webhook.loop.observation import Observed
-from webhook.loop.spec_decision import has_unplanned_targets, recorded_targets
 from webhook.loop.steering_decision import Steered, by, clear_failure
 from webhook.planning import pause as kept_by_pause
 from webhook.planning import restart
 from webhook.planning.abort import ABORT_RECORD, AbortRecord, as_start, entries_with, git_must_change, initial_of
+from webhook.planning.planned_targets import has_unplanned_targets, recorded_targets
 from webhook.planning.stage_number import STAGES_DONE, stages_done
 from webhook.strategies.stage import is_last_stage_complete
 

@@ -1,15 +1,19 @@
-"""Which stage of how many a rollout is in, by the percent of the traffic that a stage moves."""
+"""Which stage of how many a rollout is in."""
 
 import math
 from collections.abc import Container, Mapping, Sequence
+from typing import Final
 
 from webhook.api import MissingObservation, RolloutOrchestrator, TargetRevision
 from webhook.api.target_revision import entries_by_revision, one_per_revision
 from webhook.planning.config import RolloutConfig, held_ratio
 from webhook.planning.errors import PlanningError
 from webhook.planning.increment import read_baseline
+from webhook.planning.planned_targets import PLANNED_TARGETS, has_unplanned_targets
+from webhook.planning.stage_number import stage_number
 
-_WHOLE = 100
+_WHOLE: Final = 100
+_ROUNDING: Final = 0.01
 
 
 def stage_count(
@@ -18,37 +22,51 @@ def stage_count(
     pod_autoscalers: Mapping[str, int | None],
     spas: Container[str],
 ) -> tuple[int, int] | None:
-    """The number of the present stage, 0 before the first, and of all; None where replicas are not known.
+    """The number of the present stage, 1 before the first too, and of all; None where that is not known.
 
-    An estimate: it counts with what a stage moves at the present number of replicas, by the arithmetic of the planner.
-    Where shares do not fall on whole replicas, demand changes, or a late stage shifts traffic, it is off by some.
+    The number is the one that the loop records. How many there are is an estimate: it takes the percent that the
+    present stage moves for that of the stages to come, so that it stays while the replicas of a stage move; before the
+    first stage, and where the record is missing, the percent that the planner would move at the present replicas.
     ``pod_autoscalers`` and ``spas`` are those of ``plan_stages``.
     """
     targets = one_per_revision(ro.spec.target_revisions)
     if len(targets) != 1 or not config.progressive_rollout_enabled:
-        return (1, 1) if ro.spec.stage_target_revisions else (0, 1)
-    target = targets[0].revision_name
-    recorded = ro.status.stage_revision_status if ro.spec.stage_target_revisions else []
-    start, reached, now = (
-        _percent_of(target, entries)
-        for entries in (ro.spec.initial_revisions, recorded, ro.spec.stage_target_revisions)
-    )
-    listed = one_per_revision(recorded or ro.spec.initial_revisions)
+        return 1, 1
+    target, stage, recorded = targets[0].revision_name, ro.spec.stage_target_revisions, ro.status.stage_revision_status
+    start = _percent_of(target, ro.spec.initial_revisions)
+    if not stage or (PLANNED_TARGETS in ro.status.annotations and has_unplanned_targets(ro)):
+        planned = _planned_percent(ro.spec.initial_revisions, config, pod_autoscalers, spas)
+        return None if planned is None else (1, max(1, math.ceil((_WHOLE - start) / planned)))
+    reached, now = _percent_of(target, recorded), _percent_of(target, stage)
+    number, moved = stage_number(ro), float(now - reached)
+    if moved <= 0 and number:
+        moved = (now - start) / number
+    if moved <= 0 or (number is None and now >= _WHOLE and reached > start):
+        planned = _planned_percent(recorded or ro.spec.initial_revisions, config, pod_autoscalers, spas)
+        if planned is None:
+            return None
+        moved = planned
+    if number is None:
+        done = round((max(start, reached) - start) / moved)
+        number = max(1, done if reached >= now else done + 1)
+    return number, number + max(0, math.ceil((_WHOLE - now) / moved - _ROUNDING))
+
+
+def _planned_percent(
+    entries: Sequence[TargetRevision],
+    config: RolloutConfig,
+    pod_autoscalers: Mapping[str, int | None],
+    spas: Container[str],
+) -> int | None:
+    """The percent that the planner moves from these entries at the present replicas, all where none run."""
     try:
-        baseline = read_baseline([entry for entry in listed if entry.percent], pod_autoscalers, spas)
+        baseline = read_baseline([one for one in one_per_revision(entries) if one.percent], pod_autoscalers, spas)
     except (MissingObservation, PlanningError):
         return None
     if baseline.replicas <= 0:
-        return (1, 1) if ro.spec.stage_target_revisions else (0, 1)
+        return _WHOLE
     ratio, _ = held_ratio(config.over_consumption_ratio)
-    percent = math.ceil(baseline.traffic_of(baseline.replicas_for(ratio)))
-    left = math.ceil((_WHOLE - max(start, now)) / percent)
-    if not ro.spec.stage_target_revisions:
-        return 0, max(left, 1)
-    # What was reached is a multiple of what a stage moves, but for rounding.
-    before = round((max(start, reached) - start) / percent)
-    number = max(1, before if reached >= now else before + 1)
-    return number, number + left
+    return max(1, math.ceil(baseline.traffic_of(baseline.replicas_for(ratio))))
 
 
 def _percent_of(revision: str, entries: Sequence[TargetRevision]) -> int:

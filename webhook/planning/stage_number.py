@@ -4,13 +4,19 @@ from typing import Final
 
 from webhook.api import RolloutOrchestrator
 from webhook.api.conditions import STAGE_READY
+from webhook.planning.planned_targets import PLANNED_TARGETS, has_unplanned_targets
 
 STAGES_DONE: Final = "stagegate.dev/stages-done"
 """Key in the RO's ``status.annotations``: the stages done since the targets were set."""
 
 
 def stages_done(ro: RolloutOrchestrator) -> int | None:
-    """The stages that are done for the present targets; None if that was not recorded."""
+    """The stages that are done for the present targets; None if that was not recorded.
+
+    What was recorded for other targets does not count, so that none is done until the first stage is planned.
+    """
+    if PLANNED_TARGETS in ro.status.annotations and has_unplanned_targets(ro):
+        return 0
     text = ro.status.annotations.get(STAGES_DONE, "")
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else None
 

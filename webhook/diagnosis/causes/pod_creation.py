@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from webhook.api import wire
 from webhook.api.wire import Wire
@@ -21,37 +21,28 @@ _FAILED_QUOTA: Final = re.compile(r"failed quota: (?P<name>[^:]+): (?P<what>.+)$
 def quota(snapshot: Snapshot) -> Iterator[Cause]:
     """A ResourceQuota keeps pods from being made."""
     for name, one in by_need(snapshot):
-        for replica_set, message, since in _refused_pods(one):
-            exceeded, failed = _QUOTA.search(message), _FAILED_QUOTA.search(message)
-            if exceeded is not None:
-                says = (
-                    f"ResourceQuota {exceeded['name']} allows {exceeded['limited']}, of which {exceeded['used']} is"
-                    f" used; a pod of {name} needs {exceeded['requested']}"
+        for _, message, since in _refused_pods(one):
+            refusal = _quota_refusal(message, name)
+            if refusal is not None:
+                yield Cause(
+                    "quota",
+                    effect_of(snapshot, name),
+                    says=f"{refusal.says}; {lack_of(snapshot, name)}",
+                    about=f"ResourceQuota {refusal.quota}",
+                    since=since,
+                    way_out=(
+                        "raise the quota or free what it counts, or roll out with the strategy resourceutil, which"
+                        " takes replicas away before it adds any"
+                    ),
+                    next="Kubernetes tries again, with growing delays of at most some minutes",
                 )
-            elif failed is not None:
-                says = f"ResourceQuota {failed['name']} refuses the pods of {name}: {failed['what']}"
-            else:
-                continue
-            found = exceeded or failed
-            yield Cause(
-                "quota",
-                effect_of(snapshot, name),
-                says=f"{says}; {lack_of(snapshot, name)}",
-                about=f"ResourceQuota {found['name'] if found is not None else ''}",
-                since=since,
-                way_out=(
-                    f"raise the quota or free what it counts, or roll out with the strategy resourceutil, which takes"
-                    f" replicas away before it adds any ({key_of(replica_set)[1]} makes the pods)"
-                ),
-                next="Kubernetes tries again, with growing delays of at most some minutes",
-            )
 
 
 def pod_refused(snapshot: Snapshot) -> Iterator[Cause]:
     """Something else than a quota keeps pods from being made: an admission plugin, a webhook, a limit range."""
     for name, one in by_need(snapshot):
         for replica_set, message, since in _refused_pods(one):
-            if _QUOTA.search(message) is None and _FAILED_QUOTA.search(message) is None:
+            if _quota_refusal(message, name) is None:
                 yield Cause(
                     "pod-refused",
                     effect_of(snapshot, name),
@@ -61,6 +52,28 @@ def pod_refused(snapshot: Snapshot) -> Iterator[Cause]:
                     way_out="let what the message names accept the pods, or change the template of the Service",
                     next="Kubernetes tries again, with growing delays of at most some minutes",
                 )
+
+
+class _QuotaRefusal(NamedTuple):
+    """The quota that refuses the pods of a revision, and what it says with the numbers of both."""
+
+    quota: str
+    says: str
+
+
+def _quota_refusal(message: str, revision: str) -> _QuotaRefusal | None:
+    exceeded, failed = _QUOTA.search(message), _FAILED_QUOTA.search(message)
+    if exceeded is not None:
+        says = (
+            f"ResourceQuota {exceeded['name']} allows {exceeded['limited']}, of which {exceeded['used']} is used; a pod"
+            f" of {revision} needs {exceeded['requested']}"
+        )
+        return _QuotaRefusal(exceeded["name"], says)
+    if failed is not None:
+        return _QuotaRefusal(
+            failed["name"], f"ResourceQuota {failed['name']} refuses the pods of {revision}: {failed['what']}"
+        )
+    return None
 
 
 def _refused_pods(one: RevisionSnapshot) -> Iterator[tuple[Wire, str, datetime | None]]:
