@@ -112,7 +112,12 @@ def test_a_rollout_on_its_way_has_the_replicas_traffic_and_bounds_of_this_moment
         "metadata": {"name": "shop-00001"},
         "spec": {"stageMaxScale": 3},
     }
-    live = [rollout(), route(shop_00001=75, shop_00002=25), scaled("shop-00001", 3), scaled("shop-00002", 1), spa]
+    ro = rollout()
+    ro["spec"]["stageTargetRevisions"] = [
+        {"revisionName": "shop-00001", "percent": 75, "direction": "down", "targetReplicas": 3},
+        {"revisionName": "shop-00002", "percent": 25, "direction": "up", "targetReplicas": 1},
+    ]
+    live = [ro, route(shop_00001=75, shop_00002=25), scaled("shop-00001", 3), scaled("shop-00002", 1), spa]
 
     subject = subject_of(Objects(), Objects(live), "shop")
 

@@ -272,11 +272,8 @@ def _number(revision: str) -> int:
 
 def _planned_for(ro: RolloutOrchestrator) -> int:
     """The replicas that the present stage counts on for all of the traffic; 0 without a stage."""
-    entries = one_per_revision(ro.spec.stage_target_revisions)
-    return max(
-        (one.target_replicas * _WHOLE // one.percent for one in entries if one.target_replicas and one.percent),
-        default=0,
-    )
+    planned = [(one.target_replicas, one.percent) for one in one_per_revision(ro.spec.stage_target_revisions)]
+    return max((replicas * _WHOLE // percent for replicas, percent in planned if replicas and percent), default=0)
 
 
 def _with_traffic(ro: RolloutOrchestrator) -> list[TargetRevision]:
