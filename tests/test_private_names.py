@@ -113,8 +113,16 @@ class PrivateNames(ast.NodeVisitor):
         self.generic_visit(node)
 
     def _quoted(self, annotation: ast.expr | None) -> None:
-        for each in ast.walk(annotation) if annotation is not None else ():
-            if isinstance(each, ast.Constant) and isinstance(each.value, str):
+        if annotation is None:
+            return
+        literals = {
+            inner
+            for each in ast.walk(annotation)
+            if isinstance(each, ast.Subscript) and isinstance(each.value, ast.Name) and each.value.id == "Literal"
+            for inner in ast.walk(each.slice)
+        }
+        for each in ast.walk(annotation):
+            if isinstance(each, ast.Constant) and isinstance(each.value, str) and each not in literals:
                 quoted = ast.parse(each.value, mode="eval").body
                 for part in ast.walk(quoted):
                     ast.copy_location(part, each)
@@ -167,6 +175,7 @@ def search_path_changes(tree: ast.Module) -> Iterator[int]:
         ("from lib import thing\nthing._x = 1", ["2: thing._x"]),
         ("import lib\ndef f(a: 'lib._X[int]') -> None: ...", ["2: lib._X"]),
         ("import lib\ndef f() -> 'lib._X': ...", ["2: lib._X"]),
+        ("import lib\na: Literal['', 'a b'] | 'lib._X'", ["2: lib._X"]),
         ("getattr(thing, '_x')", ["1: getattr(thing, '_x')"]),
         ("from lib import Base\nclass A(Base):\n def f(self): self._theirs()", ["3: self._theirs"]),
         ("from lib import Base\nclass A(Base):\n def f(self): self._ours()\n def _ours(self): ...", []),
