@@ -101,6 +101,16 @@ def test_a_tree_of_one() -> None:
     ]
 
 
+@pytest.mark.parametrize(("pods", "shown"), [(False, 3), (True, 5)])
+def test_pods_that_are_not_ready(pods: bool, shown: int) -> None:
+    output = Shown()
+    view = RolloutView(("hello",), "default", output, pods=pods)
+    assert view.show(world({PODS: new_pods(*[UNSCHEDULABLE] * 5)})) == 0
+    assert sum("hello-00002-pod-" in line for line in output.lines) == shown
+    more = any("2 more pods are not ready; --pods shows them" in line for line in output.lines)
+    assert more != pods
+
+
 def test_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     view = RolloutView((), "default", Output("json"), pods=False)
     view.show(world({ROLLOUT_ORCHESTRATORS: [of(), of(FAILED, "broken")]}, [Unread(PODS, "forbidden", "no")]))
