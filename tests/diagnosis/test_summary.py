@@ -9,6 +9,7 @@ from tests.diagnosis import worlds
 from tests.diagnosis.worlds import NEW, NOW, OLD, ago, snapshot
 from tests.objects import entry
 from webhook.cluster.resource import (
+    KNATIVE_SERVICES,
     POD_AUTOSCALERS,
     PODS,
     REVISIONS,
@@ -17,10 +18,24 @@ from webhook.cluster.resource import (
     STAGE_POD_AUTOSCALERS,
 )
 from webhook.diagnosis.summary import STATES, RevisionSummary, Summary, in_order, summarise
+from webhook.knative.hold import Hold
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "REFERENCE.md"
 DONE = {"StageReady": "True", "LastStageReady": "True", "Ready": "True", "StageScaleUpReady": "True"}
 FAILED = {"status": "False", "message": "The rollout of the current stage failed with message: no percent."}
+
+
+def held(new: str) -> str:
+    """The hold of a Route for a new revision."""
+    return Hold("held", {OLD: 100}, new, "uid-service").to_annotation()
+
+
+def edited(observed: int) -> dict[str, Any]:
+    """The Service at generation 5, of which Knative has observed another or this one."""
+    service = worlds.service()
+    service["metadata"]["generation"] = 5
+    service["status"]["observedGeneration"] = observed
+    return service
 
 
 def summary(ro: dict[str, Any] | None = None, **changes: Any) -> Summary:
@@ -65,6 +80,19 @@ def test_a_stage_under_way() -> None:
 )
 def test_states(ro: dict[str, Any], state: str) -> None:
     assert summary(ro).state == state
+
+
+@pytest.mark.parametrize(
+    ("world", "state"),
+    [
+        pytest.param({ROUTES: [worlds.route({OLD: 100}, hold=held("hello-00003"))]}, "Pending", id="a newer revision"),
+        pytest.param({ROUTES: [worlds.route({NEW: 100}, hold=held(NEW))]}, "Complete", id="the hold is about to end"),
+        pytest.param({KNATIVE_SERVICES: [edited(observed=4)]}, "Pending", id="an edit that Knative has not taken up"),
+        pytest.param({KNATIVE_SERVICES: [edited(observed=5)]}, "Complete", id="no edit"),
+    ],
+)
+def test_a_rollout_that_is_complete_for_an_earlier_edit_of_its_service_is_pending(world: Any, state: str) -> None:
+    assert summary(worlds.ro(DONE), world=world).state == state
 
 
 def test_the_number_of_the_stage_is_the_recorded_one() -> None:
