@@ -52,7 +52,7 @@ def program() -> str:
 
 def piped(*words: str, **environment: str) -> tuple[int, str, str]:
     command = [sys.executable, "-c", program(), *words]
-    base = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "FORCE_COLOR")}
+    base = {name: value for name, value in os.environ.items() if name != "FORCE_COLOR"} | {"COLUMNS": "40"}
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False, env=base | environment
     )

@@ -1,6 +1,7 @@
 """``stagegate explain-rule``: what a rule protects from, with a bad and a good example."""
 
 import shutil
+import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
@@ -33,7 +34,7 @@ def command(ids: Sequence[str], *, output: Output) -> int:
     if output.is_document:
         output.document("RuleList", {"items": [described(rule) for rule in rules]})
         return DONE
-    width = min(shutil.get_terminal_size((_LONGEST, 1)).columns, _LONGEST)
+    width = min(shutil.get_terminal_size().columns, _LONGEST) if sys.stdout.isatty() else _LONGEST
     print("\n\n".join("\n".join(_lines(rule, width)) for rule in rules))
     return DONE
 

@@ -1,6 +1,5 @@
 """Terminal: rich's console, on which text from objects cannot do more than be read."""
 
-import os
 from collections.abc import Iterable
 from typing import Final, TextIO
 
@@ -28,7 +27,8 @@ class Terminal(Console):
             emoji=False,
             highlight=False,
         )
-        if not self.is_terminal and not os.environ.get("COLUMNS"):
+        if not self.is_terminal:
+            # Not $COLUMNS either: shells and readline set it for every program below them.
             self.width = _PIPE_WIDTH
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
