@@ -49,7 +49,7 @@ def test_from_the_ro_to_the_pods() -> None:
 
 
 def test_a_deployment_that_is_not_there_is_said_only_where_it_is_missed() -> None:
-    without = {DEPLOYMENTS: [], REPLICA_SETS: []}
+    without: dict[Any, Any] = {DEPLOYMENTS: [], REPLICA_SETS: []}
     assert "        + Pod 4 ready" in chain(without)
     assert not any("Deployment" in line for line in chain(without)), "whatever else made the pods, they are there"
     assert f"        x Deployment {NEW}-deployment: does not exist" in chain({**without, PODS: []})
