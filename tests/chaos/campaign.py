@@ -133,10 +133,10 @@ class Campaign:
 
         def all_complete() -> bool:
             assert life.running, f"the loop ended by itself: {life.output()[-300:]}"
-            return scene.simulated.complete
+            return scene.simulated.over
 
         def waiting() -> list[str]:
-            return [service.state() for service in services if not service.complete][:5]
+            return [service.state() for service in services if not service.is_over][:5]
 
         scene.wait(all_complete, "every rollout is complete", waiting)
         scene.proxy.injector.rate = 0.0
@@ -165,6 +165,7 @@ class Campaign:
         verdict = judge(stored, sent)
         report.reigns = judge_reigns(answered, electing)
         report.rollouts = sum(service.rollouts for service in services)
+        report.steered = sum((service.steered for service in services), Counter())
         report.versions, report.gaps = sum(one.resource in JUDGED for one in stored), history.gaps
         report.writes, report.blocked = len(answered), sum(map(is_blocked, answered))
         report.shifts, report.removed = verdict.shifts, len(sent.removed)

@@ -51,6 +51,8 @@ class Judge:
     pods: dict[Key, Wire] = field(default_factory=dict)
     with_pods: set[Key] = field(default_factory=set)
     """Revisions that have had a pod: of these the pods are counted, the others are judged by their scales alone."""
+    ends: dict[Key, list[Target]] = field(default_factory=dict)
+    """Where aborted rollouts lead back to."""
     broken: list[str] = field(default_factory=list)
     shifts: int = 0
 
@@ -85,6 +87,8 @@ class Judge:
             yield from self._forward(one)
             yield from self._shifted(one, before)
             yield from self._reached(one, before)
+            yield from _stood(one, before)
+            yield from self._back(one, before)
         if not one.gone:
             yield from self._needed(one, before)
 
@@ -139,11 +143,14 @@ class Judge:
             yield f"changed to {one.object.get('spec')}, and its rollout does not name it"
 
     def _forward(self, one: Stored) -> Iterator[str]:
-        """4: for the same targets the percents only grow, in the stage and in the record, and what is done is done."""
-        spec, stages = one.object["spec"], stage_of(one.object)
-        final = recorded.entries(spec.get("targetRevisions"))
+        """4: for the same targets the percents only grow, in the stage and in the record, and what is done is done.
+
+        Those of an aborted rollout are where it began.
+        """
+        spec, stages, is_aborted = one.object["spec"], stage_of(one.object), recorded.is_aborted(one.object)
+        final = recorded.entries(spec.get("initialRevisions" if is_aborted else "targetRevisions"))
         name = final[0].name if final else ""
-        targets = json.dumps(spec.get("targetRevisions"), sort_keys=True)
+        targets = json.dumps([spec.get("targetRevisions"), is_aborted], sort_keys=True)
         stage = json.dumps(spec.get("stageTargetRevisions"), sort_keys=True)
         known = self.progress.get(one.key)
         if known is None or known.targets != targets:
@@ -165,6 +172,30 @@ class Judge:
         if known.complete and not complete:
             yield "it was complete, and is not any more"
         known.stage, known.planned, known.reached, known.complete = stage, planned, reached, complete
+
+    def _back(self, one: Stored, before: Wire | None) -> Iterator[str]:
+        """10: after an abort the revisions with traffic end as they began, and the others run nothing."""
+        if before is None or not recorded.is_aborted(one.object):
+            return
+        if not recorded.is_aborted(before):
+            # Where the rollout to the present targets had not begun, nothing is to change.
+            has_begun = not recorded.is_true(before, "LastStageReady")
+            initial = recorded.entries(one.object["spec"].get("initialRevisions"))
+            self.ends[one.key] = [entry for entry in (initial if has_begun else record_of(before)) if entry.percent]
+            return
+        if not recorded.is_back(one.object) or recorded.is_back(before):
+            return
+        stages, ends = stage_of(one.object), self.ends.get(one.key, [])
+        for entry in ends:
+            if percent_of(stages, entry.name) != entry.percent:
+                yield f"back with {percent_of(stages, entry.name)} percent of {entry.name}, which had {entry.percent}"
+            bounds = scales_of(self.spas.get((one.key[0], entry.name))).bounds
+            if bounds != (entry.minimum, entry.maximum):
+                yield f"back with {bounds} for {entry.name}, which had {(entry.minimum, entry.maximum)}"
+        for name in recorded.named_by(one.object) - {entry.name for entry in ends}:
+            scales = scales_of(self.spas.get((one.key[0], name)))
+            if percent_of(stages, name) or (scales.bounds != _ENDED and (scales.desired or scales.actual)):
+                yield f"back with {percent_of(stages, name)} percent and {scales.bounds} for {name}"
 
     def _shifted(self, one: Stored, before: Wire | None) -> Iterator[str]:
         """6: the traffic of a stage moves only when the stage is late, and it is given another time."""
@@ -232,6 +263,15 @@ def judge(history: Iterable[Stored], sent: Sent | None = None) -> Judge:
 def broken_laws(history: Iterable[Stored], sent: Sent | None = None) -> list[str]:
     """What broke a law, in order; empty when all hold."""
     return judge(history, sent).broken
+
+
+def _stood(one: Stored, before: Wire | None) -> Iterator[str]:
+    """9: while a rollout is paused no percent of its stage changes."""
+    if before is None or not recorded.is_held(before):
+        return
+    was, now = ({entry.name: entry.percent or 0 for entry in stage_of(ro)} for ro in (before, one.object))
+    if was != now:
+        yield f"paused, and the stage goes from {was} to {now}"
 
 
 def _whole(ro: Wire) -> Iterator[str]:

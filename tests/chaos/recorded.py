@@ -10,6 +10,10 @@ REVISION_LABEL: Final = "serving.knative.dev/revision"
 SERVICE_LABEL: Final = "serving.knative.dev/service"
 STRATEGY_ANNOTATION: Final = "rollout.knative.dev/progressive-rollout-strategy"
 RESOURCE_UTIL: Final = "resourceutil"
+PAUSE: Final = "stagegate.dev/pause"
+ABORT: Final = "stagegate.dev/abort"
+ABORTED: Final = "stagegate.dev/aborted"
+"""In the status."""
 MAX_INT32: Final = 2**31 - 1
 
 
@@ -90,6 +94,24 @@ def strategy_of(ro: Wire) -> str:
 def is_true(ro: Wire, condition: str) -> bool:
     found = (ro.get("status") or {}).get("conditions") or ()
     return any(one.get("type") == condition and one.get("status") == "True" for one in found)
+
+
+def is_aborted(ro: Wire) -> bool:
+    """Whether the rollout leads back: the loop has recorded it, and nobody has taken it back since."""
+    annotations = (ro.get("status") or {}).get("annotations") or {}
+    return ABORTED in annotations and ABORT in (ro["metadata"].get("annotations") or {})
+
+
+def is_held(ro: Wire) -> bool:
+    """Whether the rollout is paused, without an end or a stage to wait for."""
+    found = ro["metadata"].get("annotations") or {}
+    return PAUSE in found and f"{PAUSE}-until" not in found and f"{PAUSE}-after-stage" not in found
+
+
+def is_back(ro: Wire) -> bool:
+    """Whether an aborted rollout is where it began."""
+    found = (ro.get("status") or {}).get("conditions") or ()
+    return any((one.get("type"), one.get("reason")) == ("Aborted", "AbortComplete") for one in found)
 
 
 def scales_of(spa: Wire | None) -> Scales:

@@ -16,6 +16,7 @@ class Report:
     faults: Counter[Fault] = field(default_factory=Counter)
     disruptions: Counter[str] = field(default_factory=Counter)
     ways: Counter[str] = field(default_factory=Counter)
+    steered: Counter[str] = field(default_factory=Counter)
     reigns: Reigns = field(default_factory=Reigns)
     outages: int = 0
     rollouts: int = 0
@@ -40,7 +41,7 @@ class Report:
             (
                 f"the webhook was {shown(self.disruptions)}, and {self.blocked} writes failed for it; the API server"
                 f" was down {self.outages} times; {self.shifts} late stages shifted,"
-                f" {self.removed} hanging pods removed"
+                f" {self.removed} hanging pods removed; rollouts were {shown(self.steered)}"
             ),
             (
                 f"of two at once the leader was {shown(self.ways)}; {reigns.takeovers} takeovers; of former leaders'"

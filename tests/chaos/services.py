@@ -1,8 +1,10 @@
 """Simulated Services, each in a rollout, whose targets people change in between."""
 
 import random
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sandbox.demo.knative import Knative
@@ -12,6 +14,7 @@ from tests.chaos.slow_autoscaler import CLASS, SlowAutoscaler
 from webhook.api import RolloutOrchestrator
 from webhook.api.conditions import LAST_STAGE_READY, READY
 from webhook.api.kinds import SERVICE_LABEL
+from webhook.api.wire import format_time
 from webhook.cluster.client import Client
 from webhook.cluster.errors import Conflict, NotFound, OutcomeUnknown, Unavailable, Unreachable
 from webhook.cluster.resource import (
@@ -27,6 +30,8 @@ PLACES: Final = ("chaos-a", "chaos-b", "chaos-c")
 BYSTANDER: Final = "bystander-00001"
 PLAIN, DAWDLING, HANGING = "plain", "dawdling", "hanging"
 _UNLIMITED: Final = (2, 0)
+_PAUSE, _PAUSE_UNTIL = "stagegate.dev/pause", "stagegate.dev/pause-until"
+_ABORT, _ABORT_REASON = "stagegate.dev/abort", "stagegate.dev/abort-reason"
 _ANNOTATIONS: Final = "rollout.knative.dev"
 
 
@@ -51,6 +56,8 @@ class Service:
     collected: set[int] = field(default_factory=lambda: {0})
     nature: str = PLAIN
     wanted: int | None = None
+    paused: bool = False
+    steered: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         dawdling = self.nature == DAWDLING
@@ -115,14 +122,52 @@ class Service:
             self._dawdle()
         if self.wanted is not None:
             self._retarget(self.wanted)
+        elif self.paused:
+            self._stay_paused(more=more)
         elif not more:
             return
         elif self.complete:
             self._forget_oldest()
             self._retarget(len(self.names) + 1)
-        elif self._is_a_new_stage() and self.chance.random() < 0.1:
+        elif self.is_back:
+            self._go_on()
+        elif self._is_a_new_stage():
+            self._interfere()
+
+    def _interfere(self) -> None:
+        """What people do to a rollout on its way, now and then."""
+        dice = self.chance.random()
+        if dice < 0.1:
             back = self.chance.random() < 0.5 and self.number - 1 not in self.collected
             self._retarget(self.number - 1 if back else len(self.names) + 1)
+        elif dice < 0.25:
+            self.paused = True
+            end = format_time(datetime.now(UTC) + timedelta(seconds=3))
+            self._annotate("paused", {_PAUSE: "chaos", _PAUSE_UNTIL: end if self.chance.random() < 0.3 else None})
+        elif dice < 0.4:
+            self._annotate("aborted", {_ABORT: f"{self.revision(self.number)}=100", _ABORT_REASON: "chaos"})
+
+    def _stay_paused(self, *, more: bool) -> None:
+        """A pause lasts some steps; now and then it is the rollout's way back that goes on afterwards."""
+        dice = self.chance.random()
+        if dice < 0.1 or not more:
+            self._annotate("resumed", dict.fromkeys((_PAUSE, f"{_PAUSE}-by", _PAUSE_UNTIL)))
+            self.paused = False
+        elif dice < 0.12:
+            self._annotate("aborted", {_ABORT: f"{self.revision(self.number)}=100", _ABORT_REASON: "chaos"})
+
+    def _go_on(self) -> None:
+        """After an abort people try the same targets again, or other ones."""
+        if self.chance.random() < 0.3:
+            self._annotate("retried", {f"{_ABORT}{end}": None for end in ("", "-by", "-reason")})
+        else:
+            self._retarget(len(self.names) + 1)
+
+    def _annotate(self, what: str, annotations: dict[str, str | None]) -> None:
+        """As the commands do; a pause ends while a new one may already be wanted, so that nothing is assumed."""
+        patch = {"metadata": {"annotations": annotations}}
+        self.client.patch(ROLLOUT_ORCHESTRATORS, self.namespace, self.name, patch)
+        self.steered[what] += 1
 
     def _dawdle(self) -> None:
         wire = self.history.latest(ROLLOUT_ORCHESTRATORS, self.namespace, self.name) or {}
@@ -160,6 +205,20 @@ class Service:
             and conditions.is_true(LAST_STAGE_READY)
         )
 
+    @property
+    def is_back(self) -> bool:
+        """True once an aborted rollout is where it began."""
+        wire = self.history.latest(ROLLOUT_ORCHESTRATORS, self.namespace, self.name) or {}
+        conditions = (wire.get("status") or {}).get("conditions") or []
+        reasons = {one["type"]: one.get("reason") for one in conditions}
+        is_asked = _ABORT in (wire.get("metadata", {}).get("annotations") or {})
+        return is_asked and (reasons.get("Ready"), reasons.get("Aborted")) == ("Aborted", "AbortComplete")
+
+    @property
+    def is_over(self) -> bool:
+        """True once it is complete, or back, and nobody holds it."""
+        return not self.paused and (self.complete or self.is_back)
+
     def state(self) -> str:
         """Where it stands, in one line."""
         wire = self.history.latest(ROLLOUT_ORCHESTRATORS, self.namespace, self.name) or {}
@@ -179,7 +238,12 @@ class Service:
         )
 
     def wrong_end(self) -> list[str]:
-        """What is not as it has to be at the end of the last rollout; empty when all is well."""
+        """What is not as it has to be at the end of the last rollout; empty when all is well.
+
+        A law says how an aborted one has to end.
+        """
+        if self.is_back:
+            return []
         last = self.history.latest(STAGE_POD_AUTOSCALERS, self.namespace, self.revision(self.number)) or {}
         bounds = {"stageMinScale": self.low, "stageMaxScale": self.high}
         found = [] if last.get("spec") == bounds else [f"{last.get('spec')} instead of {bounds}"]

@@ -31,8 +31,9 @@ class SimulatedServices:
         self._thread.join(30.0)
 
     @property
-    def complete(self) -> bool:
-        return all(service.complete for service in self._services)
+    def over(self) -> bool:
+        """True once every rollout is complete, or back after an abort."""
+        return all(service.is_over for service in self._services)
 
     def _run(self) -> None:
         try:

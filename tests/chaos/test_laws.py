@@ -51,6 +51,14 @@ class HistoryBuilder:
             whole["stageTargetRevisions"] = stage
         return self._add(ROLLOUT_ORCHESTRATORS, "hello", {"spec": whole, "status": status or {}})
 
+    def annotated(self, stage: list[Wire], status: Wire | None = None, **annotations: str) -> "HistoryBuilder":
+        """An RO that somebody steers: ``pause="x"`` is the annotation ``stagegate.dev/pause``."""
+        spec = {"initialRevisions": START, "targetRevisions": TARGETS, "stageTargetRevisions": stage}
+        found = {f"stagegate.dev/{key}": text for key, text in annotations.items()}
+        return self._add(
+            ROLLOUT_ORCHESTRATORS, "hello", {"metadata": {"annotations": found}, "spec": spec, "status": status or {}}
+        )
+
     def spa(
         self,
         name: str,
@@ -84,6 +92,20 @@ class HistoryBuilder:
 
 def begun() -> HistoryBuilder:
     return HistoryBuilder().revision(OLD).revision(NEW).ro().spa(OLD, 1, 10, 4)
+
+
+LED_BACK = {"annotations": {"stagegate.dev/aborted": "{}"}}
+QUARTER = [
+    entry(OLD, 75, 1, 10, direction="up", targetReplicas=3),
+    entry(NEW, 25, 1, 10, direction="down", targetReplicas=1),
+]
+BACK = {**LED_BACK, "conditions": [{"type": "Aborted", "status": "True", "reason": "AbortComplete"}]}
+
+
+def aborted() -> HistoryBuilder:
+    """A rollout that was aborted at half, and is on its way back."""
+    history = begun().spa(NEW, 1, 10, 4).ro(HALF).annotated(HALF, abort=NEW).annotated(HALF, LED_BACK, abort=NEW)
+    return history.annotated(QUARTER, LED_BACK, abort=NEW)
 
 
 def reached(percent: int, **more: Any) -> Wire:
@@ -121,6 +143,13 @@ ALL_IS_WELL = [
         begun().spa(NEW, 1, 1).revision(NEW, gone=True).spa(NEW, 1, 1, gone=True), id="deleted as its Revision"
     ),
     pytest.param(begun().ro(HALF).ro(HALF), id="written without need once"),
+    pytest.param(begun().annotated(HALF, pause="x").ro(HALF).ro(LATER), id="resumed, then the next stage"),
+    pytest.param(aborted().annotated(START, LED_BACK, abort=NEW).spa(NEW, 0, 1, 0), id="back by stages"),
+    pytest.param(
+        aborted().spa(NEW, 0, 1, 0).annotated(START, LED_BACK, abort=NEW).annotated(START, BACK, abort=NEW),
+        id="back where it began",
+    ),
+    pytest.param(aborted().ro(QUARTER, LED_BACK).ro(HALF), id="the abort is taken back, and it goes on"),
 ]
 
 BROKEN = [
@@ -168,6 +197,18 @@ BROKEN = [
         id="4: complete, then not",
     ),
     pytest.param(begun().ro(HALF).ro(HALF).ro(HALF), "twice in a row", id="5: written without need"),
+    pytest.param(aborted().annotated(HALF, LED_BACK, abort=NEW), "goes back from 75 to 50", id="4: an abort turns"),
+    pytest.param(begun().annotated(HALF, pause="x").annotated(LATER, pause="x"), "paused, and", id="9: moved"),
+    pytest.param(begun().annotated(HALF, pause="x").ro(LATER), "paused, and", id="9: resumed and moved in one write"),
+    pytest.param(
+        aborted().annotated(QUARTER, BACK, abort=NEW), "back with 75 percent of hello-00001", id="10: not all the way"
+    ),
+    pytest.param(
+        aborted().spa(OLD, 1, 3, 3).annotated(START, BACK, abort=NEW), "back with (1, 3)", id="10: other bounds"
+    ),
+    pytest.param(
+        aborted().annotated(START, BACK, abort=NEW), "(1, 10) for hello-00002", id="10: the new one still runs"
+    ),
 ]
 
 

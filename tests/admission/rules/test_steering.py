@@ -56,24 +56,25 @@ def test_the_name_of_who_steers_is_filled_in_where_it_is_absent(
     assert response_to(result, old=old, path="/validate")["allowed"]
 
 
-@pytest.mark.parametrize(
-    ("after", "before", "found"),
-    [
-        pytest.param({PAUSE: "x", BY: "bob"}, {}, ["RO016"], id="another name"),
-        pytest.param({PAUSE: "x", BY: "bob"}, None, ["RO016"], id="another name from the start"),
-        pytest.param({PAUSE: "x", BY: "bob"}, {PAUSE: "x"}, ["RO016"], id="another name for an old pause"),
-        pytest.param({PAUSE: "y", BY: "bob"}, {PAUSE: "x", BY: "bob"}, ["RO016"], id="another reason in bob's name"),
-        pytest.param({PAUSE: "x", BY: "bob"}, {PAUSE: "x", BY: "bob"}, [], id="unchanged"),
-        pytest.param({ABORT: "a", ABORT_BY: "bob"}, {PAUSE: "x", BY: "bob"}, ["RO016"], id="an abort in bob's name"),
-        pytest.param({PAUSE: "x", BY: "bob", ABORT: "a"}, {PAUSE: "x", BY: "bob"}, [], id="beside bob's pause"),
-        pytest.param({PAUSE: ""}, {}, ["RO015"], id="no reason"),
-        pytest.param({PAUSE: "x", UNTIL: "30m"}, {PAUSE: "x"}, ["RO015"], id="an end that is no time"),
-        pytest.param({PAUSE: "x", UNTIL: "30m"}, {PAUSE: "x", UNTIL: "30m"}, [], id="malformed before already"),
-        pytest.param({GATE: "1"}, {}, ["RO015"], id="a gate without a pause"),
-        pytest.param({GATE: "1"}, {PAUSE: "x", GATE: "1"}, [], id="what a resume by hand leaves"),
-        pytest.param({ABORT: "everything!"}, {}, ["RO015"], id="targets that cannot be read"),
-    ],
-)
+UPDATES = [
+    pytest.param({PAUSE: "x", BY: "bob"}, {}, ["RO016"], id="another name"),
+    pytest.param({PAUSE: "x", BY: "bob"}, None, ["RO016"], id="another name from the start"),
+    pytest.param({PAUSE: "x", BY: "bob"}, {PAUSE: "x"}, ["RO016"], id="another name for an old pause"),
+    pytest.param({PAUSE: "y", BY: "bob"}, {PAUSE: "x", BY: "bob"}, ["RO016"], id="another reason in bob's name"),
+    pytest.param({PAUSE: "x", BY: "bob"}, {PAUSE: "x", BY: "bob"}, [], id="unchanged"),
+    pytest.param({ABORT: "a", ABORT_BY: "bob"}, {PAUSE: "x", BY: "bob"}, ["RO016"], id="an abort in bob's name"),
+    pytest.param({PAUSE: "x", BY: "bob", ABORT: "a"}, {PAUSE: "x", BY: "bob"}, [], id="beside bob's pause"),
+    pytest.param({PAUSE: ""}, {}, ["RO015"], id="no reason"),
+    pytest.param({PAUSE: "x", UNTIL: "30m"}, {PAUSE: "x"}, ["RO015"], id="an end that is no time"),
+    pytest.param({PAUSE: "x", UNTIL: "30m"}, {PAUSE: "x", UNTIL: "30m"}, [], id="malformed before already"),
+    pytest.param({GATE: "1"}, {}, ["RO015"], id="a gate without a pause"),
+    pytest.param({GATE: "1"}, {PAUSE: "x", GATE: "1"}, [], id="what a resume by hand leaves"),
+    pytest.param({ABORT: "everything!"}, {}, ["RO015"], id="targets that cannot be read"),
+]
+"""What an update writes, what was there (None for a creation), and what is found."""
+
+
+@pytest.mark.parametrize(("after", "before", "found"), UPDATES)
 @pytest.mark.parametrize("path", ["/mutate", "/validate"])
 def test_what_is_refused(after: dict[str, str], before: dict[str, str] | None, found: list[str], path: str) -> None:
     verdict = verdict_on(annotated(after), old=annotated(before) if before is not None else None, path=path)
