@@ -64,7 +64,8 @@ class SlowAutoscaler:
             wanted = max(-(-self.demand * percents.get(name, 0) // 100), low)
             wanted = min(wanted, high) if high else wanted
             if wanted == self.running[name]:
-                self._paces.pop(name, None)
+                if self._paces.pop(name, None) is not None:
+                    self._report_scale(name, wanted, wanted)
                 continue
             pace = self._paces.get(name)
             if pace is None or pace.wanted != wanted:

@@ -132,6 +132,22 @@ def test_a_retry_on_the_way_back_goes_on_from_the_live_shares(knative: Knative, 
     assert shares[-1] == 100
 
 
+def test_an_abort_of_an_edit_that_a_pause_holds_lets_the_new_revision_go(knative: Knative) -> None:
+    knative.edit(2, born=LOWERED)
+    carry(knative)
+    turns(knative, 3)
+    annotate(knative.world, BY_ALICE).settle()
+    knative.edit(3, born=LOWERED)
+    turns(knative, 5)
+    assert knative.pods[THIRD] == 1
+    annotate(knative.world, {**BY_BOB, ABORT: THIRD})
+    carry(knative, lambda: knative.world.condition("Ready") == ("False", "Aborted"))
+    turns(knative, 10)
+    assert knative.shares() == {NEW: 100}
+    assert knative.pods == {OLD: 0, NEW: 4, THIRD: 0}
+    assert knative.world.forget().settle().written() == []
+
+
 def test_an_old_revision_that_fails_after_an_abort_does_not_give_the_traffic_to_the_new_one(knative: Knative) -> None:
     aborted(knative, {OLD: 75, NEW: 25})
     knative.broken.add(OLD)

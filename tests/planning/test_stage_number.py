@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.objects import rollout
+from tests.objects import entry, rollout
+from webhook.planning.planned_targets import PLANNED_TARGETS
 from webhook.planning.stage_number import STAGES_DONE, stage_number, stages_done
 
 
@@ -19,7 +20,14 @@ from webhook.planning.stage_number import STAGES_DONE, stage_number, stages_done
     ],
 )
 def test_the_number_of_the_stage(recorded: str | None, stage_ready: str, done: int | None, number: int | None) -> None:
-    ro = rollout([], conditions={"StageReady": stage_ready})
+    ro = rollout([], target=[entry("hello-00002", 100)], conditions={"StageReady": stage_ready})
+    ro.status.annotations[PLANNED_TARGETS] = '[["hello-00002",100]]'
     if recorded is not None:
         ro.status.annotations[STAGES_DONE] = recorded
     assert (stages_done(ro), stage_number(ro)) == (done, number)
+
+
+def test_stages_of_former_targets_do_not_count() -> None:
+    ro = rollout([], target=[entry("hello-00003", 100)], conditions={"StageReady": "True"})
+    ro.status.annotations |= {PLANNED_TARGETS: '[["hello-00002",100]]', STAGES_DONE: "4"}
+    assert (stages_done(ro), stage_number(ro)) == (0, 1)

@@ -123,7 +123,7 @@ def spec_patch(before: RolloutSpec, after: RolloutSpec) -> Wire:
 
 
 def _start_of(ro: RolloutOrchestrator, seen: Observed, *, is_aborted: bool) -> RolloutOrchestrator:
-    if not has_new_targets(ro):
+    if not has_new_targets(ro) and not (is_aborted and _leads_astray(ro)):
         return ro
     if seen.is_held or is_aborted:
         spec = replace(ro.spec.copy(), stage_target_revisions=[], target_finish_time=None)
@@ -139,6 +139,17 @@ def _failed(seen: Observed) -> frozenset[str]:
     """The revisions to which a held Route sends requests although Knative says that they have failed."""
     conditions = {name: seen.revisions[name].conditions.revision_ready for name in seen.live if name in seen.revisions}
     return frozenset(name for name, ready in conditions.items() if ready is not None and ready.status == FALSE)
+
+
+def _leads_astray(ro: RolloutOrchestrator) -> bool:
+    """True for an aborted rollout whose stage moves revisions that are not on its way back: it is of a rollout before.
+
+    Such a stage lets nothing go of the revision that was aborted.
+    """
+    start, stage = (
+        {one.revision_name for one in some} for some in (ro.spec.initial_revisions, ro.spec.stage_target_revisions)
+    )
+    return bool(stage - start)
 
 
 def _is_stored_and_not_begun(ro: RolloutOrchestrator) -> bool:

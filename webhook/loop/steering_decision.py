@@ -130,7 +130,7 @@ def _is_in_force(ro: RolloutOrchestrator, pause: Pause) -> bool:
     """True for a pause at once, and for one whose stage is done; stages of former targets do not count."""
     if pause.after_stage is None:
         return True
-    return not has_unplanned_targets(ro) and (stages_done(ro) or 0) >= pause.after_stage
+    return (stages_done(ro) or 0) >= pause.after_stage
 
 
 def _restore_ready(ro: RolloutOrchestrator, now: datetime) -> None:

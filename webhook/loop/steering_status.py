@@ -11,7 +11,7 @@ from webhook.api.steering import Abort, Pause, targets_text
 from webhook.api.target_revision import entries_by_revision, one_per_revision
 from webhook.loop.event_messages import EventMessage
 from webhook.loop.observation import Observed
-from webhook.loop.steering_decision import Steered, by, clear_failure
+from webhook.loop.steering_decision import Steered, by
 from webhook.planning import pause as kept_by_pause
 from webhook.planning import restart
 from webhook.planning.abort import ABORT_RECORD, AbortRecord, as_start, entries_with, git_must_change, initial_of
@@ -35,8 +35,9 @@ def record_abort(ro: RolloutOrchestrator, abort: Abort, observed: Observed, now:
     record = AbortRecord(targets_text(ro.spec.target_revisions), tuple(start), tuple(end))
     ro.status.conditions.initialize(now)
     ro.status.annotations[ABORT_RECORD] = record.to_annotation()
-    if ro.has_failed:
-        clear_failure(ro, ABORTED, "The rollout was aborted.", now)
+    # Also what is reached already is verified: a stage of the present targets may be stored, and not begun.
+    ro.mark_stage_in_progress(STAGE_READY, now)
+    ro.mark_last_stage_in_progress(now)
     kept_by_pause.forget(ro)
     ro.status.conditions.remove(conditions.PAUSED)
     message = _abort_message(ro, abort, record, observed, is_back=False)

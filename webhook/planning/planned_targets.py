@@ -1,6 +1,7 @@
 """The targets that a stage was planned for, as the loop records them in the status of an RO."""
 
 import json
+from collections.abc import Iterable
 from typing import Final
 
 from webhook.api import RolloutOrchestrator, TargetRevision
@@ -10,7 +11,7 @@ PLANNED_TARGETS: Final = "stagegate.dev/planned-targets"
 """Key in the RO's ``status.annotations``: revision names and percents, in order, as JSON; each revision once."""
 
 
-def record_of(targets: list[TargetRevision]) -> str:
+def record_of(targets: Iterable[TargetRevision]) -> str:
     """The record of a list of targets; the same targets give the same bytes."""
     entries = [[target.revision_name, target.percent] for target in one_per_revision(targets)]
     return json.dumps(entries, separators=(",", ":"))

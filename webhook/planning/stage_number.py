@@ -4,7 +4,8 @@ from typing import Final
 
 from webhook.api import RolloutOrchestrator
 from webhook.api.conditions import STAGE_READY
-from webhook.planning.planned_targets import PLANNED_TARGETS, has_unplanned_targets
+from webhook.planning.abort import abort_record
+from webhook.planning.planned_targets import PLANNED_TARGETS, record_of
 
 STAGES_DONE: Final = "stagegate.dev/stages-done"
 """Key in the RO's ``status.annotations``: the stages done since the targets were set."""
@@ -13,9 +14,12 @@ STAGES_DONE: Final = "stagegate.dev/stages-done"
 def stages_done(ro: RolloutOrchestrator) -> int | None:
     """The stages that are done for the present targets; None if that was not recorded.
 
-    What was recorded for other targets does not count, so that none is done until the first stage is planned.
+    What was recorded for other targets does not count, so that none is done until the first stage is planned. Those of
+    an aborted rollout are counted on its way back.
     """
-    if PLANNED_TARGETS in ro.status.annotations and has_unplanned_targets(ro):
+    record = abort_record(ro)
+    targets = ro.spec.target_revisions if record is None else record.end
+    if ro.status.annotations.get(PLANNED_TARGETS, record_of(targets)) != record_of(targets):
         return 0
     text = ro.status.annotations.get(STAGES_DONE, "")
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else None
