@@ -52,8 +52,8 @@ def test_a_finding_is_shown_with_its_line_and_the_way_out(capsys: pytest.Capture
 
 def test_nothing_is_printed_where_nothing_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "good.yaml", "pod.yaml"]) == 0
-    told = "1 object in 2 files checked, 0 denied, 0 warnings, 1 of other kinds skipped\n"
-    assert capsys.readouterr() == ("", told)
+    summary = "1 object in 2 files checked, 0 denied, 0 warnings, 1 of other kinds skipped\n"
+    assert capsys.readouterr() == ("", summary)
 
 
 def test_compact_prints_the_first_line_only(capsys: pytest.CaptureFixture[str]) -> None:

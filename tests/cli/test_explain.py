@@ -109,13 +109,13 @@ def test_exit_codes(changes: Any, code: int, says: str, dump: Dump, capsys: pyte
 
 def test_for_programs(dump: Dump, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "hello", "-f", dump(STUCK), "-o", "json"]) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert (told["apiVersion"], told["kind"]) == ("stagegate.dev/v1alpha1", "RolloutExplanation")
-    assert [one["id"] for one in told["causes"]] == ["quota", "unschedulable"]
-    assert told["causes"][0]["since"] == "2026-03-01T11:59:20Z"
-    assert told["rollout"]["state"] == "Stuck"
-    assert [one["kind"] for one in told["chain"]["under"]] == ["Route", "Revision", "Revision"]
-    assert {"resourcequotas", "configmaps"} <= {one["resource"] for one in told["notSeen"]}
+    document = json.loads(capsys.readouterr().out)
+    assert (document["apiVersion"], document["kind"]) == ("stagegate.dev/v1alpha1", "RolloutExplanation")
+    assert [one["id"] for one in document["causes"]] == ["quota", "unschedulable"]
+    assert document["causes"][0]["since"] == "2026-03-01T11:59:20Z"
+    assert document["rollout"]["state"] == "Stuck"
+    assert [one["kind"] for one in document["chain"]["under"]] == ["Route", "Revision", "Revision"]
+    assert {"resourcequotas", "configmaps"} <= {one["resource"] for one in document["notSeen"]}
 
 
 @pytest.mark.parametrize(

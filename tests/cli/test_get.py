@@ -114,13 +114,13 @@ def test_pods_that_are_not_ready(pods: bool, shown: int) -> None:
 def test_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     view = RolloutView((), "default", Output("json"), pods=False)
     view.show(world({ROLLOUT_ORCHESTRATORS: [of(), of(FAILED, "broken")]}, [Unread(PODS, "forbidden", "no")]))
-    told = json.loads(capsys.readouterr().out)
-    assert told["kind"] == "RolloutList"
-    assert [(one["name"], one["state"], one["stage"]) for one in told["items"]] == [
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["kind"] == "RolloutList"
+    assert [(one["name"], one["state"], one["stage"]) for one in printed["items"]] == [
         ("broken", "Failed", 1),
         ("hello", "Progressing", 1),
     ]
-    assert told["notSeen"] == [{"resource": "pods", "namespace": None, "reason": "forbidden", "message": "no"}]
+    assert printed["notSeen"] == [{"resource": "pods", "namespace": None, "reason": "forbidden", "message": "no"}]
     RolloutView((), "default", Output("name"), pods=False).show(world())
     assert capsys.readouterr().out == "rolloutorchestrator.serving.knative.dev/hello\n"
 
@@ -130,9 +130,9 @@ def test_a_name_that_is_not_there_and_a_resource_that_is_not_seen(capsys: pytest
     with pytest.raises(CommandError, match="there is no rollout default/other") as caught:
         view.show(world(unread=[Unread(PODS, "forbidden", "no")]))
     assert caught.value.exit_code == 3
-    told = capsys.readouterr()
-    assert told.out.startswith("default/hello")
-    assert told.err == "not seen: pods; stagegate explain says why\n"
+    printed = capsys.readouterr()
+    assert printed.out.startswith("default/hello")
+    assert printed.err == "not seen: pods; stagegate explain says why\n"
 
 
 def test_a_namespace_without_rollouts(capsys: pytest.CaptureFixture[str]) -> None:

@@ -138,8 +138,8 @@ class Standing:
         last: list[Any] = []
 
         def is_named() -> bool:
-            code, told = self.explain()
-            last[:] = [code, told.get("causes", [])]
+            code, document = self.explain()
+            last[:] = [code, document.get("causes", [])]
             listed = last[1][:1] if first else last[1]
             return any((one["id"], one["effect"]) == (cause, effect) for one in listed)
 

@@ -388,15 +388,15 @@ def test_a_reader_with_the_role_view_sees_the_pods_and_is_told_what_it_does_not_
     viewer = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": VIEWER}
     standing.create(ROLE_BINDINGS, "viewer", roleRef=role, subjects=[viewer])
     kubeconfig = stack.plane.kubeconfig_for(VIEWER)
-    told: list[Any] = []
+    explained: list[Any] = []
 
     def is_seen() -> bool:
-        told[:] = standing.explain(kubeconfig)
-        return bool(told[0] == 1)
+        explained[:] = standing.explain(kubeconfig)
+        return bool(explained[0] == 1)
 
-    eventually(is_seen, "the role is in force", lambda: told)
-    assert told[1]["causes"][0]["id"] == "image"
-    hidden = {one["resource"] for one in told[1]["notSeen"] if one["reason"] == "forbidden"}
+    eventually(is_seen, "the role is in force", lambda: explained)
+    assert explained[1]["causes"][0]["id"] == "image"
+    hidden = {one["resource"] for one in explained[1]["notSeen"] if one["reason"] == "forbidden"}
     # Knative aggregates its own kinds to view, and is not here.
     knative = {f"{kind}.serving.knative.dev" for kind in ("services", "routes", "revisions")}
     assert hidden == {"leases.coordination.k8s.io", "configmaps", "deployments.apps", *knative} | {

@@ -143,7 +143,7 @@ def test_an_edit_while_no_loop_runs_waits_for_one(stagegate: Stagegate, tenant: 
 
 
 def test_a_removed_hold_is_a_release(stagegate: Stagegate, tenant: Tenant) -> None:
-    """Somebody removes the registrations and then the hold; it does not come back."""
+    """Somebody removes the registrations and then the hold; it is not set again."""
     deployed(tenant)
     tenant.apply(hello("2"))
     under_way(tenant, {OLD: 50, NEW: 50})

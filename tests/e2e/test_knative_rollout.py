@@ -180,8 +180,10 @@ def test_a_newcomer_that_is_never_ready_gets_no_traffic(tenant: Tenant, image: s
     assert state.ready_pods() == {OLD: 4}
     assert not state.is_ready("hello")
     reasons = [reason_of(state.all(plural)[NEW]) for plural in ("revisions", "podautoscalers")]
-    told = [each.get("message", "") for each in state.all("rolloutorchestrators")["hello"]["status"]["conditions"]]
-    assert any(reason in message for reason in reasons for message in told), f"the RO quotes none of {reasons}: {told}"
+    messages = [each.get("message", "") for each in state.all("rolloutorchestrators")["hello"]["status"]["conditions"]]
+    assert any(reason in message for reason in reasons for message in messages), (
+        f"the RO quotes none of {reasons}: {messages}"
+    )
 
     tenant.apply(hello("3"))
 

@@ -37,7 +37,7 @@ def release() -> Iterator[str]:
 
 
 def validate(krew: Path, manifest: Path, *options: str) -> "subprocess.CompletedProcess[str]":
-    """Krew's validation, which has ``kubectl krew`` install each platform unless told otherwise."""
+    """Krew's validation, which has ``kubectl krew`` install each platform by default."""
     return subprocess.run(
         [krew, "-manifest", manifest, *options],
         env=os.environ | {"PATH": f"{krew.parent}{os.pathsep}{os.environ['PATH']}"},

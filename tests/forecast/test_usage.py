@@ -23,7 +23,7 @@ GPU = {"nvidia.com/gpu": "1"}
 @pytest.mark.parametrize(
     ("spec", "usage"),
     [
-        pytest.param({}, {"pods": "1"}, id="nothing stated: a pod all the same"),
+        pytest.param({}, {"pods": "1"}, id="no requests: a pod all the same"),
         pytest.param(
             {"containers": [container(requests={"cpu": "250m"}), container("b", requests={"cpu": "1"})]},
             {"cpu": "1250m", "pods": "1"},

@@ -72,8 +72,8 @@ def test_a_rollout_that_stands_still(
         assert any(re.search(rf"PodAutoscaler {new}  wants \d, runs 0 \(ImagePullBackOff", line) for line in lines)
         assert any(re.search(rf"Pod {new}-0", line) for line in lines)
 
-        told = json.loads(stagegate("get", "-n", namespace, "-o", "json").out)
-        (row_of_it,) = [one for one in told["items"] if one["name"] == name]
+        document = json.loads(stagegate("get", "-n", namespace, "-o", "json").out)
+        (row_of_it,) = [one for one in document["items"] if one["name"] == name]
         assert (row_of_it["state"], row_of_it["cause"]["id"]) == ("Stuck", "newcomer-not-ready")
 
         late = stagegate("get", name, "-n", namespace, "--until", "complete", "--timeout", "1s")

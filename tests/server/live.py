@@ -90,7 +90,7 @@ def reply_of(response: http.client.HTTPResponse) -> Reply:
 
 @contextmanager
 def running(certificates: Path, folder: Path, *options: str, before: Sequence[str] = ()) -> Iterator[Live]:
-    """``stagegate serve`` on a free port, standing alone unless told otherwise, until the block ends.
+    """``stagegate serve`` on a free port, standing alone by default, until the block ends.
 
     ``before`` is a command that runs it, such as nohup.
     """

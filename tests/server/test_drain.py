@@ -13,7 +13,7 @@ from tests.server.reviews import GOOD
 
 
 class Caller(threading.Thread):
-    """Calls as an API server does: keeps its connection until told otherwise; ends when no connection is taken.
+    """Calls as an API server does: keeps its connection until a response closes it; ends when no connection is taken.
 
     A call is cut when its bytes were sent and no answer came.
     """

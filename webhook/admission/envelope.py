@@ -126,7 +126,7 @@ def _encode(value: Any) -> bytes:
     try:
         return orjson.dumps(value)
     except orjson.JSONEncodeError:
-        # The values that orjson refused to read come back in labels and names.
+        # The values that orjson refused to read are repeated in labels and names.
         return json.dumps(value, separators=(",", ":")).encode()
 
 

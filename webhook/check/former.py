@@ -19,7 +19,7 @@ class Placed(NamedTuple):
 class Former:
     """Finds what an object was before: the one of its name in the same file, else in a file that no longer has it.
 
-    ``old`` and ``new`` are versions of the same files. Names alone do not tell objects apart: a repository may have the
+    ``old`` and ``new`` are versions of the same files. Names alone do not identify objects: a repository may have the
     same object for several clusters, each in a folder of its own.
     """
 

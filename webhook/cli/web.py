@@ -28,7 +28,7 @@ examples:
       in a pod, with the account of the pod; see the component web of the manifests
 
 The page changes nothing; what steers a rollout is the command line. Everybody who reaches it sees what its account may
-read, so it listens on loopback unless told otherwise. It needs no script; with one, pages follow the cluster.
+read, so it listens on loopback by default. It needs no script; with one, pages follow the cluster.
 """
 
 

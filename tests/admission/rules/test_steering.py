@@ -35,7 +35,7 @@ def annotated(annotations: dict[str, str] | None) -> Wire:
         pytest.param({PAUSE: "x"}, {}, {BY: PERSON}, id="a pause"),
         pytest.param({PAUSE: "x"}, None, {BY: PERSON}, id="a pause from the start"),
         pytest.param({ABORT: "a", RETRY: "a"}, {}, {ABORT_BY: PERSON, f"{RETRY}-by": PERSON}, id="both others"),
-        pytest.param({PAUSE: "x", BY: PERSON}, {}, {}, id="with the name stated"),
+        pytest.param({PAUSE: "x", BY: PERSON}, {}, {}, id="with the name set"),
         pytest.param({PAUSE: "x", "other": "1"}, {PAUSE: "x"}, {}, id="another annotation beside an old pause"),
         pytest.param({PAUSE: "x"}, {PAUSE: "x", BY: "bob"}, {BY: PERSON}, id="the name is taken away"),
         pytest.param({PAUSE: "y"}, {PAUSE: "x"}, {BY: PERSON}, id="another reason"),
