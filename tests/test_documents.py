@@ -15,6 +15,7 @@ from tests.vectors.ceilings import committed_ceilings
 from webhook.api import conditions
 from webhook.cli import COMMANDS, stagegate
 from webhook.knative.opt_in import OBSTACLES
+from webhook.planning import config
 
 SOURCES = [path for package in ("webhook", "certs") for path in sorted((REPOSITORY / package).rglob("*.py"))]
 PLACES = ("webhook/", "certs/", "sandbox/", "manifests", "tests/", "docs/", ".ci/", ".github/")
@@ -136,6 +137,14 @@ def test_the_reference_lists_every_annotation_and_label_of_ours() -> None:
     assert len(there) > 5
     assert there - listed == set()
     assert {key for key in listed if "stagegate" in key} - there == set()
+
+
+def test_the_reference_lists_every_setting() -> None:
+    public = {name: value for name, value in vars(config).items() if re.fullmatch("[A-Z][A-Z_]+", name)}
+    there = {value for value in public.values() if isinstance(value, str) and re.fullmatch("[a-z]+(-[a-z]+)+", value)}
+
+    assert len(there) > 5
+    assert {row[0].strip("`") for row in section("Settings").rows} == there - {config.ROLLOUT_DURATION}
 
 
 def test_the_reference_lists_every_condition() -> None:
