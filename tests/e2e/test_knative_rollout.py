@@ -1,6 +1,7 @@
 """Rollouts on stock Knative: a Service is edited, and all the rest happens by itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import pytest
@@ -24,6 +25,9 @@ from tests.e2e.tenant import Tenant, Wire, differences
 from tests.rig.rig import CONTROLLER
 from tests.rig.stagegate import LOOP, WEBHOOK, Stagegate
 from tests.rig.timeline import Record
+from webhook.forecast.forecast import Setting, forecasts
+from webhook.forecast.objects import Objects
+from webhook.forecast.subject import subject_of
 
 pytestmark = pytest.mark.usefixtures("stagegate")
 
@@ -66,6 +70,20 @@ def test_shares_and_pods_move_by_stages(rollout: Rollout) -> None:
         ({OLD: 25, NEW: 75}, {OLD: 1, NEW: 3}),
         ({NEW: 100}, {NEW: 4}),
     ]
+
+
+def test_it_went_as_forecast(rollout: Rollout) -> None:
+    subject = subject_of(Objects([hello("1"), hello("2")]), Objects())
+    (forecast,) = forecasts(subject, [Setting()], (), datetime.now(UTC))
+    moments = [forecast.prediction.start, *(stage.end for stage in forecast.prediction.stages)]
+
+    assert stages(rollout.record, rollout.since) == [(seen(one.traffic), seen(one.replicas)) for one in moments]
+    assert rollout.record.peak(rollout.since) == forecast.prediction.peak
+
+
+def seen(numbers: Mapping[str, int]) -> dict[str, int]:
+    """What is not 0."""
+    return {name: number for name, number in numbers.items() if number}
 
 
 def test_no_moment_breaks_a_law(rollout: Rollout) -> None:
