@@ -85,6 +85,15 @@ def test_what_is_repeated_changes_nothing_and_says_so(api: FakeApi, run: Run) ->
     assert api.writes == []
 
 
+def test_what_is_asked_of_a_pause_that_is_there_already_is_not_dropped_without_a_word(api: FakeApi, run: Run) -> None:
+    run("pause", "hello", "--reason", "x")
+    _, out, _ = run("pause", "hello", "--reason", "x", "--for", "30m")
+    assert out.splitlines()[1] == "  resume it first to change when it begins or ends"
+    assert run("pause", "done", "--reason", "x")[1].splitlines()[1] == (
+        "  the rollout is complete: this holds the next one"
+    )
+
+
 def test_a_resume_takes_away_also_what_others_set(api: FakeApi, run: Run) -> None:
     put(api, {PAUSE: "x", PAUSE_BY: "alice", "team": "a"})
     assert run("resume", "hello")[:2] == (0, "rolloutorchestrator/hello resumed\n")
@@ -117,7 +126,7 @@ def test_what_is_complete_is_not_aborted(api: FakeApi, run: Run) -> None:
     code, out, err = run("abort", "done", "hello", "--reason", "errors", "--yes")
     assert (code, err) == (
         1,
-        "error: default/done: the rollout is complete; to go back, roll out the former revision\n",
+        "stagegate abort: default/done: the rollout is complete; to go back, roll out the former revision\n",
     )
     assert ABORT in annotations(api)
     assert out.startswith("rolloutorchestrator/hello aborted")
@@ -144,8 +153,10 @@ def test_which_rollouts_are_meant(api: FakeApi, run: Run, words: list[str], paus
         (["pause", "hello"], 2, "--reason"),
         (["pause", "hello", "--reason", "x", "--for", "soon"], 2, "--for"),
         (["pause", "hello", "--reason", "x", "--after-stage", "0"], 2, "--after-stage"),
-        (["pause", "nobody", "--reason", "x"], 3, "nobody"),
-        (["pause", "-l", "team=nobody", "--reason", "x"], 3, "no rollout is there with these labels"),
+        (["pause", "nobody", "--reason", "x"], 3, "stagegate pause: there is no rollout default/nobody"),
+        (["retry"], 2, "NAME is missing"),
+        (["abort", "--reason", "x", "--yes"], 2, "NAME is missing"),
+        (["pause", "-l", "team=nobody", "--reason", "x"], 3, "there is no rollout with these labels in default"),
         (["resume", "Hello_1"], 2, "NAME"),
     ],
 )

@@ -26,7 +26,7 @@ traffic to the revision that was aborted. stagegate retry takes an abort back.
 
 
 @click.command("abort", cls=Command, epilog=EXAMPLES)
-@names_argument()
+@names_argument(required=True)
 @click.option("--reason", required=True, type=filled, metavar="TEXT", help="Why; shown wherever the rollout is.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @dry_run_option

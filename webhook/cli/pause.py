@@ -31,7 +31,7 @@ paused already; resume it first to change its end or its reason.
 
 
 @click.command("pause", cls=Command, epilog=EXAMPLES)
-@names_argument("[NAME...]")
+@names_argument(required=False)
 @click.option("--all", "every", is_flag=True, help="Every rollout of the namespace, or with -A of the cluster.")
 @click.option("--reason", required=True, type=filled, metavar="TEXT", help="Why; shown wherever the rollout is.")
 @click.option("--for", "length", type=duration(1, _LONGEST), metavar="DURATION", help="Resume by itself after 30m.")

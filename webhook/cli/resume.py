@@ -20,7 +20,7 @@ A pause that waits for the end of a stage is taken away, too.
 
 
 @click.command("resume", cls=Command, epilog=EXAMPLES)
-@names_argument("[NAME...]")
+@names_argument(required=False)
 @click.option("--all", "every", is_flag=True, help="Every rollout of the namespace, or with -A of the cluster.")
 @dry_run_option
 @cluster_options(timeout=None)

@@ -22,7 +22,7 @@ A rollout that fails again for the same reason stays failed. stagegate explain N
 
 
 @click.command("retry", cls=Command, epilog=EXAMPLES)
-@names_argument()
+@names_argument(required=True)
 @dry_run_option
 @cluster_options(all_namespaces=False, selectors=False, timeout=None)
 @output_options()

@@ -47,9 +47,12 @@ class Outcome:
         return members | ({"annotations": dict(self.annotations)} if self.code == DONE else {"error": True})
 
 
-def names_argument(metavar: str = "NAME...") -> Callable[[_F], _F]:
+def names_argument(*, required: bool) -> Callable[[_F], _F]:
     """Add the names of rollouts, which are those of their Knative Services."""
-    argument: Callable[[_F], _F] = click.argument("names", nargs=-1, type=object_name, metavar=metavar)
+    metavar = "NAME..." if required else "[NAME...]"
+    argument: Callable[[_F], _F] = click.argument(
+        "names", nargs=-1, type=object_name, metavar=metavar, required=required
+    )
     return argument
 
 
@@ -76,7 +79,9 @@ def chosen(cluster: ClusterOptions, names: Sequence[str], *, every: bool = False
     listed = pages(cluster.client, ROLLOUT_ORCHESTRATORS, cluster.scope, label_selector=cluster.selector)
     found = sorted(ObjectName(*key_of(one)) for page in listed for one in page.get("items") or ())
     if not found:
-        raise CommandError("no rollout is there" + (" with these labels" if cluster.selector else ""), MISSING)
+        labels = " with these labels" if cluster.selector else ""
+        where = "" if cluster.scope is None else f" in {cluster.scope}"
+        raise CommandError(f"there is no rollout{labels}{where}", MISSING)
     return found
 
 
@@ -88,15 +93,17 @@ def steer(
     """Carry a request out for each rollout, and go on after one that fails."""
     from webhook.api import MalformedObject
     from webhook.cli.cluster import exit_code_of
-    from webhook.cluster.errors import ApiError
+    from webhook.cluster.errors import ApiError, NotFound
 
     for name in names:
         try:
             yield _steer_one(client, name, ask)
+        except NotFound:
+            yield Outcome(name, changed=False, message=f"there is no rollout {name}", code=MISSING)
         except ApiError as problem:
             yield Outcome(name, changed=False, message=str(problem), code=exit_code_of(problem))
         except MalformedObject as problem:
-            yield Outcome(name, changed=False, message=f"cannot be read: {problem}", code=FAILED)
+            yield Outcome(name, changed=False, message=f"rollout {name} cannot be read: {problem}", code=FAILED)
 
 
 def _steer_one(client: "Client", name: ObjectName, ask: "Callable[[RolloutOrchestrator], SteeringRequest]") -> Outcome:
@@ -109,7 +116,7 @@ def _steer_one(client: "Client", name: ObjectName, ask: "Callable[[RolloutOrches
         ro = RolloutOrchestrator.from_dict(client.get(ROLLOUT_ORCHESTRATORS, *name))
         request = ask(ro)
         if request.obstacle:
-            return Outcome(name, changed=False, message=request.obstacle, code=FAILED)
+            return Outcome(name, changed=False, message=f"{name}: {request.obstacle}", code=FAILED)
         if not request.changes:
             return Outcome(name, False, request.done, request.note, _steering(ro))
         try:
@@ -155,7 +162,7 @@ def report(outcomes: Iterable[Outcome], output: Output, kind: str, *, dry_run: b
 def _print(outcome: Outcome, *, dry_run: bool) -> None:
     said = visible(f"rolloutorchestrator/{outcome.name.name} {outcome.message}")
     if outcome.code != DONE:
-        click.echo(f"error: {visible(str(outcome.name))}: {visible(outcome.message)}", err=True)
+        click.echo(f"{click.get_current_context().command_path}: {visible(outcome.message)}", err=True)
         return
     by = next((text for key, text in outcome.annotations.items() if outcome.changed and key.endswith("-by")), "")
     tail = f" (by {visible(by)})" if by else ""

@@ -43,13 +43,15 @@ def request_pause(ro: RolloutOrchestrator, wanted: Pause, now: datetime) -> Stee
     """Pause a rollout. One that is paused stays as it is; a pause that waits for a stage can be made one at once."""
     present = steering_of(ro.metadata.annotations).pause
     if present is not None and not present.has_ended(now):
+        asks_otherwise = (wanted.until, wanted.after_stage) not in ((None, None), (present.until, present.after_stage))
+        note = "resume it first to change when it begins or ends" if asks_otherwise else ""
         since = _since(ro)
         if since or present.after_stage is None:
             when = f" since {since}" if since else ""
-            return SteeringRequest(f"already paused by {_by(present.by)}{when}: {present.reason}")
+            return SteeringRequest(f"already paused by {_by(present.by)}{when}: {present.reason}", note=note)
         if wanted.after_stage is not None:
-            stage = present.after_stage
-            return SteeringRequest(f"already paused after stage {stage} by {_by(present.by)}: {present.reason}")
+            when = f" after stage {present.after_stage}"
+            return SteeringRequest(f"already paused{when} by {_by(present.by)}: {present.reason}", note=note)
     changes: dict[str, str | None] = {PAUSE: wanted.reason}
     if wanted.until is not None:
         changes[PAUSE_UNTIL] = format_time(wanted.until)
@@ -58,7 +60,8 @@ def request_pause(ro: RolloutOrchestrator, wanted: Pause, now: datetime) -> Stee
     over = {key: None for key in PAUSE_GROUP.keys if key in ro.metadata.annotations and key not in changes}
     when = "" if wanted.after_stage is None else f" after stage {wanted.after_stage}"
     end = "" if wanted.until is None else f", until {format_time(wanted.until)}"
-    return SteeringRequest(f"paused{when}{end}: {wanted.reason}", changes | over)
+    note = "the rollout is complete: this holds the next one" if ro.is_complete else ""
+    return SteeringRequest(f"paused{when}{end}: {wanted.reason}", changes | over, note)
 
 
 def request_resume(ro: RolloutOrchestrator) -> SteeringRequest:
