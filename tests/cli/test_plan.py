@@ -172,6 +172,43 @@ def test_a_rollout_that_never_ends_is_a_no(tmp_path: Path, capsys: Capture) -> N
     assert "never reaches its target" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("form", ["table", "markdown", "json", "svg"])
+def test_a_change_that_makes_no_revision_is_fine(form: str, capsys: Capture) -> None:
+    same = ["-f", str(SAMPLES / "service.yaml")] * 2
+    assert main(["plan", *same, "-o", form]) == 0
+    printed = capsys.readouterr()
+    assert "nothing to roll out" in (printed.err if form == "svg" else printed.out)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param(
+            "{apiVersion: serving.knative.dev/v1, kind: RolloutOrchestrator, metadata: {name: hello}, spec: []}",
+            "RolloutOrchestrator hello: spec: must be an object",
+            id="a field",
+        ),
+        pytest.param("{", "given.yaml: not YAML", id="not YAML"),
+        pytest.param("[1, 2]", "given.yaml: a document is a list, not an object", id="not an object"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(text: str, says: str, tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "given.yaml").write_text(text)
+    assert main(["plan", "-f", str(tmp_path / "given.yaml")]) == 1
+    assert says in capsys.readouterr().err
+
+
+def test_a_binary_file_is_named(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "binary").write_bytes(bytes(range(256)))
+    assert main(["plan", "-f", str(tmp_path / "binary")]) == 1
+    assert "binary: not a text in UTF-8" in capsys.readouterr().err
+
+
+def test_a_name_that_is_not_there_is_said_with_its_namespace(api: FakeApi, capsys: Capture) -> None:
+    assert main(["plan", "nosuch"]) == 3
+    assert "default/nosuch" in capsys.readouterr().err
+
+
 def test_names_from_files_cannot_act_on_a_terminal(tmp_path: Path, capsys: Capture) -> None:
     evil = yaml.safe_load((SAMPLES / "rollout-availability.yaml").read_text())
     evil["spec"]["targetRevisions"][0]["revisionName"] = "new\x1b[2J"

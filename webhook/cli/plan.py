@@ -106,7 +106,7 @@ def command(
 ) -> int:
     """Show the stages to come of a rollout, with replicas, traffic, peak and resources; nothing is written."""
     from webhook.forecast.forecast import forecasts
-    from webhook.forecast.subject import NoForecast, subject_of
+    from webhook.forecast.subject import NoForecast, NothingToRollOut, Unreadable, subject_of
     from webhook.planning.prediction import Unpredictable
 
     if not name and not files:
@@ -115,10 +115,16 @@ def command(
     if output.form == SVG and len(settings) > 1:
         raise CommandError("-o svg draws one setting; give one ratio and one strategy", USAGE)
     given = _given(files)
-    live = _live(given, name, cluster, wants_quotas=None in fits)
+    live, namespace = _live(given, name, cluster, wants_quotas=None in fits)
     try:
-        subject = subject_of(given, live, name or "", demand=demand, per_replica=dict(per_replica or ()))
+        subject = subject_of(
+            given, live, name or "", namespace=namespace, demand=demand, per_replica=dict(per_replica or ())
+        )
         found = forecasts(subject, settings, _rooms(subject, fits), datetime.now(UTC))
+    except NothingToRollOut as problem:
+        return _print_nothing(str(problem), output)
+    except Unreadable as problem:
+        raise CommandError(str(problem)) from problem
     except NoForecast as problem:
         raise CommandError(str(problem), MISSING) from problem
     except Unpredictable as problem:
@@ -150,13 +156,15 @@ def _given(files: Iterable[Path]) -> "Objects":
             objects += _with_kinds(read_dump(text))
         except OSError as problem:
             raise CommandError(f"{where}: {problem.strerror}", MISSING) from problem
-        except (UnreadableDump, UnicodeDecodeError) as problem:
-            raise CommandError(f"{where}: {problem}") from problem
+        except UnreadableDump as problem:
+            raise CommandError(f"{where}: {str(problem).removeprefix('not a dump: ')}") from problem
+        except UnicodeDecodeError as problem:
+            raise CommandError(f"{where}: not a text in UTF-8") from problem
     return Objects(objects)
 
 
-def _live(given: "Objects", name: str | None, cluster: ClusterOptions, *, wants_quotas: bool) -> "Objects":
-    """What the cluster has of the rollout, if it is needed."""
+def _live(given: "Objects", name: str | None, cluster: ClusterOptions, *, wants_quotas: bool) -> "tuple[Objects, str]":
+    """What the cluster has of the rollout, if it is needed, and the namespace that was read."""
     from webhook.cluster.errors import ApiError
     from webhook.cluster.resource import NAMESPACES
     from webhook.diagnosis.reading import read_world
@@ -166,7 +174,7 @@ def _live(given: "Objects", name: str | None, cluster: ClusterOptions, *, wants_
     lacks_old = len(services) < 2 and not rollouts
     lacks_quotas = wants_quotas and not given.all("ResourceQuota")
     if (services or rollouts) and not lacks_old and not lacks_quotas:
-        return Objects()
+        return Objects(), ""
     first: Wire = next((one["metadata"] for one in (*rollouts, *services)), {})
     namespace = cluster.given_namespace or first.get("namespace") or cluster.namespace
     world = read_world(cluster.client, namespace, datetime.now(UTC), name=name or first.get("name") or "")
@@ -174,7 +182,7 @@ def _live(given: "Objects", name: str | None, cluster: ClusterOptions, *, wants_
     with suppress(ApiError):
         found = cluster.client.get(NAMESPACES, None, namespace)
         objects.append({**found, "apiVersion": NAMESPACES.api_version, "kind": NAMESPACES.kind})
-    return Objects(objects)
+    return Objects(objects), namespace
 
 
 def _with_kinds(world: "World") -> "list[Wire]":
@@ -199,6 +207,15 @@ def _rooms(subject: "Subject", fits: Iterable[tuple[tuple[str, Decimal], ...] | 
             raise CommandError("--fits quota: there is no ResourceQuota that pods of the rollout count in", MISSING)
         found += quotas
     return found
+
+
+def _print_nothing(says: str, output: Output) -> int:
+    """A change of nothing that Knative makes a Revision of is fine."""
+    if output.is_document:
+        output.document("Forecast", {"fits": True, "assumptions": [], "settings": [], "message": says})
+    else:
+        print(visible(says), file=sys.stderr if output.form == SVG else sys.stdout)
+    return DONE
 
 
 def _print(subject: "Subject", found: "Sequence[Forecast]", output: Output) -> None:

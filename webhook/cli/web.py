@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from webhook.cli.arguments import any_port, count, filled
-from webhook.cli.cluster_options import ClusterOptions, cluster_options
+from webhook.cli.arguments import any_port, count, filled, namespace
+from webhook.cli.cluster_options import ClusterOptions, connection_options
 from webhook.cli.command import Command, section
 from webhook.cli.logs import log_options, set_up
 from webhook.cli.ports import listener, url
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from flask import Flask
 
 _POOL: Final = 16
+
+_cluster = section("cluster")
 
 EXAMPLES: Final = """\
 examples:
@@ -36,21 +38,23 @@ read, so it listens on loopback by default. It needs no script; with one, pages 
 @click.option("--host", type=filled, default=LOOPBACK, metavar="H", help="Address; :: is every one, IPv6 and IPv4.")
 @click.option("--port", type=any_port, default="8090", metavar="P", help="0 for any free one.")
 @click.option("--streams", type=count(1, 200), default="24", metavar="N", help="Live pages at a time.")
-@cluster_options(all_namespaces=False, selectors=False, timeout=None)
+@_cluster("-n", "--namespace", type=namespace, metavar="NS", help="Show this one; default: every namespace.")
+@connection_options(_cluster)
 @log_options(section("log"))
-def command(*, host: str, port: int, streams: int, cluster: ClusterOptions, log_format: str, log_level: str) -> int:
-    """Show rollouts in a browser, of every namespace if none is given; nothing is ever written."""
+def command(*, host: str, port: int, streams: int, log_format: str, log_level: str, **cluster: str | None) -> int:
+    """Show rollouts in a browser, of one namespace or of all; nothing is ever written."""
     from webhook.diagnosis.live_world import LiveWorld
     from webhook.web.application import WebApplication
     from webhook.web.pages import PageOptions, loopback_hosts, make_app
 
     set_up(log_format, log_level)
-    client = cluster.client_as("stagegate-web", pool_size=_POOL)
+    where = cluster["namespace"]
+    client = ClusterOptions(cluster["kubeconfig"], cluster["context"]).client_as("stagegate-web", pool_size=_POOL)
     listening = listener("--port", host, port)
     print(f"serving {url('http', host, listening)}", flush=True)
 
     def make() -> "Flask":
-        source = LiveWorld(client, cluster.given_namespace, lambda: datetime.now(UTC))
+        source = LiveWorld(client, where, lambda: datetime.now(UTC))
         source.begin()
         options = PageOptions(monotonic=time.monotonic, hosts=loopback_hosts(host), streams=streams, records=True)
         return make_app(source, options)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from webhook.api import InvalidRollout, MalformedObject, RolloutOrchestrator, TargetRevision
-from webhook.api.kinds import SERVICE_LABEL
+from webhook.api.kinds import SERVICE_LABEL, SETTINGS_NAME
 from webhook.api.target_revision import one_per_revision
 from webhook.api.wire import Wire
 from webhook.forecast.objects import Objects
@@ -27,6 +27,14 @@ _WHOLE: Final = 100
 
 class NoForecast(Exception):
     """These objects are not a rollout that can be forecast; the message says why, and the way out."""
+
+
+class NothingToRollOut(NoForecast):
+    """The old and the new Service have the same template; Knative makes no Revision then."""
+
+
+class Unreadable(NoForecast):
+    """An object is not what its kind says; the message names it and the field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +64,13 @@ def revisions_of(ro: RolloutOrchestrator) -> list[str]:
 
 
 def subject_of(
-    given: Objects, live: Objects, name: str = "", *, demand: int | None = None, per_replica: Usage | None = None
+    given: Objects,
+    live: Objects,
+    name: str = "",
+    *,
+    namespace: str = "",
+    demand: int | None = None,
+    per_replica: Usage | None = None,
 ) -> Subject:
     """The rollout of ``given`` objects, of files, else that of ``name`` in the ``live`` ones.
 
@@ -64,14 +78,16 @@ def subject_of(
     one old. In the live objects it is the rollout on its way, else the next edit of the Service. Raises NoForecast.
     """
     try:
-        return _Assembly(given, live, name).subject(demand, per_replica or {})
-    except (InvalidRollout, MalformedObject, UnreadableSettings) as problem:
-        raise NoForecast(str(problem)) from problem
+        return _Assembly(given, live, name, namespace).subject(demand, per_replica or {})
+    except (InvalidRollout, MalformedObject) as problem:
+        raise Unreadable(f"RolloutOrchestrator {name or _only_name(given)}: {problem}") from problem
+    except UnreadableSettings as problem:
+        raise Unreadable(f"ConfigMap {SETTINGS_NAME}: {problem}") from problem
 
 
 class _Assembly:
-    def __init__(self, given: Objects, live: Objects, name: str) -> None:
-        self.given, self.live = given, live
+    def __init__(self, given: Objects, live: Objects, name: str, namespace: str) -> None:
+        self.given, self.live, self.namespace = given, live, namespace
         self.name = name or _only_name(given)
         self.services = [one for one in given.all("Service") if one["metadata"].get("name") == self.name]
         self.service = self.services[-1] if self.services else live.named("Service", self.name)
@@ -118,7 +134,8 @@ class _Assembly:
     def _edited(self, route: Wire | None) -> RolloutOrchestrator:
         """The RO that an edit of the Service gets."""
         if self.service is None:
-            raise NoForecast(f"there is neither a RolloutOrchestrator nor a Knative Service {self.name}")
+            of = f"{self.namespace}/" if self.namespace else ""
+            raise NoForecast(f"there is neither a RolloutOrchestrator nor a Knative Service {of}{self.name}")
         new, old = self.service, self.live.named("Service", self.name)
         if len(self.services) > 1:
             old = self.services[-2]
@@ -128,7 +145,7 @@ class _Assembly:
                 "give the old one too, before it in the files, or a cluster that has it"
             )
         if self.services and _template(old) == _template(new):
-            raise NoForecast(f"Service {self.name} has the same template in both, so there is nothing to roll out")
+            raise NothingToRollOut(f"Service {self.name}: old and new template are the same: nothing to roll out")
         found = obstacle(new, {PROGRESSIVE: "true"}, True)
         if found is not None:
             raise NoForecast(f"Service {self.name}: {found.message}")
