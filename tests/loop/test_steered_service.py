@@ -118,14 +118,22 @@ def test_the_next_edit_after_an_abort_is_rolled_out_and_gives_everything_back(kn
     assert knative.world.condition("Ready") == ("True", "")
 
 
+@pytest.mark.parametrize("is_paused", [False, True])
 @pytest.mark.parametrize("at", [{OLD: 75, NEW: 25}, {OLD: 50, NEW: 50}])
-def test_a_retry_on_the_way_back_goes_on_from_the_live_shares(knative: Knative, at: dict[str, int]) -> None:
+def test_a_retry_on_the_way_back_goes_on_from_the_live_shares(
+    knative: Knative, at: dict[str, int], is_paused: bool
+) -> None:
     knative.edit(2, born=LOWERED)
     carry(knative, lambda: knative.shares() == {OLD: 25, NEW: 75})
     annotate(knative.world, BY_BOB)
     carry(knative, lambda: knative.shares() == at)
     knative.path.clear()
+    if is_paused:
+        annotate(knative.world, BY_ALICE).settle()
     annotate(knative.world, {RETRY: NEW})
+    if is_paused:
+        turns(knative, 10)
+        annotate(knative.world, {PAUSE: None, PAUSE_BY: None})
     carry(knative)
     shares = [one.get(NEW, 0) for one, _ in knative.path]
     assert sorted(shares) == shares

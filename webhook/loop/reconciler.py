@@ -103,10 +103,10 @@ class RolloutReconciler:
         """Observe, decide, store the spec, carry the stage on, explain, store the status; Events for all that."""
         now = self.clock.now()
         steered = decide_steering(ro, now)
-        self._emit(ro, steered.events)
         if steered.clear:
             seen = self._take_away(seen, steered.clear)
             ro = RolloutOrchestrator.from_dict(seen)
+        self._emit(ro, steered.events, logs=bool(steered.clear))
         observed = self.observer.observe(ro)
         if steered.begins is not None:
             return self._begin_abort(seen, ro, steered.begins, observed)

@@ -61,8 +61,10 @@ def mark_steering(ro: RolloutOrchestrator, steered: Steered, observed: Observed,
         if ro.status.conditions.is_unknown(READY):
             ro.status.conditions.mark_unknown(READY, PAUSED, message, now)
     if steered.abort is None or steered.record is None:
-        ro.status.annotations.pop(ABORT_RECORD, None)
         ro.status.conditions.remove(conditions.ABORTED)
+        if not has_unplanned_targets(ro):
+            # Until then the plan has to know that the stage is one of a way back.
+            ro.status.annotations.pop(ABORT_RECORD, None)
     else:
         is_back = ro.status.conditions.is_true(READY) and ro.status.conditions.is_true(LAST_STAGE_READY)
         message = _abort_message(ro, steered.abort, steered.record, observed, is_back=is_back)
