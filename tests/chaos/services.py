@@ -216,8 +216,8 @@ class Service:
 
     @property
     def is_over(self) -> bool:
-        """True once it is complete, or back, and nobody holds it."""
-        return not self.paused and (self.complete or self.is_back)
+        """True once it is complete, or back, and nobody holds it; its replicas do not move any more either."""
+        return not self.paused and (self.complete or self.is_back) and self.autoscaler.is_still
 
     def state(self) -> str:
         """Where it stands, in one line."""

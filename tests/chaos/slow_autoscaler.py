@@ -40,6 +40,11 @@ class SlowAutoscaler:
     running: dict[str, int] = field(default_factory=dict)
     _paces: dict[str, _Pace] = field(default_factory=dict)
 
+    @property
+    def is_still(self) -> bool:
+        """True while nothing else is wanted of any revision than what runs."""
+        return not self._paces
+
     def take(self, name: str, running: int) -> None:
         """Scale this revision from now on; it has a PodAutoscaler."""
         labels = {SERVICE_LABEL: self.service, REVISION_LABEL: name}
