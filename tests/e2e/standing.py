@@ -127,11 +127,7 @@ class Standing:
 
     def explain(self, kubeconfig: Path | None = None) -> tuple[int, Wire]:
         """Exit code and document of ``stagegate explain hello``."""
-        out = io.StringIO()
-        words = ["explain", "hello", "-n", self.namespace, "--kubeconfig", str(kubeconfig or self.kubeconfig)]
-        with redirect_stdout(out):
-            code = main([*words, "-o", "json"])
-        return code, json.loads(out.getvalue() or "{}")
+        return explained(kubeconfig or self.kubeconfig, self.namespace)
 
     def awaited(self, cause: str, effect: str = "stops", *, first: bool = True) -> tuple[int, Wire]:
         """Exit code and cause once explain names it with this effect, on top or anywhere."""
@@ -145,6 +141,14 @@ class Standing:
 
         eventually(is_named, f"{cause} {effect}", lambda: last)
         return last[0], next(one for one in last[1] if one["id"] == cause)
+
+
+def explained(kubeconfig: Path, namespace: str) -> tuple[int, Wire]:
+    """Exit code and document of ``stagegate explain hello``."""
+    out = io.StringIO()
+    with redirect_stdout(out):
+        code = main(["explain", "hello", "-n", namespace, "--kubeconfig", str(kubeconfig), "-o", "json"])
+    return code, json.loads(out.getvalue() or "{}")
 
 
 def eventually(condition: Callable[[], bool], what: str, shown: Callable[[], Any] = lambda: "") -> None:

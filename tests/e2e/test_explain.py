@@ -2,7 +2,8 @@
 
 Made for real: what the API server, its quota and pod security, the controllers of Deployments and ReplicaSets, and the
 loop do. Patched in, as there is neither scheduler nor kubelet nor Knative here: the status of pods, PodAutoscalers,
-Revisions and Routes. The real Knative beside all of these is in ``test_knative_edges.py``.
+Revisions and Routes. Real Knative stands behind a Route that does not move in ``test_knative_edges.py``, and behind a
+newcomer without an image in ``test_knative_rollout.py``.
 """
 
 import itertools

@@ -19,6 +19,7 @@ from tests.e2e.progressive import (
     traces,
     under_way,
 )
+from tests.e2e.standing import explained
 from tests.e2e.tenant import Tenant
 from tests.rig.rig import create
 from tests.rig.stagegate import LOOP, WEBHOOK, Stagegate
@@ -166,6 +167,9 @@ def test_a_route_that_does_not_move_stops_the_rollout(tenant: Tenant) -> None:
     assert tenant.record().end.ready_pods() == {OLD: 4, NEW: 1}
     assert f"Route hello to move to {OLD} 75%, {NEW} 25%" in said(tenant, "StageTrafficReady")
     assert said(tenant, "RouteHeld")
+    _, explanation = explained(tenant.rig.plane.kubeconfig, tenant.name)
+    assert explanation["causes"][0]["id"] == "route-not-moving"
+    assert f"shows {OLD} 75%, {NEW} 25% and is not Ready" in explanation["causes"][0]["says"]
 
     tenant.rig.ingress.resume(tenant.name)
 

@@ -21,6 +21,7 @@ from tests.e2e.progressive import (
     traces,
     under_way,
 )
+from tests.e2e.standing import explained
 from tests.e2e.tenant import Tenant, Wire, differences
 from tests.rig.rig import CONTROLLER
 from tests.rig.stagegate import LOOP, WEBHOOK, Stagegate
@@ -202,6 +203,9 @@ def test_a_newcomer_that_is_never_ready_gets_no_traffic(tenant: Tenant, image: s
     assert any(reason in message for reason in reasons for message in messages), (
         f"the RO quotes none of {reasons}: {messages}"
     )
+    if image == "dev.local/no-image":
+        code, explanation = explained(tenant.rig.plane.kubeconfig, tenant.name)
+        assert (code, explanation["causes"][0]["id"]) == (1, "image")
 
     tenant.apply(hello("3"))
 

@@ -105,6 +105,16 @@ def test_a_pod_autoscaler_that_has_failed_is_quoted_unless_it_is_at_rest() -> No
             " (RevisionMissing: gone)",
             id="the Route has failed",
         ),
+        pytest.param(
+            moving(),
+            held_route(
+                {OLD: 75, NEW: 25},
+                ready={"status": "Unknown", "reason": "IngressNotConfigured", "message": "not reconciled"},
+            ),
+            f"route-not-moving delays: Route hello shows {OLD} 75%, {NEW} 25% and is not Ready, so that requests need"
+            " not follow yet (IngressNotConfigured: not reconciled)",
+            id="the ingress does not serve them yet",
+        ),
         pytest.param(worlds.ro(metadata__ownerReferences=OWNED), held_route({OLD: 100}), None, id="it scales up"),
     ],
 )

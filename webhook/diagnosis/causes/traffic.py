@@ -72,7 +72,10 @@ def newcomer_not_ready(snapshot: Snapshot) -> Iterator[Cause]:
 
 
 def route_not_moving(snapshot: Snapshot) -> Iterator[Cause]:
-    """The Route is held for the rollout and does not show the shares of the stage."""
+    """The Route is held for the rollout and does not show the shares of the stage, or shows them and is not Ready.
+
+    Knative writes the shares into the status before the ingress serves them.
+    """
     step = pending_step(snapshot.ro, snapshot.strategy)
     if step is not TrafficStep or snapshot.route is None or held_for(snapshot.ro, snapshot.route) is None:
         return
@@ -85,13 +88,16 @@ def route_not_moving(snapshot: Snapshot) -> Iterator[Cause]:
     if metadata.get("generation") != status.get("observedGeneration"):
         behind = f"; Knative has observed generation {status.get('observedGeneration')} of {metadata.get('generation')}"
     detail = snapshot.ro.stage_in_progress_detail(STAGE_TRAFFIC_READY)
+    waiting = f"{behind}{quoted(ready)}{f'; waiting for {detail}' if detail else ''}"
+    wished = described(_wished(snapshot))
+    if snapshot.traffic == _wished(snapshot):
+        shows = f"shows {wished} and is not Ready, so that requests need not follow yet"
+    else:
+        shows = f"shows {described(snapshot.traffic or {}) or 'no traffic'}, the stage wants {wished}"
     yield Cause(
         "route-not-moving",
         STOPS if has_failed or is_late else DELAYS,
-        says=(
-            f"Route {snapshot.name} shows {described(snapshot.traffic or {}) or 'no traffic'}, the stage wants"
-            f" {described(_wished(snapshot))}{behind}{quoted(ready)}{f'; waiting for {detail}' if detail else ''}"
-        ),
+        says=f"Route {snapshot.name} {shows}{waiting}",
         about=f"Route {snapshot.name}",
         since=since,
         way_out=(
