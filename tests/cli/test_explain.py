@@ -125,13 +125,18 @@ def test_for_programs(dump: Dump, capsys: pytest.CaptureFixture[str]) -> None:
         pytest.param(["other", "-f", "{dump}"], 3, "has no rollout other; it has default/hello", id="no such rollout"),
         pytest.param(["hello", "-f", "{dump}", "-n", "x"], 3, "has no rollout hello; it has", id="another namespace"),
         pytest.param([], 2, "NAME", id="no name"),
+        pytest.param(["SH op"], 2, "'SH op'", id="not a name"),
+        pytest.param(["hello", "-f", "{empty}"], 3, "empty.yaml has no rollout at all", id="an empty dump"),
+        pytest.param(["hello", "-f", "{binary}"], 1, "binary: not a dump: it is not UTF-8 text", id="not text"),
     ],
 )
 def test_errors_are_one_line(
-    words: list[str], code: int, says: str, dump: Dump, capsys: pytest.CaptureFixture[str]
+    words: list[str], code: int, says: str, dump: Dump, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = dump()
-    assert main(["explain", *(word.replace("{dump}", path) for word in words)]) == code
+    (tmp_path / "empty.yaml").write_text("")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    paths = {"{dump}": dump(), "{empty}": str(tmp_path / "empty.yaml"), "{binary}": str(tmp_path / "binary")}
+    assert main(["explain", *(paths.get(word, word) for word in words)]) == code
     assert says in capsys.readouterr().err
 
 

@@ -190,7 +190,7 @@ SECOND = of(status__annotations={"stagegate.dev/stages-done": "1"})
         pytest.param([of(), of(FAILED)], Goal("complete"), 1, id="failed in place of complete"),
         pytest.param([of(), of(PAUSED)], Goal("complete"), 5, id="paused in place of complete"),
         pytest.param([of(), of(PAUSED)], Goal("paused"), 0, id="paused"),
-        pytest.param([of(), of(DONE)], Goal("paused"), 0, id="complete before it was paused"),
+        pytest.param([of(), of(DONE)], Goal("paused"), 1, id="complete before it was paused"),
         pytest.param([of(), SECOND], Goal("stage", 2), 0, id="the stage has begun"),
         pytest.param([of(), of({"Aborted": {"status": "True", "reason": "AbortComplete"}})], None, 1, id="aborted"),
     ],
@@ -236,6 +236,7 @@ def test_a_list_is_watched_until_somebody_ends_it(capsys: pytest.CaptureFixture[
         (["get", "hello", "-A"], "a name is in one namespace"),
         (["get", "hello", "-l", "a=b"], "give names or -l"),
         (["get", "--until", "soon"], "must be complete, paused or stage=N"),
+        (["get", "SH op"], "'SH op'"),
         (["get", "--until", "stage=0"], "must be complete, paused or stage=N"),
     ],
 )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from webhook.cli.arguments import filled
+from webhook.cli.arguments import filled, object_name
 from webhook.cli.cluster_options import ClusterOptions, cluster_options
 from webhook.cli.cluster_world import read_cluster
 from webhook.cli.command import Command, section
@@ -45,7 +45,7 @@ The role view of the namespace is enough but for Leases; what could not be seen 
 
 
 @click.command("explain", cls=Command, epilog=EXAMPLES)
-@click.argument("name", type=filled)
+@click.argument("name", type=object_name)
 @section("work")("-f", "--filename", "dump", type=filled, metavar="DUMP", help="Read this dump, not a cluster.")
 @cluster_options(all_namespaces=False, selectors=False, timeout=None)
 @output_options()
@@ -203,7 +203,8 @@ def _snapshot(world: "World", namespace: str, name: str, where: str) -> "Snapsho
     try:
         snapshot = snapshot_of(world, namespace, name)
     except MalformedObject as problem:
-        raise CommandError(f"RolloutOrchestrator {namespace}/{name} cannot be read: {problem}") from problem
+        subject = "/".join(part for part in (namespace, name) if part)
+        raise CommandError(f"RolloutOrchestrator {subject} cannot be read: {problem}") from problem
     if snapshot is None:
         raise CommandError(f"there is no rollout {namespace}/{name} {where}", MISSING)
     return snapshot
@@ -212,20 +213,23 @@ def _snapshot(world: "World", namespace: str, name: str, where: str) -> "Snapsho
 def _of_dump(path: str, namespace: str | None, name: str) -> "Snapshot":
     from webhook.diagnosis.dump import UnreadableDump, read_dump
 
+    source = "standard input" if path == "-" else path
     try:
         with click.open_file(path, encoding="utf-8-sig") as file:
             text = file.read()
-    except (OSError, UnicodeDecodeError) as problem:
-        reason = getattr(problem, "strerror", None) or problem
-        raise CommandError(f"cannot read {path}: {reason}", MISSING) from problem
+    except OSError as problem:
+        raise CommandError(f"cannot read {source}: {problem.strerror or problem}", MISSING) from problem
+    except UnicodeDecodeError as problem:
+        raise CommandError(f"{source}: not a dump: it is not UTF-8 text") from problem
     try:
         world = read_dump(text)
     except UnreadableDump as problem:
-        raise CommandError(f"{path}: {problem}") from problem
+        raise CommandError(f"{source}: {problem}") from problem
     there = [key for key in world.rollouts() if key[1] == name and namespace in (None, key[0])]
     if len(there) > 1:
-        raise CommandError(f"{path} has {name} in {', '.join(key[0] for key in there)}; name one with -n")
+        raise CommandError(f"{source} has {name} in {', '.join(key[0] for key in there)}; name one with -n")
     if not there:
-        listed = ", ".join("/".join(key) for key in world.rollouts()[:10]) or "none"
-        raise CommandError(f"{path} has no rollout {name}; it has {listed}", MISSING)
-    return _snapshot(world, *there[0], f"in {path}")
+        listed = ", ".join("/".join(filter(None, key)) for key in world.rollouts()[:10])
+        found = f"no rollout {name}; it has {listed}" if listed else "no rollout at all"
+        raise CommandError(f"{source} has {found}", MISSING)
+    return _snapshot(world, *there[0], f"in {source}")

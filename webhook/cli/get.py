@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import click
 
-from webhook.cli.arguments import filled
+from webhook.cli.arguments import object_name
 from webhook.cli.cluster_options import ClusterOptions, cluster_options
 from webhook.cli.cluster_world import now, read_cluster
 from webhook.cli.command import Command, section
@@ -48,8 +48,13 @@ class GoalType(click.ParamType[Goal]):
 
 
 @click.command("get", cls=Command, epilog=EXAMPLES)
-@click.argument("names", nargs=-1, type=filled, metavar="[NAME]...")
-@section("work")("-w", "--watch", is_flag=True, help="Show every change, until the rollouts are over.")
+@click.argument("names", nargs=-1, type=object_name, metavar="[NAME]...")
+@section("work")(
+    "-w",
+    "--watch",
+    is_flag=True,
+    help="Show every change until the rollouts are over, for ever unless --timeout is given.",
+)
 @section("work")(
     "--until", type=GoalType(), metavar="GOAL", help="Wait, as -w, for complete, paused, or stage=N to have begun."
 )

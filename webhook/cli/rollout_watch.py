@@ -28,10 +28,10 @@ class Goal:
     stage: int | None = None
 
     def is_reached(self, summary: "Summary") -> bool:
-        if summary.state == "Complete":
-            return True
         if self.word == PAUSED:
             return summary.state == "Paused"
+        if summary.state == "Complete":
+            return True
         return self.stage is not None and summary.stage is not None and summary.stage >= self.stage
 
 
@@ -82,7 +82,8 @@ def watch_rollouts(
 def outcome(view: RolloutView, summaries: "Sequence[Summary]", until: Goal | None) -> int | None:
     """The exit code once there is nothing more to wait for; None before.
 
-    A rollout that failed or was aborted never gets there by itself, one that somebody paused not before a person acts.
+    A rollout that failed or was aborted never gets there by itself, one that somebody paused not before a person acts,
+    and one that is complete is not paused any more.
     """
     if not view.names and until is None:
         return None
@@ -91,6 +92,8 @@ def outcome(view: RolloutView, summaries: "Sequence[Summary]", until: Goal | Non
         return FAILED
     if until is not None and all(until.is_reached(one) for one in summaries):
         return DONE
+    if until is not None and until.word == PAUSED and "Complete" in states:
+        return FAILED
     if "Paused" in states and (until is None or until.word != PAUSED):
         return WAITING
     return DONE if until is None and states <= {"Complete"} else None
