@@ -1,13 +1,16 @@
 """What a forecast is about: rows of given and live objects, and the rollout and assumptions that come of them."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from webhook.api import TargetRevision
 from webhook.api.quantity import format_quantity
 from webhook.forecast.objects import Objects
 from webhook.forecast.subject import NoForecast, Subject, subject_of
+from webhook.planning.abort import ABORT_RECORD, AbortRecord
 
 Wire = dict[str, Any]
 
@@ -180,6 +183,19 @@ def test_on_its_way_the_demand_is_what_the_present_stage_counts_on() -> None:
     live = [ro, scaled("shop-00001", 6), scaled("shop-00002", 2)]
 
     assert subject_of(Objects(), Objects(live), "shop").demand == 6
+
+
+def test_an_aborted_rollout_goes_back() -> None:
+    old, new = TargetRevision("shop-00001", percent=100), TargetRevision("shop-00002", percent=25)
+    record = AbortRecord("shop-00002=100", (replace(old, percent=75), new), (old,))
+    status = {
+        "conditions": [{"type": "Aborted", "status": "True"}],
+        "annotations": {ABORT_RECORD: record.to_annotation()},
+    }
+    subject = subject_of(Objects(), Objects([rollout(status=status)]), "shop")
+
+    assert lists(subject) == ({"shop-00001": 75, "shop-00002": 25}, {"shop-00001": 100})
+    assert "it was aborted, and goes back to where it began" in subject.assumptions
 
 
 def test_nothing_is_known_of_the_demand() -> None:

@@ -98,17 +98,22 @@ def axe_script() -> str:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stagegate" / "axe"
     script = cache / f"{AXE.replace('==', '-')}.js"
     if not script.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        pinned = cache / "requirements.txt"
+        # Of its own, since the tests run on several processes.
+        own = cache / str(os.getpid())
+        own.mkdir(parents=True, exist_ok=True)
+        pinned = own / "requirements.txt"
         pinned.write_text(f"{AXE} --hash={AXE_HASH}\n")
-        words = ["download", "-q", "--no-deps", "--require-hashes", "-r", str(pinned), "-d", str(cache)]
+        words = ["download", "-q", "--no-deps", "--require-hashes", "-r", str(pinned), "-d", str(own)]
         done = subprocess.run([sys.executable, "-m", "pip", *words], capture_output=True, text=True, check=False)
         if done.returncode:
             message = f"axe-core cannot be fetched from PyPI: {done.stderr.strip().splitlines()[-1:]}"
             assert os.environ.get("CI") != "true", message
             pytest.skip(message)
-        with zipfile.ZipFile(next(cache.glob("axe_playwright_python-*.whl"))) as wheel:
-            script.write_bytes(wheel.read("axe_playwright_python/axe.min.js"))
+        with zipfile.ZipFile(next(own.glob("axe_playwright_python-*.whl"))) as wheel:
+            unpacked = own / "axe.min.js"
+            unpacked.write_bytes(wheel.read("axe_playwright_python/axe.min.js"))
+        unpacked.replace(script)
+        shutil.rmtree(own)
     return script.read_text()
 
 

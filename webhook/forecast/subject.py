@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from webhook.api import InvalidRollout, MalformedObject, RolloutOrchestrator, TargetRevision
+from webhook.api.conditions import ABORTED
 from webhook.api.kinds import SERVICE_LABEL, SETTINGS_NAME
 from webhook.api.target_revision import one_per_revision
 from webhook.api.wire import Wire
@@ -20,6 +21,7 @@ from webhook.knative.settings import default_bounds, hold_settings
 from webhook.knative.stage_traffic import held_for
 from webhook.knative.traffic import shares
 from webhook.planning import Bounds, RolloutConfig, UnreadableSettings, newest_revision_name
+from webhook.planning.abort import abort_record, as_aborted
 
 _NUMBER: Final = re.compile(r"-([0-9]{5,})$")
 _WHOLE: Final = 100
@@ -106,7 +108,7 @@ class _Assembly:
             on_its_way = not RolloutOrchestrator.from_dict(wire).is_complete
         route = self.live.named("Route", self.name)
         if wire is not None and on_its_way:
-            ro = RolloutOrchestrator.from_dict(wire)
+            ro = self._as_carried(RolloutOrchestrator.from_dict(wire))
             is_held = held_for(ro, route) is not None
         else:
             ro, is_held = self._edited(route), True
@@ -130,6 +132,14 @@ class _Assembly:
             quotas=[*self.given.all("ResourceQuota"), *self.live.all("ResourceQuota")],
             assumptions=(*self.assumptions, *_ALWAYS),
         )
+
+    def _as_carried(self, ro: RolloutOrchestrator) -> RolloutOrchestrator:
+        """The RO as the loop carries it out: an aborted one goes back."""
+        record = abort_record(ro)
+        if record is None or not ro.status.conditions.is_true(ABORTED):
+            return ro
+        self.assumptions.append("it was aborted, and goes back to where it began")
+        return as_aborted(ro, record)
 
     def _edited(self, route: Wire | None) -> RolloutOrchestrator:
         """The RO that an edit of the Service gets."""
