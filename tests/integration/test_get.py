@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -135,3 +136,25 @@ def test_a_namespace_without_rollouts_and_a_name_that_is_not_there(stagegate: Ru
     assert (missing.code, missing.err) == (3, "stagegate get: there is no rollout default/nobody\n")
     assert stagegate("explain", "nobody", "-n", "default").code == 3
     assert stagegate("get", "nobody", "-n", "default", "-w").code == 3
+
+
+@pytest.mark.usefixtures("needs_kubectl")
+def test_kubectl_runs_it_as_a_plugin(person: User) -> None:
+    """With the kubeconfig and the exit code of kubectl, which finds the program in the path."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+    def plugin(*words: str) -> Printed:
+        done = subprocess.run(
+            ["kubectl", "stagegate", *words],
+            env={**os.environ, "PATH": path, "KUBECONFIG": str(person.kubeconfig)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return Printed(done.returncode, done.stdout, done.stderr)
+
+    empty = plugin("get", "-n", "default")
+    assert (empty.code, empty.out, empty.err) == (0, "", "No rollouts in namespace default.\n")
+    missing = plugin("get", "nobody", "-n", "default")
+    assert (missing.code, missing.err) == (3, "kubectl stagegate get: there is no rollout default/nobody\n")

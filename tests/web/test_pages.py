@@ -1,6 +1,7 @@
 """The pages over HTTP: what they answer, in which form, to whom, and what a browser may do with it."""
 
 import json
+import re
 import threading
 import time
 from typing import Any
@@ -72,6 +73,15 @@ def test_text_of_objects_stays_text() -> None:
         scripts = [attributes for tag, attributes in page.elements if tag == "script"]
         assert scripts == [{"src": "/static/page.js", "defer": None}]
         assert all(tag != "img" for tag, _ in page.elements)
+
+
+def test_nothing_moves_for_whoever_wants_reduced_motion() -> None:
+    """Nor for anybody else: the style and the script of the page animate nothing."""
+    page = client(FakeSource(world()))
+    for path in ("/static/page.css", "/static/page.js"):
+        answer = page.get(path)
+        assert not re.search(r"transition|animat|@keyframes|smooth|requestAnimationFrame", answer.text), path
+        answer.close()
 
 
 @pytest.mark.parametrize(
