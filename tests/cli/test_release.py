@@ -4,12 +4,15 @@ import json
 from collections.abc import Callable
 
 import pytest
+import yaml
 
 from tests.cluster.fake_api import FakeApi
 from tests.cluster.fake_clock import FakeClock
 from webhook.cli import main
 from webhook.cli.arguments import ObjectName
+from webhook.cli.cluster_options import ClusterOptions
 from webhook.cli.errors import CommandError
+from webhook.cli.output import Output
 from webhook.cli.release import held_services, release, show
 from webhook.cluster.client import Client
 from webhook.cluster.errors import ApiError, Forbidden, NotFound, Unavailable
@@ -69,7 +72,7 @@ class Cluster:
 
 def test_what_is_held_is_listed_with_its_traffic(capsys: pytest.CaptureFixture[str]) -> None:
     cluster = Cluster()
-    assert show(cluster.client, None) == 0
+    assert show(cluster.client, None, Output()) == 0
     assert capsys.readouterr().out.splitlines() == [
         "default/hello  held  to hello-00002  now hello-00001 75%, hello-00002 25%",
         "default/other  held  to other-00002  now other-00001 75%, other-00002 25%",
@@ -82,8 +85,47 @@ def test_what_is_held_is_listed_with_its_traffic(capsys: pytest.CaptureFixture[s
 def test_a_hold_that_cannot_be_read_is_listed_too(capsys: pytest.CaptureFixture[str]) -> None:
     cluster = Cluster()
     cluster.route("hello", {"stagegate.dev/hold": "what?"})
-    show(cluster.client, "default")
+    show(cluster.client, "default", Output())
     assert "default/hello  unreadable  to what?" in capsys.readouterr().out
+
+
+def test_what_is_held_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    cluster = Cluster()
+    assert show(cluster.client, None, Output("json")) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["apiVersion"], document["kind"]) == ("stagegate.dev/v1alpha1", "HeldServiceList")
+    assert document["items"][0] == {
+        "namespace": "default",
+        "name": "hello",
+        "phase": "held",
+        "newRevision": "hello-00002",
+        "traffic": {"hello-00001": 75, "hello-00002": 25},
+    }
+    assert [item["name"] for item in document["items"]] == ["hello", "other"]
+
+
+@pytest.mark.parametrize(
+    ("words", "result"),
+    [(["idle"], "not held"), (["hello", "--timeout", "0"], "the loop was asked to release it")],
+)
+def test_what_became_of_a_service_for_programs(
+    words: list[str], result: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ClusterOptions, "client", Cluster().client)
+    assert main(["release", *words, "-n", "default", "-o", "yaml"]) == 0
+    document = yaml.safe_load(capsys.readouterr().out)
+    assert document["kind"] == "ReleaseList"
+    assert document["items"] == [{"namespace": "default", "name": words[0], "result": result}]
+
+
+def test_when_time_runs_out_programs_get_what_was_released(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ClusterOptions, "client", Cluster(polls=10_000).client)
+    assert main(["release", "--all", "--timeout", "1s", "-o", "json"]) == 4
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["items"] == []
+    assert "not released within 1 s: default/hello" in printed.err
 
 
 def test_the_loop_is_asked_once_and_waited_for(capsys: pytest.CaptureFixture[str]) -> None:

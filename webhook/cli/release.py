@@ -10,6 +10,7 @@ from webhook.cli.arguments import ObjectName, filled
 from webhook.cli.cluster_options import ClusterOptions, cluster_options
 from webhook.cli.command import Command
 from webhook.cli.errors import DONE, TIMED_OUT, USAGE, CommandError
+from webhook.cli.output import Output, output_options
 from webhook.cli.release_wait import awaited
 from webhook.cli.text import visible
 
@@ -38,7 +39,8 @@ it or its namespace says stagegate.dev/progressive=false.
 @click.option("--all", "every", is_flag=True, help="Give every held Service back.")
 @click.option("--list", "only_list", is_flag=True, help="Print what is held, and change nothing.")
 @cluster_options(all_namespaces=False, selectors=False, timeout="2m")
-def command(name: str | None, *, every: bool, only_list: bool, cluster: ClusterOptions) -> int:
+@output_options()
+def command(name: str | None, *, every: bool, only_list: bool, cluster: ClusterOptions, output: Output) -> int:
     """Give the Service NAME, in the middle of a rollout, back to Knative.
 
     With --all and --list every namespace is meant if none is given.
@@ -46,30 +48,47 @@ def command(name: str | None, *, every: bool, only_list: bool, cluster: ClusterO
     if [bool(name), every, only_list].count(True) != 1:
         raise CommandError("give one of these: the name of a Service, --all, or --list", USAGE)
     if only_list:
-        return show(cluster.client, cluster.given_namespace)
+        return show(cluster.client, cluster.given_namespace, output)
     if name:
-        return release(cluster.client, [ObjectName(cluster.namespace, name)], cluster.timeout)
-    held = [each for each, _ in held_services(cluster.client, cluster.given_namespace)]
-    if not held:
-        print("no Service is held")
-    return release(cluster.client, held, cluster.timeout)
+        services = [ObjectName(cluster.namespace, name)]
+    else:
+        services = [each for each, _ in held_services(cluster.client, cluster.given_namespace)]
+    if not output.is_document:
+        if not services:
+            print("no Service is held")
+        return release(cluster.client, services, cluster.timeout)
+    items: list[dict[str, str]] = []
+    try:
+        return release(
+            cluster.client,
+            services,
+            cluster.timeout,
+            report=lambda each, result: items.append({**each._asdict(), "result": result}),
+        )
+    finally:
+        output.document("ReleaseList", {"items": items})
 
 
-def show(client: "Client", where: str | None) -> int:
+def show(client: "Client", where: str | None, output: Output) -> int:
     """Print what is held, a Service a line. Raises ApiError."""
     from webhook.knative.annotations import HOLD, annotations_of
     from webhook.knative.hold import UnreadableHold, hold_of
     from webhook.knative.stage_traffic import described
-    from webhook.knative.traffic import shares
+    from webhook.knative.traffic import shares_in
 
+    items = []
     for name, route in held_services(client, where):
         try:
             hold = hold_of(route)
             phase, new = (hold.phase, hold.new) if hold is not None else ("", "")
         except UnreadableHold:
             phase, new = "unreadable", annotations_of(route)[HOLD][:60]
-        traffic = described(shares((route.get("status") or {}).get("traffic"))) or "no traffic"
-        print(visible(f"{name}  {phase}  to {new}  now {traffic}"))
+        traffic = shares_in(route, "status")
+        if not output.is_document:
+            print(visible(f"{name}  {phase}  to {new}  now {described(traffic) or 'no traffic'}"))
+        items.append({**name._asdict(), "phase": phase, "newRevision": new, "traffic": traffic})
+    if output.is_document:
+        output.document("HeldServiceList", {"items": items})
     return DONE
 
 
@@ -84,11 +103,17 @@ def held_services(client: "Client", where: str | None) -> list[tuple[ObjectName,
     return sorted((ObjectName(*key_of(one)), one) for one in found if HOLD in annotations_of(one))
 
 
+def print_result(service: ObjectName, result: str) -> None:
+    """Print what became of a Service in a line."""
+    print(f"{service}: {result}")
+
+
 def release(
     client: "Client",
     services: Iterable[ObjectName],
     timeout: float,
     *,
+    report: Callable[[ObjectName, str], None] = print_result,
     monotonic: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:
@@ -105,7 +130,7 @@ def release(
             route = client.get(ROUTES, *name)
             if HOLD not in annotations_of(route):
                 left.remove(name)
-                print(f"{name}: {'released' if name in asked else 'not held'}")
+                report(name, "released" if name in asked else "not held")
                 if asked.get(name):
                     client.patch(KNATIVE_SERVICES, *name, annotations_patch({RELEASE: None}))
             elif name not in asked:
@@ -113,7 +138,8 @@ def release(
         if not left:
             return DONE
         if timeout == 0:
-            print("\n".join(f"{name}: the loop was asked to release it" for name in left))
+            for name in left:
+                report(name, "the loop was asked to release it")
             return DONE
         if monotonic() >= deadline:
             found = visible("; ".join(f"{name}: {awaited(client, name)}" for name in left))
