@@ -69,6 +69,13 @@ def test_paths_are_taken_from_any_folder_and_as_they_are(repository: Path, monke
     assert contents("[x]*.yaml") == {"b/[x]*.yaml": "odd"}
 
 
+def test_in_a_hook_of_git_the_repository_is_that_of_the_path(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_DIR", str(repository / ".git"))
+    assert contents("b") == {"b/c.json": "old c"}
+    monkeypatch.setenv("GIT_DIR", ".git")
+    assert contents("b") == {"b/c.json": "old c"}
+
+
 def test_many_files_and_bytes_of_any_kind(repository: Path) -> None:
     for number in range(50):
         write(repository / "many" / f"{number}.yaml", f"\n{number}\n\n" * number)

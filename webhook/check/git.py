@@ -14,6 +14,10 @@ TIMEOUT: Final = 60.0
 """Seconds that one call of git may take."""
 
 _GIT: Final = ("git", "--no-pager", "--literal-pathspecs", "-c", "core.fsmonitor=false")
+_OF_A_HOOK: Final = frozenset(
+    {"GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_PREFIX", "GIT_INDEX_FILE", "GIT_NAMESPACE"}
+)
+"""Variables that git sets for its hooks: with them it would take any folder for the root of that repository."""
 _BLOB: Final = "blob"
 
 
@@ -81,7 +85,8 @@ class _Refused(GitFailed):
 
 def _call(folder: str, *arguments: str, given: str = "") -> bytes:
     command = [*_GIT, "-C", folder, *arguments]
-    environ = {**os.environ, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+    inherited = {key: value for key, value in os.environ.items() if key not in _OF_A_HOOK}
+    environ = {**inherited, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
     try:
         done = subprocess.run(  # noqa: S603
             command, capture_output=True, timeout=TIMEOUT, env=environ, input=given.encode(), check=False
