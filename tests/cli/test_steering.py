@@ -14,7 +14,8 @@ from webhook.cluster.errors import ApiError, Conflict, Forbidden
 from webhook.cluster.resource import ROLLOUT_ORCHESTRATORS
 from webhook.cluster.transport import Request
 
-PAUSE, PAUSE_BY, ABORT = "stagegate.dev/pause", "stagegate.dev/pause-by", "stagegate.dev/abort"
+PAUSE, PAUSE_BY = "stagegate.dev/pause", "stagegate.dev/pause-by"
+ABORT, ABORT_REASON = "stagegate.dev/abort", "stagegate.dev/abort-reason"
 
 
 @pytest.fixture
@@ -190,6 +191,27 @@ def test_a_rollout_that_changes_in_between_is_read_again(api: FakeApi, run: Run)
     put(api, {PAUSE: "x"})
     assert run("resume", "hello")[0] == 0
     assert annotations(api) == {}
+
+
+def test_what_somebody_took_away_in_between_is_not_set_again(api: FakeApi, run: Run) -> None:
+    put(api, {PAUSE: "x"})
+    resumed = []
+
+    def resume(request: Request) -> ApiError | None:
+        if request.call.verb == "patch" and not resumed:
+            resumed.append(True)
+            put(api, {})
+        return None
+
+    api.fail = resume
+    assert run("abort", "hello", "--reason", "errors", "--yes")[0] == 0
+    assert annotations(api) == {ABORT: "hello-00002=100", ABORT_REASON: "errors"}
+
+
+def test_the_name_that_is_printed_is_that_of_what_was_asked_for(api: FakeApi, run: Run) -> None:
+    put(api, {PAUSE: "x", PAUSE_BY: "bob"})
+    _, out, _ = run("abort", "hello", "--reason", "errors", "--yes")
+    assert out.splitlines()[0] == "rolloutorchestrator/hello aborted hello-00002=100, back to hello-00001 100%: errors"
 
 
 def test_the_answer_for_programs(api: FakeApi, run: Run) -> None:

@@ -26,13 +26,17 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of the request for one rollout; ``code`` is the exit code that it would give alone."""
+    """What became of the request for one rollout; ``code`` is the exit code that it would give alone.
+
+    ``by`` is the name under which what was asked for is recorded, empty if none is.
+    """
 
     name: ObjectName
     changed: bool
     message: str
     note: str = ""
     annotations: Mapping[str, str] = field(default_factory=dict)
+    by: str = ""
     code: int = DONE
 
     def to_dict(self) -> dict[str, Any]:
@@ -125,7 +129,8 @@ def _steer_one(client: "Client", name: ObjectName, ask: "Callable[[RolloutOrches
             if attempt == _TRIES - 1:
                 raise
         else:
-            return Outcome(name, True, request.done, request.note, _steering(stored))
+            steering = _steering(stored)
+            return Outcome(name, True, request.done, request.note, steering, _by(steering, request.changes))
     raise AssertionError("the last try returns or raises")
 
 
@@ -142,7 +147,13 @@ def write(client: "Client", name: ObjectName, ro: "RolloutOrchestrator", changes
         return client.patch(ROLLOUT_ORCHESTRATORS, *name, annotations_patch(changes, ro.metadata.resource_version))
     # Apply states everything that this manager owns; what it leaves out would be removed.
     whole = {**_steering(ro), **{key: text for key, text in changes.items() if text is not None}}
-    metadata = {"name": name.name, "namespace": name.namespace, "uid": ro.metadata.uid, "annotations": whole}
+    metadata = {
+        "name": name.name,
+        "namespace": name.namespace,
+        "uid": ro.metadata.uid,
+        "resourceVersion": ro.metadata.resource_version,
+        "annotations": whole,
+    }
     return client.apply(ROLLOUT_ORCHESTRATORS, *name, {"metadata": metadata})
 
 
@@ -164,12 +175,17 @@ def _print(outcome: Outcome, *, dry_run: bool) -> None:
     if outcome.code != DONE:
         click.echo(f"{click.get_current_context().command_path}: {visible(outcome.message)}", err=True)
         return
-    by = next((text for key, text in outcome.annotations.items() if outcome.changed and key.endswith("-by")), "")
-    tail = f" (by {visible(by)})" if by else ""
+    tail = f" (by {visible(outcome.by)})" if outcome.by else ""
     end = "; nothing changed" if not outcome.changed else " (server dry run)" if dry_run else ""
     click.echo(f"{said}{tail}{end}")
     if outcome.note:
         click.echo(f"  {visible(outcome.note)}")
+
+
+def _by(steering: Mapping[str, str], changes: "Mapping[str, str | None]") -> str:
+    from webhook.api.steering import GROUPS
+
+    return next((steering.get(group.by, "") for group in GROUPS if changes.get(group.main)), "")
 
 
 def _steering(ro: "RolloutOrchestrator") -> dict[str, str]:
