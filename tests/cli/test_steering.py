@@ -195,7 +195,7 @@ def test_a_rollout_that_changes_in_between_is_read_again(api: FakeApi, run: Run)
 
 def test_what_somebody_took_away_in_between_is_not_set_again(api: FakeApi, run: Run) -> None:
     put(api, {PAUSE: "x"})
-    resumed = []
+    resumed: list[bool] = []
 
     def resume(request: Request) -> ApiError | None:
         if request.call.verb == "patch" and not resumed:

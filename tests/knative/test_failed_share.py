@@ -32,7 +32,7 @@ def world(
         service=service(),
         route=route(hold(), pinned(hello_00001=75, hello_00002=25), shown=shares or {OLD: 75, NEW: 25}),
         revisions=by_name(revision(OLD, min_scale="4", ready=old), failed),
-        ro=rolling(annotations={f"stagegate.dev/{key}": value for key, value in annotations.items()}),
+        ro=rolling(annotations={f"stagegate.dev/{key.replace('_', '-')}": value for key, value in annotations.items()}),
     )
 
 
@@ -68,7 +68,9 @@ def test_otherwise_the_route_stays_as_it_is(seen: ServiceSeen) -> None:
 
 
 def test_an_abort_of_other_targets_is_none() -> None:
-    assert abort_of_failed(world(abort="hello-00000=100"), NEW) is not None
+    found = abort_of_failed(world(abort="hello-00000=100", abort_by="bob"), NEW)
+    assert found is not None
+    assert found.patch["metadata"]["annotations"]["stagegate.dev/abort-by"] is None
 
 
 def test_only_the_setting_makes_the_loop_abort() -> None:

@@ -12,8 +12,8 @@ from webhook.planning.steering_request import request_abort, request_pause, requ
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 PAUSE, PAUSE_BY, UNTIL, GATE = (f"stagegate.dev/pause{end}" for end in ("", "-by", "-until", "-after-stage"))
-ABORT, ABORT_BY, ABORT_REASON, RETRY = (
-    f"stagegate.dev/{key}" for key in ("abort", "abort-by", "abort-reason", "retry")
+ABORT, ABORT_BY, ABORT_REASON, RETRY, RETRY_BY = (
+    f"stagegate.dev/{key}" for key in ("abort", "abort-by", "abort-reason", "retry", "retry-by")
 )
 ROLLING = {"StageReady": "Unknown", "Ready": "Unknown"}
 SINCE = "2024-05-01T10:00:00Z"
@@ -92,9 +92,13 @@ def test_a_resume(present: dict[str, str], done: str, changes: dict[str, None]) 
         ({RETRY: "hello-00002"}, "False", "already asked to retry hello-00002=100", {}),
         ({ABORT: "hello-00002"}, "True", "the abort of hello-00002=100 is taken back", {RETRY: "hello-00002=100"}),
         ({ABORT: "hello-00009"}, "True", "not failed: nothing to retry", {}),
+        (
+            *({ABORT: "hello-00002", RETRY: "hello-00009", RETRY_BY: "bob"}, "True"),
+            *("the abort of hello-00002=100 is taken back", {RETRY: "hello-00002=100", RETRY_BY: None}),
+        ),
     ],
 )
-def test_a_retry(present: dict[str, str], stage_ready: str, done: str, changes: dict[str, str]) -> None:
+def test_a_retry(present: dict[str, str], stage_ready: str, done: str, changes: dict[str, str | None]) -> None:
     request = request_retry(ro(present, StageReady=stage_ready))
     assert (request.done, request.changes) == (done, changes)
 
@@ -115,10 +119,14 @@ ASKED = {ABORT: "hello-00002=100", ABORT_REASON: "errors"}
             *({ABORT: "hello-00002", ABORT_BY: "bob", ABORT_REASON: "old"}, {"Aborted": "True"}),
             *(f"already aborted by bob since {SINCE}: old", GIT, {}),
         ),
+        (
+            *({ABORT: "hello-00009", ABORT_BY: "bob", ABORT_REASON: "old"}, {}),
+            *("aborted hello-00002=100, back to hello-00001 100%: errors", GIT, ASKED | {ABORT_BY: None}),
+        ),
     ],
 )
 def test_an_abort(
-    present: dict[str, str], conditions: dict[str, str], done: str, note: str, changes: dict[str, str]
+    present: dict[str, str], conditions: dict[str, str], done: str, note: str, changes: dict[str, str | None]
 ) -> None:
     request = request_abort(ro(present, **conditions), "errors")
     assert (request.done, request.note, request.changes) == (done, note, changes)

@@ -3,7 +3,7 @@
 import unicodedata
 
 from webhook.api.conditions import FALSE, READY
-from webhook.api.steering import ABORT, ABORT_REASON, MAX_REASON, steering_of, targets_text
+from webhook.api.steering import ABORT, ABORT_BY, ABORT_REASON, MAX_REASON, steering_of, targets_text
 from webhook.knative.service_seen import ServiceSeen
 from webhook.knative.service_writes import PatchRollout
 from webhook.knative.stage_traffic import condition_of, is_ready, quoted
@@ -27,5 +27,8 @@ def abort_of_failed(seen: ServiceSeen, newest: str) -> PatchRollout | None:
         return None
     text = f"{newest} is not Ready{quoted(ready)}: its {served[newest]}% of the traffic are given back"
     reason = "".join(" " if unicodedata.category(one) == "Cc" else one for one in text)[:MAX_REASON]
-    annotations = {ABORT: targets_text(ro.spec.target_revisions), ABORT_REASON: reason}
+    annotations: dict[str, str | None] = {ABORT: targets_text(ro.spec.target_revisions), ABORT_REASON: reason}
+    if ABORT_BY in ro.metadata.annotations:
+        # That of an abort of other targets: whoever asked for it did not ask for this one.
+        annotations[ABORT_BY] = None
     return PatchRollout({"metadata": {"annotations": annotations}})

@@ -1,6 +1,6 @@
 """What a person asks for who pauses, resumes, retries or aborts: the annotations of the RO that change, if any do."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -8,6 +8,7 @@ from webhook.api import RolloutOrchestrator
 from webhook.api.conditions import ABORTED, PAUSED, ROUTE_HELD
 from webhook.api.steering import (
     ABORT,
+    ABORT_GROUP,
     ABORT_REASON,
     NOT_KNOWN,
     PAUSE,
@@ -15,6 +16,8 @@ from webhook.api.steering import (
     PAUSE_GROUP,
     PAUSE_UNTIL,
     RETRY,
+    RETRY_GROUP,
+    Group,
     Pause,
     steering_of,
     targets_text,
@@ -57,11 +60,10 @@ def request_pause(ro: RolloutOrchestrator, wanted: Pause, now: datetime) -> Stee
         changes[PAUSE_UNTIL] = format_time(wanted.until)
     if wanted.after_stage is not None:
         changes[PAUSE_AFTER_STAGE] = str(wanted.after_stage)
-    over = {key: None for key in PAUSE_GROUP.keys if key in ro.metadata.annotations and key not in changes}
     when = "" if wanted.after_stage is None else f" after stage {wanted.after_stage}"
     end = "" if wanted.until is None else f", until {format_time(wanted.until)}"
     note = "the rollout is complete: this holds the next one" if ro.is_complete else ""
-    return SteeringRequest(f"paused{when}{end}: {wanted.reason}", changes | over, note)
+    return SteeringRequest(f"paused{when}{end}: {wanted.reason}", changes | _left_over(ro, PAUSE_GROUP, changes), note)
 
 
 def request_resume(ro: RolloutOrchestrator) -> SteeringRequest:
@@ -81,7 +83,8 @@ def request_retry(ro: RolloutOrchestrator) -> SteeringRequest:
     if not ro.has_failed and not is_aborted:
         return SteeringRequest("not failed: nothing to retry")
     done = f"the abort of {targets} is taken back" if is_aborted else f"retrying {targets}"
-    return SteeringRequest(done, {RETRY: targets})
+    changes: dict[str, str | None] = {RETRY: targets}
+    return SteeringRequest(done, changes | _left_over(ro, RETRY_GROUP, changes))
 
 
 def request_abort(ro: RolloutOrchestrator, reason: str) -> SteeringRequest:
@@ -100,7 +103,13 @@ def request_abort(ro: RolloutOrchestrator, reason: str) -> SteeringRequest:
         return SteeringRequest("", obstacle=obstacle)
     back = ", ".join(f"{entry.revision_name} {entry.percent}%" for entry in end)
     done = f"aborted {targets}, back to {back}: {reason}"
-    return SteeringRequest(done, {ABORT: targets, ABORT_REASON: reason}, note)
+    changes: dict[str, str | None] = {ABORT: targets, ABORT_REASON: reason}
+    return SteeringRequest(done, changes | _left_over(ro, ABORT_GROUP, changes), note)
+
+
+def _left_over(ro: RolloutOrchestrator, group: Group, changes: Container[str]) -> dict[str, str | None]:
+    """What else a group has, such as the name of who wrote it before, which must not stand beside the new values."""
+    return {key: None for key in group.keys if key in ro.metadata.annotations and key not in changes}
 
 
 def _by(name: str) -> str:
