@@ -542,6 +542,26 @@ def test_a_rollout_that_is_refused_for_a_minute_is_released_and_the_event_says_w
     ]
 
 
+@pytest.mark.parametrize(
+    ("annotations", "released"),
+    [
+        pytest.param({"pause": "x"}, False, id="a pause"),
+        pytest.param({"pause": "x", "pause-until": "2030-01-01T12:00:01Z"}, False, id="a pause with an end"),
+        pytest.param({"pause": "x", "pause-until": "2030-01-01T12:00:00Z"}, True, id="a pause that has ended"),
+        pytest.param({"pause": "x", "pause-after-stage": "2"}, True, id="a pause that has not begun"),
+        pytest.param({"abort": f"{NEW}=100"}, False, id="an abort"),
+        pytest.param({"abort": f"{THIRD}=100"}, True, id="an abort of other targets"),
+        pytest.param({"abort": f"{NEW}=100", "release": "jane"}, True, id="a person asks for the release"),
+    ],
+)
+def test_what_is_refused_gives_no_traffic_to_a_revision_that_people_stopped(
+    annotations: dict[str, str], released: bool
+) -> None:
+    steered = rolling(annotations={f"stagegate.dev/{key}": value for key, value in annotations.items()})
+    world = halfway(ro=steered, refusal="forbidden: no", refused_for=60.0, now=datetime(2030, 1, 1, 12, tzinfo=UTC))
+    assert decide(world).carries_on is not released
+
+
 def test_the_hold_goes_before_the_ro_is_written_which_may_be_refused_for_good() -> None:
     world = releasing(revision(OLD, min_scale="4"), revision(NEW, min_scale="4"), ro=rolling())
     writes = shown(decide(world))

@@ -50,7 +50,8 @@ def release_of(seen: ServiceSeen, service: Wire, hold: Hold, options: ServiceOpt
     if hold.new not in seen.revisions and seen.missing_for >= options.missing_after and not seen.is_underway:
         message = f"Revision {hold.new} did not appear within {options.missing_after:.0f} s"
         return Release(MISSING, message, at_once=True)
-    if seen.refusal and seen.refused_for >= options.refused_after:
+    # With a release the new revision would get all of the traffic, which is what people stopped.
+    if seen.refusal and seen.refused_for >= options.refused_after and not seen.is_stopped:
         refused = f"what the rollout writes has been refused for {options.refused_after:.0f} s: {seen.refusal}"
         return Release(REFUSED, refused)
     return _release_from_broken(seen, hold)

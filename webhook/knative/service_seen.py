@@ -2,14 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
 
 from webhook.api import RolloutOrchestrator
 from webhook.api.conditions import ABORTED, FALSE, PAUSED, READY
 from webhook.api.reasons import ABORTED as ABORT_REASON
+from webhook.api.steering import steering_of
 from webhook.api.wire import Wire
 from webhook.knative.bounds import Defaults
 from webhook.knative.stage_traffic import Scale
 from webhook.strategies import DEFAULT_STRATEGY
+
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,8 @@ class ServiceSeen:
     ``complete_for`` is for how many seconds the RO has been complete, or back after an abort.
     ``missing_for`` is for how many seconds the new revision of the hold has not been there. ``refusal`` says who has
     refused what the rollout writes, ``refused_for`` for how many seconds, without a success in between. ``foreign``
-    names upstream's controllers if they run. ``born`` is the Revision that was just created, empty for none.
+    names upstream's controllers if they run. ``born`` is the Revision that was just created, empty for none. ``now``
+    is what the end of a pause is compared with.
     """
 
     service: Wire | None
@@ -53,6 +59,7 @@ class ServiceSeen:
     refused_for: float = 0.0
     foreign: str = ""
     born: str = ""
+    now: datetime = _LONG_AGO
 
     @property
     def is_underway(self) -> bool:
@@ -65,6 +72,21 @@ class ServiceSeen:
     def is_steered(self) -> bool:
         """True while people pause the rollout, or abort it."""
         return self.ro is not None and any(map(self.ro.status.conditions.is_true, (PAUSED, ABORTED)))
+
+    @property
+    def is_stopped(self) -> bool:
+        """True while annotations of the RO pause or abort the rollout, also where its status cannot record that.
+
+        A pause that waits for the end of a stage counts once it has begun.
+        """
+        if self.ro is None:
+            return False
+        steering = steering_of(self.ro.metadata.annotations)
+        pause, abort = steering.pause, steering.abort
+        if abort is not None and abort.is_for(self.ro.spec.target_revisions):
+            return True
+        has_begun = pause is not None and (pause.after_stage is None or self.ro.status.conditions.is_true(PAUSED))
+        return pause is not None and has_begun and not pause.has_ended(self.now)
 
     @property
     def is_back(self) -> bool:

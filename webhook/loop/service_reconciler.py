@@ -146,6 +146,7 @@ class ServiceReconciler:
             # Asked only then: a cluster without rollouts costs no request.
             foreign=self.foreign() if HOLD in annotations_of(route) else "",
             born=self._born.get((namespace, name), ""),
+            now=self.clock.now(),
         )
 
     def _complete_for(self, ro: Wire | None) -> float:
