@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests.cluster.fake_api import FakeApi
+from tests.documents import section
 from tests.server.live import ROOT
 from webhook.cli import main
 from webhook.cli.cluster_options import ClusterOptions
@@ -57,6 +58,13 @@ def test_an_edit_that_nobody_has_seen_yet(capsys: Capture) -> None:
         "3       25 % on 1    75 % on 3    5      125m",
         "4       0 % on 0     100 % on 4   5      125m",
     ]
+
+
+def test_the_readme_shows_what_is_printed(capsys: Capture) -> None:
+    shown = section("The tools").printed("stagegate plan ")
+    assert main(["plan", *EDIT]) == 0
+    assert shown
+    assert lines(capsys)[: len(shown)] == shown
 
 
 def test_several_settings_side_by_side(capsys: Capture) -> None:
