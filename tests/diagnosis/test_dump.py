@@ -79,12 +79,36 @@ def test_other_kinds_are_left_out() -> None:
     assert {resource.kind for resource in world.objects} == {"RolloutOrchestrator"}
 
 
+def test_aliases_stand_for_what_they_name() -> None:
+    text = "\n".join(
+        [
+            "apiVersion: serving.knative.dev/v1",
+            "kind: RolloutOrchestrator",
+            "metadata: {name: hello, namespace: default}",
+            "spec: {initialRevisions: &all [{revisionName: hello-00001}], targetRevisions: *all}",
+        ]
+    )
+    ((found,),) = read_dump(text).objects.values()
+    assert found["spec"]["targetRevisions"] == [{"revisionName": "hello-00001"}]
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
         pytest.param("a: [", "not YAML: while parsing a flow", id="not YAML"),
         pytest.param("NAME READY\n", "not a dump: a document is a string, not an object", id="a table"),
         pytest.param("- a\n", "not a dump: a document is a list, not an object", id="a list without a kind"),
+        pytest.param(
+            "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 40)),
+            "not a dump: its aliases stand for more than 1000000 values",
+            id="aliases of aliases",
+        ),
+        pytest.param("a: &a {b: [*a]}", "not a dump: the anchor a contains itself", id="an anchor in itself"),
+        pytest.param(
+            "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 101)),
+            "not a dump: objects are nested more than 100 deep",
+            id="nested by aliases",
+        ),
         pytest.param("[" * 100_000, "not a dump: objects are nested more than 100 deep", id="nested without end"),
         pytest.param("!!python/object:os.system {}\n", "not YAML: could not determine a constructor", id="a tag"),
     ],

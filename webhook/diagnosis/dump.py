@@ -1,6 +1,7 @@
 """A dump: the output of ``kubectl get -o yaml`` or ``-o json``, read as a world."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from webhook.diagnosis.world import RESOURCES, Unread, World, world_of
 MAX_CHARACTERS: Final = 128 * 1024 * 1024
 
 _DEEPEST: Final = 100
+_MOST_REPEATED: Final = 1_000_000
 _BY_KIND: Final = {(one.group, one.kind): one for one in RESOURCES}
 _TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
 _TIMES: Final = ("metadata.creationTimestamp", "spec.renewTime", "lastTimestamp", "eventTime")
@@ -42,7 +44,7 @@ def read_dump(text: str) -> World:
     if len(text) > MAX_CHARACTERS:
         raise UnreadableDump(f"the dump has {len(text)} characters; {MAX_CHARACTERS} are the most")
     try:
-        _check_depth(text)
+        _check_size(text)
         documents = list(yaml.load_all(text, Loader=_Loader))
     except yaml.YAMLError as problem:
         raise UnreadableDump(f"not YAML: {' '.join(str(problem).split())}") from problem
@@ -52,16 +54,62 @@ def read_dump(text: str) -> World:
     return world_of(found, _latest(one for _, one in found), unread)
 
 
-def _check_depth(text: str) -> None:
-    """Raise UnreadableDump for nesting at which libyaml's loader, which is recursive, would end the process."""
-    depth = 0
+@dataclass(slots=True)
+class _Open:
+    """An object or a list that has not ended: how many values it has so far, and how deep they are nested."""
+
+    anchor: str | None
+    values: int = 1
+    height: int = 1
+
+    def take(self, values: int, height: int) -> None:
+        self.values += values
+        self.height = max(self.height, height + 1)
+
+
+def _check_size(text: str) -> None:
+    """Raise UnreadableDump for what would not end, or would end the process.
+
+    That is nesting at which libyaml's loader is too recursive, also by aliases, and aliases that stand for too much.
+    """
+    anchors: dict[str, tuple[int, int] | None] = {}
+    # The first stands for the text itself.
+    within = [_Open(None)]
+    repeated = 0
     for event in yaml.parse(text, Loader=_Loader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > _DEEPEST:
-                raise UnreadableDump(f"not a dump: objects are nested more than {_DEEPEST} deep")
+        values, height = 1, 0
+        anchor = getattr(event, "anchor", None)
+        if isinstance(event, yaml.DocumentStartEvent):
+            anchors.clear()
+        elif isinstance(event, yaml.CollectionStartEvent):
+            within.append(_Open(anchor))
+            _check_height(len(within) - 1)
+            if anchor is not None:
+                anchors[anchor] = None
+            continue
         elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
+            ended = within.pop()
+            anchor, values, height = ended.anchor, ended.values, ended.height
+        elif isinstance(event, yaml.AliasEvent):
+            # One that is not defined is the loader's to refuse.
+            found = anchors.get(event.anchor, (1, 0))
+            if found is None:
+                raise UnreadableDump(f"not a dump: the anchor {event.anchor[:80]} contains itself")
+            anchor, (values, height) = None, found
+            repeated += values
+            if repeated > _MOST_REPEATED:
+                raise UnreadableDump(f"not a dump: its aliases stand for more than {_MOST_REPEATED} values")
+            _check_height(len(within) - 1 + height)
+        elif not isinstance(event, yaml.ScalarEvent):
+            continue
+        if anchor is not None:
+            anchors[anchor] = values, height
+        within[-1].take(values, height)
+
+
+def _check_height(height: int) -> None:
+    if height > _DEEPEST:
+        raise UnreadableDump(f"not a dump: objects are nested more than {_DEEPEST} deep")
 
 
 def _objects(document: Any) -> Iterator[tuple[Resource, Wire]]:
