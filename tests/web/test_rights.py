@@ -3,6 +3,7 @@
 from typing import Any
 
 from webhook.cli.manifests import NAMESPACE, rendered
+from webhook.diagnosis.reading import selection
 from webhook.diagnosis.world import RESOURCES
 
 
@@ -21,3 +22,11 @@ def test_it_reads_and_nothing_else() -> None:
 def test_it_reads_exactly_what_the_page_shows() -> None:
     granted = {(group, resource) for rule in rules() for group in rule["apiGroups"] for resource in rule["resources"]}
     assert granted == {(resource.group, resource.plural) for resource in RESOURCES}
+
+
+def test_of_what_is_asked_for_by_name_it_reads_nothing_else() -> None:
+    """The API server takes the name from the field selector of a list and of a watch."""
+    for resource in RESOURCES:
+        name = selection(resource, None).name
+        (rule,) = (rule for rule in rules() if resource.plural in rule["resources"])
+        assert rule.get("resourceNames", []) == ([name] if name else [])
