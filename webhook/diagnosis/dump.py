@@ -92,9 +92,9 @@ def _check_size(text: str) -> None:
             anchor, values, height = ended.anchor, ended.values, ended.height
         elif isinstance(event, yaml.AliasEvent):
             # One that is not defined is the loader's to refuse.
-            found = anchors.get(event.anchor, (1, 0))
+            found = anchors.get(event.anchor or "", (1, 0))
             if found is None:
-                raise UnreadableDump(f"not a dump: the anchor {event.anchor[:80]} contains itself")
+                raise UnreadableDump(f"not a dump: the anchor {str(event.anchor)[:80]} contains itself")
             anchor, (values, height) = None, found
             repeated += values
             if repeated > _MOST_REPEATED:
