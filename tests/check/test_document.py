@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from webhook.check.document import documents_of
-from webhook.check.events import MAX_DEPTH
+from webhook.check.parser_events import MAX_DEPTH
 from webhook.check.source_text import MAX_BYTES, SourceText, Unreadable, decoded
 
 VALUES: dict[str, Any] = {

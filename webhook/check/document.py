@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
-from webhook.check.events import MAX_DEPTH, Event, Kind, events_of
 from webhook.check.node import Duplicate, Member, Node, Span
+from webhook.check.parser_events import MAX_DEPTH, Event, Kind, events_of
 from webhook.check.scalar import key_of
 from webhook.check.source_text import SourceText, Unreadable, check_printable
 
