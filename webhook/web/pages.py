@@ -21,7 +21,7 @@ from webhook.diagnosis.summary import Summary, summarise
 from webhook.diagnosis.world import World
 from webhook.forecast.chart import STYLE_HASH, svg
 from webhook.web.detail import Detail, detail_of
-from webhook.web.document import detail_document, list_document
+from webhook.web.documents import detail_document, list_document
 from webhook.web.history import History
 from webhook.web.listing import Filters, listing
 from webhook.web.source import Source
