@@ -33,6 +33,7 @@ BY_POLICY = (
     ".stagegate.dev' with binding 'stagepodautoscalers.stagegate.dev' denied request: ... [SPA003]; ..."
 )
 OVERRIDDEN: dict[str, Any] = {"annotations": {"stagegate.dev/override": "SPA003"}}
+PAUSED = {"stagegate.dev/pause": "load test", "stagegate.dev/pause-by": "jane"}
 
 
 def results(seen: Installation) -> dict[str, Result]:
@@ -271,6 +272,13 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
         {"spas": [world.spa(ownerReferences=[])]},
         "warning",
         "StagePodAutoscaler team-a/hello-00001 (SPA005, SPA006)",
+    ),
+    ("stored-objects", {"rollouts": [world.rollout(annotations=PAUSED)]}, "ok", "2 stored objects keep every rule"),
+    (
+        "stored-objects",
+        {"rollouts": [world.rollout(annotations={**PAUSED, "stagegate.dev/pause-until": "soon"})]},
+        "failed",
+        "RolloutOrchestrator team-a/hello (RO015)",
     ),
     ("refuses", {"trial": trial(bad=Attempt(STORED))}, "failed", "a bad SPA passes in team-a"),
     (
