@@ -102,8 +102,11 @@ def read(inputs: Iterable[Input], options: Options, open_file: Callable[[str], I
 
 
 def _unread(file: str, source: SourceText, problem: Unreadable) -> Located:
-    """The finding for a text that cannot be read; it only warns of a template, which no client would send."""
-    is_template = _TEMPLATE in source.text
+    """The finding for a text that cannot be read; it only warns of a template, which no client would send.
+
+    Braces among bytes that are not UTF-8 are chance, not a template.
+    """
+    is_template = _TEMPLATE in source.text and not isinstance(problem, UndecodableText)
     place, excerpt = Whereabouts(file, source).of(Span(problem.index, problem.index + 1))
     return Located(
         place,
