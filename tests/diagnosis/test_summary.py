@@ -55,6 +55,13 @@ def test_a_stage_under_way() -> None:
     assert [one.kind for one in found.revisions[1].problems] == ["starting"]
 
 
+def test_a_paused_stage_keeps_the_time_that_it_had_left() -> None:
+    ro = worlds.ro({"Paused": "True"})
+    ro["spec"]["targetFinishTime"] = ago(600)
+    ro["status"]["annotations"] = {"stagegate.dev/seconds-left": "70"}
+    assert summary(ro).left == 70.0
+
+
 @pytest.mark.parametrize(
     ("ro", "state"),
     [

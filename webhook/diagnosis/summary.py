@@ -14,6 +14,7 @@ from webhook.diagnosis.causes import causes_of
 from webhook.diagnosis.pod_problem import PodProblem, pod_problems
 from webhook.diagnosis.snapshot import RevisionSnapshot, Snapshot
 from webhook.knative.hold import HELD
+from webhook.planning.pause import with_time_left
 from webhook.planning.shift import seconds_left
 from webhook.planning.stage_count import stage_count
 from webhook.planning.stage_number import stage_number
@@ -181,7 +182,7 @@ def _since(snapshot: Snapshot, state: State) -> datetime | None:
 
 def _seconds_left(snapshot: Snapshot) -> float | None:
     try:
-        return seconds_left(snapshot.ro, snapshot.at)
+        return seconds_left(with_time_left(snapshot.ro, snapshot.at), snapshot.at)
     except InvalidRollout:
         return None
 
