@@ -102,6 +102,21 @@ def test_a_rollout_that_is_complete_for_an_earlier_edit_of_its_service_is_pendin
     assert summary(worlds.ro(DONE), world=world).state == state
 
 
+@pytest.mark.parametrize(
+    ("conditions", "state"),
+    [
+        pytest.param({"StageReady": FAILED}, "Failed", id="failed"),
+        pytest.param({"Aborted": {"status": "True", "reason": "AbortComplete"}}, "Aborted", id="aborted"),
+    ],
+)
+def test_a_newer_edit_gives_a_rollout_that_is_over_another_chance(conditions: dict[str, Any], state: str) -> None:
+    newer: dict[Any, Any] = {ROUTES: [worlds.route({OLD: 100}, hold=held("hello-00003"))]}
+    same: dict[Any, Any] = {ROUTES: [worlds.route({OLD: 100}, hold=held(NEW))]}
+    assert summary(worlds.ro(conditions), world=same).state == state
+    assert summary(worlds.ro(conditions), world=newer).state == "Pending"
+    assert summary(worlds.ro(conditions, metadata__generation=4), world=same).state == "Pending"
+
+
 def test_the_number_of_the_stage_is_the_recorded_one() -> None:
     found = summary(worlds.ro(status__annotations={"stagegate.dev/stages-done": "2"}))
     assert (found.stage, found.stages) == (3, 6)

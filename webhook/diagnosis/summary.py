@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, get_args
 
-from webhook.api import InvalidRollout
-from webhook.api.conditions import ABORTED, READY, TRUE
+from webhook.api import InvalidRollout, RolloutOrchestrator
+from webhook.api.conditions import ABORTED, READY, TRUE, Condition
 from webhook.api.reasons import ABORT_COMPLETE
 from webhook.api.target_revision import DIRECTION_STAY, entries_by_revision
 from webhook.diagnosis.cause import DELAYS, PAUSES, STOPS, Cause
@@ -142,13 +142,10 @@ def _state(snapshot: Snapshot, cause: Cause | None, left: float | None) -> State
     ro = snapshot.ro
     if ro.metadata.deletion_timestamp:
         return "Deleting"
-    if ro.has_failed:
-        return "Failed"
     aborted = ro.status.conditions.get(ABORTED)
-    if aborted is not None and aborted.status == TRUE and aborted.reason == ABORT_COMPLETE:
-        return "Aborted"
-    if ro.is_complete:
-        return "Pending" if _is_behind(snapshot) else "Complete"
+    over = _state_at_the_end(ro, aborted)
+    if over is not None:
+        return "Pending" if _is_behind(snapshot) else over
     if cause is not None and cause.effect == PAUSES:
         return "Paused"
     if cause is not None and cause.effect == STOPS:
@@ -162,8 +159,18 @@ def _state(snapshot: Snapshot, cause: Cause | None, left: float | None) -> State
     return "Aborting" if aborted is not None and aborted.status == TRUE else "Progressing"
 
 
+def _state_at_the_end(ro: RolloutOrchestrator, aborted: Condition | None) -> State | None:
+    """The state of a rollout that was over when the loop saw it last; None for one that is not over."""
+    if ro.has_failed:
+        return "Failed"
+    is_back = aborted is not None and aborted.status == TRUE and aborted.reason == ABORT_COMPLETE
+    if is_back:
+        return "Aborted" if ro.status.observed_generation == ro.metadata.generation else "Pending"
+    return "Complete" if ro.is_complete else None
+
+
 def _is_behind(snapshot: Snapshot) -> bool:
-    """True if a newer edit of the Knative Service has not reached the rollout, which is complete for an earlier one."""
+    """True if a newer edit of the Knative Service has not reached the rollout, which is over for an earlier one."""
     hold, service = snapshot.hold, snapshot.service or {}
     if hold is not None and hold.phase == HELD and hold.new:
         return all(entry.revision_name != hold.new for entry in snapshot.ro.spec.target_revisions)
