@@ -108,6 +108,11 @@ def test_an_override_warns_and_a_wrong_one_is_noted() -> None:
     assert found[1].text.endswith("(overridden by an annotation)")
 
 
+def test_an_object_of_ours_without_its_api_version_is_not_of_another_kind() -> None:
+    report = report_on("kind: StagePodAutoscaler\nmetadata: {name: a}\n")
+    assert ([each.id for each in report.findings], report.skipped) == (["DOC005"], {})
+
+
 def test_ignored_rules_are_left_out() -> None:
     assert findings_in(BAD, options=Options(ignored=frozenset({"SPA002"}))) == []
     assert findings_in("a: b: c", options=Options(ignored=frozenset({"DOC001"}))) == []

@@ -143,7 +143,8 @@ def _take(run: Run, one: KubernetesObject, where: Whereabouts, options: Options)
     if problem := spelling_problem(one):
         subject = Subject(one.kind, one.namespace or options.namespace, one.name)
         run.report.findings += _unless_ignored([_structural(problem, where, subject, "denied")], options)
-    run.report.skipped[one.kind or "no kind"] += 1
+    else:
+        run.report.skipped[one.kind or "no kind"] += 1
 
 
 def _judge(
