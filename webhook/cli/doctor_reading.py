@@ -79,6 +79,7 @@ def read_installation(
         now=now,
         own_version=metadata.version("stagegate"),
         namespace=namespace,
+        secret=f"{secret.namespace}/{secret.name}",
         expiring=expiring,
         server_version=server_version,
         definitions=_read(lambda: _named(client, CRDS, None, definitions.NAMES)),

@@ -107,6 +107,7 @@ def healthy(**changes: Any) -> Installation:
     parts: dict[str, Any] = {
         "now": NOW,
         "own_version": "0.1.0",
+        "secret": "stagegate-system/stagegate-certs",
         "server_version": {"gitVersion": "v1.36.3"},
         "definitions": definitions(),
         "registrations": registrations(),

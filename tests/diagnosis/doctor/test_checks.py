@@ -186,7 +186,12 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ("versions", {"own_version": "0.2.0"}, "warning", "the pods have version 0.1.0, this command has 0.2.0"),
     ("versions", {"answers": {}}, "unknown", "no pod says"),
     ("certificates", {"certificates": Certificates(problems=("the leaf has expired",))}, "failed", "leaf has expired"),
-    ("certificates", {"certificates": Certificates(is_stored=False)}, "unknown", "does not exist"),
+    (
+        "certificates",
+        {"certificates": Certificates(is_stored=False), "secret": "a/b"},
+        "unknown",
+        "the Secret a/b of the certificates does not exist",
+    ),
     ("certificates", {"certificates": Certificates(is_stored=False, unread="forbidden")}, "unknown", "forbidden"),
     (
         "certificates-expiry",

@@ -11,13 +11,13 @@ def check(seen: Installation) -> Iterator[Result]:
     if isinstance(found, Unread):
         yield Result("certificates", UNKNOWN, f"the certificates cannot be read: {found.why}")
         return
-    show = f"stagegate certs status --secret {seen.namespace}/stagegate-certs"
+    show = f"stagegate certs status --secret {seen.secret}"
     if found.problems:
         yield Result("certificates", FAILED, "; ".join(found.problems), show)
     elif found.unread:
         yield Result("certificates", UNKNOWN, f"the stored certificates cannot be read: {found.unread}")
     elif not found.is_stored:
-        says = "the Secret of the certificates does not exist"
+        says = f"the Secret {seen.secret} of the certificates does not exist"
         yield Result("certificates", UNKNOWN, says, "name it with --secret NAMESPACE/NAME")
     else:
         yield Result("certificates", OK, "clients can verify every server that was seen")

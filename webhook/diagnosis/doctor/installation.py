@@ -75,11 +75,15 @@ class PodAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class Installation:
-    """``namespace`` is where Stagegate is installed. ``answers`` are by the names of pods."""
+    """``namespace`` is where Stagegate is installed, ``secret`` where its certificates are, as ``NAMESPACE/NAME``.
+
+    ``answers`` are by the names of pods.
+    """
 
     now: datetime
     own_version: str
     namespace: str = "stagegate-system"
+    secret: str
     expiring: timedelta = timedelta(days=21)
     server_version: Mapping[str, Any]
     definitions: Sequence[Wire] | Unread
