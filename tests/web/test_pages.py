@@ -164,6 +164,22 @@ def test_where_names_are_checked(listens: str, is_checked: bool) -> None:
     assert bool(loopback_hosts(listens)) == is_checked
 
 
+@pytest.mark.parametrize(
+    ("site", "mode", "code"),
+    [
+        ("same-origin", "cors", 200),
+        ("none", "navigate", 200),
+        ("cross-site", "navigate", 200),
+        ("cross-site", "cors", 403),
+        ("cross-site", "no-cors", 403),
+        ("same-site", "cors", 403),
+    ],
+)
+def test_other_sites_may_link_to_it_but_not_load_it(site: str, mode: str, code: int) -> None:
+    asked = client(FakeSource(world())).get("/", headers={"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode})
+    assert asked.status_code == code
+
+
 def test_probes() -> None:
     source = FakeSource(world(), why="rolloutorchestrators not read yet")
     pages = client(source)

@@ -93,6 +93,7 @@ def make_app(source: Source, options: PageOptions) -> Flask:
     app.jinja_env.globals.update(age=ago, span=age_text, stamp=format_time, version=metadata.version("stagegate"))
     pages = _Pages(app, source, options)
     app.before_request(pages.check_host)
+    app.before_request(_check_site)
     app.after_request(_secured)
     app.register_error_handler(HTTPException, _refused)
     app.add_url_rule("/", "rollouts", pages.rollouts)
@@ -203,6 +204,13 @@ def loopback_hosts(host: str) -> frozenset[str]:
         if ipaddress.ip_address(host.strip("[]")).is_loopback:
             return frozenset({"localhost", "127.0.0.1", "::1", host.strip("[]")})
     return frozenset()
+
+
+def _check_site() -> None:
+    """Refuse what a page of another origin loads, which could not read it, but could take every stream."""
+    is_own = request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin")
+    if not is_own and request.headers.get("Sec-Fetch-Mode") != "navigate":
+        abort(403)
 
 
 def _secured(response: Response) -> Response:
