@@ -256,6 +256,11 @@ def test_streams_are_bounded_in_number() -> None:
         stream.close()
 
 
+def test_a_name_that_is_not_there_cannot_move_the_cursor() -> None:
+    asked = app_of(FakeSource(world())).test_client().get("/default/%1b[2J")
+    assert (asked.status_code, asked.text) == (404, "there is no rollout default/\\x1b[2J\n")
+
+
 def test_an_absent_rollout_takes_no_stream() -> None:
     pages = app_of(FakeSource(world()), streams=1)
     assert pages.test_client().get("/default/absent?format=stream").status_code == 404

@@ -20,6 +20,7 @@ from webhook.diagnosis.snapshot import Snapshot, snapshot_of
 from webhook.diagnosis.summary import Summary, summarise
 from webhook.diagnosis.world import World
 from webhook.forecast.chart import STYLE_HASH, svg
+from webhook.text import visible
 from webhook.web.detail import Detail, detail_of
 from webhook.web.documents import detail_document, list_document
 from webhook.web.history import History
@@ -227,7 +228,7 @@ def _secured(response: Response) -> Response:
 
 def _refused(problem: HTTPException) -> Response:
     text = problem.description if problem.code in (404, 421, 500) and problem.description else problem.name
-    response = _text(problem.code or 500, f"{text}\n")
+    response = _text(problem.code or 500, f"{visible(text)}\n")
     if problem.code == 405:
         response.headers["Allow"] = "GET, HEAD, OPTIONS"
     return response
