@@ -82,13 +82,17 @@ class _Quiet(WSGIRequestHandler):
 @contextmanager
 def served(source: FakeSource, clocks: Clocks | None = None, streams: int = 2) -> Iterator[str]:
     """The pages of a source on a port of this machine."""
-    app = app_of(source, clocks=clocks, streams=streams)
+    ended = threading.Event()
+    app = app_of(source, clocks=clocks, streams=streams, ended=ended)
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:
+        # Streams end before their server does: a connection that outlived it would be a warning of a later test.
+        ended.set()
+        source.show(source.shown)
         server.shutdown()
         thread.join(5)
 

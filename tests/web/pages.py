@@ -51,11 +51,18 @@ class Clocks:
     seconds: float = 0.0
 
 
-def app_of(source: FakeSource, *, hosts: Iterable[str] = (), streams: int = 2, clocks: Clocks | None = None) -> Flask:
-    """The pages of a source."""
+def app_of(
+    source: FakeSource,
+    *,
+    hosts: Iterable[str] = (),
+    streams: int = 2,
+    clocks: Clocks | None = None,
+    ended: threading.Event | None = None,
+) -> Flask:
+    """The pages of a source; their streams end once ``ended`` is set."""
     at = clocks or Clocks()
-    ended = threading.Event()
-    return make_app(source, PageOptions(lambda: at.seconds, hosts=frozenset(hosts), streams=streams, ended=ended))
+    options = PageOptions(lambda: at.seconds, hosts=frozenset(hosts), streams=streams, ended=ended or threading.Event())
+    return make_app(source, options)
 
 
 def client(source: FakeSource, *, hosts: Iterable[str] = (), streams: int = 2) -> FlaskClient:
