@@ -254,7 +254,7 @@ def without_a_right_to_the_key(monkeypatch: pytest.MonkeyPatch) -> FakeApi:
     api.fail = lambda request: (
         status_error(request, 403, "Forbidden", message) if request.call.name == "certs-authority" else None
     )
-    monkeypatch.setattr(certs_secret, "_client", lambda arguments: client)
+    monkeypatch.setattr(certs_secret, "_client", lambda arguments, limit: client)
     return api
 
 

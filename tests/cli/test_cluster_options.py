@@ -81,11 +81,11 @@ def test_the_time_to_wait_is_read_as_kubectl_reads_it() -> None:
 
 def test_a_command_without_some_options_refuses_them(capsys: pytest.CaptureFixture[str]) -> None:
     @click.command(cls=Command)
-    @cluster_options(all_namespaces=False, selectors=False, timeout=None)
+    @cluster_options(all_namespaces=False, selectors=False)
     def command(cluster: ClusterOptions) -> int:
         return 0
 
-    for word in ("-A", "--selector=a=b", "--timeout=5m"):
+    for word in ("-A", "--selector=a=b"):
         assert run_click(command, "test", [word]) == 2
     assert run_click(command, "test", ["-n", "Bad_NS"]) == 2
     assert "--namespace: must be a namespace" in capsys.readouterr().err

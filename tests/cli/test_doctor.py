@@ -18,6 +18,7 @@ from tests.cli.test_exit_codes import DOWN
 from tests.cluster.fake_clock import FakeClock
 from webhook.cli import main
 from webhook.cli.doctor import until_well
+from webhook.cli.errors import TIMED_OUT, CommandError
 from webhook.cli.output import Output
 from webhook.cluster.errors import Call, Unreachable
 from webhook.cluster.resource import (
@@ -202,5 +203,6 @@ def test_waiting_ends_with_the_time() -> None:
 
 
 def test_waiting_ends_with_the_error_of_a_cluster_that_never_answered() -> None:
-    with pytest.raises(Unreachable):
+    with pytest.raises(CommandError, match=r"^time ran out after 7 s: get /version: no connection$") as ended:
         Patient(AWAY).until_well(7)
+    assert ended.value.exit_code == TIMED_OUT

@@ -16,6 +16,7 @@ from webhook.cluster.transport import Request
 
 PAUSE, PAUSE_BY = "stagegate.dev/pause", "stagegate.dev/pause-by"
 ABORT, ABORT_REASON = "stagegate.dev/abort", "stagegate.dev/abort-reason"
+RETRY = "stagegate.dev/retry"
 
 
 @pytest.fixture
@@ -155,8 +156,10 @@ def test_which_rollouts_are_meant(api: FakeApi, run: Run, words: list[str], paus
         (["pause", "hello", "--reason", "x", "--for", "soon"], 2, "--for"),
         (["pause", "hello", "--reason", "x", "--after-stage", "0"], 2, "--after-stage"),
         (["pause", "nobody", "--reason", "x"], 3, "stagegate pause: there is no rollout default/nobody"),
-        (["retry"], 2, "NAME is missing"),
-        (["abort", "--reason", "x", "--yes"], 2, "NAME is missing"),
+        (["retry"], 2, "give one of these: names of rollouts or -l with a selector"),
+        (["abort", "--reason", "x", "--yes"], 2, "give one of these: names of rollouts or -l with a selector"),
+        (["retry", "hello", "-A"], 2, "-A goes with -l, not with names"),
+        (["retry", "hello", "--all"], 2, "no such option '--all'"),
         (["pause", "-l", "team=nobody", "--reason", "x"], 3, "there is no rollout with these labels in default"),
         (["resume", "Hello_1"], 2, "NAME"),
     ],
@@ -165,6 +168,13 @@ def test_what_is_wrong_is_one_line_and_an_exit_code(run: Run, words: list[str], 
     exit_code, out, err = run(*words)
     assert (exit_code, out, err.count("\n")) == (code, "", 1)
     assert said in err
+
+
+def test_an_abort_and_a_retry_may_be_meant_by_labels(api: FakeApi, run: Run) -> None:
+    assert run("abort", "-l", "team=h", "--reason", "errors", "--yes")[0] == 0
+    assert {name for name in ("hello", "other", "done") if ABORT in annotations(api, name)} == {"hello"}
+    assert run("retry", "-l", "team=h")[0] == 0
+    assert {name for name in ("hello", "other", "done") if RETRY in annotations(api, name)} == {"hello"}
 
 
 def test_a_right_that_is_missing_is_said_for_each_and_the_others_go_on(api: FakeApi, run: Run) -> None:

@@ -26,11 +26,11 @@ traffic to the revision that was aborted. stagegate retry takes an abort back.
 
 
 @click.command("abort", cls=Command, epilog=EXAMPLES)
-@names_argument(required=True)
+@names_argument
 @click.option("--reason", required=True, type=filled, metavar="TEXT", help="Why; shown wherever the rollout is.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @dry_run_option
-@cluster_options(all_namespaces=False, selectors=False, timeout=None)
+@cluster_options()
 @output_options()
 def command(
     names: tuple[str, ...], *, reason: str, yes: bool, dry_run: bool, cluster: ClusterOptions, output: Output
@@ -47,6 +47,7 @@ def command(
         listed = ", ".join(map(str, meant))
         if not click.confirm(f"Lead {listed} back to where the rollout began?", err=True):
             raise CommandError("not aborted", FAILED)
+        cluster = cluster.begun_anew
     client = cluster.client_as(FIELD_MANAGER, dry_run=dry_run)
     outcomes = steer(client, meant, lambda ro: request_abort(ro, reason))
     return report(outcomes, output, "AbortResult", dry_run=dry_run)

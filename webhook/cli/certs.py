@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from webhook.cli.arguments import address, hosts, namespace, object_name, path, port, secret, selector
-from webhook.cli.cluster_options import connection_options
+from webhook.cli.cluster_options import connection_options, timeout_option
 from webhook.cli.command import Group, Option, Options, section
 from webhook.cli.errors import DONE, FAILED, MISSING, USAGE, CommandError
 from webhook.cli.probes import probed
@@ -61,8 +61,9 @@ def command() -> None:
 
 def _place(task: _F) -> _F:
     """Add the directory, or the Secret and its cluster."""
+    timed = timeout_option(click.option)(task)
     named = click.option("--secret", type=secret, metavar="NS/NAME", help="The Secret in a cluster.")(
-        connection_options(click.option)(task)
+        connection_options(click.option)(timed)
     )
     return click.argument("directory", required=False, type=path, metavar="[DIR]")(named)
 

@@ -8,6 +8,7 @@ from webhook.cli.command import Options
 from webhook.cli.errors import MISSING, CommandError
 from webhook.cli.leases import leaders
 from webhook.cli.probes import probed
+from webhook.cli.time_limit import LimitedTransport, TimeLimit
 
 if TYPE_CHECKING:
     from certs.contents import Contents
@@ -27,7 +28,8 @@ def run(arguments: Options, now: datetime) -> int:
     from webhook.cluster.errors import ApiError
     from webhook.cluster.supervisor import Supervisor
 
-    client = _client(arguments)
+    limit = TimeLimit(arguments.timeout)
+    client = _client(arguments, limit)
     cluster = ClusterClient(client, SystemClock(), Supervisor())
     store = SecretStore(cluster, *arguments.secret)
     try:
@@ -43,12 +45,15 @@ def run(arguments: Options, now: datetime) -> int:
         raise CommandError(str(problem), exit_code_of(problem)) from problem
 
 
-def _client(arguments: Options) -> "Client":
+def _client(arguments: Options, limit: TimeLimit) -> "Client":
     from certs.ca_injection import FIELD_MANAGER
     from webhook.cluster.client import Client
 
-    transport = connected(arguments.kubeconfig, arguments.context, user_agent="stagegate-certs", pool_size=2)
-    return Client(transport, field_manager=FIELD_MANAGER, read_timeout=10.0)
+    transport = limit.run(
+        "the credentials of the cluster",
+        lambda: connected(arguments.kubeconfig, arguments.context, user_agent="stagegate-certs", pool_size=2),
+    )
+    return Client(LimitedTransport(transport, limit), field_manager=FIELD_MANAGER, read_timeout=10.0)
 
 
 def _status(client: "Client", cluster: "ClusterClient", store: "SecretStore", arguments: Options, now: datetime) -> int:

@@ -64,7 +64,7 @@ _answer: Final = section("output")
 @_answer("--fail-on", type=click.Choice(["deny", "warn", "never"]), default="deny", help="Exit with 1 on these.")
 @_answer("--fills", "with_fills", is_flag=True, help="Print what the webhook would fill in, as a diff.")
 @_answer("--no-color", is_flag=True, help="No colors; so do $NO_COLOR, TERM=dumb and a pipe.")
-@cluster_options(all_namespaces=False, selectors=False, timeout=None)
+@cluster_options(all_namespaces=False, selectors=False)
 def command(cluster: ClusterOptions, **given: object) -> int:
     """Check files with the rules of the webhook: rollouts, StagePodAutoscalers, and the settings on Knative Services.
 

@@ -1,7 +1,7 @@
 """Options of every command that reads a cluster, spelt as kubectl spells them, and the value that they give."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, wraps
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -12,6 +12,7 @@ from webhook.cli.arguments import duration, filled, namespace, selector
 from webhook.cli.cluster import connected, exit_code_of
 from webhook.cli.command import section
 from webhook.cli.errors import MISSING, CommandError
+from webhook.cli.time_limit import LimitedTransport, TimeLimit
 
 if TYPE_CHECKING:
     from webhook.cluster.client import Client
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 _LONGEST: Final = 7 * 86400.0
+_TIMEOUT_HELP: Final = "How long reading and writing may take, such as 90s or 5m; 0: no limit."
 
 cluster_option: Final = section("cluster")
 
@@ -27,7 +29,8 @@ cluster_option: Final = section("cluster")
 class ClusterOptions:
     """The cluster that was named, and the part of it that is meant. ``timeout`` is in seconds, 0 for not waiting.
 
-    ``given_namespace`` is that of ``-n``, None without it; ``selector`` is empty for every object.
+    ``given_namespace`` is that of ``-n``, None without it; ``selector`` is empty for every object. With ``is_limited``
+    the requests of all clients take at most ``timeout`` together, without a limit if it is 0.
     """
 
     kubeconfig: str | None = None
@@ -36,6 +39,7 @@ class ClusterOptions:
     all_namespaces: bool = False
     selector: str = ""
     timeout: float = 0.0
+    is_limited: bool = False
 
     @cached_property
     def namespace(self) -> str:
@@ -52,6 +56,21 @@ class ClusterOptions:
         """The namespace to list, or None for all of them. Raises CommandError."""
         return None if self.all_namespaces else self.namespace
 
+    @property
+    def unlimited(self) -> "ClusterOptions":
+        """The same without a limit of time, for a command that bounds its waiting itself."""
+        return replace(self, is_limited=False)
+
+    @property
+    def begun_anew(self) -> "ClusterOptions":
+        """The same with the whole time, for what comes after the answer of a person."""
+        return replace(self)
+
+    @cached_property
+    def limit(self) -> TimeLimit:
+        """What is left of ``timeout``."""
+        return TimeLimit(self.timeout if self.is_limited else 0)
+
     @cached_property
     def client(self) -> "Client":
         """A client that writes as ``stagegate-COMMAND``; nothing is sent yet. Raises CommandError."""
@@ -62,16 +81,20 @@ class ClusterOptions:
         from webhook.cluster.client import Client
 
         agent = f"stagegate/{metadata.version('stagegate')} ({_command_name()})"
-        transport = connected(self.kubeconfig, self.context, user_agent=agent, pool_size=pool_size)
-        return Client(transport, field_manager=field_manager, dry_run=dry_run, read_timeout=15.0)
+        transport = self.limit.run(
+            "the credentials of the cluster",
+            lambda: connected(self.kubeconfig, self.context, user_agent=agent, pool_size=pool_size),
+        )
+        limited = LimitedTransport(transport, self.limit)
+        return Client(limited, field_manager=field_manager, dry_run=dry_run, read_timeout=15.0)
 
 
 def cluster_options(
-    *, all_namespaces: bool = True, selectors: bool = True, timeout: str | None = "5m"
+    *, all_namespaces: bool = True, selectors: bool = True, timeout: str = "5m", timeout_help: str = _TIMEOUT_HELP
 ) -> Callable[[_F], Callable[..., Any]]:
-    """Add the options; the command gets them as ``cluster``. ``timeout`` is the default of ``--timeout``, if any.
+    """Add the options; the command gets them as ``cluster``. ``timeout`` is the default of ``--timeout``.
 
-    An ApiError that the command lets through becomes one line and an exit code.
+    An ApiError that the command lets through becomes one line and an exit code, and so does the end of the time.
     """
 
     def decorated(command: _F) -> Callable[..., Any]:
@@ -83,17 +106,13 @@ def cluster_options(
                 given.pop("namespace"),
                 given.pop("all_namespaces", False),
                 given.pop("selector", None) or "",
-                given.pop("timeout", 0.0),
+                given.pop("timeout"),
+                is_limited=True,
             )
             with_errors = _with_errors(command)
             return with_errors(cluster=options, **given)
 
-        added: Callable[..., Any] = with_cluster
-        if timeout is not None:
-            help_text = "How long to wait, such as 90s, 5m or 1h30m; 0: do not wait."
-            added = cluster_option(
-                "--timeout", type=duration(0, _LONGEST), default=timeout, metavar="DURATION", help=help_text
-            )(added)
+        added: Callable[..., Any] = timeout_option(cluster_option, timeout, timeout_help)(with_cluster)
         if selectors:
             added = cluster_option(
                 "-l", "--selector", type=selector, metavar="SELECTOR", help="Only objects with these labels."
@@ -120,6 +139,16 @@ def connection_options(option: Callable[..., Any]) -> Callable[[_F], _F]:
         return result
 
     return decorated
+
+
+def timeout_option(
+    option: Callable[..., Any], default: str = "5m", help_text: str = _TIMEOUT_HELP
+) -> Callable[[_F], _F]:
+    """Add ``--timeout``, by this decorator of options."""
+    added: Callable[[_F], _F] = option(
+        "--timeout", type=duration(0, _LONGEST), default=default, metavar="DURATION", help=help_text
+    )
+    return added
 
 
 def _with_errors(command: Callable[..., Any]) -> Callable[..., Any]:

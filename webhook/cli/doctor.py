@@ -11,7 +11,7 @@ import click
 from webhook.cli.arguments import ObjectName, duration, lease_namespace, namespace, secret
 from webhook.cli.cluster_options import ClusterOptions, cluster_options
 from webhook.cli.command import Command
-from webhook.cli.errors import DONE, FAILED, TIMED_OUT
+from webhook.cli.errors import DONE, FAILED, TIMED_OUT, CommandError
 from webhook.cli.output import Output, output_options
 from webhook.cli.text import visible
 
@@ -69,7 +69,11 @@ written: what is tried end to end are dry runs.
     metavar="NS/NAME",
     help="The Secret of the certificates; default: stagegate-certs there.",
 )
-@cluster_options(all_namespaces=False, selectors=False)
+@cluster_options(
+    all_namespaces=False,
+    selectors=False,
+    timeout_help="How long to wait with --wait, such as 90s or 5m, and how long one examination may take.",
+)
 @output_options(_SHORT)
 def command(
     *,
@@ -84,6 +88,8 @@ def command(
     from webhook.cli.doctor_reading import read_installation
     from webhook.diagnosis.doctor.examination import examine, has_failed
 
+    if waits:
+        cluster = cluster.unlimited
     client = cluster.client
     rehearsal = cluster.client_as("stagegate-doctor", dry_run=True)
 
@@ -118,7 +124,7 @@ def until_well(
 ) -> tuple["Examined", ...]:
     """Examine until nothing fails or time runs out; the last examination. What fails is said once for each change.
 
-    Raises ApiError if the API server still does not answer at the end.
+    Raises CommandError if the API server still does not answer at the end.
     """
     from webhook.cluster.errors import ApiError
     from webhook.diagnosis.doctor.examination import has_failed
@@ -133,7 +139,7 @@ def until_well(
                 return groups
         except ApiError as problem:
             if is_over:
-                raise
+                raise CommandError(f"time ran out after {timeout:g} s: {problem}", TIMED_OUT) from problem
             failing = str(problem)
         if failing != said:
             output.talk.print(f"waiting: {failing}")

@@ -47,7 +47,7 @@ The role view of the namespace is enough but for Leases; what could not be seen 
 @click.command("explain", cls=Command, epilog=EXAMPLES)
 @click.argument("name", type=object_name)
 @section("work")("-f", "--filename", "dump", type=filled, metavar="DUMP", help="Read this dump, not a cluster.")
-@cluster_options(all_namespaces=False, selectors=False, timeout=None)
+@cluster_options(all_namespaces=False, selectors=False)
 @output_options()
 def command(name: str, *, dump: str | None, cluster: ClusterOptions, output: Output) -> int:
     """Say why the rollout NAME stands still, what the way out is, and what happens next by itself."""
@@ -59,7 +59,7 @@ def command(name: str, *, dump: str | None, cluster: ClusterOptions, output: Out
     if dump is not None:
         snapshot = _of_dump(dump, cluster.given_namespace, name)
     else:
-        world = read_cluster(cluster.client, cluster.namespace, name=name)
+        world = read_cluster(cluster.client, cluster.namespace, name=name, sleep=cluster.limit.sleep)
         snapshot = _snapshot(world, cluster.namespace, name, "in the cluster")
     causes, summary = causes_of(snapshot), summarise(snapshot)
     chain = chain_of(snapshot, summary)

@@ -9,7 +9,7 @@ from webhook.cli.arguments import object_name
 from webhook.cli.cluster_options import ClusterOptions, cluster_options
 from webhook.cli.cluster_world import now, read_cluster
 from webhook.cli.command import Command, section
-from webhook.cli.errors import USAGE, CommandError
+from webhook.cli.errors import TIMED_OUT, USAGE, CommandError
 from webhook.cli.output import Output, output_options
 from webhook.cli.rollout_view import NAME, WIDE, RolloutView
 from webhook.cli.rollout_watch import COMPLETE, PAUSED, Goal, watch_rollouts
@@ -59,7 +59,9 @@ class GoalType(click.ParamType[Goal]):
     "--until", type=GoalType(), metavar="GOAL", help="Wait, as -w, for complete, paused, or stage=N to have begun."
 )
 @section("output")("--pods", is_flag=True, help="With a name: every pod that is not ready.")
-@cluster_options(timeout="5m")
+@cluster_options(
+    timeout_help="How long to wait with --until or -w, or for one answer, such as 90s or 5m; 0: do not wait."
+)
 @output_options(WIDE, NAME)
 def command(
     names: tuple[str, ...], *, watch: bool, until: Goal | None, pods: bool, cluster: ClusterOptions, output: Output
@@ -72,7 +74,8 @@ def command(
     view = RolloutView(names, cluster.scope, output, pods=pods)
     name = names[0] if len(names) == 1 else ""
     if not watch and until is None:
-        world = read_cluster(cluster.client, cluster.scope, name=name, selector=cluster.selector)
+        client, sleep = cluster.client, cluster.limit.sleep
+        world = read_cluster(client, cluster.scope, name=name, selector=cluster.selector, sleep=sleep)
         return view.show(world)
     context = click.get_current_context()
     has_limit = until is not None or context.get_parameter_source("timeout") != click.core.ParameterSource.DEFAULT
@@ -84,10 +87,15 @@ def _watch(cluster: ClusterOptions, view: RolloutView, name: str, until: Goal | 
 
     # The errors of single watches are shown here in their own way.
     logging.getLogger("webhook").setLevel(logging.CRITICAL)
-    client = cluster.client_as("stagegate-get", pool_size=32)
+    client = cluster.unlimited.client_as("stagegate-get", pool_size=32)
     live = LiveWorld(client, cluster.scope, now, name=name, selector=cluster.selector)
     try:
-        live.start()
+        if timeout:
+            live.start(timeout)
+        else:
+            live.start()
+        if timeout and (problem := live.not_ready()):
+            raise CommandError(f"time ran out after {timeout:g} s: {problem}", TIMED_OUT)
         return watch_rollouts(live.world, live.changed.wait, live.changed.clear, view, until, timeout)
     finally:
         live.stop()

@@ -31,13 +31,13 @@ paused already; resume it first to change its end or its reason.
 
 
 @click.command("pause", cls=Command, epilog=EXAMPLES)
-@names_argument(required=False)
+@names_argument
 @click.option("--all", "every", is_flag=True, help="Every rollout of the namespace, or with -A of the cluster.")
 @click.option("--reason", required=True, type=filled, metavar="TEXT", help="Why; shown wherever the rollout is.")
 @click.option("--for", "length", type=duration(1, _LONGEST), metavar="DURATION", help="Resume by itself after 30m.")
 @click.option("--after-stage", type=count(1, _MOST_STAGES), metavar="N", help="Pause once stage N is done.")
 @dry_run_option
-@cluster_options(timeout=None)
+@cluster_options()
 @output_options()
 def command(
     names: tuple[str, ...],

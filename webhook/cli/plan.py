@@ -90,7 +90,7 @@ def _fits(text: str) -> tuple[tuple[str, Decimal], ...] | None:
     metavar="R=N|quota",
     help="What there is of a resource, or the namespace's quotas.",
 )
-@cluster_options(all_namespaces=False, selectors=False, timeout=None)
+@cluster_options(all_namespaces=False, selectors=False)
 @output_options(TABLE, MARKDOWN, SVG)
 def command(
     name: str | None,

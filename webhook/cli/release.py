@@ -38,7 +38,12 @@ it or its namespace says stagegate.dev/progressive=false.
 @click.argument("name", required=False, type=filled, metavar="[NAME]")
 @click.option("--all", "every", is_flag=True, help="Give every held Service back.")
 @click.option("--list", "only_list", is_flag=True, help="Print what is held, and change nothing.")
-@cluster_options(all_namespaces=False, selectors=False, timeout="2m")
+@cluster_options(
+    all_namespaces=False,
+    selectors=False,
+    timeout="2m",
+    timeout_help="How long to wait, such as 90s or 5m; 0: ask the loop and do not wait.",
+)
 @output_options()
 def command(name: str | None, *, every: bool, only_list: bool, cluster: ClusterOptions, output: Output) -> int:
     """Give the Service NAME, in the middle of a rollout, back to Knative.
@@ -49,6 +54,7 @@ def command(name: str | None, *, every: bool, only_list: bool, cluster: ClusterO
         raise CommandError("give one of these: the name of a Service, --all, or --list", USAGE)
     if only_list:
         return show(cluster.client, cluster.given_namespace, output)
+    cluster = cluster.unlimited
     if name:
         services = [ObjectName(cluster.namespace, name)]
     else:

@@ -20,10 +20,10 @@ A pause that waits for the end of a stage is taken away, too.
 
 
 @click.command("resume", cls=Command, epilog=EXAMPLES)
-@names_argument(required=False)
+@names_argument
 @click.option("--all", "every", is_flag=True, help="Every rollout of the namespace, or with -A of the cluster.")
 @dry_run_option
-@cluster_options(timeout=None)
+@cluster_options()
 @output_options()
 def command(names: tuple[str, ...], *, every: bool, dry_run: bool, cluster: ClusterOptions, output: Output) -> int:
     """Let the paused rollouts NAME... go on."""

@@ -22,9 +22,9 @@ A rollout that fails again for the same reason stays failed. stagegate explain N
 
 
 @click.command("retry", cls=Command, epilog=EXAMPLES)
-@names_argument(required=True)
+@names_argument
 @dry_run_option
-@cluster_options(all_namespaces=False, selectors=False, timeout=None)
+@cluster_options()
 @output_options()
 def command(names: tuple[str, ...], *, dry_run: bool, cluster: ClusterOptions, output: Output) -> int:
     """Clear the failure of the rollouts NAME..., once, or take their abort back."""

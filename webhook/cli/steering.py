@@ -51,13 +51,10 @@ class Outcome:
         return members | ({"annotations": dict(self.annotations)} if self.code == DONE else {"error": True})
 
 
-def names_argument(*, required: bool) -> Callable[[_F], _F]:
+def names_argument(command: _F) -> _F:
     """Add the names of rollouts, which are those of their Knative Services."""
-    metavar = "NAME..." if required else "[NAME...]"
-    argument: Callable[[_F], _F] = click.argument(
-        "names", nargs=-1, type=object_name, metavar=metavar, required=required
-    )
-    return argument
+    argument: Callable[[_F], _F] = click.argument("names", nargs=-1, type=object_name, metavar="[NAME...]")
+    return argument(command)
 
 
 def dry_run_option(command: _F) -> _F:
@@ -68,13 +65,20 @@ def dry_run_option(command: _F) -> _F:
     return option(command)
 
 
-def chosen(cluster: ClusterOptions, names: Sequence[str], *, every: bool = False) -> list[ObjectName]:
-    """The rollouts that are meant: these names, or those with the labels of ``-l``, or all. Raises CommandError."""
-    if [bool(names), bool(cluster.selector), every].count(True) != 1:
-        raise CommandError("give one of these: names of rollouts, -l with a selector, or --all", USAGE)
+def chosen(cluster: ClusterOptions, names: Sequence[str], *, every: bool | None = None) -> list[ObjectName]:
+    """The rollouts that are meant: these names, or those with the labels of ``-l``, or all. Raises CommandError.
+
+    ``every`` is None for a command without ``--all``.
+    """
+    if [bool(names), bool(cluster.selector), bool(every)].count(True) != 1:
+        ways = "names of rollouts or -l with a selector"
+        if every is not None:
+            ways = "names of rollouts, -l with a selector, or --all"
+        raise CommandError(f"give one of these: {ways}", USAGE)
     if names:
         if cluster.all_namespaces:
-            raise CommandError("-A goes with -l or --all, not with names", USAGE)
+            others = "-l" if every is None else "-l or --all"
+            raise CommandError(f"-A goes with {others}, not with names", USAGE)
         return [ObjectName(cluster.namespace, name) for name in dict.fromkeys(names)]
     from webhook.cluster.client import pages
     from webhook.cluster.indexer import key_of
@@ -160,13 +164,16 @@ def write(client: "Client", name: ObjectName, ro: "RolloutOrchestrator", changes
 def report(outcomes: Iterable[Outcome], output: Output, kind: str, *, dry_run: bool = False) -> int:
     """Print what became of each rollout; the exit code is that of the first that failed."""
     listed, code = [], DONE
-    for outcome in outcomes:
-        listed.append(outcome)
-        code = code or outcome.code
-        if not output.is_document:
-            _print(outcome, dry_run=dry_run)
-    if output.is_document:
-        output.document(kind, {"dryRun": dry_run, "rollouts": [outcome.to_dict() for outcome in listed]})
+    try:
+        for outcome in outcomes:
+            listed.append(outcome)
+            code = code or outcome.code
+            if not output.is_document:
+                _print(outcome, dry_run=dry_run)
+    finally:
+        # What was done before time ran out is part of the answer.
+        if output.is_document:
+            output.document(kind, {"dryRun": dry_run, "rollouts": [outcome.to_dict() for outcome in listed]})
     return code
 
 

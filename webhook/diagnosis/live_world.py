@@ -78,10 +78,13 @@ class LiveWorld:
         for _, _, reflector in self._reflectors:
             reflector.start()
 
-    def start(self) -> None:
-        """Start to read; return once everything was read that can be. Raises ApiError where ROs cannot be read."""
+    def start(self, seconds: float = _SYNC_SECONDS) -> None:
+        """Start to read; return once everything was read that can be, or after so many seconds.
+
+        Raises ApiError where ROs cannot be read.
+        """
         self.begin()
-        deadline = time.monotonic() + _SYNC_SECONDS
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             for resource, _, reflector in self._reflectors:
                 if resource is ROLLOUT_ORCHESTRATORS and reflector.last_error is not None and not reflector.synced:
