@@ -26,13 +26,14 @@ from certs.rotation import (
     next_action,
 )
 
-_WORDS: Final = {
+ACTIONS: Final = {
     MakeAuthority: "new authority",
     MakeLeaf: "new leaf",
     WriteBundle: "new bundle",
     Publish: "publication",
     Wait: "nothing to do",
 }
+"""The words for each action."""
 
 
 OVERDUE: Final = 0.9
@@ -66,17 +67,32 @@ def describe(
     served = observed.served or {}
     for name, shown in served.items():
         lines.append(f"served     {name}: {_describe_shown(shown, contents)}")
-    if key_hidden:
+    action = upcoming(contents, observed, hosts, now, policy, key_hidden=key_hidden)
+    if action is None:
         return [*lines, "next       not known without the authority's key"]
-    if not any(served.values()):
-        # From outside of a cluster no pod can be reached; that says nothing about what they show.
-        observed = dataclasses.replace(observed, served=None)
-    action = next_action(contents, observed, hosts, now, policy)
     if isinstance(action, Wait):
         lines.append(f"next       {action.until:%Y-%m-%d %H:%M:%SZ}: {action.reason.removeprefix('then ')}")
     else:
         lines.append(f"next       now: {describe_action(action)}")
     return lines
+
+
+def upcoming(
+    contents: Contents,
+    observed: Observed,
+    hosts: Iterable[str],
+    now: datetime,
+    policy: RotationPolicy,
+    *,
+    key_hidden: bool = False,
+) -> Action | None:
+    """What happens next; None where that is not known, since the caller may not read the authority's key."""
+    if key_hidden:
+        return None
+    if not any((observed.served or {}).values()):
+        # From outside of a cluster no pod can be reached; that says nothing about what they show.
+        observed = dataclasses.replace(observed, served=None)
+    return next_action(contents, observed, hosts, now, policy)
 
 
 def problems(contents: Contents, observed: Observed, now: datetime) -> list[str]:
@@ -111,7 +127,7 @@ def describe_certificate(certificate: x509.Certificate) -> str:
 
 def describe_action(action: Action) -> str:
     """The action and its reason."""
-    return f"{_WORDS[type(action)]}: {action.reason}"
+    return f"{ACTIONS[type(action)]}: {action.reason}"
 
 
 def _time_problem(certificate: x509.Certificate, now: datetime) -> str:

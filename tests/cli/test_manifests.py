@@ -1,5 +1,6 @@
 """``stagegate manifests``: what kustomize prints, without kustomize."""
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -32,6 +33,14 @@ def customised(folder: Path, **fields: Any) -> Path:
     fields["resources"] = ["manifests/base"]
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(fields))
     return folder
+
+
+def test_json_is_a_list_of_the_same_objects(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--enforce", "warn", "--namespace", "rollouts")
+    assert main(["manifests", *options, "-o", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["apiVersion"], found["kind"]) == ("v1", "List")
+    assert found["items"] == printed(capsys, *options) == printed(capsys, *options, "-o", "yaml")
 
 
 def test_there_is_a_component_for_each_overlay() -> None:

@@ -11,6 +11,7 @@ from webhook.cli.arguments import address, hosts, namespace, object_name, path, 
 from webhook.cli.cluster_options import connection_options, timeout_option
 from webhook.cli.command import Group, Option, Options, section
 from webhook.cli.errors import DONE, FAILED, MISSING, USAGE, CommandError
+from webhook.cli.output import Output, output_options
 from webhook.cli.probes import probed
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -68,6 +69,10 @@ def _place(task: _F) -> _F:
     return click.argument("directory", required=False, type=path, metavar="[DIR]")(named)
 
 
+STATUS: Final = "CertificateStatus"
+RESULT: Final = "CertificateResult"
+"""The kinds of documents: what there is, and what was made."""
+
 _EITHER: Final = "(DIR | --secret NS/NAME) [OPTIONS]"
 _pods = section("in a cluster, as for stagegate loop")
 
@@ -84,6 +89,7 @@ _pods = section("in a cluster, as for stagegate loop")
     metavar="NAME...",
     help="Name or address that clients connect to, without scheme and port; several separated by blanks or commas.",
 )
+@output_options()
 def _init_command(**given: Any) -> int:
     """Make what is missing or due."""
     return run(Options(task="init", **given))
@@ -112,6 +118,7 @@ def _init_command(**given: Any) -> int:
 @_pods(
     "--lease-namespace", type=namespace, metavar="NS", help="Namespace of the loop's lease; default: every namespace."
 )
+@output_options()
 def _status_command(**given: Any) -> int:
     """Show the chain and what happens next."""
     return run(Options(task="status", **given))
@@ -120,6 +127,7 @@ def _status_command(**given: Any) -> int:
 @command.command("rotate", epilog=ROTATE_EXAMPLES + FILES + SECRETS, options_metavar=_EITHER)
 @_place
 @click.option("--ca", is_flag=True, help="Make a new authority too; the old one stays trusted.")
+@output_options()
 def _rotate_command(**given: Any) -> int:
     """Make a new leaf or authority now."""
     return run(Options(task="rotate", **given))
@@ -150,26 +158,41 @@ def _init(arguments: Options, now: datetime) -> int:
     from certs.renewal import renew
     from certs.rotation import RotationPolicy
     from certs.status import describe_action
+    from certs.status_document import action_document, leaf_document
 
     names = [host for several in arguments.host for host in several]
-    taken, wait = renew(DirectoryStore(arguments.directory), names, now, RotationPolicy())
+    store = DirectoryStore(arguments.directory)
+    taken, wait = renew(store, names, now, RotationPolicy())
+    output: Output = arguments.output
+    if output.is_document:
+        made = [action_document(action, now) for action in taken]
+        content = {"directory": str(arguments.directory), "changed": bool(taken), "made": made}
+        output.document(RESULT, {**content, "leaf": leaf_document(store.read()[0]), "next": action_document(wait, now)})
+        return DONE
     for action in taken:
         print(describe_action(action))
     upcoming = f"{wait.reason.removeprefix('then ')}, {wait.until:%Y-%m-%d}"
     print(f"{arguments.directory}: {'written' if taken else 'unchanged'}; next: {upcoming}")
-    return 0
+    return DONE
 
 
 def _status(arguments: Options, now: datetime) -> int:
     from certs.directory import DirectoryStore
     from certs.rotation import Observed, RotationPolicy
     from certs.status import describe, problems
+    from certs.status_document import status_document
 
     contents, _ = DirectoryStore(arguments.directory).read()
     if not any(contents.files().values()):
         raise _nothing_in(arguments.directory)
     served = probed(arguments.probe) if arguments.probe else None
     observed = Observed(served=served)
+    output: Output = arguments.output
+    if output.is_document:
+        hosts = _stored_hosts(arguments.directory)
+        content = status_document(contents, observed, hosts, now, RotationPolicy())
+        output.document(STATUS, {"directory": str(arguments.directory), **content})
+        return DONE if content["verifiable"] else FAILED
     print("\n".join(describe(contents, observed, _stored_hosts(arguments.directory), now, RotationPolicy())))
     return print_problems(problems(contents, observed, now))
 
@@ -185,19 +208,29 @@ def _rotate(arguments: Options, now: datetime) -> int:
     from certs.directory import DirectoryStore
     from certs.renewal import carry_out
     from certs.rotation import MakeAuthority, MakeLeaf, RotationPolicy
+    from certs.status_document import action_document, leaf_document
 
     store = DirectoryStore(arguments.directory)
     contents, version = store.read()
     hosts = _stored_hosts(arguments.directory)
     if not hosts:
         raise _nothing_in(arguments.directory)
+    leaf = MakeLeaf("asked for")
+    made: list[MakeAuthority | MakeLeaf] = [leaf]
     if arguments.ca:
-        contents = carry_out(
-            MakeAuthority("asked for", contents.ca_certificates), contents, hosts, now, RotationPolicy()
-        )
-    store.write(carry_out(MakeLeaf("asked for"), contents, hosts, now, RotationPolicy()), version)
+        authority = MakeAuthority("asked for", contents.ca_certificates)
+        made = [authority, leaf]
+    for action in made:
+        contents = carry_out(action, contents, hosts, now, RotationPolicy())
+    store.write(contents, version)
+    output: Output = arguments.output
+    if output.is_document:
+        content = {"directory": str(arguments.directory), "changed": True}
+        listed = [action_document(action, now) for action in made]
+        output.document(RESULT, {**content, "made": listed, "leaf": leaf_document(contents)})
+        return DONE
     print(f"{arguments.directory}: new {'authority and ' if arguments.ca else ''}leaf for {', '.join(sorted(hosts))}")
-    return 0
+    return DONE
 
 
 def _stored_hosts(directory: Path) -> frozenset[str]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from webhook.cli.cluster import connected, exit_code_of
 from webhook.cli.command import Options
-from webhook.cli.errors import MISSING, CommandError
+from webhook.cli.errors import DONE, FAILED, MISSING, CommandError
 from webhook.cli.leases import leaders
 from webhook.cli.probes import probed
 from webhook.cli.time_limit import LimitedTransport, TimeLimit
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from certs.contents import Contents
     from certs.secret_store import SecretStore, StoredSecrets
     from webhook.cli.certs_cluster import ClusterClient
+    from webhook.cli.output import Output
     from webhook.cluster.client import Client
 
 _TRIES = 5
@@ -63,7 +64,8 @@ def _status(client: "Client", cluster: "ClusterClient", store: "SecretStore", ar
     from certs.rotation import Observed, RotationPolicy
     from certs.serving_pods import PORT, SELECTOR, ServingPods, prober
     from certs.status import describe, problems
-    from webhook.cli.certs import print_problems
+    from certs.status_document import status_document
+    from webhook.cli.certs import STATUS, print_problems
 
     try:
         stored, hidden = store.read_secrets(), False
@@ -77,9 +79,17 @@ def _status(client: "Client", cluster: "ClusterClient", store: "SecretStore", ar
     times = [one.published_at for one in configurations if one.published_at is not None]
     observed = Observed(bundles_of(configurations), max(times, default=None), served)
     places = places_of(configurations)
+    hosts = hosts_for(configurations, contents, namespace)
+    output: Output = arguments.output
+    if output.is_document:
+        content = status_document(contents, observed, hosts, now, RotationPolicy(), places, key_hidden=hidden)
+        exists = stored.served is not None
+        place = {"secret": str(arguments.secret), "exists": exists, "key": _key_place(store, stored, hidden=hidden)}
+        loops = leaders(client, arguments.lease_namespace, namespace)
+        output.document(STATUS, {**place, **content, "leaders": loops})
+        return MISSING if not exists else DONE if content["verifiable"] else FAILED
     print(f"stored     {_absent(store, arguments) if stored.served is None else store.place}")
     print(f"ca.key     {_key_place(store, stored, hidden=hidden)}")
-    hosts = hosts_for(configurations, contents, namespace)
     print("\n".join(describe(contents, observed, hosts, now, RotationPolicy(), places, key_hidden=hidden)))
     for line in leaders(client, arguments.lease_namespace, namespace):
         print(f"leader     {line}")
@@ -114,14 +124,18 @@ def _rotate(store: "SecretStore", arguments: Options, now: datetime) -> int:
             raise CommandError(_absent(store, arguments), MISSING)
         # After a conflict half of the write may have been stored: one new authority is enough.
         is_done = arguments.ca and signing_authority(stored.contents) != first
+        contents = stored.contents if is_done else rotated(stored.contents, now, ca=arguments.ca)
         try:
-            store.write(stored.contents if is_done else rotated(stored.contents, now, ca=arguments.ca), stored.version)
+            store.write(contents, stored.version)
             break
         except StoreConflict:
             if last:
                 raise
             stored = store.read_secrets()
-    if arguments.ca:
+    output: Output = arguments.output
+    if output.is_document:
+        _print_result(output, arguments, contents, now)
+    elif arguments.ca:
         print(
             f"{store.place}: new authority beside the old one; the leading loop publishes it, makes a leaf of it,\n"
             "and drops the old one when every webhook shows it; to watch:\n"
@@ -130,6 +144,17 @@ def _rotate(store: "SecretStore", arguments: Options, now: datetime) -> int:
     else:
         print(f"{store.place}: new leaf of the same authority; the webhooks serve it from now on")
     return 0
+
+
+def _print_result(output: "Output", arguments: Options, contents: "Contents", now: datetime) -> None:
+    """What was made; the leaf of a new authority follows, by the leading loop."""
+    from certs.rotation import MakeAuthority, MakeLeaf
+    from certs.status_document import action_document, leaf_document
+    from webhook.cli.certs import RESULT
+
+    made = MakeAuthority("asked for", contents.ca_certificates) if arguments.ca else MakeLeaf("asked for")
+    content = {"secret": str(arguments.secret), "changed": True, "made": [action_document(made, now)]}
+    output.document(RESULT, {**content, "leaf": leaf_document(contents)})
 
 
 def rotated(contents: "Contents", now: datetime, *, ca: bool) -> "Contents":

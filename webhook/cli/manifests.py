@@ -10,7 +10,7 @@ import click
 from webhook.api.names import is_label
 from webhook.api.wire import Wire
 from webhook.cli.command import Command, Options
-from webhook.cli.documents import yaml_text
+from webhook.cli.documents import json_text, yaml_text
 from webhook.cli.errors import DONE, USAGE, CommandError
 
 MANIFESTS: Final = Path(__file__).resolve().parents[2] / "manifests"
@@ -71,12 +71,15 @@ def overlays() -> list[str]:
     metavar="NAME",
     help="A user whose writes are never denied; repeatable; replaces Knative's account.",
 )
+@click.option(
+    "-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", help="json: one List of all objects."
+)
 def command(**given: Any) -> int:
     return run(Options(**given))
 
 
 def run(arguments: Options) -> int:
-    """Print one YAML document for each object."""
+    """Print one YAML document for each object, or a List of all as JSON."""
     chosen = list(arguments.overlay)
     chosen += ["enforce-warn"] if arguments.enforce == "warn" else []
     chosen += ["forbid-override"] if arguments.forbid_override else []
@@ -86,8 +89,10 @@ def run(arguments: Options) -> int:
             "--create-namespace: the overlay existing-namespace creates no namespace; leave out one of the two", USAGE
         )
     objects = rendered(chosen, arguments.image, arguments.namespace, arguments.controller)
-
-    print(yaml_text(*objects, explicit_start=True), end="")
+    if arguments.output == "json":
+        print(json_text({"apiVersion": "v1", "kind": "List", "items": objects}), end="")
+    else:
+        print(yaml_text(*objects, explicit_start=True), end="")
     return DONE
 
 
