@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,12 @@ import yaml
 from tests.cli.terminals import on_terminal
 from tests.diagnosis import worlds
 from tests.diagnosis.causes.test_pods import QUOTA, UNSCHEDULABLE, new_pods
-from tests.diagnosis.worlds import NEW, OLD
-from webhook.cli import main
+from tests.diagnosis.test_reading import Cluster
+from tests.diagnosis.worlds import NEW, NOW, OLD
+from tests.documents import section
+from webhook.cli import explain, main
+from webhook.cli.cluster_options import ClusterOptions
+from webhook.cli.cluster_world import read_cluster
 from webhook.cluster.resource import PODS, REPLICA_SETS, ROLLOUT_ORCHESTRATORS, Resource
 
 Wire = dict[str, Any]
@@ -89,6 +94,17 @@ def test_the_chain_at_200_columns(dump: Dump) -> None:
     assert f"\n✘ RolloutOrchestrator hello  {OLD} 75% of traffic, to run 3 replicas; {NEW} 25% of traffic" in text
     assert CHAIN_AT_200 in text
     assert "\nnot seen:\n  the dump has none of: " in text
+
+
+def test_the_readme_shows_what_is_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster = Cluster()
+    cluster.objects |= STUCK
+    monkeypatch.setattr(ClusterOptions, "client", cluster)
+    monkeypatch.setattr(ClusterOptions, "namespace", "default")
+    monkeypatch.setattr(explain, "read_cluster", partial(read_cluster, now=lambda: NOW))
+    shown = section("The tools").printed("stagegate explain hello | head -8\n")
+    assert main(["explain", "hello"]) == 1
+    assert capsys.readouterr().out.splitlines()[:8] == shown
 
 
 @pytest.mark.parametrize(

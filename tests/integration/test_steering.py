@@ -1,9 +1,12 @@
 """Rollouts that people pause, resume and abort with the commands: syncs leave it alone, and the loop carries it out."""
 
+import re
+import shlex
 from collections.abc import Callable
 
 import pytest
 
+from tests.documents import section
 from tests.integration.place import ROS, Place, eventually
 from tests.integration.service import Service
 from tests.integration.test_edited_services import HOLD, ROUTES, Edited, shares
@@ -75,6 +78,31 @@ def test_syncs_leave_what_steers_alone(
     assert run(git, place.namespace, "resume", "hello") == 0
     sync(git, manifest)
     assert PAUSE not in annotations(person.get(path).body)
+
+
+def timeless(lines: list[str]) -> list[str]:
+    return [re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME", line) for line in lines]
+
+
+def test_the_readme_shows_what_is_printed(
+    user: Callable[..., User], place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alice, path = user("alice", "system:masters"), place.path(ROS, "shop")
+    assert alice.create(place.path(ROS), place.rollout("shop")).done
+
+    def record(type_: str) -> None:
+        """Write the condition that the loop would, which does not work in this namespace."""
+        written = {"type": type_, "status": "True", "lastTransitionTime": "2030-01-01T12:00:00Z"}
+        assert alice.patch(f"{path}/status", {"status": {"conditions": [written]}}).done
+
+    shown = section("The tools")
+    commands = [each for each in shown.commands if each.split()[1] in ("pause", "resume", "abort")]
+    assert [command.split()[1] for command in commands] == ["pause", "pause", "resume", "abort"]
+    for command, recorded in zip(commands, ["Paused", "Paused", "RouteHeld", "Aborted"], strict=True):
+        capsys.readouterr()
+        assert run(alice, place.namespace, *shlex.split(command)[1:]) == 0
+        assert timeless(capsys.readouterr().out.splitlines()) == timeless(shown.printed(f"{command}\n")), command
+        record(recorded)
 
 
 @pytest.mark.usefixtures("needs_kubectl")
