@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from webhook.api import MalformedObject, RolloutOrchestrator, StagePodAutoscaler, wire
-from webhook.api.conditions import READY, SCALE_TARGET_INITIALIZED
+from webhook.api.conditions import READY, ROUTE_HELD, SCALE_TARGET_INITIALIZED
 from webhook.api.kinds import LEASE_NAME, SETTINGS_NAME
 from webhook.api.wire import Wire
 from webhook.cluster.indexer import key_of
@@ -141,6 +141,11 @@ class Snapshot:
     def hold(self) -> Hold | None:
         """The hold of the Route, None if it is not held or cannot be seen."""
         return readable_hold_of(self.route)
+
+    @property
+    def is_held(self) -> bool:
+        """True for the rollout of a Service on stock Knative, whose edits set the targets."""
+        return self.hold is not None or self.ro.status.conditions.is_true(ROUTE_HELD)
 
     @property
     def traffic(self) -> Mapping[str, int] | None:

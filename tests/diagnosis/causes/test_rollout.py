@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from tests.diagnosis import worlds
+from tests.diagnosis.test_summary import held
 from tests.diagnosis.worlds import NEW, OLD, ago, causes, snapshot
-from webhook.cluster.resource import EVENTS, REVISIONS, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS
+from webhook.cluster.resource import EVENTS, REVISIONS, ROLLOUT_ORCHESTRATORS, ROUTES, STAGE_POD_AUTOSCALERS
 from webhook.diagnosis.causes import causes_of
 from webhook.diagnosis.causes.rollout import refuser_of
 from webhook.diagnosis.world import Unread
@@ -126,6 +127,24 @@ def test_timed_out_comes_after_what_holds_the_stage_up() -> None:
     said = f"timed-out stops: {message}"
     assert causes({ROLLOUT_ORCHESTRATORS: [late]}) == [said]
     assert causes({ROLLOUT_ORCHESTRATORS: [late], REVISIONS: [worlds.revision(OLD)]})[1:] == [said]
+
+
+@pytest.mark.parametrize(
+    ("route", "says"),
+    [
+        (worlds.route({OLD: 100}), "or name another revision in spec.targetRevisions"),
+        (
+            worlds.route({OLD: 100}, hold=held(NEW)),
+            "or edit the template of Service hello: the revision of that edit is rolled out",
+        ),
+    ],
+    ids=["an RO that somebody wrote", "the rollout of a Service"],
+)
+@pytest.mark.parametrize("cause", ["revision-missing", "timed-out"])
+def test_other_targets_come_from_an_edit_where_a_service_is_rolled_out(cause: str, route: Wire, says: str) -> None:
+    late = worlds.ro({"StageReady": {"status": "Unknown", "reason": "StageTimedOut", "message": "late"}})
+    found = causes_of(snapshot({ROLLOUT_ORCHESTRATORS: [late], REVISIONS: [worlds.revision(OLD)], ROUTES: [route]}))
+    assert says in {one.id: one.way_out for one in found}[cause]
 
 
 def test_every_cause_says_the_way_out_and_what_happens_next() -> None:

@@ -1,5 +1,7 @@
 """Causes that people made."""
 
+import pytest
+
 from tests.diagnosis import worlds
 from tests.diagnosis.worlds import NOW, causes, snapshot
 from webhook.cluster.resource import LEASES, ROLLOUT_ORCHESTRATORS
@@ -40,3 +42,21 @@ def test_an_abort_informs_on_its_way_and_stops_at_its_end() -> None:
     ]
     back = {**going, "reason": "AbortComplete"}
     assert causes({ROLLOUT_ORCHESTRATORS: [worlds.ro({"Aborted": back})]}) == ["aborted stops: aborted by jane: errors"]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "change"),
+    [
+        ({}, "in Git set spec.targetRevisions of hello to hello-00001=100, or to another revision"),
+        (
+            {"RouteHeld": "True"},
+            "in Git change the template of Service hello: the revision of its next edit is rolled out",
+        ),
+    ],
+    ids=["an RO that somebody wrote", "the rollout of a Service"],
+)
+def test_the_way_out_of_an_abort_is_that_of_its_own_message(conditions: dict[str, str], change: str) -> None:
+    back = {"status": "True", "reason": "AbortComplete", "message": "aborted by jane: errors"}
+    ro = worlds.ro({"Aborted": back, **conditions})
+    (cause,) = causes_of(snapshot({ROLLOUT_ORCHESTRATORS: [ro]}))
+    assert cause.way_out == f"{change}; or take the abort back: stagegate retry hello -n default"

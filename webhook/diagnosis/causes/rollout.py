@@ -37,7 +37,8 @@ def failed(snapshot: Snapshot) -> Iterator[Cause]:
             about=_rollout(snapshot),
             since=condition.last_transition_time,
             way_out=(
-                f"correct what the message names; then stagegate retry {ro.name} -n {ro.namespace}, or change the spec"
+                f"correct what the message names; then stagegate retry {ro.name} -n {ro.namespace},"
+                f" or {'edit the Service' if snapshot.is_held else 'change the spec'}"
             ),
             next="nothing: a failed rollout stays as it is until its spec changes or somebody retries it",
         )
@@ -74,7 +75,7 @@ def revision_missing(snapshot: Snapshot) -> Iterator[Cause]:
                 says=f"{absence}, so the stage cannot be done",
                 about=f"Revision {name}",
                 since=None,
-                way_out="restore the Revision, or name one that exists in spec.targetRevisions",
+                way_out="restore the Revision, or " + _other_target(snapshot),
                 next="the rollout goes on once the Revision exists",
             )
 
@@ -132,9 +133,16 @@ def timed_out(snapshot: Snapshot) -> Iterator[Cause]:
             says=condition.message,
             about=_rollout(snapshot),
             since=wire.parse_time(snapshot.ro.spec.target_finish_time or "") or condition.last_transition_time,
-            way_out="remove the obstacle, or name another revision in the targets",
+            way_out="remove the obstacle, or " + _other_target(snapshot),
             next="the stage is done as soon as its replicas are there, however late",
         )
+
+
+def _other_target(snapshot: Snapshot) -> str:
+    """How to roll out something else; the targets of a held rollout come from the Service."""
+    if snapshot.is_held:
+        return f"edit the template of Service {snapshot.name}: the revision of that edit is rolled out"
+    return "name another revision in spec.targetRevisions"
 
 
 def spa_missing(snapshot: Snapshot) -> Iterator[Cause]:

@@ -8,6 +8,7 @@ from webhook.api.steering import NOT_KNOWN, steering_of
 from webhook.api.wire import format_time
 from webhook.diagnosis.cause import INFORMS, PAUSES, STOPS, Cause
 from webhook.diagnosis.snapshot import Snapshot
+from webhook.planning.abort import abort_record, git_must_change, initial_of
 
 
 def paused(snapshot: Snapshot) -> Iterator[Cause]:
@@ -39,12 +40,14 @@ def aborted(snapshot: Snapshot) -> Iterator[Cause]:
     if condition is None or condition.status != TRUE:
         return
     is_back = condition.reason == ABORT_COMPLETE
+    record = abort_record(ro)
+    change = git_must_change(ro.name, initial_of(ro) if record is None else record.end, is_held=snapshot.is_held)
     yield Cause(
         "aborted",
         STOPS if is_back else INFORMS,
         says=condition.message or "the rollout was aborted",
         about=f"RolloutOrchestrator {ro.name}",
         since=condition.last_transition_time,
-        way_out="name other targets, in Git too where it owns the object; new targets end the abort",
+        way_out=f"{change}; or take the abort back: stagegate retry {ro.name} -n {ro.namespace}",
         next="nothing: the initial revisions have the traffic" if is_back else "it goes back to its initial revisions",
     )
