@@ -163,12 +163,20 @@ def stagegate(*words: str, out: int, error: int = subprocess.PIPE, buffered: boo
 @pytest.mark.parametrize("buffered", [True, False])
 @pytest.mark.parametrize(
     "words",
-    [["manifests"], ["certs", "init", "{}", "--host", "localhost"], ["--help"], ["certs", "init", "--help"]],
+    [
+        ["manifests"],
+        ["rules"],
+        ["certs", "init", "{}", "--host", "localhost"],
+        ["certs", "init", "{}", "--host", "localhost", "-o", "json"],
+        ["plan", "-f", "manifests/samples/service.yaml", "-f", "manifests/samples/service-edited.yaml"],
+        ["--help"],
+        ["certs", "init", "--help"],
+    ],
 )
 def test_a_closed_pipe_is_silent(words: list[str], buffered: bool, tmp_path: Path) -> None:
     with broken_pipe() as pipe:
         code, error = stagegate(*(word.format(tmp_path / "d") for word in words), out=pipe, buffered=buffered)
-    assert (code, error) == (3, "")
+    assert (code, error) == (141, "")
 
 
 @needs_full_disk

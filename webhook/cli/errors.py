@@ -9,6 +9,7 @@ MISSING: Final = 3
 TIMED_OUT: Final = 4
 WAITING: Final = 5
 INTERRUPTED: Final = 130
+CLOSED_PIPE: Final = 141
 
 EXIT_CODES: Final = {
     DONE: "done",
@@ -18,8 +19,12 @@ EXIT_CODES: Final = {
     TIMED_OUT: "time ran out",
     WAITING: "waits for a person",
     INTERRUPTED: "interrupted with Ctrl-C",
+    CLOSED_PIPE: "whoever read the output has closed it, as head does",
 }
-"""What each exit code means. ``serve`` and ``loop`` handle Ctrl-C and then exit with 0."""
+"""What each exit code means. ``serve`` and ``loop`` handle Ctrl-C and then exit with 0.
+
+130 and 141 are what a shell reports of a program that SIGINT and SIGPIPE end.
+"""
 
 
 class CommandError(Exception):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any, Final, TextIO
 
-from webhook.cli.errors import MISSING, CommandError
+from webhook.cli.errors import CLOSED_PIPE, MISSING, CommandError
 from webhook.cli.text import visible
 
 _CLOSED: Final = "cannot write to standard output: it is closed"
@@ -47,7 +47,7 @@ class CheckedStream:
             _throw_away(stream)
             message = f"cannot write to standard output: {problem.strerror or problem}"
             if isinstance(problem, BrokenPipeError):
-                raise ClosedPipe(message, MISSING) from problem
+                raise ClosedPipe(message, CLOSED_PIPE) from problem
             raise CommandError(message, MISSING) from problem
 
 
