@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
-from webhook.api import InvalidRollout, MalformedObject, RolloutOrchestrator, TargetRevision
+from webhook.api import InvalidRollout, MalformedObject, RolloutOrchestrator
 from webhook.api.conditions import ABORTED
 from webhook.api.kinds import SERVICE_LABEL, SETTINGS_NAME
 from webhook.api.target_revision import one_per_revision
 from webhook.api.wire import Wire
+from webhook.forecast.demand import demand_of
 from webhook.forecast.objects import Objects
 from webhook.forecast.usage import PODS, Usage, usage_of_pod, usage_of_template
 from webhook.knative.annotations import PROGRESSIVE, labels_of, texts
@@ -118,19 +119,21 @@ class _Assembly:
         config = settings_of(ro, data, self.service)
         running = self._scales(ro)
         scales = running if is_live and on_its_way else {}
+        needed = demand_of(ro, running, demand)
+        replica = self._replica(ro, per_replica)
         return Subject(
             ro=ro,
             config=config,
-            demand=self._demand(ro, running, demand),
+            demand=needed.replicas,
             is_held=is_held,
             keeps_floor=hold_settings(self.settings).keeps_floor,
             scales=scales,
             running=running,
             traffic=self._traffic(ro, route) if scales else {},
             bounds=self._bounds(ro) if scales else {},
-            replica=self._replica(ro, per_replica),
+            replica=replica,
             quotas=[*self.given.all("ResourceQuota"), *self.live.all("ResourceQuota")],
-            assumptions=(*self.assumptions, *_ALWAYS),
+            assumptions=(str(needed), *self.assumptions, *_ALWAYS),
         )
 
     def _as_carried(self, ro: RolloutOrchestrator) -> RolloutOrchestrator:
@@ -212,22 +215,6 @@ class _Assembly:
         specs = {name: one.get("spec") or {} for name, one in found.items()}
         return {name: (spec.get("stageMinScale"), spec.get("stageMaxScale")) for name, spec in specs.items()}
 
-    def _demand(self, ro: RolloutOrchestrator, running: Mapping[str, int], given: int | None) -> int:
-        if given is not None:
-            demand, why = given, "as given"
-        elif planned := _planned_for(ro):
-            demand, why = planned, "as the present stage counts on; --demand gives another number"
-        elif counted := sum(running.get(entry.revision_name, 0) for entry in _with_traffic(ro)):
-            demand, why = counted, "as many as run now; --demand gives another number"
-        elif minimum := _minimum(ro.spec.initial_revisions):
-            demand, why = minimum, "the minimum; --demand says what the traffic needs"
-        else:
-            demand, why = 1, "nothing is known of the traffic; give what it needs with --demand"
-        self.assumptions.insert(
-            0, f"all of the traffic needs {demand} {'replica' if demand == 1 else 'replicas'} ({why})"
-        )
-        return demand
-
     def _replica(self, ro: RolloutOrchestrator, given: Usage) -> dict[str, Usage]:
         found: dict[str, Usage] = {}
         proxied = False
@@ -295,17 +282,3 @@ def _newest(service: Mapping[str, Any], revisions: Mapping[str, Wire]) -> str:
 def _number(revision: str) -> int:
     found = _NUMBER.search(revision)
     return int(found[1]) if found else 1
-
-
-def _planned_for(ro: RolloutOrchestrator) -> int:
-    """The replicas that the present stage counts on for all of the traffic; 0 without a stage."""
-    planned = [(one.target_replicas, one.percent) for one in one_per_revision(ro.spec.stage_target_revisions)]
-    return max((replicas * _WHOLE // percent for replicas, percent in planned if replicas and percent), default=0)
-
-
-def _with_traffic(ro: RolloutOrchestrator) -> list[TargetRevision]:
-    return [entry for entry in one_per_revision(ro.spec.initial_revisions) if entry.percent]
-
-
-def _minimum(initial: Sequence[TargetRevision]) -> int:
-    return max((entry.min_scale or 0 for entry in initial if entry.percent), default=0)
