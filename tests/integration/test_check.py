@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from sandbox.demo.control_plane import ControlPlane
-from tests.integration.place import ROS, SPAS, Place
+from tests.integration.place import ROS, SPAS, Place, eventually
 from tests.integration.user import User
 from webhook.cli import main
 
@@ -46,11 +46,16 @@ def test_a_rollout_that_is_in_no_file_and_not_in_the_cluster_is_noted(
 def test_the_verdict_is_that_of_the_webhook(
     plane: ControlPlane, place: Place, person: User, spa: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answer = person.create(place.path(SPAS), yaml.safe_load(spa.read_text()))
     assert main(["check", "--cluster", "--kubeconfig", str(plane.kubeconfig), "-o", "json", str(spa)]) == 0
     findings = json.loads(capsys.readouterr().out)["findings"]
     warnings = [f"{each['field']}: {each['message']} [{each['id']}]; {each['wayOut']}" for each in findings]
-    assert sorted(answer.warnings) == sorted(warnings)
+
+    def is_said() -> bool:
+        answer = person.create(place.path(SPAS), yaml.safe_load(spa.read_text()), dryRun="All")
+        return sorted(answer.warnings) == sorted(warnings)
+
+    # The webhook sees a new rollout a moment later than the API server does.
+    eventually(is_said, f"the webhook warns of {warnings}")
 
 
 def test_a_cluster_that_does_not_answer(spa: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
