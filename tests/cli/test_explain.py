@@ -123,6 +123,17 @@ def test_exit_codes(changes: Any, code: int, says: str, dump: Dump, capsys: pyte
     assert f"\n{says}\n" in capsys.readouterr().out
 
 
+def test_what_only_informs_stands_below_what_is_waited_for(dump: Dump, capsys: pytest.CaptureFixture[str]) -> None:
+    later = {"stagegate.dev/pause": "look", "stagegate.dev/pause-by": "jane", "stagegate.dev/pause-after-stage": "2"}
+    assert (
+        main(["explain", "hello", "-f", dump({ROLLOUT_ORCHESTRATORS: [worlds.ro(metadata__annotations=later)]})]) == 0
+    )
+    said = (
+        f"scaling up: waiting for {NEW} to run 1 replica\n\npause-ahead (for information)\n  pauses after stage 2, by"
+    )
+    assert f"\n{said} jane: look\n" in capsys.readouterr().out
+
+
 def test_for_programs(dump: Dump, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "hello", "-f", dump(STUCK), "-o", "json"]) == 1
     document = json.loads(capsys.readouterr().out)

@@ -25,6 +25,12 @@ DONE = dict.fromkeys(("StageReady", "LastStageReady", "Ready"), "True")
 FAILED = {"StageReady": {"status": "False", "message": "it failed."}}
 PAUSED = {"Paused": {"status": "True", "message": "paused by jane: looking"}}
 
+LATER = {
+    "stagegate.dev/pause": "look",
+    "stagegate.dev/pause-by": "jane",
+    "stagegate.dev/pause-after-stage": "2",
+}
+
 
 def of(conditions: Wire | None = None, name: str = "hello", **changes: Any) -> Wire:
     one = worlds.ro(conditions, **changes)
@@ -99,6 +105,17 @@ def test_a_tree_of_one() -> None:
         "└── then  hello-00001 50% of traffic, to run 2 replicas; hello-00002 50% of traffic, to run 2",
         "    replicas",
     ]
+
+
+def test_a_pause_to_come_is_the_last_line_of_a_tree_and_of_a_change(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Shown(columns=100)
+    view = RolloutView(("hello",), "default", output, pods=False)
+    changes: dict[Resource, list[Wire]] = {ROLLOUT_ORCHESTRATORS: [of(metadata__annotations=LATER)]}
+    assert view.show(world(changes)) == 0
+    assert output.lines[-1] == "└── pauses after stage 2, by jane: look"
+    assert watched([of(), of(metadata__annotations=LATER), of(DONE)], None) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert ["pauses after stage 2, by jane: look" in line for line in lines] == [False, True, False]
 
 
 @pytest.mark.parametrize(("pods", "shown"), [(False, 3), (True, 5)])

@@ -158,6 +158,14 @@ def test_otherwise_it_waits_for_the_step_that_is_not_done() -> None:
     assert (NOW - found.since).total_seconds() == 40
 
 
+def test_a_pause_to_come_changes_no_state() -> None:
+    later = {"stagegate.dev/pause": "look", "stagegate.dev/pause-after-stage": "2"}
+    found = summary(worlds.ro(metadata__annotations=later), world={PODS: []})
+    assert (found.state, found.waits_for) == ("Progressing", f"scaling up: waiting for {NEW} to run 1 replica")
+    assert found.pause_ahead is not None
+    assert found.pause_ahead.says == "pauses after stage 2 (by: not known): look"
+
+
 def test_what_needs_a_person_comes_first() -> None:
     rows = [
         Summary("b", "x", "Complete", "availability"),

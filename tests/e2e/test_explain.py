@@ -294,7 +294,10 @@ def test_paused_and_aborted(make: Make) -> None:
     standing = make()
     standing.begin()
     eventually(lambda: _has_spa(standing, NEW), "the first stage")
-    standing.annotate(pause="a look at the log")
+    standing.annotate(pause="a look at the log", pause_after_stage="1")
+    _, cause = standing.awaited("pause-ahead", "informs", first=False)
+    assert cause["says"] == "pauses after stage 1 (by: not known): a look at the log"
+    standing.annotate(pause_after_stage=None)
     code, cause = standing.awaited("paused", "pauses")
     assert code == 5
     assert "a look at the log" in cause["says"]

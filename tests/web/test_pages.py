@@ -38,6 +38,17 @@ def test_the_page_of_a_rollout_says_why_and_what_comes() -> None:
     assert "stagegate retry hello -n default" in page
 
 
+def test_a_pause_to_come_stands_below_what_is_waited_for() -> None:
+    later = {"stagegate.dev/pause": "look", "stagegate.dev/pause-by": "jane", "stagegate.dev/pause-after-stage": "2"}
+    pages = client(FakeSource(world({ROLLOUT_ORCHESTRATORS: [ro(metadata__annotations=later)]})))
+    page = text(pages.get("/default/hello").text)
+
+    assert "scaling up: waiting for hello-00002 to run 1 replica" in page
+    assert "pauses after stage 2, by jane: look" in page
+    assert "stagegate resume hello -n default" in page
+    assert json.loads(pages.get("/?format=json").text)["items"][0]["pauseAhead"]["says"].startswith("pauses after")
+
+
 def test_what_could_not_be_read_is_said() -> None:
     source = FakeSource(world({PODS: []}, [Unread(PODS, "forbidden", "pods is forbidden")]))
     assert "Not seen: pods (forbidden)" in text(client(source).get("/default/hello").text)

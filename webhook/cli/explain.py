@@ -87,12 +87,13 @@ def rendered(
 
     yield _headline(summary)
     at = snapshot.at
+    if summary.cause is None:
+        # What only informs does not say what the rollout waits for.
+        said = "complete" if summary.state == "Complete" else summary.waits_for or "nothing holds it up"
+        yield Text(f"\n{visible(said)}")
     for number, cause in enumerate(causes):
         yield Text("")
         yield from _cause(cause, at, is_first=number == 0)
-    if not causes:
-        said = "complete" if summary.state == "Complete" else summary.waits_for or "nothing holds it up"
-        yield Text(f"\n{visible(said)}")
     yield Text("")
     yield _tree(chain, at, marks)
     if snapshot.unread:

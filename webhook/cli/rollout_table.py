@@ -69,7 +69,8 @@ def _table(summaries: Iterable[Summary], at: datetime, *, with_namespace: bool, 
 def tree_of(
     summary: Summary, at: datetime, *, following: Sequence[TargetRevision] = (), pods: bool = False, wide: bool = False
 ) -> Tree:
-    """The revisions of one rollout with bars for their replicas, its pods that are not ready, and the next stage.
+    """The revisions of one rollout with bars for their replicas, its pods that are not ready, the next stage, and a pause
+    to come.
 
     ``pods`` shows each pod that is not ready, else a line says how many there are of each kind.
     """
@@ -93,6 +94,8 @@ def tree_of(
         tree.add(Text(visible(f"waits for  {summary.waits_for}")))
     if following:
         tree.add(Text(visible(f"then  {described(following)}"), style="dim"))
+    if summary.pause_ahead is not None:
+        tree.add(Text(visible(summary.pause_ahead.says)))
     return tree
 
 
@@ -102,6 +105,8 @@ def line_of(summary: Summary, seconds: float) -> str:
     parts += [f"traffic {traffic_text(summary)}", f"replicas {replicas_text(summary)}"]
     if summary.waits_for:
         parts.append(summary.waits_for)
+    if summary.pause_ahead is not None:
+        parts.append(summary.pause_ahead.says)
     return visible("  ".join(parts))
 
 

@@ -155,4 +155,5 @@ def _changes_of(summary: "Summary") -> tuple[Any, ...]:
         (one.name, one.wished, one.real, one.wanted, one.running, one.ending) for one in summary.revisions
     )
     waits_for = summary.cause.id if summary.cause is not None else summary.waits_for
-    return summary.state, summary.stage, summary.stages, revisions, waits_for
+    ahead = summary.pause_ahead.says if summary.pause_ahead is not None else ""
+    return summary.state, summary.stage, summary.stages, revisions, waits_for, ahead

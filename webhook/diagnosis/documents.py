@@ -32,6 +32,7 @@ def summary_document(summary: Summary) -> Json:
         "replicas": {"wanted": wanted, "running": running, "ending": ending},
         "revisions": [_revision(one) for one in summary.revisions],
         "cause": None if summary.cause is None else cause_document(summary.cause),
+        "pauseAhead": None if summary.pause_ahead is None else cause_document(summary.pause_ahead),
     }
 
 

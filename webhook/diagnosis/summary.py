@@ -11,6 +11,7 @@ from webhook.api.reasons import ABORT_COMPLETE
 from webhook.api.target_revision import DIRECTION_STAY, entries_by_revision
 from webhook.diagnosis.cause import DELAYS, PAUSES, STOPS, Cause
 from webhook.diagnosis.causes import causes_of
+from webhook.diagnosis.causes.steering import PAUSE_AHEAD
 from webhook.diagnosis.pod_problem import PodProblem, pod_problems
 from webhook.diagnosis.snapshot import RevisionSnapshot, Snapshot
 from webhook.knative.hold import HELD
@@ -72,7 +73,8 @@ class Summary:
 
     ``stage`` of ``stages`` is the present one, None where that is not known. ``waits_for`` is one line, ``since`` the
     time since when it does; ``left`` the seconds until the stage is late, 0 once it is, None without a time-out.
-    ``cause`` is the first one that bears on it, None if nothing does. ``held`` is True while a Route is held for it.
+    ``cause`` is the first one that bears on it, None if nothing does; ``pause_ahead`` the pause that is to begin later.
+    ``held`` is True while a Route is held for it.
     """
 
     namespace: str
@@ -86,6 +88,7 @@ class Summary:
     since: datetime | None = None
     left: float | None = None
     cause: Cause | None = None
+    pause_ahead: Cause | None = None
     held: bool = False
 
     @property
@@ -106,7 +109,8 @@ class Summary:
 def summarise(snapshot: Snapshot) -> Summary:
     """The summary of a rollout at the time of its snapshot."""
     ro, stage = snapshot.ro, snapshot.stage
-    cause = next((one for one in causes_of(snapshot) if one.effect in (STOPS, PAUSES, DELAYS)), None)
+    causes = causes_of(snapshot)
+    cause = next((one for one in causes if one.effect in (STOPS, PAUSES, DELAYS)), None)
     late = _seconds_left(snapshot)
     waited = waiting_for(ro, stage, snapshot.strategy)
     state = _state(snapshot, cause, late)
@@ -124,6 +128,7 @@ def summarise(snapshot: Snapshot) -> Summary:
         since=since,
         left=late,
         cause=cause,
+        pause_ahead=next((one for one in causes if one.id == PAUSE_AHEAD), None),
         held=snapshot.hold is not None,
     )
 

@@ -285,7 +285,7 @@ def _commands(snapshot: Snapshot, summary: Summary) -> list[str]:
     found = [f"stagegate explain {where}", f"stagegate get {where} -w", f"stagegate plan {where}"]
     if summary.state == "Failed":
         found.append(f"stagegate retry {where}")
-    if summary.state == "Paused":
+    if summary.state == "Paused" or summary.pause_ahead is not None:
         found.append(f"stagegate resume {where}")
     elif summary.state not in ("Complete", "Aborted"):
         found.append(f'stagegate pause {where} --reason "..."')

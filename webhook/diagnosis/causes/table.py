@@ -48,6 +48,7 @@ CAUSES: Final = (
     CauseRow("traffic-without-pods", "requests go to a revision that runs nothing", traffic.traffic_without_pods),
     CauseRow("timed-out", "the stage is late and its traffic is not shifted", rollout.timed_out),
     CauseRow("traffic-not-carried", "nobody carries the shares into the Route", traffic.traffic_not_carried),
+    CauseRow(steering.PAUSE_AHEAD, "a pause is to begin later", steering.pause_ahead),
 )
 """Every cause by id. An id never changes its meaning."""
 
@@ -57,12 +58,13 @@ _ORDER: Final = (PAUSES, STOPS, DELAYS, INFORMS)
 def causes_of(snapshot: Snapshot) -> list[Cause]:
     """The causes that hold: what stops the rollout first, then in the order of the table.
 
-    None for a rollout that is complete, unless its Route does not follow it, and for one that is being deleted.
+    None for a rollout that is being deleted; for one that is complete only that its Route does not follow it, and that
+    the next one will be paused.
     """
     ro = snapshot.ro
     if ro.metadata.deletion_timestamp:
         return []
     if ro.is_complete:
-        return list(traffic.traffic_not_carried(snapshot))
+        return [*traffic.traffic_not_carried(snapshot), *steering.pause_ahead(snapshot)]
     found = [cause for row in CAUSES for cause in row.find(snapshot)]
     return sorted(found, key=lambda cause: _ORDER.index(cause.effect))
