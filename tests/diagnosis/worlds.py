@@ -114,13 +114,16 @@ def pod(name: str, number: int = 0, *, status: Wire | None = None, **metadata: A
     return {"metadata": made, "status": ready if status is None else status}
 
 
-def route(traffic: dict[str, int], *, ready: Any = "True", generation: int = 1, hold: str = "") -> Wire:
+def route(
+    traffic: dict[str, int], *, ready: Any = "True", generation: int = 1, hold: str = "", **conditions: Any
+) -> Wire:
     annotations = {"stagegate.dev/hold": hold} if hold else {}
     entries = [{"revisionName": name, "percent": percent} for name, percent in traffic.items()]
+    listed = [condition(type_, one) for type_, one in {"Ready": ready, **conditions}.items()]
     return {
         "metadata": {"name": "hello", "namespace": "default", "generation": generation, "annotations": annotations},
         "spec": {"traffic": entries},
-        "status": {"observedGeneration": 1, "traffic": entries, "conditions": [condition("Ready", ready)]},
+        "status": {"observedGeneration": 1, "traffic": entries, "conditions": listed},
     }
 
 

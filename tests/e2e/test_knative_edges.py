@@ -169,7 +169,7 @@ def test_a_route_that_does_not_move_stops_the_rollout(tenant: Tenant) -> None:
     assert said(tenant, "RouteHeld")
     _, explanation = explained(tenant.rig.plane.kubeconfig, tenant.name)
     assert explanation["causes"][0]["id"] == "route-not-moving"
-    assert f"shows {OLD} 75%, {NEW} 25% and is not Ready" in explanation["causes"][0]["says"]
+    assert f"shows {OLD} 75%, {NEW} 25%, which its ingress does not serve yet" in explanation["causes"][0]["says"]
 
     tenant.rig.ingress.resume(tenant.name)
 

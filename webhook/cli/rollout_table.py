@@ -69,8 +69,7 @@ def _table(summaries: Iterable[Summary], at: datetime, *, with_namespace: bool, 
 def tree_of(
     summary: Summary, at: datetime, *, following: Sequence[TargetRevision] = (), pods: bool = False, wide: bool = False
 ) -> Tree:
-    """The revisions of one rollout with bars for their replicas, its pods that are not ready, the next stage, and a pause
-    to come.
+    """The revisions of one rollout with bars for their replicas, its pods that are not ready, and what comes next.
 
     ``pods`` shows each pod that is not ready, else a line says how many there are of each kind.
     """

@@ -111,9 +111,33 @@ def test_a_pod_autoscaler_that_has_failed_is_quoted_unless_it_is_at_rest() -> No
                 {OLD: 75, NEW: 25},
                 ready={"status": "Unknown", "reason": "IngressNotConfigured", "message": "not reconciled"},
             ),
-            f"route-not-moving delays: Route hello shows {OLD} 75%, {NEW} 25% and is not Ready, so that requests need"
-            " not follow yet (IngressNotConfigured: not reconciled)",
+            f"route-not-moving delays: Route hello shows {OLD} 75%, {NEW} 25%, which its ingress does not serve yet"
+            " (IngressNotConfigured: not reconciled)",
             id="the ingress does not serve them yet",
+        ),
+        pytest.param(
+            moving(40, f"Route hello to move to {OLD} 75%, {NEW} 25%"),
+            held_route(
+                {OLD: 75, NEW: 25},
+                ready={"status": "Unknown", "reason": "Deploying"},
+                IngressReady={"status": "Unknown", "reason": "IngressNotConfigured", "message": "not reconciled"},
+            ),
+            f"route-not-moving delays: Route hello shows {OLD} 75%, {NEW} 25%, which its ingress does not serve yet"
+            " (IngressNotConfigured: not reconciled)",
+            id="the ingress says why, and nothing is said twice",
+        ),
+        pytest.param(
+            moving(),
+            held_route({OLD: 75, NEW: 25}, generation=2),
+            f"route-not-moving delays: Route hello shows {OLD} 75%, {NEW} 25%, which its ingress does not serve yet;"
+            " Knative has observed generation 1 of 2",
+            id="Ready at an earlier generation",
+        ),
+        pytest.param(
+            moving(),
+            held_route({OLD: 75, NEW: 25}),
+            f"route-not-moving delays: Route hello serves {OLD} 75%, {NEW} 25%, which the loop has not observed yet",
+            id="the loop is behind",
         ),
         pytest.param(worlds.ro(metadata__ownerReferences=OWNED), held_route({OLD: 100}), None, id="it scales up"),
     ],

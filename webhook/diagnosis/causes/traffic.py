@@ -11,10 +11,13 @@ from webhook.diagnosis.cause import DELAYS, INFORMS, STOPS, Cause
 from webhook.diagnosis.causes.lack import PATIENCE
 from webhook.diagnosis.snapshot import Snapshot
 from webhook.knative.stage_traffic import condition_of, described, held_for, quoted
+from webhook.knative.traffic import is_moved
 from webhook.strategies import TrafficStep
 from webhook.strategies.stage import replicas
 from webhook.strategies.waiting import pending_step, waiting_since
 
+INGRESS_READY: Final = "IngressReady"
+"""Condition of a Route: Knative's ingress serves what its status shows."""
 _MISSING_AFTER: Final = timedelta(seconds=30)
 """The loop gives a Service back whose new Revision has not appeared for that long."""
 
@@ -87,17 +90,21 @@ def route_not_moving(snapshot: Snapshot) -> Iterator[Cause]:
     behind = ""
     if metadata.get("generation") != status.get("observedGeneration"):
         behind = f"; Knative has observed generation {status.get('observedGeneration')} of {metadata.get('generation')}"
-    detail = snapshot.ro.stage_in_progress_detail(STAGE_TRAFFIC_READY)
-    waiting = f"{behind}{quoted(ready)}{f'; waiting for {detail}' if detail else ''}"
-    wished = described(_wished(snapshot))
-    if snapshot.traffic == _wished(snapshot):
-        shows = f"shows {wished} and is not Ready, so that requests need not follow yet"
-    else:
+    detail, wished = snapshot.ro.stage_in_progress_detail(STAGE_TRAFFIC_READY), described(_wished(snapshot))
+    # That it waits for the Route to show these shares is said already.
+    waiting = f"; waiting for {detail}" if detail and wished not in detail else ""
+    why = quoted(ready)
+    if snapshot.traffic != _wished(snapshot):
         shows = f"shows {described(snapshot.traffic or {}) or 'no traffic'}, the stage wants {wished}"
+    elif is_moved(snapshot.route, _wished(snapshot)):
+        shows = f"serves {wished}, which the loop has not observed yet"
+    else:
+        shows = f"shows {wished}, which its ingress does not serve yet"
+        why = quoted(condition_of(snapshot.route, INGRESS_READY)) or why
     yield Cause(
         "route-not-moving",
         STOPS if has_failed or is_late else DELAYS,
-        says=f"Route {snapshot.name} {shows}{waiting}",
+        says=f"Route {snapshot.name} {shows}{behind}{why}{waiting}",
         about=f"Route {snapshot.name}",
         since=since,
         way_out=(
