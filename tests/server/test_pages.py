@@ -59,6 +59,15 @@ def test_pages(method: str, path: str, status: int, says: str) -> None:
     assert says in reply.text
 
 
+def test_control_characters_are_made_visible() -> None:
+    """In the text of a check, which may quote an API server, and in what the request itself says."""
+    bad, odd = (False, "x\x1b[31m\n"), (False, "y\u202e\n")
+    client = make_app("A process.", lambda: bad, lambda now: odd, CollectorRegistry()).test_client()
+    assert client.get("/healthz").text == "x\\x1b[31m\n"
+    assert client.get("/readyz").text == "y\\u202e\n"
+    assert client.open("/metrics", method="A\x1bB").text == "/metrics is read by GET, not A\\x1bB\n"
+
+
 def test_a_page_says_no_with_503() -> None:
     client = app(health=False, ready=False).test_client()
     assert (client.get("/healthz").status_code, client.get("/healthz").text) == (503, "the thread lease is dead\n")

@@ -198,6 +198,8 @@ def test_probes() -> None:
     assert pages.get("/healthz").status_code == 200
     assert (pages.get("/readyz").status_code, pages.get("/readyz").text) == (503, "rolloutorchestrators not read yet\n")
     assert "not read yet" in text(pages.get("/").text)
+    source.why = "not read: \x1b[31m"
+    assert pages.get("/readyz").text == "not read: \\x1b[31m\n"
     source.why = ""
     assert pages.get("/readyz").status_code == 200
 

@@ -5,6 +5,8 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
+from webhook.text import visible
+
 KNATIVE_PATH: Final = "/knative"
 OWN_PATHS: Final = ("/mutate", "/validate")
 """The paths for objects of Stagegate; they are answered at once."""
@@ -47,7 +49,7 @@ class Refusal(NamedTuple):
 
     @property
     def body(self) -> bytes:
-        return f"{self.line}\n".encode()
+        return f"{visible(self.line)}\n".encode()
 
 
 def refuse(head: Head, limit: int) -> Refusal | None:

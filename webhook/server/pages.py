@@ -19,6 +19,7 @@ from webhook.cluster.supervisor import Supervisor
 from webhook.server.handler import AdmissionHandler
 from webhook.server.head import LINE_TYPE, OWN_PATHS, Head, Refusal, refuse, too_large
 from webhook.server.limits import Limits
+from webhook.text import visible
 
 _LOG: Final = logging.getLogger("stagegate.pages")
 _FINISH_SECONDS: Final = 2.0
@@ -47,7 +48,7 @@ def make_app(
 
     def checked(check: Check) -> Response:
         good, text = check
-        return _respond(200 if good else 503, LINE_TYPE, text.encode())
+        return _respond(200 if good else 503, LINE_TYPE, visible(text).encode())
 
     @app.get("/healthz")
     def healthz() -> Response:

@@ -228,7 +228,7 @@ def _secured(response: Response) -> Response:
 
 def _refused(problem: HTTPException) -> Response:
     text = problem.description if problem.code in (404, 421, 500) and problem.description else problem.name
-    response = _text(problem.code or 500, f"{visible(text)}\n")
+    response = _text(problem.code or 500, f"{text}\n")
     if problem.code == 405:
         response.headers["Allow"] = "GET, HEAD, OPTIONS"
     return response
@@ -282,4 +282,4 @@ def _json(content: Wire) -> Response:
 
 
 def _text(status: int, text: str) -> Response:
-    return Response(text, status=status, content_type="text/plain; charset=utf-8")
+    return Response(visible(text), status=status, content_type="text/plain; charset=utf-8")
