@@ -179,6 +179,12 @@ def problems_in(
     return found
 
 
+def problem_of_reason(text: str) -> str | None:
+    """What is wrong with the reason of a pause or an abort, and the way out; None if nothing is."""
+    problem = _problem_of(PAUSE, text)
+    return None if problem is None else f"{problem.problem}; {problem.way_out}"
+
+
 def targets_text(targets: Iterable[TargetRevision]) -> str:
     """The targets of a rollout as an abort or a retry names them: ``hello-00002=100``."""
     return ",".join(

@@ -5,12 +5,11 @@ from typing import Final
 
 import click
 
-from webhook.cli.arguments import filled
 from webhook.cli.cluster_options import ClusterOptions, cluster_options
 from webhook.cli.command import Command
 from webhook.cli.errors import FAILED, USAGE, CommandError
 from webhook.cli.output import Output, output_options
-from webhook.cli.steering import FIELD_MANAGER, chosen, dry_run_option, names_argument, report, steer
+from webhook.cli.steering import FIELD_MANAGER, chosen, dry_run_option, names_argument, reason_option, report, steer
 
 EXAMPLES: Final = """\
 examples:
@@ -27,7 +26,7 @@ traffic to the revision that was aborted. stagegate retry takes an abort back.
 
 @click.command("abort", cls=Command, epilog=EXAMPLES)
 @names_argument
-@click.option("--reason", required=True, type=filled, metavar="TEXT", help="Why; shown wherever the rollout is.")
+@reason_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @dry_run_option
 @cluster_options()

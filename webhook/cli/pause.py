@@ -5,11 +5,11 @@ from typing import Final
 
 import click
 
-from webhook.cli.arguments import count, duration, filled
+from webhook.cli.arguments import count, duration
 from webhook.cli.cluster_options import ClusterOptions, cluster_options
 from webhook.cli.command import Command
 from webhook.cli.output import Output, output_options
-from webhook.cli.steering import FIELD_MANAGER, chosen, dry_run_option, names_argument, report, steer
+from webhook.cli.steering import FIELD_MANAGER, chosen, dry_run_option, names_argument, reason_option, report, steer
 
 _LONGEST: Final = 365 * 86400.0
 _MOST_STAGES: Final = 9999
@@ -33,7 +33,7 @@ paused already; resume it first to change its end or its reason.
 @click.command("pause", cls=Command, epilog=EXAMPLES)
 @names_argument
 @click.option("--all", "every", is_flag=True, help="Every rollout of the namespace, or with -A of the cluster.")
-@click.option("--reason", required=True, type=filled, metavar="TEXT", help="Why; shown wherever the rollout is.")
+@reason_option
 @click.option("--for", "length", type=duration(1, _LONGEST), metavar="DURATION", help="Resume by itself after 30m.")
 @click.option("--after-stage", type=count(1, _MOST_STAGES), metavar="N", help="Pause once stage N is done.")
 @dry_run_option

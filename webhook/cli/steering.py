@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from webhook.cli.arguments import ObjectName, object_name
+from webhook.cli.arguments import ObjectName, filled, object_name
 from webhook.cli.cluster_options import ClusterOptions
 from webhook.cli.errors import DONE, FAILED, MISSING, USAGE, CommandError
 from webhook.cli.output import Output
@@ -57,12 +57,30 @@ def names_argument(command: _F) -> _F:
     return argument(command)
 
 
+def reason_option(command: _F) -> _F:
+    """Add ``--reason``, which is required."""
+    option: Callable[[_F], _F] = click.option(
+        "--reason", required=True, type=_reason, metavar="TEXT", help="Why; shown wherever the rollout is."
+    )
+    return option(command)
+
+
 def dry_run_option(command: _F) -> _F:
     """Add ``--dry-run``."""
     option: Callable[[_F], _F] = click.option(
         "--dry-run", is_flag=True, help="Let the API server check the write, and store nothing."
     )
     return option(command)
+
+
+def _reason(text: str) -> str:
+    """A reason that the webhook would not refuse."""
+    from webhook.api.steering import problem_of_reason
+
+    problem = problem_of_reason(filled(text))
+    if problem is not None:
+        raise click.BadParameter(problem)
+    return text
 
 
 def chosen(cluster: ClusterOptions, names: Sequence[str], *, every: bool | None = None) -> list[ObjectName]:
