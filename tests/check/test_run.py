@@ -135,6 +135,12 @@ def test_a_template_of_helm_is_to_be_rendered_first(line: str) -> None:
     assert finding.way_out == "render it: helm template CHART | stagegate check -"
 
 
+@pytest.mark.parametrize("line", ["# {{ .Values.name }}", "a: 1 # {{ it", "\t# {{"])
+def test_braces_in_a_comment_make_no_template_of_it(line: str) -> None:
+    (finding,) = findings_in(f"{SPA}{line}\nspec: [\n")
+    assert (finding.id, finding.level) == ("DOC001", "deny")
+
+
 def test_braces_in_a_binary_file_make_no_template_of_it() -> None:
     (finding,) = report_on_inputs([Input("a.yaml", b"\xfe{{")], Options()).findings
     assert (finding.id, finding.level, finding.way_out) == ("DOC001", "deny", "save it as UTF-8")

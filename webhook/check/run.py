@@ -1,5 +1,6 @@
 """A run: the objects of files, judged as the webhook judges them, with the places of what it finds."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -22,6 +23,7 @@ from webhook.knative.annotations import labels_of
 
 _PLURALS: Final = {SPA_KIND: SPA_PLURAL, RO_KIND: RO_PLURAL}
 _TEMPLATE: Final = "{{"
+_COMMENT: Final = re.compile(r"(?:^|(?<=\s))#[^\r\n]*")
 _SERVICE: Final = (API_VERSION, SERVICE)
 
 
@@ -104,9 +106,9 @@ def read(inputs: Iterable[Input], options: Options, open_file: Callable[[str], I
 def _unread(file: str, source: SourceText, problem: Unreadable) -> Located:
     """The finding for a text that cannot be read; it only warns of a template, which no client would send.
 
-    Braces among bytes that are not UTF-8 are chance, not a template.
+    Braces among bytes that are not UTF-8 are chance, not a template; those in a comment are no reason to be unreadable.
     """
-    is_template = _TEMPLATE in source.text and not isinstance(problem, UndecodableText)
+    is_template = _TEMPLATE in _COMMENT.sub("", source.text) and not isinstance(problem, UndecodableText)
     place, excerpt = Whereabouts(file, source).of(Span(problem.index, problem.index + 1))
     return Located(
         place,
