@@ -388,3 +388,11 @@ def test_what_goes_wrong_says_the_way_out_where_there_is_one() -> None:
         found = results(healthy(**changes))[check]
         if state == "failed" and "cannot be written" not in found.says:
             assert found.way_out, found
+
+
+def test_a_namespace_that_does_not_exist_has_a_way_out() -> None:
+    why = 'create stagepodautoscalers nosuch: namespaces "nosuch" not found'
+    found = results(healthy(trial=Unread(why)))["refuses"]
+    assert (found.state, found.says) == ("unknown", f"no dry run: {why}")
+    assert found.way_out == "name a namespace that exists with -n"
+    assert results(healthy(trial=Unread("forbidden: jane may not")))["refuses"].way_out == ""

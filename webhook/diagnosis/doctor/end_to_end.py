@@ -14,6 +14,7 @@ from webhook.diagnosis.doctor.result import FAILED, OK, UNKNOWN, WARNING, Result
 
 _BY_WEBHOOK: Final = re.compile(r'admission webhook "([^"]+)" denied the request')
 _BY_POLICY: Final = re.compile(r"ValidatingAdmissionPolicy '([^']+)' with binding")
+_NO_NAMESPACE: Final = re.compile(r'namespaces "[^"]*" not found')
 _NO_RIGHT: Final = re.compile(r'User "[^"]*" cannot create resource')
 
 
@@ -30,7 +31,8 @@ def good_spa(name: str) -> Wire:
 def check(seen: Installation) -> Iterator[Result]:
     trial = seen.trial
     if isinstance(trial, Unread):
-        yield Result("refuses", UNKNOWN, f"no dry run: {trial.why}")
+        way_out = "name a namespace that exists with -n" if _NO_NAMESPACE.search(trial.why) else ""
+        yield Result("refuses", UNKNOWN, f"no dry run: {trial.why}", way_out)
         return
     yield _refusal(seen, trial)
     yield _filling(trial)
