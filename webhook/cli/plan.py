@@ -45,7 +45,7 @@ examples:
   stagegate plan -f new.yaml --per-replica nvidia.com/gpu=1 --fits quota -o markdown
       against the live Service and the ResourceQuotas of its namespace, for a pull request's comment
   stagegate plan hello --fits nvidia.com/gpu=6
-      whether all of its replicas, at the peak, get along with six GPUs
+      whether all of its replicas, at the peak, fit into six GPUs
 
 With a file, a cluster is only read for what the files lack: the live Service for a new one, and the quotas. The exit
 code is 1 if a setting does not fit, or if its rollout does not come to its end.
