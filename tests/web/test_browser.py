@@ -67,12 +67,38 @@ def test_nothing_keeps_people_out(path: str, dark: bool, browsers: Callable[[boo
             assert axe_findings(browser) == []
 
 
+@pytest.mark.parametrize("width", [360, 800, 1024])
 @pytest.mark.parametrize("path", ["/", PATH])
-def test_the_page_itself_never_scrolls_sideways(path: str, light: Chrome) -> None:
-    resize(light, 360)
+def test_the_page_itself_never_scrolls_sideways(path: str, width: int, light: Chrome) -> None:
+    resize(light, width)
     with served(FakeSource(several())) as url:
         light.get(url + path)
-        assert light.execute_script("return document.documentElement.scrollWidth") == 360
+        assert light.execute_script("return document.documentElement.scrollWidth") == width
+
+
+BROKEN_WORDS = """
+const broken = [];
+for (const one of document.querySelectorAll(".rollouts tbody th, .share")) {
+  const texts = document.createTreeWalker(one, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    for (const word of texts.currentNode.data.matchAll(/[^\\s-]+-?/g)) {
+      const range = document.createRange();
+      range.setStart(texts.currentNode, word.index);
+      range.setEnd(texts.currentNode, word.index + word[0].length);
+      if (range.getClientRects().length > 1) broken.push(word[0]);
+    }
+  }
+}
+return broken
+"""
+
+
+@pytest.mark.parametrize("width", [1024, 1280])
+def test_names_in_the_list_are_not_broken_where_there_is_room(width: int, light: Chrome) -> None:
+    resize(light, width)
+    with served(FakeSource(several())) as address:
+        light.get(f"{address}/")
+        assert light.execute_script(BROKEN_WORDS) == []
 
 
 def test_a_page_follows_the_cluster(light: Chrome) -> None:
