@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tests.cluster.fake_clock import FakeClock
-from webhook.api.kinds import SETTINGS_NAME
+from webhook.api.kinds import LOOP_MANAGER, SETTINGS_NAME
 from webhook.api.wire import Wire
 from webhook.cluster.client import Client
 from webhook.cluster.connection import connect
@@ -15,7 +15,6 @@ from webhook.loop.caches import RESOURCES, trimmed
 from webhook.loop.loop import Loop
 from webhook.loop.loop_options import LoopOptions
 from webhook.loop.metrics import Metrics
-from webhook.loop.spa_cleanup import FIELD_MANAGER
 
 WITHIN = 60.0
 
@@ -27,7 +26,7 @@ class HttpApi:
     """
 
     def __init__(self, kubeconfig: str, namespace: str) -> None:
-        self.client = Client(connect(kubeconfig, user_agent="test"), field_manager=FIELD_MANAGER)
+        self.client = Client(connect(kubeconfig, user_agent="test"), field_manager=LOOP_MANAGER)
         self.namespace = namespace
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
         self.client.create(NAMESPACES, None, body)

@@ -19,6 +19,8 @@ OVERRIDE_ANNOTATION: Final = "stagegate.dev/override"
 ENFORCE_LABEL: Final = "stagegate.dev/enforce"
 """The label that sets deny or warn for the objects of a namespace."""
 
+LOOP_MANAGER: Final = "stagegate-loop"
+"""The field manager under which the loop writes."""
 LEASE_NAME: Final = "stagegate-loop"
 """The Lease that the leading loop holds."""
 LEASE_NAMESPACE: Final = "stagegate-system"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from webhook.api.kinds import LEASE_NAME
+from webhook.api.kinds import LEASE_NAME, LOOP_MANAGER
 from webhook.cluster.backoff import Backoff
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
@@ -25,7 +25,6 @@ from webhook.loop.caches import RESOURCES
 from webhook.loop.loop import Loop
 from webhook.loop.loop_options import LoopOptions
 from webhook.loop.metrics import Metrics
-from webhook.loop.spa_cleanup import FIELD_MANAGER
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -79,19 +78,19 @@ class LoopProcess:
         self.metrics = Metrics(RESOURCES)
         self.supervisor = Supervisor(clock.monotonic, self.metrics.faulted)
         self._transport = transport
-        self.client = self.fenced_client(FIELD_MANAGER)
+        self.client = self.fenced_client(LOOP_MANAGER)
         self.runnables: list[Runnable] = []
         self.pages: Runnable | None = None
         lease_client = Client(
             transport,
-            field_manager=FIELD_MANAGER,
+            field_manager=LOOP_MANAGER,
             read_timeout=times.margin,
             write_timeout=times.margin,
             on_response=self._answered,
         )
         self.recorder = EventRecorder(
             self.client,
-            FIELD_MANAGER,
+            LOOP_MANAGER,
             clock,
             lambda: uuid.uuid4().hex[:16],
             on_count=self.metrics.event,

@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Final
 
 from webhook.api import RolloutOrchestrator, StagePodAutoscaler, wire
-from webhook.loop.spa_cleanup import FIELD_MANAGER
+from webhook.api.kinds import LOOP_MANAGER
 from webhook.loop.spas import bounds_of
 from webhook.planning import Bounds, breaks_stage
 from webhook.strategies.defaulting import entry_of
@@ -73,7 +73,7 @@ def managers_of(spa: StagePodAutoscaler, wanted: Bounds) -> list[str]:
         for entry in wire.sequence(spa.metadata.wire, "managedFields", "metadata")
         if differing & entry.get("fieldsV1", {}).get("f:spec", {}).keys()
     )
-    return sorted(set(owners) - {FIELD_MANAGER})
+    return sorted(set(owners) - {LOOP_MANAGER})
 
 
 def is_ours(spa: StagePodAutoscaler) -> bool:
@@ -83,7 +83,7 @@ def is_ours(spa: StagePodAutoscaler) -> bool:
     owned = {
         name
         for entry in wire.sequence(spa.metadata.wire, "managedFields", "metadata")
-        if entry.get("manager") == FIELD_MANAGER
+        if entry.get("manager") == LOOP_MANAGER
         for name in entry.get("fieldsV1", {}).get("f:spec", {})
     }
     return bool(present) and present <= owned

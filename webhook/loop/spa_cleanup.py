@@ -7,10 +7,9 @@ from threading import Lock
 from typing import Final
 
 from webhook.api import StagePodAutoscaler, wire
+from webhook.api.kinds import LOOP_MANAGER
 from webhook.loop.planned_writes import DeleteSPA, EmitEvent, PlannedWrite, RequeueAfter
 
-FIELD_MANAGER: Final = "stagegate-loop"
-"""The field manager of the loop's own writes."""
 GRACE: Final = timedelta(minutes=5)
 SPA_EARLY: Final = "RevisionAwaited"
 """Reason of the Event for an SPA in its grace period."""
@@ -27,7 +26,7 @@ def is_foreign(spa: StagePodAutoscaler) -> bool:
     """
     entries = wire.sequence(spa.metadata.wire, "managedFields", "metadata")
     return any(
-        isinstance(entry, dict) and not entry.get("subresource") and entry.get("manager") != FIELD_MANAGER
+        isinstance(entry, dict) and not entry.get("subresource") and entry.get("manager") != LOOP_MANAGER
         for entry in entries
     )
 

@@ -78,6 +78,17 @@ def test_who_owns_the_bound_is_said_where_it_shows() -> None:
     assert causes(world(spa, worlds.pod_autoscaler(NEW, 1, 1)))[0].endswith("the stage needs 3; argocd set it")
 
 
+@pytest.mark.parametrize(
+    ("conditions", "effect"),
+    [pytest.param({}, "delays", id="a moment ago"), pytest.param(LONG, "stops", id="long ago")],
+)
+def test_a_bound_that_the_loop_set_is_about_to_be_set_anew(conditions: Wire, effect: str) -> None:
+    spa = worlds.spa(NEW, 1, 1, desired=1, actual=1)
+    spa["metadata"]["managedFields"] = [{"manager": "stagegate-loop", "fieldsV1": {"f:spec": {"f:stageMaxScale": {}}}}]
+    found = causes(world(spa, worlds.pod_autoscaler(NEW, 1, 1), conditions=conditions))
+    assert found[0].startswith(f"bound-below-target {effect}: ")
+
+
 def test_a_revision_that_is_held_until_there_is_room_is_no_cause() -> None:
     held = worlds.spa(NEW, 0, 0, desired=0, actual=0)
     down = {"StageScaleDownReady": "Unknown"}

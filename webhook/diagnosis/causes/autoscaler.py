@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from webhook.api import TargetRevision, wire
 from webhook.api.conditions import STAGE_SCALE_DOWN_READY, STAGE_SCALE_UP_READY
+from webhook.api.kinds import LOOP_MANAGER
 from webhook.cluster.resource import POD_AUTOSCALERS
 from webhook.diagnosis.cause import DELAYS, STOPS, Cause, Effect
 from webhook.diagnosis.causes.lack import PATIENCE
@@ -40,7 +41,8 @@ def bound_below_target(snapshot: Snapshot) -> Iterator[Cause]:
         owner = _manager_of(spa.metadata.wire, field)
         yield Cause(
             "bound-below-target",
-            STOPS,
+            # The loop sets its own bound right after it has written the stage.
+            _patient(snapshot) if owner == LOOP_MANAGER else STOPS,
             says=f"{says}; the stage needs {needed}{f'; {owner} set it' if owner else ''}",
             about=f"StagePodAutoscaler {name}",
             since=_since(snapshot, STAGE_SCALE_UP_READY),
