@@ -5,7 +5,15 @@ from typing import Any
 from tests.diagnosis import worlds
 from tests.diagnosis.causes.test_pods import UNSCHEDULABLE, new_pods
 from tests.diagnosis.worlds import NEW, OLD, snapshot
-from webhook.cluster.resource import DEPLOYMENTS, PODS, REPLICA_SETS, REVISIONS, ROUTES
+from webhook.cluster.resource import (
+    DEPLOYMENTS,
+    POD_AUTOSCALERS,
+    PODS,
+    REPLICA_SETS,
+    REVISIONS,
+    ROLLOUT_ORCHESTRATORS,
+    ROUTES,
+)
 from webhook.diagnosis.chain import Link, chain_of
 from webhook.diagnosis.summary import summarise
 from webhook.diagnosis.world import Unread
@@ -59,6 +67,13 @@ def test_what_may_not_be_read_is_not_said_to_be_missing() -> None:
     hidden = chain({REVISIONS: [], PODS: []}, Unread(REVISIONS, "forbidden"), Unread(PODS, "forbidden"))
     assert "  . Revision hello-00002: not seen" in hidden
     assert "            . Pod hello-00002-...: not seen" in hidden
+
+
+def test_a_rollout_on_its_way_is_not_marked_as_held_up() -> None:
+    going_back = worlds.ro({"Aborted": {"status": "True", "reason": "Aborted"}})
+    assert chain({ROLLOUT_ORCHESTRATORS: [going_back]})[0].startswith(". RolloutOrchestrator hello")
+    silent = {POD_AUTOSCALERS: [worlds.pod_autoscaler(OLD, 4, 4), worlds.pod_autoscaler(NEW, -1, 0)]}
+    assert chain(silent)[0].startswith(". RolloutOrchestrator hello")
 
 
 def test_many_pods_are_counted() -> None:

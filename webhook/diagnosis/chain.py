@@ -50,6 +50,8 @@ def chain_of(snapshot: Snapshot, summary: Summary) -> Link:
     if not snapshot.exists:
         says = "does not exist"
     is_well = None if ready is None else ready.status == TRUE or summary.state in ("Progressing", "Complete")
+    if summary.state in ("Pending", "Waiting", "Aborting"):
+        is_well = None
     under = [*_route(snapshot), *(_revision(snapshot, one.name) for one in summary.revisions)]
     return Link("RolloutOrchestrator", snapshot.name, says, is_well, _time(ready), tuple(under))
 
