@@ -76,9 +76,9 @@ def test_a_list_at_80_columns_says_below_what_is_waited_for() -> None:
         "default    still  Paused       1/4    25%      4 of 4    40s  1m20s",
         "default    hello  Progressing  1/4    0%/25%   4 of 4    40s  1m20s",
         "",
-        "default/still waits for paused by jane: looking",
+        "default/still: paused by jane: looking",
         "",
-        f"default/hello waits for scaling up: waiting for {NEW} to run 1 replica",
+        f"default/hello: scaling up: waiting for {NEW} to run 1 replica",
     ]
 
 
@@ -99,9 +99,9 @@ def test_a_tree_of_one() -> None:
         "├── hello-00002  up       0%/25%  .  0 run, 1 wanted",
         "│   └── hello-00002-pod-0  Unschedulable: 0/3 nodes are available: 3 Insufficient nvidia.com/gpu.",
         "│       preemption: 0/3 nodes are available. (20s)",
-        "├── waits for  1 pod of hello-00002 cannot be scheduled for lack of nvidia.com/gpu: Unschedulable:",
-        "│   0/3 nodes are available: 3 Insufficient nvidia.com/gpu. preemption: 0/3 nodes are available; it",
-        "│   runs 0 of 1 replica",
+        "├── why  1 pod of hello-00002 cannot be scheduled for lack of nvidia.com/gpu: Unschedulable: 0/3",
+        "│   nodes are available: 3 Insufficient nvidia.com/gpu. preemption: 0/3 nodes are available; it runs",
+        "│   0 of 1 replica",
         "└── then  hello-00001 50% of traffic, to run 2 replicas; hello-00002 50% of traffic, to run 2",
         "    replicas",
     ]

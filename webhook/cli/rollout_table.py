@@ -41,7 +41,7 @@ def list_of(
     for one in summaries if not in_table else ():
         if one.waits_for:
             name = f"{one.namespace}/{one.name}" if with_namespace else one.name
-            yield Text(visible(f"\n{name} waits for {one.waits_for}"))
+            yield Text(visible(f"\n{name}: {one.waits_for}"))
 
 
 def _table(summaries: Iterable[Summary], at: datetime, *, with_namespace: bool, wide: bool, waits: bool) -> Table:
@@ -90,7 +90,8 @@ def tree_of(
         if hidden > 0:
             branch.add(f"{hidden} more pods are not ready{'' if pods else '; --pods shows them'}")
     if summary.waits_for:
-        tree.add(Text(visible(f"waits for  {summary.waits_for}")))
+        label = "waits for" if summary.cause is None else "why"
+        tree.add(Text(visible(f"{label}  {summary.waits_for}")))
     if following:
         tree.add(Text(visible(f"then  {described(following)}"), style="dim"))
     if summary.pause_ahead is not None:
