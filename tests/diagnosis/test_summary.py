@@ -8,6 +8,7 @@ import pytest
 from tests.diagnosis import worlds
 from tests.diagnosis.worlds import NEW, NOW, OLD, ago, snapshot
 from tests.objects import entry
+from webhook.api import TargetRevision
 from webhook.cluster.resource import (
     KNATIVE_SERVICES,
     POD_AUTOSCALERS,
@@ -19,6 +20,7 @@ from webhook.cluster.resource import (
 )
 from webhook.diagnosis.summary import STATES, RevisionSummary, Summary, in_order, summarise
 from webhook.knative.hold import Hold
+from webhook.planning.abort import AbortRecord
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "REFERENCE.md"
 DONE = {"StageReady": "True", "LastStageReady": "True", "Ready": "True", "StageScaleUpReady": "True"}
@@ -164,6 +166,27 @@ def test_a_pause_to_come_changes_no_state() -> None:
     assert (found.state, found.waits_for) == ("Progressing", f"scaling up: waiting for {NEW} to run 1 replica")
     assert found.pause_ahead is not None
     assert found.pause_ahead.says == "pauses after stage 2 (by: not known): look"
+
+
+@pytest.mark.parametrize(
+    ("reason", "wanted"),
+    [pytest.param("Aborted", (1, 2), id="going"), pytest.param("AbortComplete", (None, None), id="back")],
+)
+def test_the_stages_of_an_aborted_rollout_are_those_of_its_way_back(
+    reason: str, wanted: tuple[int | None, int | None]
+) -> None:
+    start = (TargetRevision(OLD, percent=50), TargetRevision(NEW, percent=50))
+    record = AbortRecord(f"{NEW}=100", start, (TargetRevision(OLD, percent=100),))
+    stage = [entry(NEW, 25, "down", targetReplicas=1), entry(OLD, 75, "up", targetReplicas=3)]
+    ro = worlds.ro({"Aborted": {"status": "True", "reason": reason}}, spec__stageTargetRevisions=stage)
+    ro["status"]["stageRevisionStatus"] = [entry(NEW, 50, "up", targetReplicas=2), entry(OLD, 50, "down")]
+    ro["status"]["annotations"] = {
+        "stagegate.dev/aborted": record.to_annotation(),
+        "stagegate.dev/planned-targets": f'[["{OLD}",100]]',
+        "stagegate.dev/stages-done": "0",
+    }
+    found = summary(ro)
+    assert (found.stage, found.stages) == wanted
 
 
 def test_what_needs_a_person_comes_first() -> None:

@@ -185,17 +185,18 @@ def test_on_its_way_the_demand_is_what_the_present_stage_counts_on() -> None:
     assert subject_of(Objects(), Objects(live), "shop").demand == 6
 
 
-def test_an_aborted_rollout_goes_back() -> None:
+@pytest.mark.parametrize(("reason", "goes"), [("Aborted", "goes back to"), ("AbortComplete", "is back")])
+def test_an_aborted_rollout_goes_back(reason: str, goes: str) -> None:
     old, new = TargetRevision("shop-00001", percent=100), TargetRevision("shop-00002", percent=25)
     record = AbortRecord("shop-00002=100", (replace(old, percent=75), new), (old,))
     status = {
-        "conditions": [{"type": "Aborted", "status": "True"}],
+        "conditions": [{"type": "Aborted", "status": "True", "reason": reason}],
         "annotations": {ABORT_RECORD: record.to_annotation()},
     }
     subject = subject_of(Objects(), Objects([rollout(status=status)]), "shop")
 
     assert lists(subject) == ({"shop-00001": 75, "shop-00002": 25}, {"shop-00001": 100})
-    assert "it was aborted, and goes back to where it began" in subject.assumptions
+    assert f"it was aborted, and {goes} where it began" in subject.assumptions
 
 
 def test_nothing_is_known_of_the_demand() -> None:

@@ -6,13 +6,17 @@ from webhook.api import RolloutOrchestrator, TargetRevision
 from webhook.api.conditions import STAGE_READY
 from webhook.diagnosis.snapshot import Snapshot
 from webhook.knative.stage_traffic import Scale, floor_of, held_for
+from webhook.planning.abort import as_carried, is_back
 from webhook.planning.prediction import Surroundings, Unpredictable, no_floor, predict
 
 
 def next_stage(snapshot: Snapshot) -> tuple[TargetRevision, ...]:
-    """The entries of the next stage if demand stays as it is; empty for the last one, and where it is not known."""
-    ro = snapshot.ro
-    if ro.is_complete or ro.has_failed or not ro.spec.target_revisions:
+    """The entries of the next stage if demand stays as it is; empty for the last one, and where it is not known.
+
+    Those of an aborted rollout are of its way back.
+    """
+    ro = as_carried(snapshot.ro)
+    if ro.is_complete or is_back(ro) or ro.has_failed or not ro.spec.target_revisions:
         return ()
     running = {name: one.running for name, one in snapshot.revisions.items() if one.running is not None}
     is_held = held_for(ro, snapshot.route) is not None

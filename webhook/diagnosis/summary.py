@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import Final, Literal, get_args
 
 from webhook.api import InvalidRollout, RolloutOrchestrator
-from webhook.api.conditions import ABORTED, READY, TRUE, Condition
-from webhook.api.reasons import ABORT_COMPLETE
+from webhook.api.conditions import ABORTED, READY, TRUE
 from webhook.api.target_revision import DIRECTION_STAY, entries_by_revision
 from webhook.diagnosis.cause import DELAYS, PAUSES, STOPS, Cause
 from webhook.diagnosis.causes import causes_of
@@ -15,6 +14,7 @@ from webhook.diagnosis.causes.steering import PAUSE_AHEAD
 from webhook.diagnosis.pod_problem import PodProblem, pod_problems
 from webhook.diagnosis.snapshot import RevisionSnapshot, Snapshot
 from webhook.knative.hold import HELD
+from webhook.planning.abort import as_carried, is_back
 from webhook.planning.pause import with_time_left
 from webhook.planning.shift import seconds_left
 from webhook.planning.stage_count import stage_count
@@ -148,7 +148,7 @@ def _state(snapshot: Snapshot, cause: Cause | None, left: float | None) -> State
     if ro.metadata.deletion_timestamp:
         return "Deleting"
     aborted = ro.status.conditions.get(ABORTED)
-    over = _state_at_the_end(ro, aborted)
+    over = _state_at_the_end(ro)
     if over is not None:
         return "Pending" if _is_behind(snapshot) else over
     if cause is not None and cause.effect == PAUSES:
@@ -164,12 +164,11 @@ def _state(snapshot: Snapshot, cause: Cause | None, left: float | None) -> State
     return "Aborting" if aborted is not None and aborted.status == TRUE else "Progressing"
 
 
-def _state_at_the_end(ro: RolloutOrchestrator, aborted: Condition | None) -> State | None:
+def _state_at_the_end(ro: RolloutOrchestrator) -> State | None:
     """The state of a rollout that was over when the loop saw it last; None for one that is not over."""
     if ro.has_failed:
         return "Failed"
-    is_back = aborted is not None and aborted.status == TRUE and aborted.reason == ABORT_COMPLETE
-    if is_back:
+    if is_back(ro):
         return "Aborted" if ro.status.observed_generation == ro.metadata.generation else "Pending"
     return "Complete" if ro.is_complete else None
 
@@ -200,12 +199,13 @@ def _seconds_left(snapshot: Snapshot) -> float | None:
 
 
 def _stages(snapshot: Snapshot) -> tuple[int | None, int | None]:
-    if snapshot.ro.is_complete:
+    ro = as_carried(snapshot.ro)
+    if ro.is_complete or is_back(ro):
         return None, None
     scales = {name: one.running for name, one in snapshot.revisions.items() if one.running is not None}
     spas = {name for name, one in snapshot.revisions.items() if one.spa is not None}
-    counted = stage_count(snapshot.ro, snapshot.config, scales, spas)
-    return counted if counted is not None else (stage_number(snapshot.ro), None)
+    counted = stage_count(ro, snapshot.config, scales, spas)
+    return counted if counted is not None else (stage_number(ro), None)
 
 
 def _revisions(snapshot: Snapshot) -> list[RevisionSummary]:

@@ -19,7 +19,7 @@ def verdict(forecast: Forecast) -> str:
     """One sentence: stages, peak, and what it takes beyond today."""
     count, prediction = len(forecast.prediction.stages), forecast.prediction
     if not count:
-        return "no stage to come: the rollout is complete"
+        return "no stage to come"
     stages = "1 stage" if count == 1 else f"{count} stages"
     beyond = prediction.peak - prediction.start.total
     return f"{stages}, {prediction.peak} replicas at the peak, {beyond} more than at the start"

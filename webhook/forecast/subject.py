@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any, Final
 
 from webhook.api import InvalidRollout, MalformedObject, RolloutOrchestrator
-from webhook.api.conditions import ABORTED
 from webhook.api.kinds import SERVICE_LABEL, SETTINGS_NAME
 from webhook.api.target_revision import one_per_revision
 from webhook.api.wire import Wire
@@ -22,7 +21,7 @@ from webhook.knative.settings import default_bounds, hold_settings
 from webhook.knative.stage_traffic import held_for
 from webhook.knative.traffic import shares
 from webhook.planning import Bounds, RolloutConfig, UnreadableSettings, newest_revision_name
-from webhook.planning.abort import abort_record, as_aborted
+from webhook.planning.abort import as_carried, is_back
 
 _NUMBER: Final = re.compile(r"-([0-9]{5,})$")
 _WHOLE: Final = 100
@@ -137,12 +136,13 @@ class _Assembly:
         )
 
     def _as_carried(self, ro: RolloutOrchestrator) -> RolloutOrchestrator:
-        """The RO as the loop carries it out: an aborted one goes back."""
-        record = abort_record(ro)
-        if record is None or not ro.status.conditions.is_true(ABORTED):
-            return ro
-        self.assumptions.append("it was aborted, and goes back to where it began")
-        return as_aborted(ro, record)
+        """The RO as the loop carries it out."""
+        carried = as_carried(ro)
+        if is_back(ro):
+            self.assumptions.append("it was aborted, and is back where it began")
+        elif carried is not ro:
+            self.assumptions.append("it was aborted, and goes back to where it began")
+        return carried
 
     def _edited(self, route: Wire | None) -> RolloutOrchestrator:
         """The RO that an edit of the Service gets."""

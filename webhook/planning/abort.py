@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from webhook.api import MalformedObject, RolloutOrchestrator, TargetRevision
+from webhook.api.conditions import ABORTED, TRUE
+from webhook.api.reasons import ABORT_COMPLETE
 from webhook.api.steering import targets_text
 from webhook.api.target_revision import entries_by_revision
 from webhook.strategies import AVAILABILITY_STRATEGY
@@ -80,6 +82,18 @@ def as_aborted(ro: RolloutOrchestrator, record: AbortRecord) -> RolloutOrchestra
     """The RO with the way back as its start and targets. What it names itself stays its author's."""
     spec = replace(ro.spec.copy(), initial_revisions=list(record.start), target_revisions=list(record.end))
     return replace(ro, spec=spec)
+
+
+def as_carried(ro: RolloutOrchestrator) -> RolloutOrchestrator:
+    """The RO as the loop carries it out: one whose abort is in force goes back."""
+    record = abort_record(ro)
+    return ro if record is None or not ro.status.conditions.is_true(ABORTED) else as_aborted(ro, record)
+
+
+def is_back(ro: RolloutOrchestrator) -> bool:
+    """True for an aborted rollout that is back where it began."""
+    aborted = ro.status.conditions.get(ABORTED)
+    return aborted is not None and aborted.status == TRUE and aborted.reason == ABORT_COMPLETE
 
 
 def around_failed(ro: RolloutOrchestrator, failed: Container[str], live: Mapping[str, int]) -> RolloutOrchestrator:
