@@ -1,7 +1,7 @@
 """What a rollout will do, worked out without a cluster: rows of a rollout, and its stages, peak and end."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -169,6 +169,29 @@ def test_a_rollout_on_its_way_is_predicted_from_its_present_stage() -> None:
     assert stages(prediction) == FIFTHS[2:]
     assert prediction.start.replicas == {"old": 6, "new": 5}
     assert replicas(prediction.stages[0].moments) == [("up", 6, 6), ("down", 4, 6)]
+
+
+def test_on_stock_knative_a_revision_that_stays_keeps_what_its_share_takes_of_its_minimum() -> None:
+    """Its SPA has the bounds of the plan before the edit."""
+    present = rollout(4, None, conditions=[{"type": "StageReady", "status": "Unknown"}], observedGeneration=1)
+    start = [
+        {"revisionName": "old", "percent": 25, "minScale": 4},
+        {"revisionName": "middle", "percent": 75, "minScale": 4},
+    ]
+    present["spec"]["initialRevisions"] = present["status"]["stageRevisionStatus"] = start
+    present["spec"]["stageTargetRevisions"] = [
+        {"revisionName": "old", "percent": 25, "direction": "stay", "minScale": 4},
+        {"revisionName": "middle", "percent": 50, "direction": "down", "targetReplicas": 2, "minScale": 4},
+        {"revisionName": "new", "percent": 25, "direction": "up", "targetReplicas": 1, "minScale": 4},
+    ]
+    bounds = {"old": (2, 2), "middle": (3, 3), "new": (1, None)}
+    now = replace(held(4), scales={"old": 1, "middle": 3, "new": 0}, bounds=bounds, traffic={"old": 25, "middle": 75})
+
+    prediction = run(present, "availability", 25, now)
+
+    first = [(one.step, *(one.replicas[name] for name in bounds)) for one in prediction.stages[0].moments]
+    assert first == [("up", 1, 3, 1), ("traffic", 1, 3, 1), ("down", 1, 2, 1)]
+    assert prediction.peak == 5
 
 
 def test_a_complete_rollout_has_no_stage_to_come() -> None:

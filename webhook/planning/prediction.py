@@ -245,13 +245,17 @@ class _Run:
         """``calm``: after the stable window, when less demand is believed."""
         listed = entries_by_revision(self.ro.spec.target_revisions, self.ro.spec.initial_revisions)
         demand, before = self.around.demand, dict(self.scales)
+        # While its Route is held, a revision that does not go up keeps only what its share takes of its own minimum.
+        shrinking = _shrinking(self.ro) if self.around.is_held else ()
         for name, spa in self.spas.items():
             own = listed.get(name, TargetRevision())
             # A maximum of 0 holds a revision in an SPA, and is no bound on a Revision.
             stage_max = (spa.stage_max_scale or None) if self.around.is_held else spa.stage_max_scale
             minimum, maximum = scale_bounds(own.min_scale, own.max_scale, spa.stage_min_scale, stage_max)
-            minimum = max(minimum, self.around.floor(self.ro, name, before))
             percent = self.shares.get(name, 0)
+            if name in shrinking and before.get(name, 0) <= (own.min_scale or 0):
+                minimum = min(minimum, -(-(own.min_scale or 0) * percent // 100))
+            minimum = max(minimum, self.around.floor(self.ro, name, before))
             kept = before.get(name, 0) if percent and not calm else 0
             wanted = max(-(-demand * percent // 100), kept, minimum)
             self.scales[name] = min(wanted, maximum) if maximum else wanted
@@ -266,6 +270,11 @@ class _Run:
     def _observed(self, entry: TargetRevision) -> StagePodAutoscaler:
         scale = self.scales.get(entry.revision_name, 0)
         return replace(self._spa(entry), desired_scale=scale, actual_scale=scale, replicas_terminating=0)
+
+
+def _shrinking(ro: RolloutOrchestrator) -> list[str]:
+    """The revisions of the stage that do not go up."""
+    return [entry.revision_name for entry in one_per_revision(ro.spec.stage_target_revisions) if not entry.goes_up]
 
 
 def _percents(entries: Sequence[TargetRevision]) -> dict[str, int]:
