@@ -245,6 +245,36 @@ def test_a_service_that_does_not_exist_is_an_error() -> None:
         Cluster().release(ObjectName("default", "nobody"))
 
 
+def test_a_service_that_is_deleted_while_all_are_released_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its Route goes after it."""
+    cluster = Cluster()
+    for resource in (ROLLOUT_ORCHESTRATORS, KNATIVE_SERVICES):
+        cluster.api.remove(resource, "default", "hello")
+
+    def go_on(request: Request) -> None:
+        """Once the loop was asked for the other."""
+        if request.call.verb == "patch" and request.call.name == "other":
+            cluster.api.remove(ROUTES, "default", "hello")
+            cluster.route("other", {})
+
+    cluster.api.fail = go_on
+    monkeypatch.setattr(ClusterOptions, "client", cluster.client)
+    assert main(["release", "--all"]) == 0
+    assert capsys.readouterr().out.splitlines() == ["default/hello: deleted", "default/other: released"]
+
+
+def test_a_service_that_is_deleted_while_it_is_waited_for_needs_no_release(capsys: pytest.CaptureFixture[str]) -> None:
+    cluster = Cluster()
+
+    def sleep(seconds: float) -> None:
+        cluster.api.remove(ROUTES, "default", "hello")
+
+    assert release(cluster.client, [HELLO], 60.0, monotonic=cluster.clock.monotonic, sleep=sleep) == 0
+    assert capsys.readouterr().out == "default/hello: deleted\n"
+
+
 @pytest.mark.parametrize("words", [[], ["hello", "--all"], ["--all", "--list"]])
 def test_exactly_one_choice_is_made(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["release", *words]) == 2

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -62,13 +63,14 @@ def command(name: str | None, *, every: bool, only_list: bool, cluster: ClusterO
     if not output.is_document:
         if not services:
             print("no Service is held")
-        return release(cluster.client, services, cluster.timeout)
+        return release(cluster.client, services, cluster.timeout, every=every)
     items: list[dict[str, str]] = []
     try:
         return release(
             cluster.client,
             services,
             cluster.timeout,
+            every=every,
             report=lambda each, result: items.append({**each._asdict(), "result": result}),
         )
     finally:
@@ -119,11 +121,16 @@ def release(
     services: Iterable[ObjectName],
     timeout: float,
     *,
+    every: bool = False,
     report: Callable[[ObjectName, str], None] = print_result,
     monotonic: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:
-    """Ask the loop to release these Services, and wait until none has a hold. Raises ApiError, CommandError."""
+    """Ask the loop to release these Services, and wait until none has a hold. Raises ApiError, CommandError.
+
+    One that is deleted meanwhile needs no release; with ``every`` this holds for all, since they were just listed.
+    """
+    from webhook.cluster.errors import NotFound
     from webhook.cluster.resource import KNATIVE_SERVICES, ROUTES
     from webhook.knative.annotations import HOLD, annotations_of, annotations_patch
     from webhook.knative.service_rollout import RELEASE
@@ -133,18 +140,28 @@ def release(
     """True where the Service was annotated, and not its RO."""
     while True:
         for name in list(left):
-            route = client.get(ROUTES, *name)
+            try:
+                route = client.get(ROUTES, *name)
+            except NotFound:
+                if not every and name not in asked:
+                    raise
+                left.remove(name)
+                report(name, "deleted")
+                continue
             if HOLD not in annotations_of(route):
                 left.remove(name)
                 report(name, "released" if name in asked else "not held")
                 if asked.get(name):
-                    client.patch(KNATIVE_SERVICES, *name, annotations_patch({RELEASE: None}))
+                    with suppress(NotFound):
+                        client.patch(KNATIVE_SERVICES, *name, annotations_patch({RELEASE: None}))
             elif name not in asked:
-                asked[name] = ask(client, name, route)
+                # Without its Service, the Route goes as well.
+                with suppress(NotFound) if every else nullcontext():
+                    asked[name] = ask(client, name, route)
         if not left:
             return DONE
         if timeout == 0:
-            for name in left:
+            for name in (each for each in left if each in asked):
                 report(name, "the loop was asked to release it")
             return DONE
         if monotonic() >= deadline:
