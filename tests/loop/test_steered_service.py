@@ -8,7 +8,7 @@ from tests.loop.knative import Knative
 from tests.loop.test_service_reconciler import LOWERED, NEW, OLD, THIRD, carry
 from tests.loop.test_steering import annotate, annotations
 from tests.loop.world import World
-from webhook.api.steering import ABORT, ABORT_BY, ABORT_REASON, PAUSE, PAUSE_BY, RETRY
+from webhook.api.steering import ABORT, ABORT_BY, ABORT_REASON, PAUSE, PAUSE_AFTER_STAGE, PAUSE_BY, RETRY
 from webhook.cluster.resource import ROUTES
 from webhook.knative.annotations import HOLD
 from webhook.knative.traffic import stock_traffic
@@ -65,14 +65,16 @@ def test_a_paused_route_that_another_client_changes_is_set_back(knative: Knative
     assert knative.shares() == {OLD: 75, NEW: 25}
 
 
-def test_an_edit_during_a_pause_waits_for_its_end(knative: Knative) -> None:
+@pytest.mark.parametrize("pause", [BY_ALICE, {**BY_ALICE, PAUSE_AFTER_STAGE: "1"}], ids=["at once", "after a stage"])
+def test_an_edit_during_a_pause_waits_for_its_end(knative: Knative, pause: dict[str, str]) -> None:
     knative.edit(2, born=LOWERED)
     carry(knative, lambda: knative.shares() == {OLD: 75, NEW: 25})
-    annotate(knative.world, BY_ALICE).settle()
+    annotate(knative.world, pause)
+    turns(knative, 10)
     knative.edit(3, born=LOWERED)
     turns(knative, 100)
     assert knative.shares() == {OLD: 75, NEW: 25}
-    annotate(knative.world, {PAUSE: None, PAUSE_BY: None})
+    annotate(knative.world, dict.fromkeys(pause))
     carry(knative)
     assert knative.shares() == {THIRD: 100}
 

@@ -172,6 +172,19 @@ def test_a_pause_after_a_stage_that_the_rollout_never_comes_to_is_taken_away_at_
     assert "Paused" not in world.reasons()
 
 
+def test_a_pause_after_a_stage_that_has_begun_holds_targets_that_come_meanwhile() -> None:
+    gate = {**BY_ALICE, PAUSE_AFTER_STAGE: "2"}
+    world = turns(annotate(rolling(), gate), 60)
+    world.revision("hello-00003")
+    world.scale("hello-00003", 0)
+    stage = world.stage()
+    world.edit(targetRevisions=[entry("hello-00003", 100, 1, 10)])
+    turns(world, 60)
+    assert (world.stage(), world.condition("Paused")) == (stage, ("True", "Paused"))
+    complete(annotate(world, dict.fromkeys(gate)))
+    assert world.stage()["hello-00003"][0] == 100
+
+
 def test_a_pause_of_a_complete_rollout_holds_the_next_one() -> None:
     world = annotate(complete(rolling()), BY_ALICE).settle()
     assert (world.condition("Ready"), world.condition("Paused")) == (("True", ""), ("True", "Paused"))

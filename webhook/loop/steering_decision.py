@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from webhook.api import RolloutOrchestrator
-from webhook.api.conditions import LAST_STAGE_READY, READY, STAGE_READY
+from webhook.api.conditions import LAST_STAGE_READY, PAUSED, READY, STAGE_READY
 from webhook.api.reasons import ABORT_VOID, ABORTED, RETRIED, STEERING_IGNORED
 from webhook.api.steering import (
     ABORT_GROUP,
@@ -127,8 +127,11 @@ def _present(ro: RolloutOrchestrator, group: Group) -> set[str]:
 
 
 def _is_in_force(ro: RolloutOrchestrator, pause: Pause) -> bool:
-    """True for a pause at once, and for one whose stage is done; stages of former targets do not count."""
-    if pause.after_stage is None:
+    """True for a pause at once, and for one whose stage is done; stages of former targets do not count.
+
+    One that has begun holds targets that come meanwhile, too, for which no stage is done.
+    """
+    if pause.after_stage is None or (ro.status.conditions.is_true(PAUSED) and has_unplanned_targets(ro)):
         return True
     return (stages_done(ro) or 0) >= pause.after_stage
 
