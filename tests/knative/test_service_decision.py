@@ -648,6 +648,24 @@ def test_a_rollout_that_was_marked_failed_is_reported_on_the_service() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("condition", "event"),
+    [("Paused", "Normal RolloutPaused"), ("Aborted", "Warning RolloutAborted")],
+)
+def test_what_people_stop_is_reported_on_the_service(condition: str, event: str) -> None:
+    """Knative says no more than that the traffic has not moved yet."""
+    steered = rolling()
+    steered.status.conditions.inform(condition, condition, "By alice: errors.", datetime(2026, 1, 1, tzinfo=UTC))
+    assert messages(decide(halfway(ro=steered, stage_bounds={}))) == [f"{event}: By alice: errors."]
+
+
+def test_an_abort_that_is_over_is_reported_on_the_service_as_well() -> None:
+    back, now = rolling(), datetime(2026, 1, 1, tzinfo=UTC)
+    back.status.conditions.inform("Aborted", "AbortComplete", "It is back.", now)
+    back.status.conditions.mark_false("Ready", "Aborted", "It is back.", now)
+    assert messages(decide(halfway(ro=back, stage_bounds={}))) == ["Warning RolloutAborted: It is back."]
+
+
 def test_upstreams_controllers_take_over_at_once() -> None:
     decision = decide(halfway(foreign="serving-progressive-rollout controllers"))
     assert shown(decision) == [RESTORED, GIVEN_BACK]

@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple
 
-from webhook.api.conditions import FALSE, READY, STAGE_READY
+from webhook.api import RolloutOrchestrator
+from webhook.api.conditions import ABORTED, FALSE, PAUSED, READY, STAGE_READY, TRUE
 from webhook.api.reasons import TIMED_OUT
 from webhook.api.steering import ABORT_GROUP
 from webhook.api.wire import Wire
@@ -38,6 +39,8 @@ Phase = Literal["idle", "held", "releasing", "orphan"]
 STARTED: Final = "RolloutStarted"
 COMPLETE: Final = "RolloutComplete"
 FAILED: Final = "RolloutFailed"
+STOPPED: Final = ((PAUSED, "Normal", "RolloutPaused"), (ABORTED, "Warning", "RolloutAborted"))
+"""Conditions of an RO, and type and reason of the Events on its Service, whose own conditions say nothing of it."""
 RELEASED: Final = "RolloutReleased"
 WAITS_FOR: Final = "; this waits for "
 """What stands between the reason of a release and what it waits for, in the message of RELEASE_WAITING."""
@@ -234,10 +237,11 @@ def _held(seen: ServiceSeen, service: Wire, route: Wire, hold: Hold, options: Se
         # The Route stays held until the next edit: what floats in it would go to the revision that was aborted.
         left = max(0.0, _STABLE_WINDOW - seen.complete_for)
         bounds = stage_bounds(seen, replace(options, keeps_floor=options.keeps_floor and left > 0))
-        return ServiceDecision("held", bounds, requeue_after=left or None)
+        return ServiceDecision("held", bounds, _stopped(seen.ro), requeue_after=left or None)
     abort = abort_of_failed(seen, newest) if options.gives_failed_shares_back else None
     given_up = () if abort is None else (abort,)
-    return ServiceDecision("held", (*stage_bounds(seen, options), *given_up), _failure(seen, newest))
+    events = (*_failure(seen, newest), *_stopped(seen.ro))
+    return ServiceDecision("held", (*stage_bounds(seen, options), *given_up), events)
 
 
 def _demand_unknown_for(seen: ServiceSeen, newest: str) -> float:
@@ -263,6 +267,16 @@ def _failure(seen: ServiceSeen, newest: str) -> tuple[ServiceEvent, ...]:
     if stage is not None and ((seen.ro and seen.ro.has_failed) or stage.reason == TIMED_OUT):
         return (ServiceEvent("Warning", FAILED, stage.message),)
     return ()
+
+
+def _stopped(ro: RolloutOrchestrator) -> tuple[ServiceEvent, ...]:
+    """The Events for a rollout that is paused or aborted, in the words of its RO."""
+    found = ((type_, reason, ro.status.conditions.get(condition)) for condition, type_, reason in STOPPED)
+    return tuple(
+        ServiceEvent(type_, reason, condition.message)
+        for type_, reason, condition in found
+        if condition is not None and condition.status == TRUE
+    )
 
 
 def _end(seen: ServiceSeen, service: Wire, route: Wire, hold: Hold, newest: str) -> ServiceDecision:
