@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from tests.e2e.tenant import MIN_SCALE, Tenant, service
+from tests.e2e.tenant import MIN_SCALE, Tenant, differences, service
 from tests.rig.timeline import Record, State
 from webhook.knative.annotations import HOLD, OWN, PROGRESSIVE
 
@@ -13,6 +13,9 @@ RATIO: Final = "rollout.knative.dev/over-consumption-ratio"
 STRATEGY: Final = "rollout.knative.dev/progressive-rollout-strategy"
 QUARTERS: Final = {MIN_SCALE: "4", RATIO: "25"}
 STAGES: Final = [{OLD: 100}, {OLD: 75, NEW: 25}, {OLD: 50, NEW: 50}, {OLD: 25, NEW: 75}, {NEW: 100}]
+COPIES: Final = ("metrics", "serverlessservices", "/api/v1/services")
+"""Kinds that keep the annotations which the Revision was created with; Knative does not read them there."""
+
 Wire = dict[str, Any]
 
 
@@ -53,6 +56,12 @@ def traces(state: State) -> list[str]:
     """Where a hold or a record of own bounds is."""
     held = [name for name in state.all("routes") if state.annotation("routes", name, HOLD)]
     return held + [name for name in state.all("revisions") if state.annotation("revisions", name, OWN)]
+
+
+def left_over(end: Mapping[str, Wire], twin: Mapping[str, Wire]) -> list[str]:
+    """Where the end of a rollout differs from that of a twin that Knative alone rolled out, in more than the opt-in."""
+    found = [line for line in differences(twin, end) if PROGRESSIVE not in line]
+    return [line for line in found if not ("annotations" in line and any(kind in line for kind in COPIES))]
 
 
 def faults(record: Record, since: int, minimum: int = 4) -> list[str]:

@@ -17,12 +17,13 @@ from tests.e2e.progressive import (
     deployed,
     faults,
     hello,
+    left_over,
     stages,
     traces,
     under_way,
 )
 from tests.e2e.standing import explained
-from tests.e2e.tenant import Tenant, Wire, differences
+from tests.e2e.tenant import Tenant, Wire
 from tests.rig.rig import CONTROLLER
 from tests.rig.stagegate import LOOP, WEBHOOK, Stagegate
 from tests.rig.timeline import Record
@@ -31,9 +32,6 @@ from webhook.forecast.objects import Objects
 from webhook.forecast.subject import subject_of
 
 pytestmark = pytest.mark.usefixtures("stagegate")
-
-COPIES = ("metrics", "serverlessservices", "/api/v1/services")
-"""Kinds that keep the annotations which the Revision was created with; Knative does not read them there."""
 
 
 class Rollout(NamedTuple):
@@ -101,9 +99,7 @@ def test_no_pod_is_restarted(rollout: Rollout) -> None:
 
 
 def test_the_end_equals_that_of_an_untouched_twin(rollout: Rollout) -> None:
-    found = differences(rollout.twin, rollout.end)
-    ours = [line for line in found if "stagegate.dev/progressive" not in line]
-    assert [line for line in ours if not ("annotations" in line and any(kind in line for kind in COPIES))] == []
+    assert left_over(rollout.end, rollout.twin) == []
 
 
 def test_each_writes_the_route_a_bounded_number_of_times(rollout: Rollout) -> None:

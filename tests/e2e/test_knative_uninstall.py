@@ -67,8 +67,11 @@ def traces(tenant: Tenant) -> list[str]:
     return [f"{plural}/{name}" for plural, name, key in found if state.annotation(plural, name, key) is not None]
 
 
-def test_given_back_first_nothing_is_left(installed: Stagegate, tenant: Tenant) -> None:
+@pytest.mark.parametrize("is_paused", [False, True], ids=["under way", "paused"])
+def test_given_back_first_nothing_is_left(installed: Stagegate, tenant: Tenant, is_paused: bool) -> None:
     before = edited(tenant)
+    if is_paused:
+        types(installed, f"stagegate pause hello -n {tenant.name} --reason incident")
 
     for command in GIVE_BACK:
         types(installed, command)
