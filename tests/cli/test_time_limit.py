@@ -1,6 +1,7 @@
 """``--timeout``: everything that a command reads and writes together ends in time, and what was waited for is named."""
 
 import json
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -84,6 +85,8 @@ def test_a_rollout_that_nobody_shows_is_waited_for_so_long(silent: str, capsys: 
     assert main(words) == TIMED_OUT
     unread = "rolloutorchestrators.serving.knative.dev not read yet"
     assert capsys.readouterr() == ("", f"stagegate get: time ran out after 1 s: {unread}\n")
+    # What is logged is left as it was: other commands of the same process report errors of watches.
+    assert logging.getLogger("webhook").level == logging.NOTSET
 
 
 class Clock:

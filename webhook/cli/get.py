@@ -86,7 +86,9 @@ def _watch(cluster: ClusterOptions, view: RolloutView, name: str, until: Goal | 
     from webhook.diagnosis.live_world import LiveWorld
 
     # The errors of single watches are shown here in their own way.
-    logging.getLogger("webhook").setLevel(logging.CRITICAL)
+    logger = logging.getLogger("webhook")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
     client = cluster.unlimited.client_as("stagegate-get", pool_size=32)
     live = LiveWorld(client, cluster.scope, now, name=name, selector=cluster.selector)
     try:
@@ -99,3 +101,4 @@ def _watch(cluster: ClusterOptions, view: RolloutView, name: str, until: Goal | 
         return watch_rollouts(live.world, live.changed.wait, live.changed.clear, view, until, timeout)
     finally:
         live.stop()
+        logger.setLevel(level)
