@@ -80,6 +80,8 @@ def kube_apiserver(
         *([f"--enable-admission-plugins={','.join(plugins)}"] if plugins else []),
         f"--audit-policy-file={policy}",
         f"--audit-log-path={audit_log}",
+        # In megabytes: a log that was rotated in a long run would hide what tests look for.
+        "--audit-log-maxsize=10000",
         *options,
     ]
 
