@@ -13,7 +13,7 @@ from tests.cli.terminals import on_terminal
 from tests.cli.test_main import needs_full_disk
 from tests.server.live import ROOT
 from webhook.cli.documents import document, json_text, yaml_text
-from webhook.cli.text import visible
+from webhook.text import visible
 
 EVIL = "a\x1b[31mb\x9bc\u202ed\x07e\rf"
 SHOWN = r"a\x1b[31mb\x9bc\u202ed\x07e\rf"
@@ -24,7 +24,7 @@ import click
 from webhook.cli.command import Command
 from webhook.cli.output import Output, output_options
 from webhook.cli.program import run_click
-from webhook.cli.text import visible
+from webhook.text import visible
 
 @click.command(cls=Command)
 @output_options("wide")

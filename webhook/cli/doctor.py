@@ -13,7 +13,7 @@ from webhook.cli.cluster_options import ClusterOptions, cluster_options
 from webhook.cli.command import Command
 from webhook.cli.errors import DONE, FAILED, TIMED_OUT, CommandError
 from webhook.cli.output import Output, output_options
-from webhook.cli.text import visible
+from webhook.text import visible
 
 if TYPE_CHECKING:
     from webhook.diagnosis.doctor.examination import Examined

@@ -11,8 +11,8 @@ from webhook.cli.cluster_world import read_cluster
 from webhook.cli.command import Command, section
 from webhook.cli.errors import DONE, FAILED, MISSING, WAITING, CommandError
 from webhook.cli.output import Output, output_options
-from webhook.cli.text import visible
 from webhook.diagnosis.ages import ago
+from webhook.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

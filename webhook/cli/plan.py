@@ -16,7 +16,7 @@ from webhook.cli.cluster_options import ClusterOptions, cluster_options
 from webhook.cli.command import Command
 from webhook.cli.errors import DONE, FAILED, MISSING, USAGE, CommandError
 from webhook.cli.output import Output, output_options
-from webhook.cli.text import visible
+from webhook.text import visible
 
 if TYPE_CHECKING:
     from rich.table import Table

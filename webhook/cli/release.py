@@ -13,7 +13,7 @@ from webhook.cli.command import Command
 from webhook.cli.errors import DONE, TIMED_OUT, USAGE, CommandError
 from webhook.cli.output import Output, output_options
 from webhook.cli.release_wait import awaited
-from webhook.cli.text import visible
+from webhook.text import visible
 
 if TYPE_CHECKING:
     from webhook.cluster.client import Client

@@ -11,10 +11,10 @@ from rich.tree import Tree
 
 from webhook.api import TargetRevision
 from webhook.api.wire import format_time
-from webhook.cli.text import visible
 from webhook.diagnosis.ages import age_text, ago
 from webhook.diagnosis.summary import RevisionSummary, Summary
 from webhook.strategies.stage import described
+from webhook.text import visible
 
 _STYLES: Final = {
     "Failed": "bold red",

@@ -70,7 +70,7 @@ class RolloutView:
 
     def say_unread(self, world: "World") -> None:
         """One line on standard error for what may not be read, since states may be missing for it."""
-        from webhook.cli.text import visible
+        from webhook.text import visible
 
         names = sorted({one.resource.full_name for one in world.unread if one.reason in ("forbidden", "failed")})
         if names:

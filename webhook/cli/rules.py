@@ -10,7 +10,7 @@ import click
 from webhook.cli.command import Command
 from webhook.cli.errors import DONE, USAGE, CommandError
 from webhook.cli.output import Output, output_options
-from webhook.cli.text import visible
+from webhook.text import visible
 
 if TYPE_CHECKING:
     from webhook.admission.rules import Rule

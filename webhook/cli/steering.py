@@ -10,7 +10,7 @@ from webhook.cli.arguments import ObjectName, filled, object_name
 from webhook.cli.cluster_options import ClusterOptions
 from webhook.cli.errors import DONE, FAILED, MISSING, USAGE, CommandError
 from webhook.cli.output import Output
-from webhook.cli.text import visible
+from webhook.text import visible
 
 if TYPE_CHECKING:
     from webhook.api import RolloutOrchestrator

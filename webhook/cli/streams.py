@@ -8,7 +8,7 @@ from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any, Final, TextIO
 
 from webhook.cli.errors import CLOSED_PIPE, MISSING, CommandError
-from webhook.cli.text import visible
+from webhook.text import visible
 
 _CLOSED: Final = "cannot write to standard output: it is closed"
 

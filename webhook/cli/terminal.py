@@ -6,7 +6,7 @@ from typing import Final, TextIO
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from webhook.cli.text import visible
+from webhook.text import visible
 
 _PIPE_WIDTH: Final = 4096
 """Columns where no terminal limits them: lines are not cut for programs that read them."""
