@@ -1,11 +1,9 @@
 """The stage after the present one, as far as it can be foretold."""
 
-from collections.abc import Mapping
-
-from webhook.api import RolloutOrchestrator, TargetRevision
+from webhook.api import TargetRevision
 from webhook.api.conditions import STAGE_READY
 from webhook.diagnosis.snapshot import Snapshot
-from webhook.knative.stage_traffic import Scale, floor_of, held_for
+from webhook.knative.stage_traffic import floor_when_settled, held_for
 from webhook.planning.abort import as_carried, is_back
 from webhook.planning.prediction import Surroundings, Unpredictable, no_floor, predict
 
@@ -23,7 +21,7 @@ def next_stage(snapshot: Snapshot) -> tuple[TargetRevision, ...]:
     around = Surroundings(
         demand=sum(running.values()),
         is_held=is_held,
-        floor=_floor if is_held else no_floor,
+        floor=floor_when_settled if is_held else no_floor,
         scales=running,
         traffic=snapshot.traffic or {},
         bounds={name: one.spa.bounds for name, one in snapshot.revisions.items() if one.spa is not None},
@@ -35,7 +33,3 @@ def next_stage(snapshot: Snapshot) -> tuple[TargetRevision, ...]:
     has_begun = bool(ro.spec.stage_target_revisions) and not ro.status.conditions.is_true(STAGE_READY)
     later = stages[1:] if has_begun else stages
     return later[0].entries if later else ()
-
-
-def _floor(ro: RolloutOrchestrator, revision: str, scales: Mapping[str, int]) -> int:
-    return floor_of(ro, revision, {name: Scale(count, count) for name, count in scales.items()})

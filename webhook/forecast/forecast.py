@@ -10,7 +10,7 @@ from webhook.api import RolloutOrchestrator
 from webhook.forecast.room import Fit, Room, fit
 from webhook.forecast.subject import Subject
 from webhook.forecast.usage import Usage, usage_of_replicas
-from webhook.knative.stage_traffic import Scale, floor_of
+from webhook.knative.stage_traffic import floor_when_settled
 from webhook.planning import STRATEGY_ANNOTATION, RolloutConfig, strategy_in_force
 from webhook.planning.prediction import Moment, Prediction, Surroundings, no_floor, predict
 from webhook.planning.stage_number import stages_done
@@ -64,7 +64,7 @@ def _forecast(subject: Subject, setting: Setting, rooms: Iterable[Room], now: da
         demand=subject.demand,
         is_held=subject.is_held,
         at_birth=_AT_BIRTH if subject.is_held else 0,
-        floor=_floor if subject.is_held and subject.keeps_floor else no_floor,
+        floor=floor_when_settled if subject.is_held and subject.keeps_floor else no_floor,
         scales=subject.scales,
         traffic=subject.traffic,
         bounds=subject.bounds,
@@ -98,10 +98,6 @@ def _with(
     own = {key: text for key, text in ro.metadata.annotations.items() if key != STRATEGY_ANNOTATION}
     metadata = replace(ro.metadata, wire={**ro.metadata.wire, "annotations": own})
     return replace(ro, metadata=metadata, spec=replace(ro.spec.copy(), rollout_strategy=setting.strategy)), config
-
-
-def _floor(ro: RolloutOrchestrator, revision: str, scales: Mapping[str, int]) -> int:
-    return floor_of(ro, revision, {name: Scale(count, count) for name, count in scales.items()})
 
 
 def _first(ro: RolloutOrchestrator) -> int:

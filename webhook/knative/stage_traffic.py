@@ -126,6 +126,11 @@ def floor_of(ro: RolloutOrchestrator, revision: str, scales: Mapping[str, Scale]
     return min(target or 0, entry.max_scale) if entry.max_scale else target or 0
 
 
+def floor_when_settled(ro: RolloutOrchestrator, revision: str, running: Mapping[str, int]) -> int:
+    """``floor_of`` where every revision wants what it runs."""
+    return floor_of(ro, revision, {name: Scale(count, count) for name, count in running.items()})
+
+
 def is_ready(revision: Mapping[str, Any] | None) -> bool:
     """True for a Revision on the wire whose condition Ready is True."""
     ready = condition_of(revision, READY)
