@@ -1,12 +1,10 @@
 """``stagegate web`` as its component runs it: under its own account, on a real API server that checks every right."""
 
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -16,6 +14,7 @@ from tests.controlplane import Binaries, ControlPlane
 from tests.e2e.cluster import ROS, SPAS, Namespace, documents, rollout, spa
 from tests.e2e.standing import NEW, OLD, Standing, eventually
 from tests.e2e.test_roles import Right, full_name
+from tests.web.served_page import ServedPage
 from webhook.api.kinds import LEASE_NAME, LEASE_NAMESPACE
 from webhook.cluster.resource import LEASES, RESOURCE_QUOTAS, Resource
 
@@ -34,24 +33,12 @@ PLACE = Namespace(TEAM)
 LEASE_PATH = "/apis/coordination.k8s.io/v1/namespaces/stagegate-system/leases"
 
 
-class Page(NamedTuple):
+class Page(ServedPage):
     """The page, and the API server that it reads."""
 
-    url: str
-    plane: ControlPlane
-
-    def get(self, path: str, method: str = "GET") -> tuple[int, str]:
-        request = urllib.request.Request(self.url + path, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as problem:
-            with problem:
-                return problem.code, problem.read().decode()
-
-    def document(self, path: str) -> Wire:
-        found: Wire = json.loads(self.get(f"{path}?format=json")[1])
-        return found
+    def __init__(self, url: str, plane: ControlPlane) -> None:
+        super().__init__(url)
+        self.plane = plane
 
     def events(self) -> list[Wire]:
         """What the API server has logged of the account's requests."""
@@ -77,7 +64,7 @@ def page(binaries_with_controller_manager: Binaries, tmp_path_factory: pytest.Te
         )
         try:
             found = Page(process.wait_for_line("serving ", 60.0), plane)
-            eventually(lambda: is_ready(found), "the page has read the rollouts", process.last_words)
+            eventually(found.is_ready, "the page has read the rollouts", process.last_words)
             yield found
         finally:
             process.stop()
@@ -100,13 +87,6 @@ def begin(stack: Stack) -> None:
     standing.deploy(OLD, 4)
     standing.deploy(NEW)
     eventually(lambda: bool(standing.pods(NEW)), "the new revision has a pod")
-
-
-def is_ready(page: Page) -> bool:
-    try:
-        return page.get("/readyz")[0] == HTTPStatus.OK
-    except urllib.error.URLError:
-        return False
 
 
 def test_the_list_is_shown(page: Page) -> None:

@@ -1,6 +1,5 @@
 """``stagegate web`` as a process, on a rollout that the loop carries."""
 
-import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -13,27 +12,15 @@ from sandbox.demo.stack import Stack
 from tests.integration.conftest import ROLLING
 from tests.integration.place import eventually
 from tests.integration.service import Service
-from tests.integration.user import Wire
+from tests.web.served_page import ServedPage
 
 
-class Page:
+class Page(ServedPage):
     """The pages of a process."""
 
     def __init__(self, process: Process, url: str) -> None:
-        self.process, self.url = process, url
-
-    def get(self, path: str, **headers: str) -> tuple[int, str]:
-        request = urllib.request.Request(self.url + path, headers=headers)
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as problem:
-            with problem:
-                return problem.code, problem.read().decode()
-
-    def document(self, path: str) -> Wire:
-        found: Wire = json.loads(self.get(f"{path}?format=json")[1])
-        return found
+        super().__init__(url)
+        self.process = process
 
 
 @pytest.fixture(scope="module")
@@ -43,17 +30,10 @@ def page(running: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     process = Process(words, log)
     try:
         found = Page(process, process.wait_for_line("serving ", 60.0))
-        eventually(lambda: _status(found) == 200, "it has read the rollouts", within=60.0)
+        eventually(found.is_ready, "it has read the rollouts", within=60.0)
         yield found
     finally:
         process.stop()
-
-
-def _status(page: Page) -> int:
-    try:
-        return page.get("/readyz")[0]
-    except urllib.error.URLError:
-        return 0
 
 
 def test_a_rollout_from_its_begin_to_its_end(page: Page, new_service: Callable[..., Service]) -> None:
@@ -88,7 +68,7 @@ def test_it_ends_at_once_although_a_stream_is_open(running: Stack, tmp_path: Pat
     process = Process(words, tmp_path / "web.log")
     try:
         url = process.wait_for_line("serving ", 60.0)
-        eventually(lambda: _status(Page(process, url)) == 200, "it has read the rollouts", within=60.0)
+        eventually(Page(process, url).is_ready, "it has read the rollouts", within=60.0)
         with urllib.request.urlopen(f"{url}/?format=stream", timeout=60) as stream:
             stream.readline()
             process.terminate()
