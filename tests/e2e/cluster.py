@@ -98,3 +98,12 @@ def eventually(condition: Callable[[], bool], within: float = 20.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"did not come true within {within:.0f} s"
         time.sleep(0.05)
+
+
+def cached(session: Session, path: str) -> None:
+    """Wait until the API server's cache holds the object as it is stored.
+
+    It prepares an update from its cache. Where that is late it finds out at the end, and calls every webhook again.
+    """
+    stored = session.get(path).body["metadata"]["resourceVersion"]
+    eventually(lambda: session.get(f"{path}?resourceVersion=0").body["metadata"]["resourceVersion"] == stored)

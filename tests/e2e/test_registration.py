@@ -17,6 +17,7 @@ from tests.e2e.cluster import (
     ROS,
     SPAS,
     Namespace,
+    cached,
     documents,
     eventually,
     refused,
@@ -129,15 +130,6 @@ def test_a_setting_that_a_person_changes_is_answered_by_the_call_that_refuses_no
     assert calls_of(person, "50") == ([], False)
     assert calls_of(person, None) == ([], False)
     assert calls_of(controller, "fifty") == ([], False)
-
-
-def cached(session: Session, path: str) -> None:
-    """Wait until the API server's cache holds the object as it is stored.
-
-    It prepares an update from its cache. Where that is late it finds out at the end, and calls every webhook again.
-    """
-    stored = session.get(path).body["metadata"]["resourceVersion"]
-    eventually(lambda: session.get(f"{path}?resourceVersion=0").body["metadata"]["resourceVersion"] == stored)
 
 
 def test_a_write_to_the_status_and_a_delete_call_nobody(person: Session, registered: Registered) -> None:

@@ -13,6 +13,7 @@ from tests.controlplane import ControlPlane
 from tests.controlplane.session import Session
 from tests.e2e.cluster import (
     Namespace,
+    cached,
     create_namespace,
     documents,
     eventually,
@@ -69,6 +70,7 @@ class Routes:
         assert created.status == HTTPStatus.CREATED, created.message
         answer = self.admin.patch(f"{self.path}/status", {"status": {"traffic": shown}})
         assert answer.status == HTTPStatus.OK, answer.message
+        cached(self.admin, self.path)
         found: Wire = answer.body
         return found
 
