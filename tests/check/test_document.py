@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from webhook.check.document import documents_of
-from webhook.check.parser_events import MAX_DEPTH
 from webhook.check.source_text import MAX_BYTES, SourceText, Unreadable, decoded
+from webhook.value_bounds import MAX_DEPTH
 
 VALUES: dict[str, Any] = {
     "5": 5,
@@ -148,12 +148,17 @@ REFUSALS = {
     "two colons": ("a: b: c\n", "is not YAML: mapping values are not allowed in this context", 4),
     "a list as a key": ("? [a]\n: 1\n", "a key must be text", 2),
     "null as a key": ("~: 1\n", "a key must be text", 0),
-    "an anchor that is not there": ("a: *b\n", "the anchor b is not defined before", 3),
-    "an anchor in itself": ("a: &b [*b]\n", "the anchor b contains itself", 7),
+    "an anchor that is not there": ("a: *b\n", "has the alias *b without an anchor &b before it", 3),
+    "an anchor in itself": ("a: &b [*b]\n", "has the alias *b inside what it stands for", 7),
     "a merge of a number": ("a:\n  <<: 1\n", "the key << merges objects only", 9),
     "a NUL": ("a: b\0\n", "has the control character U+0000", 4),
     "an escape": ("a: \x1b[31m\n", "has the control character U+001B", 3),
     "deep flow": ("[" * 100_000, f"is nested more than {MAX_DEPTH} deep", MAX_DEPTH),
+    "deep aliases": (
+        "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 1300)),
+        f"is nested more than {MAX_DEPTH} deep",
+        3659,
+    ),
     "deep blocks": ("- " * 100_000 + "a", f"is nested more than {MAX_DEPTH} deep", 2 * MAX_DEPTH),
 }
 
@@ -183,14 +188,14 @@ def test_anchors_cannot_stand_for_more_values_than_fit_into_memory() -> None:
     levels = ["l0: &l0 [x, x, x, x, x, x, x, x, x, x]"]
     levels += [f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]" for n in range(1, 30)]
     problem, _ = refusal_of("\n".join(levels))
-    assert problem == "stands for more than 1,000,000 values"
+    assert problem == "has aliases that stand for more than 1,000,000 values"
 
 
 def test_merged_anchors_are_counted_too() -> None:
     levels = ["l0: &l0 {a: x, b: x}"]
     levels += [f"l{n}: &l{n} {{a: {{<<: *l{n - 1}}}, b: {{<<: *l{n - 1}}}}}" for n in range(1, 40)]
     problem, _ = refusal_of("\n".join(levels))
-    assert problem == "stands for more than 1,000,000 values"
+    assert problem == "has aliases that stand for more than 1,000,000 values"
 
 
 BYTES = {

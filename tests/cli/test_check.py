@@ -236,7 +236,7 @@ HOSTILE = {
     "escapes of a terminal": (b"a: \x1b[2J", "stdin:1:4: deny DOC001 Has the control character U+001B"),
     "deep": (b"[" * 500_000, "stdin:1:201: deny DOC001 Is nested more than 200 deep"),
     "deep JSON": (b'{"a":' * 500_000, "stdin:1:1001: deny DOC001 Is nested more than 200 deep"),
-    "anchors": (b"\n".join(LAUGHS), "deny DOC001 Stands for more than 1,000,000 values"),
+    "anchors": (b"\n".join(LAUGHS), "deny DOC001 Has aliases that stand for more than 1,000,000 values"),
     "endless digits": (SPEC + b"{stageMinScale: " + b"9" * 1_000_000 + b"}", "deny SPA001 spec.stageMinScale"),
     "an endless line": (SPEC + b"{stageMinScale: -1, x: " + b"y" * 1_000_000 + b"}", "deny SPA001 spec.stageMinScale"),
     "too long": (b"#" * (17 * 2**20), "stdin:1:1: deny DOC001 Is longer than 16 MiB"),

@@ -100,16 +100,20 @@ def test_aliases_stand_for_what_they_name() -> None:
         pytest.param("- a\n", "not a dump: a document is a list, not an object", id="a list without a kind"),
         pytest.param(
             "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 40)),
-            "not a dump: its aliases stand for more than 1000000 values",
+            "the dump has aliases that stand for more than 1,000,000 values; use fewer aliases",
             id="aliases of aliases",
         ),
-        pytest.param("a: &a {b: [*a]}", "not a dump: the anchor a contains itself", id="an anchor in itself"),
         pytest.param(
-            "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 101)),
-            "not a dump: objects are nested more than 100 deep",
+            "a: &a {b: [*a]}",
+            "the dump has the alias *a inside what it stands for; correct it",
+            id="an anchor in itself",
+        ),
+        pytest.param(
+            "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 201)),
+            "the dump is nested more than 200 deep; make it flatter",
             id="nested by aliases",
         ),
-        pytest.param("[" * 100_000, "not a dump: objects are nested more than 100 deep", id="nested without end"),
+        pytest.param("[" * 100_000, "the dump is nested more than 200 deep; make it flatter", id="nested without end"),
         pytest.param("!!python/object:os.system {}\n", "not YAML: could not determine a constructor", id="a tag"),
     ],
 )

@@ -1,15 +1,13 @@
-"""The documents of a text: values composed from events, bounded in depth and in size."""
+"""The documents of a text: values composed from events, within bounds."""
 
 from collections.abc import Iterator
 from typing import Final
 
 from webhook.check.node import Duplicate, Member, Node, Span
-from webhook.check.parser_events import MAX_DEPTH, Event, Kind, events_of
+from webhook.check.parser_events import Event, Kind, events_of
 from webhook.check.scalar import key_of
 from webhook.check.source_text import SourceText, Unreadable, check_printable
-
-MAX_NODES: Final = 1_000_000
-"""The most values in one document, counting each use of an anchor."""
+from webhook.value_bounds import OutOfBounds, ValueBounds
 
 _MERGE: Final = "<<"
 
@@ -27,14 +25,32 @@ class Document:
 def documents_of(source: SourceText, *, is_json: bool = False) -> Iterator[Document]:
     """The documents of a text, in order. Raises Unreadable after those before the place that cannot be read."""
     check_printable(source.text)
+    bounds = ValueBounds()
     composer: Composer | None = None
     begin = 0
     for event in events_of(source.text, is_json=is_json):
+        _check_bounds(bounds, event)
         if event.kind is Kind.DOCUMENT:
             composer = Composer()
         elif composer is not None and composer.add(event):
             yield Document(composer.root, begin)
             begin, composer = composer.root.span.end, None
+
+
+def _check_bounds(bounds: ValueBounds, event: Event) -> None:
+    try:
+        if event.kind is Kind.DOCUMENT:
+            bounds.begin_document()
+        elif event.kind in (Kind.OBJECT, Kind.LIST):
+            bounds.begin(event.anchor)
+        elif event.kind is Kind.END:
+            bounds.end()
+        elif event.kind is Kind.ALIAS:
+            bounds.alias(event.value)
+        else:
+            bounds.scalar(event.anchor)
+    except OutOfBounds as problem:
+        raise Unreadable(problem.problem, index=event.span.start, way_out=problem.way_out) from None
 
 
 class _Open:
@@ -54,12 +70,12 @@ class _Open:
 
 
 class Composer:
-    """Composes one document from its events."""
+    """Composes one document from its events, which are within bounds."""
 
     def __init__(self) -> None:
         self.root = Node(None, Span(0, 0))
         self._open: list[_Open] = []
-        self._anchors: dict[str, Node | None] = {}
+        self._anchors: dict[str, Node] = {}
 
     def add(self, event: Event) -> bool:
         """Take the next event; True once the root is complete. Raises Unreadable."""
@@ -75,12 +91,8 @@ class Composer:
         return self._place(node, event)
 
     def _begin(self, event: Event) -> bool:
-        if len(self._open) >= MAX_DEPTH:
-            raise Unreadable(f"is nested more than {MAX_DEPTH} deep", index=event.span.start, way_out="make it flatter")
         if self._open and self._open[-1].is_object and self._open[-1].key is None:
             raise Unreadable("a key must be text", index=event.span.start, way_out="correct it")
-        if event.anchor:
-            self._anchors[event.anchor] = None
         self._open.append(_Open(event))
         return False
 
@@ -90,18 +102,14 @@ class Composer:
         is_bracket = event.span.end > event.span.start
         inside = [*(member.node.span.end for member in node.members.values()), *(item.span.end for item in node.items)]
         node.span = Span(node.span.start, event.span.end if is_bracket else max(inside, default=node.span.end))
-        self._check_size(node)
         if opened.anchor:
             self._anchors[opened.anchor] = node
         return node
 
     def _alias(self, event: Event) -> Node:
-        target = self._anchors.get(event.value)
-        if target is None:
-            problem = "contains itself" if event.value in self._anchors else "is not defined before"
-            raise Unreadable(f"the anchor {event.value[:64]} {problem}", index=event.span.start, way_out="correct it")
+        target = self._anchors[event.value]
         node = Node(target.value, event.span)
-        node.members, node.items, node.size = target.members, target.items, target.size
+        node.members, node.items = target.members, target.items
         return node
 
     def _place(self, node: Node, event: Event) -> bool:
@@ -112,7 +120,6 @@ class Composer:
         if not parent.is_object:
             parent.node.items.append(node)
             parent.node.value.append(node.value)
-            parent.node.size += node.size
         elif parent.key is None:
             parent.key = self._key(node, event)
         else:
@@ -125,7 +132,6 @@ class Composer:
                     parent.node.duplicates.append(Duplicate(key, place, is_merged=False))
                 parent.own.add(key)
                 self._set(parent.node, key, Member(place, node))
-        self._check_size(parent.node)
         return False
 
     @staticmethod
@@ -153,10 +159,3 @@ class Composer:
     def _set(node: Node, key: str, member: Member) -> None:
         node.members[key] = member
         node.value[key] = member.node.value
-        node.size += member.node.size
-
-    @staticmethod
-    def _check_size(node: Node) -> None:
-        if node.size > MAX_NODES:
-            problem = f"stands for more than {MAX_NODES:,} values"
-            raise Unreadable(problem, index=node.span.start, way_out="use fewer anchors")

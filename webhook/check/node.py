@@ -23,17 +23,13 @@ class Duplicate(NamedTuple):
 
 
 class Node:
-    """A JSON value and its place. ``members`` are those of an object with the places of their keys.
+    """A JSON value and its place. ``members`` are those of an object with the places of their keys."""
 
-    ``size`` counts the value and all that is in it, and each use of an anchor.
-    """
-
-    __slots__ = ("duplicates", "items", "members", "size", "span", "value")
+    __slots__ = ("duplicates", "items", "members", "span", "value")
 
     def __init__(self, value: Any, span: Span) -> None:
         self.value = value
         self.span = span
-        self.size = 1
         # Most values are scalars, which have no parts.
         is_scalar = not isinstance(value, dict | list)
         self.members: dict[str, Member] = _NO_MEMBERS if is_scalar else {}

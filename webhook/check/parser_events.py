@@ -11,9 +11,7 @@ import yaml
 from webhook.check.node import Span
 from webhook.check.scalar import is_resolved, resolved
 from webhook.check.source_text import Unreadable
-
-MAX_DEPTH: Final = 200
-"""How deep objects and lists may be nested."""
+from webhook.value_bounds import MAX_DEPTH
 
 
 class Kind(Enum):

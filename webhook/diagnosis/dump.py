@@ -1,7 +1,6 @@
 """A dump: the output of ``kubectl get -o yaml`` or ``-o json``, read as a world."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -11,11 +10,10 @@ from webhook.api import wire
 from webhook.api.wire import Wire
 from webhook.cluster.resource import Resource
 from webhook.diagnosis.world import RESOURCES, Unread, World, world_of
+from webhook.value_bounds import OutOfBounds, ValueBounds
 
 MAX_CHARACTERS: Final = 128 * 1024 * 1024
 
-_DEEPEST: Final = 100
-_MOST_REPEATED: Final = 1_000_000
 _BY_KIND: Final = {(one.group, one.kind): one for one in RESOURCES}
 _TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
 _TIMES: Final = ("metadata.creationTimestamp", "spec.renewTime", "lastTimestamp", "eventTime")
@@ -44,8 +42,10 @@ def read_dump(text: str) -> World:
     if len(text) > MAX_CHARACTERS:
         raise UnreadableDump(f"the dump has {len(text)} characters; {MAX_CHARACTERS} are the most")
     try:
-        _check_size(text)
+        _check_bounds(text)
         documents = list(yaml.load_all(text, Loader=_Loader))
+    except OutOfBounds as problem:
+        raise UnreadableDump(f"the dump {problem}; {problem.way_out}") from problem
     except yaml.YAMLError as problem:
         raise UnreadableDump(f"not YAML: {' '.join(str(problem).split())}") from problem
     found = [pair for document in documents for pair in _objects(document)]
@@ -54,62 +54,20 @@ def read_dump(text: str) -> World:
     return world_of(found, _latest(one for _, one in found), unread)
 
 
-@dataclass(slots=True)
-class _Open:
-    """An object or a list that has not ended: how many values it has so far, and how deep they are nested."""
-
-    anchor: str | None
-    values: int = 1
-    height: int = 1
-
-    def take(self, values: int, height: int) -> None:
-        self.values += values
-        self.height = max(self.height, height + 1)
-
-
-def _check_size(text: str) -> None:
-    """Raise UnreadableDump for what would not end, or would end the process.
-
-    That is nesting at which libyaml's loader is too recursive, also by aliases, and aliases that stand for too much.
-    """
-    anchors: dict[str, tuple[int, int] | None] = {}
-    # The first stands for the text itself.
-    within = [_Open(None)]
-    repeated = 0
+def _check_bounds(text: str) -> None:
+    """Raise OutOfBounds before the loader, which is recursive and follows aliases, sees the text."""
+    bounds = ValueBounds()
     for event in yaml.parse(text, Loader=_Loader):
-        values, height = 1, 0
-        anchor = getattr(event, "anchor", None)
         if isinstance(event, yaml.DocumentStartEvent):
-            anchors.clear()
+            bounds.begin_document()
         elif isinstance(event, yaml.CollectionStartEvent):
-            within.append(_Open(anchor))
-            _check_height(len(within) - 1)
-            if anchor is not None:
-                anchors[anchor] = None
-            continue
+            bounds.begin(event.anchor)
         elif isinstance(event, yaml.CollectionEndEvent):
-            ended = within.pop()
-            anchor, values, height = ended.anchor, ended.values, ended.height
+            bounds.end()
         elif isinstance(event, yaml.AliasEvent):
-            # One that is not defined is the loader's to refuse.
-            found = anchors.get(event.anchor or "", (1, 0))
-            if found is None:
-                raise UnreadableDump(f"not a dump: the anchor {str(event.anchor)[:80]} contains itself")
-            anchor, (values, height) = None, found
-            repeated += values
-            if repeated > _MOST_REPEATED:
-                raise UnreadableDump(f"not a dump: its aliases stand for more than {_MOST_REPEATED} values")
-            _check_height(len(within) - 1 + height)
-        elif not isinstance(event, yaml.ScalarEvent):
-            continue
-        if anchor is not None:
-            anchors[anchor] = values, height
-        within[-1].take(values, height)
-
-
-def _check_height(height: int) -> None:
-    if height > _DEEPEST:
-        raise UnreadableDump(f"not a dump: objects are nested more than {_DEEPEST} deep")
+            bounds.alias(event.anchor)
+        elif isinstance(event, yaml.ScalarEvent):
+            bounds.scalar(event.anchor)
 
 
 def _objects(document: Any) -> Iterator[tuple[Resource, Wire]]:
