@@ -8,8 +8,10 @@ from tests.diagnosis import worlds
 from tests.diagnosis.worlds import NEW, OLD, snapshot
 from tests.objects import entry
 from webhook.api import TargetRevision
-from webhook.cluster.resource import POD_AUTOSCALERS, ROLLOUT_ORCHESTRATORS
+from webhook.api.kinds import SETTINGS_NAME, SETTINGS_NAMESPACE
+from webhook.cluster.resource import CONFIG_MAPS, POD_AUTOSCALERS, ROLLOUT_ORCHESTRATORS, ROUTES, STAGE_POD_AUTOSCALERS
 from webhook.diagnosis.next_stage import next_stage
+from webhook.knative.hold import Hold
 from webhook.planning.abort import AbortRecord
 
 Wire = dict[str, Any]
@@ -51,6 +53,37 @@ def shares(ro: Wire) -> list[tuple[str, int | None]]:
 def test_next_stage(ro: Wire, wanted: list[tuple[str, int | None]]) -> None:
     ro["metadata"]["annotations"] = {"rollout.knative.dev/over-consumption-ratio": "25"}
     assert shares(ro) == wanted
+
+
+@pytest.mark.parametrize(
+    ("keep", "replicas"),
+    [
+        pytest.param({}, 4, id="two for a quarter, so four for the half"),
+        pytest.param({"keep-replicas-for-shares": "false"}, 2, id="what its traffic needs"),
+    ],
+)
+def test_a_held_rollout_keeps_the_replicas_of_a_share_unless_the_setting_says_otherwise(
+    keep: dict[str, str], replicas: int
+) -> None:
+    stage = [entry(OLD, 75, "down", targetReplicas=2), entry(NEW, 25, "up", targetReplicas=2)]
+    ro = worlds.ro(
+        spec__initialRevisions=[entry(OLD, 100)],
+        spec__targetRevisions=[entry(NEW, 100)],
+        spec__stageTargetRevisions=stage,
+        metadata__annotations={"rollout.knative.dev/over-consumption-ratio": "25"},
+        metadata__ownerReferences=[{"kind": "Service", "name": "hello", "uid": "uid-service", "controller": True}],
+    )
+    seen = snapshot(
+        {
+            ROLLOUT_ORCHESTRATORS: [ro],
+            STAGE_POD_AUTOSCALERS: [],
+            POD_AUTOSCALERS: [worlds.pod_autoscaler(OLD, 3, 3), worlds.pod_autoscaler(NEW, 1, 1)],
+            ROUTES: [worlds.route({OLD: 100}, hold=Hold("held", {OLD: 100}, NEW, "uid-service").to_annotation())],
+            CONFIG_MAPS: [{"metadata": {"name": SETTINGS_NAME, "namespace": SETTINGS_NAMESPACE}, "data": keep}],
+        }
+    )
+
+    assert [one.target_replicas for one in next_stage(seen) if one.revision_name == NEW] == [replicas]
 
 
 def test_it_is_not_known_where_no_replicas_are() -> None:

@@ -65,7 +65,7 @@ def _check_bounds(text: str) -> None:
         elif isinstance(event, yaml.CollectionEndEvent):
             bounds.end()
         elif isinstance(event, yaml.AliasEvent):
-            bounds.alias(event.anchor)
+            bounds.alias(event.anchor or "")
         elif isinstance(event, yaml.ScalarEvent):
             bounds.scalar(event.anchor)
 

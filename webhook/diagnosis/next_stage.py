@@ -21,7 +21,7 @@ def next_stage(snapshot: Snapshot) -> tuple[TargetRevision, ...]:
     around = Surroundings(
         demand=sum(running.values()),
         is_held=is_held,
-        floor=floor_when_settled if is_held else no_floor,
+        floor=floor_when_settled if is_held and snapshot.keeps_floor else no_floor,
         scales=running,
         traffic=snapshot.traffic or {},
         bounds={name: one.spa.bounds for name, one in snapshot.revisions.items() if one.spa is not None},

@@ -30,6 +30,7 @@ from webhook.knative.annotations import HOLD, annotations_of, texts
 from webhook.knative.hold import Hold, readable_hold_of
 from webhook.knative.revision import absence_of
 from webhook.knative.rollout_config import settings_of
+from webhook.knative.settings import hold_settings
 from webhook.knative.stage_traffic import condition_of
 from webhook.knative.traffic import shares
 from webhook.planning import RolloutConfig, UnreadableSettings, strategy_in_force
@@ -104,12 +105,14 @@ class Snapshot:
     ``revisions`` holds each that the RO names or that has an SPA of its service, by name. ``quotas`` are those of the
     namespace, ``leases`` those of loops and ``loops`` their Deployments, ``events`` those about the rollout and what
     belongs to it, oldest first.
-    ``config`` are the settings in force; those of the ConfigMap count only where it could be read.
+    ``config`` are the settings in force, and ``keeps_floor`` is that of ``HoldSettings``; those of the ConfigMap count
+    only where it could be read.
     """
 
     ro: RolloutOrchestrator
     at: datetime
     config: RolloutConfig = field(default_factory=RolloutConfig)
+    keeps_floor: bool = True
     service: Wire | None = None
     route: Wire | None = None
     revisions: Mapping[str, RevisionSnapshot] = field(default_factory=dict)
@@ -192,10 +195,12 @@ def snapshot_of(world: World, namespace: str, name: str) -> Snapshot | None:
     malformed: list[Unread] = []
     revisions = {each: _revision(world, ro, each, malformed) for each in sorted(_names(world, ro))}
     service = world.get(KNATIVE_SERVICES, namespace, name)
+    settings = next((one for one in world.objects_of(CONFIG_MAPS) if key_of(one)[1] == SETTINGS_NAME), None)
     return Snapshot(
         ro=ro,
         at=world.at,
-        config=_config(world, ro, service, malformed),
+        config=_config(settings, ro, service, malformed),
+        keeps_floor=hold_settings(settings).keeps_floor,
         service=service,
         route=world.get(ROUTES, namespace, name),
         revisions=revisions,
@@ -248,11 +253,11 @@ def _revision(world: World, ro: RolloutOrchestrator, name: str, malformed: list[
     )
 
 
-def _config(world: World, ro: RolloutOrchestrator, service: Wire | None, malformed: list[Unread]) -> RolloutConfig:
-    found = (one for one in world.objects_of(CONFIG_MAPS) if key_of(one)[1] == SETTINGS_NAME)
-    data = texts(next(found, None), "data")
+def _config(
+    settings: Wire | None, ro: RolloutOrchestrator, service: Wire | None, malformed: list[Unread]
+) -> RolloutConfig:
     try:
-        return settings_of(ro, data, service)
+        return settings_of(ro, texts(settings, "data"), service)
     except UnreadableSettings as problem:
         malformed.append(Unread(CONFIG_MAPS, "failed", f"{SETTINGS_NAME}: {problem}"))
         return settings_of(ro, {}, service)
