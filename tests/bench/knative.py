@@ -15,11 +15,10 @@ from tests.bench import machine_load
 from tests.bench.process import megabytes_of
 from tests.e2e.tenant import MIN_SCALE, Tenant, service
 from tests.rig import Rig
-from tests.rig.stagegate import NAMESPACE, Stagegate
+from tests.rig.installation import LOOP, WEBHOOK
+from tests.rig.stagegate import Stagegate
 from tests.rig.timeline import Record, condition_of
 
-LOOP: Final = f"system:serviceaccount:{NAMESPACE}:stagegate-loop"
-WEBHOOK: Final = f"system:serviceaccount:{NAMESPACE}:stagegate-webhook"
 KNATIVE: Final = "system:serviceaccount:knative-serving:controller"
 USERS: Final = {LOOP: "loop", WEBHOOK: "webhook", KNATIVE: "Knative"}
 _STANDING: Final = ("watch", "leases")

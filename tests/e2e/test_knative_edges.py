@@ -21,8 +21,9 @@ from tests.e2e.progressive import (
 )
 from tests.e2e.standing import explained
 from tests.e2e.tenant import Tenant
+from tests.rig.installation import LOOP, WEBHOOK
 from tests.rig.rig import create
-from tests.rig.stagegate import LOOP, WEBHOOK, Stagegate
+from tests.rig.stagegate import Stagegate
 from tests.rig.timeline import condition_of
 from webhook.planning.config import GIVE_FAILED_SHARES_BACK as GIVE_BACK
 

@@ -24,8 +24,9 @@ from tests.e2e.progressive import (
 )
 from tests.e2e.standing import explained
 from tests.e2e.tenant import Tenant, Wire
+from tests.rig.installation import LOOP, WEBHOOK
 from tests.rig.rig import CONTROLLER
-from tests.rig.stagegate import LOOP, WEBHOOK, Stagegate
+from tests.rig.stagegate import Stagegate
 from tests.rig.timeline import Record
 from webhook.forecast.forecast import Setting, forecasts
 from webhook.forecast.objects import Objects

@@ -1,4 +1,4 @@
-"""Parts: definitions and programs of cert-manager, the Prometheus operator, Prometheus, kn, KServe and krew."""
+"""Parts: definitions and programs of cert-manager, the Prometheus operator, Prometheus, kn, KServe, krew and Flux."""
 
 import json
 import os
@@ -38,6 +38,9 @@ _DEFINITIONS: Final = {
         "github.com/prometheus-operator/prometheus-operator", "example/prometheus-operator-crd"
     ),
     "kserve": _Definitions("github.com/kserve/kserve", "config/crd/minimal"),
+    "kustomize-controller": _Definitions("github.com/fluxcd/kustomize-controller", "config/crd/bases"),
+    # The kinds of sources that the kustomize-controller watches.
+    "source-controller": _Definitions("github.com/fluxcd/source-controller", "config/crd/bases"),
 }
 _PROGRAMS: Final = {
     "actionlint": Recipe(
@@ -49,6 +52,12 @@ _PROGRAMS: Final = {
     # The newest whose modules are all published: later ones need a nested module that is not.
     "kn": Recipe("kn", _HERE / "kn", {"kn": "knative.dev/client/cmd/kn"}),
     "kserve": Recipe("kserve", _HERE / "kserve", {"kserve": "github.com/kserve/kserve/cmd/manager"}),
+    # Later ones need Go 1.27.
+    "kustomize-controller": Recipe(
+        "kustomize-controller",
+        _HERE / "kustomize-controller",
+        {"kustomize-controller": "github.com/fluxcd/kustomize-controller"},
+    ),
     # Without the clients of every cloud, in which rules have no part.
     "promtool": Recipe(
         "promtool",

@@ -23,14 +23,19 @@ def nothing_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str
     return {"XDG_CACHE_HOME": str(tmp_path)}
 
 
-@pytest.mark.parametrize("name", ["actionlint", "cert-manager", "kn", "kserve", "promtool", "validate-krew-manifest"])
+@pytest.mark.parametrize(
+    "name",
+    ["actionlint", "cert-manager", "kn", "kserve", "kustomize-controller", "promtool", "validate-krew-manifest"],
+)
 @pytest.mark.parametrize(("fetch", "why"), [(False, "not built yet"), (True, "dial tcp 127.0.0.1:9")])
 def test_a_program_that_is_not_to_be_had(nothing_fetched: dict[str, str], name: str, fetch: bool, why: str) -> None:
     with pytest.raises(NotFetched, match=f"{name}: .*{why}"):
         Parts(fetch=fetch, environ=nothing_fetched).program(name)
 
 
-@pytest.mark.parametrize("name", ["cert-manager", "kserve", "prometheus-operator"])
+@pytest.mark.parametrize(
+    "name", ["cert-manager", "kserve", "kustomize-controller", "prometheus-operator", "source-controller"]
+)
 @pytest.mark.parametrize(("fetch", "why"), [(False, "GOPROXY=off"), (True, "dial tcp 127.0.0.1:9")])
 def test_definitions_that_are_not_to_be_had(nothing_fetched: dict[str, str], name: str, fetch: bool, why: str) -> None:
     with pytest.raises(NotFetched, match=f"{name}: .*{why}"):

@@ -1,0 +1,201 @@
+"""Flux: the real kustomize-controller on a stand, and repositories whose revisions it is given."""
+
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import yaml
+
+from tests.controlplane.process import Program
+from tests.e2e.gitops.artifacts import Artifacts, Files
+from tests.e2e.gitops.stand import Stand
+from tests.e2e.standing import eventually
+
+Wire = dict[str, Any]
+
+NAMESPACE: Final = "flux-system"
+ACCOUNT: Final = f"system:serviceaccount:{NAMESPACE}:kustomize-controller"
+MANAGER: Final = "kustomize-controller"
+"""The field manager of what is applied."""
+_OPTIONS: Final = (
+    "--watch-all-namespaces",
+    "--enable-leader-election=false",
+    "--requeue-dependency=2s",
+    "--interval-jitter-percentage=0",
+    "--metrics-addr=127.0.0.1:9090",
+    "--health-addr=127.0.0.1:9440",
+)
+_REPOSITORIES: Final = f"/apis/source.toolkit.fluxcd.io/v1/namespaces/{NAMESPACE}/gitrepositories"
+_KUSTOMIZATIONS: Final = f"/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/{NAMESPACE}/kustomizations"
+
+
+class Flux:
+    """At work while it is entered. Each Kustomization has a repository of its own, of the same name."""
+
+    def __init__(self, stand: Stand, program: Path, definitions: Sequence[Path], *options: str) -> None:
+        self.stand = stand
+        self._admin = stand.plane.admin
+        self._command: list[str | Path] = [program, *_OPTIONS, *options]
+        self._ends = ExitStack()
+        self._requests = itertools.count(1)
+        stand.plane.register_crds(definitions)
+        stand.create(*_granted())
+
+    def __enter__(self) -> Self:
+        self.artifacts = self._ends.enter_context(Artifacts())
+        environment = {
+            "KUBECONFIG": str(self.stand.plane.kubeconfig_for(ACCOUNT)),
+            "RUNTIME_NAMESPACE": NAMESPACE,
+        }
+        self.program = Program(self._command, self.stand.folder / "kustomize-controller.log", environment)
+        self._ends.callback(self.program.kill)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ends.close()
+
+    def commit(self, name: str, files: Files) -> str:
+        """Make these files the newest revision of a repository, and answer its name."""
+        artifact = self.artifacts.pack(files)
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        kept = {**artifact._asdict(), "path": artifact.url.rpartition("/")[2], "lastUpdateTime": now}
+        ready = {"type": "Ready", "status": "True", "reason": "Succeeded", "message": "", "lastTransitionTime": now}
+        self._apply(_REPOSITORIES, _repository(name))
+        answer = self._admin.patch(
+            f"{_REPOSITORIES}/{name}/status", {"status": {"artifact": kept, "conditions": [ready]}}
+        )
+        assert answer.status == HTTPStatus.OK, answer.message
+        return artifact.revision
+
+    def sync(self, name: str, path: str = "./", **spec: Any) -> None:
+        """Have a repository applied from now on; ``spec`` is added to that of the Kustomization."""
+        body = {
+            "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
+            "kind": "Kustomization",
+            "metadata": {"name": name},
+            "spec": {
+                "interval": "1h",
+                "retryInterval": "2s",
+                "path": path,
+                "prune": True,
+                "timeout": "2m",
+                "sourceRef": {"kind": "GitRepository", "name": name},
+                **spec,
+            },
+        }
+        self._apply(_KUSTOMIZATIONS, body)
+
+    def request(self, name: str) -> str:
+        """Ask for a pass, and do not wait; the answer stands in ``lastHandledReconcileAt`` once it is done."""
+        number = f"pass-{next(self._requests)}"
+        annotations = {"reconcile.fluxcd.io/requestedAt": number}
+        answer = self._admin.patch(f"{_KUSTOMIZATIONS}/{name}", {"metadata": {"annotations": annotations}})
+        assert answer.status == HTTPStatus.OK, answer.message
+        return number
+
+    def passes(self, name: str, times: int = 1) -> None:
+        """Have it pass once more, or so many times, whatever comes of it."""
+        for _ in range(times):
+            self.await_passed(name, self.request(name))
+
+    def await_passed(self, name: str, number: str) -> None:
+        """Until the pass that was asked for is over."""
+        self._await(name, lambda status: status.get("lastHandledReconcileAt") == number, f"{number} is over")
+
+    def await_ready(self, name: str) -> None:
+        """Until the newest revision is applied, and healthy where that is waited for."""
+        revision = self._newest(name)
+        self._await(
+            name,
+            lambda status: status.get("lastAppliedRevision") == revision and ready(status).get("status") == "True",
+            "it is Ready",
+        )
+
+    def await_failure(self, name: str, text: str = "") -> str:
+        """Until the newest revision has failed with this text in the message; the message."""
+        revision = self._newest(name)
+        self._await(
+            name,
+            lambda status: (
+                status.get("lastAttemptedRevision") == revision
+                and ready(status).get("status") == "False"
+                and text in ready(status)["message"]
+            ),
+            f"it has failed: {text}",
+        )
+        message: str = ready(self.status(name))["message"]
+        return message
+
+    def status(self, name: str) -> Wire:
+        """The status of a Kustomization; empty where there is none."""
+        status: Wire = self.stand.get(f"{_KUSTOMIZATIONS}/{name}").get("status") or {}
+        return status
+
+    def suspend(self, name: str, *, suspended: bool = True) -> None:
+        self._admin.patch(f"{_KUSTOMIZATIONS}/{name}", {"spec": {"suspend": suspended}})
+
+    def remove(self, name: str) -> None:
+        """Delete a Kustomization with what it has applied, and its repository; harmless where there is none."""
+        self._admin.delete(f"{_KUSTOMIZATIONS}/{name}")
+        eventually(lambda: not self.stand.get(f"{_KUSTOMIZATIONS}/{name}"), f"Kustomization {name} is gone")
+        self._admin.delete(f"{_REPOSITORIES}/{name}")
+
+    def _newest(self, name: str) -> str:
+        revision: str = self.stand.get(f"{_REPOSITORIES}/{name}")["status"]["artifact"]["revision"]
+        return revision
+
+    def _await(self, name: str, condition: Callable[[Wire], bool], what: str) -> None:
+        eventually(lambda: condition(self.status(name)), f"{name}: {what}", lambda: self._shown(name))
+
+    def _shown(self, name: str) -> str:
+        conditions = self.status(name).get("conditions")
+        running = "" if self.program.running else f"; the controller has ended:\n{self.program.last_words()}"
+        return f"{conditions}{running}"
+
+    def _apply(self, path: str, body: Wire) -> None:
+        answer = self._admin.apply(f"{path}/{body['metadata']['name']}", body, "test", force="true")
+        assert answer.status in (HTTPStatus.OK, HTTPStatus.CREATED), answer.message
+
+
+def files(*objects: Wire) -> Files:
+    """A repository with these objects, each in a file of its own."""
+    return {
+        f"{each['kind'].lower()}-{each['metadata']['name']}.yaml": yaml.safe_dump(each).encode() for each in objects
+    }
+
+
+def ready(status: Wire) -> dict[str, str]:
+    """The condition Ready; empty where there is none."""
+    conditions: Iterable[dict[str, str]] = status.get("conditions") or []
+    return next((one for one in conditions if one["type"] == "Ready"), {})
+
+
+def _repository(name: str) -> Wire:
+    return {
+        "apiVersion": "source.toolkit.fluxcd.io/v1",
+        "kind": "GitRepository",
+        "metadata": {"name": name},
+        "spec": {"interval": "1h", "url": f"https://git.invalid/{name}"},
+    }
+
+
+def _granted() -> list[Wire]:
+    """The namespace, the account and its rights, as an install of Flux has them."""
+    group = "rbac.authorization.k8s.io"
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": "cluster-reconciler"},
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "cluster-admin"},
+            "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT.rpartition(":")[2], "namespace": NAMESPACE}],
+        },
+    ]
