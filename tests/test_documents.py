@@ -12,7 +12,7 @@ import yaml
 from tests.admission.reviews import Wire, cache, response_to
 from tests.documents import DOCUMENTS, REPOSITORY, anchors, links, section, sections
 from tests.vectors.ceilings import committed_ceilings
-from webhook.api import conditions, reasons
+from webhook.api import conditions
 from webhook.cli import COMMANDS, stagegate
 from webhook.knative.opt_in import OBSTACLES
 from webhook.planning import config
@@ -165,14 +165,6 @@ def test_the_reference_lists_every_event() -> None:
     listed = {reason for row in section("Events").rows for reason in re.findall(r"`(\w+)`", row[0])}
 
     assert emitted - listed == set()
-
-
-def test_the_health_check_of_argo_cd_reads_what_the_loop_writes() -> None:
-    (check,) = re.findall(r"```lua\n(.*?)```", section("GitOps").text, re.DOTALL)
-
-    assert set(re.findall(r'condition\.type == "(\w+)"', check)) == {conditions.READY, conditions.STALLED}
-    assert re.findall(r'condition\.reason == "(\w+)"', check) == [reasons.PAUSED]
-    assert set(re.findall(r'status = "(\w+)"', check)) == {"Progressing", "Degraded", "Healthy", "Suspended"}
 
 
 def test_every_event_of_the_reference_is_emitted() -> None:

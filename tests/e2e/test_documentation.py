@@ -45,6 +45,7 @@ ELSEWHERE = {
     "What you see": "run by the demo",
     "The tools": "run by the tests of each command",
     "Roll out a Service": "run on stock Knative",
+    "GitOps": "run by the tests of Argo CD",
     "Pause, retry, abort": "run by the tests of steering",
     "The page": "run by the tests of the page",
     "Break-glass": "run apart",

@@ -1,4 +1,4 @@
-"""Parts: definitions and programs of cert-manager, the Prometheus operator, Prometheus, kn, KServe, krew and Flux."""
+"""Parts: definitions and programs of others, such as cert-manager, KServe, Prometheus, Flux and Argo CD."""
 
 import json
 import os
@@ -33,6 +33,7 @@ class _Definitions(NamedTuple):
 
 
 _DEFINITIONS: Final = {
+    "argo-cd": _Definitions("github.com/argoproj/argo-cd/v3", "manifests/crds"),
     "cert-manager": _Definitions("github.com/cert-manager/cert-manager", "deploy/crds"),
     "prometheus-operator": _Definitions(
         "github.com/prometheus-operator/prometheus-operator", "example/prometheus-operator-crd"
@@ -46,6 +47,8 @@ _PROGRAMS: Final = {
     "actionlint": Recipe(
         "actionlint", _HERE / "actionlint", {"actionlint": "github.com/rhysd/actionlint/cmd/actionlint"}
     ),
+    # 13 minutes of CPU time, and 400 MB.
+    "argo-cd": Recipe("Argo CD", _HERE / "argo-cd", {"argo-cd": "stagegate.dev/foreign/argo-cd"}),
     "cert-manager": Recipe(
         "cert-manager", _HERE / "cert-manager", {"cert-manager": "stagegate.dev/foreign/cert-manager"}
     ),

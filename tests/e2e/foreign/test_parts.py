@@ -25,7 +25,16 @@ def nothing_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str
 
 @pytest.mark.parametrize(
     "name",
-    ["actionlint", "cert-manager", "kn", "kserve", "kustomize-controller", "promtool", "validate-krew-manifest"],
+    [
+        "actionlint",
+        "argo-cd",
+        "cert-manager",
+        "kn",
+        "kserve",
+        "kustomize-controller",
+        "promtool",
+        "validate-krew-manifest",
+    ],
 )
 @pytest.mark.parametrize(("fetch", "why"), [(False, "not built yet"), (True, "dial tcp 127.0.0.1:9")])
 def test_a_program_that_is_not_to_be_had(nothing_fetched: dict[str, str], name: str, fetch: bool, why: str) -> None:
@@ -34,7 +43,7 @@ def test_a_program_that_is_not_to_be_had(nothing_fetched: dict[str, str], name: 
 
 
 @pytest.mark.parametrize(
-    "name", ["cert-manager", "kserve", "kustomize-controller", "prometheus-operator", "source-controller"]
+    "name", ["argo-cd", "cert-manager", "kserve", "kustomize-controller", "prometheus-operator", "source-controller"]
 )
 @pytest.mark.parametrize(("fetch", "why"), [(False, "GOPROXY=off"), (True, "dial tcp 127.0.0.1:9")])
 def test_definitions_that_are_not_to_be_had(nothing_fetched: dict[str, str], name: str, fetch: bool, why: str) -> None:
