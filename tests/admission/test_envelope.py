@@ -127,8 +127,11 @@ def test_what_was_read_and_is_too_deep_to_be_judged_is_refused(monkeypatch: pyte
     def too_deep(*_: object) -> None:
         raise RecursionError
 
-    monkeypatch.setattr("webhook.admission.envelope.judge", too_deep)
-    assert called(json.dumps(GOOD).encode()) == (400, b"the body is nested too deeply\n")
+    monkeypatch.setattr("webhook.admission.judgement.denying_findings", too_deep)
+    status, answer = called(json.dumps(GOOD).encode())
+    response = json.loads(answer)["response"]
+    assert (status, response["uid"], response["allowed"]) == (200, GOOD["request"]["uid"], False)
+    assert response["status"]["message"] == "the object is nested too deeply"
 
 
 def response(obj: Any, **members: Any) -> dict[str, Any]:

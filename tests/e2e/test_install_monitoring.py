@@ -20,6 +20,7 @@ WEBHOOK = 'job="stagegate-webhook"'
 LOOP = 'job="stagegate-loop"'
 BUCKET = "stagegate_admission_duration_seconds_bucket"
 PIN = "stagegate_pin_duration_seconds_bucket"
+REVIEW_FAILED = 'stagegate_admission_reviews_total{path="/validate",kind="RolloutOrchestrator",verdict="failed"}'
 WAIT = "stagegate_loop_queue_wait_seconds_bucket"
 
 # Two replicas of each that serve, lead, renew and answer in time, in the notation of promtool: start, step and count.
@@ -60,6 +61,8 @@ NO_FAULT: Final[Series] = {
     'stagegate_loop_bounds_reverted_total{effect="harmless"}': "0+0x480",
     'stagegate_loop_faults_total{loop="worker"}': "0+0x480",
     'stagegate_faults_total{loop="reflector"}': "0+0x480",
+    'stagegate_faults_total{loop="admission"}': "0+0x480",
+    REVIEW_FAILED: "0+0x480",
     'stagegate_loop_faults_total{loop="reflector"}': "0+0x480",
     'stagegate_loop_cache_age_seconds{resource="rolloutorchestrators"}': "20+0x480",
     f'{WAIT}{{le="10.0"}}': "0+60x480",
@@ -141,6 +144,13 @@ FAULTS: Final[dict[str, tuple[Series, set[str]]]] = {
     "a part of the webhook has a bug": (
         {'stagegate_faults_total{loop="reflector"}': "0+1x480"},
         {"StagegateWebhookFaults"},
+    ),
+    "a review is not judged": (
+        {
+            'stagegate_faults_total{loop="admission"}': "0+1x480",
+            REVIEW_FAILED: "0+1x480",
+        },
+        {"StagegateReviewFailed"},
     ),
     "a view of the loop is old": (
         {'stagegate_loop_cache_age_seconds{resource="rolloutorchestrators"}': "0+60x480"},

@@ -38,6 +38,8 @@ def samples(metrics: ServerMetrics) -> dict[tuple[str, ...], float]:
         (VERDICT._replace(skipped="being deleted"), "skipped"),
         (VERDICT._replace(allowed=False, findings=(judged("denied"), judged("warned"))), "denied"),
         (VERDICT._replace(allowed=False, malformed="spec is a list"), "malformed"),
+        (VERDICT._replace(allowed=False, failed="KeyError"), "failed"),
+        (VERDICT._replace(notices=("KeyError",), skipped="KeyError", failed="KeyError"), "failed"),
     ],
 )
 def test_outcome_of(verdict: Verdict, outcome: str) -> None:

@@ -69,7 +69,6 @@ def or_refusal(answer: Callable[[], Result]) -> Result | Response:
     except MalformedReview as malformed:
         return _refusal(400, str(malformed))
     except RecursionError:
-        # JSON just shallow enough to be parsed can be too deep to be compared.
         return _refusal(400, "the body is nested too deeply")
 
 
@@ -147,13 +146,22 @@ def write_verdict(verdict: Verdict) -> bytes:
 
 
 def status_of(verdict: Verdict) -> dict[str, Any]:
-    """The Status of a denial: 403 with a cause for each finding, or 400 for an object that cannot be read.
+    """The Status of a denial: 403 with a cause for each finding, 400 for an object that cannot be read, or 500 for one
+    that the webhook failed on, which clients try again.
 
     Never 422 Invalid: clients that force (Flux, Argo CD, ``kubectl apply --force``) read it as a change of an immutable
     field and delete the stored object. kubectl prints no causes of a 403, so the message has all of them.
     """
     if verdict.malformed:
         return {"status": "Failure", "message": verdict.malformed, "reason": "BadRequest", "code": 400}
+    if verdict.failed:
+        return {
+            "status": "Failure",
+            "message": verdict.failed,
+            "reason": "InternalError",
+            "details": {"name": verdict.name[:_MAX_NAME], "group": GROUP, "kind": verdict.kind},
+            "code": 500,
+        }
     findings = verdict.denials
     causes = [_cause(finding.reason, finding.body, field=finding.field) for finding in findings[:MAX_CAUSES]]
     texts = [finding.text for finding in findings[:MAX_CAUSES]]

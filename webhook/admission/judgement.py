@@ -36,6 +36,22 @@ def judge(review: Mapping[str, Any], path: str, lookup: Lookup, settings: Settin
     MalformedReview if there is no request to respond to.
     """
     request = read_request(review, read_path(path))
+    try:
+        return _judge(request, lookup, settings)
+    except RecursionError:
+        # JSON just shallow enough to be parsed can be too deep to be compared.
+        return Verdict(
+            uid=request.uid,
+            allowed=False,
+            path=request.path,
+            operation=request.operation,
+            kind=request.kind,
+            namespace=request.namespace,
+            malformed="the object is nested too deeply",
+        )
+
+
+def _judge(request: Request, lookup: Lookup, settings: Settings) -> Verdict:
     path, uid, operation, kind, not_judged, namespace, username, obj, old_obj, _ = request
     if not kind:
         return Verdict(uid=uid, allowed=True, path=path, operation=operation, skipped=not_judged)

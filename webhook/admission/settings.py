@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Enforcement = Literal["deny", "warn"]
+OnError = Literal["refuse", "allow"]
 
 ENFORCEMENT_BY_WORD: Final[Mapping[str, Enforcement]] = {
     **dict.fromkeys(("deny", "Deny", "DENY"), "deny"),
@@ -24,10 +25,12 @@ DEFAULT_CONTROLLERS: Final = frozenset({KNATIVE_CONTROLLER, LOOP_ACCOUNT})
 class Settings:
     """``controllers`` are user names. ``max_cache_age`` is in seconds: an older cache gives no defaults.
 
-    ``enforce`` applies to namespaces without a label of their own.
+    ``enforce`` applies to namespaces without a label of their own. ``on_error`` says what becomes of a write that could
+    not be judged because of an exception.
     """
 
     enforce: Enforcement = "deny"
     allow_override: bool = True
     controllers: frozenset[str] = DEFAULT_CONTROLLERS
     max_cache_age: float = 60.0
+    on_error: OnError = "refuse"

@@ -69,7 +69,8 @@ class Verdict(NamedTuple):
     ``defaults`` is the patch, sorted by pointer; it is empty unless a mutating call allows the write. ``notices`` are
     warnings that belong to no rule. ``remarks`` are lines about a denial as a whole. ``skipped`` is the reason why
     nothing was judged (another resource, a deletion, an unchanged object). ``malformed`` is the reason why the object
-    could not be read; the write is then refused with code 400, whoever the writer is. ``precedes_validation`` is True
+    could not be read; the write is then refused with code 400, whoever the writer is. ``failed`` says that judging it
+    raised an exception; if the write is refused for that, the code is 500. ``precedes_validation`` is True
     if a validating call of the same write follows, which has the same findings again.
     """
 
@@ -87,6 +88,7 @@ class Verdict(NamedTuple):
     defaults: tuple[Default, ...] = ()
     skipped: str = ""
     malformed: str = ""
+    failed: str = ""
     precedes_validation: bool = False
 
     @property

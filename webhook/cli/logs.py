@@ -15,6 +15,11 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 FORMATS: Final = ("auto", "json", "text")
 
 _LONGEST_TRACEBACK: Final = 16_000
+_LONGEST_ERROR: Final = 512
+"""An exception can carry the whole object that it is about."""
+_MOST_CAUSES: Final = 16
+_CAUSE: Final = "\nThe above exception was the direct cause of the following exception:\n\n"
+_CONTEXT: Final = "\nDuring handling of the above exception, another exception occurred:\n\n"
 
 
 def log_options(option: Callable[..., Any]) -> Callable[[_F], _F]:
@@ -61,7 +66,7 @@ def facts_of(record: logging.LogRecord) -> dict[str, Any]:
     }
     if record.exc_info and record.exc_info[1] is not None:
         problem = record.exc_info[1]
-        facts["error"] = " ".join(f"{type(problem).__name__}: {problem}".split())
+        facts["error"] = " ".join(_line_of(problem).split())
         facts["traceback"] = _traceback_of(problem)
     return facts
 
@@ -82,9 +87,27 @@ def set_up(form: str, level: str, stream: TextIO | None = None) -> None:
     logging.getLogger("gunicorn.error").setLevel("DEBUG" if level == "debug" else "WARNING")
 
 
+def _line_of(problem: BaseException) -> str:
+    """The type and the message of an exception, cut to _LONGEST_ERROR characters."""
+    line = f"{type(problem).__name__}: {problem}"
+    return line if len(line) <= _LONGEST_ERROR else f"{line[:_LONGEST_ERROR]} [{len(line) - _LONGEST_ERROR} more]"
+
+
 def _traceback_of(problem: BaseException) -> str:
-    """As Python prints it; of a very long one the middle is left out."""
-    whole = "".join(traceback.format_exception(problem)).rstrip()
+    """The frames of an exception and of each that led to it, oldest first; of a very long one the middle is left out.
+
+    Unlike what Python prints, no message is longer than _LONGEST_ERROR characters.
+    """
+    parts: list[str] = []
+    each: BaseException | None = problem
+    while each is not None and len(parts) < _MOST_CAUSES:
+        between = _CAUSE if each.__cause__ is not None else _CONTEXT
+        before = each.__cause__ or (None if each.__suppress_context__ else each.__context__)
+        frames = "".join(traceback.format_tb(each.__traceback__))
+        head = "Traceback (most recent call last):\n" if frames else ""
+        parts.append(f"{between if before is not None else ''}{head}{frames}{_line_of(each)}")
+        each = before
+    whole = "\n".join(reversed(parts))
     if len(whole) <= _LONGEST_TRACEBACK:
         return whole
     half = _LONGEST_TRACEBACK // 2

@@ -81,6 +81,12 @@ _bounds = section("bounds")
 )
 @_cluster("--standalone", is_flag=True, help="No cluster: nothing is filled in from RolloutOrchestrators.")
 @_admission("--enforce", type=click.Choice(["deny", "warn"]), default="deny", help="warn: findings never deny a write.")
+@_admission(
+    "--on-error",
+    type=click.Choice(["refuse", "allow"]),
+    default="refuse",
+    help="What becomes of a write that the webhook fails on. Held Routes are refused anyway.",
+)
 @_admission("--forbid-override", is_flag=True, help="Ignore the annotation stagegate.dev/override.")
 @_admission(
     "--controller",
@@ -244,6 +250,7 @@ def _admission_settings(arguments: Options) -> Any:
 
     return Settings(
         enforce=arguments.enforce,
+        on_error=arguments.on_error,
         allow_override=not arguments.forbid_override,
         controllers=frozenset(arguments.controller) or DEFAULT_CONTROLLERS,
     )

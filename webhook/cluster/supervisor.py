@@ -5,7 +5,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -92,9 +92,16 @@ class Supervisor:
         if loop is not None:
             loop.turned_at = self._monotonic()
 
-    def fault(self, loop: str, what: str = "", problem: BaseException | None = None) -> None:
+    def fault(
+        self,
+        loop: str,
+        what: str = "",
+        problem: BaseException | None = None,
+        fields: Mapping[str, object] | None = None,
+    ) -> None:
         """Log an exception with its traceback, by default the one being handled, and count it."""
-        _LOG.error("unexpected exception: %s; continuing", what or loop, exc_info=problem or True)
+        extra = {"fields": dict(fields or {})}
+        _LOG.error("unexpected exception: %s; continuing", what or loop, exc_info=problem or True, extra=extra)
         self._count(loop)
 
     def problems(self) -> list[str]:

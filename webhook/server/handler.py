@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Final
 
 from webhook.admission import Lookup, Response, Settings, examine
+from webhook.admission.failure import read_failed
 from webhook.cluster.supervisor import Supervisor
+from webhook.server.failed_review import answer_failed
 from webhook.server.head import KNATIVE_PATH, LINE_TYPE
 from webhook.server.knative_handler import EventualResponse, KnativeHandler, left_alone
 from webhook.server.metrics import ServerMetrics
@@ -45,8 +47,8 @@ class AdmissionHandler:
         started = self._clock()
         try:
             answer = self._knative.answer(body) if self._knative is not None else left_alone(body)
-        except Exception:
-            answer = self._failed(path, body)
+        except Exception as problem:
+            answer = self._failed(path, body, problem)
         if isinstance(answer, Response):
             return self._answered(path, answer, started)
         answer.add_done_callback(lambda given: self._answered(path, given.result(), started))
@@ -57,19 +59,22 @@ class AdmissionHandler:
         started = self._clock()
         try:
             answer = self._examine(body, path, self.lookup, self.settings)
-        except Exception:
-            answer = self._failed(path, body)
+        except Exception as problem:
+            answer = self._failed(path, body, problem)
         return self._answered(path, answer, started)
 
-    def _failed(self, path: str, body: bytes) -> Response:
-        self._supervisor.fault("admission", f"no answer to a review of {len(body)} bytes at {path}")
-        return _FAILED
+    def _failed(self, path: str, body: bytes, problem: Exception) -> Response:
+        request = read_failed(body, path)
+        if request is None:
+            self._supervisor.fault("admission", f"no answer to a review of {len(body)} bytes at {path}", problem)
+            return _FAILED
+        return answer_failed(request, problem, self.settings.on_error, self._supervisor)
 
     def _answered(self, path: str, answer: Response, started: float) -> Response:
         """Count one answer, and log it if it denies."""
         self.metrics.answered(path, answer, self._clock() - started)
         verdict = answer.verdict
-        if verdict is not None and not verdict.allowed:
+        if verdict is not None and not verdict.allowed and not verdict.failed:
             _LOG.info(
                 "denied",
                 extra={

@@ -23,6 +23,7 @@ from webhook.cluster.supervisor import Supervisor
 from webhook.knative.bounds import Defaults, bounds_at_birth
 from webhook.knative.opt_in import Obstacle
 from webhook.knative.pin import NOT_OPTED_IN, NewRevision, Observation, decide_pin
+from webhook.server.failed_review import answer_failed
 from webhook.server.metrics import PinResult, ServerMetrics
 from webhook.server.pin_rate import PinRate
 from webhook.server.pinner import Outcome, Pinner
@@ -122,28 +123,28 @@ class KnativeHandler:
             timer.cancel()
             try:
                 response = self._settled(request, new, outcome, started)
-            except Exception:
-                self._supervisor.fault("admission", f"no answer about Revision {new.namespace}/{new.name}")
-                response = response_of(allowed(request, skipped="not pinned: failed"))
+            except Exception as problem:
+                response = answer_failed(request, problem, "allow", self._supervisor)
             answer.set_result(response)
 
         def ended(done: "Future[Outcome]") -> None:
             # The loop of a server that has just stopped is closed.
             with suppress(RuntimeError):
-                loop.call_soon_threadsafe(settle, self._outcome_of(done))
+                loop.call_soon_threadsafe(settle, self._outcome_of(new, done))
 
         late = Outcome("late", "the API server did not answer in time")
         timer = loop.call_later(self._seconds + _MARGIN_SECONDS, settle, late)
         pinning.add_done_callback(ended)
         return answer
 
-    def _outcome_of(self, done: "Future[Outcome]") -> Outcome:
+    def _outcome_of(self, new: NewRevision, done: "Future[Outcome]") -> Outcome:
         if done.cancelled():
             return Outcome("failed", "the server stops")
         problem = done.exception()
         if problem is None:
             return done.result()
-        self._supervisor.fault("admission", "a pin", problem)
+        fields = {"kind": REVISION, "namespace": new.namespace, "name": new.name}
+        self._supervisor.fault("admission", f"Service {new.service} is not pinned", problem, fields)
         return Outcome("failed", f"{type(problem).__name__}: {problem}")
 
     def _settled(self, request: Request, new: NewRevision, outcome: Outcome, started: float) -> Response:

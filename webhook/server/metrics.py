@@ -20,8 +20,8 @@ from webhook.cluster.resource import (
 )
 from webhook.server.head import ADMISSION_PATHS, KNATIVE_PATH
 
-Outcome = Literal["allowed", "warned", "denied", "skipped", "malformed"]
-OUTCOMES: Final[tuple[Outcome, ...]] = ("allowed", "warned", "denied", "skipped", "malformed")
+Outcome = Literal["allowed", "warned", "denied", "skipped", "malformed", "failed"]
+OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
 KINDS: Final = (SPA_KIND, RO_KIND, "other")
 KNATIVE_KINDS: Final = (REVISION, ROUTE, "other")
 OPERATIONS: Final = ("CREATE", "UPDATE", "other")
@@ -241,6 +241,8 @@ def kinds_at(path: str) -> tuple[str, ...]:
 
 def outcome_of(verdict: Verdict) -> Outcome:
     """The outcome of a verdict: the most severe that applies."""
+    if verdict.failed:
+        return "failed"
     if verdict.malformed:
         return "malformed"
     if not verdict.allowed:
