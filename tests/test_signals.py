@@ -68,6 +68,21 @@ def test_each_signal_counts() -> None:
     assert all(count.acquire(timeout=30) for _ in range(2))
 
 
+def test_a_fault_in_ending_is_logged_and_the_next_signal_ends(caplog: pytest.LogCaptureFixture) -> None:
+    count, left = threading.Semaphore(0), [KeyError("a fault in ending")]
+
+    def end() -> None:
+        if left:
+            raise left.pop()
+        count.release()
+
+    end_on_signal(end)
+    for _ in range(2):
+        signal.raise_signal(signal.SIGTERM)
+    assert count.acquire(timeout=30)
+    assert "a fault in ending" in caplog.text
+
+
 def test_the_rest_can_be_ignored_alone() -> None:
     before = [signal.getsignal(number) for number in ENDING]
     ignore_the_rest()

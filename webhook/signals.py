@@ -1,11 +1,14 @@
 """Signals: which of them end a process in good order, and which do nothing."""
 
+import logging
 import queue
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
+
+_LOG: Final = logging.getLogger(__name__)
 
 _ENDING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 _IGNORED: Final = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH, signal.SIGTTIN, signal.SIGTTOU)
@@ -49,7 +52,10 @@ def end_on_signal(end: Callable[[], object]) -> None:
     def wait() -> None:
         while True:
             arrived.get()
-            end()
+            try:
+                end()
+            except Exception:
+                _LOG.exception("an ending signal was not handled; the next one is")
 
     threading.Thread(target=wait, name="signals", daemon=True).start()
     ignore_the_rest()

@@ -63,6 +63,14 @@ def test_many_are_asked_at_once() -> None:
     assert shown_by({name: name for name in "abcdefgh"}, ask) == {name: name.encode() for name in "abcdefgh"}
 
 
+def test_a_fault_in_a_probe_is_raised_where_the_controller_counts_it() -> None:
+    def fails(address: str) -> bytes | None:
+        raise KeyError(address)
+
+    with pytest.raises(KeyError):
+        shown_by({"a": "10.0.0.1", "b": "10.0.0.2"}, fails)
+
+
 def test_a_server_shows_its_leaf() -> None:
     leaf = make_leaf(make_authority(START, 90 * DAY), ["a"], START, DAY)
     live = LiveContext()

@@ -281,6 +281,30 @@ def test_a_change_that_is_not_taken_holds_nothing_up_and_is_passed_on_again(capl
     assert reflected.changes == ["+b", "+c", "+a", "~b"]
 
 
+def test_a_change_that_is_not_taken_is_tried_again_soon_and_then_later_and_later() -> None:
+    reflected = ReflectedPods()
+    reflected.reflector.step()
+    reflected.poison = {"+a", "+b"}
+    reflected.pod("a")
+    reflected.pod("b")
+    reflected.reflector.step()
+    assert reflected.faults == ["reflector"], "the watch ends at the first change that is not taken"
+    seconds = []
+    for _ in range(7):
+        reflected.reflector.step()
+        seconds.append(reflected.api.requests[-1].query["timeoutSeconds"])
+    assert seconds == ["2", "2", "4", "8", "16", "30", "30"]
+    reflected.poison = set()
+    reflected.reflector.step()
+    assert reflected.changes == ["+a", "+b"]
+    assert reflected.api.requests[-1].query["timeoutSeconds"] == "300"
+    reflected.poison = {"+c"}
+    reflected.pod("c")
+    reflected.reflector.step()
+    reflected.reflector.step()
+    assert reflected.api.requests[-1].query["timeoutSeconds"] == "2", "the backoff begins anew"
+
+
 @pytest.mark.parametrize("where", ["a list", "a watch"])
 @pytest.mark.parametrize("what", ["trim", "index", "contact"])
 def test_after_a_fault_it_lists_anew_and_loses_nothing(what: str, where: str) -> None:

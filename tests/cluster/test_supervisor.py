@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -178,3 +179,59 @@ def test_a_task_that_hangs_is_a_problem() -> None:
         return found
 
     assert asyncio.run(run()) == ["certificate: no turn for 301 s"]
+
+
+def test_work_that_is_no_loop_hangs_when_it_takes_too_long_and_is_forgotten_at_its_end() -> None:
+    supervised = Supervised()
+    with supervised.supervisor.working("pin"):
+        assert supervised.problems(later=300.0) == []
+        assert supervised.problems(later=2.0) == ["pin: no turn for 302 s"]
+    assert supervised.problems() == []
+    with pytest.raises(KeyError), supervised.supervisor.working("pin"):
+        raise KeyError("a fault")
+    assert supervised.problems(later=400.0) == []
+
+
+@pytest.fixture
+def reporting(monkeypatch: pytest.MonkeyPatch) -> Supervised:
+    """A supervisor to which this process reports what nobody catches."""
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    supervised = Supervised()
+    supervised.supervisor.report_uncaught()
+    return supervised
+
+
+def test_a_thread_of_others_that_raises_is_logged_whole_and_counted(
+    reporting: Supervised, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails() -> None:
+        raise KeyError("a fault")
+
+    for target in (fails, sys.exit):
+        thread = threading.Thread(target=target, name="waitress-0")
+        thread.start()
+        thread.join(20)
+    (record,) = caplog.records
+    assert record.getMessage() == "unexpected exception: waitress-0, which ends; continuing"
+    assert record.exc_info is not None
+    assert record.exc_info[0] is KeyError
+    assert reporting.faults == ["thread"]
+
+
+def test_a_supervised_thread_that_dies_is_logged_too(reporting: Supervised, caplog: pytest.LogCaptureFixture) -> None:
+    reporting.run(answers(GeneratorExit("not an Exception")))
+    assert "not an Exception" in caplog.text
+    assert (reporting.faults, reporting.problems()) == (["thread"], ["worker: dead"])
+
+
+def test_an_exception_in_a_finalizer_is_logged_and_counted(
+    reporting: Supervised, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Fails:
+        def __del__(self) -> None:
+            raise KeyError("a fault")
+
+    Fails()
+    assert "a fault" in caplog.text
+    assert reporting.faults == ["thread"]

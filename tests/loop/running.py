@@ -45,6 +45,7 @@ class Running:
 
     def __init__(self, faults: Mapping[tuple[str, str], Set[int]] | None = None, lease: float = 6.0) -> None:
         self.faults_in_requests = faults or {}
+        self.broken: list[str] = []
         self.before = set(threading.enumerate())
         self.api = FakeApi()
         self.api.serve(*RESOURCES, *CERTIFICATE_WATCHES, EVENTS, LEASES)

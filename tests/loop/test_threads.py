@@ -1,16 +1,17 @@
 """Every thread of ``stagegate loop``: each one is made to raise, and the process goes on as if nothing had been."""
 
 import threading
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
 import pytest
 from prometheus_client import Metric
 from prometheus_client.registry import Collector
 
 from tests.loop.running import CERTIFICATE_WATCHES, Running, eventually
-from webhook.cluster.resource import EVENTS, LEASES, ROLLOUT_ORCHESTRATORS, SECRETS, STAGE_POD_AUTOSCALERS
-from webhook.loop.caches import RESOURCES
+from webhook.api.kinds import SERVICE_LABEL
+from webhook.cluster.resource import EVENTS, LEASES, REVISIONS, ROLLOUT_ORCHESTRATORS, SECRETS, STAGE_POD_AUTOSCALERS
+from webhook.loop.caches import BY_REVISION, RESOURCES
 from webhook.loop.process import LoopProcess
 
 FAULTS: Final[dict[tuple[str, str], set[int]]] = {
@@ -43,21 +44,35 @@ THREADS: Final[dict[str, set[str]]] = {
 """The label under which faults are counted, and the threads that have it."""
 
 
-def break_resync_once(process: LoopProcess) -> None:
-    usual, left = process.loop.enqueue_everything, [KeyError("a fault in resync")]
+def failing_once(usual: Callable[..., Any], thread: str, broken: list[str]) -> Callable[..., Any]:
+    """The function, which raises when that thread calls it for the first time, and names the thread in ``broken``."""
 
-    def list_keys(within: float = 0.0) -> None:
-        if threading.current_thread().name == "resync" and left:
-            raise left.pop()
-        usual(within)
+    def fails(*arguments: Any, **options: Any) -> Any:
+        if threading.current_thread().name.startswith(thread) and fails not in raised:
+            raised.append(fails)
+            broken.append(usual.__qualname__)
+            raise KeyError(f"a fault in {usual}")
+        return usual(*arguments, **options)
 
-    process.loop.enqueue_everything = list_keys  # type: ignore[method-assign]
+    raised: list[object] = []
+    return fails
+
+
+def break_once(process: LoopProcess) -> list[str]:
+    """What sends no request and yet can raise; the result names each that has."""
+    broken: list[str] = []
+    loop = process.loop
+    loop.enqueue_everything = failing_once(loop.enqueue_everything, "resync", broken)  # type: ignore[method-assign]
+    loop._router.keys = failing_once(loop._router.keys, "reflector", broken)  # type: ignore[method-assign]
+    indexes = loop.caches.rollouts.store._functions
+    indexes[BY_REVISION] = failing_once(indexes[BY_REVISION], "reflector", broken)
+    return broken
 
 
 @pytest.fixture(scope="module")
 def loop() -> Iterator[Running]:
     running = Running(FAULTS)
-    break_resync_once(running.process)
+    running.broken = break_once(running.process)
     running.start()
     yield running
     running.stop()
@@ -73,6 +88,12 @@ def test_the_rollout_begins_all_the_same(loop: Running) -> None:
 def test_what_raised_is_tried_again(loop: Running, verb: str, resource: str) -> None:
     last = max(FAULTS[verb, resource])
     eventually(lambda: loop.asked.get((verb, resource), 0) > last, f"{verb} {resource} again")
+
+
+def test_the_router_the_index_and_the_resync_have_raised(loop: Running) -> None:
+    names = {"Loop.enqueue_everything", "Router.keys", "revisions_named"}
+    loop.api.put(REVISIONS, {"metadata": {"name": "hello-00003", "labels": {SERVICE_LABEL: "hello"}}})
+    eventually(lambda: set(loop.broken) == names, f"{names - set(loop.broken)} raised")
 
 
 def fail_a_page(loop: Running) -> tuple[int, str]:

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import re
+import socket
 import threading
 import time
 import urllib.request
@@ -18,23 +20,37 @@ from certs.leaf import make_leaf
 from certs.served_secret import ServedSecret
 from tests.certs.test_served_secret import put
 from tests.cluster.fake_api import FakeApi
+from tests.server import test_knative_handler
 from tests.server.live import eventually
 from tests.server.reviews import GOOD
 from webhook.admission import EmptyLookup, Settings
+from webhook.admission.knative_objects import KnativeSettings
 from webhook.cli.certs_cluster import ClusterClient
 from webhook.cluster.client import Client
 from webhook.cluster.clock import SystemClock
-from webhook.cluster.resource import NAMESPACES, ROLLOUT_ORCHESTRATORS, SECRETS
+from webhook.cluster.resource import (
+    CONFIG_MAPS,
+    KNATIVE_SERVICES,
+    NAMESPACES,
+    REVISIONS,
+    ROLLOUT_ORCHESTRATORS,
+    ROUTES,
+    SECRETS,
+)
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.transport import Request
+from webhook.knative.opt_in import Obstacle
 from webhook.listening import listen
 from webhook.server.handler import AdmissionHandler
 from webhook.server.informers import RolloutInformers
+from webhook.server.knative_side import KnativeSide
 from webhook.server.limits import Limits
 from webhook.server.metrics import LOOPS, ServerMetrics
 from webhook.server.pages import PagesServer, make_app
 from webhook.server.service import Service
 from webhook.server.worker import StagegateWorker
+
+REFLECTED = (ROLLOUT_ORCHESTRATORS, NAMESPACES, SECRETS, KNATIVE_SERVICES, ROUTES, REVISIONS, CONFIG_MAPS)
 
 
 class FaultyWebhook:
@@ -42,7 +58,7 @@ class FaultyWebhook:
 
     def __init__(self, *faulty: tuple[str, str]) -> None:
         self.api = FakeApi()
-        self.api.serve(ROLLOUT_ORCHESTRATORS, NAMESPACES, SECRETS)
+        self.api.serve(*REFLECTED)
         self.api.put(ROLLOUT_ORCHESTRATORS, {"metadata": {"name": "hello"}, "spec": {}})
         authority = make_authority(datetime.now(UTC), timedelta(days=90))
         put(self.api, make_leaf(authority, ["a"], datetime.now(UTC), timedelta(days=30)))
@@ -54,23 +70,30 @@ class FaultyWebhook:
         self.informers = RolloutInformers(client, clock, self.metrics, self.supervisor)
         watch = ClusterClient(client, clock, self.supervisor).watch_secret
         self.key_pair = ServedSecret("ours", "certs", watch, LiveContext(), clock.now, self.metrics.read_key_pair)
+        self.knative = KnativeSide(
+            KnativeSettings(), client, lambda _seconds: client, clock, self.metrics, self.supervisor, "knative-serving"
+        )
         self.reported: list[str] = []
+        self.asked: list[tuple[str, str]] = []
 
     def fail(self, request: Request) -> None:
         key = request.call.verb, request.call.resource
+        self.asked.append(key)
         if key in self.left:
             self.left.remove(key)
             raise KeyError(f"a fault in {request.call}")
 
-    def service(self, on_ready: Callable[[], None] | None = None) -> Service:
+    def service(self, on_ready: Callable[[], None] | None = None, pages: socket.socket | None = None) -> Service:
         return Service(
             Settings(),
             Limits(),
             self.key_pair,
             self.metrics,
             self.informers,
+            pages,
             on_ready=on_ready or (lambda: self.reported.append("ready")),
             supervisor=self.supervisor,
+            knative=self.knative,
         )
 
     def faults(self) -> dict[str, float]:
@@ -102,11 +125,12 @@ def run(service: Service, condition: Callable[[], Any]) -> None:
     asyncio.run(served())
 
 
-@pytest.mark.parametrize("resource", [ROLLOUT_ORCHESTRATORS, NAMESPACES, SECRETS])
+@pytest.mark.parametrize("resource", REFLECTED)
 @pytest.mark.parametrize("verb", ["list", "watch"])
 def test_a_reflector(verb: str, resource: Any, caplog: pytest.LogCaptureFixture) -> None:
     process = FaultyWebhook((verb, resource.plural))
-    run(process.service(), lambda: process.reported and process.faults())
+    again = verb, resource.plural
+    run(process.service(), lambda: process.reported and process.faults() and process.asked.count(again) > 1)
     assert process.faults() == {"reflector": 1.0}
     assert caplog.records[0].exc_info
     assert process.supervisor.problems() == []
@@ -333,3 +357,42 @@ def test_once_synced_a_webhook_stays_ready_when_the_resource_goes() -> None:
         assert process.informers.rollouts.age() is None, "so that nothing is filled in from it, and warnings say why"
     finally:
         process.informers.stop()
+
+
+THREADS = {
+    f"reflector {ROLLOUT_ORCHESTRATORS.full_name}": test_a_reflector,
+    f"reflector {NAMESPACES.full_name}": test_a_reflector,
+    f"reflector {SECRETS.full_name} in ours": test_a_reflector,
+    f"reflector {KNATIVE_SERVICES.full_name}": test_a_reflector,
+    f"reflector {ROUTES.full_name}": test_a_reflector,
+    f"reflector {REVISIONS.full_name}": test_a_reflector,
+    f"reflector {CONFIG_MAPS.full_name} in knative-serving": test_a_reflector,
+    "asyncio": test_the_task_of_the_certificate,
+    "pages": test_a_page_and_the_thread_of_the_pages,
+    "waitress": test_a_page_and_the_thread_of_the_pages,
+    "pin": test_knative_handler.test_a_fault_is_logged_and_counted_and_the_revision_is_left_as_it_is,
+}
+"""The name of each thread, without a number, and the test that makes it raise."""
+
+TASKS = {
+    "certificate": test_the_task_of_the_certificate,
+    "ready": test_the_announcement_is_tried_once,
+}
+"""What a service keeps as tasks; the worker has another two, of which the tests are above."""
+
+
+def test_no_thread_and_no_task_is_missing_here() -> None:
+    process, before = FaultyWebhook(), set(threading.enumerate())
+    service = process.service(pages=listen("127.0.0.1", 0))
+    process.knative.handler._pinner.begin({}, lambda route: Obstacle("", ""), time.monotonic() + 60)
+    seen: set[str] = set()
+
+    def all_seen() -> bool:
+        names = {thread.name for thread in set(threading.enumerate()) - before}
+        seen.update(re.sub(r"[-_]\d+$", "", name) for name in names)
+        return seen >= THREADS.keys() and bool(process.reported)
+
+    run(service, all_seen)
+    assert seen == THREADS.keys(), "a thread that no test here makes raise"
+    threads = {loop.name for loop in process.supervisor._loops} - THREADS.keys()
+    assert threads == TASKS.keys(), "a task that no test here makes raise"

@@ -57,6 +57,20 @@ def played(script: Script) -> None:
     asyncio.run(play())
 
 
+def test_a_fault_in_writing_ends_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> Any:
+        raise KeyError("a fault")
+
+    async def script(worker: Worker, answers: Answers, connection: Connection, transport: Any) -> None:
+        connection.data_received(calls(b"1"))
+        monkeypatch.setattr("webhook.server.pending_responses.response", fails)
+        await answers.give(b"1")
+        assert (transport.written, transport.open) == (b"", False)
+        assert worker.sample("stagegate_faults_total", loop="connections") == 1.0
+
+    played(script)
+
+
 @pytest.mark.parametrize(
     ("sent", "given_in_order", "written"),
     [

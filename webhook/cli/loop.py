@@ -156,6 +156,7 @@ def run(arguments: Options) -> int:
     )
     set_up(arguments.log_format, arguments.log_level)
     process = LoopProcess(transport, SystemClock(), options, settled=spared_collector())
+    process.supervisor.report_uncaught()
     process.pages = _pages(process, arguments)
     if arguments.cert_secret:
         process.runnables.append(_controller(process, arguments))

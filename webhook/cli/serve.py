@@ -146,6 +146,7 @@ def run(arguments: Options) -> int:
 
     metrics = ServerMetrics()
     supervisor = Supervisor(count=metrics.faulted)
+    supervisor.report_uncaught()
     transport = None if arguments.standalone else _transport(arguments.kubeconfig)
     client = None if transport is None else _client(transport)
     live = live_context(arguments)

@@ -40,6 +40,8 @@ class Pace:
 
 
 DEFAULT_PACE: Final = Pace()
+_SHORTEST_RETRY: Final = 2.0
+"""Seconds. A shorter watch would look like one that the server ended at once."""
 
 
 class Reflector:
@@ -49,7 +51,7 @@ class Reflector:
     connection, and ``on_contact`` after every response or event. ``on_count`` is called with what happened: list,
     watch, event, bookmark, gone, silence, error. If the server stops serving the resource, ``synced`` becomes False and
     the objects stay; for a ``required`` resource the log has a warning then. If ``on_change`` raises, it gets the same
-    change again before the next watch.
+    change again before the next watch, and the present one ends after a backoff.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Reflector:
         self._pace = pace
         self._random = random_number
         self._backoff = Backoff(random_number)
+        self._change_backoff = Backoff(random_number)
         self._stopped = threading.Event()
         self._wait = wait or self._stopped.wait
         self._supervisor = supervisor or Supervisor()
@@ -217,6 +220,8 @@ class Reflector:
         """Watch until the server ends it; return True if it ended at once without an event."""
         pace = self._pace
         seconds = pace.shortest_watch + self._random() * (pace.longest_watch - pace.shortest_watch)
+        if self._failed_changes:
+            seconds = min(seconds, self._change_backoff.next(_SHORTEST_RETRY))
         self._on_count("watch")
         stream = self._client.watch(
             self.resource,
@@ -231,10 +236,10 @@ class Reflector:
         has_events = False
         try:
             for event in stream:
-                has_events = True
+                has_events, had_failed = True, bool(self._failed_changes)
                 self._take(event)
                 self._contacted()
-                if self._stopped.is_set():
+                if self._stopped.is_set() or (self._failed_changes and not had_failed):
                     break
         except OutcomeUnknown as problem:
             self._disconnected(problem)
@@ -290,3 +295,5 @@ class Reflector:
     def _pass_on_again(self) -> None:
         for change in list(self._failed_changes.values()):
             self._pass_on(change)
+        if not self._failed_changes:
+            self._change_backoff.reset()

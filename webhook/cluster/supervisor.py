@@ -3,9 +3,11 @@
 import asyncio
 import logging
 import random
+import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -20,7 +22,7 @@ Turn = Callable[[], float | None]
 """One turn of a loop; returns the seconds until the next one, or None to end the loop."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Loop:
     name: str
     turned_at: float
@@ -86,6 +88,30 @@ class Supervisor:
             raise
         kept.state = "over"
 
+    @contextmanager
+    def working(self, name: str) -> Iterator[None]:
+        """Watch work of the calling thread that is no loop: it hangs if it takes longer than ``limit``."""
+        kept = self._enter(name)
+        try:
+            yield
+        finally:
+            self._loops.remove(kept)
+
+    def report_uncaught(self) -> None:
+        """Log and count, as ``thread``, what the threads of others raise, and what is raised in finalizers."""
+
+        def report_thread(raised: threading.ExceptHookArgs) -> None:
+            if not issubclass(raised.exc_type, SystemExit):
+                name = raised.thread.name if raised.thread is not None else "a thread that has ended"
+                self.fault("thread", f"{name}, which ends", raised.exc_value)
+
+        def report_finalizer(raised: "sys.UnraisableHookArgs") -> None:
+            what = f"{raised.err_msg or 'exception ignored'} ({type(raised.object).__qualname__})"
+            self.fault("thread", what, raised.exc_value)
+
+        threading.excepthook = report_thread
+        sys.unraisablehook = report_finalizer
+
     def beat(self) -> None:
         """Report progress of the calling thread during a long turn; it counts as a turn."""
         loop: _Loop | None = getattr(self._thread_local, "loop", None)
@@ -106,11 +132,11 @@ class Supervisor:
 
     def problems(self) -> list[str]:
         """One line for each loop that is dead or hangs."""
-        now = self._monotonic()
-        found = [f"{loop.name}: dead" for loop in self._loops if loop.state == "dead"]
+        now, loops = self._monotonic(), list(self._loops)
+        found = [f"{loop.name}: dead" for loop in loops if loop.state == "dead"]
         return found + [
             f"{loop.name}: no turn for {now - loop.turned_at:.0f} s"
-            for loop in self._loops
+            for loop in loops
             if loop.state == "runs" and now - loop.turned_at > self._limit
         ]
 

@@ -36,7 +36,7 @@ class KnativeSide:
             by_default=settings.by_default,
             settings_namespace=settings_namespace,
         )
-        self._pinner = Pinner(client_within, clock.monotonic)
+        self._pinner = Pinner(client_within, clock.monotonic, supervisor)
         self.handler = KnativeHandler(
             settings, metrics, clock.monotonic, self._informers, self._pinner, supervisor=supervisor
         )

@@ -10,6 +10,7 @@ from webhook.cluster.client import Client
 from webhook.cluster.errors import ApiError, Conflict, NotFound
 from webhook.cluster.indexer import key_of
 from webhook.cluster.resource import ROUTES
+from webhook.cluster.supervisor import Supervisor
 from webhook.knative.opt_in import Obstacle
 from webhook.knative.pin import Pin
 
@@ -45,9 +46,15 @@ class Outcome(NamedTuple):
 class Pinner:
     """A bounded number of threads. ``client_within`` makes a client whose requests take at most so many seconds."""
 
-    def __init__(self, client_within: Callable[[float], Client], monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        client_within: Callable[[float], Client],
+        monotonic: Callable[[], float],
+        supervisor: Supervisor | None = None,
+    ) -> None:
         self._client_within = client_within
         self._monotonic = monotonic
+        self._supervisor = supervisor or Supervisor(monotonic)
         self._threads = ThreadPoolExecutor(THREADS, "pin")
         self._places = BoundedSemaphore(MOST_AT_ONCE)
 
@@ -58,13 +65,17 @@ class Pinner:
         """
         if not self._places.acquire(blocking=False):
             return None
-        begun = self._threads.submit(self.pin, route, decide, deadline)
+        begun = self._threads.submit(self._watched, route, decide, deadline)
         begun.add_done_callback(lambda _: self._places.release())
         return begun
 
     def stop(self) -> None:
         """Begin nothing more; what waits for a thread is dropped."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _watched(self, route: Wire, decide: Decide, deadline: float) -> Outcome:
+        with self._supervisor.working("pin"):
+            return self.pin(route, decide, deadline)
 
     def pin(self, route: Wire, decide: Decide, deadline: float) -> Outcome:
         """Write the pin on condition of the Route's version; on a conflict read the Route, and decide again."""

@@ -220,6 +220,16 @@ class Connection(asyncio.Protocol):
         answer.add_done_callback(self._settle)
 
     def _settle(self, _answer: asyncio.Future[Response]) -> None:
+        """Write what is pending; a connection whose response cannot be written would wait for ever."""
+        try:
+            self._write_pending()
+        except Exception:
+            _LOG.exception("a fault in writing a response; its connection is closed")
+            self._host.metrics.faulted("connections")
+            self._pending.clear()
+            self.abort()
+
+    def _write_pending(self) -> None:
         """Write what is pending, up to the next response that is not given yet."""
         if not self._pending:
             return

@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 
 from webhook.api import MalformedObject
 from webhook.api.wire import Wire, format_time
+from webhook.cluster.supervisor import Supervisor
 from webhook.diagnosis.ages import age_text, ago
 from webhook.diagnosis.snapshot import Snapshot, snapshot_of
 from webhook.diagnosis.summary import Summary, summarise
@@ -109,9 +110,11 @@ class _Pages:
         self._app, self._source, self._options = app, source, options
         self._history = History()
         self._reading = _Reading(source, self._history)
+        self._recorded = -1
+        self._supervisor = Supervisor()
         self._slots = threading.BoundedSemaphore(options.streams)
         if options.records:
-            threading.Thread(target=self._record, name="history", daemon=True).start()
+            self._supervisor.start("history", self._record, options.ended.wait, after=_SHORTEST_SECONDS)
 
     def check_host(self) -> None:
         """Refuse a request that asks for another name than one of the loopback."""
@@ -119,7 +122,8 @@ class _Pages:
             abort(421, "this page answers to the names of this machine's loopback only")
 
     def healthz(self) -> Response:
-        return _text(200, "ok\n")
+        good, text = self._supervisor.health()
+        return _text(200 if good else 503, text)
 
     def readyz(self) -> Response:
         why = self._source.not_ready()
@@ -150,13 +154,12 @@ class _Pages:
             return self._stream(lambda: self._detail_fragment(namespace, name))
         return render_template("page.html", title=f"{namespace}/{name}", fragment=fragment)
 
-    def _record(self) -> None:
-        version = -1
-        while not self._options.ended.wait(_SHORTEST_SECONDS):
-            changed = self._source.wait(version, _BEAT_SECONDS)
-            if changed != version:
-                version = changed
-                self._reading.world()
+    def _record(self) -> float:
+        version = self._source.wait(self._recorded, _BEAT_SECONDS)
+        if version != self._recorded:
+            self._reading.world()
+            self._recorded = version
+        return _SHORTEST_SECONDS
 
     def _list_fragment(self) -> str:
         shown = listing(self._reading.summaries(), Filters.of(request.args))
