@@ -32,7 +32,8 @@ from webhook.listening import listen
 from webhook.loop.caches import RESOURCES
 from webhook.loop.loop_options import LoopOptions
 from webhook.loop.process import LoopProcess, ProcessOptions
-from webhook.server.pages import PagesServer, make_app
+from webhook.pages_server import PagesServer
+from webhook.server.pages import make_app
 
 CERTIFICATE_WATCHES: Final = (SECRETS, MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS)
 

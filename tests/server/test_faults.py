@@ -41,12 +41,13 @@ from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.transport import Request
 from webhook.knative.opt_in import Obstacle
 from webhook.listening import listen
+from webhook.pages_server import PagesServer
 from webhook.server.handler import AdmissionHandler
 from webhook.server.informers import RolloutInformers
 from webhook.server.knative_side import KnativeSide
 from webhook.server.limits import Limits
 from webhook.server.metrics import LOOPS, ServerMetrics
-from webhook.server.pages import PagesServer, make_app
+from webhook.server.pages import make_app
 from webhook.server.service import Service
 from webhook.server.worker import StagegateWorker
 

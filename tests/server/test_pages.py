@@ -1,11 +1,5 @@
 """The pages of a process, and the handler mounted beside them for other WSGI servers."""
 
-import logging
-import socket
-import struct
-import threading
-import urllib.error
-import urllib.request
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
@@ -18,12 +12,10 @@ from prometheus_client import CollectorRegistry, Gauge
 from tests.server.live import JSON, Live
 from tests.server.reviews import BAD, GOOD, review, spa
 from webhook.admission import EmptyLookup, Settings
-from webhook.cluster.supervisor import Supervisor
-from webhook.listening import listen
 from webhook.server.handler import AdmissionHandler
 from webhook.server.limits import Limits
 from webhook.server.metrics import ServerMetrics
-from webhook.server.pages import Check, PagesServer, make_app
+from webhook.server.pages import Check, make_app
 
 
 def app(*, health: bool = True, ready: bool = True, admission: bool = False, registry: Any = None) -> Flask:
@@ -83,67 +75,6 @@ def test_a_collector_that_fails_is_logged_with_its_traceback(caplog: pytest.LogC
     reply = app(registry=registry).test_client().get("/metrics")
     assert (reply.status_code, reply.text) == (500, "the page failed; the log of the process says why\n")
     assert "ZeroDivisionError: counted by nothing" in caplog.text
-
-
-# On a port
-
-
-def served(page: str, pages: Flask) -> tuple[int, bytes]:
-    listener = listen("127.0.0.1", 0)
-    port = listener.getsockname()[1]
-    server = PagesServer(pages, listener)
-    server.start()
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{page}", timeout=10) as reply:
-            return reply.status, reply.read()
-    except urllib.error.HTTPError as refused:
-        with refused:
-            return refused.code, refused.read()
-    finally:
-        server.stop()
-        assert "pages" not in {thread.name for thread in threading.enumerate()}
-        with pytest.raises(OSError, match="refused"):
-            socket.create_connection(("127.0.0.1", port), 5)
-
-
-def test_pages_are_served_until_stopped() -> None:
-    assert served("/healthz", app()) == (200, b"ok\n")
-    assert served("/readyz", app(ready=False)) == (503, b"UTC\n")
-
-
-def test_a_caller_that_goes_away_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
-    asked, go_on = threading.Event(), threading.Event()
-    pages = app()
-
-    @pages.get("/slow")
-    def slow() -> bytes:
-        asked.set()
-        go_on.wait(20)
-        return b"x" * 1_000_000
-
-    listener = listen("127.0.0.1", 0)
-    port = listener.getsockname()[1]
-    faults: list[str] = []
-    server = PagesServer(pages, listener, Supervisor(count=faults.append))
-    server.start()
-    try:
-        with socket.create_connection(("127.0.0.1", port)) as caller:
-            caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            caller.sendall(b"GET /slow HTTP/1.0\r\n\r\n")
-            assert asked.wait(20)
-        go_on.set()
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=20) as reply:
-            assert reply.read() == b"ok\n"
-    finally:
-        server.stop()
-    assert faults == []
-    # On a busy machine a request may wait for a thread to wake, which waitress warns of.
-    warned = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert [record for record in warned if record.name != "waitress.queue"] == []
-
-
-def test_a_server_that_never_started_can_be_stopped() -> None:
-    PagesServer(app(), listen("127.0.0.1", 0)).stop()
 
 
 # The handler in another WSGI server

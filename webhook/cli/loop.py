@@ -32,7 +32,7 @@ from webhook.signals import end_on_signal, ignore_the_rest
 if TYPE_CHECKING:
     from certs.controller import CertificateController
     from webhook.loop.process import LoopProcess, ProcessOptions
-    from webhook.server.pages import PagesServer
+    from webhook.pages_server import PagesServer
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -193,7 +193,8 @@ def _pages(process: "LoopProcess", arguments: Options) -> "PagesServer | None":
     listening = pages_listener(arguments)
     if listening is None:
         return None
-    from webhook.server.pages import PagesServer, make_app
+    from webhook.pages_server import PagesServer
+    from webhook.server.pages import make_app
 
     app = make_app(
         "The companion loop, which carries rollouts through their stages.",

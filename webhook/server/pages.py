@@ -1,15 +1,11 @@
 """The pages of a process for probes, scrapers and people: health, readiness, metrics; over plain HTTP."""
 
-import logging
-import socket
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import metadata
-from typing import Any, Final
+from typing import Final
 
 import orjson
-import waitress
 from flask import Flask, Response, render_template, request
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -21,8 +17,6 @@ from webhook.server.head import LINE_TYPE, OWN_PATHS, Head, Refusal, refuse, too
 from webhook.server.limits import Limits
 from webhook.text import visible
 
-_LOG: Final = logging.getLogger("stagegate.pages")
-_FINISH_SECONDS: Final = 2.0
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -110,62 +104,6 @@ def _mount(app: Flask, handler: AdmissionHandler, limits: Limits) -> None:
 
     for path in OWN_PATHS:
         app.add_url_rule(path, path, review, methods=_METHODS, provide_automatic_options=False)
-
-
-class PagesServer:
-    """Serves an app on a listening socket, in a few threads of its own; it reads no request bodies."""
-
-    def __init__(self, app: Flask, listener: socket.socket, supervisor: Supervisor | None = None) -> None:
-        self._supervisor = supervisor or Supervisor()
-        self._stopped = threading.Event()
-        self._app = app
-        self._listener = listener
-        self._server: Any = None
-        self._sockets: dict[int, Any] = {}
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        # Created in the worker: its threads start at once and would not survive the fork.
-        self._server = waitress.create_server(
-            self._app,
-            map=self._sockets,
-            sockets=[self._listener],
-            threads=4,
-            connection_limit=100,
-            channel_timeout=10,
-            max_request_body_size=1024,
-            max_request_header_size=16 * 1024,
-            ident=None,
-            clear_untrusted_proxy_headers=True,
-        )
-        self._thread = threading.Thread(target=self._run, name="pages", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                self._server.run()
-                return
-            except Exception:
-                self._supervisor.fault("pages", "the thread of the pages")
-                self._stopped.wait(1.0)
-
-    def stop(self) -> None:
-        """Finish the pages under way, within a few seconds, then close the connections."""
-        if self._thread is None:
-            self._listener.close()
-            return
-        self._stopped.set()
-        # The threads that make pages end first: each wakes the thread of the sockets when its page is done.
-        self._server.task_dispatcher.shutdown(timeout=_FINISH_SECONDS)
-        if self._thread.is_alive():
-            self._server.trigger.pull_trigger(self._close)
-            self._thread.join(5.0)
-
-    def _close(self) -> None:
-        # Runs in the thread of the sockets, which ends once none is left.
-        for each in list(self._sockets.values()):
-            each.close()
 
 
 def _refuse(refusal: Refusal) -> Response:

@@ -102,7 +102,8 @@ class Service:
         """Start the pages, the informers and the key pair; the worker runs the coroutines until it stops."""
         if self._listener is not None:
             # Flask is imported in the worker, and only where pages are served.
-            from webhook.server.pages import PagesServer, make_app
+            from webhook.pages_server import PagesServer
+            from webhook.server.pages import make_app
 
             enforced = "refuses a write" if self.handler.settings.enforce == "deny" else "only warns"
             app = make_app(

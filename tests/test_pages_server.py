@@ -1,0 +1,197 @@
+"""The server of pages on a port: it ends in good order, and slow or silent clients do not keep it from honest ones."""
+
+import logging
+import socket
+import struct
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+from flask import Flask, Response
+
+from webhook.cluster.supervisor import Supervisor
+from webhook.listening import listen
+from webhook.pages_server import PageLimits, PagesServer
+
+PATIENCE = 60.0
+"""Seconds; more than anything here takes on a busy machine."""
+
+
+def app() -> Flask:
+    pages = Flask("pages")
+    pages.add_url_rule("/", "front", lambda: "ok\n")
+    return pages
+
+
+@contextmanager
+def serving(
+    pages: Flask, limits: PageLimits | None = None, count: Callable[[str], None] = lambda loop: None
+) -> Iterator[int]:
+    """Serve an app; gives its port."""
+    listener = listen("127.0.0.1", 0)
+    server = PagesServer(pages, listener, Supervisor(count=count), limits)
+    port = listener.getsockname()[1]
+    server.start()
+    try:
+        yield port
+    finally:
+        server.stop()
+
+
+def get(port: int, path: str = "/") -> tuple[int, bytes]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE) as reply:
+            return reply.status, reply.read()
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.code, refused.read()
+
+
+def connected(port: int, sends: bytes = b"") -> socket.socket:
+    client = socket.create_connection(("127.0.0.1", port), PATIENCE)
+    client.sendall(sends)
+    return client
+
+
+def is_closed(client: socket.socket) -> bool:
+    """True once the server has closed the connection, which a client that goes on sending may see as a reset."""
+    try:
+        return client.recv(1) == b""
+    except ConnectionError:
+        return True
+
+
+def test_pages_are_served_until_stopped() -> None:
+    with serving(app()) as port:
+        assert get(port) == (200, b"ok\n")
+        assert get(port, "/absent")[0] == 404
+    assert "pages" not in {thread.name for thread in threading.enumerate()}
+    with pytest.raises(OSError, match="refused"):
+        connected(port)
+
+
+def test_a_server_that_never_started_can_be_stopped() -> None:
+    PagesServer(app(), listen("127.0.0.1", 0)).stop()
+
+
+def test_a_caller_that_goes_away_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
+    asked, go_on = threading.Event(), threading.Event()
+    pages = app()
+
+    @pages.get("/slow")
+    def slow() -> bytes:
+        asked.set()
+        go_on.wait(PATIENCE)
+        return b"x" * 1_000_000
+
+    faults: list[str] = []
+    with serving(pages, count=faults.append) as port:
+        with connected(port, b"GET /slow HTTP/1.0\r\n\r\n") as caller:
+            caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            assert asked.wait(PATIENCE)
+        go_on.set()
+        assert get(port) == (200, b"ok\n")
+    assert faults == []
+    # On a busy machine a request may wait for a thread to wake, which waitress warns of.
+    warned = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [record for record in warned if record.name != "waitress.queue"] == []
+
+
+PARTS = {
+    "nothing": b"",
+    "half a line": b"GET / HT",
+    "half a header": b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+    "half a body": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx",
+}
+
+
+@pytest.mark.parametrize("sent", PARTS.values(), ids=PARTS)
+def test_clients_that_stop_in_their_request_hold_no_thread(sent: bytes) -> None:
+    with serving(app(), PageLimits(threads=1)) as port, ExitStack() as clients:
+        for _ in range(20):
+            clients.enter_context(connected(port, sent))
+        assert get(port) == (200, b"ok\n")
+
+
+@pytest.mark.parametrize("sent", PARTS.values(), ids=PARTS)
+def test_they_are_closed_so_that_others_find_room(sent: bytes) -> None:
+    limits = PageLimits(connections=6, request=0.2, idle=1)
+    with serving(app(), limits) as port, ExitStack() as clients:
+        slow = [clients.enter_context(connected(port, sent)) for _ in range(10)]
+        assert get(port) == (200, b"ok\n")
+        assert all(is_closed(client) for client in slow)
+
+
+def test_a_byte_now_and_then_puts_nothing_off() -> None:
+    limits = PageLimits(connections=6, request=0.5, idle=60)
+    done = threading.Event()
+
+    def drip(client: socket.socket) -> None:
+        with client:
+            client.sendall(b"GET / HTTP/1.1\r\nX-Slow: ")
+            while not done.wait(0.1):
+                try:
+                    client.sendall(b"x")
+                except OSError:
+                    return
+
+    with serving(app(), limits) as port:
+        threads = [threading.Thread(target=drip, args=(connected(port),)) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        assert get(port) == (200, b"ok\n")
+        for thread in threads[:4]:
+            thread.join(PATIENCE)
+        assert not any(thread.is_alive() for thread in threads[:4]), "the first four were closed while they dripped"
+        done.set()
+        for thread in threads:
+            thread.join(PATIENCE)
+
+
+def test_requests_on_one_connection_have_a_deadline_each() -> None:
+    with serving(app(), PageLimits(request=0.5, idle=60)) as port, connected(port) as client:
+        answers = client.makefile("rb")
+        for _ in range(4):
+            threading.Event().wait(0.3)
+            client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert answers.readline() == b"HTTP/1.1 200 OK\r\n"
+            while answers.readline() != b"ok\n":
+                pass
+
+
+def endless(ended: threading.Event) -> Flask:
+    """Pages with a stream of which a client can never get enough."""
+    pages = app()
+
+    def pieces() -> Iterator[bytes]:
+        try:
+            while True:
+                yield b"x" * 1_000_000
+        finally:
+            ended.set()
+
+    pages.add_url_rule("/stream", "stream", lambda: Response(pieces()))
+    return pages
+
+
+def test_a_client_that_takes_nothing_of_its_response_is_closed() -> None:
+    ended = threading.Event()
+    limits = PageLimits(threads=1, write=0.5)
+    with serving(endless(ended), limits) as port, connected(port, b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n"):
+        assert ended.wait(PATIENCE), "its thread is free again"
+        assert get(port) == (200, b"ok\n")
+
+
+def test_one_that_takes_it_slowly_is_not() -> None:
+    ended = threading.Event()
+    limits = PageLimits(threads=2, write=5.0)
+    with serving(endless(ended), limits) as port:
+        with connected(port, b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n") as client:
+            for _ in range(400):
+                assert client.recv(100_000)
+            assert not ended.is_set()
+            assert get(port) == (200, b"ok\n")
+        assert ended.wait(PATIENCE), "it ends with its client"

@@ -1,0 +1,133 @@
+"""The server of pages: a WSGI app over plain HTTP in a few threads of its own, none of which a slow client can hold."""
+
+import functools
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+import waitress
+from flask import Flask
+from waitress.channel import HTTPChannel
+
+from webhook.cluster.supervisor import Supervisor
+
+_FINISH_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class PageLimits:
+    """``threads`` is the number of responses at a time, ``connections`` that of clients; further ones wait.
+
+    In seconds: ``request`` is the longest time from the first byte of a request to its last, ``idle`` the longest
+    between two requests, and ``write`` the longest in which a client takes nothing of its response.
+    """
+
+    threads: int = 4
+    connections: int = 100
+    request: float = 10.0
+    idle: int = 10
+    write: float = 30.0
+
+
+class PagesServer:
+    """Serves an app on a listening socket; it reads no request bodies."""
+
+    def __init__(
+        self,
+        app: Flask,
+        listener: socket.socket,
+        supervisor: Supervisor | None = None,
+        limits: PageLimits | None = None,
+    ) -> None:
+        self._supervisor = supervisor or Supervisor()
+        self._limits = limits or PageLimits()
+        self._stopped = threading.Event()
+        self._app = app
+        self._listener = listener
+        self._server: Any = None
+        self._sockets: dict[int, Any] = {}
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        # Created in the worker: its threads start at once and would not survive the fork.
+        self._server = waitress.create_server(
+            self._app,
+            map=self._sockets,
+            sockets=[self._listener],
+            threads=self._limits.threads,
+            connection_limit=self._limits.connections,
+            channel_timeout=self._limits.idle,
+            cleanup_interval=1,
+            asyncore_use_poll=True,
+            max_request_body_size=1024,
+            max_request_header_size=16 * 1024,
+            ident=None,
+            clear_untrusted_proxy_headers=True,
+        )
+        self._server.channel_class = functools.partial(_Connection, self._limits, time.monotonic)
+        self._thread = threading.Thread(target=self._run, name="pages", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._server.run()
+                return
+            except Exception:
+                self._supervisor.fault("pages", "the thread of the pages")
+                self._stopped.wait(1.0)
+
+    def stop(self) -> None:
+        """Finish the pages under way, within a few seconds, then close the connections."""
+        if self._thread is None:
+            self._listener.close()
+            return
+        self._stopped.set()
+        # The threads that make pages end first: each wakes the thread of the sockets when its page is done.
+        self._server.task_dispatcher.shutdown(timeout=_FINISH_SECONDS)
+        if self._thread.is_alive():
+            self._server.trigger.pull_trigger(self._close)
+            self._thread.join(5.0)
+
+    def _close(self) -> None:
+        # Runs in the thread of the sockets, which ends once none is left.
+        for each in list(self._sockets.values()):
+            each.close()
+
+
+class _Connection(HTTPChannel):  # type: ignore[misc]
+    """A connection with deadlines. waitress has one for silence only, which a byte now and then puts off."""
+
+    def __init__(self, limits: PageLimits, monotonic: Callable[[], float], *of_channel: Any, **named: Any) -> None:
+        self._limits, self._monotonic = limits, monotonic
+        # The request or the response that has begun, and since when: the parser, or the time of the last byte sent.
+        self._incomplete: tuple[Any, float] | None = None
+        self._unsent: tuple[float, float] | None = None
+        super().__init__(*of_channel, **named)
+
+    def readable(self) -> bool:
+        """Asked before each wait of the thread of the sockets, which is at least once a second."""
+        now = self._monotonic()
+        self._incomplete = _since(self._incomplete, self.request, now)
+        self._unsent = _since(self._unsent, self.last_activity if self.total_outbufs_len else None, now)
+        if _is_late(self._incomplete, now, self._limits.request) or _is_late(self._unsent, now, self._limits.write):
+            self.will_close = True
+            # The thread of the sockets closes what it can write to, which a full socket never becomes by itself.
+            with suppress(OSError):
+                self.socket.shutdown(socket.SHUT_RDWR)
+        return bool(super().readable())
+
+
+def _since(before: tuple[Any, float] | None, what: Any, now: float) -> tuple[Any, float] | None:
+    """What is under way, None for nothing, and the time at which it was first seen."""
+    if what is None:
+        return None
+    return before if before is not None and before[0] == what else (what, now)
+
+
+def _is_late(one: tuple[Any, float] | None, now: float, limit: float) -> bool:
+    return one is not None and now - one[1] > limit
