@@ -1,5 +1,6 @@
 """The live world: what changes in a cluster is in it, and its version says so; over the sandbox's API."""
 
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,3 +35,13 @@ def test_a_change_is_in_the_world_and_wakes_who_waits(tmp_path: Path) -> None:
             assert live.world().rollouts() == [("default", "hello")]
         finally:
             live.stop()
+
+
+def test_its_end_wakes_who_waits(tmp_path: Path) -> None:
+    with Sandbox(tmp_path) as sandbox:
+        live = LiveWorld(client_of(sandbox.kubeconfig), "default", lambda: datetime.now(UTC))
+        waits = threading.Thread(target=live.wait, args=(live.version(), 600.0))
+        waits.start()
+        live.stop()
+        waits.join(60.0)
+        assert not waits.is_alive()

@@ -1,9 +1,12 @@
 """``stagegate web`` as a process, on a rollout that the loop carries."""
 
+import socket
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -61,6 +64,16 @@ def test_a_rollout_from_its_begin_to_its_end(page: Page, new_service: Callable[.
 def test_only_names_of_the_loopback_are_answered(page: Page) -> None:
     assert page.get("/", Host="evil.example.com")[0] == 421
     assert page.get("/", Host="localhost")[0] == 200
+
+
+def test_clients_that_never_end_their_headers_hold_nobody_up(page: Page) -> None:
+    port = urlsplit(page.url).port
+    with ExitStack() as clients:
+        for _ in range(100):
+            slow = clients.enter_context(socket.create_connection(("127.0.0.1", port), 60))
+            slow.sendall(b"GET / HTTP/1.1\r\nX-Slow: ")
+        assert page.get("/")[0] == 200
+        assert page.get("/healthz") == (200, "ok\n")
 
 
 def test_it_ends_at_once_although_a_stream_is_open(running: Stack, tmp_path: Path) -> None:

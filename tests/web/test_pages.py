@@ -2,20 +2,16 @@
 
 import json
 import re
-import threading
-import time
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from tests.diagnosis.worlds import NEW, ro, world
-from tests.integration.place import eventually
 from tests.web.pages import Clocks, FakeSource, Text, app_of, client, text
-from tests.web.scenes import PATH, first_stage, stuck_second_stage
 from webhook.cluster.resource import PODS, ROLLOUT_ORCHESTRATORS
-from webhook.diagnosis.world import Unread, World
-from webhook.web.pages import PageOptions, loopback_hosts, make_app
+from webhook.diagnosis.world import Unread
+from webhook.web.pages import loopback_hosts
 
 EVIL = "<script>alert(1)</script>\"'<img src=x onerror=alert(1)>"
 
@@ -284,35 +280,3 @@ def test_an_absent_rollout_takes_no_stream() -> None:
 
 def test_names_of_revisions_are_shown_with_their_shares() -> None:
     assert f"{NEW} 25 %" in text(client(FakeSource(world())).get("/").text)
-
-
-def test_what_changes_is_taken_down_while_nobody_looks() -> None:
-    source = FakeSource(first_stage())
-    ended = threading.Event()
-    pages = make_app(source, PageOptions(time.monotonic, records=True, ended=ended)).test_client()
-    try:
-        eventually(lambda: source.asked, "the first stage is taken down")
-        source.show(stuck_second_stage())
-        stages = [stage["when"] for stage in pages.get(f"{PATH}?format=json").get_json()["stages"]]
-        assert stages[:2] == ["done", "now"]
-    finally:
-        ended.set()
-
-
-def test_a_fault_in_recording_is_logged_and_it_goes_on(caplog: pytest.LogCaptureFixture) -> None:
-    source, left = FakeSource(first_stage()), [KeyError("a fault in recording")]
-    usual, ended = source.world, threading.Event()
-
-    def show_or_fail() -> World:
-        if left:
-            raise left.pop()
-        return usual()
-
-    source.world = show_or_fail  # type: ignore[method-assign]
-    pages = make_app(source, PageOptions(time.monotonic, records=True, ended=ended)).test_client()
-    try:
-        eventually(lambda: source.asked, "the first stage is taken down")
-        assert "a fault in recording" in caplog.text
-        assert pages.get("/healthz").text == "ok\n"
-    finally:
-        ended.set()

@@ -1,8 +1,9 @@
 """``stagegate web``: rollouts in a browser; read-only."""
 
+import threading
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
@@ -12,11 +13,12 @@ from webhook.cli.command import Command, section
 from webhook.cli.logs import log_options, set_up
 from webhook.cli.ports import listener, url
 from webhook.listening import LOOPBACK
-
-if TYPE_CHECKING:
-    from flask import Flask
+from webhook.signals import end_on_signal
 
 _POOL: Final = 16
+_OTHER_THREADS: Final = 8
+"""Threads for pages, beside those of streams: open streams never hold up a probe."""
+_OTHER_CONNECTIONS: Final = 200
 
 _cluster = section("cluster")
 
@@ -43,21 +45,36 @@ read, so it listens on loopback by default. It needs no script; with one, pages 
 @log_options(section("log"))
 def command(*, host: str, port: int, streams: int, log_format: str, log_level: str, **cluster: str | None) -> int:
     """Show rollouts in a browser, of one namespace or of all; nothing is ever written."""
+    from webhook.cluster.supervisor import Supervisor
     from webhook.diagnosis.live_world import LiveWorld
-    from webhook.web.application import WebApplication
+    from webhook.pages_server import PageLimits, PagesServer
+    from webhook.web.metrics import WebMetrics
     from webhook.web.pages import PageOptions, loopback_hosts, make_app
 
     set_up(log_format, log_level)
-    where = cluster["namespace"]
     client = ClusterOptions(cluster["kubeconfig"], cluster["context"]).client_as("stagegate-web", pool_size=_POOL)
     listening = listener("--port", host, port)
     print(f"serving {url('http', host, listening)}", flush=True)
-
-    def make() -> "Flask":
-        source = LiveWorld(client, where, lambda: datetime.now(UTC))
-        source.begin()
-        options = PageOptions(monotonic=time.monotonic, hosts=loopback_hosts(host), streams=streams, records=True)
-        return make_app(source, options)
-
-    WebApplication(make, listening, streams).run()
+    ended, metrics = threading.Event(), WebMetrics()
+    supervisor = Supervisor(count=metrics.faulted)
+    supervisor.report_uncaught()
+    source = LiveWorld(client, cluster["namespace"], lambda: datetime.now(UTC), supervisor=supervisor)
+    options = PageOptions(
+        monotonic=time.monotonic,
+        hosts=loopback_hosts(host),
+        streams=streams,
+        records=True,
+        ended=ended,
+        supervisor=supervisor,
+        registry=metrics.registry,
+    )
+    # A stream takes a thread as long as it lasts.
+    limits = PageLimits(threads=streams + _OTHER_THREADS, connections=streams + _OTHER_CONNECTIONS)
+    server = PagesServer(make_app(source, options), listening, supervisor, limits)
+    end_on_signal(ended.set)
+    source.begin()
+    server.start()
+    ended.wait()
+    source.stop()
+    server.stop()
     return 0

@@ -13,6 +13,7 @@ from webhook.cluster.errors import Forbidden
 from webhook.cluster.indexer import Change, Indexer
 from webhook.cluster.reflector import Pace, Reflector
 from webhook.cluster.resource import DEPLOYMENTS, LEASES, ROLLOUT_ORCHESTRATORS, Resource
+from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.trim import whole, with_managers
 from webhook.diagnosis.causes.loop import renewed
 from webhook.diagnosis.reading import selection
@@ -43,9 +44,11 @@ class LiveWorld:
         name: str = "",
         selector: str = "",
         pace: Pace | None = None,
+        supervisor: Supervisor | None = None,
     ) -> None:
         self.changed = threading.Event()
         self._version = 0
+        self._stopped = False
         self._condition = threading.Condition()
         self._now = now
         self._skew = timedelta(0)
@@ -64,6 +67,7 @@ class LiveWorld:
                 trim=with_managers if resource is not LEASES else whole,
                 on_change=self._changed_lease if resource is LEASES else self._changed,
                 pace=pace or Pace(),
+                supervisor=supervisor,
             )
             self._reflectors.append((resource, where or "", reflector))
 
@@ -94,7 +98,10 @@ class LiveWorld:
             time.sleep(_POLL)
 
     def stop(self) -> None:
-        """End the watches, without waiting for their threads one after the other."""
+        """End the watches, without waiting for their threads one after the other, and whatever waits for a change."""
+        with self._condition:
+            self._stopped = True
+            self._condition.notify_all()
         for _, _, reflector in self._reflectors:
             threading.Thread(target=reflector.stop, daemon=True).start()
 
@@ -124,9 +131,9 @@ class LiveWorld:
             return self._version
 
     def wait(self, version: int, seconds: float) -> int:
-        """The version, once it is another than this one or the time is over."""
+        """The version, once it is another than this one, the time is over, or the watches have ended."""
         with self._condition:
-            self._condition.wait_for(lambda: self._version != version, seconds)
+            self._condition.wait_for(lambda: self._version != version or self._stopped, seconds)
             return self._version
 
     def _changed(self, change: Change) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
-from webhook.gunicorn_log import GunicornLog
+from webhook.server.gunicorn_log import GunicornLog
 from webhook.server.service import Service
 from webhook.server.worker import StagegateWorker
 from webhook.signals import ending_signals, held_back, ignore_the_rest

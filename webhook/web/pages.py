@@ -3,7 +3,7 @@
 import ipaddress
 import json
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -11,41 +11,37 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, render_template, request
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from werkzeug.exceptions import HTTPException
 
 from webhook.api import MalformedObject
 from webhook.api.wire import Wire, format_time
 from webhook.cluster.supervisor import Supervisor
 from webhook.diagnosis.ages import age_text, ago
-from webhook.diagnosis.snapshot import Snapshot, snapshot_of
-from webhook.diagnosis.summary import Summary, summarise
-from webhook.diagnosis.world import World
+from webhook.diagnosis.snapshot import snapshot_of
 from webhook.forecast.chart import STYLE_HASH, svg
 from webhook.text import visible
 from webhook.web.detail import Detail, detail_of
 from webhook.web.documents import detail_document, list_document
 from webhook.web.history import History
 from webhook.web.listing import Filters, listing
+from webhook.web.reading import Reading
 from webhook.web.source import Source
+from webhook.web.stream import BEAT_SECONDS, SHORTEST_SECONDS, events_of
 
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 _PICTURE_POLICY: Final = f"default-src 'none'; style-src {STYLE_HASH}; frame-ancestors 'none'"
-_BEAT_SECONDS: Final = 5.0
-"""A stream writes at least this often: it renews the times on its page, and notices that the browser has left."""
-_SHORTEST_SECONDS: Final = 0.5
-"""Changes within this time come as one."""
-_STREAM_SECONDS: Final = 600.0
-"""A stream ends after this time; the browser opens another, and a tab that was forgotten does not."""
 _LOOPBACK_NAMES: Final = frozenset({"localhost"})
 
 
 @dataclass(frozen=True)
 class PageOptions:
     """``hosts`` are the names by which the page may be asked for, empty for any; ``streams`` is the most at a time.
-    ``records``: what changes is taken down also while nobody looks, in a thread of its own, until ``ended``.
+    ``records``: what changes is recorded also while nobody looks, in a thread of the supervisor, until ``ended``.
 
     A page on loopback that answered to any name could be read by a site whose name leads to 127.0.0.1.
     """
@@ -55,37 +51,8 @@ class PageOptions:
     streams: int = 24
     records: bool = False
     ended: threading.Event = field(default_factory=threading.Event)
-
-
-class _Reading:
-    """The world of one version, and what is worked out of it, once for all who ask at the same time."""
-
-    def __init__(self, source: Source, history: History) -> None:
-        self._source, self._history = source, history
-        self._lock = threading.RLock()
-        self._world: World | None = None
-        self._snapshots: list[Snapshot] = []
-        self._summaries: list[Summary] | None = None
-        self._seen = -1, 0
-
-    def world(self) -> World:
-        """The world as it is now; what it shows of each rollout is in the history."""
-        with self._lock:
-            version, world = self._source.version(), self._source.world()
-            seen = version, int(world.at.timestamp())
-            if self._world is None or seen != self._seen:
-                self._world, self._seen, self._summaries = world, seen, None
-                self._snapshots = list(_snapshots(world))
-                self._history.note(self._snapshots)
-            return self._world
-
-    def summaries(self) -> list[Summary]:
-        """The summary of each rollout."""
-        with self._lock:
-            self.world()
-            if self._summaries is None:
-                self._summaries = [summarise(one) for one in self._snapshots]
-            return self._summaries
+    supervisor: Supervisor = field(default_factory=Supervisor)
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
 
 
 def make_app(source: Source, options: PageOptions) -> Flask:
@@ -98,9 +65,11 @@ def make_app(source: Source, options: PageOptions) -> Flask:
     app.before_request(_check_site)
     app.after_request(_secured)
     app.register_error_handler(HTTPException, _refused)
+    app.register_error_handler(Exception, pages.failed)
     app.add_url_rule("/", "rollouts", pages.rollouts)
     app.add_url_rule("/healthz", "healthz", pages.healthz)
     app.add_url_rule("/readyz", "readyz", pages.readyz)
+    app.add_url_rule("/metrics", "metrics", pages.metrics)
     app.add_url_rule("/<namespace>/<name>", "rollout", pages.rollout)
     return app
 
@@ -109,21 +78,28 @@ class _Pages:
     def __init__(self, app: Flask, source: Source, options: PageOptions) -> None:
         self._app, self._source, self._options = app, source, options
         self._history = History()
-        self._reading = _Reading(source, self._history)
-        self._recorded = -1
-        self._supervisor = Supervisor()
+        self._reading = Reading(source, self._history)
         self._slots = threading.BoundedSemaphore(options.streams)
+        self._recorded = -1
         if options.records:
-            self._supervisor.start("history", self._record, options.ended.wait, after=_SHORTEST_SECONDS)
+            options.supervisor.start("history", self._record, options.ended.wait)
 
     def check_host(self) -> None:
         """Refuse a request that asks for another name than one of the loopback."""
         if self._options.hosts and _host_of(request.host) not in self._options.hosts:
             abort(421, "this page answers to the names of this machine's loopback only")
 
+    def failed(self, problem: Exception) -> Response:
+        """The response where a page raised an exception."""
+        self._options.supervisor.fault("pages", f"{request.method} {request.path}", problem)
+        return _text(500, "the page failed; the log of the process says why\n")
+
     def healthz(self) -> Response:
-        good, text = self._supervisor.health()
-        return _text(200 if good else 503, text)
+        healthy, text = self._options.supervisor.health()
+        return _text(200 if healthy else 503, text)
+
+    def metrics(self) -> Response:
+        return Response(generate_latest(self._options.registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     def readyz(self) -> Response:
         why = self._source.not_ready()
@@ -155,11 +131,12 @@ class _Pages:
         return render_template("page.html", title=f"{namespace}/{name}", fragment=fragment)
 
     def _record(self) -> float:
-        version = self._source.wait(self._recorded, _BEAT_SECONDS)
-        if version != self._recorded:
+        """One turn of the history: wait for a change, and record it."""
+        changed = self._source.wait(self._recorded, BEAT_SECONDS)
+        if changed != self._recorded:
             self._reading.world()
-            self._recorded = version
-        return _SHORTEST_SECONDS
+            self._recorded = changed
+        return SHORTEST_SECONDS
 
     def _list_fragment(self) -> str:
         shown = listing(self._reading.summaries(), Filters.of(request.args))
@@ -193,7 +170,9 @@ class _Pages:
             with self._app.request_context(environment):
                 return render()
 
-        response = Response(_events(self._source, self._options, rendered), content_type="text/event-stream")
+        options = self._options
+        events = events_of(self._source, rendered, options.ended, options.monotonic, options.supervisor)
+        response = Response(events, content_type="text/event-stream")
         response.headers["X-Accel-Buffering"] = "no"
         # Called in every case, also when the client leaves before the first event.
         response.call_on_close(self._slots.release)
@@ -242,42 +221,6 @@ def _host_of(header: str) -> str:
     with suppress(ValueError):
         return urlsplit(f"//{header}").hostname or ""
     return ""
-
-
-def _events(source: Source, options: PageOptions, render: Callable[[], str]) -> Iterator[bytes]:
-    """The fragment, and again whenever it has changed; the times on it change too."""
-    ends = options.monotonic() + _STREAM_SECONDS
-    version, last = -1, ""
-    while not options.ended.is_set() and options.monotonic() < ends:
-        version, began = source.version(), options.monotonic()
-        try:
-            fragment = render()
-        except HTTPException as problem:
-            yield _event("gone", str(problem.description or problem.name))
-            return
-        took = options.monotonic() - began
-        if fragment != last:
-            last = fragment
-            yield _event("fragment", fragment)
-        else:
-            yield b": alive\n\n"
-        # The more a page takes, the less often it is made.
-        options.ended.wait(min(max(_SHORTEST_SECONDS, 3 * took), _BEAT_SECONDS))
-        source.wait(version, _BEAT_SECONDS)
-
-
-def _event(name: str, text: str) -> bytes:
-    lines = "".join(f"data: {line}\n" for line in text.splitlines())
-    return f"event: {name}\n{lines}\n".encode()
-
-
-def _snapshots(world: World) -> Iterator[Snapshot]:
-    """The snapshots of all rollouts; one that cannot be read has a page of its own that says so."""
-    for namespace, name in world.rollouts():
-        with suppress(MalformedObject):
-            found = snapshot_of(world, namespace, name)
-            if found is not None:
-                yield found
 
 
 def _json(content: Wire) -> Response:
