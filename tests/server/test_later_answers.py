@@ -120,6 +120,17 @@ def test_a_request_that_came_in_part_gets_its_whole_time_once_the_answer_before_
     played(script)
 
 
+def test_a_head_that_came_in_part_gets_its_whole_time_once_the_answer_before_it_is_written() -> None:
+    async def script(worker: Worker, answers: Answers, connection: Connection, transport: Any) -> None:
+        connection.data_received(calls(b"1") + HEAD)
+        assert connection.deadline == float("inf")
+        worker.loop.now += 60
+        await answers.give(b"1")
+        assert (connection.stage, connection.deadline) == ("header", 1060 + LIMITS.header_seconds)
+
+    played(script)
+
+
 def test_a_client_that_does_not_stay_gets_its_answer_and_then_the_connection_ends() -> None:
     async def script(worker: Worker, answers: Answers, connection: Connection, transport: Any) -> None:
         connection.data_received(calls(b"1", LAST) + calls(b"a"))
@@ -149,6 +160,18 @@ def test_a_drain_lets_the_answer_leave_and_then_ends_the_connection() -> None:
         worker.draining = True
         await answers.give(b"1")
         assert b"Connection: close\r\n" in transport.written
+        assert not transport.open
+
+    played(script)
+
+
+@pytest.mark.parametrize("behind", [calls(b"a"), calls(b"2"), b"NOT HTTP\r\n\r\n"], ids=["at once", "later", "none"])
+def test_in_a_drain_nothing_follows_the_answer_that_says_that_the_connection_ends(behind: bytes) -> None:
+    async def script(worker: Worker, answers: Answers, connection: Connection, transport: Any) -> None:
+        connection.data_received(calls(b"1") + behind)
+        worker.draining = True
+        await answers.give(b"1")
+        assert transport.statuses == [200]
         assert not transport.open
 
     played(script)

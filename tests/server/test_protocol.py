@@ -1,5 +1,6 @@
 """One connection by itself: what it reads before it answers, where it stops reading, and when it closes."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -53,7 +54,7 @@ class Transport:
 
     @property
     def statuses(self) -> list[int]:
-        return [int(part[:3]) for part in self.written.split(b"HTTP/1.1 ")[1:]]
+        return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", self.written)]
 
 
 def echo(body: bytes, path: str, lookup: Lookup, settings: Settings) -> Response:
@@ -164,6 +165,15 @@ def test_few_large_bodies_are_read_at_once_and_the_others_in_their_order() -> No
     ]
 
 
+@pytest.mark.parametrize("part", [b"P", HEAD], ids=["a letter", "a line"])
+def test_a_head_that_begins_behind_a_whole_request_has_a_deadline_of_its_own(part: bytes) -> None:
+    connection, transport = Worker().connect()
+    connection.data_received(HEAD + b"Content-Length: 1\r\n\r\nx" + part)
+    assert (connection.stage, connection.deadline) == ("header", 1000 + LIMITS.header_seconds)
+    connection.expire()
+    assert (transport.statuses, transport.open) == ([200, 408], False)
+
+
 def test_a_client_that_does_not_read_is_not_read_either_and_is_closed_at_its_deadline() -> None:
     worker = Worker()
     connection, transport = worker.connect()
@@ -172,7 +182,11 @@ def test_a_client_that_does_not_read_is_not_read_either_and_is_closed_at_its_dea
     assert (connection.stage, transport.reading, connection.deadline) == ("write", False, 1003.0)
     connection.resume_writing()
     assert (connection.stage, transport.reading, connection.deadline) == ("idle", True, 1120.0)
-    connection.data_received(HEAD + b"Content-Length: 1\r\n\r\nx")
+    connection.data_received(HEAD + b"Content-Length: 1\r\n\r\nx" + HEAD)
+    assert connection.stage == "write"
+    connection.resume_writing()
+    assert (connection.stage, transport.reading, connection.deadline) == ("header", True, 1005.0)
+    connection.data_received(b"Content-Length: 1\r\n\r\nx")
     connection.expire()
     assert not transport.open
     assert worker.sample("stagegate_connections_closed_total", reason="write") == 1
@@ -237,3 +251,21 @@ def test_a_failure_answers_the_request_that_is_read_now_and_not_the_one_before()
     connection.data_received(b"POST /mutate HTTP/1.1\r\nHost: x\r\n y\r\n\r\n")
     assert b"HTTP/1.1 405 " in transport.written
     assert transport.written.count(b"not an HTTP/1.1 request") == 1
+
+
+@pytest.mark.parametrize(
+    "broken", [b"5\r\nhelloX", b"0\r\n" + b"X: y\r\n" * 65, b"0\r\n x\r\n"], ids=["chunk", "trailers", "folded"]
+)
+@pytest.mark.parametrize("draining", [False, True])
+def test_a_refused_request_whose_body_cannot_be_read_gets_no_second_answer(broken: bytes, draining: bool) -> None:
+    worker = Worker()
+    connection, transport = worker.connect()
+    worker.draining = draining
+    connection.data_received(b"POST /nowhere HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + broken)
+    assert (transport.statuses, transport.open) == ([404], False)
+
+
+def test_what_is_no_request_behind_a_refused_one_is_refused_too() -> None:
+    connection, transport = Worker().connect()
+    connection.data_received(b"GET /nowhere HTTP/1.1\r\n\r\n\0\r\n")
+    assert (transport.statuses, transport.open) == ([404, 400], False)

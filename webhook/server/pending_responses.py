@@ -20,9 +20,12 @@ class PendingResponses(deque[Later | bytes]):
     """The next one is on the left; bytes are complete."""
 
     def ready(self, date: bytes, *, draining: bool) -> Iterator[bytes]:
-        """What can be written now, up to the next response that is not given yet; each is removed once written."""
+        """What can be written now, up to the next response that is not given yet; each is removed once written.
+
+        What is behind a response that ends the connection is dropped: its client sends those requests again.
+        """
         while self:
-            first = self[0]
+            first, close = self[0], False
             if isinstance(first, Later):
                 if not first.answer.done():
                     return
@@ -31,3 +34,5 @@ class PendingResponses(deque[Later | bytes]):
                 first = response(given.status, given.content_type, given.body, date, close=close)
             yield first
             self.popleft()
+            if close:
+                self.clear()

@@ -47,6 +47,7 @@ class Connection(asyncio.Protocol):
         self._headers: list[tuple[bytes, bytes]] = []
         self._head = _UNREAD
         self._head_bytes = 0
+        self._is_in_head = False
         self._parts: list[bytes] = []
         self._size = 0
         self._refused = False
@@ -94,7 +95,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._write_paused = False
         if self.stage == "write":
-            self._enter("idle", self._limits.keep_alive_seconds)
+            self._await_request()
         self._read_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -141,6 +142,10 @@ class Connection(asyncio.Protocol):
     # httptools, for each request in turn
 
     def on_message_begin(self) -> None:
+        self._is_in_head = True
+        if self.stage == "idle":
+            # The end of the request before and the begin of this one came together.
+            self._await_request()
         self._url, self._headers, self._head = b"", [], _UNREAD
         self._parts, self._size, self._refused = [], 0, False
 
@@ -160,7 +165,7 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         if self.stage == "closing":
             return
-        self._head_bytes = 0
+        self._head_bytes, self._is_in_head = 0, False
         self._head = head = read_head(self._parser.get_method(), self._url, self._headers)
         self._enter("body", self._limits.body_seconds)
         refusal = self._stranger or refuse(head, self._limits.body)
@@ -212,6 +217,13 @@ class Connection(asyncio.Protocol):
         elif self._write_paused:
             self._enter("write", self._limits.write_seconds)
         else:
+            self._await_request()
+
+    def _await_request(self) -> None:
+        """Nothing is left to answer; part of the next head may be here."""
+        if self._is_in_head:
+            self._enter("header", self._limits.header_seconds)
+        else:
             self._enter("idle", self._limits.keep_alive_seconds)
 
     def _wait_for(self, answer: asyncio.Future[Response], closes: bool) -> None:
@@ -261,13 +273,14 @@ class Connection(asyncio.Protocol):
         self._respond(refusal.status, LINE_TYPE, refusal.body, allow=refusal.allow, closes=self._closes())
 
     def _fail(self, refusal: Refusal) -> None:
-        """Respond to a request that cannot be read further, and close."""
+        """Close since the request cannot be read further; respond first, unless it has been refused already."""
         if self.stage == "closing":
             return
         self._leave()
-        self._refused = True
-        self._host.metrics.refused(refusal.status)
-        self._respond(refusal.status, LINE_TYPE, refusal.body, closes=True)
+        if not self._refused:
+            self._refused = True
+            self._host.metrics.refused(refusal.status)
+            self._respond(refusal.status, LINE_TYPE, refusal.body, closes=True)
         self.close()
 
     def _respond(self, status: int, content_type: str, body: bytes, *, closes: bool, allow: str = "") -> None:
