@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from certs.alert import AlertingObject
 from certs.client_authority import ClientAuthority
 from certs.errors import CertificateError
 from certs.handshake import shake_hands
@@ -25,7 +26,7 @@ class LiveContext:
     """``context`` is that of the next handshake; read it for each. ``load`` drops no connection.
 
     Each key pair gets a context of its own: one that has held a key of another algorithm goes on showing that. With a
-    client authority, a client may show a certificate, and one of another authority ends the handshake.
+    client authority, the handshake of a client without a certificate of it fails.
     """
 
     def __init__(self, minimum: str = "1.3", client_authority: ClientAuthority | None = None) -> None:
@@ -54,14 +55,15 @@ class LiveContext:
             raise CertificateError(f"the certificate expired at {certificate.not_valid_after_utc:%FT%TZ}")
         with _as_file(key_pair) as path:
             try:
-                context = _server_context(self.minimum, authorities)
-                context.load_cert_chain(path)
+                context, trial = _server_context(self.minimum, authorities), _server_context(self.minimum)
+                for each in (context, trial):
+                    each.load_cert_chain(path)
             except (ssl.SSLError, OSError) as problem:
                 raise CertificateError(f"TLS does not accept the key pair: {problem}") from problem
         for name, version in TLS_VERSIONS.items():
             if version >= self.minimum:
                 try:
-                    shake_hands(context, version)
+                    shake_hands(trial, version)
                 except ssl.SSLError as problem:
                     raise CertificateError(f"no client can use the key pair with TLS {name}: {problem}") from problem
         self.context, self.key_pair, self.certificate = context, key_pair, certificate
@@ -73,9 +75,10 @@ def _server_context(minimum: ssl.TLSVersion, client_authorities: bytes = b"") ->
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = minimum
     context.set_alpn_protocols(["http/1.1"])
+    context.sslobject_class = AlertingObject
     if client_authorities:
-        # Required, it would end the handshakes of probes, which show none.
-        context.verify_mode = ssl.CERT_OPTIONAL
+        # A client of TLS 1.3 has verified the server by the time it is refused, so that probes need no certificate.
+        context.verify_mode = ssl.CERT_REQUIRED
         context.load_verify_locations(cadata=client_authorities.decode())
     return context
 

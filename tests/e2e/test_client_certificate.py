@@ -20,6 +20,7 @@ from tests.server.live import Live, running
 
 WRONG = spa("hello-00001", {"stageMinScale": 1}, labels={"serving.knative.dev/revision": "another"})
 """An SPA that the schema takes and the webhook refuses."""
+REFUSED = HTTPStatus.INTERNAL_SERVER_ERROR
 GROUP = "apiserver.config.k8s.io/v1"
 
 
@@ -84,18 +85,19 @@ def registration(live: Live) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("name", "status", "message"),
+    ("name", "is_of_the_ca", "status", "message"),
     [
-        ("kube-apiserver", HTTPStatus.FORBIDDEN, "[SPA003]"),
-        ("somebody", HTTPStatus.INTERNAL_SERVER_ERROR, "the client certificate is for 'kube-apiserver', which may not"),
+        ("kube-apiserver", True, HTTPStatus.FORBIDDEN, "[SPA003]"),
+        ("somebody", True, REFUSED, "the client certificate is for 'kube-apiserver', which may not"),
+        ("kube-apiserver", False, REFUSED, "tls: unknown certificate authority"),
     ],
 )
 def test_a_webhook_reads_the_reviews_of_an_api_server_with_a_certificate(
-    place: Place, tmp_path: Path, name: str, status: HTTPStatus, message: str
+    place: Place, tmp_path: Path, name: str, is_of_the_ca: bool, status: HTTPStatus, message: str
 ) -> None:
     admin, default = place.plane.admin, Namespace("default")
     client_ca = tmp_path / "client-ca.crt"
-    client_ca.write_bytes(place.clients.certificate)
+    client_ca.write_bytes(place.clients.certificate if is_of_the_ca else authority(datetime.now(UTC)).certificate)
     certificates = make_certificates(tmp_path / "certs")
     with running(certificates, tmp_path, "--client-ca", str(client_ca), "--client-name", name) as live:
         body = registration(live)

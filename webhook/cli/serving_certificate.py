@@ -32,7 +32,7 @@ _OPTIONS: Final[tuple[Callable[[Any], Any], ...]] = (
         help="Secret with tls.crt and tls.key; it may be created later.",
     ),
     _tls(
-        "--client-ca", type=path, metavar="F", help="CA of client certificates, PEM; reviews without one are refused."
+        "--client-ca", type=path, metavar="F", help="CA of client certificates, PEM; clients without one are refused."
     ),
     _tls(
         "--client-name",

@@ -14,8 +14,7 @@ NO_CERTIFICATE: Final = Refusal(403, "this server takes reviews only from client
 class Clients:
     """``is_checked``: a client has to show a certificate. Without ``names`` any name in it is accepted.
 
-    The handshake itself succeeds without a certificate, so that the served one can be probed by anybody; one of another
-    authority ends it.
+    A handshake without a certificate of the client authority fails before this is asked; the names are checked here.
     """
 
     is_checked: bool = False
