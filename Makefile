@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo demo-knative sandbox test test-lowest search lint format e2e chaos chaos-knative bench vectors pictures lock clean
+.PHONY: help env demo demo-knative sandbox test test-lowest search fuzz lint format e2e chaos chaos-knative bench vectors pictures lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ test-lowest: ## the tests with the lowest versions that pyproject.toml allows (n
 
 search: $(STAMP) ## the property tests with new random examples
 	@$(BIN)/python -m pytest -n auto --hypothesis-profile=search $$(grep -rlE '^from hypothesis|^import hypothesis' tests --include='test_*.py')
+
+fuzz: $(STAMP) ## fuzz reviews and the HTTP protocol, guided by coverage, on two cores (SECONDS=..., TARGET=reviews or streams)
+	@$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(if $(TARGET),--only $(TARGET))
 
 vectors: $(STAMP) ## compare with the recorded behaviour of upstream, row by row (DIR=... for other rows)
 	@$(BIN)/python -m tests.vectors $(DIR)
@@ -75,4 +78,4 @@ lock: ## pin the dependencies again (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 --extra dev -c requirements.lock --no-emit-package stagegate pyproject.toml -o .requirements-dev.lock
 
 clean: ## remove everything that the other targets made
-	rm -rf $(VENV) .venv-3.13 .venv-lowest .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .bench build dist *.egg-info
+	rm -rf $(VENV) .venv-3.13 .venv-lowest .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .bench .fuzz build dist *.egg-info

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import ssl
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from tests.certs.test_client_authority import client_of
 from tests.certs.world import authority
 from tests.server.live import JSON, Live, Reply, reply_of, running
 from tests.server.reviews import GOOD
-from webhook.server.clients import ANYBODY, NO_CERTIFICATE, Clients
+from webhook.server.clients import ANYBODY, Clients
 
 API_SERVER = {"subject": ((("commonName", "kube-apiserver"),),), "subjectAltName": (("DNS", "api.example.org"),)}
 OTHER = {"subject": ((("commonName", "kubelet"),),)}
