@@ -52,6 +52,17 @@ def test_no_route_changes_while_a_rollout_is_paused(knative: Knative, shares: di
     assert knative.shares() == {NEW: 100}
 
 
+def test_the_service_gets_an_event_for_each_pause_also_in_the_same_words(knative: Knative) -> None:
+    knative.edit(2, born=LOWERED)
+    carry(knative, lambda: knative.shares() == {OLD: 75, NEW: 25})
+    for count in (1, 2):
+        annotate(knative.world, BY_ALICE)
+        turns(knative, 5)
+        assert knative.world.reasons().count("RolloutPaused") == count
+        annotate(knative.world, {PAUSE: None, PAUSE_BY: None})
+        turns(knative, 1)
+
+
 def test_a_paused_route_that_another_client_changes_is_set_back(knative: Knative) -> None:
     knative.edit(2, born=LOWERED)
     carry(knative, lambda: knative.shares() == {OLD: 75, NEW: 25})

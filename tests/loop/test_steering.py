@@ -211,6 +211,28 @@ def test_a_pause_without_a_name_says_that_it_is_not_known_and_one_that_is_malfor
     assert ignored.startswith("Warning SteeringIgnored: stagegate.dev/pause-until: must be a time, such as ")
 
 
+def test_an_annotation_that_cannot_be_read_is_said_once_for_each_change(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+
+    def said() -> tuple[list[str], int]:
+        logged = [record.getMessage() for record in caplog.records if "SteeringIgnored" in record.getMessage()]
+        return logged, world.reasons().count("SteeringIgnored")
+
+    world = turns(annotate(rolling(), {PAUSE: "x", PAUSE_UNTIL: "soon"}), 5)
+    (first,), count = said()
+    assert first.startswith("RolloutOrchestrator default/hello: SteeringIgnored: stagegate.dev/pause-until: must be a")
+    assert count == 1
+
+    turns(annotate(world, {PAUSE: "y", PAUSE_AFTER_STAGE: "none"}), 5)
+    logged, count = said()
+    assert (len(logged), count) == (2, 2)
+    assert "stagegate.dev/pause-after-stage" in logged[1]
+
+    turns(annotate(world, {PAUSE_UNTIL: None, PAUSE_AFTER_STAGE: None}), 2)
+    turns(annotate(world, {PAUSE_UNTIL: "soon"}), 2)
+    assert said()[1] == 3, "what was corrected in between is new"
+
+
 # Retry
 
 

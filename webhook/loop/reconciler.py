@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from webhook.api import InvalidRollout, MalformedObject, RolloutOrchestrator
@@ -24,6 +24,7 @@ from webhook.loop.event_messages import (
     waiting,
 )
 from webhook.loop.observation import Observed, Observer
+from webhook.loop.repeated_events import RepeatedEvents
 from webhook.loop.resource_writer import ResourceWriter
 from webhook.loop.result import Result
 from webhook.loop.rollout_figures import stage_seconds
@@ -65,11 +66,13 @@ class RolloutReconciler:
     clock: Clock
     steps: bool = True
     stage_took: Callable[[float], None] = lambda _seconds: None
+    _steering: RepeatedEvents[EventMessage] = field(default_factory=RepeatedEvents)
 
     def reconcile(self, namespace: str, name: str) -> Result:
         """Update the SPAs, decide the spec, carry the stage on by one pass, write what differs. Raises ApiError."""
         seen = self.caches.rollouts.get(namespace, name)
         if seen is None or (seen.get("metadata") or {}).get("deletionTimestamp"):
+            self._steering.forget(namespace, name)
             return Result()
         ro = RolloutOrchestrator.from_dict(seen)
         spa_error = self.spas.reconcile_all(ro)
@@ -106,7 +109,7 @@ class RolloutReconciler:
         if steered.clear:
             seen = self._take_away(seen, steered.clear)
             ro = RolloutOrchestrator.from_dict(seen)
-        self._emit(ro, steered.events, logs=bool(steered.clear))
+        self._emit(ro, self._steering.new(ro.namespace, ro.name, ro.metadata.uid, steered.events))
         observed = self.observer.observe(ro)
         if steered.begins is not None:
             return self._begin_abort(seen, ro, steered.begins, observed)

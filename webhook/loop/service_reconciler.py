@@ -1,7 +1,7 @@
 """The Service reconciler: one reconcile of one Knative Service, its Route and its Revisions."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -19,16 +19,13 @@ from webhook.cluster.resource import KNATIVE_SERVICES, ROUTES
 from webhook.knative.annotations import HOLD, annotations_of, labels_of, template_annotations_of
 from webhook.knative.bounds import has_record, minimum_in_force
 from webhook.knative.hold import readable_hold_of
-from webhook.knative.service_decision import (
-    ServiceDecision,
-    ServiceEvent,
-    decide_service,
-)
+from webhook.knative.service_decision import ServiceDecision, ServiceEvent, decide_service
 from webhook.knative.service_seen import ServiceOptions, ServiceSeen
 from webhook.knative.service_writes import CreateRollout, PatchRevision, PatchRollout, PatchRoute, ServiceWrite
 from webhook.knative.settings import default_bounds, hold_settings
 from webhook.knative.stage_traffic import Scale, StageTraffic, condition_of, held_for, stage_traffic
 from webhook.loop.caches import BY_SERVICE, Cache, Caches, trimmed
+from webhook.loop.repeated_events import RepeatedEvents
 from webhook.loop.resource_writer import ResourceWriter
 from webhook.loop.rollout_settings import ClusterSettings
 from webhook.planning import rollout_config
@@ -59,13 +56,12 @@ class ServiceReconciler:
     _missing_since: dict[tuple[str, str], tuple[str, float]] = field(default_factory=dict)
     _refused: dict[tuple[str, str], tuple[str, float]] = field(default_factory=dict)
     _born: dict[tuple[str, str], str] = field(default_factory=dict)
-    _emitted: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    _decided: RepeatedEvents[ServiceEvent] = field(default_factory=RepeatedEvents)
+    _refusals: RepeatedEvents[ServiceEvent] = field(default_factory=RepeatedEvents)
 
     def reconcile(self, namespace: str, name: str) -> ServiceDecision:
         """Observe, decide, write what differs; returns the decision. Raises ApiError, MalformedObject."""
         seen = self._observe(namespace, name)
-        if seen.service is None:
-            self._emitted.pop((namespace, name), None)
         held = hold_settings(_config_map(self.caches.settings, SETTINGS_NAME))
         options = replace(
             self.options,
@@ -83,10 +79,11 @@ class ServiceReconciler:
                 self._carry_out(namespace, name, seen, write)
         except ApiError as problem:
             if problem.is_refusal:
-                self._emit(seen.service, ServiceEvent("Warning", WRITE_REFUSED, str(problem)))
+                refusal = ServiceEvent("Warning", WRITE_REFUSED, str(problem))
+                self._emit(namespace, name, seen.service, self._refusals, [refusal])
             raise
-        for event in decision.events:
-            self._emit(seen.service, event)
+        self._emit(namespace, name, seen.service, self._refusals, [])
+        self._emit(namespace, name, seen.service, self._decided, decision.events)
         return decision
 
     def was_refused(self, namespace: str, name: str, problem: Exception | None) -> None:
@@ -203,19 +200,23 @@ class ServiceReconciler:
                 phase = "no hold any more" if write.hold is None else write.hold.phase
                 _LOG.info("set Route %s/%s: %s", namespace, name, phase)
 
-    def _emit(self, service: Wire | None, event: ServiceEvent) -> None:
-        """Emit an Event once; again only after another one with its reason."""
+    def _emit(
+        self,
+        namespace: str,
+        name: str,
+        service: Wire | None,
+        repeated: RepeatedEvents[ServiceEvent],
+        events: Iterable[ServiceEvent],
+    ) -> None:
+        """Emit Events once, and again after a reconcile without them."""
         if service is None:
+            repeated.forget(namespace, name)
             return
         metadata = service["metadata"]
-        emitted = self._emitted.setdefault((metadata.get("namespace") or "", metadata["name"]), {})
-        text = f"{metadata.get('uid')} {event.message}"
-        if emitted.get(event.reason) == text:
-            return
-        emitted[event.reason] = text
-        _LOG.info("Service %s/%s: %s: %s", metadata.get("namespace"), metadata["name"], event.reason, event.message)
-        self.record(Event(reference_to(KNATIVE_SERVICES, metadata), *event))
-        self.count(event.reason)
+        for event in repeated.new(namespace, name, str(metadata.get("uid")), events):
+            _LOG.info("Service %s/%s: %s: %s", namespace, name, event.reason, event.message)
+            self.record(Event(reference_to(KNATIVE_SERVICES, metadata), *event))
+            self.count(event.reason)
 
 
 class ClusterTraffic:
