@@ -62,12 +62,13 @@ class KnativeControllers:
 
     def tick(self) -> None:
         """Reconcile every Service once. Raises ApiError when the objects cannot be read."""
-        kinds = (CONFIGURATIONS, REVISIONS, ROUTES, POD_AUTOSCALERS)
-        for service in self._list(KNATIVE_SERVICES).values():
+        services = self._list(KNATIVE_SERVICES)
+        kinds = [self._list(each) for each in (CONFIGURATIONS, REVISIONS, ROUTES, POD_AUTOSCALERS)] if services else []
+        for service in services.values():
             if "deletionTimestamp" in service["metadata"]:
                 continue
             try:
-                self._reconcile(service, *map(self._list, kinds))
+                self._reconcile(service, *kinds)
             except (AlreadyExists, Conflict, NotFound) as problem:
                 _LOG.debug("knative: %s; the next tick sees what is there", problem)
 

@@ -66,6 +66,8 @@ class Autoscaler:
         self._seconds_per_tick = seconds_per_tick
         self._last: list[Workload] = []
         self._told = ""
+        self.ticks = 0
+        """Those that are over."""
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -105,6 +107,7 @@ class Autoscaler:
             if self._stopped.is_set():
                 break
             self._carry_out(action, autoscalers)
+        self.ticks += 1
         return actions
 
     def _run(self) -> None:

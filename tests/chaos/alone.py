@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from tests.chaos.fault_injection import Fault
+from tests.chaos.life import Life
 from tests.chaos.scene import Scene
 from tests.chaos.services import PLACES
 
@@ -27,6 +28,7 @@ class Alone:
         fault = chance.choice([Fault.KILL_BEFORE, Fault.KILL_AFTER])
         moment = chance.uniform(0.1, 3.0)
         life = scene.start([*_OPTIONS, *everywhere])
+        scene.interrupt = Life.kill
         if way == "write":
             scene.injector.interrupt_at(write, fault, life.name)
         longest = _LONGEST_LIFE if way == "write" else moment
@@ -45,10 +47,7 @@ class Alone:
         scene = self._scene
         life = scene.start(_OPTIONS)
         scene.wait(lambda: "working" in life.output() or not life.running, "the loop works")
-        scene.proxy.go_down()
-        restart_server()
-        scene.idle(0.5)
-        scene.proxy.come_up()
+        scene.restart(restart_server)
         seen = len(scene.proxy.answered)
         scene.wait(lambda: len(scene.proxy.answered) > seen or life.age > 20.0, "the loop goes on")
         life.kill()

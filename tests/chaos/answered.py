@@ -29,5 +29,10 @@ class Answered:
         return int(version) if self.stored and self.method != "DELETE" else 0
 
     @property
+    def asked_version(self) -> int:
+        """On condition of which it was to be stored; 0 for none."""
+        return int((self.asked.get("metadata") or {}).get("resourceVersion") or 0)
+
+    @property
     def stored(self) -> bool:
         return 200 <= self.code <= 299

@@ -5,7 +5,7 @@ import random
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,26 +14,36 @@ from typing import Final
 
 from sandbox.autoscaler import Pace
 from sandbox.demo.control_plane import ControlPlane, client_of
-from sandbox.demo.stack import LOOP, Stack
+from sandbox.demo.stack import LOOP, WEBHOOK, Stack
 from tests.chaos.alone import Alone
 from tests.chaos.answered import Answered
+from tests.chaos.certificates import ROTATING, Certificates
+from tests.chaos.clocks import WRONG, Clocks
 from tests.chaos.fault_injection import FaultInjector
 from tests.chaos.fence import judge_reigns
+from tests.chaos.ground import Ground
 from tests.chaos.history import JUDGED, History
 from tests.chaos.laws import Sent, judge
 from tests.chaos.life import BY_TERM
-from tests.chaos.pair import Pair
+from tests.chaos.pair import REIGNING, Pair
+from tests.chaos.proxy import Proxy
 from tests.chaos.report import Report
 from tests.chaos.scene import Scene
 from tests.chaos.services import Service, make_services
 from tests.chaos.simulated_services import SimulatedServices
-from tests.chaos.webhook_disruptions import WebhookDisruptions
+from tests.chaos.webhook_disruptions import DISRUPTED, WebhookDisruptions
 
+_PACE: Final = Pace(starts_per_tick=5, startup_ticks=0, termination_ticks=1, stable_ticks=5)
+_STILL_TICKS: Final = 12
+"""After which it has nothing left to scale down."""
 _QUIET_SECONDS: Final = 2.0
 _OUTAGE_EVERY: Final = 25
 _REIGNS: Final = 5
 """How many reigns a pair has, one after the other."""
 
+
+LASTING: Final = (*DISRUPTED.values(), REIGNING, WRONG, ROTATING)
+"""The disruptions that last."""
 
 _DENYING: Final = re.compile(r"^(?!.*Duplicate value).*\[(SPA00[1-3]|RO00[1-79])\]")
 """What the webhook tells a controller in a warning, and refuses a person; a repeated name, as of a tag, only warns."""
@@ -44,7 +54,8 @@ class Plan:
     """``kills`` counts the processes of the loop that are killed; ``within`` is in seconds, for the whole campaign.
 
     ``pairs`` is the part of the kills that falls to two loops at once; ``first`` names what happens to their leaders
-    to begin with. ``disruptions`` is the mean time in seconds between two disruptions of the webhook.
+    to begin with. ``disruptions`` is the mean time in seconds between two disruptions of the webhook,
+    ``jumps`` between two jumps of the wall clock of a loop, ``rotations`` between two rotations of the certificates.
     """
 
     seed: int
@@ -55,10 +66,15 @@ class Plan:
     first: tuple[str, ...] = ()
     disruptions: float = 8.0
     within: float = 1800.0
+    jumps: float = 4.0
+    rotations: float = 10.0
 
 
 class Campaign:
-    """``restart_server`` restarts the API server, where that can be done; ``etcd`` is the socket of its etcd."""
+    """``restart_server`` restarts the API server, where that can be done; ``etcd`` is the socket of its etcd.
+
+    ``former`` is the root of the former release, None where it is not there.
+    """
 
     def __init__(
         self,
@@ -67,8 +83,9 @@ class Campaign:
         folder: Path,
         restart_server: Callable[[], None] = lambda: None,
         etcd: Path | None = None,
+        former: Path | None = None,
     ) -> None:
-        self._plane, self._plan, self._folder = plane, plan, folder
+        self._plane, self._plan, self._folder, self._former = plane, plan, folder, former
         self._restart_server, self._etcd = restart_server, etcd
         self._chance = random.Random(f"{plan.seed} lives")
         self.report = Report()
@@ -80,30 +97,60 @@ class Campaign:
         with ExitStack() as ends:
             stack = ends.enter_context(Stack(self._plane, folder))
             stack.install()
+            injector = FaultInjector(plan.seed, plan.rate)
+            proxy = Proxy(self._plane.kubeconfig_for(WEBHOOK), injector, lambda who: None, folder)
+            ends.enter_context(proxy)
+            self._certificates = certificates = Certificates(
+                stack, self._plane, random.Random(f"{plan.seed} certificates"), plan.rotations
+            )
             self._disruptions = WebhookDisruptions(
-                stack, self._plane, folder, random.Random(f"{plan.seed} disruptions"), plan.disruptions
+                proxy.kubeconfig_for("webhook"),
+                certificates.of_the_webhook,
+                folder,
+                random.Random(f"{plan.seed} disruptions"),
+                plan.disruptions,
             )
             ends.enter_context(self._disruptions)
-            injector = FaultInjector(plan.seed, plan.rate)
+            ends.enter_context(certificates)
             client = client_of(self._plane.kubeconfig, "people")
             history = ends.enter_context(History(client, self._etcd))
             services = make_services(client, history, plan.services, plan.seed)
             services[0].knative.make_node()
-            stack.start_autoscaler(Pace(starts_per_tick=5, startup_ticks=0, termination_ticks=1, stable_ticks=5), 0.1)
+            self._autoscaler = stack.start_autoscaler(_PACE, 0.1)
             simulated = ends.enter_context(SimulatedServices(services))
+            clocks = Clocks(random.Random(f"{plan.seed} clocks"), plan.jumps)
             self._scene = scene = Scene(
-                folder, injector, simulated, report, began + plan.within, self._plane.kubeconfig_for(LOOP)
+                folder,
+                injector,
+                simulated,
+                report,
+                began + plan.within,
+                self._plane.kubeconfig_for(LOOP),
+                clocks,
+                certificates.of_the_loop,
             )
+            scene.proxies.append(proxy)
             ends.enter_context(scene)
-            pair = Pair(scene, stack.client, self._chance, plan.first)
-            self._disruptions.enabled = True
+            pair = Pair(
+                scene,
+                stack.client,
+                self._chance,
+                plan.first,
+                former=self._former,
+                restart_server=self._restart_server,
+            )
+            self._disruptions.enabled = certificates.enabled = True
             try:
                 self._lives(Alone(scene, self._chance), pair)
                 self._finish(services)
             except AssertionError as late:
                 report.broken.append(str(late))
-        self._judge(history, scene.proxy.answered, services, scene.electing)
-        report.faults, report.disruptions, report.ways = injector.met, self._disruptions.met, pair.met
+        self._judge(history, scene.proxy.answered, services)
+        report.disruptions, report.ways = self._disruptions.met, pair.met
+        spans = [*self._disruptions.spans, *clocks.spans(time.monotonic()), *pair.spans, *certificates.spans]
+        report.ground = Ground.of(injector.met, scene.proxy.answered, spans, LASTING)
+        report.rotations = certificates.rotations
+        report.jumps = sum(map(len, clocks.jumps.values()))
         report.seconds = time.monotonic() - began
         return report
 
@@ -140,9 +187,12 @@ class Campaign:
 
         scene.wait(all_complete, "every rollout is complete", waiting)
         scene.proxy.injector.rate = 0.0
+        scene.set_clocks_right()
         self._disruptions.stop_disrupting()
-        scene.proxy.cut_all()
-        scene.rest()
+        for proxy in scene.proxies:
+            proxy.cut_all()
+        self._certificates.await_order(scene.wait)
+        scene.rest(lambda: self._autoscaler.ticks, _STILL_TICKS)
         before = len(scene.proxy.answered)
         scene.idle(_QUIET_SECONDS)
         late = [f"{one.method} {one.path}" for one in scene.proxy.answered[before:] if "/events" not in one.path]
@@ -150,9 +200,7 @@ class Campaign:
         scene.wait(all_complete, "every rollout stays complete", waiting)
         self.report.broken += [problem for service in services for problem in service.wrong_end()]
 
-    def _judge(
-        self, history: History, answered: Sequence[Answered], services: Sequence[Service], electing: set[str]
-    ) -> None:
+    def _judge(self, history: History, answered: Sequence[Answered], services: Sequence[Service]) -> None:
         report, stored = self.report, history.stored()
         with (self._folder / "history.jsonl").open("w") as file:
             for one in stored:
@@ -161,9 +209,10 @@ class Campaign:
         with (self._folder / "answered.jsonl").open("w") as file:
             for written in answered:
                 file.write(json.dumps(asdict(written)) + "\n")
-        sent = sent_by(answered, datetime.now(UTC), time.monotonic())
+        scene = self._scene
+        sent = sent_by(answered, datetime.now(UTC), time.monotonic(), scene.clocks.believed, scene.former)
         verdict = judge(stored, sent)
-        report.reigns = judge_reigns(answered, electing)
+        report.reigns = judge_reigns(answered, scene.electing)
         report.rollouts = sum(service.rollouts for service in services)
         report.steered = sum((service.steered for service in services), Counter())
         report.versions, report.gaps = sum(one.resource in JUDGED for one in stored), history.gaps
@@ -172,19 +221,46 @@ class Campaign:
         report.broken += verdict.broken
         report.broken += report.reigns.broken
         report.broken += refused_and_needless(answered)
+        report.broken += distrusted(answered)
 
 
-def sent_by(answered: Sequence[Answered], now: datetime, monotonic: float) -> Sent:
-    """When the stored writes arrived, by the time of day; ``now`` is the same moment as ``monotonic``."""
-    at = {id(one): now - timedelta(seconds=monotonic - one.arrived) for one in answered if one.stored}
+def sent_by(
+    answered: Sequence[Answered],
+    now: datetime,
+    monotonic: float,
+    ahead: Callable[[str, float], timedelta] = lambda who, at: timedelta(0),
+    former: Set[str] = frozenset(),
+) -> Sent:
+    """When the stored writes arrived, by the clock of their process; ``now`` is the same moment as ``monotonic``.
+
+    ``ahead`` says by how much the clock of a process was ahead at most, ``former`` which are of the former release.
+    """
+    at = {
+        id(one): now - timedelta(seconds=monotonic - one.arrived) + ahead(one.who, one.arrived)
+        for one in answered
+        if one.stored
+    }
     versions = {one.version: at[id(one)] for one in answered if one.version}
     pods = [one for one in answered if one.stored and one.method == "DELETE" and "/pods/" in one.path]
-    return Sent(versions, {one.asked["preconditions"]["uid"]: at[id(one)] for one in pods})
+    removed = {one.asked["preconditions"]["uid"]: at[id(one)] for one in pods}
+    return Sent(versions, removed, {one.version for one in answered if one.version and one.who in former})
 
 
 def is_blocked(one: Answered) -> bool:
     """Whether it failed because the webhook gave no answer."""
     return one.code == 500 and "failed calling webhook" in str(one.answer.get("message"))
+
+
+def distrusted(answered: Sequence[Answered]) -> list[str]:
+    """Writes that failed because the API server did not trust the webhook's certificate: no rotation may do that."""
+    return [
+        f"{one.method} {one.path}: {one.answer['message']}" for one in answered if is_blocked(one) and _is_distrust(one)
+    ]
+
+
+def _is_distrust(one: Answered) -> bool:
+    """By what a real API server says, and by what the sandbox does."""
+    return any(word in str(one.answer["message"]).lower() for word in ("x509", "certificate"))
 
 
 def refused_and_needless(answered: Sequence[Answered]) -> list[str]:

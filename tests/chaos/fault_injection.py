@@ -28,6 +28,8 @@ class Fault(Enum):
     EXPIRED = "a watch ends with 410"
     TWICE = "a watch sends every event twice"
     SWAPPED = "a watch sends an older event after a newer one"
+    SILENT = "a watch stays open without events"
+    AWAY = "the API server is away"
 
 
 _WRITES: Final = {
@@ -50,7 +52,11 @@ _WATCHES: Final = {
     Fault.TOO_MANY: 1,
     Fault.TWICE: 3,
     Fault.SWAPPED: 3,
+    Fault.SILENT: 2,
 }
+
+
+_VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete", "GET": "get"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,16 @@ class Injection:
 
 
 NO_FAULT: Final = Injection(Fault.NONE)
+
+
+def request_of(method: str, path: str, *, watch: bool = False) -> str:
+    """Verb and resource of a request, as ``patch stagepodautoscalers/status``."""
+    parts = path.strip("/").split("/")
+    rest = parts[2:] if parts[0] == "api" else parts[3:]
+    if rest[:1] == ["namespaces"] and len(rest) > 2:
+        rest = rest[2:]
+    resource = "/".join([*rest[:1], *rest[2:3]])
+    return f"{'watch' if watch else _VERBS.get(method, method.lower())} {resource}"
 
 
 class FaultInjector:
@@ -77,7 +93,8 @@ class FaultInjector:
         self._lock = threading.Lock()
         self._numbers: Counter[tuple[str, str]] = Counter()
         self._deadline: tuple[int, Fault, str] | None = None
-        self.met: Counter[Fault] = Counter()
+        self.met: Counter[tuple[Fault, str]] = Counter()
+        """How often each fault met which request."""
 
     def interrupt_at(self, write: int, fault: Fault, who: str = "") -> None:
         """Kill or stop a process at its n-th write from now; writes of its lease do not count."""
@@ -93,8 +110,13 @@ class FaultInjector:
         """What happens to this request of that process."""
         with self._lock:
             injection = self._decided(method, path, who, watch=watch)
-            self.met[injection.fault] += 1
+            self.met[injection.fault, request_of(method, path, watch=watch)] += 1
             return injection
+
+    def away(self, method: str, path: str, *, watch: bool) -> None:
+        """Count a request that finds no server."""
+        with self._lock:
+            self.met[Fault.AWAY, request_of(method, path, watch=watch)] += 1
 
     def _decided(self, method: str, path: str, who: str, *, watch: bool) -> Injection:
         writes = method != "GET"

@@ -36,9 +36,15 @@ def judge_reigns(answered: Sequence[Answered], electing: Set[str]) -> Reigns:
     leases = sorted((one for one in answered if _takes(one, electing)), key=lambda one: one.version)
     held = [leases[i] for i in range(len(leases)) if i == 0 or leases[i].who != leases[i - 1].who]
     reigns.takeovers = max(0, len(held) - 1)
+    seen: set[tuple[str, int]] = set()
     for one in answered:
         if one.who not in electing or _LEASES in one.path:
             continue
+        stored = (one.path.removesuffix("/status"), one.version)
+        if one.version and (stored in seen or one.asked_version == one.version):
+            # It changed nothing: its version is that of an earlier write, and says nothing of when it came.
+            continue
+        seen.add(stored)
         later = _taken_over(one, held)
         if later is None:
             continue

@@ -95,6 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
         plain = self.path.partition("?")[0]
         watch = "watch=true" in self.path
         if proxy.is_down or len(body) < length:
+            proxy.injector.away(self.command, plain, watch=watch)
             return self._drop()
         self.arrived = time.monotonic()
         if self.who in proxy.without_leases and plain.endswith(_LEASE):
@@ -193,6 +194,9 @@ def _altered(lines: Iterator[bytes], injection: Injection) -> Iterator[bytes]:
     after = int(1 + injection.much * 15)
     before = b""
     for number, line in enumerate(lines, 1):
+        if injection.fault is Fault.SILENT and number > after:
+            # Not even bookmarks arrive.
+            continue
         yield line
         if injection.fault is Fault.TWICE:
             yield line

@@ -1,7 +1,7 @@
 """The laws: what holds after every event, judged by going through the history again. Pure."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -20,10 +20,15 @@ _SECOND: Final = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """When the loop's writes arrived: by the version they were stored as, and by the uid of a pod it removed."""
+    """When the loop's writes arrived: by the version they were stored as, and by the uid of a pod it removed.
+
+    The times are those of the clock of the process that sent them. ``former`` are the versions that a former release
+    stored: it knows neither pauses nor aborts.
+    """
 
     versions: Mapping[int, datetime] = field(default_factory=dict)
     removed: Mapping[str, datetime] = field(default_factory=dict)
+    former: Set[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -87,8 +92,9 @@ class Judge:
             yield from self._forward(one)
             yield from self._shifted(one, before)
             yield from self._reached(one, before)
-            yield from _stood(one, before)
-            yield from self._back(one, before)
+            if one.version not in self.sent.former:
+                yield from _stood(one, before)
+                yield from self._back(one, before)
         if not one.gone:
             yield from self._needed(one, before)
 
@@ -148,6 +154,10 @@ class Judge:
         Those of an aborted rollout are where it began.
         """
         spec, stages, is_aborted = one.object["spec"], stage_of(one.object), recorded.is_aborted(one.object)
+        if is_aborted and one.version in self.sent.former:
+            # It goes on to the targets, and whoever comes next turns back.
+            self.progress.pop(one.key, None)
+            return
         final = recorded.entries(spec.get("initialRevisions" if is_aborted else "targetRevisions"))
         name = final[0].name if final else ""
         targets = json.dumps([spec.get("targetRevisions"), is_aborted], sort_keys=True)

@@ -14,26 +14,25 @@ KILLED: Final = -signal.SIGKILL
 BY_KILL: Final = "by SIGKILL"
 BY_TERM: Final = "by SIGTERM"
 
-# The command as it is, in a process that has read the code already and waits for its arguments. The kernel ends it
-# when its parent dies, also while it is stopped.
-_READY: Final = """
-import ctypes, json, sys
-sys.platform == "linux" and ctypes.CDLL(None).prctl(1, 9)
-import kubernetes.client, webhook.cluster.connection, webhook.loop.process, webhook.cli
-line = sys.stdin.readline()
-sys.exit(webhook.cli.main(json.loads(line)) if line else 0)
-"""
+_ENTRY: Final = Path(__file__).with_name("entry.py")
+_REPOSITORY: Final = Path(__file__).parents[2]
 
 
 class Life:
-    """A process that has imported the code and waits for ``begin``. ``name`` is unique."""
+    """A process that has imported the code and waits for ``begin``. ``name`` is unique, ``folder`` an absolute path.
 
-    def __init__(self, name: str, folder: Path) -> None:
+    ``code`` is the root of another release, None for the code at hand. The wall clock is right until ``set_clock``.
+    """
+
+    def __init__(self, name: str, folder: Path, code: Path | None = None) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
+        self._clock = folder / f"{name}.clock"
         with self.log.open("ab") as output:
-            command = [sys.executable, "-c", _READY]
-            self.popen = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output, text=True)
+            command = [sys.executable, "-c", _ENTRY.read_text(), str(self._clock)]
+            self.popen = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=output, stderr=output, text=True, cwd=code or _REPOSITORY
+            )
         self.born = float("inf")
 
     def begin(self, options: Sequence[str]) -> None:
@@ -62,6 +61,12 @@ class Life:
     def kill(self) -> None:
         self.popen.kill()
 
+    def set_clock(self, wrong_by: float) -> None:
+        """Let its wall clock be wrong by so many seconds from now on."""
+        written = self._clock.with_suffix(".new")
+        written.write_text(str(wrong_by))
+        written.replace(self._clock)
+
     def freeze(self) -> None:
         """Stop it with SIGSTOP until ``wake``."""
         self.popen.send_signal(signal.SIGSTOP)
@@ -75,6 +80,7 @@ class Life:
         self.popen.wait()
         if self.popen.stdin is not None:
             self.popen.stdin.close()
+        self._clock.unlink(missing_ok=True)
 
     def how_it_ended(self, *, asked: bool = False) -> str | None:
         """How it ended, waiting for it; None for an end that nothing explains. ``asked`` says that SIGTERM was sent."""

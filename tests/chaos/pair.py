@@ -1,13 +1,16 @@
 """Two loops at once, of which one leads, and disruptions of the one that leads."""
 
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 from tests.chaos.fault_injection import Fault
+from tests.chaos.ground import Span
 from tests.chaos.life import Life
 from tests.chaos.scene import Scene
 from webhook.cluster.client import Client
@@ -23,31 +26,62 @@ REFUSE: Final = "not-renewed"
 USURP: Final = "usurped"
 DELETE: Final = "lease-deleted"
 STANDBY: Final = "standby-killed"
+FORMER: Final = "replaced-by-the-former-release"
+RESTART: Final = "without-api-server"
+REIGNING: Final = "the former release leads"
 
-WAYS: Final = {KILL: 30, TERM: 6, FREEZE: 25, PAUSE: 8, REFUSE: 10, USURP: 10, DELETE: 6, STANDBY: 5}
+WAYS: Final = {
+    KILL: 30,
+    TERM: 6,
+    FREEZE: 25,
+    PAUSE: 8,
+    REFUSE: 10,
+    USURP: 10,
+    DELETE: 6,
+    STANDBY: 5,
+    FORMER: 20,
+    RESTART: 6,
+}
 
 _OPTIONS: Final = ("--lease-duration", "3")
 _NAMESPACE, _LEASE = "stagegate-system", "stagegate-loop"
-_TAKEOVER_SECONDS: Final = 30.0
+_TAKEOVER_SECONDS: Final = 60.0
 _WORK_SECONDS: Final = 4.0
 
 
 class Pair:
-    """``people`` is a client of somebody who may write the lease; ``first`` are the ways to begin with."""
+    """``people`` is a client of somebody who may write the lease; ``first`` are the ways to begin with.
 
-    def __init__(self, scene: Scene, people: Client, chance: random.Random, first: Sequence[str] = ()) -> None:
+    ``former`` is the root of the former release, None where it is not there; ``restart_server`` restarts the API
+    server.
+    """
+
+    def __init__(
+        self,
+        scene: Scene,
+        people: Client,
+        chance: random.Random,
+        first: Sequence[str] = (),
+        *,
+        former: Path | None = None,
+        restart_server: Callable[[], None] = lambda: None,
+    ) -> None:
         self._scene, self._people, self._chance = scene, people, chance
-        self._first = list(first)
+        self._former, self._restart_server = former, restart_server
+        self._first = [way for way in first if way != FORMER or former is not None]
+        self._ways = {way: weight for way, weight in WAYS.items() if way != FORMER or former is not None}
         self._lives: list[Life] = []
         self._asked: list[Life] = []
         self.met: Counter[str] = Counter()
+        self.spans: list[Span] = []
+        """When the former release led."""
 
     def run(self, count: int) -> None:
         """Disrupt two loops ``count`` times; then end both at once."""
         for _ in range(count):
             leader = self._leader()
             standby = next(life for life in self._lives if life is not leader)
-            way = self._first.pop(0) if self._first else self._chance.choices(list(WAYS), list(WAYS.values()))[0]
+            way = self._first.pop(0) if self._first else self._any_way()
             self.met[way] += 1
             self._scene.note(f"{leader.name} leads, {standby.name} stands by: {way}")
             self._disrupt(way, leader, standby)
@@ -55,6 +89,9 @@ class Pair:
         for life in self._lives:
             life.kill()
         self._remove_ended(everybody=True)
+
+    def _any_way(self) -> str:
+        return self._chance.choices(list(self._ways), list(self._ways.values()))[0]
 
     def _leader(self) -> Life:
         """The one that leads, waiting until one does."""
@@ -106,6 +143,30 @@ class Pair:
         elif way == STANDBY:
             standby.kill()
             self._await_end(standby)
+        elif way == FORMER:
+            self._replace(leader, standby)
+        elif way == RESTART:
+            scene.restart(self._restart_server)
+
+    def _replace(self, leader: Life, standby: Life) -> None:
+        """The former release takes over from a leader that is killed, works for a while, and is upgraded again."""
+        scene, chance = self._scene, self._chance
+        standby.kill()
+        former = scene.start(_OPTIONS, self._former)
+        self._lives.append(former)
+        scene.wait(lambda: "standing by" in former.output(), "the former release stands by", within=_TAKEOVER_SECONDS)
+        self._interrupt_at_write(leader, Life.kill)
+        scene.wait(lambda: former.leads, "the former release leads", within=_TAKEOVER_SECONDS)
+        began = time.monotonic()
+        scene.idle(chance.uniform(0.0, 4.0))
+        self._lives.append(upgraded := scene.start(_OPTIONS))
+        self._interrupt_at_write(former, chance.choice([Life.kill, Life.freeze]))
+        scene.wait(lambda: upgraded.leads, "the upgraded one leads", within=_TAKEOVER_SECONDS)
+        self.spans.append(Span(REIGNING, began, time.monotonic(), former.name))
+        former.wake()
+        scene.idle(chance.uniform(0.0, 1.0))
+        former.kill()
+        self._await_end(former)
 
     def _interrupt_at_write(self, life: Life, how: Callable[[Life], None]) -> None:
         """At one of its next writes, or after a while."""
@@ -123,7 +184,8 @@ class Pair:
         until = life.age + _WORK_SECONDS
         scene.wait(lambda: interrupted or not life.running or life.age > until, "a leader writes")
         scene.injector.cancel_interrupt()
-        scene.interrupt = Life.kill
+        # A write that was chosen may still be on its way: it interrupts nobody any more.
+        scene.interrupt = lambda one: None
         if not interrupted and life.running:
             how(life)
 

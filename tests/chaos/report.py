@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from tests.chaos.fault_injection import Fault
 from tests.chaos.fence import Reigns
+from tests.chaos.ground import Ground
 
 
 @dataclass
@@ -13,9 +14,11 @@ class Report:
 
     ends: Counter[str] = field(default_factory=Counter)
     losses: int = 0
-    faults: Counter[Fault] = field(default_factory=Counter)
+    ground: Ground = field(default_factory=lambda: Ground({}, {}, frozenset(), ()))
     disruptions: Counter[str] = field(default_factory=Counter)
     ways: Counter[str] = field(default_factory=Counter)
+    jumps: int = 0
+    rotations: int = 0
     steered: Counter[str] = field(default_factory=Counter)
     reigns: Reigns = field(default_factory=Reigns)
     outages: int = 0
@@ -30,7 +33,7 @@ class Report:
     broken: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        faults = sum(count for fault, count in self.faults.items() if fault is not Fault.NONE)
+        faults = sum(count for (fault, _), count in self.ground.faults.items() if fault is not Fault.NONE)
         reigns = self.reigns
         lines = [
             (
@@ -40,7 +43,8 @@ class Report:
             ),
             (
                 f"the webhook was {shown(self.disruptions)}, and {self.blocked} writes failed for it; the API server"
-                f" was down {self.outages} times; {self.shifts} late stages shifted,"
+                f" was down {self.outages} times, the clock of a loop jumped {self.jumps} times, and the certificates"
+                f" rotated {self.rotations} times; {self.shifts} late stages shifted,"
                 f" {self.removed} hanging pods removed; rollouts were {shown(self.steered)}"
             ),
             (

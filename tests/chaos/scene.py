@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from tests.chaos.clocks import Clocks
 from tests.chaos.fault_injection import FaultInjector
 from tests.chaos.life import Life
 from tests.chaos.proxy import Proxy
@@ -22,7 +23,8 @@ class Scene:
     """In a ``with``. ``deadline`` is when all has to be over; ``kubeconfig`` that of the loop's account.
 
     ``interrupt`` is called with the process to interrupt; by default it is killed.
-    ``electing`` are the names of those that elect a leader among them.
+    ``electing`` are the names of those that elect a leader among them, ``former`` those of the former release.
+    ``options`` are those of every process; ``clocks`` says when the wall clock of which one jumps.
     """
 
     def __init__(
@@ -33,13 +35,19 @@ class Scene:
         report: Report,
         deadline: float,
         kubeconfig: Path,
+        clocks: Clocks,
+        options: Sequence[str] = (),
     ) -> None:
         self._folder, self._deadline = folder, deadline
         self.injector, self.simulated, self.report = injector, simulated, report
         self.proxy = Proxy(kubeconfig, injector, self._interrupted, folder)
+        self.proxies = [self.proxy]
+        """All that are in front of the API server."""
         self.log = folder / "loop.log"
         self.interrupt: Callable[[Life], None] = Life.kill
         self.electing: set[str] = set()
+        self.former: set[str] = set()
+        self.clocks, self._options = clocks, tuple(options)
         self._names = (f"loop-{number}" for number in itertools.count(1))
         self._next = Life(next(self._names), folder)
         self._lives: dict[str, Life] = {}
@@ -53,15 +61,19 @@ class Scene:
             life.end()
         self.proxy.__exit__()
 
-    def start(self, options: Sequence[str]) -> Life:
-        """Begin a process, and make the next one ready."""
-        life, self._next = self._next, Life(next(self._names), self._folder)
+    def start(self, options: Sequence[str], former: Path | None = None) -> Life:
+        """Begin a process, and make the next one ready; ``former`` is the root of another release to run."""
+        if former is None:
+            life, self._next = self._next, Life(next(self._names), self._folder)
+        else:
+            life = Life(next(self._names), self._folder, former)
+            self.former.add(life.name)
         self._lives[life.name] = life
         self.note(f"{life.name} begins: {' '.join(options)}")
         if "--no-leader-elect" not in options:
             self.electing.add(life.name)
         usual = ["--kubeconfig", str(self.proxy.kubeconfig_for(life.name)), "--spa-grace", _SPA_GRACE_SECONDS]
-        life.begin([*usual, *options])
+        life.begin([*usual, *self._options, *options])
         return life
 
     def note_end(self, life: Life, *, asked: bool = False) -> None:
@@ -87,7 +99,21 @@ class Scene:
         """Let a moment pass."""
         if self.simulated.problem is not None:
             raise AssertionError(f"the simulation has stopped: {self.simulated.problem!r}") from self.simulated.problem
+        wrong_by = self.clocks.jump(_TURN_SECONDS)
+        if wrong_by is not None and self._lives:
+            self._set_clock(self.clocks.chance.choice(list(self._lives.values())), wrong_by)
         time.sleep(_TURN_SECONDS)
+
+    def set_clocks_right(self) -> None:
+        """From now on."""
+        self.clocks.every = float("inf")
+        for life in self._lives.values():
+            self._set_clock(life, 0.0)
+
+    def _set_clock(self, life: Life, wrong_by: float) -> None:
+        life.set_clock(wrong_by)
+        self.clocks.note(life.name, time.monotonic(), wrong_by)
+        self.note(f"the clock of {life.name} is wrong by {wrong_by:.0f} s")
 
     def idle(self, seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -109,15 +135,24 @@ class Scene:
                 outputs = [f"{life.name}: {life.output()[-300:]}" for life in self._lives.values()]
                 raise AssertionError("\n".join([f"not in time: {what}", *state(), *outputs]))
 
-    def rest(self) -> None:
-        """Wait until nothing was written for a second."""
-        seen, since = len(self.proxy.answered), time.monotonic()
+    def restart(self, restart_server: Callable[[], None]) -> None:
+        """The API server is gone for a moment, and comes back without its history."""
+        for proxy in self.proxies:
+            proxy.go_down()
+        restart_server()
+        self.idle(0.5)
+        for proxy in self.proxies:
+            proxy.come_up()
+
+    def rest(self, ticks: Callable[[], int], enough: int) -> None:
+        """Wait until nothing was written for a second, and for so many ticks of the autoscaler."""
+        seen, since, began = len(self.proxy.answered), time.monotonic(), ticks()
 
         def still() -> bool:
-            nonlocal seen, since
+            nonlocal seen, since, began
             if len(self.proxy.answered) != seen:
-                seen, since = len(self.proxy.answered), time.monotonic()
-            return time.monotonic() - since > 1.0
+                seen, since, began = len(self.proxy.answered), time.monotonic(), ticks()
+            return time.monotonic() - since > 1.0 and ticks() - began >= enough
 
         self.wait(still, "the loop comes to rest")
 

@@ -50,5 +50,11 @@ def test_an_event_of_a_former_leader_is_counted_apart() -> None:
     assert (reigns.broken, reigns.late_events) == ([], 1)
 
 
+@pytest.mark.parametrize("condition", [{}, {"metadata": {"resourceVersion": "2"}}])
+def test_a_write_of_the_new_leader_that_changes_nothing_has_the_version_of_a_former_one(condition: Wire) -> None:
+    idle = Answered("PATCH", SPA, 200, condition, {"metadata": {"resourceVersion": "2"}}, "loop-2", 10.0)
+    assert judge_reigns([*TAKEN_OVER, idle], BOTH).broken == []
+
+
 def test_takeovers_are_counted_and_renewals_are_not() -> None:
     assert judge_reigns([*TAKEN_OVER, lease("loop-2", 6, 10.0), lease("loop-1", 7, 20.0)], BOTH).takeovers == 2

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.chaos.answered import Answered
-from tests.chaos.campaign import is_blocked, refused_and_needless, sent_by
+from tests.chaos.campaign import distrusted, is_blocked, refused_and_needless, sent_by
 from tests.chaos.history import Stored, Wire
 from tests.chaos.laws import Sent, broken_laws, judge
 from tests.loop.world import entry
@@ -222,6 +222,33 @@ def test_what_breaks_a_law(history: HistoryBuilder, problem: str) -> None:
     assert [line for line in broken_laws(history.events) if problem in line]
 
 
+FORMER = [
+    pytest.param(begun().annotated(HALF, pause="x").annotated(LATER, pause="x"), -1, id="9: it knows no pause"),
+    pytest.param(aborted().annotated(HALF, LED_BACK, abort=NEW), -1, id="4: it knows no abort, and goes on"),
+    pytest.param(
+        aborted().annotated(HALF, LED_BACK, abort=NEW).annotated(QUARTER, LED_BACK, abort=NEW),
+        -2,
+        id="4: whoever comes next turns back",
+    ),
+    pytest.param(aborted().annotated(QUARTER, BACK, abort=NEW), -1, id="10: it keeps to no way back"),
+]
+
+
+@pytest.mark.parametrize(("history", "by_former"), FORMER)
+def test_a_former_release_is_judged_by_the_laws_that_it_knew(history: HistoryBuilder, by_former: int) -> None:
+    assert broken_laws(history.events) != []
+    assert broken_laws(history.events, Sent(former={history.events[by_former].version})) == []
+
+
+@pytest.mark.parametrize(("history", "problem"), [row for row in BROKEN if str(row.id).partition(":")[0] in "12358"])
+def test_the_other_laws_hold_for_a_former_release_too(history: HistoryBuilder, problem: str) -> None:
+    assert [
+        line
+        for line in broken_laws(history.events, Sent(former=frozenset(one.version for one in history.events)))
+        if problem in line
+    ]
+
+
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -299,6 +326,26 @@ def test_when_writes_were_sent_is_known_by_version_and_by_pod() -> None:
     sent = sent_by([pod, stored, refused], NOON, 100.0)
     assert sent.versions == {8: NOON - timedelta(seconds=10)}
     assert sent.removed == {"u": NOON - timedelta(seconds=5)}
+
+
+def test_times_are_those_of_the_clock_of_the_process() -> None:
+    by_former = Answered("PATCH", "/x", 200, {}, {"metadata": {"resourceVersion": "8"}}, "loop-1", 90.0)
+    sent = sent_by([by_former], NOON, 100.0, lambda who, at: timedelta(hours=1), {"loop-1"})
+    assert sent.versions == {8: NOON - timedelta(seconds=10) + timedelta(hours=1)}
+    assert sent.former == {8}
+
+
+@pytest.mark.parametrize(
+    ("message", "found"),
+    [
+        pytest.param("failed calling webhook: x509: certificate signed by unknown authority", 1, id="kube-apiserver"),
+        pytest.param("failed calling webhook: certificate verify failed: unable to get local issuer", 1, id="sandbox"),
+        pytest.param("failed calling webhook: connect: connection refused", 0, id="it was not there"),
+        pytest.param("x509: certificate signed by unknown authority", 0, id="of somebody else"),
+    ],
+)
+def test_no_write_may_fail_for_the_certificate_of_the_webhook(message: str, found: int) -> None:
+    assert len(distrusted([Answered("PATCH", "/x", 500, {}, {"message": message})])) == found
 
 
 def test_a_write_that_failed_for_the_webhook_is_kept_apart_from_others() -> None:

@@ -5,18 +5,19 @@ import os
 import random
 import signal
 import threading
+import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
-from sandbox.demo.control_plane import ControlPlane
 from sandbox.demo.process import Process
-from sandbox.demo.stack import WEBHOOK, Stack
+from tests.chaos.ground import Span
 
 KILLED: Final = "killed"
 SLOW: Final = "slow"
 SILENT: Final = "silent"
+DISRUPTED: Final = {way: f"the webhook is {way}" for way in (KILLED, SLOW, SILENT)}
 
 _CALL_SECONDS: Final = 3.0
 """The time-out of an API server's call, as in the manifests."""
@@ -24,23 +25,24 @@ _START_SECONDS: Final = 30.0
 
 
 class WebhookDisruptions:
-    """Installs the webhook; within a ``with`` block it is disrupted while ``enabled`` is true.
+    """Runs the webhook; within a ``with`` block it is disrupted while ``enabled`` is true.
 
-    ``every`` is the mean time in seconds between two disruptions; ``met`` counts them.
+    ``options`` are those of ``stagegate serve``. ``every`` is the mean time in seconds between two disruptions; ``met``
+    counts them.
     """
 
-    def __init__(self, stack: Stack, plane: ControlPlane, folder: Path, chance: random.Random, every: float) -> None:
+    def __init__(
+        self, kubeconfig: Path, options: Sequence[str], folder: Path, chance: random.Random, every: float
+    ) -> None:
         self._chance, self._every = chance, every
-        self._folder = folder
-        self._kubeconfig = plane.kubeconfig_for(WEBHOOK)
-        stack.start_webhook()
-        assert stack.webhook is not None
-        self._process = stack.webhook
-        self._port = urlsplit(stack.webhook_url).port
+        self._log = folder / "serve.log"
+        self._options = ["--drain", "0", "--kubeconfig", str(kubeconfig), *options]
+        self._process = self._begun()
         self._stopped = threading.Event()
         self._busy = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="disruptions", daemon=True)
         self.met: Counter[str] = Counter()
+        self.spans: list[Span] = []
         self.enabled = False
 
     def __enter__(self) -> "WebhookDisruptions":
@@ -67,21 +69,22 @@ class WebhookDisruptions:
     def _disrupt(self) -> None:
         what = self._chance.choices([KILLED, SLOW, SILENT], [5, 4, 1])[0]
         self.met[what] += 1
+        began = time.monotonic()
         if what == KILLED:
             self._send(signal.SIGKILL)
             self._stopped.wait(self._chance.uniform(0.0, 0.5))
             self._process.stop()
-            self._begin()
+            self._process = self._begun()
+            self._process.wait_for_line("serving ", _START_SECONDS)
         else:
             self._send(signal.SIGSTOP)
             self._stopped.wait(self._chance.uniform(0.3, 1.5) if what == SLOW else _CALL_SECONDS + 0.5)
             self._send(signal.SIGCONT)
+        self.spans.append(Span(DISRUPTED[what], began, time.monotonic()))
 
-    def _begin(self) -> None:
-        options = ["--port", str(self._port), "--drain", "0", "--cert-dir", str(self._folder / "certs")]
-        log = self._folder / "serve.log"
-        log.unlink(missing_ok=True)
-        self._process = Process(["serve", *options, "--kubeconfig", str(self._kubeconfig)], log)
+    def _begun(self) -> Process:
+        self._log.unlink(missing_ok=True)
+        return Process(["serve", *self._options], self._log)
 
     def _send(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):

@@ -19,14 +19,21 @@ IMAGE: Final = "stagegate:0.0.9"
 
 def unpack(folder: Path) -> Path:
     """The files of the former release, put into a folder; the test is skipped where git does not have the commit."""
+    if not is_unpacked(folder):
+        pytest.skip(f"git has no commit {COMMIT[:12]} here, so the former release cannot be run (a shallow clone?)")
+    return folder
+
+
+def is_unpacked(folder: Path) -> bool:
+    """Put its files into a folder; False where git does not have the commit."""
     archive = subprocess.run(
         ["git", "-C", str(REPOSITORY), "archive", COMMIT], capture_output=True, check=False, timeout=60
     )
     if archive.returncode != 0:
-        pytest.skip(f"git has no commit {COMMIT[:12]} here, so the former release cannot be run (a shallow clone?)")
+        return False
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
         files.extractall(folder, filter="data")
-    return folder
+    return True
 
 
 def render(code: Path) -> list[dict[str, Any]]:

@@ -1,0 +1,68 @@
+"""The ground: every write is counted under what hit it, and what never happened is named."""
+
+import pytest
+
+from tests.chaos.answered import Answered
+from tests.chaos.fault_injection import Fault, FaultInjector, request_of
+from tests.chaos.ground import Ground, Span
+
+SPAS = "/apis/serving.knative.dev/v1/namespaces/a/stagepodautoscalers"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "watch", "request_"),
+    [
+        ("POST", SPAS, False, "create stagepodautoscalers"),
+        ("PATCH", f"{SPAS}/x/status", False, "patch stagepodautoscalers/status"),
+        ("DELETE", "/api/v1/namespaces/a/pods/p", False, "delete pods"),
+        ("GET", "/api/v1/pods", True, "watch pods"),
+        ("GET", "/api/v1/namespaces", True, "watch namespaces"),
+        ("GET", "/api/v1/namespaces/a", False, "get namespaces"),
+        ("PATCH", "/apis/x/v1/mutatingwebhookconfigurations/y", False, "patch mutatingwebhookconfigurations"),
+    ],
+)
+def test_a_request_is_named_by_verb_and_resource(method: str, path: str, watch: bool, request_: str) -> None:
+    assert request_of(method, path, watch=watch) == request_
+
+
+def test_a_fault_is_counted_for_its_request() -> None:
+    injector = FaultInjector(1, rate=0.0)
+    injector.interrupt_at(1, Fault.KILL_AFTER, "loop-1")
+    injector.injection("PATCH", f"{SPAS}/x", watch=False, who="loop-1")
+    injector.injection("PATCH", f"{SPAS}/x", watch=False, who="loop-1")
+    injector.away("POST", SPAS, watch=False)
+    assert injector.met == {
+        (Fault.KILL_AFTER, "patch stagepodautoscalers"): 1,
+        (Fault.NONE, "patch stagepodautoscalers"): 1,
+        (Fault.AWAY, "create stagepodautoscalers"): 1,
+    }
+
+
+def write(at: float, who: str = "loop-1", path: str = f"{SPAS}/x") -> Answered:
+    return Answered("PATCH", path, 200, {}, {}, who, at)
+
+
+def test_a_write_counts_for_the_disruptions_in_the_middle_of_which_it_arrives() -> None:
+    spans = [Span("silent", 1.0, 2.0), Span("silent", 1.5, 3.0), Span("wrong", 0.0, 9.0, "loop-2")]
+    answered = [write(0.5), write(1.7), write(2.5), write(4.0), write(4.0, "loop-2")]
+    ground = Ground.of({}, answered, spans, ["silent", "wrong", "rotating"])
+    assert ground.spans == {("silent", "patch stagepodautoscalers"): 2, ("wrong", "patch stagepodautoscalers"): 1}
+
+
+def test_the_tables_name_what_was_never_hit() -> None:
+    hits = {(Fault.SLOW, "patch stagepodautoscalers"): 3, (Fault.NONE, "watch pods"): 2}
+    unhit = write(1.0, path="/api/v1/namespaces/a/pods/p")
+    lines = Ground.of(hits, [unhit], [], ["silent"]).lines()
+    rows = {line.partition("  ")[0]: line.split() for line in lines}
+    assert rows["slow"][1:] == [".", "3"]
+    assert rows["409"][1:] == rows["silent"][1:] == [".", ".", "never"]
+    assert "never hit by anything: patch pods" in lines
+    assert "never hit by anything: watch pods" in lines
+
+
+def test_the_ground_of_several_seeds_is_added() -> None:
+    one = Ground.of({(Fault.SLOW, "patch pods"): 1}, [write(1.0)], [Span("silent", 0.0, 2.0)], ["silent"])
+    both = one + one
+    assert both.faults == {(Fault.SLOW, "patch pods"): 2}
+    assert both.spans == {("silent", "patch stagepodautoscalers"): 2}
+    assert both.lasting == ("silent",)
