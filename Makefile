@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo demo-knative sandbox test test-lowest search fuzz lint format e2e chaos chaos-knative bench vectors pictures lock clean
+.PHONY: help env demo demo-knative sandbox test test-lowest search fuzz lint format e2e chaos chaos-knative soak bench vectors pictures lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -61,11 +61,14 @@ e2e: $(STAMP) ## the integration suite and more against a real kube-apiserver an
 	@KUBERNETES=$(KUBERNETES) $(BIN)/python -m pytest -m "integration or e2e" tests/integration tests/e2e tests/chaos tests/loop/test_recorded_over_http.py --control-plane real --ignore-glob='*/test_knative_*'
 	@KNATIVE=$(KNATIVE) KUBERNETES=$(KUBERNETES) $(BIN)/python -m pytest -n 2 --dist loadfile tests/e2e/test_knative_*.py --control-plane real
 
-chaos: $(STAMP) ## kill the loop 200 times while requests fail (SEED=..., KILLS=...)
+chaos: $(STAMP) ## kill the loop 200 times while requests fail, clocks jump, certificates rotate and a former release leads (SEED=20-39, KILLS=...)
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --kills $(or $(KILLS),200)
 
 chaos-knative: $(STAMP) ## kill webhook and loop 40 times while Services are edited on real Knative (SEED=..., KILLS=..., KNATIVE=1.21)
 	@KNATIVE=$(KNATIVE) $(BIN)/python -m tests.chaos --knative --seed $(or $(SEED),1) --kills $(or $(KILLS),40)
+
+soak: $(STAMP) ## rollouts without pause on a real kube-apiserver; nothing may be left behind, and nothing may grow (MINUTES=...)
+	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),10)
 
 bench: $(STAMP) ## compare the webhook and the loop with other servers and clients
 	@$(BIN)/python -m tests.bench

@@ -1,0 +1,58 @@
+"""Footprint: the memory and the file descriptors of a process, and whether they grow."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+GROWTH: Final = 1.05
+"""The last tenth may be so much above the second; the first warms up."""
+_TENTHS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """``at`` is in seconds since the begin, ``resident`` in bytes."""
+
+    at: float
+    resident: int
+    descriptors: int
+
+    def __str__(self) -> str:
+        return f"{self.resident / 2**20:.1f} MiB, {self.descriptors} descriptors"
+
+
+def sample(pid: int, at: float) -> Sample:
+    """What a process of this machine and its children have now."""
+    family = [pid, *_children(pid)]
+    return Sample(at, sum(map(_resident, family)), sum(len(list(Path(f"/proc/{one}/fd").iterdir())) for one in family))
+
+
+def _children(pid: int) -> list[int]:
+    found = [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in _words(task / "children")]
+    return [*found, *(each for child in found for each in _children(child))]
+
+
+def _resident(pid: int) -> int:
+    words = _words(Path(f"/proc/{pid}/status"))
+    return int(words[words.index("VmRSS:") + 1]) * 1024
+
+
+def _words(file: Path) -> list[str]:
+    return file.read_text().split()
+
+
+def tenth(samples: Sequence[Sample], number: int, seconds: float) -> Sample:
+    """The mean of one tenth of the time, the first being 1."""
+    length = seconds / _TENTHS
+    found = [one for one in samples if (number - 1) * length <= one.at < number * length]
+    count = len(found)
+    resident, descriptors = (sum(getattr(one, what) for one in found) for what in ("resident", "descriptors"))
+    return Sample(number * length, round(resident / count), round(descriptors / count))
+
+
+def growth(samples: Sequence[Sample], seconds: float) -> list[str]:
+    """What has grown from the second tenth to the last; empty if nothing has."""
+    early, late = tenth(samples, 2, seconds), tenth(samples, _TENTHS, seconds)
+    grown = late.resident > early.resident * GROWTH or late.descriptors > early.descriptors * GROWTH
+    return [f"{early} in the second tenth, and {late} in the last"] if grown else []

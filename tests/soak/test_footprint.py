@@ -1,0 +1,49 @@
+"""Footprints: measured of a real process, and judged by their means."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.soak.footprint import Sample, growth, sample
+
+SECONDS = 100.0
+MIB = 2**20
+
+
+def samples(early: int, late: int, descriptors: tuple[int, int] = (40, 40)) -> list[Sample]:
+    """One a second: the first tenth is small, then ``early``, and ``late`` (MiB) in the last tenth."""
+    whole = [(1, 10)] * 10 + [(early, descriptors[0])] * 80 + [(late, descriptors[1])] * 10
+    return [Sample(float(at), resident * MIB, count) for at, (resident, count) in enumerate(whole)]
+
+
+@pytest.mark.parametrize(
+    ("found", "has_grown"),
+    [
+        pytest.param(samples(100, 105), False, id="within 5 percent"),
+        pytest.param(samples(100, 106), True, id="memory"),
+        pytest.param(samples(100, 100, (40, 42)), False, id="descriptors within 5 percent"),
+        pytest.param(samples(100, 100, (40, 43)), True, id="descriptors"),
+        pytest.param(samples(100, 50, (40, 10)), False, id="it has shrunk"),
+    ],
+)
+def test_what_has_grown(found: list[Sample], has_grown: bool) -> None:
+    assert bool(growth(found, SECONDS)) == has_grown
+
+
+def test_the_means_are_named() -> None:
+    (problem,) = growth(samples(100, 120), SECONDS)
+    assert problem == "100.0 MiB, 40 descriptors in the second tenth, and 120.0 MiB, 40 descriptors in the last"
+
+
+def test_the_children_of_a_process_count() -> None:
+    before = sample(os.getpid(), 1.0)
+    script = "import sys; x = bytearray(32 * 2**20); print('up', flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        after = sample(os.getpid(), 2.0)
+        child.communicate()
+    assert after.resident - before.resident > 30 * MIB
+    assert after.descriptors >= before.descriptors + 3
