@@ -43,9 +43,11 @@ WAYS: Final = {
     RESTART: 6,
 }
 
-_OPTIONS: Final = ("--lease-duration", "3")
+_LEASE_SECONDS: Final = 6.0
+"""Long enough for a busy machine: a renewal must be answered within a third of it."""
+_OPTIONS: Final = ("--lease-duration", f"{_LEASE_SECONDS:g}")
 _NAMESPACE, _LEASE = "stagegate-system", "stagegate-loop"
-_TAKEOVER_SECONDS: Final = 60.0
+_TAKEOVER_SECONDS: Final = 120.0
 _WORK_SECONDS: Final = 4.0
 
 
@@ -203,7 +205,7 @@ class Pair:
         while not done:
             with suppress(ApiError):
                 lease = self._people.get(LEASES, _NAMESPACE, _LEASE)
-                taken = held_by(lease, "somebody-else", LeaseTimes.of(3.0), datetime.now(UTC))
+                taken = held_by(lease, "somebody-else", LeaseTimes.of(_LEASE_SECONDS), datetime.now(UTC))
                 self._people.update(LEASES, _NAMESPACE, _LEASE, taken)
                 done = True
             self._scene.turn()
