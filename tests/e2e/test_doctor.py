@@ -1,34 +1,39 @@
 """``stagegate doctor`` on a real API server: an installation that is well, and what goes wrong with one."""
 
-import copy
 import http.server
 import io
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.controlplane import Binaries, ControlPlane
 from tests.controlplane.session import Session
 from tests.documents import section
+from tests.e2e.breakages import (
+    CRDS,
+    DEPLOYMENTS,
+    LEASES,
+    MISLABELLED,
+    MUTATING,
+    ROWS,
+    UPSTREAM,
+    Body,
+    Broken,
+    added,
+    changed,
+    lease,
+    on_warn,
+)
 from tests.e2e.certified import PODS, Certified, free_port, run_pod
-from tests.e2e.cluster import REGISTRATION, SPAS, Namespace, create_namespace, eventually, spa
+from tests.e2e.cluster import SPAS, Namespace, create_namespace, eventually
 from webhook.cli import main
 from webhook.cli.manifests import rendered
 
-POLICIES = f"{REGISTRATION}/validatingadmissionpolicies"
-BINDINGS = f"{REGISTRATION}/validatingadmissionpolicybindings"
-MUTATING = f"{REGISTRATION}/mutatingwebhookconfigurations/mutate.stagegate.dev"
-VALIDATING = f"{REGISTRATION}/validatingwebhookconfigurations/validate.stagegate.dev"
-LEASES = "/apis/coordination.k8s.io/v1/namespaces"
-CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-DEPLOYMENTS = "/apis/apps/v1/namespaces/stagegate-system/deployments"
-UPSTREAM = "controller.knative.dev.serving-progressive-rollout.pkg.reconciler.service.reconciler.00-of-01"
 UPSTREAM_ACCOUNT = "system:serviceaccount:knative-serving:controller"
 LOOP_ADDRESS = "127.0.0.6"
 
@@ -103,113 +108,6 @@ def test_it_writes_nothing(clinic: Clinic) -> None:
     assert clinic.doctor() == 0
     assert clinic.plane.admin.get(Namespace("default").path(SPAS)).body["items"] == before
     assert written() == []
-
-
-Body = dict[str, Any]
-Broken = AbstractContextManager[None]
-FOR_EVER = "2999-01-01T00:00:00.000000Z"
-
-
-@contextmanager
-def changed(admin: Session, path: str, change: Callable[[Body], None]) -> Iterator[None]:
-    """An object that is another one meanwhile."""
-    before = admin.get(path).body
-    after = copy.deepcopy(before)
-    change(after)
-    answer = admin.update(path, after)
-    assert answer.status == HTTPStatus.OK, answer.message
-    try:
-        yield
-    finally:
-        before["metadata"]["resourceVersion"] = admin.get(path).body["metadata"]["resourceVersion"]
-        answer = admin.update(path, before)
-        assert answer.status == HTTPStatus.OK, answer.message
-
-
-@contextmanager
-def removed(admin: Session, path: str) -> Iterator[None]:
-    """An object that does not exist meanwhile."""
-    before = admin.get(path).body
-    assert admin.delete(path).status == HTTPStatus.OK
-    try:
-        yield
-    finally:
-        for member in ("resourceVersion", "uid", "creationTimestamp", "managedFields"):
-            del before["metadata"][member]
-        answer = admin.create(path.rpartition("/")[0], before)
-        assert answer.status == HTTPStatus.CREATED, answer.message
-
-
-@contextmanager
-def added(admin: Session, path: str, body: Body) -> Iterator[None]:
-    """An object that exists meanwhile."""
-    answer = admin.create(path, body)
-    assert answer.status == HTTPStatus.CREATED, answer.message
-    try:
-        yield
-    finally:
-        admin.delete(f"{path}/{body['metadata']['name']}")
-
-
-def lease(name: str) -> Body:
-    spec = {"holderIdentity": "somebody", "renewTime": FOR_EVER, "leaseDurationSeconds": 60}
-    return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": name}, "spec": spec}
-
-
-def ignoring(configuration: Body) -> None:
-    for webhook in configuration["webhooks"]:
-        webhook["failurePolicy"] = "Ignore"
-
-
-def on_create_only(configuration: Body) -> None:
-    configuration["webhooks"][0]["rules"][0]["operations"] = ["CREATE"]
-
-
-def warning_only(deployment: Body) -> None:
-    deployment["spec"]["template"]["spec"]["containers"][0]["args"].append("--enforce=warn")
-
-
-def not_ours(definition: Body) -> None:
-    del definition["metadata"]["labels"]["app.kubernetes.io/part-of"]
-
-
-def on_warn(namespace: Body) -> None:
-    namespace["metadata"]["labels"]["stagegate.dev/enforce"] = "warn"
-
-
-MISLABELLED = spa("odd", {"stageMinScale": 1}, labels={"serving.knative.dev/revision": "other"})
-OVERRIDDEN = MISLABELLED | {"metadata": MISLABELLED["metadata"] | {"annotations": {"stagegate.dev/override": "SPA003"}}}
-
-ROWS: list[tuple[Callable[[Session], Broken], int, dict[str, str]]] = [
-    (
-        lambda admin: removed(admin, f"{BINDINGS}/stagepodautoscalers.stagegate.dev"),
-        1,
-        {"policies": "failed"},
-    ),
-    (
-        lambda admin: removed(admin, f"{POLICIES}/stagepodautoscalers.stagegate.dev"),
-        1,
-        {"policies": "failed"},
-    ),
-    (lambda admin: removed(admin, VALIDATING), 1, {"registration": "failed"}),
-    (
-        lambda admin: removed(admin, MUTATING),
-        1,
-        {"registration": "failed", "refuses": "warning", "fills-once": "failed"},
-    ),
-    (lambda admin: changed(admin, VALIDATING, ignoring), 0, {"failure-policy": "warning"}),
-    (lambda admin: changed(admin, VALIDATING, on_create_only), 1, {"registration-rules": "failed"}),
-    (lambda admin: changed(admin, f"{CRDS}/{SPAS}.serving.knative.dev", not_ours), 0, {"crds-owner": "warning"}),
-    (lambda admin: changed(admin, f"{DEPLOYMENTS}/stagegate-webhook", warning_only), 0, {"enforcement": "warning"}),
-    (lambda admin: changed(admin, "/api/v1/namespaces/idle", on_warn), 0, {"namespaces-on-warn": "warning"}),
-    (lambda admin: added(admin, Namespace("idle").path(SPAS), OVERRIDDEN), 0, {"overrides": "warning"}),
-    (
-        lambda admin: added(admin, f"{LEASES}/knative-serving/leases", lease(UPSTREAM)),
-        1,
-        {"one-driver": "failed"},
-    ),
-    (lambda admin: added(admin, f"{LEASES}/idle/leases", lease("stagegate-loop")), 0, {"one-loop": "warning"}),
-]
 
 
 @pytest.mark.parametrize(("broken", "code", "states"), ROWS)

@@ -19,16 +19,6 @@ LOWERED = {
 }
 
 
-@pytest.fixture
-def knative() -> Knative:
-    """A Service with four pods, and stages of a quarter."""
-    world = World()
-    world.settings(over_consumption_ratio="25")
-    knative = Knative(world).start(min_scale="4")
-    world.settle().forget()
-    return knative
-
-
 def carry(
     knative: Knative, until: Callable[[], bool] | None = None, turns: int = 120
 ) -> list[tuple[tuple[str, int], ...]]:

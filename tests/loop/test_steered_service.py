@@ -7,7 +7,6 @@ import pytest
 from tests.loop.knative import Knative
 from tests.loop.test_service_reconciler import LOWERED, NEW, OLD, THIRD, carry
 from tests.loop.test_steering import annotate, annotations
-from tests.loop.world import World
 from webhook.api.steering import ABORT, ABORT_BY, ABORT_REASON, PAUSE, PAUSE_AFTER_STAGE, PAUSE_BY, RETRY
 from webhook.cluster.resource import ROUTES
 from webhook.knative.annotations import HOLD
@@ -15,16 +14,6 @@ from webhook.knative.traffic import stock_traffic
 
 BY_ALICE = {PAUSE: "load test", PAUSE_BY: "alice"}
 BY_BOB = {ABORT: f"{NEW}=100", ABORT_BY: "bob", ABORT_REASON: "errors"}
-
-
-@pytest.fixture
-def knative() -> Knative:
-    """A Service with four pods, and stages of a quarter."""
-    world = World()
-    world.settings(over_consumption_ratio="25")
-    knative = Knative(world).start(min_scale="4")
-    world.settle().forget()
-    return knative
 
 
 def turns(knative: Knative, count: int) -> None:

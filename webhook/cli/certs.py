@@ -1,6 +1,6 @@
 """``stagegate certs``: make, show and rotate the certificates of a directory or of a cluster."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from webhook.cli.arguments import address, hosts, namespace, object_name, path, port, secret, selector
+from webhook.cli.certs_result import RESULT, STATUS, print_problems
 from webhook.cli.cluster_options import connection_options, timeout_option
 from webhook.cli.command import Group, Option, Options, section
 from webhook.cli.errors import DONE, FAILED, MISSING, USAGE, CommandError
@@ -68,10 +69,6 @@ def _place(task: _F) -> _F:
     )
     return click.argument("directory", required=False, type=path, metavar="[DIR]")(named)
 
-
-STATUS: Final = "CertificateStatus"
-RESULT: Final = "CertificateResult"
-"""The kinds of documents: what there is, and what was made."""
 
 _EITHER: Final = "(DIR | --secret NS/NAME) [OPTIONS]"
 _pods = section("in a cluster, as for stagegate loop")
@@ -195,13 +192,6 @@ def _status(arguments: Options, now: datetime) -> int:
         return DONE if content["verifiable"] else FAILED
     print("\n".join(describe(contents, observed, _stored_hosts(arguments.directory), now, RotationPolicy())))
     return print_problems(problems(contents, observed, now))
-
-
-def print_problems(problems: Sequence[str]) -> int:
-    """Print what is wrong, one problem a line; the exit code is FAILED if there is a problem, else DONE."""
-    for problem in problems:
-        print(f"problem    {problem}")
-    return FAILED if problems else DONE
 
 
 def _rotate(arguments: Options, now: datetime) -> int:

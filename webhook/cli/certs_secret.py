@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from webhook.cli.certs_result import RESULT, STATUS, print_problems
 from webhook.cli.cluster import connected, exit_code_of
 from webhook.cli.command import Options
 from webhook.cli.errors import DONE, FAILED, MISSING, CommandError
@@ -65,7 +66,6 @@ def _status(client: "Client", cluster: "ClusterClient", store: "SecretStore", ar
     from certs.serving_pods import PORT, SELECTOR, ServingPods, prober
     from certs.status import describe, problems
     from certs.status_document import status_document
-    from webhook.cli.certs import STATUS, print_problems
 
     try:
         stored, hidden = store.read_secrets(), False
@@ -150,7 +150,6 @@ def _print_result(output: "Output", arguments: Options, contents: "Contents", no
     """What was made; the leaf of a new authority follows, by the leading loop."""
     from certs.rotation import MakeAuthority, MakeLeaf
     from certs.status_document import action_document, leaf_document
-    from webhook.cli.certs import RESULT
 
     made = MakeAuthority("asked for", contents.ca_certificates) if arguments.ca else MakeLeaf("asked for")
     content = {"secret": str(arguments.secret), "changed": True, "made": [action_document(made, now)]}

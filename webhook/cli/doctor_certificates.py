@@ -21,7 +21,7 @@ from webhook.cluster.client import Client
 from webhook.cluster.clock import SystemClock
 from webhook.cluster.errors import ApiError, Forbidden
 from webhook.cluster.supervisor import Supervisor
-from webhook.diagnosis.doctor.installation import WEBHOOK, Certificates, Unread, is_one_of
+from webhook.diagnosis.doctor.installation import WEBHOOK, Certificates, Unread, is_one_of, port_of
 
 _PORT_NAME: Final = "https"
 
@@ -70,8 +70,6 @@ def _stored(store: SecretStore) -> StoredSecrets:
 
 
 def _shown(pods: Sequence[Wire]) -> dict[str, bytes | None]:
-    from webhook.cli.doctor_reading import port_of
-
     webhooks = [pod for pod in pods if is_one_of(pod, WEBHOOK)]
     port = port_of(webhooks[0], _PORT_NAME, PORT) if webhooks else PORT
     return shown_by(addresses_of(webhooks), prober(port))

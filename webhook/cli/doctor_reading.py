@@ -39,6 +39,7 @@ from webhook.diagnosis.doctor.installation import (
     Trial,
     Unread,
     name_of,
+    port_of,
 )
 from webhook.diagnosis.doctor.rights import RIGHTS
 
@@ -189,15 +190,6 @@ def _asked_directly(address: str, port: int) -> Mapping[str, Any]:
     except (urllib3.exceptions.HTTPError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def port_of(pod: Wire, name: str, default: int) -> int:
-    """The port of that name of a pod's containers."""
-    for container in pod["spec"].get("containers") or ():
-        for port in container.get("ports") or ():
-            if port.get("name") == name:
-                return int(port["containerPort"])
-    return default
 
 
 def _trial(client: Client, namespace: str, name: str) -> Trial:

@@ -1,6 +1,7 @@
 """A healthy installation, from the manifests themselves; tests take one thing of it away."""
 
 import copy
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -126,3 +127,12 @@ def healthy(**changes: Any) -> Installation:
         "trial": TRIAL,
     }
     return Installation(**parts | changes)
+
+
+def trial(bad: Attempt = TRIAL.bad, good: Attempt = TRIAL.good, again: Attempt = TRIAL.again) -> Trial:
+    return replace(TRIAL, bad=bad, good=good, again=again)
+
+
+def by_webhook(name: str) -> Attempt:
+    assert TRIAL.bad.refused.startswith('admission webhook "mutate.stagegate.dev"')
+    return Attempt(refused=TRIAL.bad.refused.replace("mutate.stagegate.dev", name, 1))

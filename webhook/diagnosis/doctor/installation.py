@@ -132,3 +132,12 @@ def is_one_of(pod: Mapping[str, Any], name: str) -> bool:
 def is_ready(pod: Mapping[str, Any]) -> bool:
     conditions = (pod.get("status") or {}).get("conditions") or ()
     return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
+
+
+def port_of(pod: Mapping[str, Any], name: str, default: int) -> int:
+    """The port of that name of a pod's containers."""
+    for container in pod["spec"].get("containers") or ():
+        for port in container.get("ports") or ():
+            if port.get("name") == name:
+                return int(port["containerPort"])
+    return default

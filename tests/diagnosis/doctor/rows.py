@@ -1,0 +1,295 @@
+"""What goes wrong with an installation: a row for each check that then goes red, and for each reason."""
+
+from datetime import timedelta
+from typing import Any
+
+from tests.diagnosis.doctor import healthy as world
+from tests.diagnosis.doctor.healthy import NOW, STORED, by_webhook, lease, pod, trial
+from webhook.diagnosis.doctor.installation import Attempt, Certificates, PodAnswer
+from webhook.diagnosis.doctor.policies import NAMES as POLICIES
+from webhook.diagnosis.doctor.policies import STOCK_KNATIVE
+from webhook.diagnosis.doctor.registration import KNATIVE
+from webhook.diagnosis.doctor.rights import RIGHTS, STEERING
+
+UPSTREAM = "controller.knative.dev.serving-progressive-rollout.pkg.reconciler.service.reconciler.00-of-01"
+NO_RIGHT = 'stagepodautoscalers.serving.knative.dev is forbidden: User "jane" cannot create resource "x" in ...'
+BY_POLICY = (
+    'stagepodautoscalers.serving.knative.dev "x" is forbidden: ValidatingAdmissionPolicy \'stagepodautoscalers'
+    ".stagegate.dev' with binding 'stagepodautoscalers.stagegate.dev' denied request: ... [SPA003]; ..."
+)
+OVERRIDDEN: dict[str, Any] = {"annotations": {"stagegate.dev/override": "SPA003"}}
+PAUSED = {"stagegate.dev/pause": "load test", "stagegate.dev/pause-by": "jane"}
+
+
+def without(objects: list[Any], name: str) -> list[Any]:
+    left = [each for each in objects if each["metadata"]["name"] != name]
+    assert len(left) == len(objects) - 1
+    return left
+
+
+def changed(objects: list[Any], name: str, *path: Any, to: Any) -> list[Any]:
+    """The objects with one value set."""
+    (one,) = (each for each in objects if each["metadata"]["name"] == name)
+    for key in path[:-1]:
+        one = one[key]
+    one[path[-1]] = to
+    return objects
+
+
+WEBHOOKS = [pod("w-1", "stagegate-webhook"), pod("w-2", "stagegate-webhook", ready=False)]
+ROWS: list[tuple[str, dict[str, Any], str, str]] = [
+    ("api-server-version", {"server_version": {"gitVersion": "v1.29.4+k3s1"}}, "failed", "v1.29.4+k3s1 is too old"),
+    ("api-server-version", {"server_version": {}}, "unknown", "cannot be read"),
+    ("crds", {"definitions": []}, "failed", "rolloutorchestrators.serving.knative.dev, stagepodautoscalers"),
+    (
+        "crds",
+        {"definitions": changed(world.definitions(), "stagepodautoscalers.serving.knative.dev", "status", to={})},
+        "failed",
+        "not served: stagepodautoscalers.serving.knative.dev",
+    ),
+    (
+        "crds-owner",
+        {
+            "definitions": changed(
+                world.definitions(), "rolloutorchestrators.serving.knative.dev", "metadata", "labels", to={}
+            )
+        },
+        "warning",
+        "rolloutorchestrators.serving.knative.dev: not Stagegate's",
+    ),
+    (
+        "registration",
+        {"registrations": without(world.registrations(), "mutate.stagegate.dev")},
+        "failed",
+        "not registered: mutate.stagegate.dev",
+    ),
+    (
+        "registration",
+        {"registrations": without(world.registrations(), "mutate.knative.stagegate.dev")},
+        "ok",
+        "no Service rolls out in stages",
+    ),
+    (
+        "registration-rules",
+        {
+            "registrations": changed(
+                world.registrations(), "validate.stagegate.dev", "webhooks", 0, "rules", 0, "operations", to=["CREATE"]
+            )
+        },
+        "failed",
+        "validate.stagegate.dev is not called for UPDATE of rolloutorchestrators, UPDATE of stagepodautoscalers",
+    ),
+    ("failure-policy", {"registrations": world.registrations(("fail-open",))}, "warning", "failurePolicy Ignore"),
+    (
+        "ca-bundle",
+        {
+            "registrations": changed(
+                world.registrations(), "mutate.stagegate.dev", "webhooks", 0, "clientConfig", to={"url": "https://h"}
+            )
+        },
+        "failed",
+        "no caBundle: mutate.stagegate.dev",
+    ),
+    (
+        "policies",
+        {"policies": without(world.manifests("ValidatingAdmissionPolicy"), POLICIES[0])},
+        "failed",
+        "missing: rolloutorchestrators.stagegate.dev",
+    ),
+    ("policies", {"bindings": []}, "failed", "not bound: "),
+    (
+        "policies",
+        {"policies": without(world.manifests("ValidatingAdmissionPolicy"), STOCK_KNATIVE[1])},
+        "failed",
+        "missing: routes.knative.stagegate.dev",
+    ),
+    (
+        "policies",
+        {
+            "policies": world.manifests("ValidatingAdmissionPolicy", overlays=("no-stock-knative",)),
+            "registrations": without(world.registrations(), KNATIVE),
+        },
+        "ok",
+        "3 policies are bound and deny",
+    ),
+    (
+        "policies",
+        {"bindings": world.manifests("ValidatingAdmissionPolicyBinding", overlays=("enforce-warn",))},
+        "warning",
+        "only warn: ",
+    ),
+    ("webhook-pods", {"pods": WEBHOOKS}, "warning", "1 of 2 webhook pods is ready"),
+    (
+        "webhook-pods",
+        {"pods": [pod("l-1", "stagegate-loop")]},
+        "failed",
+        "0 of 2 webhook pods are ready; writes of people are refused",
+    ),
+    ("loop-pods", {"pods": [pod("l-1", "stagegate-loop", ready=False)]}, "failed", "no rollout moves"),
+    ("loop-pods", {"pods": [pod("l-1", "stagegate-loop", phase="Failed")]}, "failed", "0 of 2 loop pods are ready"),
+    ("loop-pods", {"pods": [], "deployments": []}, "unknown", "there are no loop pods in stagegate-system"),
+    (
+        "pods-reachable",
+        {"answers": {"w-1": PodAnswer("0.1.0"), "w-2": PodAnswer(failure="connection refused")}},
+        "failed",
+        "no answer: w-2: connection refused",
+    ),
+    (
+        "pods-reachable",
+        {"answers": dict.fromkeys(("w-1", "w-2", "l-1", "l-2"), PodAnswer(failure="no route"))},
+        "unknown",
+        "no pod can be reached from here: l-1: no route",
+    ),
+    (
+        "versions",
+        {"answers": {"w-1": PodAnswer("0.1.0"), "w-2": PodAnswer("0.2.0")}},
+        "warning",
+        "several versions: 0.1.0: w-1; 0.2.0: w-2",
+    ),
+    ("versions", {"own_version": "0.2.0"}, "warning", "the pods have version 0.1.0, this command has 0.2.0"),
+    ("versions", {"answers": {}}, "unknown", "no pod says"),
+    ("certificates", {"certificates": Certificates(problems=("the leaf has expired",))}, "failed", "leaf has expired"),
+    (
+        "certificates",
+        {"certificates": Certificates(is_stored=False), "secret": "a/b"},
+        "unknown",
+        "the Secret a/b of the certificates does not exist",
+    ),
+    ("certificates", {"certificates": Certificates(is_stored=False, unread="forbidden")}, "unknown", "forbidden"),
+    (
+        "certificates-expiry",
+        {
+            "certificates": Certificates(
+                ends=(
+                    ("the stored leaf", NOW + timedelta(days=20)),
+                    ("b", NOW + timedelta(days=99)),
+                )
+            )
+        },
+        "warning",
+        "ends within 21 days: the stored leaf on 2030-01-30",
+    ),
+    ("certificates-expiry", {"expiring": timedelta(days=61)}, "warning", "ends within 61 days"),
+    ("loop-leader", {"leases": []}, "failed", "no loop leads"),
+    ("loop-leader", {"leases": [lease(holder="")]}, "failed", "no loop leads"),
+    ("loop-lease", {"leases": [lease(31)]}, "failed", "stagegate-system/stagegate-loop was renewed last 31 s ago"),
+    ("one-loop", {"leases": [lease(), lease(namespace="ops")]}, "warning", "2 loops lead"),
+    ("one-loop", {"leases": [lease(), lease(40, namespace="ops")]}, "ok", "no two loops lead"),
+    ("one-driver", {"knative_leases": [lease(name=UPSTREAM)]}, "failed", "upstream's controllers run too"),
+    (
+        "one-driver",
+        {
+            "knative_leases": [lease(name=UPSTREAM)],
+            "deployments": world.manifests("Deployment", overlays=("steps-off",)),
+        },
+        "ok",
+        "the loop only completes SPAs",
+    ),
+    ("rights-see", {"rights": dict.fromkeys(RIGHTS, False)}, "warning", "you may not list rolloutorchestrators."),
+    (
+        "rights-steer",
+        {"rights": {right: right.needed_by != STEERING for right in RIGHTS}},
+        "warning",
+        "you may not patch rolloutorchestrators.serving.knative.dev, which pause, resume, retry, abort need",
+    ),
+    (
+        "enforcement",
+        {"deployments": world.manifests("Deployment", overlays=("enforce-warn",))},
+        "warning",
+        "findings never deny",
+    ),
+    (
+        "namespaces-on-warn",
+        {
+            "namespaces": [
+                world.namespace("a", stagegate__x="1"),
+                world.namespace("b", **{"stagegate.dev__enforce": "Warn"}),
+            ]
+        },
+        "warning",
+        "findings only warn in b",
+    ),
+    (
+        "namespaces-on-warn",
+        {"namespaces": [world.namespace("b", **{"stagegate.dev__enforce": "off"})]},
+        "warning",
+        "has no effect in b (off)",
+    ),
+    ("overrides", {"spas": [world.spa(**OVERRIDDEN)]}, "warning", "team-a/hello-00001 (SPA003)"),
+    ("overrides", {"rollouts": [world.rollout(**OVERRIDDEN)]}, "warning", "team-a/hello (SPA003)"),
+    (
+        "stored-objects",
+        {"spas": [world.spa(5, 3)]},
+        "failed",
+        "1 of 2 stored objects break a rule that denies: StagePodAutoscaler team-a/hello-00001 (SPA002)",
+    ),
+    (
+        "stored-objects",
+        {"rollouts": [world.rollout(labels={"serving.knative.dev/service": "other"})]},
+        "warning",
+        "a finding that warns: RolloutOrchestrator team-a/hello (RO014)",
+    ),
+    (
+        "stored-objects",
+        {"spas": [world.spa(**{"labels": {"serving.knative.dev/revision": "other"}, **OVERRIDDEN})]},
+        "ok",
+        "2 stored objects keep every rule",
+    ),
+    (
+        "stored-objects",
+        {"spas": [world.spa(ownerReferences=[])]},
+        "warning",
+        "StagePodAutoscaler team-a/hello-00001 (SPA005, SPA006)",
+    ),
+    ("stored-objects", {"rollouts": [world.rollout(annotations=PAUSED)]}, "ok", "2 stored objects keep every rule"),
+    (
+        "stored-objects",
+        {"rollouts": [world.rollout(annotations={**PAUSED, "stagegate.dev/pause-until": "soon"})]},
+        "failed",
+        "RolloutOrchestrator team-a/hello (RO015)",
+    ),
+    ("refuses", {"trial": trial(bad=Attempt(STORED))}, "failed", "a bad SPA passes in team-a"),
+    (
+        "refuses",
+        {"trial": trial(bad=Attempt(STORED)), "deployments": world.manifests("Deployment", overlays=("enforce-warn",))},
+        "warning",
+        "findings only warn there",
+    ),
+    (
+        "refuses",
+        {
+            "trial": trial(bad=Attempt(STORED)),
+            "namespaces": [world.namespace("team-a", **{"stagegate.dev__enforce": "warn"})],
+        },
+        "warning",
+        "findings only warn there",
+    ),
+    (
+        "refuses",
+        {
+            "trial": trial(bad=Attempt(STORED)),
+            "namespaces": [world.namespace("team-b", **{"stagegate.dev__enforce": "warn"})],
+        },
+        "failed",
+        "a bad SPA passes",
+    ),
+    ("refuses", {"trial": trial(bad=by_webhook("validate.stagegate.dev"))}, "warning", "does not answer"),
+    ("refuses", {"trial": trial(bad=Attempt(refused=BY_POLICY))}, "warning", "refused by a policy"),
+    ("refuses", {"trial": trial(bad=by_webhook("their.hook"))}, "warning", "refused by their.hook"),
+    ("refuses", {"trial": trial(bad=Attempt(refused=NO_RIGHT))}, "unknown", "you may not create SPAs in team-a"),
+    ("refuses", {"trial": trial(bad=Attempt(refused="failed calling webhook"))}, "failed", "cannot be written"),
+    (
+        "fills-once",
+        {"trial": trial(good=Attempt({**STORED, "metadata": {"name": "x"}}))},
+        "failed",
+        "nothing is filled in",
+    ),
+    ("fills-once", {"trial": trial(good=Attempt(refused="the quota"))}, "failed", "cannot be written"),
+    ("fills-once", {"trial": trial(again=Attempt(refused="no"))}, "failed", "cannot be written"),
+    (
+        "fills-once",
+        {"trial": trial(again=Attempt({**STORED, "spec": {"stageMinScale": 2}}))},
+        "failed",
+        "changed a second time",
+    ),
+]
