@@ -58,7 +58,8 @@ format: $(STAMP) ## format the code with ruff
 	@$(BIN)/ruff check --fix .
 
 e2e: $(STAMP) ## the integration suite and more against a real kube-apiserver and real Knative (KUBERNETES=1.30, KNATIVE=1.21 for older ones)
-	@KUBERNETES=$(KUBERNETES) $(BIN)/python -m pytest -m "integration or e2e" tests/integration tests/e2e tests/chaos tests/loop/test_recorded_over_http.py --control-plane real --ignore-glob='*/test_knative_*'
+	@KNATIVE=$(KNATIVE) KUBERNETES=$(KUBERNETES) $(BIN)/python -m tests.e2e build
+	@KUBERNETES=$(KUBERNETES) $(BIN)/python -m pytest -n 2 --dist loadfile -m "integration or e2e" tests/integration tests/e2e tests/chaos tests/loop/test_recorded_over_http.py --control-plane real --ignore-glob='*/test_knative_*'
 	@KNATIVE=$(KNATIVE) KUBERNETES=$(KUBERNETES) $(BIN)/python -m pytest -n 2 --dist loadfile tests/e2e/test_knative_*.py --control-plane real
 
 chaos: $(STAMP) ## kill the loop 200 times while requests fail, clocks jump, certificates rotate and a former release leads (SEED=20-39, KILLS=...)

@@ -6,8 +6,10 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -74,12 +76,13 @@ def installed_go(cache: Path) -> Path | None:
 def build(go: Path, folder: Path, recipe: Recipe) -> None:
     """Build every program into ``folder``, which appears only when all are done. Raises BuildFailed.
 
-    Kubernetes takes some minutes cold and 3 GiB of Go's cache, warm some seconds. Two builds at once wait for each
-    other.
+    Kubernetes takes some minutes cold and 3 GiB of Go's cache, warm some seconds. A build waits for another one in the
+    same cache. Progress goes to stderr.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (folder.parent / ".building").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        with _reporting(lambda: f"waiting for another build in {folder.parent}"):
+            fcntl.flock(lock, fcntl.LOCK_EX)
         if folder.exists():
             return
         partial = folder.with_name(folder.name + ".partial")
@@ -108,14 +111,15 @@ def _built_as(package: str) -> str:
 
 def _packages(go: Path, recipe: Recipe) -> int:
     _say("fetching modules ...")
-    listing = subprocess.run(
-        [str(go), "list", "-deps", f"-tags={recipe.tags}", *recipe.programs.values()],
-        cwd=recipe.module,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with _reporting(lambda: "still fetching modules"):
+        listing = subprocess.run(
+            [str(go), "list", "-deps", f"-tags={recipe.tags}", *recipe.programs.values()],
+            cwd=recipe.module,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     if listing.returncode != 0:
         raise fetch_failure(listing.stderr)
     return len(listing.stdout.splitlines())
@@ -125,20 +129,35 @@ def _compile(go: Path, folder: Path, recipe: Recipe, total: int) -> None:
     flags = " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in recipe.stamp.items())])
     options = ["-v", f"-tags={recipe.tags}", "-ldflags", flags, "-o", f"{folder}{os.sep}"]
     command = [str(go), "build", *options, *recipe.programs.values()]
-    last, done, reported = "", 0, time.monotonic()
-    with subprocess.Popen(command, cwd=recipe.module, env=environment(), stderr=subprocess.PIPE, text=True) as process:
+    last, done = "", 0
+    with (
+        subprocess.Popen(command, cwd=recipe.module, env=environment(), stderr=subprocess.PIPE, text=True) as process,
+        # Go names the packages that it compiles; what its cache holds is not named.
+        _reporting(lambda: f"{done} of at most {total} packages compiled"),
+    ):
         assert process.stderr is not None
         for line in process.stderr:
             last, done = line.strip() or last, done + 1
-            if sys.stderr.isatty():
-                sys.stderr.write(f"\r  {min(done, total)} of {total} packages")
-            elif time.monotonic() - reported > _PROGRESS_EVERY:
-                reported = time.monotonic()
-                _say(f"  {min(done, total)} of {total} packages")
-    if sys.stderr.isatty():
-        sys.stderr.write("\n")
     if process.returncode != 0:
         raise BuildFailed(last)
+
+
+@contextmanager
+def _reporting(text: Callable[[], str]) -> Iterator[None]:
+    """Print the text with the seconds so far every 15 seconds for as long as the block runs."""
+    started, ended = time.monotonic(), threading.Event()
+
+    def report() -> None:
+        while not ended.wait(_PROGRESS_EVERY):
+            _say(f"  {text()} after {time.monotonic() - started:.0f} s")
+
+    thread = threading.Thread(target=report, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def fetch_failure(output: str) -> BuildFailed:

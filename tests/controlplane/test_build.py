@@ -1,9 +1,13 @@
 """Building: what appears, under which names, and what becomes of a failure."""
 
+import fcntl
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from tests.controlplane import build as builds
 from tests.controlplane.build import BuildFailed, FetchFailed, Recipe, build
 
 GO_MOD = """\
@@ -39,6 +43,14 @@ def go(folder: Path, listing: str = "echo a package", building: str = "echo a pa
     path.write_text(GO.format(list=listing, build=building))
     path.chmod(0o755)
     return path
+
+
+def await_said(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    deadline, said = time.monotonic() + 30, ""
+    while words not in said:
+        assert time.monotonic() < deadline, said
+        time.sleep(0.01)
+        said += capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("path", "version"), [("example.com/one", "v1.2.3"), ("example.com/two", "v0.1.0")])
@@ -84,3 +96,39 @@ def test_a_failure_is_reported_and_nothing_appears(
     assert type(caught.value) is failure
     assert str(caught.value) == message
     assert not (tmp_path / "built").exists()
+
+
+def test_two_that_build_at_once_build_once(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(builds, "_PROGRESS_EVERY", 0.01)
+    calls = tmp_path / "calls"
+    program = go(tmp_path, building=f"echo a call >> {calls}; echo a package >&2")
+    folder = tmp_path / "cache" / "built"
+    folder.parent.mkdir()
+    with (folder.parent / ".building").open("w") as third:
+        fcntl.flock(third, fcntl.LOCK_EX)
+        builders = [threading.Thread(target=build, args=(program, folder, recipe)) for _ in range(2)]
+        for each in builders:
+            each.start()
+        await_said("waiting for another build", capsys)
+    for each in builders:
+        each.join()
+
+    assert calls.read_text() == "a call\n"
+
+
+def test_a_long_build_says_how_far_it_is(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also while nothing is compiled: modules are fetched, or a program is linked."""
+    monkeypatch.setattr(builds, "_PROGRESS_EVERY", 0.01)
+    going = [tmp_path / name for name in ("fetching", "linking")]
+    await_sign = [f"while [ ! -e {sign} ]; do sleep 0.01; done" for sign in going]
+    program = go(tmp_path, f"{await_sign[0]}; echo a package", f"echo a package >&2; {await_sign[1]}")
+    builder = threading.Thread(target=build, args=(program, tmp_path / "built", recipe))
+    builder.start()
+    for sign, words in zip(going, ("still fetching modules after", "1 of at most 1 packages compiled"), strict=True):
+        await_said(words, capsys)
+        sign.touch()
+    builder.join()

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import pytest
 
 from tests.controlplane import Binaries, ControlPlane, Unavailable
-from tests.controlplane.release import CHOICE, DEFAULT
+from tests.controlplane.release import DEFAULT
 from tests.controlplane.session import Session
 from tests.e2e.cluster import Namespace, create_namespace, install_policies
 from tests.e2e.foreign import NotFetched, Parts
@@ -19,6 +19,7 @@ from tests.e2e.registered import Registered
 from tests.e2e.tenant import Tenant
 from tests.rig import Rig
 from tests.rig import Unavailable as NoKnative
+from tests.rig.release import is_run
 from tests.rig.stagegate import Stagegate
 
 NO_CONTROL_PLANE = 3
@@ -174,7 +175,7 @@ def rig(pytestconfig: pytest.Config) -> Iterator[Rig]:
     """Knative's programs for the whole run. Where they cannot run, tests skip; in CI they fail."""
     if pytestconfig.getoption("--control-plane") != "real":
         pytest.skip("--control-plane real runs Knative's programs")
-    if os.environ.get(CHOICE, DEFAULT) not in ("", DEFAULT):
+    if not is_run():
         pytest.skip(f"Knative is run on Kubernetes {DEFAULT} only, since it accepts none that is old")
     try:
         rig = Rig.start()

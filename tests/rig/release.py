@@ -10,6 +10,8 @@ from typing import Final, NamedTuple
 
 from tests.controlplane.binaries import cache_folder
 from tests.controlplane.build import BuildFailed, Recipe, build, environment, find_go
+from tests.controlplane.release import CHOICE as KUBERNETES
+from tests.controlplane.release import DEFAULT as KUBERNETES_DEFAULT
 
 RELEASES: Final = Path(__file__).parent / "releases"
 NEWEST: Final = "1.23"
@@ -42,6 +44,11 @@ def releases() -> list[str]:
     """Those that can be named, oldest first."""
     found = (path.name for path in RELEASES.iterdir() if (path / "go.mod").exists())
     return sorted(found, key=lambda name: [int(part) for part in name.split(".")])
+
+
+def is_run(environ: Mapping[str, str] = os.environ) -> bool:
+    """False if KUBERNETES names an old release: Knative accepts none, so it is run on the default one only."""
+    return environ.get(KUBERNETES) in (None, "", KUBERNETES_DEFAULT)
 
 
 def find_or_build(environ: Mapping[str, str] = os.environ) -> Release:

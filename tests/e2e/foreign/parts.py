@@ -80,6 +80,10 @@ _PROGRAMS: Final = {
 }
 
 
+PROGRAMS: Final = tuple(_PROGRAMS)
+"""The names of all programs."""
+
+
 class Parts:
     """Where they are. With ``fetch`` they are downloaded and built if need be, and checked against go.sum.
 
