@@ -158,15 +158,25 @@ def test_the_webhook_serves_from_a_root_that_nobody_can_write_to(
     arguments = ["serve", "--standalone", "--cert-dir=/work", "--host=127.0.0.1", "--port=0", "--pages-port=0"]
     with Container(image, arguments, tmp_path / "log", volumes={certificates: "/work"}) as container:
         url, _, pages = container.wait_for_line("serving ").removeprefix("serving ").partition(", pages ")
-        with urllib.request.urlopen(f"{pages}/readyz", timeout=10) as answer:
+        with urllib.request.urlopen(f"{pages}/readyz", timeout=60) as answer:
             assert answer.status == 200
         trusting = ssl.create_default_context(cafile=certificates / "ca.crt")
         asked = urllib.request.Request(f"{url}/validate", GOOD, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(asked, context=trusting, timeout=10) as answer:
+        with urllib.request.urlopen(asked, context=trusting, timeout=60) as answer:
             assert json.load(answer)["response"]["allowed"] is True
         assert as_in_a_restricted_pod(container.status(), image)
 
         assert container.stop() == 0, container.output
+
+
+def test_a_program_ends_with_its_test(image: Image, tmp_path: Path) -> None:
+    """However the test ends."""
+    program = "import time; print('running', flush=True); time.sleep(600)"
+    with Container(image, ["-c", program], tmp_path / "log", entry=["python3"]) as container:
+        container.wait_for_line("running")
+        pid = container.pid
+
+    assert not Path(f"/proc/{pid}").exists()
 
 
 def as_in_a_restricted_pod(status: dict[str, str], image: Image) -> bool:

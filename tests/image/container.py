@@ -11,7 +11,7 @@ from typing import IO, Final, Self
 
 from tests.image.build import Image
 
-_USER_SECONDS: Final = 20.0
+_WITHIN: Final = 120.0
 
 # What a container runtime mounts, on a root that is read-only and nosuid: /proc, a few devices, a /dev/shm in memory.
 _MOUNTS: Final = """
@@ -62,9 +62,14 @@ class Container:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if self._process.poll() is None:
+        # unshare ends with its child. The other way round does not hold: the kernel forgets that a child is to die with
+        # its parent once the child is another user.
+        children = self._children()
+        for pid in children:
+            os.kill(pid, signal.SIGKILL)
+        if not children:
             self._process.kill()
-            self._process.wait()
+        self._process.wait(_WITHIN)
         self._output.close()
 
     @property
@@ -74,19 +79,26 @@ class Container:
     @property
     def pid(self) -> int:
         """Of the program itself, as this machine counts."""
-        parent = self._process.pid
-        return int(Path(f"/proc/{parent}/task/{parent}/children").read_text())
+        (pid,) = self._children()
+        return pid
 
-    def wait(self, seconds: float = _USER_SECONDS) -> int:
+    def _children(self) -> list[int]:
+        parent = self._process.pid
+        try:
+            return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+        except FileNotFoundError:
+            return []
+
+    def wait(self, seconds: float = _WITHIN) -> int:
         """Its exit code."""
         return self._process.wait(seconds)
 
-    def stop(self, seconds: float = _USER_SECONDS) -> int:
+    def stop(self, seconds: float = _WITHIN) -> int:
         """As the kubelet ends it; its exit code."""
         os.kill(self.pid, signal.SIGTERM)
         return self.wait(seconds)
 
-    def wait_for_line(self, part: str, seconds: float = _USER_SECONDS) -> str:
+    def wait_for_line(self, part: str, seconds: float = _WITHIN) -> str:
         """The first line of its output that holds this."""
         deadline = time.monotonic() + seconds
         while True:
