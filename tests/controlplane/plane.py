@@ -28,7 +28,7 @@ ADMINS: Final = "system:masters"
 MANIFESTS: Final = Path(__file__).parents[2] / "manifests"
 KNATIVE_CRDS: Final = Path(__file__).parents[2] / "sandbox" / "crds"
 _CRDS: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-_START_WITHIN: Final = 60.0
+_START_WITHIN: Final = 120.0
 
 
 class StartFailed(RuntimeError):

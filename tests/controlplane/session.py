@@ -80,7 +80,7 @@ class Session:
             self.close()
         self._used = time.monotonic()
         if self._connection is None:
-            self._connection = http.client.HTTPSConnection(self._host, context=self._context, timeout=30)
+            self._connection = http.client.HTTPSConnection(self._host, context=self._context, timeout=90)
         try:
             self._connection.request(method, path, payload, dict(headers))
             answered = self._connection.getresponse()

@@ -63,7 +63,7 @@ class Replica:
 
     def stop(self) -> None:
         """End it in good order; its Pod goes when it has ended."""
-        self.process.stop(20)
+        self.process.stop(60)
         self._plane.admin.delete(f"{PODS}/{self.pod}?gracePeriodSeconds=0")
 
 

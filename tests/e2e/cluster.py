@@ -92,7 +92,7 @@ def refused(answer: Response) -> bool:
     return answer.status == HTTPStatus.FORBIDDEN and answer.body["reason"] == "Forbidden"
 
 
-def eventually(condition: Callable[[], bool], within: float = 20.0) -> None:
+def eventually(condition: Callable[[], bool], within: float = 60.0) -> None:
     """Wait until the condition holds; an API server enforces policies and webhooks some time after they are stored."""
     deadline = time.monotonic() + within
     while not condition():

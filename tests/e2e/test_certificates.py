@@ -274,7 +274,7 @@ def test_status_shows_the_chain_and_who_serves_what(cluster: Certified, capsys: 
 
 def test_the_metrics_of_the_leader_say_when_they_end(cluster: Certified, loop: Process) -> None:
     port = loop.log.read_text().partition("pages at http://127.0.0.1:")[2].partition("/")[0]
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
         samples = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if line[0] != "#")
     not_after = float(samples['stagegate_certificates_not_after_seconds{what="leaf"}'])
     assert datetime.fromtimestamp(not_after, UTC) == prove(cluster.stored().leaf).not_valid_after_utc

@@ -235,7 +235,7 @@ def test_a_webhook_that_does_not_answer_is_waited_for_three_seconds(
 
     def reply(body: bytes, path: str) -> tuple[int, bytes]:
         if path == silent:
-            enough.wait(20)
+            enough.wait(90)
         return as_stagegate(body, path)
 
     receiver.reply = reply
@@ -245,7 +245,7 @@ def test_a_webhook_that_does_not_answer_is_waited_for_three_seconds(
     enough.set()
 
     assert answer.status == status
-    assert 3.0 <= took < 15.0
+    assert 3.0 <= took < 60.0
 
 
 def test_a_webhook_that_changes_the_object_afterwards_brings_the_first_one_back(

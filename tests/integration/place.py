@@ -62,7 +62,7 @@ def entry(name: str, percent: int, **members: Any) -> Wire:
     return {"revisionName": name, "percent": percent, "minScale": 2, "maxScale": 10, **members}
 
 
-def eventually(condition: Callable[[], object], what: str, within: float = 30.0) -> None:
+def eventually(condition: Callable[[], object], what: str, within: float = 60.0) -> None:
     """Wait until the condition holds."""
     deadline = time.monotonic() + within
     while not condition():

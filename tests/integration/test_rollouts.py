@@ -244,7 +244,7 @@ def test_what_the_loop_writes_complete_causes_no_mutating_call(
 
 def reviews(stack: Stack) -> Counter[str]:
     """The calls that the webhook has answered, by path."""
-    with urllib.request.urlopen(f"{stack.pages_url}/metrics", timeout=10) as page:
+    with urllib.request.urlopen(f"{stack.pages_url}/metrics", timeout=60) as page:
         found = re.findall(
             r'^stagegate_admission_reviews_total\{.*path="/?(\w+)".*\} (\S+)$', page.read().decode(), re.M
         )

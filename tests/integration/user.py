@@ -95,7 +95,7 @@ class User:
     def _send(
         self, method: str, path: str, body: Any, headers: Mapping[str, str], query: Mapping[str, str]
     ) -> Response:
-        response = self._open(method, path, body, headers, query, timeout=30)
+        response = self._open(method, path, body, headers, query, timeout=90)
         received = response.headers
         media = received.get("Content-Type", "")
         return Response.of(response.status, media, response.read(), received.getlist("Warning"))
