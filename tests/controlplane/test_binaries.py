@@ -135,11 +135,3 @@ def test_assets_and_a_named_release_exclude_each_other(environ: dict[str, str], 
 
     with pytest.raises(Unavailable, match=f"KUBERNETES=1.30 and KUBEBUILDER_ASSETS={assets} are both set; unset one"):
         Binaries.find(environ | {"KUBEBUILDER_ASSETS": str(assets), "KUBERNETES": "1.30"})
-
-
-def test_the_readme_names_the_releases_that_are_run() -> None:
-    text = " ".join((Path(__file__).parents[2] / "README.md").read_text().split())
-
-    for name in release.releases():
-        assert release.version(name).removeprefix("v") in text
-        assert f"`make e2e KUBERNETES={name}`" in text
