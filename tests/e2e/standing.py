@@ -29,7 +29,7 @@ Wire = dict[str, Any]
 OLD: Final = "hello-00001"
 NEW: Final = "hello-00002"
 BOUNDS: Final = {"minScale": 4, "maxScale": 10}
-_WITHIN: Final = 60.0
+_WITHIN: Final = 120.0
 
 
 class Standing:

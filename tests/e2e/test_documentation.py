@@ -261,7 +261,8 @@ def test_a_new_authority_comes_beside_the_old_one(cluster: Cluster) -> None:
 
 def test_with_the_lines_for_argo_cd_git_and_cluster_are_the_same(cluster: Cluster) -> None:
     """As Argo CD does: what the pointers name is taken out, and the rest is compared."""
-    (ignored,) = (document["spec"]["ignoreDifferences"] for document in section("GitOps").yaml_documents)
+    specs = [document["spec"] for document in section("GitOps").yaml_documents]
+    (ignored,) = (spec["ignoreDifferences"] for spec in specs if "ignoreDifferences" in spec)
     cluster.is_installed()
     objects = kustomized(cluster.administrator, "manifests/")
 

@@ -1,14 +1,18 @@
 """One stand for the run of a worker, the network of which every test works in, and Flux on it."""
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.controlplane import Binaries
+from tests.e2e.gitops import documented
 from tests.e2e.gitops.artifacts import folder
 from tests.e2e.gitops.flux import Flux
+from tests.e2e.gitops.flux_app import FluxApp
 from tests.e2e.gitops.stand import Stand
 from tests.rig import Unavailable
 from tests.rig.installation import REPOSITORY
@@ -45,23 +49,39 @@ def running_flux(
 ) -> Iterator[Flux]:
     """The controller runs, and applies nothing yet."""
     kinds = [*definitions("kustomize-controller"), *definitions("source-controller")]
-    with running_stand.inside(), Flux(running_stand, program("kustomize-controller"), kinds) as flux:
+    options = ("--feature-gates=CancelHealthCheckOnNewRevision=true",)
+    with running_stand.inside(), Flux(running_stand, program("kustomize-controller"), kinds, *options) as flux:
+        running_stand.create(*documented.accounts())
         yield flux
 
 
-@pytest.fixture(scope="session")
-def flux_with_stagegate(running_stand: Stand, running_flux: Flux) -> Flux:
-    """Flux has applied the manifests as they are, and both processes run."""
-    with running_stand.inside():
-        running_flux.commit(STAGEGATE, folder(REPOSITORY / "manifests"))
-        running_flux.sync(STAGEGATE, "./manifests", wait=True)
-        running_stand.await_deployments()
-        running_stand.installation.start()
-        running_flux.await_ready(STAGEGATE)
-    return running_flux
+def install(flux: Flux) -> None:
+    """Have Flux apply the manifests as they are, with the rights documented for it, and start both processes.
+
+    Does nothing where that has been done.
+    """
+    if flux.status(STAGEGATE):
+        return
+    flux.commit(STAGEGATE, folder(REPOSITORY / "manifests"))
+    flux.sync(STAGEGATE, "./manifests", **documented.kustomization("stagegate"))
+    flux.stand.await_deployments()
+    flux.stand.installation.start()
+    flux.await_ready(STAGEGATE)
 
 
 @pytest.fixture
-def flux(stand: Stand, flux_with_stagegate: Flux) -> Flux:
+def flux(stand: Stand, running_flux: Flux) -> Flux:
     """Flux and Stagegate at work; the test works in their network."""
-    return flux_with_stagegate
+    install(running_flux)
+    return running_flux
+
+
+@pytest.fixture(scope="session")
+def new_app(running_flux: Flux) -> Callable[..., FluxApp]:
+    """Make an app that Flux is to apply, with this added to the spec of its Kustomization."""
+    numbers = itertools.count(1)
+
+    def new(**spec: Any) -> FluxApp:
+        return FluxApp(running_flux, f"app-{next(numbers)}", **spec)
+
+    return new

@@ -20,6 +20,9 @@ Wire = dict[str, Any]
 
 NAMESPACE: Final = "flux-system"
 ACCOUNT: Final = f"system:serviceaccount:{NAMESPACE}:kustomize-controller"
+INSTALLER: Final = f"system:serviceaccount:{NAMESPACE}:stagegate-installer"
+ROLLOUTS: Final = f"system:serviceaccount:{NAMESPACE}:rollouts"
+"""The accounts that Kustomizations name."""
 MANAGER: Final = "kustomize-controller"
 """The field manager of what is applied."""
 _OPTIONS: Final = (
@@ -114,7 +117,9 @@ class Flux:
         revision = self._newest(name)
         self._await(
             name,
-            lambda status: status.get("lastAppliedRevision") == revision and ready(status).get("status") == "True",
+            lambda status: (
+                status.get("lastAppliedRevision") == revision and condition(status, "Ready")["status"] == "True"
+            ),
             "it is Ready",
         )
 
@@ -125,21 +130,22 @@ class Flux:
             name,
             lambda status: (
                 status.get("lastAttemptedRevision") == revision
-                and ready(status).get("status") == "False"
-                and text in ready(status)["message"]
+                and condition(status, "Ready")["status"] == "False"
+                and text in condition(status, "Ready")["message"]
             ),
             f"it has failed: {text}",
         )
-        message: str = ready(self.status(name))["message"]
-        return message
+        return condition(self.status(name), "Ready")["message"]
+
+    def awaits_health(self, name: str) -> bool:
+        """True while what was applied is not healthy yet and has not failed either."""
+        status = self.status(name)
+        return all(condition(status, each)["status"] == "Unknown" for each in ("Ready", "Healthy"))
 
     def status(self, name: str) -> Wire:
         """The status of a Kustomization; empty where there is none."""
         status: Wire = self.stand.get(f"{_KUSTOMIZATIONS}/{name}").get("status") or {}
         return status
-
-    def suspend(self, name: str, *, suspended: bool = True) -> None:
-        self._admin.patch(f"{_KUSTOMIZATIONS}/{name}", {"spec": {"suspend": suspended}})
 
     def remove(self, name: str) -> None:
         """Delete a Kustomization with what it has applied, and its repository; harmless where there is none."""
@@ -151,8 +157,8 @@ class Flux:
         revision: str = self.stand.get(f"{_REPOSITORIES}/{name}")["status"]["artifact"]["revision"]
         return revision
 
-    def _await(self, name: str, condition: Callable[[Wire], bool], what: str) -> None:
-        eventually(lambda: condition(self.status(name)), f"{name}: {what}", lambda: self._shown(name))
+    def _await(self, name: str, holds: Callable[[Wire], bool], what: str) -> None:
+        eventually(lambda: holds(self.status(name)), f"{name}: {what}", lambda: self._shown(name))
 
     def _shown(self, name: str) -> str:
         conditions = self.status(name).get("conditions")
@@ -171,10 +177,10 @@ def files(*objects: Wire) -> Files:
     }
 
 
-def ready(status: Wire) -> dict[str, str]:
-    """The condition Ready; empty where there is none."""
+def condition(status: Wire, name: str) -> dict[str, str]:
+    """One of the conditions; all that tests look at is empty where it is not there."""
     conditions: Iterable[dict[str, str]] = status.get("conditions") or []
-    return next((one for one in conditions if one["type"] == "Ready"), {})
+    return next((one for one in conditions if one["type"] == name), {"status": "", "message": ""})
 
 
 def _repository(name: str) -> Wire:
