@@ -1,4 +1,4 @@
-"""The history of the page: recorded while nobody looks, and whatever exception that meets."""
+"""The history of the page: recorded while no page is open, also after an exception."""
 
 import json
 import threading
@@ -61,7 +61,7 @@ def recorded(source: BreakingSource) -> Iterator[Recorded]:
     source.show(source.shown)
 
 
-def test_what_changes_is_recorded_while_nobody_looks(recorded: Recorded, source: BreakingSource) -> None:
+def test_what_changes_is_recorded_while_no_page_is_open(recorded: Recorded, source: BreakingSource) -> None:
     eventually(lambda: source.asked, "the first stage is recorded")
     source.show(stuck_second_stage())
     assert [stage["when"] for stage in recorded.document()["stages"]][:2] == ["done", "now"]

@@ -106,7 +106,7 @@ class LiveWorld:
             threading.Thread(target=reflector.stop, daemon=True).start()
 
     def world(self) -> World:
-        """The world as it was last heard of."""
+        """The world as the API server last reported it."""
         objects: dict[Resource, list[Wire]] = {}
         unread = []
         for resource, where, reflector in self._reflectors:

@@ -17,7 +17,7 @@ _MOST_ROLLOUTS: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """One moment: percents of traffic and replicas that run, by revision, in the stage that ``entries`` describe."""
+    """One moment: percents of traffic and replicas that run, by revision, and the entries of the stage."""
 
     at: datetime
     traffic: Mapping[str, int]
@@ -33,7 +33,7 @@ class History:
         self._lock = threading.Lock()
 
     def note(self, snapshots: Iterable[Snapshot]) -> None:
-        """Take down what these snapshots show."""
+        """Record what these snapshots show, where it differs from the moment before."""
         with self._lock:
             for snapshot in snapshots:
                 moments = self._moments.setdefault(key_of(snapshot), [])

@@ -41,7 +41,7 @@ _LOOPBACK_NAMES: Final = frozenset({"localhost"})
 @dataclass(frozen=True)
 class PageOptions:
     """``hosts`` are the names by which the page may be asked for, empty for any; ``streams`` is the most at a time.
-    ``records``: what changes is recorded also while nobody looks, in a thread of the supervisor, until ``ended``.
+    ``records``: what changes is recorded also while no page is open, in a thread of the supervisor, until ``ended``.
 
     A page on loopback that answered to any name could be read by a site whose name leads to 127.0.0.1.
     """

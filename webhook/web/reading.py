@@ -1,4 +1,4 @@
-"""Reading: the world as it is now and what is worked out of it, once for all who ask at the same time."""
+"""Reading: the source, read once for each of its versions."""
 
 import threading
 from collections.abc import Iterator
