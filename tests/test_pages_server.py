@@ -4,6 +4,7 @@ import logging
 import socket
 import struct
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -195,3 +196,21 @@ def test_one_that_takes_it_slowly_is_not() -> None:
             assert not ended.is_set()
             assert get(port) == (200, b"ok\n")
         assert ended.wait(PATIENCE), "it ends with its client"
+
+
+def test_half_a_request_behind_one_that_is_being_answered_waits_for_its_end() -> None:
+    go_on = threading.Event()
+    pages = app()
+
+    @pages.get("/slow")
+    def slow() -> bytes:
+        go_on.wait(PATIENCE)
+        return b"done\n"
+
+    with serving(pages, PageLimits(threads=2, request=0.2)) as port:
+        with connected(port, b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\nGET / HT") as client:
+            until = time.monotonic() + 3.0
+            while time.monotonic() < until:
+                assert get(port) == (200, b"ok\n")
+            go_on.set()
+            assert client.makefile("rb").readline() == b"HTTP/1.1 200 OK\r\n"

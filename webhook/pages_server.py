@@ -112,7 +112,8 @@ class _Connection(HTTPChannel):  # type: ignore[misc]
     def readable(self) -> bool:
         """Asked before each wait of the thread of the sockets, which is at least once a second."""
         now = self._monotonic()
-        self._incomplete = _since(self._incomplete, self.request, now)
+        # What follows a request that is being answered is not read on.
+        self._incomplete = _since(self._incomplete, None if self.requests else self.request, now)
         self._unsent = _since(self._unsent, self.last_activity if self.total_outbufs_len else None, now)
         if _is_late(self._incomplete, now, self._limits.request) or _is_late(self._unsent, now, self._limits.write):
             self.will_close = True
