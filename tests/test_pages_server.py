@@ -207,10 +207,10 @@ def test_half_a_request_behind_one_that_is_being_answered_waits_for_its_end() ->
         go_on.wait(PATIENCE)
         return b"done\n"
 
-    with serving(pages, PageLimits(threads=2, request=0.2)) as port:
-        with connected(port, b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\nGET / HT") as client:
-            until = time.monotonic() + 3.0
-            while time.monotonic() < until:
-                assert get(port) == (200, b"ok\n")
-            go_on.set()
-            assert client.makefile("rb").readline() == b"HTTP/1.1 200 OK\r\n"
+    limits, cut = PageLimits(threads=2, request=0.2), b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\nGET / HT"
+    with serving(pages, limits) as port, connected(port, cut) as client:
+        until = time.monotonic() + 3.0
+        while time.monotonic() < until:
+            assert get(port) == (200, b"ok\n")
+        go_on.set()
+        assert client.makefile("rb").readline() == b"HTTP/1.1 200 OK\r\n"
