@@ -16,7 +16,7 @@ from webhook.cli.output import Output
 from webhook.cli.release import held_services, release, show
 from webhook.cluster.client import Client
 from webhook.cluster.errors import ApiError, Forbidden, NotFound, Unavailable
-from webhook.cluster.resource import EVENTS, KNATIVE_SERVICES, ROLLOUT_ORCHESTRATORS, ROUTES, Resource
+from webhook.cluster.resource import CONFIG_MAPS, EVENTS, KNATIVE_SERVICES, ROLLOUT_ORCHESTRATORS, ROUTES, Resource
 from webhook.cluster.transport import Request
 
 HELLO, OTHER, IDLE = (ObjectName("default", name) for name in ("hello", "other", "idle"))
@@ -273,6 +273,35 @@ def test_a_service_that_is_deleted_while_it_is_waited_for_needs_no_release(capsy
 
     assert release(cluster.client, [HELLO], 60.0, monotonic=cluster.clock.monotonic, sleep=sleep) == 0
     assert capsys.readouterr().out == "default/hello: deleted\n"
+
+
+def test_before_the_last_release_nothing_new_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster()
+    cluster.api.serve(CONFIG_MAPS)
+    monkeypatch.setattr(ClusterOptions, "client", cluster.client)
+
+    assert main(["release", "--all", "--hold-nothing-new", "--timeout", "0"]) == 0
+
+    assert cluster.api.written() == [
+        "patch configmaps knative-serving/config-rolloutorchestrator",
+        "patch rolloutorchestrators default/hello",
+        "patch rolloutorchestrators default/other",
+    ]
+    assert cluster.api.writes[0].body["data"] == {"hold-nothing-new": "true"}
+
+
+@pytest.mark.parametrize("words", [["--all"], ["--all", "--hold-nothing-new"], ["--list"]])
+def test_without_knative_nothing_is_held(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    api = FakeApi()
+    monkeypatch.setattr(ClusterOptions, "client", Client(api, field_manager="test"))
+
+    assert main(["release", *words]) == 0
+
+
+@pytest.mark.parametrize("words", [["hello"], ["--list"]])
+def test_only_the_release_of_everything_ends_new_rollouts(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["release", *words, "--hold-nothing-new"]) == 2
+    assert "--hold-nothing-new: goes with --all only" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [[], ["hello", "--all"], ["--all", "--list"]])

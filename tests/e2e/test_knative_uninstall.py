@@ -14,7 +14,7 @@ from tests.rig.stagegate import Stagegate
 from webhook.knative.annotations import HOLD, OWN
 
 UNINSTALL = section("Uninstall")
-GIVE_BACK = [UNINSTALL.command("kubectl create configmap "), UNINSTALL.command("stagegate release ")]
+GIVE_BACK = UNINSTALL.command("stagegate release ")
 REMOVE = [
     UNINSTALL.command("kubectl delete -l "),
     UNINSTALL.command("kubectl -n stagegate-system delete -l "),
@@ -73,8 +73,7 @@ def test_given_back_first_nothing_is_left(installed: Stagegate, tenant: Tenant, 
     if is_paused:
         types(installed, f"stagegate pause hello -n {tenant.name} --reason incident")
 
-    for command in GIVE_BACK:
-        types(installed, command)
+    types(installed, GIVE_BACK)
     assert traces(tenant) == []
     installed.stop()
     for command in REMOVE:

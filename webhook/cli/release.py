@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from webhook.api.kinds import SETTINGS_NAME, SETTINGS_NAMESPACE
 from webhook.cli.arguments import ObjectName, filled
 from webhook.cli.cluster_options import ClusterOptions, cluster_options
 from webhook.cli.command import Command
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _POLL: Final = 0.5
 _VALUE: Final = "stagegate release"
+_SETTINGS: Final = f"the ConfigMap {SETTINGS_NAMESPACE}/{SETTINGS_NAME}"
 
 EXAMPLES: Final = """\
 examples:
@@ -27,8 +29,8 @@ examples:
       the Services that are held, and their traffic
   stagegate release hello --namespace team-a
       its new revision runs its own minimum first, then Knative has the traffic and the bounds again
-  stagegate release --all --timeout 300
-      before Stagegate is removed: every held Service of every namespace
+  stagegate release --all --hold-nothing-new --timeout 300
+      before Stagegate is removed: every held Service of every namespace, and no other is held from then on
 
 The loop carries a release out, so it has to run. A Service that is edited afterwards rolls out in stages again, unless
 it or its namespace says stagegate.dev/progressive=false.
@@ -39,6 +41,9 @@ it or its namespace says stagegate.dev/progressive=false.
 @click.argument("name", required=False, type=filled, metavar="[NAME]")
 @click.option("--all", "every", is_flag=True, help="Give every held Service back.")
 @click.option("--list", "only_list", is_flag=True, help="Print what is held, and change nothing.")
+@click.option(
+    "--hold-nothing-new", "last", is_flag=True, help=f"With --all: first set hold-nothing-new in {_SETTINGS}."
+)
 @cluster_options(
     all_namespaces=False,
     selectors=False,
@@ -46,16 +51,22 @@ it or its namespace says stagegate.dev/progressive=false.
     timeout_help="How long to wait, such as 90s or 5m; 0: ask the loop and do not wait.",
 )
 @output_options()
-def command(name: str | None, *, every: bool, only_list: bool, cluster: ClusterOptions, output: Output) -> int:
+def command(
+    name: str | None, *, every: bool, only_list: bool, last: bool, cluster: ClusterOptions, output: Output
+) -> int:
     """Give the Service NAME, in the middle of a rollout, back to Knative.
 
     With --all and --list every namespace is meant if none is given.
     """
     if [bool(name), every, only_list].count(True) != 1:
         raise CommandError("give one of these: the name of a Service, --all, or --list", USAGE)
+    if last and not every:
+        raise CommandError("--hold-nothing-new: goes with --all only", USAGE)
     if only_list:
         return show(cluster.client, cluster.given_namespace, output)
     cluster = cluster.unlimited
+    if last:
+        hold_nothing_new(cluster.client)
     if name:
         services = [ObjectName(cluster.namespace, name)]
     else:
@@ -101,14 +112,35 @@ def show(client: "Client", where: str | None, output: Output) -> int:
 
 
 def held_services(client: "Client", where: str | None) -> list[tuple[ObjectName, dict[str, Any]]]:
-    """The Services that are held, in a namespace or in all, each with its Route on the wire. Raises ApiError."""
+    """The Services that are held, in a namespace or in all, each with its Route on the wire. Raises ApiError.
+
+    None where Knative is not installed.
+    """
     from webhook.cluster.client import pages
+    from webhook.cluster.errors import NotFound
     from webhook.cluster.indexer import key_of
     from webhook.cluster.resource import ROUTES
     from webhook.knative.annotations import HOLD, annotations_of
 
     found = (one for page in pages(client, ROUTES, where) for one in page.get("items") or ())
-    return sorted((ObjectName(*key_of(one)), one) for one in found if HOLD in annotations_of(one))
+    try:
+        return sorted((ObjectName(*key_of(one)), one) for one in found if HOLD in annotations_of(one))
+    except NotFound:
+        return []
+
+
+def hold_nothing_new(client: "Client") -> None:
+    """Let no other Service be held from now on. Raises ApiError."""
+    from webhook.cluster.errors import NotFound
+    from webhook.cluster.resource import CONFIG_MAPS
+    from webhook.planning.config import HOLD_NOTHING_NEW
+
+    metadata = {"name": SETTINGS_NAME, "namespace": SETTINGS_NAMESPACE}
+    # Without the namespace there is no Knative, and nothing to hold.
+    with suppress(NotFound):
+        client.apply(
+            CONFIG_MAPS, SETTINGS_NAMESPACE, SETTINGS_NAME, {"metadata": metadata, "data": {HOLD_NOTHING_NEW: "true"}}
+        )
 
 
 def print_result(service: ObjectName, result: str) -> None:
