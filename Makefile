@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo demo-knative sandbox test test-lowest search fuzz lint format e2e chaos chaos-knative soak bench vectors pictures lock clean
+.PHONY: help env demo demo-knative sandbox test test-lowest search fuzz lint format e2e chaos chaos-knative soak bench vectors pictures chart lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -76,6 +76,9 @@ bench: $(STAMP) ## compare the webhook and the loop with other servers and clien
 
 pictures: $(STAMP) ## take the pictures of the page anew, for its tests and for the README (needs Chromium)
 	@$(BIN)/python -m tests.web
+
+chart: $(STAMP) ## make the templates of the Helm chart from the manifests
+	@$(BIN)/python -m shipping.chart
 
 lock: ## pin the dependencies again (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 pyproject.toml -o requirements.lock

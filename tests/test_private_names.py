@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-OURS = frozenset({"webhook", "certs", "sandbox", "tests"})
+OURS = frozenset({"webhook", "certs", "sandbox", "shipping", "tests"})
 FILES = sorted(path for package in ("webhook", "certs") for path in (ROOT / package).rglob("*.py"))
 
 

@@ -125,14 +125,14 @@ def test_it_holds_the_manifests(image: Image, tmp_path: Path) -> None:
     inside = image.root / f"opt/stagegate/lib/python{VERSION}/site-packages/manifests"
     found = {path.relative_to(inside) for path in inside.rglob("*") if path.is_file()}
     ours = {path.relative_to(MANIFESTS) for path in MANIFESTS.rglob("*") if path.is_file()}
-    # The plugin for krew is for the machines of people.
-    assert found == {path for path in ours if path.parts[0] != "krew"}
+    # The chart is for Helm, the plugin for krew for the machines of people.
+    assert found == {path for path in ours if path.parts[0] not in {"chart", "krew"}}
 
 
 def test_it_holds_nothing_but_the_program(image: Image) -> None:
     site_packages = image.root / f"opt/stagegate/lib/python{VERSION}/site-packages"
 
-    for folder in ("sandbox", "tests"):
+    for folder in ("sandbox", "shipping", "tests", "manifests/chart"):
         assert not (site_packages / folder).exists()
     assert not list(site_packages.glob("webhook/**/demo*"))
     assert not (site_packages / "kubernetes" / "aio").exists()

@@ -1,4 +1,4 @@
-"""Parts: definitions and programs of others, such as cert-manager, KServe, Prometheus, Flux and Argo CD."""
+"""Parts: definitions and programs of others, such as cert-manager, Helm, KServe, Prometheus, Flux and Argo CD."""
 
 import json
 import os
@@ -52,6 +52,7 @@ _PROGRAMS: Final = {
     "cert-manager": Recipe(
         "cert-manager", _HERE / "cert-manager", {"cert-manager": "stagegate.dev/foreign/cert-manager"}
     ),
+    "helm": Recipe("helm", _HERE / "helm", {"helm": "helm.sh/helm/v3/cmd/helm"}),
     # The newest whose modules are all published: later ones need a nested module that is not.
     "kn": Recipe("kn", _HERE / "kn", {"kn": "knative.dev/client/cmd/kn"}),
     "kserve": Recipe("kserve", _HERE / "kserve", {"kserve": "github.com/kserve/kserve/cmd/manager"}),

@@ -29,6 +29,7 @@ def nothing_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str
         "actionlint",
         "argo-cd",
         "cert-manager",
+        "helm",
         "kn",
         "kserve",
         "kustomize-controller",

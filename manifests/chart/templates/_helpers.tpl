@@ -1,0 +1,22 @@
+{{- define "stagegate.image" -}}
+{{- .Values.image.repository -}}
+{{- if .Values.image.digest -}}
+@{{ .Values.image.digest }}
+{{- else -}}
+:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+
+{{- /* The exempt accounts as members of a CEL list, each with a comma behind it. */ -}}
+{{- define "stagegate.controllers" -}}
+{{- range .Values.controllers }}'{{ . }}', {{ end -}}
+{{- end -}}
+
+{{- /* "true" if the namespace of the release is one of the objects. */ -}}
+{{- define "stagegate.createNamespace" -}}
+{{- if kindIs "invalid" .Values.namespace.create -}}
+{{- and (eq .Release.Namespace "stagegate-system") (not (lookup "v1" "Namespace" "" .Release.Namespace)) -}}
+{{- else -}}
+{{- .Values.namespace.create -}}
+{{- end -}}
+{{- end -}}
