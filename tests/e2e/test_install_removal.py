@@ -30,7 +30,7 @@ INTO_ANOTHER = section("Namespaces and networks").command(f"stagegate manifests 
 UNINSTALL = REMOVAL.command("kubectl delete -l ")
 EMPTY = REMOVAL.command("kubectl -n stagegate-system delete -l ")
 RELEASE = REMOVAL.command("kubectl -n stagegate-system delete --ignore-not-found ")
-ON_KNATIVE = {REMOVAL.command("kubectl create configmap "), REMOVAL.command("stagegate release ")}
+ON_KNATIVE = {REMOVAL.command("stagegate release ")}
 """Run on stock Knative."""
 REMOVE_NAMESPACE = REMOVAL.command("kubectl delete namespace ")
 FORGET = REMOVAL.command("kubectl delete -f ")

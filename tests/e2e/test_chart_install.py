@@ -1,0 +1,204 @@
+"""The Helm chart on a real API server: install, upgrade, rollback, uninstall."""
+
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+
+from tests.controlplane import Binaries, ControlPlane
+from tests.e2e.administrator import REPOSITORY, Administrator, differences
+from tests.e2e.chart import CHART, NAMESPACE, OVERLAYS, Helm, Wire
+from tests.e2e.cluster import ROS, Namespace, eventually, rollout
+from tests.e2e.upstream_crds import upstream_crds
+
+DEFAULT = Namespace("default")
+LIKE_A_NUMBER = "25921e5"
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+KEPT = {"rolloutorchestrators.serving.knative.dev", "stagepodautoscalers.serving.knative.dev"}
+GOOD = {"targetRevisions": [{"revisionName": "hello-00001", "percent": 100}], "rolloutStrategy": "availability"}
+OURS = {"app.kubernetes.io/managed-by", "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"}
+"""What Helm adds to every object."""
+CONTROLLERS = ["job-controller"]
+
+
+@pytest.fixture
+def administrator(binaries_with_controller_manager: Binaries) -> Iterator[Administrator]:
+    """A cluster with Knative's kinds and nothing of ours."""
+    binaries = binaries_with_controller_manager
+    with ControlPlane.start(binaries=binaries, manifests=False, controllers=CONTROLLERS) as plane:
+        yield Administrator(plane)
+
+
+@pytest.fixture
+def helm(program: Callable[[str], Path], administrator: Administrator, tmp_path: Path) -> Helm:
+    plane = administrator.plane
+    return Helm(program("helm"), plane.binaries.kubectl, tmp_path, plane.kubeconfig)
+
+
+@contextmanager
+def job_run(plane: ControlPlane, namespace: str) -> Iterator[list[str]]:
+    """While entered, the pod of the Job runs here, under the account that it has there; what it printed."""
+    pods = f"/api/v1/namespaces/{namespace}/pods"
+    stopped, printed = threading.Event(), list[str]()
+
+    def run() -> None:
+        with plane.session("system:node:here", ["system:masters"]) as node:
+            while not stopped.wait(0.1):
+                for pod in node.get(pods).body.get("items", ()):
+                    if pod["status"].get("phase") == "Pending":
+                        node.patch(f"{pods}/{pod['metadata']['name']}/status", {"status": {"phase": execute(pod)}})
+
+    def execute(pod: Wire) -> str:
+        account = f"system:serviceaccount:{namespace}:{pod['spec']['serviceAccountName']}"
+        (container,) = pod["spec"]["containers"]
+        done = subprocess.run(
+            [REPOSITORY / ".venv" / "bin" / "stagegate", *container["args"]],
+            env=os.environ | {"KUBECONFIG": str(plane.kubeconfig_for(account))},
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        printed.append(done.stdout + done.stderr)
+        return "Succeeded" if done.returncode == 0 else "Failed"
+
+    thread = threading.Thread(target=run, name="node")
+    thread.start()
+    try:
+        yield printed
+    finally:
+        stopped.set()
+        thread.join(150)
+
+
+def stored_as_rendered(helm: Helm, administrator: Administrator, *values: str, namespace: str) -> list[str]:
+    """Where what is stored differs from what kustomize or the chart says, but for Helm's own marks."""
+    rendered = list(helm.rendered(*values, "namespace.create=false", namespace=namespace).values())
+    stored = administrator.stored(rendered)
+    for each in stored:
+        for marks in ("labels", "annotations"):
+            kept = {key: value for key, value in each["metadata"].get(marks, {}).items() if key not in OURS}
+            each["metadata"] |= {marks: kept} if kept else {}
+            if not kept:
+                each["metadata"].pop(marks, None)
+    return differences(rendered, stored)
+
+
+def definitions(administrator: Administrator) -> set[str]:
+    return {each["metadata"]["name"] for each in administrator.api.get(CRDS).body["items"]} & KEPT
+
+
+@pytest.mark.parametrize("namespace", [NAMESPACE, LIKE_A_NUMBER])
+def test_from_the_installation_to_the_end(helm: Helm, administrator: Administrator, namespace: str) -> None:
+    """Into a namespace that Helm makes. Rollouts and their definitions stay."""
+    where = ("stagegate", CHART, "--namespace", namespace)
+
+    notes = helm.does("install", *where, "--create-namespace", "--set", "enforce=warn")
+    assert f"stagegate doctor --wait --stagegate-namespace {namespace}" in notes
+    assert f"helm upgrade stagegate CHART --namespace {namespace}" in notes
+    assert stored_as_rendered(helm, administrator, *OVERLAYS["enforce-warn"], namespace=namespace) == []
+
+    notes = helm.does("upgrade", *where, "--reset-then-reuse-values", "--set", "enforce=deny")
+    assert "helm upgrade" not in notes
+    assert stored_as_rendered(helm, administrator, namespace=namespace) == []
+
+    helm.does("rollback", "stagegate", "1", "--namespace", namespace)
+    assert stored_as_rendered(helm, administrator, *OVERLAYS["enforce-warn"], namespace=namespace) == []
+
+    administrator.does("kubectl delete mutatingwebhookconfigurations --all")
+    created = administrator.api.create(DEFAULT.path(ROS), rollout("hello", GOOD))
+    assert created.status == HTTPStatus.CREATED, created.message
+    with job_run(administrator.plane, namespace) as printed:
+        helm.does("uninstall", "stagegate", "--namespace", namespace, "--timeout", "100s")
+    assert printed == ["no Service is held\n"]
+    assert definitions(administrator) == KEPT
+    assert administrator.api.get(DEFAULT.path(ROS, "hello")).status == HTTPStatus.OK
+    kinds = "deployments,services,jobs,networkpolicies,serviceaccounts,roles,rolebindings,poddisruptionbudgets"
+    left = administrator.does(f"kubectl get {kinds} -n {namespace} -l app.kubernetes.io/part-of=stagegate -o name")
+    cluster = "clusterroles,clusterrolebindings,validatingwebhookconfigurations,validatingadmissionpolicies"
+    left += administrator.does(f"kubectl get {cluster},priorityclasses -l app.kubernetes.io/part-of=stagegate -o name")
+    assert left == ""
+
+
+def test_into_a_namespace_of_others(helm: Helm, administrator: Administrator) -> None:
+    """It is neither labelled nor removed, and what lives there stays."""
+    administrator.does("kubectl create namespace team-a")
+    administrator.does("kubectl -n team-a create configmap theirs")
+    before = administrator.api.get("/api/v1/namespaces/team-a").body
+
+    helm.does("install", "gate", CHART, "--namespace", "team-a")
+    assert stored_as_rendered(helm, administrator, namespace="team-a") == []
+    with job_run(administrator.plane, "team-a"):
+        helm.does("uninstall", "gate", "--namespace", "team-a", "--timeout", "100s")
+
+    assert administrator.api.get("/api/v1/namespaces/team-a").body == before
+    assert "configmap/theirs" in administrator.does("kubectl -n team-a get configmaps -o name")
+
+
+def test_while_a_service_is_held_and_no_loop_runs_nothing_is_removed(helm: Helm, administrator: Administrator) -> None:
+    """The Job says why, and without hooks the uninstallation goes on."""
+    administrator.does("kubectl create namespace knative-serving")
+    hold = '{"phase":"held","initial":{"hello-00001":100},"new":"hello-00002","since":"uid"}'
+    administrator.applies(
+        [
+            {
+                "apiVersion": "serving.knative.dev/v1",
+                "kind": "Route",
+                "metadata": {"name": "hello", "namespace": "default", "annotations": {"stagegate.dev/hold": hold}},
+                "spec": {},
+            },
+            {
+                "apiVersion": "serving.knative.dev/v1",
+                "kind": "Service",
+                "metadata": {"name": "hello", "namespace": "default"},
+                "spec": {},
+            },
+        ]
+    )
+    helm.does(
+        "install", "stagegate", CHART, "-n", NAMESPACE, "--create-namespace", "--set", "uninstall.timeoutSeconds=2"
+    )
+
+    with job_run(administrator.plane, NAMESPACE) as printed:
+        failed = helm.run("uninstall", "stagegate", "-n", NAMESPACE, "--timeout", "100s")
+
+    assert failed.returncode != 0
+    assert "not released within 2 s: default/hello: it waits for the loop" in printed[-1]
+    setting = administrator.does("kubectl -n knative-serving get configmap config-rolloutorchestrator -o yaml")
+    assert 'hold-nothing-new: "true"' in setting
+    assert administrator.does(f"kubectl -n {NAMESPACE} get deployments -o name").splitlines() != []
+    helm.does("uninstall", "stagegate", "-n", NAMESPACE, "--no-hooks")
+    assert administrator.does(f"kubectl -n {NAMESPACE} get deployments -o name") == ""
+
+    notes = helm.does("install", "stagegate", CHART, "-n", NAMESPACE)
+    assert "WARNING: an uninstallation has left hold-nothing-new" in notes
+
+
+@pytest.mark.parametrize("before", ["kubectl", "upstream"])
+def test_over_definitions_that_are_there(helm: Helm, administrator: Administrator, before: str) -> None:
+    """Helm refuses to take them over unless told to; crds.install=false leaves them to others."""
+    if before == "kubectl":
+        administrator.does("kubectl apply -f manifests/crds")
+    else:
+        administrator.applies(upstream_crds())
+    eventually(lambda: administrator.api.get(DEFAULT.path(ROS)).status == HTTPStatus.OK)
+    versions = {
+        each["metadata"]["name"]: each["metadata"]["resourceVersion"]
+        for each in administrator.api.get(CRDS).body["items"]
+    }
+    where = ("stagegate", CHART, "-n", NAMESPACE, "--create-namespace")
+
+    refused = helm.run("install", *where)
+    assert "cannot be imported into the current release" in refused.stderr
+
+    helm.does("install", *where, "--set", "crds.install=false")
+    for each in administrator.api.get(CRDS).body["items"]:
+        assert each["spec"] is not None
+        if each["metadata"]["name"] in KEPT and before == "upstream":
+            assert "app.kubernetes.io/managed-by" not in each["metadata"].get("labels", {})
+    assert set(versions) >= KEPT
+
+    helm.does("upgrade", *where[:-1], "--take-ownership", "--set", "crds.install=true")
+    assert stored_as_rendered(helm, administrator, namespace=NAMESPACE) == []
