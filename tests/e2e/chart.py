@@ -1,6 +1,7 @@
 """The Helm chart and Helm itself: what it renders, as Kubernetes reads it."""
 
 import os
+import shlex
 import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, Final, NamedTuple
 import yaml
 
 from tests.controlplane.plane import MANIFESTS
+from tests.e2e.administrator import REPOSITORY
 
 CHART: Final = MANIFESTS / "chart"
 NAMESPACE: Final = "stagegate-system"
@@ -58,8 +60,12 @@ class Helm:
     def run(self, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [self._helm, *arguments],
-            env=self._environment, capture_output=True, text=True, timeout=300, check=False,
+            cwd=REPOSITORY, env=self._environment, capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
+
+    def types(self, command: str, *options: str) -> str:
+        """Run a command of the documents, with these options too; what it printed."""
+        return self.does(*shlex.split(command)[1:], *options)
 
     def does(self, *arguments: str | Path) -> str:
         """Run what must go well; what it printed."""

@@ -11,6 +11,7 @@ import yaml
 
 from tests.controlplane import Binaries
 from tests.controlplane.plane import MANIFESTS
+from tests.e2e.administrator import REPOSITORY
 from tests.e2e.chart import CHART, NAMESPACE, OVERLAYS, Helm, Ref, Wire
 
 KNATIVE = "system:serviceaccount:knative-serving:controller"
@@ -55,6 +56,13 @@ def test_the_default_is_kustomizes(helm: Helm) -> None:
 
 def test_there_is_a_switch_for_each_overlay() -> None:
     assert sorted(OVERLAYS) == sorted(path.name for path in (MANIFESTS / "overlays").iterdir())
+
+
+def test_the_documents_name_the_switch_of_each_overlay() -> None:
+    text = (REPOSITORY / "docs" / "OPERATIONS.md").read_text()
+    rows = re.findall(r"^\| `([a-z-]+)` \| `([^`]+)` \| ", text, re.MULTILINE)
+
+    assert {name: tuple(values.split(",")) for name, values in rows if "=" in values} == OVERLAYS
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
@@ -155,7 +163,7 @@ def test_a_value_reaches_the_pods(helm: Helm, value: str, name: str, path: str, 
 
 
 def field(deployment: Wire, path: str) -> Any:
-    """A field of the container, or of its pod (``spec``), of the template's metadata (``template``), or the replicas."""
+    """A field of the container, of its pod (``spec``) or the pod's metadata (``template``), or the replicas."""
     template = deployment["spec"]["template"]
     found: Any = template["spec"]["containers"][0]
     match path.split("."):

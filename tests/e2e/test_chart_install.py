@@ -11,17 +11,19 @@ from pathlib import Path
 import pytest
 
 from tests.controlplane import Binaries, ControlPlane
+from tests.documents import section
 from tests.e2e.administrator import REPOSITORY, Administrator, differences
 from tests.e2e.chart import CHART, NAMESPACE, OVERLAYS, Helm, Wire
 from tests.e2e.cluster import ROS, Namespace, eventually, rollout
 from tests.e2e.upstream_crds import upstream_crds
 
+DOCUMENTED = [each for each in section("Helm").commands if each.startswith("helm ")]
 DEFAULT = Namespace("default")
 LIKE_A_NUMBER = "25921e5"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 KEPT = {"rolloutorchestrators.serving.knative.dev", "stagepodautoscalers.serving.knative.dev"}
 GOOD = {"targetRevisions": [{"revisionName": "hello-00001", "percent": 100}], "rolloutStrategy": "availability"}
-OURS = {"app.kubernetes.io/managed-by", "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"}
+OF_HELM = {"app.kubernetes.io/managed-by", "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"}
 """What Helm adds to every object."""
 CONTROLLERS = ["job-controller"]
 
@@ -79,41 +81,44 @@ def stored_as_rendered(helm: Helm, administrator: Administrator, *values: str, n
     stored = administrator.stored(rendered)
     for each in stored:
         for marks in ("labels", "annotations"):
-            kept = {key: value for key, value in each["metadata"].get(marks, {}).items() if key not in OURS}
+            kept = {key: value for key, value in each["metadata"].get(marks, {}).items() if key not in OF_HELM}
             each["metadata"] |= {marks: kept} if kept else {}
             if not kept:
                 each["metadata"].pop(marks, None)
     return differences(rendered, stored)
 
 
-def definitions(administrator: Administrator) -> set[str]:
-    return {each["metadata"]["name"] for each in administrator.api.get(CRDS).body["items"]} & KEPT
+def specs(administrator: Administrator) -> dict[str, Wire]:
+    """Of both definitions."""
+    found = {each["metadata"]["name"]: each["spec"] for each in administrator.api.get(CRDS).body["items"]}
+    return {name: spec for name, spec in found.items() if name in KEPT}
 
 
 @pytest.mark.parametrize("namespace", [NAMESPACE, LIKE_A_NUMBER])
 def test_from_the_installation_to_the_end(helm: Helm, administrator: Administrator, namespace: str) -> None:
-    """Into a namespace that Helm makes. Rollouts and their definitions stay."""
-    where = ("stagegate", CHART, "--namespace", namespace)
+    """The documented commands, into a namespace that Helm makes. Rollouts and their definitions stay."""
+    install, upgrade, rollback, uninstall = (each.replace(NAMESPACE, namespace) for each in DOCUMENTED)
+    image = "image.repository=registry.example.com/stagegate"
 
-    notes = helm.does("install", *where, "--create-namespace", "--set", "enforce=warn")
+    notes = helm.types(install)
     assert f"stagegate doctor --wait --stagegate-namespace {namespace}" in notes
     assert f"helm upgrade stagegate CHART --namespace {namespace}" in notes
-    assert stored_as_rendered(helm, administrator, *OVERLAYS["enforce-warn"], namespace=namespace) == []
+    assert stored_as_rendered(helm, administrator, image, *OVERLAYS["enforce-warn"], namespace=namespace) == []
 
-    notes = helm.does("upgrade", *where, "--reset-then-reuse-values", "--set", "enforce=deny")
+    notes = helm.types(upgrade)
     assert "helm upgrade" not in notes
-    assert stored_as_rendered(helm, administrator, namespace=namespace) == []
+    assert stored_as_rendered(helm, administrator, image, namespace=namespace) == []
 
-    helm.does("rollback", "stagegate", "1", "--namespace", namespace)
-    assert stored_as_rendered(helm, administrator, *OVERLAYS["enforce-warn"], namespace=namespace) == []
+    helm.types(rollback)
+    assert stored_as_rendered(helm, administrator, image, *OVERLAYS["enforce-warn"], namespace=namespace) == []
 
     administrator.does("kubectl delete mutatingwebhookconfigurations --all")
     created = administrator.api.create(DEFAULT.path(ROS), rollout("hello", GOOD))
     assert created.status == HTTPStatus.CREATED, created.message
     with job_run(administrator.plane, namespace) as printed:
-        helm.does("uninstall", "stagegate", "--namespace", namespace, "--timeout", "100s")
+        helm.types(uninstall, "--timeout=100s")
     assert printed == ["no Service is held\n"]
-    assert definitions(administrator) == KEPT
+    assert set(specs(administrator)) == KEPT
     assert administrator.api.get(DEFAULT.path(ROS, "hello")).status == HTTPStatus.OK
     kinds = "deployments,services,jobs,networkpolicies,serviceaccounts,roles,rolebindings,poddisruptionbudgets"
     left = administrator.does(f"kubectl get {kinds} -n {namespace} -l app.kubernetes.io/part-of=stagegate -o name")
@@ -157,9 +162,9 @@ def test_while_a_service_is_held_and_no_loop_runs_nothing_is_removed(helm: Helm,
             },
         ]
     )
-    helm.does(
-        "install", "stagegate", CHART, "-n", NAMESPACE, "--create-namespace", "--set", "uninstall.timeoutSeconds=2"
-    )
+    # With the labels that have the server refuse pods which are not restricted.
+    administrator.does("kubectl apply -f manifests/base/namespace.yaml")
+    helm.does("install", "stagegate", CHART, "-n", NAMESPACE, "--set", "uninstall.timeoutSeconds=2")
 
     with job_run(administrator.plane, NAMESPACE) as printed:
         failed = helm.run("uninstall", "stagegate", "-n", NAMESPACE, "--timeout", "100s")
@@ -184,21 +189,14 @@ def test_over_definitions_that_are_there(helm: Helm, administrator: Administrato
     else:
         administrator.applies(upstream_crds())
     eventually(lambda: administrator.api.get(DEFAULT.path(ROS)).status == HTTPStatus.OK)
-    versions = {
-        each["metadata"]["name"]: each["metadata"]["resourceVersion"]
-        for each in administrator.api.get(CRDS).body["items"]
-    }
+    theirs = specs(administrator)
     where = ("stagegate", CHART, "-n", NAMESPACE, "--create-namespace")
 
     refused = helm.run("install", *where)
     assert "cannot be imported into the current release" in refused.stderr
 
     helm.does("install", *where, "--set", "crds.install=false")
-    for each in administrator.api.get(CRDS).body["items"]:
-        assert each["spec"] is not None
-        if each["metadata"]["name"] in KEPT and before == "upstream":
-            assert "app.kubernetes.io/managed-by" not in each["metadata"].get("labels", {})
-    assert set(versions) >= KEPT
+    assert specs(administrator) == theirs
 
     helm.does("upgrade", *where[:-1], "--take-ownership", "--set", "crds.install=true")
     assert stored_as_rendered(helm, administrator, namespace=NAMESPACE) == []

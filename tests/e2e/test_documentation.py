@@ -48,6 +48,7 @@ ELSEWHERE = {
     "GitOps": "run by the tests of Argo CD",
     "Pause, retry, abort": "run by the tests of steering",
     "The page": "run by the tests of the page",
+    "Helm": "run by the tests of the chart",
     "Break-glass": "run apart",
     "Uninstall": "run apart",
 }

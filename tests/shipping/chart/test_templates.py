@@ -1,5 +1,6 @@
 """The chart's templates: made from the manifests as they are now, and each kind of change as a condition."""
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,13 @@ def test_the_templates_are_made_from_the_manifests_as_they_are() -> None:
     there = {path.name: path.read_text() for path in (CHART / "templates").glob("*.yaml")}
 
     assert {name: text for name, text in there.items() if text.startswith(MARK)} == made
+
+
+def test_the_chart_is_of_this_release() -> None:
+    project = tomllib.loads((MANIFESTS.parent / "pyproject.toml").read_text())["project"]
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+
+    assert (chart["version"], chart["appVersion"]) == (project["version"], project["version"])
 
 
 def changed(tmp_path: Path, spec: Any, *operations: dict[str, Any], delete: bool = False, add: bool = False) -> str:
