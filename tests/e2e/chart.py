@@ -73,16 +73,15 @@ class Helm:
         assert done.returncode == 0, f"helm {' '.join(map(str, arguments))}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
-    def rendered(
-        self, *values: str, namespace: str = NAMESPACE, hooks: bool = False, options: Iterable[str] = ()
-    ) -> dict[Ref, Wire]:
+    def rendered(self, *values: str, namespace: str = NAMESPACE, options: Iterable[str] = ()) -> dict[Ref, Wire]:
         """The objects of the chart with these values."""
         sets = [word for value in values for word in ("--set", value)]
-        without = [] if hooks else ["--no-hooks"]
-        return self.read(self.does("template", "stagegate", CHART, "-n", namespace, *without, *sets, *options))
+        return self.read(self.does("template", "stagegate", CHART, "-n", namespace, *sets, *options))
 
     def read(self, text: str) -> dict[Ref, Wire]:
         """The objects of a text, read by kubectl: what PyYAML takes for a text may be a number to Kubernetes."""
+        if not any(yaml.safe_load_all(text)):
+            return {}
         folder = self._folder / "read"
         folder.mkdir(exist_ok=True)
         (folder / "objects.yaml").write_text(text)

@@ -51,6 +51,7 @@ def overlay(helm: Helm, folder: Path, *components: str) -> dict[Ref, Wire]:
 
 
 def test_the_default_is_kustomizes(helm: Helm) -> None:
+    """Without the Job of an uninstallation, which kubectl would run as soon as it is applied."""
     assert helm.rendered() == helm.kustomized(MANIFESTS)
 
 
@@ -212,29 +213,6 @@ def test_definitions_outlive_the_release(helm: Helm) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "names"),
-    [
-        ([], ["ClusterRole", "ClusterRoleBinding", "Job", "ServiceAccount"]),
-        (["uninstall.releaseServices=false"], []),
-        (["stockKnative.enabled=false"], []),
-        (["steps=false"], []),
-    ],
-)
-def test_what_runs_before_the_release_is_deleted(helm: Helm, values: list[str], names: list[str]) -> None:
-    with_hooks, without = (
-        helm.rendered(*values, hooks=True, namespace="25921e5"),
-        helm.rendered(*values, namespace="25921e5"),
-    )
-
-    hooks = {each: wire for each, wire in with_hooks.items() if each not in without}
-
-    assert sorted(each.kind for each in hooks) == names
-    assert {each.name for each in hooks} <= {"stagegate-release"}
-    for wire in hooks.values():
-        assert wire["metadata"]["annotations"]["helm.sh/hook"] == "pre-delete"
-
-
-@pytest.mark.parametrize(
     ("value", "problem"),
     [
         ("enforce=off", "'/enforce': value must be one of 'deny', 'warn'"),
@@ -267,5 +245,5 @@ def test_the_package_has_everything(helm: Helm, tmp_path: Path) -> None:
     helm.does("package", CHART, "--destination", tmp_path)
 
     (package,) = tmp_path.glob("stagegate-*.tgz")
-    text = helm.does("template", "stagegate", package, "-n", NAMESPACE, "--no-hooks")
+    text = helm.does("template", "stagegate", package, "-n", NAMESPACE)
     assert helm.read(text) == helm.rendered()

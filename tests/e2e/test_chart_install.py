@@ -181,6 +181,32 @@ def test_while_a_service_is_held_and_no_loop_runs_nothing_is_removed(helm: Helm,
     assert "WARNING: an uninstallation has left hold-nothing-new" in notes
 
 
+@pytest.mark.parametrize(
+    ("values", "kinds"),
+    [
+        ([], ["ClusterRole", "ClusterRoleBinding", "Job", "ServiceAccount"]),
+        (["uninstall.releaseServices=false"], []),
+        (["stockKnative.enabled=false"], []),
+        (["steps=false"], []),
+    ],
+)
+def test_what_is_for_the_uninstallation_only(
+    helm: Helm, administrator: Administrator, values: list[str], kinds: list[str]
+) -> None:
+    administrator.does(f"kubectl create namespace {LIKE_A_NUMBER}")
+    helm.does(
+        "install", "stagegate", CHART, "-n", LIKE_A_NUMBER, *(word for each in values for word in ("--set", each))
+    )
+
+    hooks = helm.read(helm.does("get", "hooks", "stagegate", "-n", LIKE_A_NUMBER))
+
+    assert sorted(each.kind for each in hooks) == kinds
+    for each, wire in hooks.items():
+        assert each.name == "stagegate-release"
+        assert wire["metadata"]["annotations"]["helm.sh/hook"] == "pre-delete"
+    assert administrator.does(f"kubectl get jobs -n {LIKE_A_NUMBER} -o name") == ""
+
+
 @pytest.mark.parametrize("before", ["kubectl", "upstream"])
 def test_over_definitions_that_are_there(helm: Helm, administrator: Administrator, before: str) -> None:
     """Helm refuses to take them over unless told to; crds.install=false leaves them to others."""
