@@ -1,6 +1,7 @@
 """The Helm chart on a real API server: install, upgrade, rollback, uninstall."""
 
 import os
+import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -125,6 +126,28 @@ def test_from_the_installation_to_the_end(helm: Helm, administrator: Administrat
     cluster = "clusterroles,clusterrolebindings,validatingwebhookconfigurations,validatingadmissionpolicies"
     left += administrator.does(f"kubectl get {cluster},priorityclasses -l app.kubernetes.io/part-of=stagegate -o name")
     assert left == ""
+
+
+def test_upgrade_and_rollback_bring_the_definitions_of_their_release(
+    helm: Helm, administrator: Administrator, tmp_path: Path
+) -> None:
+    former = tmp_path / "former"
+    shutil.copytree(CHART, former)
+    template = former / "templates" / "crds-stagepodautoscalers.yaml"
+    age = "        - name: Age\n          type: date\n          jsonPath: .metadata.creationTimestamp\n"
+    assert age in template.read_text()
+    template.write_text(template.read_text().replace(age, ""))
+
+    def has_age() -> bool:
+        versions = specs(administrator)["stagepodautoscalers.serving.knative.dev"]["versions"]
+        return "Age" in [column["name"] for column in versions[0]["additionalPrinterColumns"]]
+
+    helm.does("install", "stagegate", former, "-n", NAMESPACE, "--create-namespace")
+    assert not has_age()
+    helm.does("upgrade", "stagegate", CHART, "-n", NAMESPACE)
+    assert has_age()
+    helm.does("rollback", "stagegate", "1", "-n", NAMESPACE)
+    assert not has_age()
 
 
 def test_into_a_namespace_of_others(helm: Helm, administrator: Administrator) -> None:
