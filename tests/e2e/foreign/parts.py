@@ -52,7 +52,17 @@ _PROGRAMS: Final = {
     "cert-manager": Recipe(
         "cert-manager", _HERE / "cert-manager", {"cert-manager": "stagegate.dev/foreign/cert-manager"}
     ),
-    "helm": Recipe("helm", _HERE / "helm", {"helm": "helm.sh/helm/v3/cmd/helm"}),
+    "helm": Recipe(
+        "helm",
+        _HERE / "helm",
+        {"helm": "helm.sh/helm/v3/cmd/helm"},
+        # The Kubernetes that helm template assumes, as Helm's own build sets it: that of its client.
+        {
+            f"helm.sh/helm/v3/pkg/{package}.k8sVersion{part}": value
+            for package in ("chartutil", "lint/rules")
+            for part, value in (("Major", "1"), ("Minor", "37"))
+        },
+    ),
     # The newest whose modules are all published: later ones need a nested module that is not.
     "kn": Recipe("kn", _HERE / "kn", {"kn": "knative.dev/client/cmd/kn"}),
     "kserve": Recipe("kserve", _HERE / "kserve", {"kserve": "github.com/kserve/kserve/cmd/manager"}),
