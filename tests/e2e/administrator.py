@@ -73,7 +73,7 @@ class Administrator:
         return printed.out
 
     def applies(self, objects: Iterable[Wire], options: str = "") -> str:
-        return self.does(f"kubectl apply {options} -f -", yaml.safe_dump_all(objects))
+        return self.does(f"kubectl apply {options} -f -", _documents(objects))
 
     def applies_definitions(self, files: Sequence[Path]) -> None:
         """Put others' definitions there and wait until they are served; again changes nothing."""
@@ -85,9 +85,14 @@ class Administrator:
     def stored(self, objects: Iterable[Wire]) -> list[Wire]:
         """These objects as they are stored now."""
         wanted = [{key: each[key] for key in ("apiVersion", "kind", "metadata")} for each in objects]
-        out = self.does("kubectl get -f - -o json --show-managed-fields", yaml.safe_dump_all(wanted))
+        out = self.does("kubectl get -f - -o json --show-managed-fields", _documents(wanted))
         found: list[Wire] = json.loads(out)["items"]
         return found
+
+
+def _documents(objects: Iterable[Wire]) -> str:
+    """Objects for kubectl. PyYAML leaves names such as 25921e5 without quotes, and kubectl reads a number."""
+    return "\n---\n".join(json.dumps(each) for each in objects)
 
 
 def kustomized(administrator: Administrator, folder: str) -> list[Wire]:
