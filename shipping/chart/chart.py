@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import yaml
 
-from shipping.chart.nodes import Condition, Entry, Expression, List, Map, place, plain, scalars
+from shipping.chart.nodes import Condition, Entry, Expression, List, Map, Node, place, plain, scalars
 from shipping.chart.options import (
     ADDITIONS,
     API_SERVER_PORTS,
@@ -14,7 +14,9 @@ from shipping.chart.options import (
     KINDS,
     KNATIVE,
     NAMESPACE,
+    NOT_JUDGED,
     OPTIONS,
+    REPLACED,
     SWITCHES,
     Option,
 )
@@ -31,7 +33,7 @@ def templates(manifests: Path, values: dict[str, Any]) -> dict[str, str]:
     """Each generated template by its file name. Raises Unsupported, also if a default is not the manifests' value."""
     objects = base_objects(manifests)
     _check_components(manifests)
-    optional = [*OPTIONS, API_SERVER_PORTS]
+    optional = [*OPTIONS, *REPLACED, API_SERVER_PORTS]
     used = _set_options(objects, values)
     for component in SWITCHES:
         before = len(objects)
@@ -41,6 +43,7 @@ def templates(manifests: Path, values: dict[str, Any]) -> dict[str, str]:
         raise Unsupported(f"no object has {unused[0].pointer} of {unused[0].kind} {unused[0].name}")
     for each in objects:
         _add_fields(each)
+        _add_excluded(each.root)
         _set_words(each.root)
         if kind := KINDS.get(each.kind):
             each.when += (Condition(kind),)
@@ -59,10 +62,13 @@ def _set_options(objects: list[Object], values: dict[str, Any]) -> set[Option]:
     found = {option for option in [*OPTIONS, API_SERVER_PORTS] if (option.kind, option.name) in by_name}
     for option in found:
         _set_option(by_name[option.kind, option.name], option, values)
+    replaced = {option for option in REPLACED if (option.kind, option.name) in by_name}
+    for option in replaced:
+        _let_replace(by_name[option.kind, option.name], option)
     for each in objects:
         if each.kind == "Deployment":
             _set_image(each, values)
-    return found
+    return found | replaced
 
 
 def _set_option(wire: Object, option: Option, values: dict[str, Any]) -> None:
@@ -84,6 +90,14 @@ def _set_option(wire: Object, option: Option, values: dict[str, Any]) -> None:
         entry.value = Expression(f"toYaml {value} | nindent {{indent}}", block=True)
     else:
         entry.value = Expression(f"{value} | {option.filter}" if option.filter else value)
+
+
+def _let_replace(wire: Object, option: Option) -> None:
+    found = place(wire.root, option.pointer)
+    value = f".Values.{option.value}"
+    found.entry.when += (Condition(f'kindIs "invalid" {value}'),)
+    theirs = Entry(Expression("toYaml . | nindent {indent}", block=True), found.key, action=f"with {value}")
+    found.inside.entries.insert(found.position + 1, theirs)
 
 
 def _set_image(deployment: Object, values: dict[str, Any]) -> None:
@@ -112,6 +126,16 @@ def _add_fields(wire: Object) -> None:
     if isinstance(arguments, List):
         workload = wire.name.removeprefix("stagegate-")
         arguments.entries.append(Entry(Expression(". | quote"), action=f"range .Values.{workload}.extraArgs"))
+
+
+def _add_excluded(node: Node) -> None:
+    """Further namespaces beside those that the selectors leave out."""
+    if not isinstance(node, Map | List):
+        return
+    for entry in node.entries:
+        _add_excluded(entry.value)
+    if isinstance(node, List) and {entry.value for entry in node.entries if isinstance(entry.value, str)} == NOT_JUDGED:
+        node.entries.append(Entry(Expression(". | quote"), action="range .Values.excludedNamespaces"))
 
 
 def _set_words(root: Map) -> None:

@@ -8,6 +8,9 @@ NAMESPACE: Final = "stagegate-system"
 KNATIVE: Final = "system:serviceaccount:knative-serving:controller"
 """The exempt account in the manifests; in the chart, those of ``controllers``."""
 
+NOT_JUDGED: Final = frozenset({"kube-system", NAMESPACE})
+"""The namespaces that selectors leave out in the manifests; in the chart, those of ``excludedNamespaces`` as well."""
+
 IMAGE: Final = "stagegate"
 """The name of the image in the manifests."""
 
@@ -96,6 +99,17 @@ API_SERVER_PORTS: Final = Option(
     "NetworkPolicy", "stagegate-api-server", "/spec/egress/0/ports", "networkPolicy.apiServerPorts", "int"
 )
 """A list with an entry for each port."""
+
+REPLACED: Final = [
+    Option(
+        "Deployment",
+        f"stagegate-{workload}",
+        f"{_POD}/topologySpreadConstraints",
+        f"{workload}.topologySpreadConstraints",
+    )
+    for workload in ("webhook", "loop")
+]
+"""Fields that a value replaces as a whole, unless it is null."""
 
 ADDITIONS: Final = [
     Addition(f"{_POD}/affinity", "pod.affinity"),

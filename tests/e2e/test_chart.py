@@ -15,6 +15,7 @@ from tests.e2e.administrator import REPOSITORY
 from tests.e2e.chart import CHART, NAMESPACE, OVERLAYS, Helm, Ref, Wire
 
 KNATIVE = "system:serviceaccount:knative-serving:controller"
+HOOK = ["ClusterRole", "ClusterRoleBinding", "Job", "ServiceAccount"]
 LIKE_NUMBERS = ["25921e5", "123", "0x1f", "true", "null", "no"]
 """Namespaces that are something else than a text if nobody quotes them."""
 
@@ -51,8 +52,42 @@ def overlay(helm: Helm, folder: Path, *components: str) -> dict[Ref, Wire]:
 
 
 def test_the_default_is_kustomizes(helm: Helm) -> None:
-    """Without the Job of an uninstallation, which kubectl would run as soon as it is applied."""
+    """Without the hook of the uninstallation, which kubectl would run as soon as it is applied."""
     assert helm.rendered() == helm.kustomized(MANIFESTS)
+
+
+@pytest.mark.parametrize(
+    ("values", "kinds", "hook"),
+    [
+        ([], ["serving.knative.dev/v1"], False),
+        ([], ["serving.knative.dev/v1", "serving.knative.dev/v1/Service"], True),
+        (["uninstall.releaseServices=true"], [], True),
+        (["uninstall.releaseServices=false"], ["serving.knative.dev/v1/Service"], False),
+        (["stockKnative.enabled=false"], ["serving.knative.dev/v1/Service"], False),
+        (["steps=false", "uninstall.releaseServices=true"], [], False),
+    ],
+)
+def test_argo_cd_gets_the_hook_where_knative_is(helm: Helm, values: list[str], kinds: list[str], hook: bool) -> None:
+    """It names the kinds of its cluster, and runs the hooks that Helm calls pre-delete. All else stays the same."""
+    options = [word for kind in kinds for word in ("--api-versions", kind)]
+    rendered = helm.rendered(*values, options=options)
+    hooks = {each: wire for each, wire in rendered.items() if "helm.sh/hook" in wire["metadata"].get("annotations", {})}
+
+    assert sorted(each.kind for each in hooks) == (HOOK if hook else [])
+    assert {wire["metadata"]["annotations"]["helm.sh/hook"] for wire in hooks.values()} <= {"pre-delete"}
+    others = {each: wire for each, wire in rendered.items() if each not in hooks}
+    assert others == helm.rendered(*values, options=["--no-hooks"])
+
+
+@pytest.mark.parametrize("values", [[], ["uninstall.releaseServices=true", "web.enabled=true"]])
+def test_it_renders_the_same_each_time(helm: Helm, values: list[str]) -> None:
+    """Or else Argo CD and Flux would write at every pass."""
+    sets = [word for value in values for word in ("--set", value)]
+
+    assert helm.does("template", "stagegate", CHART, *sets) == helm.does("template", "stagegate", CHART, *sets)
+    for template in (CHART / "templates").iterdir():
+        for action in re.findall(r"\{\{.*?\}\}", template.read_text(), re.DOTALL):
+            assert not re.search(r"\b(lookup|rand\w+|now|date\w*|uuidv4|gen[A-Z]\w+)\b", action)
 
 
 def test_there_is_a_switch_for_each_overlay() -> None:
@@ -143,6 +178,7 @@ def test_several_accounts_and_none(helm: Helm) -> None:
     ("value", "name", "path", "expected"),
     [
         ("image.repository=r.example.com:5000/gate", "loop", "image", "r.example.com:5000/gate:0.1.0"),
+        ("image.registry=r.example.com:5000", "web", "image", "r.example.com:5000/stagegate:0.1.0"),
         ("image.tag=25921e5", "webhook", "image", "stagegate:25921e5"),
         (f"image.digest=sha256:{64 * '0'}", "web", "image", f"stagegate@sha256:{64 * '0'}"),
         ("image.pullPolicy=Always", "loop", "imagePullPolicy", "Always"),
@@ -151,6 +187,13 @@ def test_several_accounts_and_none(helm: Helm) -> None:
         ("loop.resources.limits.cpu=null", "loop", "resources.limits", {"memory": "384Mi"}),
         ("loop.extraArgs={--workers=3}", "loop", "args.-1", "--workers=3"),
         ("pod.tolerations[0].operator=Exists", "web", "spec.tolerations", [{"operator": "Exists"}]),
+        (
+            "webhook.topologySpreadConstraints[0].maxSkew=2",
+            "webhook",
+            "spec.topologySpreadConstraints",
+            [{"maxSkew": 2}],
+        ),
+        ("pod.affinity.podAffinity.a=b", "webhook", "spec.affinity", {"podAffinity": {"a": "b"}}),
         ("pod.nodeSelector.disk=ssd", "loop", "spec.nodeSelector.disk", "ssd"),
         ("pod.annotations.team=25921e5", "loop", "template.annotations.team", "25921e5"),
         ("pod.labels.team=shop", "webhook", "template.labels.team", "shop"),
@@ -161,6 +204,13 @@ def test_a_value_reaches_the_pods(helm: Helm, value: str, name: str, path: str, 
     deployment = helm.rendered(value, "web.enabled=true")[Ref("Deployment", NAMESPACE, f"stagegate-{name}")]
 
     assert field(deployment, path) == expected
+
+
+def test_no_rule_of_spreading_at_all(helm: Helm) -> None:
+    rendered = helm.rendered(options=["--set-json", "webhook.topologySpreadConstraints=[]"])
+
+    specs = [rendered[Ref("Deployment", NAMESPACE, f"stagegate-{name}")]["spec"] for name in ("webhook", "loop")]
+    assert ["topologySpreadConstraints" in spec["template"]["spec"] for spec in specs] == [False, True]
 
 
 def field(deployment: Wire, path: str) -> Any:
@@ -187,6 +237,33 @@ def test_values_reach_the_priority_and_the_network(helm: Helm) -> None:
     assert rendered[Ref("PriorityClass", "", "stagegate")]["value"] == 1000
     egress = rendered[Ref("NetworkPolicy", NAMESPACE, "stagegate-api-server")]["spec"]["egress"]
     assert egress[0]["ports"] == [{"port": 8443, "protocol": "TCP"}, {"port": 443, "protocol": "TCP"}]
+
+
+def test_namespaces_are_left_out_wherever_kube_system_is(helm: Helm) -> None:
+    """By each registration and policy."""
+    values = ["stockKnative.admissionPolicy=true"]
+    usual, other = (helm.rendered(*values, *more) for more in ([], ["excludedNamespaces={team-a,1e5}"]))
+    left_out = ["kube-system", NAMESPACE]
+
+    assert other == lists_replaced(usual, left_out, [*left_out, "team-a", "1e5"])
+    changed = {each.kind for each in usual if usual[each] != other[each]}
+    assert changed == {
+        "MutatingAdmissionPolicy",
+        "MutatingWebhookConfiguration",
+        "ValidatingAdmissionPolicy",
+        "ValidatingWebhookConfiguration",
+    }
+
+
+def lists_replaced(value: Any, one: list[str], other: list[str]) -> Any:
+    """The value with each list like ``one`` replaced by ``other``."""
+    if value == one:
+        return other
+    if isinstance(value, list):
+        return [lists_replaced(each, one, other) for each in value]
+    if isinstance(value, dict):
+        return {key: lists_replaced(each, one, other) for key, each in value.items()}
+    return value
 
 
 @pytest.mark.parametrize(
@@ -222,6 +299,8 @@ def test_definitions_outlive_the_release(helm: Helm) -> None:
         ("image.tag=1", "'/image/tag': got number, want string"),
         ("image.repository=a b", "'/image/repository'"),
         ("priorityClass.name=", "'/priorityClass/name'"),
+        ("excludedNamespaces={a/b}", "'/excludedNamespaces/0'"),
+        ("loop.topologySpreadConstraints=1", "'/loop/topologySpreadConstraints': got number"),
         ("networkPolicy.apiServerPorts={https}", "'/networkPolicy/apiServerPorts/0': got string, want integer"),
         ("stockKnative.strict=yes", "'/stockKnative/strict': got string, want boolean"),
     ],

@@ -1,5 +1,6 @@
 """The Helm chart on a real API server: install, upgrade, rollback, uninstall."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -27,6 +28,9 @@ GOOD = {"targetRevisions": [{"revisionName": "hello-00001", "percent": 100}], "r
 OF_HELM = {"app.kubernetes.io/managed-by", "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"}
 """What Helm adds to every object."""
 CONTROLLERS = ["job-controller"]
+REGISTRATION = "validatingwebhookconfiguration validate.stagegate.dev"
+BUNDLE = [{"op": "add", "path": "/webhooks/0/clientConfig/caBundle", "value": "Q0E="}]
+NO_BUNDLE = [{"op": "remove", "path": "/webhooks/0/clientConfig/caBundle"}]
 
 
 @pytest.fixture
@@ -89,6 +93,11 @@ def stored_as_rendered(helm: Helm, administrator: Administrator, *values: str, n
     return differences(rendered, stored)
 
 
+def bundle(administrator: Administrator) -> str:
+    """The ``caBundle`` of the validating registration."""
+    return administrator.does(f"kubectl get {REGISTRATION} -o jsonpath='{{.webhooks[0].clientConfig.caBundle}}'")
+
+
 def specs(administrator: Administrator) -> dict[str, Wire]:
     """Of both definitions."""
     found = {each["metadata"]["name"]: each["spec"] for each in administrator.api.get(CRDS).body["items"]}
@@ -106,8 +115,12 @@ def test_from_the_installation_to_the_end(helm: Helm, administrator: Administrat
     assert f"helm upgrade stagegate CHART --namespace {namespace}" in notes
     assert stored_as_rendered(helm, administrator, image, *OVERLAYS["enforce-warn"], namespace=namespace) == []
 
+    # What the loop writes into a registration stays, since no release names the field.
+    administrator.does(f"kubectl patch {REGISTRATION} --type=json -p '{json.dumps(BUNDLE)}'")
     notes = helm.types(upgrade)
     assert "helm upgrade" not in notes
+    assert bundle(administrator) == "Q0E="
+    administrator.does(f"kubectl patch {REGISTRATION} --type=json -p '{json.dumps(NO_BUNDLE)}'")
     assert stored_as_rendered(helm, administrator, image, namespace=namespace) == []
 
     helm.types(rollback)
@@ -200,9 +213,6 @@ def test_while_a_service_is_held_and_no_loop_runs_nothing_is_removed(helm: Helm,
     helm.does("uninstall", "stagegate", "-n", NAMESPACE, "--no-hooks")
     assert administrator.does(f"kubectl -n {NAMESPACE} get deployments -o name") == ""
 
-    notes = helm.does("install", "stagegate", CHART, "-n", NAMESPACE)
-    assert "WARNING: an uninstallation has left hold-nothing-new" in notes
-
 
 @pytest.mark.parametrize(
     ("values", "kinds"),
@@ -228,6 +238,36 @@ def test_what_is_for_the_uninstallation_only(
         assert each.name == "stagegate-release"
         assert wire["metadata"]["annotations"]["helm.sh/hook"] == "pre-delete"
     assert administrator.does(f"kubectl get jobs -n {LIKE_A_NUMBER} -o name") == ""
+
+
+def test_what_helm_renders_is_applied_by_kubectl(helm: Helm, administrator: Administrator) -> None:
+    """Nothing of it runs at once, and a second time changes nothing."""
+    rendered = helm.does("template", "stagegate", CHART, "--namespace", NAMESPACE)
+
+    administrator.does("kubectl apply -f -", rendered)
+    again = administrator.does("kubectl apply -f -", rendered)
+
+    assert [line for line in again.splitlines() if not line.endswith(" unchanged")] == []
+    assert administrator.does("kubectl get jobs -A -o name") == ""
+
+
+def test_what_kubectl_installed_becomes_a_release(helm: Helm, administrator: Administrator) -> None:
+    """With its rollouts. The namespace stays with whoever made it."""
+    administrator.does("kubectl apply -k manifests/")
+    eventually(lambda: administrator.api.get(DEFAULT.path(ROS)).status == HTTPStatus.OK)
+    administrator.does("kubectl delete mutatingwebhookconfigurations,validatingwebhookconfigurations --all")
+    created = administrator.api.create(DEFAULT.path(ROS), rollout("hello", GOOD))
+    assert created.status == HTTPStatus.CREATED, created.message
+    where = ("stagegate", CHART, "-n", NAMESPACE)
+
+    assert "cannot be imported into the current release" in helm.run("install", *where).stderr
+    helm.does("install", *where, "--take-ownership")
+
+    assert stored_as_rendered(helm, administrator, namespace=NAMESPACE) == []
+    helm.does("uninstall", "stagegate", "-n", NAMESPACE, "--no-hooks")
+    assert set(specs(administrator)) == KEPT
+    assert administrator.api.get(DEFAULT.path(ROS, "hello")).status == HTTPStatus.OK
+    assert administrator.does(f"kubectl get namespace {NAMESPACE} -o name") == f"namespace/{NAMESPACE}\n"
 
 
 @pytest.mark.parametrize("before", ["kubectl", "upstream"])

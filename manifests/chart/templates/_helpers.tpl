@@ -1,4 +1,5 @@
 {{- define "stagegate.image" -}}
+{{- with .Values.image.registry }}{{ . }}/{{ end -}}
 {{- .Values.image.repository -}}
 {{- if .Values.image.digest -}}
 @{{ .Values.image.digest }}
@@ -12,16 +13,30 @@
 {{- range .Values.controllers }}'{{ . }}', {{ end -}}
 {{- end -}}
 
-{{- /* "true" if Helm installs or upgrades itself; empty if it only renders what others apply. */ -}}
-{{- define "stagegate.installs" -}}
-{{- if lookup "v1" "Namespace" "" "kube-system" }}true{{ end -}}
+{{- /*
+"true" if Helm renders what others apply; empty if it installs. Without a cluster, Helm assumes every version that its
+client knows. No Kubernetes since 1.22 serves this one.
+*/ -}}
+{{- define "stagegate.rendersForOthers" -}}
+{{- if .Capabilities.APIVersions.Has "extensions/v1beta1" }}true{{ end -}}
 {{- end -}}
 
 {{- /* "true" if the namespace of the release is one of the objects. */ -}}
 {{- define "stagegate.createNamespace" -}}
 {{- if kindIs "invalid" .Values.namespace.create -}}
-{{- and (eq .Release.Namespace "stagegate-system") (not (include "stagegate.installs" .)) -}}
+{{- and (eq .Release.Namespace "stagegate-system") (eq (include "stagegate.rendersForOthers" .) "true") -}}
 {{- else -}}
 {{- .Values.namespace.create -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* "true" if the hook of the uninstallation is one of the objects. */ -}}
+{{- define "stagegate.releasesServices" -}}
+{{- if and .Values.stockKnative.enabled .Values.steps -}}
+{{- if kindIs "invalid" .Values.uninstall.releaseServices -}}
+{{- or (not (include "stagegate.rendersForOthers" .)) (.Capabilities.APIVersions.Has "serving.knative.dev/v1/Service") -}}
+{{- else -}}
+{{- .Values.uninstall.releaseServices -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
