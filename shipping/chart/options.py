@@ -18,9 +18,9 @@ SWITCHES: Final = {
     "cert-manager": ".Values.certManager.enabled",
     # One replica needs no second node, and a budget would block the drain of its node.
     "dev": "not (gt (int .Values.{workload}.replicas) 1)",
+    "fail-open": 'or .Values.failOpen (eq .Values.enforce "warn")',
     "enforce-warn": 'eq .Values.enforce "warn"',
     "existing-namespace": 'not (eq (include "stagegate.createNamespace" .) "true")',
-    "fail-open": 'or .Values.failOpen (eq .Values.enforce "warn")',
     "forbid-override": ".Values.forbidOverride",
     "monitoring": ".Values.monitoring.enabled",
     "no-force-delete": "not .Values.forceDelete",
@@ -32,7 +32,10 @@ SWITCHES: Final = {
     "stock-knative-strict": ".Values.stockKnative.strict",
     "web": ".Values.web.enabled",
 }
-"""For each component the expression that is true where it applies. ``{workload}`` is webhook, loop or web."""
+"""For each component the expression that is true where it applies. ``{workload}`` is webhook, loop or web.
+
+A component comes before those that contain it, as kustomize applies them.
+"""
 
 KINDS: Final = {
     "CustomResourceDefinition": ".Values.crds.install",

@@ -111,7 +111,7 @@ def test_a_switch_is_the_overlay(helm: Helm, name: str) -> None:
     [
         ("cert-manager", "dev", "enforce-warn", "forbid-override", "monitoring", "progressive", "web"),
         ("cert-manager", "no-force-delete", "stock-knative-policy", "stock-knative-strict", "web"),
-        ("enforce-warn", "fail-open", "monitoring", "stock-knative-namespaces", "stock-knative-strict"),
+        ("fail-open", "monitoring", "stock-knative-namespaces", "stock-knative-strict"),
         ("cert-manager", "enforce-warn", "existing-namespace", "no-force-delete", "steps-off"),
     ],
     ids="+".join,

@@ -243,11 +243,15 @@ def test_what_is_for_the_uninstallation_only(
 def test_what_helm_renders_is_applied_by_kubectl(helm: Helm, administrator: Administrator) -> None:
     """Nothing of it runs at once, and a second time changes nothing."""
     rendered = helm.does("template", "stagegate", CHART, "--namespace", NAMESPACE)
+    objects = list(helm.read(rendered).values())
 
     administrator.does("kubectl apply -f -", rendered)
-    again = administrator.does("kubectl apply -f -", rendered)
+    before = administrator.stored(objects)
+    administrator.does("kubectl apply -f -", rendered)
 
-    assert [line for line in again.splitlines() if not line.endswith(" unchanged")] == []
+    versions = [[each["metadata"]["resourceVersion"] for each in of] for of in (before, administrator.stored(objects))]
+    assert versions[0] == versions[1]
+    assert differences(objects, before) == []
     assert administrator.does("kubectl get jobs -A -o name") == ""
 
 
