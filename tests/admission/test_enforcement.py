@@ -242,6 +242,13 @@ def test_an_annotation_overrides_the_rules_it_names(
     assert verdict.notices == notices
 
 
+def test_an_override_that_is_too_long_is_not_read() -> None:
+    annotation = "RO008," * 683
+    verdict = verdict_on(overriding(annotation), path="/validate")
+    assert verdict.ids_by_effect == {"denied": ["RO008", "RO009"]}
+    assert verdict.notices == (f"{ANNOTATION}: ignored, since it has more than 4096 characters",)
+
+
 def test_overrides_can_be_forbidden() -> None:
     verdict = verdict_on(overriding("RO008,RO009"), path="/validate", settings=Settings(allow_override=False))
     assert verdict.ids_by_effect == {"denied": ["RO008", "RO009"]}

@@ -32,6 +32,15 @@ OVERRIDE = "stagegate.dev/override"
         (spa(namespace={}), "metadata.namespace: must be a string, not an object"),
         (spa(ownerReferences={}), "metadata.ownerReferences: must be a list, not an object"),
         (spa(ownerReferences=["hello"]), "metadata.ownerReferences[0]: must be an object, not a string"),
+        (spa(ownerReferences=[{}] * 1001), "metadata.ownerReferences: must have at most 1000 entries, not 1001"),
+        (
+            spa(labels=dict.fromkeys(map(str, range(10_001)), "")),
+            "metadata.labels: must have at most 10000 entries, not 10001",
+        ),
+        (
+            spa(annotations=dict.fromkeys(map(str, range(10_001)))),
+            "metadata.annotations: must have at most 10000 entries, not 10001",
+        ),
         (spa(annotations="a"), "metadata.annotations: must be an object, not a string"),
         (spa(annotations={OVERRIDE: 1}), "metadata.annotations.stagegate.dev/override: must be a string, not a number"),
     ],
@@ -60,3 +69,14 @@ def test_an_object_that_is_none_is_refused(obj: Any, problem: str) -> None:
 
 def test_an_old_object_that_is_none_is_refused() -> None:
     assert verdict_on(GOOD, old=[1]).malformed == "object: must be an object, not a list"
+
+
+@pytest.mark.parametrize("key", ["labels", "annotations", "ownerReferences"])
+def test_an_update_can_take_away_what_is_too_much_in_the_old_object(key: str) -> None:
+    much: dict[str, Any] = {
+        "labels": dict.fromkeys(map(str, range(10_001)), ""),
+        "annotations": dict.fromkeys(map(str, range(10_001)), ""),
+        "ownerReferences": [{}] * 1001,
+    }
+    old = spa({"stageMinScale": 1, "stageMaxScale": 3}, **{key: much[key]})
+    assert verdict_on(GOOD, old=old).allowed

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from webhook.api.wire import are_equal, is_count
+from webhook.api.wire import MOST_COMPARED, are_equal, copy_of, is_count, is_small
 
 
 @pytest.mark.parametrize("value", [0, 1, 2147483647, 3.0, 0.0])
@@ -41,3 +41,27 @@ def test_equal_values(one: Any, other: Any) -> None:
 def test_different_values(one: Any, other: Any) -> None:
     assert not are_equal(one, other)
     assert not are_equal(other, one)
+
+
+@pytest.mark.parametrize(
+    ("value", "small"),
+    [
+        (1, True),
+        ([0] * MOST_COMPARED, True),
+        ([[0] * (MOST_COMPARED - 1)], True),
+        ([0] * (MOST_COMPARED + 1), False),
+        ([{str(number): 0 for number in range(MOST_COMPARED)}], False),
+        ([[[]] * MOST_COMPARED], False),
+    ],
+)
+def test_values_that_are_too_large_are_not_compared(value: Any, small: bool) -> None:
+    assert is_small(value) is small
+    assert are_equal(value, copy_of(value)) is small
+
+
+def test_values_of_any_depth_are_compared() -> None:
+    one: Any = 0
+    other: Any = 0
+    for _ in range(MOST_COMPARED):
+        one, other = [one], [other]
+    assert are_equal(one, other)

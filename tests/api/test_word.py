@@ -23,3 +23,8 @@ def test_a_letter_that_only_folds_to_ascii_stays() -> None:
 
 def test_nothing_but_blanks_is_no_word() -> None:
     assert word_of(" \t\n") == ""
+
+
+def test_a_text_that_is_too_long_is_no_word() -> None:
+    assert word_of(" " * 1022 + "up") == "up"
+    assert word_of(" " * 1023 + "up") not in ("", "up")

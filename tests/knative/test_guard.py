@@ -58,6 +58,7 @@ def test_what_a_held_route_keeps(
         (route(held_entries(a=100), annotation=hold(), ownerReferences=[]), route(STOCK)),
         ({**HELD, "metadata": {**HELD["metadata"], "deletionTimestamp": DELETING}}, route(STOCK)),
         (HELD, route(STOCK, deletionTimestamp=DELETING)),
+        (route([named("a", 0)] * 20_001, annotation=hold()), route(STOCK, annotation=hold())),
         ({}, {}),
     ],
     ids=[
@@ -68,6 +69,7 @@ def test_what_a_held_route_keeps(
         "a Route of no Service",
         "a Route that is being deleted",
         "a Route whose deletion begins",
+        "traffic that no rollout has",
         "no objects",
     ],
 )

@@ -14,6 +14,7 @@ from webhook.api.word import BLANKS
 
 _SEPARATORS: Final = re.compile(f"[,{BLANKS}]")
 _INDEX: Final = re.compile(r"\[\d+\]")
+_MAX_OVERRIDE: Final = 4096
 _ANNOTATION: Final = f"metadata.annotations[{OVERRIDE_ANNOTATION}]"
 
 
@@ -70,6 +71,8 @@ def read_override(annotation: str, allowed: bool) -> tuple[frozenset[str], tuple
     """
     if not annotation:
         return frozenset(), ()
+    if len(annotation) > _MAX_OVERRIDE:
+        return frozenset(), (f"{_ANNOTATION}: ignored, since it has more than {_MAX_OVERRIDE} characters",)
     ids = {word.upper() if word.isascii() else word for word in _SEPARATORS.split(annotation)} - {""}
     if not allowed:
         return frozenset(), (f"{_ANNOTATION}: ignored, since overrides are not allowed here",)

@@ -57,7 +57,7 @@ def _judge(request: Request, lookup: Lookup, settings: Settings) -> Verdict:
         return Verdict(uid=uid, allowed=True, path=path, operation=operation, skipped=not_judged)
     try:
         metadata = read_metadata(obj)
-        old = read_metadata(old_obj) if operation == "UPDATE" and old_obj is not None else None
+        old = read_metadata(old_obj, is_old=True) if operation == "UPDATE" and old_obj is not None else None
     except MalformedObject as malformed:
         return Verdict(
             uid=uid,

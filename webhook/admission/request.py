@@ -42,6 +42,9 @@ _KNATIVES: Final[Kinds] = (
 _JUDGED: Final = ("CREATE", "UPDATE")
 _OPERATIONS: Final = ("CREATE", "UPDATE", "DELETE", "CONNECT")
 _MAX_UID: Final = 1024
+MAX_MEMBERS: Final = 10_000
+"""The most labels, and the most annotations, of an object that are read."""
+MAX_OWNERS: Final = 1000
 
 
 class UnknownPath(ValueError):
@@ -147,13 +150,18 @@ class Metadata(NamedTuple):
         return None if self.labels is None else self.labels.get(key)
 
 
-def read_metadata(obj: Any) -> Metadata:
-    """Read the metadata of an object in wire form. Raises MalformedObject for types that no API server sends."""
+def read_metadata(obj: Any, *, is_old: bool = False) -> Metadata:
+    """Read the metadata of an object in wire form. Raises MalformedObject for types that no API server sends.
+
+    Also raised for more labels, annotations or owners than are read, except in an old object, where these count as
+    absent: an update can take them away.
+    """
     if not isinstance(obj, dict):
         raise MalformedObject("object", f"must be an object, not {wire.kind_of(obj)}")
     metadata = obj.get("metadata")
     if not isinstance(metadata, dict):
         raise MalformedObject("metadata", f"must be an object, not {wire.kind_of(metadata)}")
+    metadata = _within_bounds(metadata, is_old=is_old)
     name, namespace = metadata.get("name"), metadata.get("namespace")
     labels, owner_references = metadata.get("labels"), metadata.get("ownerReferences")
     if labels is not None:
@@ -174,6 +182,17 @@ def read_metadata(obj: Any) -> Metadata:
         is_deleting=metadata.get("deletionTimestamp") is not None,
         managed_fields=metadata.get("managedFields"),
     )
+
+
+def _within_bounds(metadata: dict[str, Any], *, is_old: bool) -> dict[str, Any]:
+    """The metadata, of an old object without what has too many members. Raises MalformedObject for any other."""
+    for key, most in (("labels", MAX_MEMBERS), ("annotations", MAX_MEMBERS), ("ownerReferences", MAX_OWNERS)):
+        value = metadata.get(key)
+        if isinstance(value, dict | list) and len(value) > most:
+            if not is_old:
+                raise MalformedObject(f"metadata.{key}", f"must have at most {most} entries, not {len(value)}")
+            metadata = {**metadata, key: None}
+    return metadata
 
 
 def _check_labels(labels: dict[str, Any]) -> None:

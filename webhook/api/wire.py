@@ -1,13 +1,16 @@
 """Typed access to the wire form (JSON as Python dicts), with errors that name the field."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from webhook.api.errors import MalformedObject
 from webhook.api.kinds import MAX_INT32
 
 Wire = dict[str, Any]
+
+MOST_COMPARED: Final = 20_000
+_ABSENT: Final = object()
 
 
 def copy_of(value: Any) -> Any:
@@ -79,27 +82,50 @@ def is_count(value: Any) -> bool:
 
 
 def are_equal(one: Any, other: Any) -> bool:
-    """True if two JSON values are equal. Python's ``==`` also takes true for 1 and false for 0, however deep inside."""
-    return bool(one == other) and _have_same_booleans(one, other)
+    """True if two JSON values are equal; true is not 1 here, and false not 0.
 
-
-def _have_same_booleans(one: Any, other: Any) -> bool:
-    """True if two values that are equal by ``==`` have booleans at the same places.
-
-    Strings, and values that are the same object on both sides (true, false, small numbers), cost no call.
+    Values of more than MOST_COMPARED members and items, at any depth, count as different, since comparing them would
+    take too long. Those of a valid object are fewer than 6,000.
     """
-    if isinstance(one, dict):
-        for key, member in one.items():
-            twin = other[key]
-            if member is not twin and not isinstance(member, str) and not _have_same_booleans(member, twin):
+    left = MOST_COMPARED
+    pairs = [(one, other)]
+    while pairs:
+        one, other = pairs.pop()
+        if isinstance(one, dict):
+            if not isinstance(other, dict) or len(one) != len(other):
                 return False
-        return True
-    if isinstance(one, list):
-        for member, twin in zip(one, other, strict=True):
-            if member is not twin and not isinstance(member, str) and not _have_same_booleans(member, twin):
+            twins: Iterable[tuple[Any, Any]] = ((member, other.get(key, _ABSENT)) for key, member in one.items())
+        elif isinstance(one, list):
+            if not isinstance(other, list) or len(one) != len(other):
                 return False
-        return True
-    return isinstance(one, bool) == isinstance(other, bool)
+            twins = zip(one, other, strict=True)
+        elif one != other or isinstance(one, bool) != isinstance(other, bool):
+            return False
+        else:
+            continue
+        left -= len(one)
+        if left < 0:
+            return False
+        for member, twin in twins:
+            # Most members are texts and numbers, which cost no turn of the loop.
+            if type(member) in (dict, list):
+                pairs.append((member, twin))
+            elif member is not twin and (member != twin or bool in (type(member), type(twin))):
+                return False
+    return True
+
+
+def is_small(value: Any) -> bool:
+    """True if a JSON value has at most MOST_COMPARED members and items, at any depth."""
+    left, values = MOST_COMPARED, [value] if isinstance(value, dict | list) else []
+    while values:
+        one = values.pop()
+        left -= len(one)
+        if left < 0:
+            return False
+        members = one.values() if isinstance(one, dict) else one
+        values.extend(member for member in members if isinstance(member, dict | list))
+    return True
 
 
 def join(path: str, key: str) -> str:

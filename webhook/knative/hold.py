@@ -14,6 +14,8 @@ HELD: Final[Phase] = "held"
 RELEASING: Final[Phase] = "releasing"
 """The traffic is Knative's again, and the bounds of the Revisions are being restored."""
 
+_MOST_OWNERS: Final = 1000
+"""Owner references that are read."""
 _LONGEST: Final = 20_000
 """Characters. 200 revisions with names of 63 characters each take 14,000."""
 
@@ -68,7 +70,8 @@ def service_uid_of(route: Mapping[str, Any]) -> str:
     """The uid of the Service that a Route on the wire belongs to; empty if it belongs to none."""
     metadata = route.get("metadata")
     references = metadata.get("ownerReferences") if isinstance(metadata, Mapping) else None
-    listed = [each for each in references if isinstance(each, Mapping)] if isinstance(references, list) else []
+    first = references[:_MOST_OWNERS] if isinstance(references, list) else []
+    listed = [each for each in first if isinstance(each, Mapping)]
     owner = controller_of(listed)
     return str(owner.get("uid") or "") if owner is not None and owner.get("kind") == "Service" else ""
 

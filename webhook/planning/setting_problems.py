@@ -31,6 +31,8 @@ MOST_PROBLEMS: Final = 10
 """As many are looked for in one set of keys: comparing a key with the known ones takes some 0.1 ms."""
 
 _MOST_SORTED: Final = 1000
+_LONGEST_COMPARED: Final = 64
+"""Characters of a key; the time of a comparison grows with their square."""
 
 
 class Setting(NamedTuple):
@@ -161,7 +163,7 @@ def unknown_setting(key: str, value: Any, known: Collection[str]) -> SettingProb
         return SettingProblem(key, value, "has no effect here", "label the namespace with it", True)
     # The prefix is the same for all, and would make everything look alike.
     by_name = {each.rpartition("/")[2]: each for each in known}
-    close = get_close_matches(key.rpartition("/")[2].lower(), list(by_name), n=1)
+    close = get_close_matches(key.rpartition("/")[2][:_LONGEST_COMPARED].lower(), list(by_name), n=1)
     if close:
         way_out = f"did you mean {by_name[close[0]]}?"
     else:

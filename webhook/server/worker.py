@@ -1,6 +1,7 @@
 """The worker: gunicorn's arbiter starts and watches it; it accepts connections, and its exit cuts no call."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _ACCEPTS_AT_ONCE: Final = 64
 _SWEEP_SECONDS: Final = 0.25
 _PAUSE_SECONDS: Final = 0.25
+_COLLECTED_AT: Final = (100_000, 20, 100)
 _EVICTED_FIRST: Final = ("handshake", "header", "closing", "idle")
 
 
@@ -57,6 +59,9 @@ class StagegateWorker(Worker):  # type: ignore[misc]
     def run(self) -> None:
         # The pages' thread asks: ``list`` takes the connections in one step.
         self.metrics.ask_connections(self.open.__len__, lambda: sum(each.in_flight for each in list(self.open)))
+        # Reviews have no cycles. By default a large one is walked again and again while it is parsed.
+        gc.freeze()
+        gc.set_threshold(*_COLLECTED_AT)
         try:
             self.loop.run_until_complete(self._serve())
         finally:
