@@ -137,6 +137,10 @@ class Flux:
         )
         return condition(self.status(name), "Ready")["message"]
 
+    def await_message(self, name: str, text: str) -> None:
+        """Until the condition Ready says so."""
+        self._await(name, lambda status: text in condition(status, "Ready")["message"], text)
+
     def awaits_health(self, name: str) -> bool:
         """True while what was applied is not healthy yet and has not failed either."""
         status = self.status(name)

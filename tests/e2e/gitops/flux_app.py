@@ -38,6 +38,10 @@ class FluxApp(App):
     def await_failure(self, text: str = "") -> str:
         return self._flux.await_failure(self.name, text)
 
+    def await_message(self, text: str) -> None:
+        """Until the Kustomization says so, whether or not it has tried to apply anything."""
+        self._flux.await_message(self.name, text)
+
     def is_awaited(self) -> bool:
         """True while Flux waits for the health of what it has applied."""
         return self._flux.awaits_health(self.name)

@@ -1,6 +1,6 @@
 """Stagegate's own manifests under Flux, as they are: no second write, honest waiting, a removal that keeps rollouts."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import yaml
@@ -11,6 +11,7 @@ from tests.e2e.gitops import documented
 from tests.e2e.gitops.artifacts import folder
 from tests.e2e.gitops.conftest import STAGEGATE
 from tests.e2e.gitops.flux import INSTALLER, Flux
+from tests.e2e.gitops.flux_app import FluxApp
 from tests.e2e.gitops.stand import Stand
 from tests.e2e.standing import eventually
 from tests.rig import installation
@@ -50,7 +51,14 @@ def test_further_passes_write_nothing(flux: Flux) -> None:
     assert "ignore" not in documented.kustomization("stagegate")
 
 
-def test_waiting_means_readiness_asked_of_the_process(flux: Flux) -> None:
+def test_the_file_for_flux_is_valid(flux: Flux) -> None:
+    flux.stand.administrator.does("kubectl create namespace rollouts")
+
+    flux.stand.administrator.does("kubectl apply --dry-run=server --validate=strict -f manifests/gitops/flux.yaml")
+
+
+def test_waiting_means_readiness_asked_of_the_process(flux: Flux, new_app: Callable[..., FluxApp]) -> None:
+    """And what depends on Stagegate waits for it."""
     webhook = flux.stand.installation.webhook
     assert webhook is not None
     webhook.stop(20)
@@ -59,11 +67,15 @@ def test_waiting_means_readiness_asked_of_the_process(flux: Flux) -> None:
 
     number = flux.request(STAGEGATE)
     eventually(lambda: flux.awaits_health(STAGEGATE), "Flux waits")
+    app = new_app(dependsOn=[{"name": STAGEGATE}])
+    app.keeps(app.rollout())
+    app.await_message("dependency 'flux-system/stagegate' is not ready")
     flux.stand.installation.start_webhook()
     flux.await_passed(STAGEGATE, number)
 
     flux.await_ready(STAGEGATE)
     assert flux.stand.get(deployment)["status"]["readyReplicas"] == 2
+    app.await_ready()
 
 
 def test_pruning_and_deletion_keep_definitions_and_rollouts(flux: Flux, kept: str) -> None:

@@ -192,8 +192,9 @@ def test_a_rollout_is_in_progress_from_its_first_second_until_it_is_complete(
     assert app.is_complete()
 
 
-def test_a_failed_rollout_fails_at_once_and_its_fix_is_green(new_app: NewApp) -> None:
-    app = new_app(wait=True)
+@pytest.mark.parametrize("spec", [{}, {"healthCheckExprs": []}], ids=["expressions", "kstatus"])
+def test_a_failed_rollout_fails_at_once_and_its_fix_is_green(new_app: NewApp, spec: dict[str, Any]) -> None:
+    app = new_app(wait=True, **spec)
     app.has_revision()
     body = app.rollout({key: value for key, value in target(NEW).items() if key != "percent"})
     body["metadata"]["annotations"]["stagegate.dev/override"] = "RO007,RO008"
