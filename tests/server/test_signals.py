@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.server.live import ROOT, eventually, running
-from tests.server.test_worker import answers, is_alive, worker_of
+from tests.server.reviews import GOOD
+from tests.server.test_worker import is_alive, worker_of
 
 OTHERS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH, signal.SIGTTIN, signal.SIGTTOU)
 
@@ -30,7 +31,7 @@ def test_it_ends_in_order(number: signal.Signals, certificates: Path, tmp_path: 
         live.process.send_signal(number)
         assert live.process.wait(30) == 0
         assert not is_alive(worker)
-        assert not answers(live)
+        assert not live.answers(GOOD)
 
 
 def test_the_others_do_nothing(certificates: Path, tmp_path: Path) -> None:
@@ -40,12 +41,12 @@ def test_the_others_do_nothing(certificates: Path, tmp_path: Path) -> None:
             live.process.send_signal(number)
             os.kill(worker, number)
         # The arbiter takes signals in turn: when it has ended, it has seen to all that came before.
-        assert answers(live)
+        assert live.answers(GOOD)
         assert worker_of(live) == worker
         live.terminate()
         assert live.process.wait(30) == 0
         assert not is_alive(worker)
-        assert not answers(live), "no other server has taken the port"
+        assert not live.answers(GOOD), "no other server has taken the port"
 
 
 def test_a_hangup_that_is_ignored_at_the_start_stays_ignored(certificates: Path, tmp_path: Path) -> None:
@@ -55,7 +56,7 @@ def test_a_hangup_that_is_ignored_at_the_start_stays_ignored(certificates: Path,
         os.kill(worker, signal.SIGHUP)
         for pid in (live.process.pid, worker):
             assert is_ignored(pid, signal.SIGHUP)
-        assert answers(live)
+        assert live.answers(GOOD)
         assert worker_of(live) == worker
 
 
@@ -66,7 +67,7 @@ def test_a_hangup_of_the_terminal_drains(certificates: Path, tmp_path: Path) -> 
         for pid in (worker, live.process.pid):
             os.kill(pid, signal.SIGHUP)
         eventually(lambda: b"about to stop" in live.get("/readyz").body, "the worker drains")
-        assert answers(live), "calls are answered meanwhile"
+        assert live.answers(GOOD), "calls are answered meanwhile"
         live.process.send_signal(signal.SIGINT)
         assert live.process.wait(60) == 0
         assert not is_alive(worker)

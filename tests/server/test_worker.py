@@ -24,18 +24,11 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def answers(live: Live) -> bool:
-    try:
-        return live.post("/validate", GOOD).status == 200
-    except OSError:
-        return False
-
-
 def test_a_killed_worker_is_replaced(certificates: Path, tmp_path: Path) -> None:
     with running(certificates, tmp_path) as live:
         first = worker_of(live)
         os.kill(first, signal.SIGKILL)
-        eventually(lambda: answers(live), "a new worker answers on the same port")
+        eventually(lambda: live.answers(GOOD), "a new worker answers on the same port")
         assert worker_of(live) != first
 
 
@@ -55,6 +48,6 @@ def test_a_worker_without_free_descriptors_recovers(certificates: Path, tmp_path
         eventually(lambda: "cannot accept a connection" in live.log.read_text(), "the worker says so")
         for connection in crowd:
             connection.close()
-        eventually(lambda: answers(live), "calls are answered again")
+        eventually(lambda: live.answers(GOOD), "calls are answered again")
         assert worker_of(live) == worker
         assert live.log.read_text().count("cannot accept") < 200

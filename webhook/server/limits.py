@@ -13,7 +13,8 @@ class Limits:
     ``body``: an UPDATE carries two objects of at most 3 MiB each, and an envelope. ``discard``: how much of a refused
     body is read and discarded, so that the client gets the refusal instead of a broken connection. ``keep_alive``
     outlasts the 90 seconds after which an API server drops an idle connection, so that it is never the server that
-    closes first. ``large`` bodies are read a few at a time, which bounds the memory they take together.
+    closes first. A body that is not there after ``stall_seconds`` gives way where there are too many connections.
+    ``large`` bodies are read a few at a time, which bounds the memory they take together.
     """
 
     body: int = 7 * MIB
@@ -28,6 +29,7 @@ class Limits:
     handshake_seconds: float = 5.0
     header_seconds: float = 5.0
     body_seconds: float = 10.0
+    stall_seconds: float = 1.0
     write_seconds: float = 30.0
     keep_alive_seconds: float = 120.0
     close_seconds: float = 1.0

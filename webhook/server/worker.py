@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import uvloop
 from gunicorn.workers.base import Worker
 
+from webhook.server.eviction import first_to_go
 from webhook.server.large_bodies import LargeBodies
 from webhook.server.protocol import Connection
 from webhook.signals import ending_signals, ignore_the_rest, let_through
@@ -23,7 +24,6 @@ _ACCEPTS_AT_ONCE: Final = 64
 _SWEEP_SECONDS: Final = 0.25
 _PAUSE_SECONDS: Final = 0.25
 _COLLECTED_AT: Final = (100_000, 20, 100)
-_EVICTED_FIRST: Final = ("handshake", "header", "closing", "idle")
 
 
 class StagegateWorker(Worker):  # type: ignore[misc]
@@ -188,15 +188,14 @@ class StagegateWorker(Worker):  # type: ignore[misc]
                 peer.close()
 
     def _evict(self) -> bool:
-        """Make room: the longest waiting connection without a call under way gives way to a new one."""
-        for stage in _EVICTED_FIRST:
-            for connection in self.open:
-                if connection.stage == stage:
-                    self.metrics.closed("crowded")
-                    self.forget(connection)
-                    connection.abort()
-                    return True
-        return False
+        """Make room for a new connection; False if every one has a call under way."""
+        connection = first_to_go(self.open, self.loop.time(), self.limits)
+        if connection is None:
+            return False
+        self.metrics.closed("crowded")
+        self.forget(connection)
+        connection.abort()
+        return True
 
     def _admit(self, peer: socket.socket) -> None:
         try:

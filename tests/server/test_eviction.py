@@ -1,0 +1,75 @@
+"""Which connection of a full server gives way; each row is the oldest connection first, with its age in its stage."""
+
+import asyncio
+import socket
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+import pytest
+
+from tests.server.test_faults import Bare, FaultyWebhook
+from webhook.listening import listen
+from webhook.server.eviction import first_to_go
+from webhook.server.limits import Limits
+
+LIMITS = Limits()
+NOW = 1000.0
+SECONDS = {
+    "handshake": LIMITS.handshake_seconds,
+    "header": LIMITS.header_seconds,
+    "body": LIMITS.body_seconds,
+    "idle": LIMITS.keep_alive_seconds,
+    "closing": LIMITS.close_seconds,
+    "write": LIMITS.write_seconds,
+    "answer": inf,
+}
+
+
+@dataclass(eq=False)
+class Connection:
+    stage: str
+    deadline: float
+
+
+@pytest.mark.parametrize(
+    ("stages", "given_up"),
+    [
+        ([("idle", 9), ("header", 1), ("handshake", 0), ("handshake", 4)], 2),
+        ([("idle", 9), ("body", 5), ("closing", 0), ("header", 1)], 3),
+        ([("idle", 9), ("body", 5), ("closing", 0)], 2),
+        ([("body", 0.9), ("idle", 9), ("body", 1.1), ("body", 8)], 2),
+        ([("body", 0.9), ("idle", 3), ("idle", 9)], 1),
+        ([("body", 0.9), ("body", 0), ("answer", 60), ("write", 20)], None),
+        ([], None),
+    ],
+)
+def test_the_longest_waiting_connection_without_a_call_under_way_gives_way(
+    stages: list[tuple[str, float]], given_up: int | None
+) -> None:
+    connections = [Connection(stage, NOW - age + SECONDS[stage]) for stage, age in stages]
+    found = first_to_go(connections, NOW, LIMITS)
+    assert found is (None if given_up is None else connections[given_up])
+
+
+def test_a_body_behind_an_answer_that_is_owed_is_not_stalled() -> None:
+    assert first_to_go([Connection("body", inf)], NOW, LIMITS) is None
+
+
+def test_where_none_gives_way_the_new_connection_is_closed() -> None:
+    process = FaultyWebhook()
+    worker, listener = Bare(process.service()), listen("127.0.0.1", 0)
+    worker.limits = Limits(connections=1)
+    busy: Any = Connection("answer", inf)
+    worker.open[busy] = None
+
+    async def accepted() -> None:
+        worker.loop = asyncio.get_running_loop()
+        worker._accept(listener)
+
+    with listener, socket.create_connection(listener.getsockname(), 60) as late:
+        listener.setblocking(False)
+        asyncio.run(accepted())
+        assert late.recv(1) == b""
+    assert list(worker.open) == [busy]
+    assert process.metrics.registry.get_sample_value("stagegate_connections_closed_total", {"reason": "full"}) == 1
