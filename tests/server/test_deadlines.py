@@ -1,6 +1,7 @@
 """Slow clients: each stage of a connection has a deadline, and other clients are served meanwhile."""
 
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -32,10 +33,10 @@ def silent(live: Live, stack: ExitStack, count: int, first: bytes = HELLO) -> li
 
 
 def is_ended(connection: socket.socket) -> bool:
-    """True once the server has ended the connection, which a client may see as a reset."""
+    """True once the server has ended the connection, which a client may see as a reset; TLS may end without a word."""
     try:
         return connection.recv(1) == b""
-    except ConnectionError:
+    except (ConnectionError, ssl.SSLEOFError):
         return True
 
 

@@ -77,6 +77,22 @@ def test_a_compressed_body_is_not_read(coding: str, status: int | None) -> None:
     assert (refusal.status if refusal else None) == status
 
 
+@pytest.mark.parametrize(
+    ("codings", "status"),
+    [
+        ([b"chunked"], None),
+        ([b" Chunked "], None),
+        ([b"gzip, chunked"], 501),
+        ([b"gzip", b"chunked"], 501),
+        ([b"chunked", b"chunked"], 501),
+    ],
+)
+def test_a_body_in_another_transfer_coding_is_not_read(codings: list[bytes], status: int | None) -> None:
+    headers = [(b"content-type", b"application/json"), *((b"transfer-encoding", coding) for coding in codings)]
+    refusal = refuse(read_head(b"POST", b"/mutate", headers), LIMIT)
+    assert (refusal.status if refusal else None) == status
+
+
 def test_a_response_as_bytes() -> None:
     assert response(405, "text/plain", b"no\n", b"Thu, 01 Jan 2026 00:00:00 GMT", allow="POST", close=True) == (
         b"HTTP/1.1 405 Method Not Allowed\r\ncontent-type: text/plain\r\ncontent-length: 3\r\n"

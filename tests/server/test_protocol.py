@@ -174,6 +174,19 @@ def test_a_head_that_begins_behind_a_whole_request_has_a_deadline_of_its_own(par
     assert (transport.statuses, transport.open) == ([200, 408], False)
 
 
+@pytest.mark.parametrize("pieces", [(b"\r\n",), (b"\r\n", b"\r\n\r\n")])
+def test_blank_lines_behind_a_request_begin_no_head_and_put_no_deadline_off(pieces: tuple[bytes, ...]) -> None:
+    worker = Worker()
+    connection, _ = worker.connect()
+    connection.data_received(HEAD + b"Content-Length: 1\r\n\r\nx")
+    for piece in pieces:
+        worker.loop.now += 1
+        connection.data_received(piece)
+    assert (connection.stage, connection.deadline) == ("idle", 1000 + LIMITS.keep_alive_seconds)
+    connection.data_received(HEAD)
+    assert (connection.stage, connection.deadline) == ("header", worker.loop.now + LIMITS.header_seconds)
+
+
 def test_a_client_that_does_not_read_is_not_read_either_and_is_closed_at_its_deadline() -> None:
     worker = Worker()
     connection, transport = worker.connect()

@@ -1,6 +1,6 @@
 """The head of a request, the decision whether to read its body, and the head of a response."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Final, NamedTuple
@@ -24,10 +24,14 @@ class Head(NamedTuple):
     content_length: int | None = None
     content_encoding: str = ""
     expects_continue: bool = False
+    transfer_coding: str = ""
 
 
-def read_head(method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Head:
-    """Read a head. Names are in lower case, the last of equal names counts; Content-Length is a number."""
+def read_head(method: bytes, target: bytes, headers: Collection[tuple[bytes, bytes]]) -> Head:
+    """Read a head. Names are in lower case; the last of equal names counts, of Transfer-Encoding all.
+
+    Content-Length is a number.
+    """
     values = dict(headers)
     length = values.get(b"content-length")
     return Head(
@@ -37,7 +41,12 @@ def read_head(method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes
         None if length is None else int(length),
         values.get(b"content-encoding", b"").decode("latin-1"),
         values.get(b"expect", b"").lower() == b"100-continue",
+        _joined(b"transfer-encoding", headers) if b"transfer-encoding" in values else "",
     )
+
+
+def _joined(name: bytes, headers: Iterable[tuple[bytes, bytes]]) -> str:
+    return ", ".join(value.decode("latin-1") for key, value in headers if key == name)
 
 
 class Refusal(NamedTuple):
@@ -60,6 +69,8 @@ def refuse(head: Head, limit: int) -> Refusal | None:
         return Refusal(405, f"{head.path} takes an AdmissionReview by POST, not {head.method[:16]}", "POST")
     if head.content_length is not None and head.content_length > limit:
         return too_large(limit)
+    if head.transfer_coding and head.transfer_coding.strip().lower() != "chunked":
+        return Refusal(501, f"Transfer-Encoding {head.transfer_coding[:64]!r} is not read, only chunked")
     if head.content_encoding and head.content_encoding.strip().lower() not in ("", "identity"):
         return Refusal(415, f"Content-Encoding {head.content_encoding[:64]!r} is not read; send the body as it is")
     if head.content_type.partition(";")[0].strip().lower() != REVIEW_TYPE:

@@ -71,8 +71,6 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.stage == "closing":
             return
-        if self.stage == "idle":
-            self._enter("header", self._limits.header_seconds)
         self._head_bytes += len(data) if self.stage == "header" else 0
         try:
             self._parser.feed_data(data)
@@ -144,7 +142,6 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._is_in_head = True
         if self.stage == "idle":
-            # The end of the request before and the begin of this one came together.
             self._await_request()
         self._url, self._headers, self._head = b"", [], _UNREAD
         self._parts, self._size, self._refused = [], 0, False
@@ -220,7 +217,7 @@ class Connection(asyncio.Protocol):
             self._await_request()
 
     def _await_request(self) -> None:
-        """Nothing is left to answer; part of the next head may be here."""
+        """Nothing is left to answer; part of the next head may be here. Blank lines before it are none."""
         if self._is_in_head:
             self._enter("header", self._limits.header_seconds)
         else:
