@@ -84,6 +84,17 @@ def too_large(limit: int) -> Refusal:
     return Refusal(413, f"the body is larger than {limit} bytes, the most that is read")
 
 
+def too_slow(part: str, seconds: float) -> Refusal:
+    """The head or the body was not there in time."""
+    return Refusal(408, f"the {part} of the request took longer than {seconds:g} seconds")
+
+
+def unreadable(error: Exception) -> Refusal:
+    """The parser failed on what was sent."""
+    reason = str(error).splitlines()[0][:128] if str(error) else type(error).__name__
+    return Refusal(400, f"not an HTTP/1.1 request: {reason}")
+
+
 def unknown_path(path: str) -> Refusal:
     """Nothing is served at this path."""
     return Refusal(404, f"nothing at {path[:128]!r}; reviews go to POST {', '.join(ADMISSION_PATHS)}")

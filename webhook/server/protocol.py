@@ -9,17 +9,14 @@ import httptools
 
 from webhook.admission import Response
 from webhook.server.connection_host import Host
-from webhook.server.head import LINE_TYPE, Head, Refusal, read_head, refuse, response, too_large
+from webhook.server.head import LINE_TYPE, Head, Refusal, read_head, refuse, response, too_large, too_slow, unreadable
+from webhook.server.large_bodies import Place
 from webhook.server.pending_responses import Later, PendingResponses
 
 Stage = Literal["handshake", "header", "body", "answer", "write", "idle", "closing"]
 """``body`` lasts until the whole body is there, also if it is discarded; ``answer``: the handler has not answered yet;
 ``write``: the client does not read."""
 
-_LATE: Final = {
-    "header": "the head of the request took longer than {:g} seconds",
-    "body": "the body of the request took longer than {:g} seconds",
-}
 _LOG: Final = logging.getLogger("stagegate.http")
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _UNREAD: Final = Head("", "")
@@ -54,7 +51,7 @@ class Connection(asyncio.Protocol):
         self._stranger: Refusal | None = None
         self._write_paused = False
         self._pending = PendingResponses()
-        self._place: Literal["none", "waiting", "taken"] = "none"
+        self._place = Place(host.large_bodies, self)
 
     @property
     def in_flight(self) -> bool:
@@ -82,7 +79,7 @@ class Connection(asyncio.Protocol):
             self._host.metrics.faulted("connections")
             self._fail(Refusal(500, "the server failed on this request; its log says why"))
         except httptools.HttpParserError as error:
-            self._fail(Refusal(400, f"not an HTTP/1.1 request: {_reason_of(error)}"))
+            self._fail(unreadable(error))
         if self.stage == "header" and self._head_bytes > self._limits.head_size:
             self._fail(Refusal(431, f"the head of the request is larger than {self._limits.head_size} bytes"))
 
@@ -110,9 +107,10 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         self._host.metrics.closed(self.stage)
-        if self.stage in _LATE and not self._refused:
-            seconds = self._limits.header_seconds if self.stage == "header" else self._limits.body_seconds
-            self._fail(Refusal(408, _LATE[self.stage].format(seconds)))
+        if self.stage == "header":
+            self._fail(too_slow("head", self._limits.header_seconds))
+        elif self.stage == "body":
+            self._fail(too_slow("body", self._limits.body_seconds))
         self.close()
 
     def close(self) -> None:
@@ -134,7 +132,7 @@ class Connection(asyncio.Protocol):
 
     def resume_body(self) -> None:
         """There is a place for this large body now."""
-        self._place = "taken"
+        self._place.give()
         self._read_on()
 
     # httptools, for each request in turn
@@ -183,10 +181,8 @@ class Connection(asyncio.Protocol):
         if self._size > self._limits.body:
             self._leave()
             self._refuse(too_large(self._limits.body))
-        elif self._size > self._limits.large and self._place == "none":
-            self._place = "taken" if self._host.large_bodies.take(self) else "waiting"
-            if self._place == "waiting":
-                self._transport.pause_reading()
+        elif self._size > self._limits.large and self._place.waits_for():
+            self._transport.pause_reading()
 
     def on_message_complete(self) -> None:
         if self.stage == "closing":
@@ -281,8 +277,7 @@ class Connection(asyncio.Protocol):
         self.close()
 
     def _respond(self, status: int, content_type: str, body: bytes, *, closes: bool, allow: str = "") -> None:
-        bare = self._head.method == "HEAD"
-        date = self._host.date
+        bare, date = self._head.method == "HEAD", self._host.date
         self._send(response(status, content_type, body, date, allow=allow, close=closes, bare=bare))
 
     def _closes(self) -> bool:
@@ -296,20 +291,10 @@ class Connection(asyncio.Protocol):
 
     def _read_on(self) -> None:
         """Resume reading unless the client has to read first, another large body to end, or a response to be given."""
-        if not (self._write_paused or self._place == "waiting" or self._pending):
+        if not (self._write_paused or self._place.state == "waiting" or self._pending):
             self._transport.resume_reading()
 
     def _leave(self) -> None:
         """The body is there, or will not be."""
         self._parts = []
-        if self._place == "none":
-            return
-        if self._place == "waiting":
-            self._host.large_bodies.forget(self)
-        else:
-            self._host.large_bodies.release()
-        self._place = "none"
-
-
-def _reason_of(error: Exception) -> str:
-    return str(error).splitlines()[0][:128] if str(error) else type(error).__name__
+        self._place.leave()
