@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo demo-knative sandbox test test-lowest search fuzz lint format e2e chaos chaos-knative soak bench vectors pictures chart lock clean
+.PHONY: help env demo demo-knative sandbox test test-lowest search fuzz lint format e2e chaos chaos-knative soak bench vectors pictures chart release lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -79,6 +79,9 @@ pictures: $(STAMP) ## take the pictures of the page anew, for its tests and for 
 
 chart: $(STAMP) ## make the templates of the Helm chart from the manifests
 	@$(BIN)/python -m shipping.chart
+
+release: $(STAMP) ## pack the commit as a release: manifests, chart, plugin, checksums (DIR=..., IMAGE=NAME@DIGEST, OWNER=...)
+	@PATH="$$($(BIN)/python -m tests.e2e path)$$PATH" $(BIN)/python -m shipping.release $(if $(DIR),--dir $(DIR)) $(if $(IMAGE),--image $(IMAGE)) $(if $(OWNER),--owner $(OWNER))
 
 lock: ## pin the dependencies again (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 pyproject.toml -o requirements.lock

@@ -1,1 +1,1 @@
-"""What makes of this repository what users install: so far, the Helm chart."""
+"""What makes of this repository what users install: the Helm chart, and the files of a release."""

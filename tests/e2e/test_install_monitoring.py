@@ -177,7 +177,7 @@ def promtool(program: Callable[[str], Path]) -> Callable[..., subprocess.Complet
 
     def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         command = [str(path), *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
 
     return run
 

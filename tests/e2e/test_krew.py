@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.krew.archive import NAME, PLUGIN, archive
+from shipping.krew import NAME, PLUGIN, archive
+from tests.documents import REPOSITORY
+
+MANIFEST = REPOSITORY / PLUGIN
 
 
 @pytest.fixture
@@ -21,7 +24,7 @@ def release() -> Iterator[str]:
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(archive())
+            self.wfile.write(archive(REPOSITORY))
 
         def log_message(self, *_: object) -> None:
             return
@@ -49,15 +52,15 @@ def validate(krew: Path, manifest: Path, *options: str) -> "subprocess.Completed
 
 
 def test_krew_accepts_the_manifest(program: Callable[[str], Path]) -> None:
-    done = validate(program("validate-krew-manifest"), PLUGIN, "-skip-install")
+    done = validate(program("validate-krew-manifest"), MANIFEST, "-skip-install")
     assert done.returncode == 0, done.stderr
 
 
 def test_krew_installs_the_plugin(program: Callable[[str], Path], release: str, tmp_path: Path) -> None:
     """With the checksum that the manifest states, from another place."""
-    plugin = yaml.safe_load(PLUGIN.read_text())
+    plugin = yaml.safe_load(MANIFEST.read_text())
     plugin["spec"]["platforms"][0]["uri"] = release
-    manifest = tmp_path / PLUGIN.name
+    manifest = tmp_path / MANIFEST.name
     manifest.write_text(yaml.safe_dump(plugin))
     done = validate(program("validate-krew-manifest"), manifest)
     assert done.returncode == 0, done.stderr
@@ -66,9 +69,9 @@ def test_krew_installs_the_plugin(program: Callable[[str], Path], release: str, 
 def test_krew_refuses_an_archive_of_another_checksum(
     program: Callable[[str], Path], release: str, tmp_path: Path
 ) -> None:
-    plugin = yaml.safe_load(PLUGIN.read_text())
+    plugin = yaml.safe_load(MANIFEST.read_text())
     plugin["spec"]["platforms"][0] |= {"uri": release, "sha256": "0" * 64}
-    manifest = tmp_path / PLUGIN.name
+    manifest = tmp_path / MANIFEST.name
     manifest.write_text(yaml.safe_dump(plugin))
     done = validate(program("validate-krew-manifest"), manifest)
     assert done.returncode != 0

@@ -9,20 +9,26 @@ from pathlib import Path
 
 import yaml
 
-from tests.krew.archive import LAUNCHER, NAME, PLUGIN, archive
+from shipping.krew import LAUNCHER, NAME, PLUGIN, archive
+from tests.documents import REPOSITORY
 
 
 def test_the_manifest_is_for_this_version_and_this_archive() -> None:
-    spec = yaml.safe_load(PLUGIN.read_text())["spec"]
+    spec = yaml.safe_load((REPOSITORY / PLUGIN).read_text())["spec"]
     (platform,) = spec["platforms"]
     assert spec["version"] == f"v{metadata.version('stagegate')}"
     assert platform["uri"].endswith(f"/{spec['version']}/{NAME}")
-    assert platform["sha256"] == hashlib.sha256(archive()).hexdigest()
+    assert platform["sha256"] == hashlib.sha256(archive(REPOSITORY)).hexdigest()
 
 
 def launched(path: str, *words: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        ["/bin/sh", LAUNCHER, *words], env={"PATH": path}, capture_output=True, text=True, timeout=60, check=False
+        ["/bin/sh", REPOSITORY / LAUNCHER, *words],
+        env={"PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
