@@ -21,7 +21,7 @@ DISRUPTED: Final = {way: f"the webhook is {way}" for way in (KILLED, SLOW, SILEN
 
 _CALL_SECONDS: Final = 3.0
 """The time-out of an API server's call, as in the manifests."""
-_START_SECONDS: Final = 30.0
+_START_SECONDS: Final = 120.0
 
 
 class WebhookDisruptions:

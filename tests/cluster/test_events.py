@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+import tracemalloc
 
 import pytest
 
@@ -167,3 +168,19 @@ def test_what_is_queued_at_the_end_is_sent() -> None:
         recording.recorder.record(Event(HELLO, NORMAL, "Waiting", str(number)))
     recording.recorder.stop(20)
     assert recording.counted == ["sent"] * 20
+
+
+def test_what_is_remembered_of_events_is_small() -> None:
+    """Of thousands, each with its own long message: a rollout has some twenty, and the next one others."""
+    correlator = Correlator(lambda: "x" * 16, burst=10_000)
+    now = FakeClock().now()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(5_000):
+            message = f"{number} {'m' * 1_000}"
+            assert correlator.correlate(Event(HELLO, NORMAL, "StageStarted", message), now, float(number)) is not None
+        assert tracemalloc.get_traced_memory()[0] - before < 2_000_000
+    finally:
+        tracemalloc.stop()
+    assert correlator.correlate(Event(HELLO, NORMAL, "StageStarted", message), now, 5_000.0) is None

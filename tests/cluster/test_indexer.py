@@ -1,5 +1,6 @@
 """The indexer: which events change it, precedence of own writes, and indexes that always agree with the objects."""
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -89,6 +90,24 @@ def test_our_own_delete_is_not_undone_by_a_late_event_but_a_new_object_of_the_na
     assert table.apply_event("MODIFIED", thing(version=2)) is None
     assert table.replace([thing(version=2)], "2") == []
     assert table.apply_event("ADDED", thing(version=4, uid="u2")) == Change(None, thing(version=4, uid="u2"))
+
+
+def test_deletions_that_no_late_event_can_undo_any_more_are_forgotten() -> None:
+    clock = FakeClock()
+    table = store(clock)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(2_000):
+            clock.advance(1.0)
+            table.apply_event("DELETED", thing(version=number + 1, uid=f"{number:036}"))
+        assert tracemalloc.get_traced_memory()[0] - before < 20_000
+    finally:
+        tracemalloc.stop()
+    clock.advance(29.0)
+    assert table.apply_event("ADDED", thing(version=1, uid=f"{number:036}")) is None
+    clock.advance(1.0)
+    assert table.apply_event("ADDED", thing(version=1, uid=f"{number:036}")) is not None
 
 
 def test_indexes_find_by_owner_and_label() -> None:

@@ -32,7 +32,13 @@ def test_what_has_grown(found: list[Sample], has_grown: bool) -> None:
     assert bool(growth(found, SECONDS)) == has_grown
 
 
-def test_the_means_are_named() -> None:
+def test_connections_that_come_and_go_are_no_growth() -> None:
+    busy = [Sample(one.at, one.resident, one.descriptors + int(one.at) % 3 * 9) for one in samples(100, 100)]
+    calm, late = busy[:90], [Sample(one.at, one.resident, 40 + 30 * (int(one.at) % 2)) for one in busy[90:]]
+    assert growth([*calm, *late], SECONDS) == []
+
+
+def test_what_was_measured_is_named() -> None:
     (problem,) = growth(samples(100, 120), SECONDS)
     assert problem == "100.0 MiB, 40 descriptors in the second tenth, and 120.0 MiB, 40 descriptors in the last"
 

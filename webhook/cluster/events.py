@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any, Final
 
 from webhook.api.wire import Wire, format_time
@@ -39,11 +40,16 @@ class Event:
     message: str
 
     @property
-    def key(self) -> tuple[str, ...]:
-        """Events with equal keys are repetitions of one Event."""
+    def object_key(self) -> tuple[str, str, str]:
+        """Namespace, name and uid of the object."""
         reference = self.regarding
-        return (reference.get("namespace", ""), reference.get("name", ""), reference.get("uid", ""), self.type,
-                self.reason, self.message)  # fmt: skip
+        return reference.get("namespace", ""), reference.get("name", ""), reference.get("uid", "")
+
+    @property
+    def key(self) -> bytes:
+        """Events with equal keys are repetitions of one Event. A digest: thousands with long messages are kept."""
+        parts = (*self.object_key, self.type, self.reason, self.message)
+        return blake2b(repr(parts).encode(), digest_size=16).digest()
 
 
 @dataclass(slots=True)
@@ -80,8 +86,8 @@ class Correlator:
         self._quiet = quiet
         self._burst = burst
         self._refill = refill
-        self._known: OrderedDict[tuple[str, ...], SentEvent] = OrderedDict()
-        self._buckets: OrderedDict[tuple[str, ...], TokenBucket] = OrderedDict()
+        self._known: OrderedDict[bytes, SentEvent] = OrderedDict()
+        self._buckets: OrderedDict[tuple[str, str, str], TokenBucket] = OrderedDict()
 
     def correlate(self, event: Event, now: datetime, monotonic: float) -> EventWrite | None:
         """The request to send for an Event, or None."""
@@ -93,7 +99,7 @@ class Correlator:
                 return None
             known.sent_at = monotonic
             return EventWrite(event, known.name, known.count, known.first_at, is_new=False)
-        if not self._bucket(event.key[:3]).take(monotonic):
+        if not self._bucket(event.object_key).take(monotonic):
             return None
         # By convention an Event is named after its object, with a unique suffix.
         name = f"{event.regarding.get('name', '')[:200]}.{self._suffix()}"
@@ -105,7 +111,7 @@ class Correlator:
         """Treat the next occurrence as a new Event, because this one was not stored or has expired."""
         self._known.pop(event.key, None)
 
-    def _bucket(self, object_key: tuple[str, ...]) -> TokenBucket:
+    def _bucket(self, object_key: tuple[str, str, str]) -> TokenBucket:
         bucket = self._buckets.get(object_key)
         if bucket is None:
             bucket = self._buckets[object_key] = TokenBucket(1.0 / self._refill, self._burst)

@@ -168,8 +168,11 @@ class Indexer:
         return since is not None and self._monotonic() - since < _TRUST_SECONDS
 
     def _record_deletion(self, one: Wire) -> None:
-        self._deleted[uid_of(one)] = self._monotonic()
-        while len(self._deleted) > _MOST_DELETED:
+        """Remember a deletion as long as late events of it may come; the oldest are first."""
+        now = self._monotonic()
+        self._deleted[uid_of(one)] = now
+        self._deleted.move_to_end(uid_of(one))
+        while len(self._deleted) > _MOST_DELETED or now - next(iter(self._deleted.values())) >= _TRUST_SECONDS:
             self._deleted.popitem(last=False)
 
     def _is_deleted(self, one: Wire) -> bool:
