@@ -15,6 +15,7 @@ from tests.chaos.report import Report
 from tests.chaos.simulated_services import SimulatedServices
 
 _TURN_SECONDS: Final = 0.01
+_NOTED_SECONDS: Final = 30.0
 _SPA_GRACE_SECONDS: Final = "0.5"
 """Shorter than what ``rest`` waits for: an SPA without a Revision is then gone when all has come to rest."""
 
@@ -129,8 +130,12 @@ class Scene:
     ) -> None:
         """Raises AssertionError, with the state, when it takes longer than the campaign or these seconds may."""
         deadline = min(self._deadline, time.monotonic() + within)
+        noted = time.monotonic()
         while not condition():
             self.turn()
+            if time.monotonic() - noted > _NOTED_SECONDS:
+                noted = time.monotonic()
+                self.note(f"still waiting: {what}: {'; '.join(state())}")
             if time.monotonic() > deadline:
                 outputs = [f"{life.name}: {life.output()[-300:]}" for life in self._lives.values()]
                 raise AssertionError("\n".join([f"not in time: {what}", *state(), *outputs]))

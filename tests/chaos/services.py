@@ -233,7 +233,8 @@ class Service:
             for one in status.get("conditions") or []
         ]
         return (
-            f"{self.namespace}/{self.name} to {self.revision(self.number)}: {conditions};"
+            f"{self.namespace}/{self.name} to {self.revision(self.number)}"
+            f"{', paused' if self.paused else ''}{'' if self.autoscaler.is_still else ', replicas move'}: {conditions};"
             f" stage {spec.get('stageTargetRevisions')}; SPAs {spas}"
         )
 
