@@ -70,7 +70,9 @@ def test_the_readme_shows_what_is_printed(monkeypatch: pytest.MonkeyPatch, capsy
 
 
 def test_the_samples_have_no_finding_but_the_one_that_is_meant(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", "--format", "json", str(REPOSITORY / "manifests")]) == 1
+    # The chart's templates are no objects before they are rendered.
+    folders = [str(path) for path in (REPOSITORY / "manifests").iterdir() if path.name != "chart"]
+    assert main(["check", "--format", "json", *folders]) == 1
     findings = json.loads(capsys.readouterr().out)["findings"]
     assert {each["file"].rpartition("/")[2] for each in findings} == {"stagepodautoscaler-bad.yaml"}
 
