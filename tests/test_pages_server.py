@@ -118,6 +118,39 @@ def test_clients_that_stop_in_their_request_hold_no_thread(sent: bytes) -> None:
 
 
 @pytest.mark.parametrize("sent", PARTS.values(), ids=PARTS)
+def test_the_first_of_too_many_gives_way(sent: bytes) -> None:
+    patient = PageLimits(threads=1, connections=50, request=600.0, idle=600)
+    with serving(app(), patient) as port, ExitStack() as clients:
+        slow = [clients.enter_context(connected(port, sent)) for _ in range(120)]
+        assert get(port) == (200, b"ok\n")
+        assert all(is_closed(client) for client in slow[:70])
+        slow[-1].settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            slow[-1].recv(1)
+
+
+def test_a_page_under_way_gives_way_to_nobody() -> None:
+    asked, go_on = threading.Event(), threading.Event()
+    pages = app()
+
+    @pages.get("/slow")
+    def slow() -> bytes:
+        asked.set()
+        go_on.wait(PATIENCE)
+        return b"done\n"
+
+    patient = PageLimits(connections=5, request=600.0, idle=600)
+    with serving(pages, patient) as port, ExitStack() as clients:
+        busy = clients.enter_context(connected(port, b"GET /slow HTTP/1.0\r\n\r\n"))
+        assert asked.wait(PATIENCE)
+        for _ in range(20):
+            clients.enter_context(connected(port))
+        assert get(port) == (200, b"ok\n")
+        go_on.set()
+        assert busy.makefile("rb").read().endswith(b"done\n")
+
+
+@pytest.mark.parametrize("sent", PARTS.values(), ids=PARTS)
 def test_they_are_closed_so_that_others_find_room(sent: bytes) -> None:
     limits = PageLimits(connections=6, request=0.2, idle=1)
     with serving(app(), limits) as port, ExitStack() as clients:

@@ -16,11 +16,15 @@ from waitress.channel import HTTPChannel
 from webhook.cluster.supervisor import Supervisor
 
 _FINISH_SECONDS: Final = 2.0
+_SPARE: Final = 16
+"""Connections that are accepted while every other one has a page under way; then clients wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageLimits:
-    """``threads`` is the number of responses at a time, ``connections`` that of clients; further ones wait.
+    """``threads`` is the number of responses at a time, ``connections`` that of clients.
+
+    The first connection without a page under way gives way to one too many.
 
     In seconds: ``request`` is the longest time from the first byte of a request to its last, ``idle`` the longest
     between two requests, and ``write`` the longest in which a client takes nothing of its response.
@@ -59,7 +63,7 @@ class PagesServer:
             map=self._sockets,
             sockets=[self._listener],
             threads=self._limits.threads,
-            connection_limit=self._limits.connections,
+            connection_limit=self._limits.connections + _SPARE,
             channel_timeout=self._limits.idle,
             cleanup_interval=1,
             asyncore_use_poll=True,
@@ -108,6 +112,15 @@ class _Connection(HTTPChannel):  # type: ignore[misc]
         self._incomplete: tuple[Any, float] | None = None
         self._unsent: tuple[float, float] | None = None
         super().__init__(*of_channel, **named)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        # Runs in the thread of the sockets, the only one that begins a request or closes a connection.
+        others = [each for each in self.server.active_channels.values() if each is not self]
+        if len(others) >= self._limits.connections:
+            waiting = (each for each in others if not each.requests and not each.total_outbufs_len)
+            if (first := next(waiting, None)) is not None:
+                first.handle_close()
 
     def readable(self) -> bool:
         """Asked before each wait of the thread of the sockets, which is at least once a second."""
