@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -87,6 +88,8 @@ def main() -> int:
     parser.add_argument("--only", choices=sorted(TARGETS), help="this target alone")
     parser.add_argument("--replay", nargs=2, metavar=("TARGET", "FILE"), help="check the input in this file")
     options = parser.parse_args()
+    # Else the targets would go on without this process.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     if options.replay:
         name, file = options.replay
         replay(name, Path(file).read_bytes())

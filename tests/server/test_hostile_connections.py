@@ -81,6 +81,15 @@ def test_a_thousand_connections_that_stop_in_the(place: str, patient: Live) -> N
         assert patient.metric("stagegate_connections") >= MANY - 4, "they are still there"
 
 
+def test_a_thousand_connections_that_stop_at_the_pages(patient: Live) -> None:
+    with ExitStack() as stack:
+        for _ in range(MANY):
+            client = stack.enter_context(socket.create_connection(("localhost", patient.pages), PATIENCE))
+            client.sendall(b"GET /healthz HTTP/1.1\r\nX-Slow: ")
+        assert [patient.get(page).status for page in ("/healthz", "/readyz", "/metrics")] == [200, 200, 200]
+    assert patient.answers(GOOD)
+
+
 def test_one_byte_a_second(patient: Live) -> None:
     """In the hello, in the head and in the body at once."""
     rest = {"hello": HELLO[60:], "head": b"x" * 9, "body": b" " * 9}
