@@ -6,6 +6,7 @@ from typing import Final
 BENCHES: Final = {
     "admission": "answers to admission calls per core, beside other webhooks",
     "worst": "the CPU of parsing and of judging the reviews that cost the most",
+    "overload": "the answers and the refusals of a webhook that is sent more than it can answer",
     "write": "what the webhook adds to a write through a real API server",
     "pin": "what a new Revision of a Knative Service waits for its admission, and what 1,000 Services at rest cost",
     "loop": "what the companion loop costs an API server and a machine, at 1,000 rollouts",

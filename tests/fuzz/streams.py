@@ -5,6 +5,7 @@ many bytes, or an event: a client that does not read, an answer that is given, t
 """
 
 import asyncio
+import time
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -105,7 +106,7 @@ class Handler:
         self.count = 0
         self.owed: list[tuple[asyncio.Future[Response], Response]] = []
 
-    def answer(self, path: str, body: bytes) -> Response | asyncio.Future[Response]:
+    def answer(self, path: str, body: bytes, within: float = 0.0) -> Response | asyncio.Future[Response]:
         hold(path in ("/mutate", "/validate", "/knative"), "only reviews reach the handler", path)
         hold(len(body) <= LIMITS.body, "a body is within its limit", len(body))
         response = Response(200, "application/json", b"%d %08x" % (self.count, zlib.crc32(body)), None)
@@ -133,7 +134,8 @@ class Host:
         self.limits = LIMITS
         self.clients = ANYBODY
         self.handler: Any = Handler(self.loop)
-        self.large_bodies = LargeBodies(LIMITS.large_at_once)
+        self.large_bodies = LargeBodies(LIMITS.large_at_once, time.monotonic)
+        self.monotonic = time.monotonic
         self.draining = False
         self.date = b"Thu, 01 Jan 2026 00:00:00 GMT"
         self.open: list[Connection] = []

@@ -196,6 +196,7 @@ class Bare(StagegateWorker):
         self.service, self.limits = service, service.limits
         self.metrics, self.handler = service.metrics, service.handler
         self.open = {}
+        self.monotonic = time.monotonic
         self.log = logging.getLogger("test")
 
 

@@ -22,6 +22,7 @@ def test_a_head_is_read_from_what_the_parser_found() -> None:
         content_length=12,
         content_encoding="gzip",
         expects_continue=True,
+        query=b"timeout=3s",
     )
     assert read_head(b"GET", b"/\xff", [(b"host", b"x")]) == Head("GET", "/\xff")
 

@@ -264,6 +264,19 @@ def test_a_fault_is_logged_and_counted_and_the_revision_is_left_as_it_is(
     assert place.metrics.registry.get_sample_value("stagegate_faults_total", {"loop": "admission"}) == 1
 
 
+@pytest.mark.parametrize(
+    ("within", "pins"), [(2.0, {"pinned": 1}), (0.6, {"pinned": 1}), (0.5, {"late": 1}), (0.1, {"late": 1})]
+)
+def test_a_pin_is_begun_only_while_the_api_server_waits_for_it(within: float, pins: dict[str, float]) -> None:
+    place = Place()
+
+    async def ask() -> Response:
+        return await given(place.handler.answer("/knative", CREATE, within))
+
+    assert response_in(asyncio.run(ask()))["allowed"]
+    assert place.pins() == pins
+
+
 def test_a_server_that_stops_answers_what_waits_for_a_thread() -> None:
     place = Place()
     dropped: Future[Any] = Future()

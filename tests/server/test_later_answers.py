@@ -20,7 +20,7 @@ class Answers:
     def __init__(self) -> None:
         self.owed: dict[bytes, asyncio.Future[Response]] = {}
 
-    def answer(self, path: str, body: bytes) -> Response | asyncio.Future[Response]:
+    def answer(self, path: str, body: bytes, within: float = 0.0) -> Response | asyncio.Future[Response]:
         if not body.isdigit():
             return given(body)
         self.owed[body] = asyncio.get_running_loop().create_future()

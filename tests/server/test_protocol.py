@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.cluster.fake_clock import FakeClock
 from webhook.admission import EmptyLookup, Lookup, Response, Settings
 from webhook.server.clients import ANYBODY
 from webhook.server.handler import AdmissionHandler
@@ -70,7 +71,9 @@ class Worker:
         self.clients = ANYBODY
         self.metrics = ServerMetrics()
         self.handler = AdmissionHandler(EmptyLookup(), Settings(), self.metrics, examine=examine)
-        self.large_bodies = LargeBodies(LIMITS.large_at_once)
+        self.clock = FakeClock()
+        self.monotonic = self.clock.monotonic
+        self.large_bodies = LargeBodies(LIMITS.large_at_once, self.monotonic)
         self.draining = False
         self.date = b"Thu, 01 Jan 2026 00:00:00 GMT"
         self.gone: list[Connection] = []

@@ -1,6 +1,7 @@
 """Connection host: what a connection needs from the worker that accepted it."""
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from webhook.server.clients import Clients
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class Host(Protocol):
-    """``date`` is the header Date of a response. ``draining`` is True once shutdown has begun."""
+    """``date`` is the header Date of a response. ``draining`` is True once shutdown has begun.
+
+    ``monotonic`` is exact, while the time of the event loop stands still within one turn of it.
+    """
 
     loop: asyncio.AbstractEventLoop
     limits: Limits
@@ -22,6 +26,7 @@ class Host(Protocol):
     handler: AdmissionHandler
     metrics: ServerMetrics
     large_bodies: LargeBodies
+    monotonic: Callable[[], float]
 
     @property
     def draining(self) -> bool: ...

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from math import inf
 from typing import Final
 
 from webhook.admission import Lookup, Response, Settings, examine
@@ -40,13 +41,16 @@ class AdmissionHandler:
         self._knative = knative
         self._clock = clock
 
-    def answer(self, path: str, body: bytes) -> EventualResponse:
-        """The answer to one review, at /knative perhaps later; ``path`` has no query. Raises nothing for any bytes."""
+    def answer(self, path: str, body: bytes, within: float = inf) -> EventualResponse:
+        """The answer to one review, at /knative perhaps later, ``within`` so many seconds; ``path`` has no query.
+
+        Raises nothing for any bytes.
+        """
         if path != KNATIVE_PATH:
             return self.review(path, body)
         started = self._clock()
         try:
-            answer = self._knative.answer(body) if self._knative is not None else left_alone(body)
+            answer = self._knative.answer(body, within) if self._knative is not None else left_alone(body)
         except Exception as problem:
             answer = self._failed(path, body, problem)
         if isinstance(answer, Response):

@@ -25,6 +25,7 @@ class Head(NamedTuple):
     content_encoding: str = ""
     expects_continue: bool = False
     transfer_coding: str = ""
+    query: bytes = b""
 
 
 def read_head(method: bytes, target: bytes, headers: Collection[tuple[bytes, bytes]]) -> Head:
@@ -42,6 +43,7 @@ def read_head(method: bytes, target: bytes, headers: Collection[tuple[bytes, byt
         values.get(b"content-encoding", b"").decode("latin-1"),
         values.get(b"expect", b"").lower() == b"100-continue",
         _joined(b"transfer-encoding", headers) if b"transfer-encoding" in values else "",
+        target.partition(b"?")[2],
     )
 
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 from typing import TYPE_CHECKING, Final, Protocol
 
 from webhook.admission import Response
@@ -35,6 +36,8 @@ _LOG: Final = logging.getLogger("stagegate.knative")
 
 PIN_SECONDS: Final = 1.5
 """For the whole of a pin. The API server waits 2 seconds for the answer, and its way there and back counts too."""
+_RESERVE_SECONDS: Final = 0.5
+"""What is left of the API server's time when a pin has to be over."""
 _MARGIN_SECONDS: Final = 0.1
 """What a pin may take beyond its time before the answer no longer waits for it."""
 
@@ -75,20 +78,23 @@ class KnativeHandler:
         self._logged = PinRate(monotonic, burst=1, seconds_each=60.0)
         self._supervisor = supervisor or Supervisor(count=metrics.faulted)
 
-    def answer(self, body: bytes) -> EventualResponse:
-        """The answer to one review, later if a pin has to be carried out first. Called on the event loop."""
-        return or_refusal(lambda: self._answer(body))
+    def answer(self, body: bytes, within: float = inf) -> EventualResponse:
+        """The answer to one review, later if a pin has to be carried out first. Called on the event loop.
 
-    def _answer(self, body: bytes) -> EventualResponse:
+        The API server waits ``within`` so many seconds for it.
+        """
+        return or_refusal(lambda: self._answer(body, min(self._seconds, within - _RESERVE_SECONDS)))
+
+    def _answer(self, body: bytes, seconds: float) -> EventualResponse:
         request = read_knative_request(body)
         if request.kind == REVISION:
-            return self._revision(request)
+            return self._revision(request, seconds)
         verdict = route_verdict(request, self._settings) if request.kind else allowed(request)
         if request.kind:
             self._metrics.guarded(put_back=bool(verdict.defaults))
         return response_of(verdict)
 
-    def _revision(self, request: Request) -> EventualResponse:
+    def _revision(self, request: Request, seconds: float) -> EventualResponse:
         started = self._monotonic()
         new = new_revision_of(request, self._settings)
         if isinstance(new, str):
@@ -105,13 +111,13 @@ class KnativeHandler:
             return self._settled(request, new, Outcome("repeated"), started)
         if not self._rate.take(new.namespace, new.service):
             return self._refused(request, new, "rate", "the Service had too many pins within a minute")
-        pinning = self._pinner.begin(route, lambda current: decide_pin(new, observed, current), started + self._seconds)
+        pinning = self._pinner.begin(route, lambda current: decide_pin(new, observed, current), started + seconds)
         if pinning is None:
             return self._refused(request, new, "busy", "too many pins are under way")
-        return self._later(request, new, pinning, started)
+        return self._later(request, new, pinning, started, seconds)
 
     def _later(
-        self, request: Request, new: NewRevision, pinning: "Future[Outcome]", started: float
+        self, request: Request, new: NewRevision, pinning: "Future[Outcome]", started: float, seconds: float
     ) -> EventualResponse:
         """An answer that is given when the pin has ended, or when its time is over."""
         loop = asyncio.get_running_loop()
@@ -133,7 +139,7 @@ class KnativeHandler:
                 loop.call_soon_threadsafe(settle, self._outcome_of(new, done))
 
         late = Outcome("late", "the API server did not answer in time")
-        timer = loop.call_later(self._seconds + _MARGIN_SECONDS, settle, late)
+        timer = loop.call_later(max(seconds, 0.0) + _MARGIN_SECONDS, settle, late)
         pinning.add_done_callback(ended)
         return answer
 

@@ -11,6 +11,7 @@ from webhook.admission import Response
 from webhook.server.connection_host import Host
 from webhook.server.head import LINE_TYPE, Head, Refusal, read_head, refuse, response, too_large, too_slow, unreadable
 from webhook.server.large_bodies import Place
+from webhook.server.overload import EARLY, LATE, Patience
 from webhook.server.pending_responses import Later, PendingResponses
 
 Stage = Literal["handshake", "header", "body", "answer", "write", "idle", "closing"]
@@ -31,8 +32,9 @@ class Connection(asyncio.Protocol):
     discarded, up to a bound, since a client that is still sending would miss an answer that ends the connection.
     """
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, peer: Any = None) -> None:
         self._host = host
+        self._patience = Patience(host.monotonic, peer)
         self._limits = host.limits
         self._time = host.loop.time
         self._transport: Any = None
@@ -68,7 +70,10 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.stage == "closing":
             return
-        self._head_bytes += len(data) if self.stage == "header" else 0
+        if self.stage == "header":
+            self._head_bytes += len(data)
+        if self.stage != "body":
+            self._patience.read()
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -106,6 +111,9 @@ class Connection(asyncio.Protocol):
         if self.stage == "closing":
             self.abort()
             return
+        if self._place.state == "waiting":
+            self._fail(self._patience.refusal())
+            return
         self._host.metrics.closed(self.stage)
         if self.stage == "header":
             self._fail(too_slow("head", self._limits.header_seconds))
@@ -139,6 +147,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._is_in_head = True
+        self._patience.begin()
         if self.stage == "idle":
             self._await_request()
         self._url, self._headers, self._head = b"", [], _UNREAD
@@ -163,7 +172,7 @@ class Connection(asyncio.Protocol):
         self._head_bytes, self._is_in_head = 0, False
         self._head = head = read_head(self._parser.get_method(), self._url, self._headers)
         self._enter("body", self._limits.body_seconds)
-        refusal = self._stranger or refuse(head, self._limits.body)
+        refusal = self._stranger or refuse(head, self._limits.body) or self._patience.overdue(EARLY, head.query)
         if refusal is not None:
             self._refuse(refusal)
         elif head.expects_continue and self._parser.get_http_version() == "1.1":
@@ -181,8 +190,8 @@ class Connection(asyncio.Protocol):
         if self._size > self._limits.body:
             self._leave()
             self._refuse(too_large(self._limits.body))
-        elif self._size > self._limits.large and self._place.waits_for():
-            self._transport.pause_reading()
+        elif self._size > self._limits.large and self._place.state == "none":
+            self._take_place()
 
     def on_message_complete(self) -> None:
         if self.stage == "closing":
@@ -191,10 +200,13 @@ class Connection(asyncio.Protocol):
         if not self._refused:
             body = b"".join(self._parts)
             self._leave()
-            answer = self._host.handler.answer(self._head.path, body)
-            if isinstance(answer, Response):
+            late = self._patience.overdue(LATE)
+            answer = None if late else self._host.handler.answer(self._head.path, body, self._patience.left())
+            if late is not None:
+                self._refuse(late)
+            elif isinstance(answer, Response):
                 self._respond(answer.status, answer.content_type, answer.body, closes=closes)
-            else:
+            elif answer is not None:
                 self._wait_for(answer, closes)
         if closes:
             self.close()
@@ -293,6 +305,16 @@ class Connection(asyncio.Protocol):
         """Resume reading unless the client has to read first, another large body to end, or a response to be given."""
         if not (self._write_paused or self._place.state == "waiting" or self._pending):
             self._transport.resume_reading()
+
+    def _take_place(self) -> None:
+        """Read a large body, or wait to; one that would wait too long is refused at once."""
+        left = self._patience.left(EARLY)
+        if self._host.large_bodies.expected_wait() > left:
+            self._parts = []
+            self._refuse(self._patience.refusal())
+        elif self._place.waits_for():
+            self._transport.pause_reading()
+            self.deadline = min(self.deadline, self._time() + left)
 
     def _leave(self) -> None:
         """The body is there, or will not be."""

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import ssl
+import time
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,7 +37,8 @@ class StagegateWorker(Worker):  # type: ignore[misc]
         self.clients = self.service.clients
         self.handler = self.service.handler
         self.metrics = self.service.metrics
-        self.large_bodies = LargeBodies(self.limits.large_at_once)
+        self.monotonic = time.monotonic
+        self.large_bodies = LargeBodies(self.limits.large_at_once, time.monotonic)
         self.open: dict[Connection, None] = {}
         self.loop: asyncio.AbstractEventLoop
         self._stopping = asyncio.Event()
@@ -204,7 +206,7 @@ class StagegateWorker(Worker):  # type: ignore[misc]
         except OSError:
             peer.close()
             return
-        connection = Connection(self)
+        connection = Connection(self, peer)
         self.open[connection] = None
         connection.handshake = self.loop.create_task(self._shake_hands(peer, connection))
 
