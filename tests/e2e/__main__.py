@@ -6,7 +6,9 @@ Pytest would keep the progress of a build to itself.
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
+from typing import Final
 
 from tests.controlplane import Binaries, Unavailable
 from tests.controlplane.build import BuildFailed
@@ -15,17 +17,23 @@ from tests.e2e.foreign.parts import PROGRAMS
 from tests.rig import Unavailable as NoKnative
 from tests.rig.release import find_or_build, is_run
 
-NO_CONTROL_PLANE = 3
+NO_CONTROL_PLANE: Final = 3
+DEFAULT_PARTS: Final = tuple(name for name in PROGRAMS if name != "argo-cd")
+"""Argo CD is built by make e2e-argo alone: it takes more time than any other."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit status 0; 1 where a build failed; 3 where there is no control plane."""
     parser = argparse.ArgumentParser(prog="python -m tests.e2e", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("build", help="build the programs; what cannot be had is named, but for the control plane")
+    build = commands.add_parser(
+        "build", help="build the programs; what cannot be had is named, but for the control plane"
+    )
+    build.add_argument("parts", nargs="*", help="programs of others; default: Knative and all but argo-cd")
     commands.add_parser("path", help="print the folders of kubectl and helm for PATH, as far as they are built")
+    chosen = parser.parse_args(arguments)
     try:
-        return _build() if parser.parse_args(arguments).command == "build" else _print_path()
+        return _build(chosen.parts) if chosen.command == "build" else _print_path()
     except Unavailable as reason:
         print(reason, file=sys.stderr)
         return NO_CONTROL_PLANE
@@ -34,12 +42,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
-def _build() -> int:
+def _build(names: Sequence[str]) -> int:
     Binaries.find_or_make(controller_manager=True)
-    if is_run():
+    if not names and is_run():
         _try_knative()
     parts = Parts(fetch=True)
-    for name in PROGRAMS:
+    for name in names or DEFAULT_PARTS:
         _try_part(parts, name)
     return 0
 
