@@ -1,5 +1,6 @@
 """Services on stock Knative, carried by the whole loop: edits, and what it makes of Route, Revisions and RO."""
 
+from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -51,6 +52,18 @@ def test_an_edited_service_is_carried_through_its_stages(knative: Knative) -> No
     for shares, pods in knative.path:
         for name, percent in shares.items():
             assert pods[name] >= percent * 4 // 100, "no share on fewer pods than it takes"
+
+
+def test_what_the_four_stages_of_an_edit_cost_in_writes_and_events(knative: Knative) -> None:
+    knative.edit(2, born=LOWERED)
+    carry(knative)
+    writes = Counter(write.rpartition(" ")[0] for write in knative.world.written())
+
+    assert writes["patch rolloutorchestrators/status"] == 4 * 4, "begun, scaled up, traffic moved, done"
+    assert writes["patch rolloutorchestrators"] == 4
+    assert writes["patch routes"] == 4 + 2, "a stage each; the hold ends in two"
+    assert writes["patch stagepodautoscalers"] + writes["create stagepodautoscalers"] == 2 * 4 + 1
+    assert len(knative.world.reasons()) == 4 * 4 + 2, "and the start and the end, about the Service"
 
 
 def test_everything_is_given_back_at_the_end(knative: Knative) -> None:
