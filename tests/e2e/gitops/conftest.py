@@ -50,12 +50,15 @@ def running_flux(
     """The controller runs, and applies nothing yet."""
     kinds = [*definitions("kustomize-controller"), *definitions("source-controller")]
     options = ("--feature-gates=CancelHealthCheckOnNewRevision=true",)
-    with running_stand.inside(), Flux(running_stand, program("kustomize-controller"), kinds, *options) as flux:
+    with (
+        running_stand.inside(),
+        Flux(running_stand.plane, running_stand.folder, program("kustomize-controller"), kinds, *options) as flux,
+    ):
         running_stand.create(*documented.accounts())
         yield flux
 
 
-def install(flux: Flux) -> None:
+def install(flux: Flux, stand: Stand) -> None:
     """Have Flux apply the manifests as they are, with the rights documented for it, and start both processes.
 
     Does nothing where that has been done.
@@ -64,24 +67,24 @@ def install(flux: Flux) -> None:
         return
     flux.commit(STAGEGATE, folder(REPOSITORY / "manifests"))
     flux.sync(STAGEGATE, "./manifests", **documented.kustomization("stagegate"))
-    flux.stand.await_deployments()
-    flux.stand.installation.start()
+    stand.await_deployments()
+    stand.installation.start()
     flux.await_ready(STAGEGATE)
 
 
 @pytest.fixture
 def flux(stand: Stand, running_flux: Flux) -> Flux:
     """Flux and Stagegate at work; the test works in their network."""
-    install(running_flux)
+    install(running_flux, stand)
     return running_flux
 
 
 @pytest.fixture(scope="session")
-def new_app(running_flux: Flux) -> Callable[..., FluxApp]:
+def new_app(running_flux: Flux, running_stand: Stand) -> Callable[..., FluxApp]:
     """Make an app that Flux is to apply, with this added to the spec of its Kustomization."""
     numbers = itertools.count(1)
 
     def new(**spec: Any) -> FluxApp:
-        return FluxApp(running_flux, f"app-{next(numbers)}", **spec)
+        return FluxApp(running_flux, running_stand, f"app-{next(numbers)}", **spec)
 
     return new

@@ -1,4 +1,4 @@
-"""Flux: the real kustomize-controller on a stand, and repositories whose revisions it is given."""
+"""Flux: the real kustomize-controller, and repositories whose revisions it is given."""
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
@@ -11,10 +11,11 @@ from typing import Any, Final, Self
 
 import yaml
 
+from tests.controlplane import ControlPlane
 from tests.controlplane.process import Program
 from tests.e2e.gitops.artifacts import Artifacts, Files
-from tests.e2e.gitops.stand import Stand
 from tests.e2e.standing import eventually
+from tests.rig.rig import create
 
 Wire = dict[str, Any]
 
@@ -30,8 +31,9 @@ _OPTIONS: Final = (
     "--enable-leader-election=false",
     "--requeue-dependency=2s",
     "--interval-jitter-percentage=0",
-    "--metrics-addr=127.0.0.1:9090",
-    "--health-addr=127.0.0.1:9440",
+    # It opens no port.
+    "--metrics-addr=0",
+    "--health-addr=0",
 )
 _REPOSITORIES: Final = f"/apis/source.toolkit.fluxcd.io/v1/namespaces/{NAMESPACE}/gitrepositories"
 _KUSTOMIZATIONS: Final = f"/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/{NAMESPACE}/kustomizations"
@@ -40,22 +42,25 @@ _KUSTOMIZATIONS: Final = f"/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/{NAME
 class Flux:
     """At work while it is entered. Each Kustomization has a repository of its own, of the same name."""
 
-    def __init__(self, stand: Stand, program: Path, definitions: Sequence[Path], *options: str) -> None:
-        self.stand = stand
-        self._admin = stand.plane.admin
+    def __init__(
+        self, plane: ControlPlane, folder: Path, program: Path, definitions: Sequence[Path], *options: str
+    ) -> None:
+        """Its log lies in ``folder``."""
+        self._plane = plane
+        self._admin = plane.admin
+        self._folder = folder
         self._command: list[str | Path] = [program, *_OPTIONS, *options]
         self._ends = ExitStack()
         self._requests = itertools.count(1)
-        stand.plane.register_crds(definitions)
-        stand.create(*_granted())
+        plane.register_crds(definitions)
+        for each in _granted():
+            answer = create(plane.admin, each)
+            assert answer.status == HTTPStatus.CREATED, answer.message
 
     def __enter__(self) -> Self:
         self.artifacts = self._ends.enter_context(Artifacts())
-        environment = {
-            "KUBECONFIG": str(self.stand.plane.kubeconfig_for(ACCOUNT)),
-            "RUNTIME_NAMESPACE": NAMESPACE,
-        }
-        self.program = Program(self._command, self.stand.folder / "kustomize-controller.log", environment)
+        environment = {"KUBECONFIG": str(self._plane.kubeconfig_for(ACCOUNT)), "RUNTIME_NAMESPACE": NAMESPACE}
+        self.program = Program(self._command, self._folder / "kustomize-controller.log", environment)
         self._ends.callback(self.program.kill)
         return self
 
@@ -148,17 +153,22 @@ class Flux:
 
     def status(self, name: str) -> Wire:
         """The status of a Kustomization; empty where there is none."""
-        status: Wire = self.stand.get(f"{_KUSTOMIZATIONS}/{name}").get("status") or {}
+        status: Wire = self._get(f"{_KUSTOMIZATIONS}/{name}").get("status") or {}
         return status
 
     def remove(self, name: str) -> None:
         """Delete a Kustomization with what it has applied, and its repository; harmless where there is none."""
         self._admin.delete(f"{_KUSTOMIZATIONS}/{name}")
-        eventually(lambda: not self.stand.get(f"{_KUSTOMIZATIONS}/{name}"), f"Kustomization {name} is gone")
+        eventually(lambda: not self._get(f"{_KUSTOMIZATIONS}/{name}"), f"Kustomization {name} is gone")
         self._admin.delete(f"{_REPOSITORIES}/{name}")
 
+    def _get(self, path: str) -> Wire:
+        answer = self._admin.get(path)
+        found: Wire = answer.body if answer.status == HTTPStatus.OK else {}
+        return found
+
     def _newest(self, name: str) -> str:
-        revision: str = self.stand.get(f"{_REPOSITORIES}/{name}")["status"]["artifact"]["revision"]
+        revision: str = self._get(f"{_REPOSITORIES}/{name}")["status"]["artifact"]["revision"]
         return revision
 
     def _await(self, name: str, holds: Callable[[Wire], bool], what: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from tests.e2e.gitops import documented
 from tests.e2e.gitops.app import App, Wire
 from tests.e2e.gitops.flux import ROLLOUTS, Flux, files
+from tests.e2e.gitops.stand import Stand
 from tests.e2e.standing import eventually
 from tests.rig.installation import LOOP
 
@@ -16,8 +17,8 @@ class FluxApp(App):
     Its objects are waited for only if it says so.
     """
 
-    def __init__(self, flux: Flux, name: str, **spec: Any) -> None:
-        super().__init__(flux.stand, name)
+    def __init__(self, flux: Flux, stand: Stand, name: str, **spec: Any) -> None:
+        super().__init__(stand, name)
         self.name = name
         self._flux = flux
         self._spec = {**documented.kustomization("rollouts"), "wait": False, **spec}

@@ -27,19 +27,19 @@ SPEC = {"targetRevisions": [{"revisionName": "kept-00001", "percent": 100}], "ro
 
 
 @pytest.fixture
-def kept(flux: Flux) -> Iterator[str]:
+def kept(flux: Flux, stand: Stand) -> Iterator[str]:
     """The uid of a rollout that somebody else made."""
-    flux.stand.plane.admin.create(Namespace("default").path(ROS), rollout("kept", SPEC))
-    yield flux.stand.get(KEPT)["metadata"]["uid"]
-    flux.stand.plane.admin.delete(KEPT)
+    stand.plane.admin.create(Namespace("default").path(ROS), rollout("kept", SPEC))
+    yield stand.get(KEPT)["metadata"]["uid"]
+    stand.plane.admin.delete(KEPT)
 
 
-def test_further_passes_write_nothing(flux: Flux) -> None:
+def test_further_passes_write_nothing(flux: Flux, stand: Stand) -> None:
     """No line of the Kustomization ignores anything, although the loop has written the caBundle of every webhook."""
-    before = flux.stand.writes([INSTALLER])
+    before = stand.writes([INSTALLER])
     bundles = [
         webhook["clientConfig"]["caBundle"]
-        for each in flux.stand.installation.registrations()
+        for each in stand.installation.registrations()
         for webhook in each["webhooks"]
     ]
 
@@ -47,52 +47,54 @@ def test_further_passes_write_nothing(flux: Flux) -> None:
 
     assert before
     assert all(bundles)
-    assert flux.stand.writes([INSTALLER]) == before
+    assert stand.writes([INSTALLER]) == before
     assert "ignore" not in documented.kustomization("stagegate")
 
 
-def test_the_file_for_flux_is_valid(flux: Flux) -> None:
-    flux.stand.administrator.does("kubectl create namespace rollouts")
+def test_the_file_for_flux_is_valid(flux: Flux, stand: Stand) -> None:
+    stand.administrator.does("kubectl create namespace rollouts")
 
-    flux.stand.administrator.does("kubectl apply --dry-run=server --validate=strict -f manifests/gitops/flux.yaml")
+    stand.administrator.does("kubectl apply --dry-run=server --validate=strict -f manifests/gitops/flux.yaml")
 
 
-def test_waiting_means_readiness_asked_of_the_process(flux: Flux, new_app: Callable[..., FluxApp]) -> None:
+def test_waiting_means_readiness_asked_of_the_process(
+    flux: Flux, stand: Stand, new_app: Callable[..., FluxApp]
+) -> None:
     """And what depends on Stagegate waits for it."""
-    webhook = flux.stand.installation.webhook
+    webhook = stand.installation.webhook
     assert webhook is not None
     webhook.stop(20)
     deployment = f"/apis/apps/v1/namespaces/{installation.NAMESPACE}/deployments/stagegate-webhook"
-    eventually(lambda: "readyReplicas" not in flux.stand.get(deployment)["status"], "no pod is ready")
+    eventually(lambda: "readyReplicas" not in stand.get(deployment)["status"], "no pod is ready")
 
     number = flux.request(STAGEGATE)
     eventually(lambda: flux.awaits_health(STAGEGATE), "Flux waits")
     app = new_app(dependsOn=[{"name": STAGEGATE}])
     app.keeps(app.rollout())
     app.await_message("dependency 'flux-system/stagegate' is not ready")
-    flux.stand.installation.start_webhook()
+    stand.installation.start_webhook()
     flux.await_passed(STAGEGATE, number)
 
     flux.await_ready(STAGEGATE)
-    assert flux.stand.get(deployment)["status"]["readyReplicas"] == 2
+    assert stand.get(deployment)["status"]["readyReplicas"] == 2
     app.await_ready()
 
 
-def test_pruning_and_deletion_keep_definitions_and_rollouts(flux: Flux, kept: str) -> None:
+def test_pruning_and_deletion_keep_definitions_and_rollouts(flux: Flux, stand: Stand, kept: str) -> None:
     """First nothing but the definitions and the policies leaves Git, then the Kustomization goes."""
     name = "manifests/base/kustomization.yaml"
     root = yaml.safe_load(MANIFESTS[name])
     root["resources"] = [each for each in root["resources"] if each not in ("../crds", "../policies")]
     flux.commit(STAGEGATE, {**MANIFESTS, name: yaml.safe_dump(root).encode()})
     flux.await_ready(STAGEGATE)
-    assert flux.stand.get(POLICY) == {}
-    assert set(CRDS) < set(left(flux.stand))
+    assert stand.get(POLICY) == {}
+    assert set(CRDS) < set(left(stand))
 
-    flux.stand.installation.stop()
+    stand.installation.stop()
     flux.remove(STAGEGATE)
 
-    eventually(lambda: sorted(left(flux.stand)) == sorted(CRDS), "all else is gone", lambda: left(flux.stand))
-    assert flux.stand.get(KEPT)["metadata"]["uid"] == kept
+    eventually(lambda: sorted(left(stand)) == sorted(CRDS), "all else is gone", lambda: left(stand))
+    assert stand.get(KEPT)["metadata"]["uid"] == kept
 
 
 def left(stand: Stand) -> list[str]:

@@ -43,10 +43,10 @@ def refused(app: FluxApp) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def complete_app(running_flux: Flux, new_app: NewApp) -> FluxApp:
+def complete_app(running_flux: Flux, running_stand: Stand, new_app: NewApp) -> FluxApp:
     """Its rollout is done; tests have the same in Git at the end."""
-    with running_flux.stand.inside():
-        install(running_flux)
+    with running_stand.inside():
+        install(running_flux, running_stand)
         app = new_app()
         app.has_revision()
         app.keeps(app.rollout())
@@ -57,7 +57,7 @@ def complete_app(running_flux: Flux, new_app: NewApp) -> FluxApp:
 
 
 @pytest.fixture
-def settled(complete_app: FluxApp, flux: Flux) -> Iterator[FluxApp]:
+def settled(complete_app: FluxApp) -> Iterator[FluxApp]:
     yield complete_app
     complete_app.keeps(complete_app.rollout(), complete_app.spa(), force=False, ignore=[])
     complete_app.await_ready()
