@@ -35,7 +35,7 @@ KNOWN: Final = {
     "webhook/server/worker.py: create_task": "tests/server/test_faults.py::test_a_handshake",
     "webhook/server/worker.py: keep": "tests/server/test_faults.py::test_the_sweep_of_connections",
     "webhook/server/service.py: keep": "tests/server/test_faults.py::test_the_announcement_is_tried_once",
-    "webhook/server/pages.py: Thread": "tests/server/test_faults.py::test_a_page_and_the_thread_of_the_pages",
+    "webhook/pages_server.py: Thread": "tests/server/test_faults.py::test_a_page_and_the_thread_of_the_pages",
     "webhook/server/pinner.py: ThreadPoolExecutor": (
         "tests/server/test_knative_handler.py::test_a_fault_is_logged_and_counted_and_the_revision_is_left_as_it_is"
     ),
@@ -63,7 +63,10 @@ KNOWN: Final = {
         "tests/cli/test_doctor.py::test_a_cluster_that_does_not_answer_is_one_line"
     ),
     "webhook/diagnosis/live_world.py: Thread": STRAY,
-    "webhook/web/pages.py: start": "tests/web/test_pages.py::test_a_fault_in_recording_is_logged_and_it_goes_on",
+    "webhook/web/pages.py: start": (
+        "tests/web/test_history.py::"
+        "test_an_exception_is_logged_whole_and_counted_and_the_change_is_recorded_all_the_same"
+    ),
 }
 """Places by file, and the test of each."""
 
