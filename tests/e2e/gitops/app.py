@@ -58,7 +58,7 @@ class App:
         """The RO from the old revision to these targets, or to the new one."""
         wanted = list(targets) or [target(NEW)]
         spec = {"initialRevisions": [target(OLD)], "targetRevisions": wanted}
-        return self.kept("RolloutOrchestrator", "hello", spec, annotations=_RATIO, **metadata)
+        return self.kept("RolloutOrchestrator", "hello", spec, annotations=dict(_RATIO), **metadata)
 
     def spa(self, name: str = NEW, spec: Wire | None = None, **metadata: Any) -> Wire:
         """An SPA; without a spec it has no bounds."""

@@ -3,6 +3,7 @@
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +22,24 @@ STAGEGATE = "stagegate"
 """The Kustomization of Stagegate itself."""
 
 
-@pytest.fixture(scope="session")
-def running_stand(
-    binaries_with_controller_manager: Binaries, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Stand]:
+@contextmanager
+def open_stand(binaries: Binaries, folder: Path) -> Iterator[Stand]:
     """Nothing of Stagegate is installed. Where there is no network of its own, tests skip; in CI they fail."""
     try:
-        stand = Stand(binaries_with_controller_manager, tmp_path_factory.mktemp("stand"))
+        stand = Stand(binaries, folder)
     except Unavailable as reason:
         if os.environ.get("CI"):
             pytest.fail(str(reason))
         pytest.skip(str(reason))
     with stand:
+        yield stand
+
+
+@pytest.fixture(scope="session")
+def running_stand(
+    binaries_with_controller_manager: Binaries, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stand]:
+    with open_stand(binaries_with_controller_manager, tmp_path_factory.mktemp("stand")) as stand:
         yield stand
 
 

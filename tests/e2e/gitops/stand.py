@@ -22,7 +22,12 @@ from tests.rig.rig import create
 
 Wire = dict[str, Any]
 
-_CONTROLLERS: Final = ("clusterrole-aggregation-controller", "deployment-controller", "replicaset-controller")
+_CONTROLLERS: Final = (
+    "clusterrole-aggregation-controller",
+    "deployment-controller",
+    "disruption-controller",
+    "replicaset-controller",
+)
 _WRITES: Final = ("create", "update", "patch", "delete", "deletecollection")
 _PACE: Final = Pace(starts_per_tick=10, stable_ticks=1000)
 _SECONDS_PER_TICK: Final = 0.1

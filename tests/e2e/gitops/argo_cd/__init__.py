@@ -1,0 +1,1 @@
+"""Stagegate installed and used by Argo CD, with both of its ways to apply."""

@@ -1,0 +1,117 @@
+"""What Argo CD makes of changes that are refused, and of bounds in Git that the loop sets back."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.documents import section
+from tests.e2e.gitops.app import NEW, target
+from tests.e2e.gitops.argo_cd.argo_app import ArgoApp
+from tests.e2e.gitops.argo_cd.argo_cd import APPLIES
+from tests.e2e.gitops.argo_cd.files import BESIDE
+from tests.e2e.standing import eventually
+
+Wire = dict[str, Any]
+NewApp = Callable[[str], ArgoApp]
+
+NEWER = "hello-00003"
+BREAKING = {"stageMinScale": 0, "stageMaxScale": 1}
+CURE = next(each["spec"] for each in section("GitOps").yaml_documents if "ignoreDifferences" in each["spec"])
+"""As documented."""
+FINDINGS = (
+    'RolloutOrchestrator.serving.knative.dev "hello" is refused:\n'
+    "spec.targetRevisions[0].minScale: Invalid value: 12: must not exceed maxScale (10) [RO003]; "
+    "lower it, or raise maxScale (0 stands for no limit)\n"
+    "spec.targetRevisions[1].percent: Required value: an entry that goes up needs its share of the traffic "
+    "[RO006]; set percent, from 0 to 100\n"
+    "spec.targetRevisions: Invalid value: 90: percents must add up to 100 [RO008]; "
+    "an entry without percent counts as 0\n"
+    'spec.rolloutStrategy: Unsupported value: "blue-green": supported values: "availability", "resourceutil" '
+    '[RO009]; leave it out for "availability"'
+)
+
+sides = pytest.mark.parametrize("side", APPLIES)
+
+
+def refused(app: ArgoApp) -> Wire:
+    """The RO with what FINDINGS says."""
+    body = app.rollout(target(NEW, percent=90, minScale=12), {"revisionName": NEWER})
+    return {**body, "spec": {**body["spec"], "rolloutStrategy": "blue-green"}}
+
+
+@pytest.mark.parametrize("option", ["", "Force=true", "Replace=true"])
+@sides
+def test_a_refused_change_says_all_and_takes_nothing_away(new_app: NewApp, side: str, option: str) -> None:
+    """What stands beside it in Git is applied, and the fix is found without anybody's doing."""
+    app = new_app(side)
+    app.completes()
+    before = app.stored()
+    options = (option,) if option else ()
+
+    app.keeps(refused(app), BESIDE, options=options)
+    app.await_message(FINDINGS)
+
+    assert app.stored() == before
+    assert app.stand.get(app.beside)
+
+    revision = app.keeps(app.rollout(), BESIDE, options=options)
+    app.application.await_synced(revision)
+    assert app.stored()["metadata"]["uid"] == before["metadata"]["uid"]
+    assert app.stored()["status"] == before["status"]
+
+
+def test_a_refused_manifest_stops_a_server_side_diff(new_app: NewApp) -> None:
+    """It is tried by a dry run in the comparison, so nothing of the Application is applied until it is mended."""
+    app = new_app("server")
+    app.completes()
+    before = app.stored()
+    app.application.patch({"metadata": {"annotations": {"argocd.argoproj.io/compare-options": "ServerSideDiff=true"}}})
+
+    app.keeps(refused(app), BESIDE)
+    app.application.await_(lambda body: FINDINGS in app.application.conditions(), "it says why")
+
+    assert app.application.sync == "Unknown"
+    assert app.stored() == before
+    assert not app.stand.get(app.beside)
+
+    revision = app.keeps(app.rollout(), BESIDE)
+    app.application.await_synced(revision)
+    assert app.stand.get(app.beside)
+
+
+@sides
+def test_bounds_in_git_are_set_back_and_argo_cd_waits_longer_each_time(new_app: NewApp, side: str) -> None:
+    app = new_app(side)
+    app.completes()
+
+    app.keeps(app.rollout(), app.spa(NEW, BREAKING))
+    eventually(lambda: len(app.bounds_written_at()) >= 4, "it is healed three times", app.bounds_written_at)
+
+    said = (
+        "argocd-controller set the stage bounds of StagePodAutoscaler hello-00002 to 0..1 again, and the loop set them"
+    )
+    assert app.reverts()
+    assert all(each.startswith(said) for each in app.reverts())
+    times = app.bounds_written_at()
+    assert times[3] - times[2] > timedelta(seconds=5)
+
+
+@pytest.mark.parametrize("cure", ["out of Git", "ignored"])
+@sides
+def test_each_cure_ends_the_writes(new_app: NewApp, side: str, cure: str) -> None:
+    app = new_app(side)
+    app.completes()
+    app.keeps(app.rollout(), app.spa(NEW, BREAKING))
+    eventually(lambda: len(app.bounds_written_at()) >= 2, "it is healed", app.bounds_written_at)
+
+    if cure == "ignored":
+        options = CURE["syncPolicy"]["syncOptions"]
+        ignored = CURE["ignoreDifferences"]
+        app.keeps(app.rollout(), app.spa(NEW, BREAKING), options=options, ignoreDifferences=ignored)
+    else:
+        app.keeps(app.rollout(), app.spa(NEW))
+    eventually(lambda: app.is_at_rest() and app.bounds() == (4, 10), "no more writes", app.writes)
+
+    assert app.application.differing() == []
