@@ -64,7 +64,7 @@ e2e: $(STAMP) ## the integration suite and more against a real kube-apiserver an
 
 e2e-argo: $(STAMP) ## the tests against real Argo CD, which make e2e leaves out because of its build
 	@KUBERNETES=$(KUBERNETES) $(BIN)/python -m tests.e2e build argo-cd
-	@KUBERNETES=$(KUBERNETES) $(BIN)/python -m pytest -m "integration or e2e" tests/e2e/gitops/argo_cd --control-plane real
+	@KUBERNETES=$(KUBERNETES) $(BIN)/python -m pytest -n 2 --dist loadfile tests/e2e/gitops/argo_cd --control-plane real
 
 chaos: $(STAMP) ## kill the loop 200 times while requests fail, clocks jump, certificates rotate and a former release leads (SEED=20-39, KILLS=...)
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --kills $(or $(KILLS),200)
