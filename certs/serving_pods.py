@@ -1,5 +1,6 @@
 """The pods that serve: their addresses, and the certificate that each shows."""
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
@@ -7,6 +8,8 @@ from typing import Any, Final
 from certs.errors import CertificateError
 from certs.probe import probe
 from certs.protocols import Cluster
+
+_LOG: Final = logging.getLogger(__name__)
 
 SELECTOR: Final = "app.kubernetes.io/name=stagegate-webhook"
 PORT: Final = 8443
@@ -55,7 +58,8 @@ def prober(port: int, seconds: float = _PROBE_SECONDS) -> Probe:
     def ask(address: str) -> bytes | None:
         try:
             return probe(address, port, seconds)
-        except CertificateError:
+        except CertificateError as problem:
+            _LOG.info("a pod shows no certificate: %s", problem)
             return None
 
     return ask

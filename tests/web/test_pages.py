@@ -50,6 +50,14 @@ def test_what_could_not_be_read_is_said() -> None:
     assert "Not seen: pods (forbidden)" in text(client(source).get("/default/hello").text)
 
 
+def test_a_rollout_that_cannot_be_read_is_in_the_list_and_says_why() -> None:
+    odd = ro(metadata__name="odd", spec__targetRevisions="all")
+    pages = client(FakeSource(world({ROLLOUT_ORCHESTRATORS: [ro(), odd]})))
+    page = text(pages.get("/").text)
+    assert "the RolloutOrchestrator cannot be read: spec.targetRevisions: must be a list, not a string" in page
+    assert "1 of 4" in page
+
+
 def test_documents_for_programs() -> None:
     pages = client(FakeSource(world()))
     listed, one = (json.loads(pages.get(f"{path}?format=json").text) for path in ("/", "/default/hello"))

@@ -65,9 +65,14 @@ def _repository_of(path: str) -> str:
     folder = Path(os.path.realpath(path))
     while not folder.is_dir():
         folder = folder.parent
-    root = _line(str(folder), "rev-parse", "--show-toplevel")
+    try:
+        root = os.fsdecode(_call(str(folder), "rev-parse", "--show-toplevel")).strip("\n")
+    except _Refused as problem:
+        if _NO_REPOSITORY in str(problem):
+            raise GitFailed(f"{path}: is in no git repository") from problem
+        raise GitFailed(f"{path}: {problem}") from problem
     if not root:
-        raise GitFailed(f"{path}: is in no git repository")
+        raise GitFailed(f"{path}: is in no git repository with a work tree")
     return os.path.realpath(root)
 
 
@@ -77,6 +82,9 @@ def _line(folder: str, *arguments: str) -> str:
         return os.fsdecode(_call(folder, *arguments)).strip("\n")
     except _Refused:
         return ""
+
+
+_NO_REPOSITORY: Final = "not a git repository"
 
 
 class _Refused(GitFailed):

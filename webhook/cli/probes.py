@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import click
+
 from webhook.cli.arguments import Address
 
 
@@ -14,6 +16,7 @@ def probed(addresses: Iterable[Address]) -> dict[str, bytes | None]:
     for address in addresses:
         try:
             shown[str(address)] = probe(address.host, address.port, timeout=3.0)
-        except CertificateError:
+        except CertificateError as problem:
+            click.echo(f"no answer: {problem}", err=True)
             shown[str(address)] = None
     return shown

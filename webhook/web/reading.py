@@ -1,12 +1,10 @@
 """Reading: the source, read once for each of its versions."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import suppress
 
 from webhook.api import MalformedObject
 from webhook.diagnosis.snapshot import Snapshot, snapshot_of
-from webhook.diagnosis.summary import Summary, summarise
+from webhook.diagnosis.summary import Summary, summarise, unreadable
 from webhook.diagnosis.world import World
 from webhook.web.history import History
 from webhook.web.source import Source
@@ -20,6 +18,7 @@ class Reading:
         self._lock = threading.RLock()
         self._world: World | None = None
         self._snapshots: list[Snapshot] = []
+        self._unread: list[Summary] = []
         self._summaries: list[Summary] | None = None
         self._seen = -1, 0
 
@@ -29,7 +28,7 @@ class Reading:
             version, world = self._source.version(), self._source.world()
             seen = version, int(world.at.timestamp())
             if self._world is None or seen != self._seen:
-                snapshots = list(_snapshots(world))
+                snapshots, self._unread = _read(world)
                 self._history.note(snapshots)
                 # What raised an exception is tried again.
                 self._world, self._seen, self._summaries, self._snapshots = world, seen, None, snapshots
@@ -40,14 +39,19 @@ class Reading:
         with self._lock:
             self.world()
             if self._summaries is None:
-                self._summaries = [summarise(one) for one in self._snapshots]
+                self._summaries = [*map(summarise, self._snapshots), *self._unread]
             return self._summaries
 
 
-def _snapshots(world: World) -> Iterator[Snapshot]:
-    """The snapshots of all rollouts; one that cannot be read has a page of its own that says so."""
+def _read(world: World) -> tuple[list[Snapshot], list[Summary]]:
+    """The snapshots of all rollouts, and a summary for each that cannot be read."""
+    snapshots, unread = [], []
     for namespace, name in world.rollouts():
-        with suppress(MalformedObject):
+        try:
             found = snapshot_of(world, namespace, name)
+        except MalformedObject as problem:
+            unread.append(unreadable(namespace, name, str(problem)))
+        else:
             if found is not None:
-                yield found
+                snapshots.append(found)
+    return snapshots, unread
