@@ -114,11 +114,26 @@ def test_of_two_times_the_earlier_counts(first: float, second: float, due_after:
 
 
 def test_each_failure_of_a_key_doubles_its_delay_up_to_the_cap_until_it_is_well() -> None:
-    work = queue(FakeClock())
-    assert [work.add_rate_limited("a") for _ in range(6)] == [1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
+    clock = FakeClock()
+    work = queue(clock)
+    delays = []
+    for _ in range(6):
+        delays.append(work.add_rate_limited("a"))
+        clock.advance(delays[-1])
+    assert delays == [1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
     assert work.add_rate_limited("b") == 1.0
     work.forget("a")
     assert work.add_rate_limited("a") == 1.0
+
+
+def test_failures_of_a_key_that_changes_all_the_time_do_not_outlast_what_makes_them_fail() -> None:
+    clock = FakeClock()
+    work = queue(clock)
+    delays = []
+    for _ in range(10):
+        delays.append(work.add_rate_limited("a"))
+        clock.advance(0.3)
+    assert delays == [1.0] * 4 + [2.0] * 6
 
 
 def test_the_servers_wish_outweighs_a_shorter_backoff() -> None:

@@ -81,6 +81,7 @@ def test_success_ends_the_backoff() -> None:
         pool.queue.add(HELLO)
         pool.workers.step()
         assert pool.queue.failures(HELLO) == {1.0: 1, 2.0: 2, None: 0}[expected]
+        pool.clock.advance(10.0)
 
 
 def test_stop_finishes_what_is_due() -> None:

@@ -149,8 +149,9 @@ class Schedule(Generic[K]):
 class WorkQueue(Generic[K]):
     """The queue that workers share: ``take`` a key, do the work, ``done``; after a failure also ``add_rate_limited``.
 
-    The delay after the n-th failure of a key is ``base`` x 2^(n-1) seconds, at most ``cap``. All retries share one
-    bucket (``rate`` a second, ``burst`` at once).
+    The delay after the n-th failure of a key is ``base`` x 2^(n-1) seconds, at most ``cap``. A key that is added by a
+    change meanwhile, and fails before that delay is over, has not failed once more: else a rollout with many changes
+    would wait long after a short outage. All retries share one bucket (``rate`` a second, ``burst`` at once).
     """
 
     def __init__(
@@ -169,7 +170,8 @@ class WorkQueue(Generic[K]):
         self._bucket = TokenBucket(rate, burst)
         self._metrics: QueueMetrics = metrics or _NoMetrics()
         self._schedule: Schedule[K] = Schedule()
-        self._failures: dict[K, int] = {}
+        self._failures: dict[K, tuple[int, float]] = {}
+        """How often a key has failed, and when the delay of the last failure that counts is over."""
         lock = threading.RLock()
         self._changed = threading.Condition(lock)
         self._idle = threading.Condition(lock)
@@ -195,13 +197,16 @@ class WorkQueue(Generic[K]):
     def add_rate_limited(self, key: K, at_least: float | None = None) -> float:
         """Retry a key after its backoff, at least ``at_least`` seconds from now; return the delay in seconds."""
         with self._changed:
-            failures = self._failures.get(key, 0)
-            self._failures[key] = failures + 1
-            own = min(self._base * 2.0 ** min(failures, 60), self._cap)
-            delay = max(own, self._bucket.reserve(self._monotonic()), at_least or 0.0)
+            now = self._monotonic()
+            failures, until = self._failures.get(key, (0, now))
+            counts = now >= until
+            failures += counts
+            own = min(self._base * 2.0 ** min(failures - 1, 60), self._cap)
+            self._failures[key] = failures, now + own if counts else until
+            delay = max(own, self._bucket.reserve(now), at_least or 0.0)
             self._metrics.retried()
             if not self._closed:
-                self._schedule.add_at(key, self._monotonic() + delay)
+                self._schedule.add_at(key, now + delay)
                 self._notify()
             return delay
 
@@ -211,7 +216,7 @@ class WorkQueue(Generic[K]):
             self._failures.pop(key, None)
 
     def failures(self, key: K) -> int:
-        return self._failures.get(key, 0)
+        return self._failures.get(key, (0, 0.0))[0]
 
     def take(self, timeout: float | None = None) -> K | None:
         """Wait for a key; None if the queue is closed and empty, or after ``timeout`` seconds without one."""
