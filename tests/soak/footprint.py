@@ -1,6 +1,7 @@
 """Footprint: the memory and the file descriptors of a process, and whether they grow."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -29,7 +30,11 @@ def sample(pid: int, at: float) -> Sample:
 
 
 def _children(pid: int) -> list[int]:
-    found = [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in _words(task / "children")]
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        # A thread may end meanwhile.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found += map(int, _words(task / "children"))
     return [*found, *(each for child in found for each in _children(child))]
 
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -53,3 +54,19 @@ def test_the_children_of_a_process_count() -> None:
         child.communicate()
     assert after.resident - before.resident > 30 * MIB
     assert after.descriptors >= before.descriptors + 3
+
+
+def test_threads_that_end_meanwhile_do_no_harm() -> None:
+    over = threading.Event()
+
+    def churn() -> None:
+        while not over.is_set():
+            threading.Thread(target=lambda: None).start()
+
+    churning = threading.Thread(target=churn)
+    churning.start()
+    try:
+        assert all(sample(os.getpid(), float(number)).resident > 0 for number in range(200))
+    finally:
+        over.set()
+        churning.join()
