@@ -20,6 +20,7 @@ from tests.fuzz.engine import EXIT_ON_FIND, TARGETS, replay
 from tests.fuzz.reviews import Reviews, Webhook
 from tests.fuzz.streams import HONEST, Streams
 from webhook.admission import Response
+from webhook.server.body import Body
 from webhook.server.pending_responses import PendingResponses
 from webhook.server.protocol import Connection
 
@@ -148,7 +149,6 @@ LATE = b"\x02\xc7\xf5" + HONEST.replace(b"/validate", b"/knative") + b"NOT HTTP\
     [
         (("_respond", twice), b"\0" + 2 * b"GET / HTTP/1.1\r\n\r\n", "a request gets at most one response"),
         (("_respond", lambda _: raises), b"\0GET / HTTP/1.1\r\n\r\n", "an exception was caught"),
-        (("_leave", lambda _: nothing), b"\0" + HONEST[:-1], "the next client is read"),
         (("expire", lambda _: nothing), b"\0", "a connection ends at its deadlines"),
         (("_settle", lambda _: nothing), LATE, "a connection has a deadline"),
         (("connection_lost", lambda _: nothing), b"\0", "a lost connection is forgotten"),
@@ -166,6 +166,12 @@ def test_a_law_of_streams(
     monkeypatch.setattr(Connection, name, change(getattr(Connection, name)))
     with pytest.raises(AssertionError, match=law):
         streams.check(data)
+
+
+def test_a_place_that_is_kept_is_a_find(streams: Streams, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Body, "drop", nothing)
+    with pytest.raises(Broken, match="the next client is read"):
+        streams.check(b"\0" + HONEST[:-1])
 
 
 def test_what_follows_a_last_response_is_a_find(streams: Streams, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.server.test_faults import Bare, FaultyWebhook
 from webhook.listening import listen
-from webhook.server.eviction import first_to_go
+from webhook.server.eviction import Stage, first_to_go
 from webhook.server.limits import Limits
 
 LIMITS = Limits()
@@ -28,8 +28,9 @@ SECONDS = {
 
 @dataclass(eq=False)
 class Connection:
-    stage: str
+    stage: Stage
     deadline: float
+    is_waiting: bool = False
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,7 @@ class Connection:
     ],
 )
 def test_the_longest_waiting_connection_without_a_call_under_way_gives_way(
-    stages: list[tuple[str, float]], given_up: int | None
+    stages: list[tuple[Stage, float]], given_up: int | None
 ) -> None:
     connections = [Connection(stage, NOW - age + SECONDS[stage]) for stage, age in stages]
     found = first_to_go(connections, NOW, LIMITS)
@@ -54,6 +55,11 @@ def test_the_longest_waiting_connection_without_a_call_under_way_gives_way(
 
 def test_a_body_behind_an_answer_that_is_owed_is_not_stalled() -> None:
     assert first_to_go([Connection("body", inf)], NOW, LIMITS) is None
+
+
+def test_a_body_that_waits_for_its_place_is_not_stalled() -> None:
+    """Its deadline is earlier than that of others, too."""
+    assert first_to_go([Connection("body", NOW + 0.1, is_waiting=True)], NOW, LIMITS) is None
 
 
 def test_where_none_gives_way_the_new_connection_is_closed() -> None:

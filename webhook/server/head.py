@@ -15,6 +15,9 @@ REVIEW_TYPE: Final = "application/json"
 LINE_TYPE: Final = "text/plain; charset=utf-8"
 
 
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
 class Head(NamedTuple):
     """``path`` has no query. ``content_length`` is in bytes, None if the request has none."""
 
@@ -84,17 +87,6 @@ def refuse(head: Head, limit: int) -> Refusal | None:
 def too_large(limit: int) -> Refusal:
     """The body is longer than ``limit`` bytes, as announced or as received."""
     return Refusal(413, f"the body is larger than {limit} bytes, the most that is read")
-
-
-def too_slow(part: str, seconds: float) -> Refusal:
-    """The head or the body was not there in time."""
-    return Refusal(408, f"the {part} of the request took longer than {seconds:g} seconds")
-
-
-def unreadable(error: Exception) -> Refusal:
-    """The parser failed on what was sent."""
-    reason = str(error).splitlines()[0][:128] if str(error) else type(error).__name__
-    return Refusal(400, f"not an HTTP/1.1 request: {reason}")
 
 
 def unknown_path(path: str) -> Refusal:

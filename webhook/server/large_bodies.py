@@ -2,14 +2,14 @@
 
 from collections import deque
 from collections.abc import Callable
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 
 _WEIGHT: Final = 0.2
 """Of the last release in the average pace."""
 
 
 class Reader(Protocol):
-    """A connection that reads a large body."""
+    """What reads a large body."""
 
     def resume_body(self) -> None:
         """There is a place for it now."""
@@ -59,31 +59,3 @@ class LargeBodies:
     def forget(self, reader: Reader) -> None:
         """The connection waits no longer."""
         self._waiting.remove(reader)
-
-
-class Place:
-    """The place of one connection, while it reads a large body."""
-
-    def __init__(self, bodies: LargeBodies, reader: Reader) -> None:
-        self._bodies = bodies
-        self._reader = reader
-        self.state: Literal["none", "waiting", "taken"] = "none"
-
-    def waits_for(self) -> bool:
-        """Take a place if the connection has none; True if it has to wait for one from now on."""
-        if self.state != "none":
-            return False
-        self.state = "taken" if self._bodies.take(self._reader) else "waiting"
-        return self.state == "waiting"
-
-    def give(self) -> None:
-        """The connection has a place now."""
-        self.state = "taken"
-
-    def leave(self) -> None:
-        """The connection needs no place any more."""
-        if self.state == "waiting":
-            self._bodies.forget(self._reader)
-        elif self.state == "taken":
-            self._bodies.release()
-        self.state = "none"

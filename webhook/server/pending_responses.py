@@ -19,6 +19,13 @@ class Later(NamedTuple):
 class PendingResponses(deque[Later | bytes]):
     """The next one is on the left; bytes are complete."""
 
+    def send(self, data: bytes, transport: asyncio.WriteTransport) -> None:
+        """Write a complete response now, or after what is pending."""
+        if self:
+            self.append(data)
+        else:
+            transport.write(data)
+
     def ready(self, date: bytes, *, draining: bool) -> Iterator[bytes]:
         """What can be written now, up to the next response that is not given yet; each is removed once written.
 

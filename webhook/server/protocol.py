@@ -3,23 +3,20 @@
 import asyncio
 import logging
 from math import inf
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import httptools
 
 from webhook.admission import Response
+from webhook.server.body import Body
 from webhook.server.connection_host import Host
-from webhook.server.head import LINE_TYPE, Head, Refusal, read_head, refuse, response, too_large, too_slow, unreadable
-from webhook.server.large_bodies import Place
+from webhook.server.eviction import Stage
+from webhook.server.head import CONTINUE, LINE_TYPE, Head, Refusal, read_head, refuse, response, too_large
 from webhook.server.overload import EARLY, LATE, Patience
 from webhook.server.pending_responses import Later, PendingResponses
-
-Stage = Literal["handshake", "header", "body", "answer", "write", "idle", "closing"]
-"""``body`` lasts until the whole body is there, also if it is discarded; ``answer``: the handler has not answered yet;
-``write``: the client does not read."""
+from webhook.server.refusals import too_slow, unreadable
 
 _LOG: Final = logging.getLogger("stagegate.http")
-_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _UNREAD: Final = Head("", "")
 
 
@@ -42,23 +39,24 @@ class Connection(asyncio.Protocol):
         self.handshake: asyncio.Task[None] | None = None
         self.stage: Stage = "handshake"
         self.deadline = self._time() + self._limits.handshake_seconds
-        self._url = b""
+        self._url, self._head = b"", _UNREAD
         self._headers: list[tuple[bytes, bytes]] = []
-        self._head = _UNREAD
-        self._head_bytes = 0
-        self._is_in_head = False
-        self._parts: list[bytes] = []
-        self._size = 0
+        self._head_bytes, self._is_in_head = 0, False
+        self._body = Body(host.large_bodies, self._read_on)
         self._refused = False
         self._stranger: Refusal | None = None
         self._write_paused = False
         self._pending = PendingResponses()
-        self._place = Place(host.large_bodies, self)
 
     @property
     def in_flight(self) -> bool:
         """True while the body of a review is read."""
         return self.stage == "body" and not self._refused
+
+    @property
+    def is_waiting(self) -> bool:
+        """True while a large body waits for its place, unread."""
+        return self._body.is_waiting
 
     # asyncio.Protocol
 
@@ -70,8 +68,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.stage == "closing":
             return
-        if self.stage == "header":
-            self._head_bytes += len(data)
+        self._head_bytes += len(data) if self.stage == "header" else 0
         if self.stage != "body":
             self._patience.read()
         try:
@@ -100,7 +97,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._pending.clear()
-        self._leave()
+        self._body.drop()
         self._parser = None
         self._host.forget(self)
 
@@ -111,7 +108,7 @@ class Connection(asyncio.Protocol):
         if self.stage == "closing":
             self.abort()
             return
-        if self._place.state == "waiting":
+        if self.is_waiting:
             self._fail(self._patience.refusal())
             return
         self._host.metrics.closed(self.stage)
@@ -138,11 +135,6 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.abort()
 
-    def resume_body(self) -> None:
-        """There is a place for this large body now."""
-        self._place.give()
-        self._read_on()
-
     # httptools, for each request in turn
 
     def on_message_begin(self) -> None:
@@ -151,7 +143,8 @@ class Connection(asyncio.Protocol):
         if self.stage == "idle":
             self._await_request()
         self._url, self._headers, self._head = b"", [], _UNREAD
-        self._parts, self._size, self._refused = [], 0, False
+        self._body.begin()
+        self._refused = False
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -159,10 +152,9 @@ class Connection(asyncio.Protocol):
             self._fail(Refusal(414, f"the path is longer than {self._limits.request_line} bytes"))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        limits, headers = self._limits, self._headers
-        if len(headers) == limits.header_count or len(name) + len(value) > limits.header_size:
-            bounds = f"more than {limits.header_count} headers, or one of over {limits.header_size} bytes"
-            self._fail(Refusal(431, bounds))
+        most, headers = self._limits, self._headers
+        if len(headers) == most.header_count or len(name) + len(value) > most.header_size:
+            self._fail(Refusal(431, f"more than {most.header_count} headers, or one of over {most.header_size} bytes"))
             return
         headers.append((name.lower(), value))
 
@@ -176,21 +168,20 @@ class Connection(asyncio.Protocol):
         if refusal is not None:
             self._refuse(refusal)
         elif head.expects_continue and self._parser.get_http_version() == "1.1":
-            self._send(_CONTINUE)
+            self._pending.send(CONTINUE, self._transport)
 
     def on_body(self, chunk: bytes) -> None:
         if self.stage == "closing":
             return
-        self._size += len(chunk)
+        body, limits = self._body, self._limits
+        body.add(chunk, discard=self._refused)
         if self._refused:
-            if self._size > self._limits.discard:
+            if body.size > limits.discard:
                 self.close()
-            return
-        self._parts.append(chunk)
-        if self._size > self._limits.body:
-            self._leave()
-            self._refuse(too_large(self._limits.body))
-        elif self._size > self._limits.large and self._place.state == "none":
+        elif body.size > limits.body:
+            body.drop()
+            self._refuse(too_large(limits.body))
+        elif body.size > limits.large and body.needs_place:
             self._take_place()
 
     def on_message_complete(self) -> None:
@@ -198,8 +189,7 @@ class Connection(asyncio.Protocol):
             return
         closes = self._closes()
         if not self._refused:
-            body = b"".join(self._parts)
-            self._leave()
+            body = self._body.whole()
             late = self._patience.overdue(LATE)
             answer = None if late else self._host.handler.answer(self._head.path, body, self._patience.left())
             if late is not None:
@@ -264,13 +254,6 @@ class Connection(asyncio.Protocol):
             # Part of the next request is here, and its time begins now.
             self._enter(self.stage, self._limits.body_seconds)
 
-    def _send(self, data: bytes) -> None:
-        """Write now, or after what is pending."""
-        if self._pending:
-            self._pending.append(data)
-        else:
-            self._transport.write(data)
-
     def _refuse(self, refusal: Refusal) -> None:
         """Respond before the body is read; the connection stays open."""
         self._refused = True
@@ -281,7 +264,7 @@ class Connection(asyncio.Protocol):
         """Close since the request cannot be read further; respond first, unless it has been refused already."""
         if self.stage == "closing":
             return
-        self._leave()
+        self._body.drop()
         if not self._refused:
             self._refused = True
             self._host.metrics.refused(refusal.status)
@@ -290,7 +273,8 @@ class Connection(asyncio.Protocol):
 
     def _respond(self, status: int, content_type: str, body: bytes, *, closes: bool, allow: str = "") -> None:
         bare, date = self._head.method == "HEAD", self._host.date
-        self._send(response(status, content_type, body, date, allow=allow, close=closes, bare=bare))
+        data = response(status, content_type, body, date, allow=allow, close=closes, bare=bare)
+        self._pending.send(data, self._transport)
 
     def _closes(self) -> bool:
         return self._host.draining or not self._parser.should_keep_alive()
@@ -303,20 +287,14 @@ class Connection(asyncio.Protocol):
 
     def _read_on(self) -> None:
         """Resume reading unless the client has to read first, another large body to end, or a response to be given."""
-        if not (self._write_paused or self._place.state == "waiting" or self._pending):
+        if not (self._write_paused or self.is_waiting or self._pending):
             self._transport.resume_reading()
 
     def _take_place(self) -> None:
         """Read a large body, or wait to; one that would wait too long is refused at once."""
         left = self._patience.left(EARLY)
-        if self._host.large_bodies.expected_wait() > left:
-            self._parts = []
+        if not self._body.take_place(left):
             self._refuse(self._patience.refusal())
-        elif self._place.waits_for():
+        elif self.is_waiting:
             self._transport.pause_reading()
             self.deadline = min(self.deadline, self._time() + left)
-
-    def _leave(self) -> None:
-        """The body is there, or will not be."""
-        self._parts = []
-        self._place.leave()
