@@ -9,6 +9,7 @@ BENCHES: Final = {
     "overload": "the answers and the refusals of a webhook that is sent more than it can answer",
     "write": "what the webhook adds to a write through a real API server",
     "pin": "what a new Revision of a Knative Service waits for its admission, and what 1,000 Services at rest cost",
+    "memory": "whether the webhook grows with an hour's worth of calls, and the loop with 10,000 rollouts",
     "loop": "what the companion loop costs an API server and a machine, at 1,000 rollouts",
     "knative": "what rollouts on stock Knative cost: requests at rest and per stage, and the admission of a Revision",
 }

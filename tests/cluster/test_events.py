@@ -184,3 +184,19 @@ def test_what_is_remembered_of_events_is_small() -> None:
     finally:
         tracemalloc.stop()
     assert correlator.correlate(Event(HELLO, NORMAL, "StageStarted", message), now, 5_000.0) is None
+
+
+def test_what_has_expired_is_forgotten_and_what_repeats_is_not() -> None:
+    correlator, now = Correlator(lambda: "x", quiet=300, burst=2, refill=60), FakeClock().now()
+    gone, lasts = Event(HELLO, NORMAL, "StageStarted", "gone"), Event(HELLO, NORMAL, "Waiting", "lasts")
+    for event in (gone, lasts):
+        assert correlator.correlate(event, now, 0.0) is not None
+    for minute in range(5, 70, 5):
+        repeated = correlator.correlate(lasts, now, minute * 60.0)
+        assert repeated is not None
+        assert not repeated.is_new
+    assert correlator.correlate(gone, now, 3900.0) is not None
+    assert len(correlator._known) == 2
+    assert correlator.correlate(lasts, now, 10_000.0) is not None
+    assert len(correlator._known) == 1
+    assert len(correlator._buckets) == 1, "the bucket of an object is made anew when it is full"

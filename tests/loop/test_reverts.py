@@ -339,3 +339,14 @@ def test_with_steps_off_a_bound_that_is_lacking_is_filled_in_every_time() -> Non
     for _ in range(2):
         world.spa_object(OLD, stageMinScale=4)
         assert world.settle().bounds(OLD) == (4, 10)
+
+
+def test_an_spa_that_is_deleted_is_forgotten() -> None:
+    world = two_revisions(World()).settle()
+    reverts = world.loop.reconciler.spas.reverts
+    uid = world.spa("hello-00002")["metadata"]["uid"]
+    assert reverts.knows("default", "hello-00002", uid)
+    world.api.remove(STAGE_POD_AUTOSCALERS, "default", "hello-00002")
+    world.loop.pause()
+    world.observe()
+    assert not reverts.knows("default", "hello-00002", uid)

@@ -23,6 +23,8 @@ WARNING: Final = "Warning"
 
 _MAX_MESSAGE: Final = 1024
 _MAX_REMEMBERED: Final = 4096
+_EXPIRE_SECONDS: Final = 3600.0
+"""An API server keeps Events for an hour, unless it is told otherwise."""
 _MAX_QUEUED: Final = 10_000
 """About 10 MB; thousands of rollouts that start at once record as many."""
 _IDLE_SECONDS: Final = 30.0
@@ -91,6 +93,7 @@ class Correlator:
 
     def correlate(self, event: Event, now: datetime, monotonic: float) -> EventWrite | None:
         """The request to send for an Event, or None."""
+        self._drop_the_old(monotonic)
         known = self._known.get(event.key)
         if known is not None:
             self._known.move_to_end(event.key)
@@ -116,7 +119,15 @@ class Correlator:
         if bucket is None:
             bucket = self._buckets[object_key] = TokenBucket(1.0 / self._refill, self._burst)
             _bound(self._buckets)
+        self._buckets.move_to_end(object_key)
         return bucket
+
+    def _drop_the_old(self, monotonic: float) -> None:
+        """Forget Events that have expired, and buckets that are full again."""
+        while self._known and monotonic - next(iter(self._known.values())).sent_at > _EXPIRE_SECONDS + self._quiet:
+            self._known.popitem(last=False)
+        while self._buckets and next(iter(self._buckets.values())).is_full(monotonic):
+            self._buckets.popitem(last=False)
 
 
 def event_body(write: EventWrite, component: str, now: datetime) -> Wire:

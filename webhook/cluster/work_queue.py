@@ -63,6 +63,11 @@ class TokenBucket:
         self._tokens -= 1.0
         return True
 
+    def is_full(self, now: float) -> bool:
+        """True if a new bucket would allow no more than this one."""
+        self._refill(now)
+        return self._tokens >= self.burst
+
     def _refill(self, now: float) -> None:
         if self._at is None:
             self._tokens, self._at = float(self.burst), now

@@ -172,6 +172,8 @@ class Loop:
         if resource is CONFIG_MAPS:
             # Before this process leads, too, so that it then knows the last settings that could be read.
             self._settings.current()
+        if resource is STAGE_POD_AUTOSCALERS and change.after is None:
+            self.reconciler.spas.reverts.forget(*key_of(change.object))
         if not self._working:
             return
         if resource is CONFIG_MAPS:

@@ -158,6 +158,11 @@ class Reverts:
             self._emit(spa, "Warning", BOUNDS_REVERTED, message)
             self._emit(ro, "Warning", BOUNDS_REVERTED, message)
 
+    def forget(self, namespace: str, name: str) -> None:
+        """The SPA has been deleted."""
+        with self._lock:
+            self._records.pop((namespace, name), None)
+
     def _record(self, namespace: str, name: str) -> Record | None:
         with self._lock:
             return self._records.get((namespace, name))
