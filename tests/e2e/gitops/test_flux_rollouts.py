@@ -1,6 +1,7 @@
 """Rollouts that Flux applies from Git: nothing drifts, refusals say all, health is honest, and Git leads back."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tests.e2e.gitops.stand import Stand
 from tests.e2e.standing import eventually
 
 NEWER = "hello-00003"
+AT_ONCE = timedelta(seconds=5)
 BREAKING = {"stageMinScale": 0, "stageMaxScale": 1}
 HARMLESS = {"stageMinScale": 4, "stageMaxScale": 20}
 IGNORED = next(each["spec"]["ignore"] for each in section("GitOps").yaml_documents if "ignore" in each["spec"])
@@ -36,6 +38,10 @@ BY = pytest.mark.parametrize("spec", [{}, {"healthCheckExprs": []}], ids=["expre
 """How the health of rollouts is found: as documented, and by Flux alone."""
 
 pytestmark = pytest.mark.usefixtures("flux")
+
+
+def time_of(text: str) -> datetime:
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
 
 
 def refused(app: FluxApp) -> dict[str, Any]:
@@ -209,7 +215,10 @@ def test_a_failed_rollout_fails_at_once_and_its_fix_is_green(new_app: NewApp, sp
     message = app.await_failure("health check failed")
 
     assert f"failed early due to stalled resources: [RolloutOrchestrator/{app.name}/hello status: 'Failed']" in message
-    assert "spec.targetRevisions[0].percent: missing" in app.conditions()["Stalled"]["message"]
+    stalled = app.conditions()["Stalled"]
+    assert "spec.targetRevisions[0].percent: missing" in stalled["message"]
+    # Both are in whole seconds; a loaded machine takes a few more.
+    assert time_of(stalled["lastTransitionTime"]) - time_of(app.stored()["metadata"]["creationTimestamp"]) < AT_ONCE
 
     app.keeps(app.rollout())
     app.starts()
