@@ -39,8 +39,8 @@ class Recording:
             on_count=self.counted.append,
         )
 
-    def emit(self, message: str = "m", reason: str = "Waiting", type_: str = NORMAL) -> None:
-        self.recorder.send(Event(HELLO, type_, reason, message))
+    def emit(self, message: str = "m", reason: str = "Waiting", type_: str = NORMAL, *, repeats: bool = True) -> None:
+        self.recorder.send(Event(HELLO, type_, reason, message, repeats))
 
 
 def test_a_new_event_says_who_what_when_and_about_whom() -> None:
@@ -81,6 +81,17 @@ def test_a_repetition_is_counted_and_reported_once_in_a_while() -> None:
     recording.emit()
     assert recording.api.written() == ["create events default/hello.1", "patch events default/hello.1"]
     assert recording.api.writes[-1].body == {"count": 5, "lastTimestamp": "2026-01-02T03:09:05Z"}
+
+
+def test_what_has_happened_once_more_is_counted_at_once_within_the_bucket() -> None:
+    recording = Recording(burst=3)
+    for _ in range(5):
+        recording.emit("paused", repeats=False)
+        recording.clock.advance(1)
+    assert [body["count"] for body in (write.body for write in recording.api.writes) if body] == [1, 2, 3]
+    recording.clock.advance(60)
+    recording.emit("paused", repeats=False)
+    assert recording.api.writes[-1].body == {"count": 6, "lastTimestamp": "2026-01-02T03:05:10Z"}
 
 
 @pytest.mark.parametrize(

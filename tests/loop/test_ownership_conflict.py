@@ -63,6 +63,12 @@ def test_nothing_is_written_without_end() -> None:
     assert carry_both(world.forget(), turns=20).written() == [], "it is reported once"
 
 
+def test_it_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    carry_both(pulled_apart(World()), turns=20)
+    assert caplog.text.count(f"RolloutOrchestrator default/other: {OWNERSHIP_CONFLICT}: {MESSAGE}") == 1
+
+
 def test_a_stage_on_its_way_stands_still_too() -> None:
     world = pulled_apart(World())
     stage = [entry(SHARED, 50, 1, 10, direction="down", targetReplicas=1), up("other-00001")]

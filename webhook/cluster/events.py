@@ -34,12 +34,16 @@ _LOG: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What happened to an object; ``regarding`` is an ObjectReference in wire form."""
+    """What happened to an object; ``regarding`` is an ObjectReference in wire form.
+
+    ``repeats`` is True for what is said again and again as long as it holds, False for what has happened once more.
+    """
 
     regarding: Mapping[str, str]
     type: str
     reason: str
     message: str
+    repeats: bool = True
 
     @property
     def object_key(self) -> tuple[str, str, str]:
@@ -76,9 +80,10 @@ class EventWrite:
 
 
 class Correlator:
-    """Decides what to send. A repetition is sent at most once in ``quiet`` seconds, with the count so far.
+    """Decides what to send. What repeats is sent at most once in ``quiet`` seconds, with the count so far.
 
-    Each object has a bucket of ``burst`` new Events, which gets one more every ``refill`` seconds.
+    Each object has a bucket of ``burst`` Events that are new or have happened once more, which gets one more every
+    ``refill`` seconds.
     """
 
     def __init__(
@@ -98,7 +103,8 @@ class Correlator:
         if known is not None:
             self._known.move_to_end(event.key)
             known.count += 1
-            if monotonic - known.sent_at < self._quiet:
+            is_quiet = monotonic - known.sent_at < self._quiet
+            if is_quiet and (event.repeats or not self._bucket(event.object_key).take(monotonic)):
                 return None
             known.sent_at = monotonic
             return EventWrite(event, known.name, known.count, known.first_at, is_new=False)

@@ -38,9 +38,18 @@ class ClusterEvents:
     def __init__(self, record: Callable[[Event], None]) -> None:
         self._record = record
 
-    def emit(self, ro: RolloutOrchestrator | StagePodAutoscaler, type_: str, reason: str, message: str) -> None:
+    def emit(
+        self,
+        ro: RolloutOrchestrator | StagePodAutoscaler,
+        type_: str,
+        reason: str,
+        message: str,
+        *,
+        repeats: bool = True,
+    ) -> None:
+        """Record an Event; ``repeats`` is that of ``Event``."""
         resource = STAGE_POD_AUTOSCALERS if isinstance(ro, StagePodAutoscaler) else ROLLOUT_ORCHESTRATORS
-        self._record(Event(reference_to(resource, ro.metadata.wire), type_, reason, message))
+        self._record(Event(reference_to(resource, ro.metadata.wire), type_, reason, message, repeats))
 
     def emit_refusal(self, of: RolloutOrchestrator | StagePodAutoscaler, problem: Exception | None) -> None:
         """Emit an Event for a write that was refused; none for any other error, or None."""

@@ -66,13 +66,13 @@ class RolloutReconciler:
     clock: Clock
     steps: bool = True
     stage_took: Callable[[float], None] = lambda _seconds: None
-    _steering: RepeatedEvents[EventMessage] = field(default_factory=RepeatedEvents)
+    _repeated: RepeatedEvents[EventMessage] = field(default_factory=RepeatedEvents)
 
     def reconcile(self, namespace: str, name: str) -> Result:
         """Update the SPAs, decide the spec, carry the stage on by one pass, write what differs. Raises ApiError."""
         seen = self.caches.rollouts.get(namespace, name)
         if seen is None or (seen.get("metadata") or {}).get("deletionTimestamp"):
-            self._steering.forget(namespace, name)
+            self._repeated.forget(namespace, name)
             return Result()
         ro = RolloutOrchestrator.from_dict(seen)
         spa_error = self.spas.reconcile_all(ro)
@@ -98,7 +98,9 @@ class RolloutReconciler:
             before = ro.status.copy()
             block(ro, owners, self.clock.now())
             _, changed = self._store_status(seen, ro, before)
-            self._emit(ro, [EventMessage("Warning", OWNERSHIP_CONFLICT, conflict_message(owners))])
+            conflict = EventMessage("Warning", OWNERSHIP_CONFLICT, conflict_message(owners))
+            self._log(ro, self._new(ro, [conflict]))
+            self._emit(ro, [conflict], repeats=True)
             return Result(status_changed=changed)
         return self._carry(seen, ro)
 
@@ -109,14 +111,14 @@ class RolloutReconciler:
         if steered.clear:
             seen = self._take_away(seen, steered.clear)
             ro = RolloutOrchestrator.from_dict(seen)
-        self._emit(ro, self._steering.new(ro.namespace, ro.name, ro.metadata.uid, steered.events))
+        self._emit(ro, self._new(ro, steered.events))
         observed = self.observer.observe(ro)
         if steered.begins is not None:
             return self._begin_abort(seen, ro, steered.begins, observed)
         view = steered.view(ro, now)
         before, is_paused = view.copy(), steered.pause is not None
         decision = decide_spec(view, observed, now, is_paused=is_paused, is_aborted=steered.record is not None)
-        self._emit(ro, events_of_decision(observed, decision), logs=False)
+        self._emit(ro, events_of_decision(observed, decision), repeats=True)
         seen, ro = self._store_spec(seen, ro, decision)
         stored = ro.status.copy()
         ro = steered.view(ro, now)
@@ -141,7 +143,7 @@ class RolloutReconciler:
         if seconds is not None:
             self.stage_took(seconds)
         waits = Waiting() if is_paused else waiting(ro, stage, strategy, observed, now)
-        self._emit(ro, waits.events, logs=False)
+        self._emit(ro, waits.events, repeats=True)
         self.events.emit_refusal(ro, result.unfinished)
         not_planned = None if isinstance(decision.error, InvalidRollout) else decision.error
         again = () if decision.requeue_after is None else (decision.requeue_after + 1.0,)
@@ -204,9 +206,17 @@ class RolloutReconciler:
 
     # Events
 
-    def _emit(self, ro: RolloutOrchestrator, events: Iterable[EventMessage], *, logs: bool = True) -> None:
-        """Emit and log Events; with ``logs`` False those that every reconcile repeats are not logged."""
+    def _emit(self, ro: RolloutOrchestrator, events: Sequence[EventMessage], *, repeats: bool = False) -> None:
+        """Emit and log Events; with ``repeats`` those that every reconcile says again, which are not logged."""
+        if not repeats:
+            self._log(ro, events)
         for event in events:
-            if logs:
-                _LOG.info("RolloutOrchestrator %s/%s: %s: %s", ro.namespace, ro.name, event.reason, event.message)
-            self.events.emit(ro, *event)
+            self.events.emit(ro, *event, repeats=repeats)
+
+    def _log(self, ro: RolloutOrchestrator, events: Iterable[EventMessage]) -> None:
+        for event in events:
+            _LOG.info("RolloutOrchestrator %s/%s: %s: %s", ro.namespace, ro.name, event.reason, event.message)
+
+    def _new(self, ro: RolloutOrchestrator, events: Iterable[EventMessage]) -> list[EventMessage]:
+        """Those of these Events that the reconcile before did not have."""
+        return self._repeated.new(ro.namespace, ro.name, ro.metadata.uid, events)

@@ -215,7 +215,7 @@ class ServiceReconciler:
         metadata = service["metadata"]
         for event in repeated.new(namespace, name, str(metadata.get("uid")), events):
             _LOG.info("Service %s/%s: %s: %s", namespace, name, event.reason, event.message)
-            self.record(Event(reference_to(KNATIVE_SERVICES, metadata), *event))
+            self.record(Event(reference_to(KNATIVE_SERVICES, metadata), *event, repeats=False))
             self.count(event.reason)
 
 
