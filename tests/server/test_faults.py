@@ -45,6 +45,7 @@ from webhook.pages_server import PagesServer
 from webhook.server.handler import AdmissionHandler
 from webhook.server.informers import RolloutInformers
 from webhook.server.knative_side import KnativeSide
+from webhook.server.large_bodies import LargeBodies
 from webhook.server.limits import Limits
 from webhook.server.metrics import LOOPS, ServerMetrics
 from webhook.server.pages import make_app
@@ -195,6 +196,7 @@ class Bare(StagegateWorker):
     def __init__(self, service: Service) -> None:
         self.service, self.limits = service, service.limits
         self.metrics, self.handler = service.metrics, service.handler
+        self.large_bodies = LargeBodies(self.limits.large_at_once, time.monotonic)
         self.open = {}
         self.monotonic = time.monotonic
         self.log = logging.getLogger("test")
