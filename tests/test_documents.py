@@ -100,7 +100,7 @@ def test_the_reference_names_every_option(command: str) -> None:
     assert [each.opts for each in options if not is_named(each, text)] == []
 
 
-@pytest.mark.parametrize("command", ["serve", "loop", "manifests", "doctor", "release"])
+@pytest.mark.parametrize("command", ["serve", "loop", "doctor", "release"])
 def test_the_reference_lists_every_option(command: str) -> None:
     rows = [line for line in described()[command].splitlines() if line.startswith("| `--")]
     listed = {option for row in rows for option in re.findall(r"`(--[a-z-]+)`", row.split("|")[1])}

@@ -41,11 +41,11 @@ def in_bash(*words: str) -> list[str]:
     ("words", "proposed"),
     [
         (["do"], ["doctor"]),
-        (["ma"], ["manifests"]),
+        (["retr"], ["retry"]),
         (["certs", "s"], ["status"]),
         (["doctor", "-o", ""], ["json", "yaml", "short"]),
         (["doctor", "--stagegate"], ["--stagegate-namespace"]),
-        (["manifests", "--enforce", "w"], ["warn"]),
+        (["serve", "--enforce", "w"], ["warn"]),
     ],
 )
 def test_bash_proposes_commands_options_and_values(words: list[str], proposed: list[str]) -> None:

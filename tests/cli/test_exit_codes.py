@@ -43,7 +43,6 @@ def places(tmp_path: Path) -> Iterator[dict[str, str]]:
 @pytest.mark.parametrize(
     ("command", "code"),
     [
-        pytest.param("manifests", 0, id="manifests"),
         pytest.param("certs init {nothing} --host a", 0, id="certs init"),
         pytest.param("certs status {sound}", 0, id="certs status"),
         pytest.param("certs rotate {sound} --ca", 0, id="certs rotate"),

@@ -10,19 +10,19 @@ from pathlib import Path
 import pytest
 
 from tests.server.live import ROOT
-from webhook.cli import kubectl_plugin, main, manifests
+from webhook.cli import kubectl_plugin, main, rules
 
 FULL = Path("/dev/full")
 needs_full_disk = pytest.mark.skipif(not FULL.exists(), reason="no /dev/full on this machine")
 
 
 def failing(problem: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``stagegate manifests`` fails with an unforeseen exception."""
+    """``stagegate rules`` fails with an unforeseen exception."""
 
-    def run(_: object) -> int:
+    def callback(**_: object) -> int:
         raise problem
 
-    monkeypatch.setattr(manifests, "run", run)
+    monkeypatch.setattr(rules.command, "callback", callback)
 
 
 @pytest.mark.parametrize(
@@ -37,14 +37,14 @@ def test_an_unexpected_error_is_one_line_with_a_hint(
     problem: Exception, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     failing(problem, monkeypatch)
-    assert main(["manifests"]) == 1
+    assert main(["rules"]) == 1
     error = capsys.readouterr().err
-    assert error.startswith(f"stagegate manifests: {line}")
+    assert error.startswith(f"stagegate rules: {line}")
     assert error.endswith("; --debug shows where it comes from\n")
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("words", [["--debug", "manifests"], ["manifests", "--debug"]])
+@pytest.mark.parametrize("words", [["--debug", "rules"], ["rules", "--debug"]])
 def test_debug_shows_where_an_error_comes_from(
     words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -64,7 +64,7 @@ def test_debug_is_taken_by_tasks_too(tmp_path: Path, capsys: pytest.CaptureFixtu
     ("words", "line"),
     [
         (["fly"], "stagegate: no such command 'fly'; see: stagegate --help"),
-        (["manifest"], "stagegate: no such command 'manifest'; did you mean manifests?; see: stagegate --help"),
+        (["rule"], "stagegate: no such command 'rule'; did you mean rules?; see: stagegate --help"),
         (["--fly"], "stagegate: no such option '--fly'; see: stagegate --help"),
         (["loop", "--fly"], "stagegate loop: no such option '--fly'; see: stagegate loop --help"),
         (["certs"], "stagegate certs: missing command; see: stagegate certs --help"),
@@ -164,7 +164,6 @@ def stagegate(*words: str, out: int, error: int = subprocess.PIPE, buffered: boo
 @pytest.mark.parametrize(
     "words",
     [
-        ["manifests"],
         ["rules"],
         ["certs", "init", "{}", "--host", "localhost"],
         ["certs", "init", "{}", "--host", "localhost", "-o", "json"],
@@ -181,7 +180,7 @@ def test_a_closed_pipe_is_silent(words: list[str], buffered: bool, tmp_path: Pat
 
 @needs_full_disk
 @pytest.mark.parametrize("buffered", [True, False])
-@pytest.mark.parametrize("words", [["manifests"], ["certs", "init", "{}", "--host", "localhost"]])
+@pytest.mark.parametrize("words", [["rules"], ["certs", "init", "{}", "--host", "localhost"]])
 def test_a_full_disk_is_one_line(words: list[str], buffered: bool, tmp_path: Path) -> None:
     with full_disk() as disk:
         code, error = stagegate(*(word.format(tmp_path / "d") for word in words), out=disk, buffered=buffered)
@@ -195,7 +194,7 @@ def test_an_error_keeps_its_exit_code_where_nothing_can_be_said(tmp_path: Path) 
         assert stagegate("certs", "status", str(tmp_path), out=disk, error=disk)[0] == 3
 
 
-@pytest.mark.parametrize("words", [["manifests"], ["--version"]])
+@pytest.mark.parametrize("words", [["rules"], ["--version"]])
 def test_a_closed_standard_output_is_one_line(words: list[str]) -> None:
     shell = ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-m", "webhook", *words]
     done = subprocess.run(shell, cwd=ROOT, stderr=subprocess.PIPE, text=True, timeout=60, check=False)

@@ -40,11 +40,19 @@ class Administrator:
         folder.mkdir(exist_ok=True)
         (folder / "kubectl").unlink(missing_ok=True)
         (folder / "kubectl").symlink_to(plane.binaries.kubectl)
+        self._programs = folder
         self._environment = os.environ | {
+            **{f"HELM_{kind}_HOME": str(folder / f"helm-{kind.lower()}") for kind in ("CACHE", "CONFIG", "DATA")},
             "PATH": f"{folder}:{REPOSITORY / '.venv' / 'bin'}:{os.environ['PATH']}",
             "KUBECONFIG": str(plane.kubeconfig),
             "KUBECACHEDIR": str(folder / "cache"),
         }
+
+    def has(self, program: Path) -> None:
+        """Have this program by its name."""
+        link = self._programs / program.name
+        link.unlink(missing_ok=True)
+        link.symlink_to(program)
 
     @property
     def api(self) -> Session:

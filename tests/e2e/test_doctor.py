@@ -31,8 +31,8 @@ from tests.e2e.breakages import (
 )
 from tests.e2e.certified import PODS, Certified, free_port, run_pod
 from tests.e2e.cluster import SPAS, Namespace, create_namespace, eventually
+from tests.kustomize import rendered
 from webhook.cli import main
-from webhook.cli.manifests import rendered
 
 UPSTREAM_ACCOUNT = "system:serviceaccount:knative-serving:controller"
 LOOP_ADDRESS = "127.0.0.6"
@@ -46,7 +46,7 @@ class Clinic:
         self.cluster = Certified(plane, folder)
         for name in ("idle", "knative-serving"):
             create_namespace(plane.admin, name, {})
-        for body in rendered([]):
+        for body in rendered():
             if body["kind"] == "Deployment":
                 assert plane.admin.create(DEPLOYMENTS, body).status == HTTPStatus.CREATED
         pages = free_port(LOOP_ADDRESS)

@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -22,19 +22,20 @@ from tests.e2e.kubelet import Kubelet
 from tests.e2e.upstream_crds import upstream_crds
 
 INSTALL, CERTIFICATES = section("Install"), section("Certificates")
-WARN = INSTALL.command("stagegate manifests --image registry.example.com/stagegate:0.1.0 --enforce warn |")
+WARN = INSTALL.command("helm install ")
 WAIT = INSTALL.command("kubectl -n stagegate-system rollout status ")
 STATUS = INSTALL.command("stagegate certs status ")
-ENFORCE = INSTALL.command("stagegate manifests --image registry.example.com/stagegate:0.1.0 |")
-KUSTOMIZE = INSTALL.command("kubectl apply -k ")
-OVER_UPSTREAM = section("Beside upstream's controllers").command("stagegate manifests --overlay steps-off |")
+ENFORCE = INSTALL.command("helm upgrade ")
+KUSTOMIZE_WARN, KUSTOMIZE = (each for each in INSTALL.commands if each.startswith("kubectl apply -k "))
+OTHER_IMAGE = "kubectl kustomize manifests/ | sed 's#image: stagegate:#image: other:#' | kubectl apply -f -"
+OVER_UPSTREAM = section("Beside upstream's controllers").command("kubectl apply -k manifests/overlays/steps-off ")
 DIFF = section("Upgrade").command("kubectl diff ")
 ROTATE = CERTIFICATES.command("stagegate certs rotate ")
 UNINSTALL = [each for each in section("Uninstall").commands if " delete " in each and " -f " not in each]
 FORGET = section("Uninstall").command("kubectl delete -f ")
 
 EXCUSED = {
-    section("Namespaces and networks").command("stagegate manifests "): "run where it is taken out again",
+    section("Namespaces and networks").command("helm template "): "run where it is taken out again",
     INSTALL.command("docker build "): "needs a container engine; the steps of the image are tested apart",
     INSTALL.command("docker push "): "needs a registry",
     CERTIFICATES.command("kubectl -n stagegate-system exec "): (
@@ -57,8 +58,7 @@ MENTIONED = {
     "kubectl apply --force",
     "kubectl describe rolloutorchestrator",
     "stagegate check",
-    "stagegate manifests",
-    "stagegate manifests --overlay NAME",
+    "kubectl apply -k",
 }
 """Commands that prose speaks of, without what they would be applied to."""
 
@@ -87,6 +87,7 @@ class Cluster:
         for command in UNINSTALL:
             self.administrator.types(command)
         self.administrator.types(FORGET)
+        self.administrator.types("kubectl -n stagegate-system delete secrets -l owner=helm")
 
     def is_installed(self, how: str = KUSTOMIZE) -> None:
         self.is_cleared()
@@ -127,7 +128,11 @@ class Cluster:
 
 
 @pytest.fixture(scope="module")
-def cluster(binaries_with_controller_manager: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster(
+    binaries_with_controller_manager: Binaries,
+    tmp_path_factory: pytest.TempPathFactory,
+    program: Callable[[str], Path],
+) -> Iterator[Cluster]:
     with (
         ControlPlane.start(
             binaries=binaries_with_controller_manager,
@@ -136,17 +141,19 @@ def cluster(binaries_with_controller_manager: Binaries, tmp_path_factory: pytest
         ) as plane,
         Kubelet(plane, "stagegate-system"),
     ):
-        yield Cluster(Administrator(plane), tmp_path_factory.mktemp("documentation"))
+        administrator = Administrator(plane)
+        administrator.has(program("helm"))
+        yield Cluster(administrator, tmp_path_factory.mktemp("documentation"))
 
 
 def test_every_command_is_run_here_or_excused() -> None:
-    run = {WARN, WAIT, STATUS, ENFORCE, KUSTOMIZE, OVER_UPSTREAM, DIFF, ROTATE}
+    run = {WARN, WAIT, STATUS, ENFORCE, KUSTOMIZE_WARN, KUSTOMIZE, OVER_UPSTREAM, DIFF, ROTATE}
     typed = {
         command
         for each in sections()
         if each.document in ("README.md", "OPERATIONS.md") and each.name not in ELSEWHERE
         for command in each.commands
-        if command.startswith(("kubectl ", "stagegate ", "docker "))
+        if command.startswith(("kubectl ", "stagegate ", "docker ", "helm "))
     }
 
     assert typed - MENTIONED == run | EXCUSED.keys()
@@ -158,12 +165,13 @@ def test_what_cannot_be_run_inside_is_run_outside() -> None:
     assert inside.partition(" -- ")[2] == STATUS
 
 
-def test_the_way_in_denies_nothing(cluster: Cluster) -> None:
+@pytest.mark.parametrize(("way", "image"), [(WARN, IMAGE), (KUSTOMIZE_WARN, "stagegate:0.1.0")])
+def test_the_way_in_denies_nothing(cluster: Cluster, way: str, image: str) -> None:
     cluster.is_cleared()
 
-    cluster.administrator.does(WARN)
+    cluster.administrator.does(way)
 
-    assert cluster.images() == {IMAGE}
+    assert cluster.images() == {image}
     eventually(lambda: "RO008" in str(cluster.writes_something_bad().warnings))
     assert cluster.writes_something_bad().status == HTTPStatus.CREATED
 
@@ -176,25 +184,15 @@ def test_the_pods_are_waited_for(cluster: Cluster) -> None:
     assert re.findall(r'deployment "(\S+)" successfully rolled out', printed) == ["stagegate-webhook", "stagegate-loop"]
 
 
-def test_enforcing_denies(cluster: Cluster) -> None:
-    cluster.is_installed(WARN)
+@pytest.mark.parametrize(("way", "then"), [(WARN, ENFORCE), (KUSTOMIZE_WARN, KUSTOMIZE)])
+def test_enforcing_denies(cluster: Cluster, way: str, then: str) -> None:
+    cluster.is_installed(way)
     eventually(lambda: cluster.writes_something_bad().status == HTTPStatus.CREATED)
 
-    cluster.administrator.does(ENFORCE)
+    cluster.administrator.does(then)
 
     eventually(lambda: cluster.writes_something_bad().status == HTTPStatus.FORBIDDEN)
     assert "RO008" in cluster.writes_something_bad().message
-
-
-def test_with_kustomize_it_is_the_same_but_for_the_image(cluster: Cluster) -> None:
-    cluster.is_installed(ENFORCE)
-    objects = kustomized(cluster.administrator, "manifests/")
-
-    different = differences(objects, cluster.administrator.stored(objects))
-    cluster.administrator.does(KUSTOMIZE)
-
-    assert {path.rpartition("/")[2] for path in different} == {"image"}
-    assert differences(objects, cluster.administrator.stored(objects)) == []
 
 
 def test_over_upstreams_definitions_it_is_applied_beside_upstream(cluster: Cluster) -> None:
@@ -215,14 +213,14 @@ def test_over_upstreams_definitions_it_is_applied_beside_upstream(cluster: Clust
 
 
 def test_a_diff_shows_beforehand_what_an_upgrade_changes(cluster: Cluster) -> None:
-    cluster.is_installed(ENFORCE)
+    cluster.is_installed(OTHER_IMAGE)
 
     shown = cluster.administrator.types(DIFF)
 
     lines = [line.split() for line in shown.out.splitlines() if re.match(r"[-+] ", line)]
     changed = sorted({" ".join(words[1:]) for words in lines if words[1] != "generation:"})
     assert shown.code == 1, shown.err
-    assert changed == [f"image: {IMAGE}", "image: stagegate:0.1.0"]
+    assert changed == ["image: other:0.1.0", "image: stagegate:0.1.0"]
 
 
 def test_the_status_is_as_shown(cluster: Cluster) -> None:

@@ -22,8 +22,8 @@ from tests.e2e.administrator import REPOSITORY, Administrator
 from tests.image.build import Image, build
 from tests.image.container import Container
 from tests.image.root import find_python, make_base
+from tests.kustomize import MANIFESTS, by_name
 from tests.server.reviews import GOOD
-from webhook.cli.manifests import MANIFESTS, rendered
 
 VERSION = "3.13"
 MEGABYTE = 1_000_000
@@ -117,11 +117,7 @@ def test_its_root_is_read_only(image: Image, tmp_path: Path) -> None:
     assert python(image, tmp_path, program).splitlines() == [*["Read-only file system"] * 3, "1"]
 
 
-def test_it_holds_the_manifests(image: Image, tmp_path: Path) -> None:
-    code, output = run(image, tmp_path, "manifests", "--overlay", "monitoring")
-
-    assert code == 0
-    assert output.count("\nkind: Deployment") == 2
+def test_it_holds_the_manifests(image: Image) -> None:
     inside = image.root / f"opt/stagegate/lib/python{VERSION}/site-packages/manifests"
     found = {path.relative_to(inside) for path in inside.rglob("*") if path.is_file()}
     ours = {path.relative_to(MANIFESTS) for path in MANIFESTS.rglob("*") if path.is_file()}
@@ -202,8 +198,7 @@ ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 def pod(image: Image, folder: Path, plane: ControlPlane, name: str) -> Container:
     """The container of a Deployment, as it is written there, but for its address: all pods share this machine's."""
-    (deployment,) = (each for each in rendered([]) if (each["kind"], each["metadata"]["name"]) == ("Deployment", name))
-    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    (container,) = by_name()["Deployment", name]["spec"]["template"]["spec"]["containers"]
     elsewhere = {"--host=::": "--host=127.0.0.1", "--port=8443": "--port=0"}
     elsewhere |= {"--pages-host=::": "--pages-host=127.0.0.1", "--pages-port=8080": "--pages-port=0"}
     arguments = [

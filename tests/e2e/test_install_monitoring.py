@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from webhook.cli.manifests import rendered
+from tests.kustomize import by_name
 
 DAY: Final = 86_400
 HOURS: Final = 8
@@ -191,7 +191,7 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def objects() -> dict[tuple[str, str], dict[str, Any]]:
-    return {(each["kind"], each["metadata"]["name"]): each for each in rendered(["monitoring"])}
+    return by_name("monitoring")
 
 
 def test_every_alert_is_one_that_prometheus_takes(

@@ -15,7 +15,7 @@ from tests.e2e.cluster import ROS, SPAS, Namespace, eventually, rollout, spa
 from tests.e2e.upstream_crds import upstream_crds
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-OVER_UPSTREAM = section("Beside upstream's controllers").command("stagegate manifests --overlay steps-off |")
+OVER_UPSTREAM = section("Beside upstream's controllers").command("kubectl apply -k manifests/overlays/steps-off ")
 SPARES_STATUS = (1, 33)
 """The first Kubernetes that does not judge an old spec when the status is written."""
 DEFAULT = Namespace("default")

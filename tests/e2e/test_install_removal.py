@@ -1,7 +1,8 @@
 """Break-glass while the webhook is down, and uninstallation: the documented commands, as they are written."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,13 +12,12 @@ from tests.controlplane import Binaries, ControlPlane
 from tests.documents import section
 from tests.e2e.administrator import Administrator, kustomized
 from tests.e2e.cluster import ROS, Namespace, eventually, refused, rollout
-from webhook.cli.manifests import rendered
+from tests.kustomize import rendered
 
 ROLLOUTS = "/api/v1/namespaces/rollouts"
 OF_THE_CLUSTER = {"configmap/kube-root-ca.crt", "serviceaccount/default"}
 """What the controller manager puts into every namespace."""
 DEFAULT = Namespace("default")
-IMAGE = "registry.example.com/stagegate:0.1.0"
 GOOD = {"targetRevisions": [{"revisionName": "hello-00001", "percent": 100}], "rolloutStrategy": "availability"}
 BAD = {"targetRevisions": [{"revisionName": "hello-00001", "percent": 90}], "rolloutStrategy": "availability"}
 
@@ -26,7 +26,7 @@ OPEN = BREAK_GLASS.command("kubectl patch ")
 REMOVE_WEBHOOKS = BREAK_GLASS.command("kubectl delete validatingwebhookconfiguration/")
 REMOVE_POLICIES = BREAK_GLASS.command("kubectl delete validatingadmissionpolicybindings ")
 CLOSE = BREAK_GLASS.command("kubectl apply ")
-INTO_ANOTHER = section("Namespaces and networks").command(f"stagegate manifests --image {IMAGE} --namespace ")
+INTO_ANOTHER = section("Namespaces and networks").command("helm template ")
 UNINSTALL = REMOVAL.command("kubectl delete -l ")
 EMPTY = REMOVAL.command("kubectl -n stagegate-system delete -l ")
 RELEASE = REMOVAL.command("kubectl -n stagegate-system delete --ignore-not-found ")
@@ -78,7 +78,7 @@ def test_every_command_is_run_here() -> None:
 
 
 def test_the_runbook_stops_enforcing_as_documented() -> None:
-    rules = {each["kind"]: each for each in rendered(["monitoring"])}["PrometheusRule"]
+    rules = {each["kind"]: each for each in rendered("monitoring")}["PrometheusRule"]
     runbooks = {
         rule["alert"]: rule["annotations"]["runbook"] for group in rules["spec"]["groups"] for rule in group["rules"]
     }
@@ -153,8 +153,9 @@ def test_uninstalling_leaves_the_rollouts_and_nothing_else(stuck: Administrator)
     eventually(lambda: stuck.api.get(DEFAULT.path(ROS)).status == HTTPStatus.NOT_FOUND)
 
 
-def test_a_namespace_of_others_is_left_as_it_was(administrator: Administrator) -> None:
+def test_a_namespace_of_others_is_left_as_it_was(administrator: Administrator, program: Callable[[str], Path]) -> None:
     """Neither the install nor its removal touches other objects in the namespace."""
+    administrator.has(program("helm"))
     administrator.does("kubectl create namespace rollouts")
     administrator.does("kubectl -n rollouts create configmap theirs")
     administrator.does("kubectl -n rollouts create role theirs --verb=get --resource=pods")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.image.dockerfile import REPOSITORY, Stage, ignored_patterns, parse, sent
-from webhook.cli.manifests import rendered
+from tests.kustomize import rendered
 
 ARGUMENTS, (BUILD, FINAL) = parse((REPOSITORY / "Dockerfile").read_text())
 SETTINGS: dict[str, Any] = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
@@ -17,7 +17,7 @@ PROJECT: dict[str, Any] = SETTINGS["project"]
 
 
 def pods() -> list[dict[str, Any]]:
-    return [each["spec"]["template"]["spec"] for each in rendered([]) if each["kind"] == "Deployment"]
+    return [each["spec"]["template"]["spec"] for each in rendered() if each["kind"] == "Deployment"]
 
 
 def test_both_bases_are_of_one_release_and_the_last_is_slim() -> None:

@@ -12,9 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from certs.errors import Forbidden
 from certs.metrics import CertificateMetrics, CertificateState
+from tests.kustomize import by_name
 from webhook.cli import certs
 from webhook.cli.arguments import ObjectName
-from webhook.cli.manifests import rendered
 from webhook.cluster.errors import Call
 from webhook.loop.caches import RESOURCES
 from webhook.loop.metrics import Metrics
@@ -25,9 +25,8 @@ FOREIGN = {"up", "process_cpu_seconds_total"}
 SCRAPED = {"job", "pod", "le"}
 
 
-@cache
 def objects() -> dict[tuple[str, str], dict[str, Any]]:
-    return {(each["kind"], each["metadata"]["name"]): each for each in rendered(["monitoring"])}
+    return by_name("monitoring")
 
 
 @cache

@@ -1,6 +1,5 @@
 """The component stock-knative: what causes a call, what its absence means, and for whom it is."""
 
-from functools import cache
 from typing import Any
 
 import pytest
@@ -8,7 +7,7 @@ import pytest
 from certs.ca_injection import CONFIGURATIONS
 from sandbox.expressions import compiled
 from sandbox.selectors import from_object
-from webhook.cli.manifests import rendered
+from tests.kustomize import by_name
 from webhook.knative.hold import HELD, Hold
 from webhook.planning.config import parse_boolean
 
@@ -25,13 +24,8 @@ PINNED = [{"revisionName": "hello-00001", "percent": 100}]
 LATEST = [{"latestRevision": True, "percent": 100}]
 
 
-@cache
-def objects(*chosen: str, namespace: str = "stagegate-system") -> dict[tuple[str, str], Wire]:
-    return {(each["kind"], each["metadata"]["name"]): each for each in rendered(list(chosen), None, namespace)}
-
-
-def hooks(*chosen: str, namespace: str = "stagegate-system") -> dict[str, Wire]:
-    found = objects(*chosen, namespace=namespace)["MutatingWebhookConfiguration", CONFIGURATION]
+def hooks(*chosen: str) -> dict[str, Wire]:
+    found = by_name(*chosen)["MutatingWebhookConfiguration", CONFIGURATION]
     return {hook["name"]: hook for hook in found["webhooks"]}
 
 
@@ -112,28 +106,26 @@ WRITES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("namespace", ["stagegate-system", "rollouts"])
 @pytest.mark.parametrize(("old", "new", "user", "called"), WRITES.values(), ids=WRITES)
-def test_writes_of_a_route_that_cause_a_call(old: Wire, new: Wire, user: str, called: bool, namespace: str) -> None:
-    request = {"userInfo": {"username": user.format(namespace)}}
+def test_writes_of_a_route_that_cause_a_call(old: Wire, new: Wire, user: str, called: bool) -> None:
+    request = {"userInfo": {"username": user.format("stagegate-system")}}
     variables = {"object": new, "oldObject": old, "request": request, "namespaceObject": None}
 
-    conditions = hooks(namespace=namespace)[ROUTES]["matchConditions"]
+    conditions = hooks()[ROUTES]["matchConditions"]
 
     met = [compiled(each["expression"].strip()).evaluate(variables) for each in reversed(conditions)]
     assert all(met) == called
 
 
-@pytest.mark.parametrize("namespace", ["stagegate-system", "rollouts"])
-def test_the_accounts_that_are_never_guarded_are_the_same_everywhere(namespace: str) -> None:
-    found = objects(namespace=namespace)
+def test_the_accounts_that_are_never_guarded_are_the_same_everywhere() -> None:
+    found = by_name()
     (container,) = found["Deployment", "stagegate-webhook"]["spec"]["template"]["spec"]["containers"]
     flags = [each.partition("=")[2] for each in container["args"] if each.startswith("--own-account=")]
-    ours = sorted(each.replace("$(POD_NAMESPACE)", namespace) for each in flags)
-    conditions = {each["name"]: each["expression"] for each in hooks(namespace=namespace)[ROUTES]["matchConditions"]}
+    ours = sorted(each.replace("$(POD_NAMESPACE)", "stagegate-system") for each in flags)
+    conditions = {each["name"]: each["expression"] for each in hooks()[ROUTES]["matchConditions"]}
     policy = found["ValidatingAdmissionPolicy", ROUTES]["spec"]
 
-    assert ours == [f"system:serviceaccount:{namespace}:stagegate-{name}" for name in ("loop", "webhook")]
+    assert ours == [f"system:serviceaccount:stagegate-system:stagegate-{name}" for name in ("loop", "webhook")]
     assert accounts_in(conditions["written-by-others"]) == ours
     assert accounts_in(policy["matchConditions"][0]["expression"]) == ours
 
@@ -143,17 +135,17 @@ def accounts_in(expression: str) -> list[str]:
 
 
 def test_the_loop_trusts_and_may_write_every_registration() -> None:
-    registered = [name for kind, name in objects() if kind.endswith("WebhookConfiguration")]
-    (container,) = objects()["Deployment", "stagegate-loop"]["spec"]["template"]["spec"]["containers"]
+    registered = [name for kind, name in by_name() if kind.endswith("WebhookConfiguration")]
+    (container,) = by_name()["Deployment", "stagegate-loop"]["spec"]["template"]["spec"]["containers"]
     flags = [each.removeprefix("--webhook-configuration=") for each in container["args"] if "configuration=" in each]
-    role = objects()["ClusterRole", "stagegate-certificates"]
+    role = by_name()["ClusterRole", "stagegate-certificates"]
     writable = [name for rule in role["rules"] for name in rule["resourceNames"]]
 
     assert sorted(registered) == sorted(flags) == sorted(writable) == sorted(CONFIGURATIONS)
 
 
 def test_with_cert_manager_its_injector_writes_every_registration() -> None:
-    found = objects("cert-manager")
+    found = by_name("cert-manager")
 
     for kind, name in found:
         if kind.endswith("WebhookConfiguration"):
@@ -170,7 +162,7 @@ def test_strict_sites_refuse_a_revision_without_an_answer() -> None:
 
 def test_the_policy_stands_in_place_of_the_call_and_matches_what_it_matched() -> None:
     call = hooks()[ROUTES]
-    policy = objects("stock-knative-policy")["MutatingAdmissionPolicy", ROUTES]["spec"]
+    policy = by_name("stock-knative-policy")["MutatingAdmissionPolicy", ROUTES]["spec"]
 
     assert hooks("stock-knative-policy").keys() == {REVISIONS}
     assert policy["matchConstraints"]["resourceRules"] == call["rules"]
@@ -183,9 +175,9 @@ def test_the_policy_stands_in_place_of_the_call_and_matches_what_it_matched() ->
 @pytest.mark.parametrize("overlay", ["no-stock-knative", "steps-off"])
 @pytest.mark.parametrize("other", ["cert-manager", "monitoring", "dev"])
 def test_without_it_nothing_of_knative_is_written_whatever_the_order(overlay: str, other: str) -> None:
-    found = objects(overlay, other)
+    found = by_name(overlay, other)
 
-    assert found == objects(other, overlay)
+    assert found == by_name(other, overlay)
     assert [name for _, name in found if "stock-knative" in name or ".knative.stagegate" in name] == []
     for wire in found.values():
         for rule in wire.get("rules", ()) if wire["kind"] in ("Role", "ClusterRole") else ():

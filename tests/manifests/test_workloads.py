@@ -1,14 +1,13 @@
 """The Deployments: arguments that the commands accept, probes they answer, and as few rights as they need."""
 
 import importlib
-from functools import cache
 from typing import Any
 
 import pytest
 
 from certs.secret_store import AUTHORITY_SUFFIX
+from tests.kustomize import by_name, overlays
 from webhook.cli.command import Options
-from webhook.cli.manifests import overlays, rendered
 from webhook.listening import EVERYWHERE
 from webhook.loop.process import ProcessOptions
 from webhook.server.limits import Limits
@@ -17,13 +16,8 @@ NAMES = ("stagegate-webhook", "stagegate-loop")
 CHOICES = [(), *((name,) for name in overlays()), ("cert-manager", "monitoring", "enforce-warn", "dev")]
 
 
-@cache
-def objects(*chosen: str) -> dict[tuple[str, str], dict[str, Any]]:
-    return {(each["kind"], each["metadata"]["name"]): each for each in rendered(list(chosen))}
-
-
 def pod_of(name: str, *chosen: str) -> dict[str, Any]:
-    found: dict[str, Any] = objects(*chosen)["Deployment", name]["spec"]["template"]["spec"]
+    found: dict[str, Any] = by_name(*chosen)["Deployment", name]["spec"]["template"]["spec"]
     return found
 
 
@@ -66,18 +60,18 @@ def test_a_pod_may_do_nothing_on_its_node(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_only_the_pod_itself_gets_a_token(name: str) -> None:
-    assert objects()["ServiceAccount", name]["automountServiceAccountToken"] is False
+    assert by_name()["ServiceAccount", name]["automountServiceAccountToken"] is False
     assert pod_of(name)["automountServiceAccountToken"] is True
     assert pod_of(name)["serviceAccountName"] == name
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_update_or_a_drained_node_leaves_one_at_work(name: str) -> None:
-    deployment = objects()["Deployment", name]["spec"]
+    deployment = by_name()["Deployment", name]["spec"]
 
     assert deployment["replicas"] == 2
     assert deployment["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
-    budget = objects()["PodDisruptionBudget", name]["spec"]
+    budget = by_name()["PodDisruptionBudget", name]["spec"]
     assert budget["maxUnavailable"] == 1
     assert budget["selector"] == deployment["selector"]
     node, _ = deployment["template"]["spec"]["topologySpreadConstraints"]
@@ -134,16 +128,16 @@ def test_the_webhooks_controllers_are_those_of_the_policies() -> None:
     controllers = arguments_of("stagegate-webhook").controller
 
     for name in ("rolloutorchestrators.stagegate.dev", "stagepodautoscalers.stagegate.dev", "steering.stagegate.dev"):
-        conditions = objects()["ValidatingAdmissionPolicy", name]["spec"]["matchConditions"]
+        conditions = by_name()["ValidatingAdmissionPolicy", name]["spec"]["matchConditions"]
         (accounts,) = (each for each in conditions if each["name"] == "written-by-no-controller")
         assert sorted(controllers) == sorted(part for part in accounts["expression"].split("'") if ":" in part)
 
 
 def test_the_service_is_the_one_that_is_registered() -> None:
-    service = objects()["Service", "stagegate-webhook"]
+    service = by_name()["Service", "stagegate-webhook"]
 
     for kind, name in (("MutatingWebhookConfiguration", "mutate"), ("ValidatingWebhookConfiguration", "validate")):
-        (hook,) = objects()[kind, f"{name}.stagegate.dev"]["webhooks"]
+        (hook,) = by_name()[kind, f"{name}.stagegate.dev"]["webhooks"]
         target = hook["clientConfig"]["service"]
         assert (target["namespace"], target["name"]) == ("stagegate-system", service["metadata"]["name"])
         assert target["port"] == service["spec"]["ports"][0]["port"]
@@ -151,7 +145,7 @@ def test_the_service_is_the_one_that_is_registered() -> None:
 
 
 def test_in_warn_nothing_is_refused_unless_a_namespace_asks_for_it() -> None:
-    chosen = objects("enforce-warn")
+    chosen = by_name("enforce-warn")
 
     policies = {hook["name"]: hook["failurePolicy"] for each in chosen.values() for hook in each.get("webhooks", ())}
     # A held Route is guarded in every mode.
@@ -175,9 +169,9 @@ def test_in_warn_nothing_is_refused_unless_a_namespace_asks_for_it() -> None:
 def secret_rights(account: str, *chosen: str) -> dict[str, set[str]]:
     """What an account may do with which Secret; with any, under an empty name."""
     found: dict[str, set[str]] = {}
-    bindings = [each for key, each in objects(*chosen).items() if key[0] in ("RoleBinding", "ClusterRoleBinding")]
+    bindings = [each for key, each in by_name(*chosen).items() if key[0] in ("RoleBinding", "ClusterRoleBinding")]
     for binding in bindings:
-        role = objects(*chosen)[binding["roleRef"]["kind"], binding["roleRef"]["name"]]
+        role = by_name(*chosen)[binding["roleRef"]["kind"], binding["roleRef"]["name"]]
         for rule in role["rules"] if account in {each["name"] for each in binding["subjects"]} else ():
             for name in rule.get("resourceNames", [""]) if "secrets" in rule["resources"] else ():
                 found.setdefault(name, set()).update(rule["verbs"])
@@ -203,19 +197,19 @@ def test_with_cert_manager_nobody_has_a_right_to_a_secret(name: str) -> None:
 def test_with_cert_manager_nobody_may_write_a_secret_or_a_webhook_configuration() -> None:
     rules = [
         (rule["resources"], rule["verbs"])
-        for key, each in objects("cert-manager").items()
+        for key, each in by_name("cert-manager").items()
         if key[0] in ("Role", "ClusterRole")
         for rule in each["rules"]
     ]
 
     assert [rule for rule in rules if {"secrets", "validatingwebhookconfigurations"} & set(rule[0])] == []
-    assert any("secrets" in rule["resources"] for rule in objects()["Role", "stagegate-certificates"]["rules"])
+    assert any("secrets" in rule["resources"] for rule in by_name()["Role", "stagegate-certificates"]["rules"])
 
 
 @pytest.mark.parametrize("chosen", CHOICES, ids=lambda chosen: "+".join(chosen) or "default")
 def test_pods_may_be_deleted_only_where_the_loop_does_it(chosen: tuple[str, ...]) -> None:
     rules = [
-        rule for wire in objects(*chosen).values() if wire["kind"] in ("Role", "ClusterRole") for rule in wire["rules"]
+        rule for wire in by_name(*chosen).values() if wire["kind"] in ("Role", "ClusterRole") for rule in wire["rules"]
     ]
     granted = any("pods" in rule["resources"] and "delete" in rule["verbs"] for rule in rules)
 

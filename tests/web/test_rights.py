@@ -2,15 +2,13 @@
 
 from typing import Any
 
-from webhook.cli.manifests import NAMESPACE, rendered
+from tests.kustomize import by_name
 from webhook.diagnosis.reading import selection
 from webhook.diagnosis.world import RESOURCES
 
 
 def rules() -> list[dict[str, Any]]:
-    objects = rendered(["web"], None, NAMESPACE, ())
-    (role,) = (one for one in objects if (one["kind"], one["metadata"]["name"]) == ("ClusterRole", "stagegate-web"))
-    found: list[dict[str, Any]] = role["rules"]
+    found: list[dict[str, Any]] = by_name("web")["ClusterRole", "stagegate-web"]["rules"]
     return found
 
 

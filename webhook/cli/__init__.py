@@ -27,7 +27,6 @@ COMMANDS: Final = {
     "check": "check files with the rules of the webhook",
     "rules": "list the rules",
     "explain-rule": "explain a rule, with a bad and a good example",
-    "manifests": "print what to apply to a cluster",
 }
 """Commands, each the ``command`` of a module of this package, and their one-line summaries."""
 
@@ -37,7 +36,6 @@ examples:
   stagegate serve --standalone --cert-dir ./certs-dir --port 8443
   stagegate loop --kubeconfig ./kubeconfig
   stagegate check deploy/
-  stagegate manifests --enforce warn | kubectl apply -f -
 
 exit codes:
 """ + "".join(f"  {code:<4} {meaning}\n" for code, meaning in EXIT_CODES.items())

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -25,15 +25,15 @@ def json_text(content: Any) -> str:
     return _BEYOND_ASCII.sub(_escaped, text) + "\n"
 
 
-def yaml_text(*contents: Any, explicit_start: bool = False) -> str:
-    """YAML documents without anchors; texts of several lines are blocks. What cannot be seen is escaped."""
-    text = _dumped(contents, explicit_start, unicode=True)
+def yaml_text(content: Any) -> str:
+    """A YAML document without anchors; texts of several lines are blocks. What cannot be seen is escaped."""
+    text = _dumped(content, unicode=True)
     if not text.replace("\n", "").isprintable():
-        return _dumped(contents, explicit_start, unicode=False)
+        return _dumped(content, unicode=False)
     return text
 
 
-def _dumped(contents: Iterable[Any], explicit_start: bool, *, unicode: bool) -> str:
+def _dumped(content: Any, *, unicode: bool) -> str:
     import yaml
 
     class Dumper(yaml.SafeDumper):
@@ -41,9 +41,7 @@ def _dumped(contents: Iterable[Any], explicit_start: bool, *, unicode: bool) -> 
             return True
 
     Dumper.add_representer(str, _text)
-    text: str = yaml.dump_all(
-        contents, Dumper=Dumper, sort_keys=False, explicit_start=explicit_start, width=_WIDTH, allow_unicode=unicode
-    )
+    text: str = yaml.dump(content, Dumper=Dumper, sort_keys=False, width=_WIDTH, allow_unicode=unicode)
     return text
 
 

@@ -3,12 +3,11 @@
 import copy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import Any
 
+from tests.kustomize import rendered
 from webhook.api.kinds import GROUP, RO_KIND, SPA_KIND
 from webhook.api.wire import format_time
-from webhook.cli.manifests import rendered
 from webhook.diagnosis.doctor.installation import Attempt, Certificates, Installation, PodAnswer, Trial
 from webhook.diagnosis.doctor.registration import KNATIVE, MUTATING, VALIDATING
 from webhook.diagnosis.doctor.rights import RIGHTS
@@ -18,13 +17,8 @@ OWNER = {"apiVersion": f"{GROUP}/v1", "kind": RO_KIND, "name": "hello", "uid": "
 Wire = dict[str, Any]
 
 
-@cache
-def _manifests(*overlays: str) -> tuple[Wire, ...]:
-    return tuple(rendered(list(overlays)))
-
-
 def manifests(*kinds: str, overlays: tuple[str, ...] = ()) -> list[Wire]:
-    return copy.deepcopy([each for each in _manifests(*overlays) if each["kind"] in kinds])
+    return copy.deepcopy([each for each in rendered(*overlays) if each["kind"] in kinds])
 
 
 def definitions() -> list[Wire]:

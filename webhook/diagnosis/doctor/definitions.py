@@ -5,10 +5,9 @@ from typing import Any, Final
 
 from webhook.api.kinds import GROUP, RO_PLURAL, SPA_PLURAL, VERSION
 from webhook.diagnosis.doctor.installation import Installation, Unread, name_of
-from webhook.diagnosis.doctor.result import FAILED, OK, UNKNOWN, WARNING, Result, listed
+from webhook.diagnosis.doctor.result import FAILED, INSTALL_AGAIN, OK, UNKNOWN, WARNING, Result, listed
 
 NAMES: Final = (f"{RO_PLURAL}.{GROUP}", f"{SPA_PLURAL}.{GROUP}")
-_APPLY: Final = "apply the manifests: stagegate manifests | kubectl apply -f -"
 
 
 def check(seen: Installation) -> Iterator[Result]:
@@ -19,13 +18,13 @@ def check(seen: Installation) -> Iterator[Result]:
     by_name = {name_of(one): one for one in found}
     missing = [name for name in NAMES if name not in by_name or not _is_served(by_name[name])]
     if missing:
-        yield Result("crds", FAILED, f"not served: {listed(missing)}", _APPLY)
+        yield Result("crds", FAILED, f"not served: {listed(missing)}", INSTALL_AGAIN)
     else:
         yield Result("crds", OK, f"both kinds are served as {GROUP}/{VERSION}")
     others = [name for name in NAMES if name in by_name and not _is_ours(by_name[name])]
     if others:
         says = f"{listed(others)}: not Stagegate's, so that the rules of the schemas do not apply without the webhook"
-        yield Result("crds-owner", WARNING, says, f"{_APPLY}; it keeps every object")
+        yield Result("crds-owner", WARNING, says, f"{INSTALL_AGAIN}; it keeps every object")
     elif not missing:
         yield Result("crds-owner", OK, "both are Stagegate's, with the rules in their schemas")
 

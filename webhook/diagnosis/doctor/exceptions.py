@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from webhook.admission.settings import ENFORCEMENT_BY_WORD
 from webhook.api.kinds import ENFORCE_LABEL, OVERRIDE_ANNOTATION
 from webhook.diagnosis.doctor.installation import WEBHOOK, Installation, Unread, name_of, place_of
-from webhook.diagnosis.doctor.result import OK, UNKNOWN, WARNING, Result, listed
+from webhook.diagnosis.doctor.result import OK, UNKNOWN, WARNING, WITHOUT_WARN, Result, listed
 
 
 def check(seen: Installation) -> Iterator[Result]:
     if is_warning_only(seen):
-        way_out = "install without --enforce warn once nothing unexpected is counted"
+        way_out = f"{WITHOUT_WARN} once nothing unexpected is counted"
         yield Result("enforcement", WARNING, "the webhook runs with --enforce=warn: findings never deny", way_out)
     elif isinstance(seen.deployments, Unread):
         yield Result("enforcement", UNKNOWN, f"the webhook's options cannot be read: {seen.deployments.why}")

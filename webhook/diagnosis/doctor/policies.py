@@ -6,7 +6,16 @@ from typing import Final
 from webhook.api.kinds import RO_PLURAL, SPA_PLURAL
 from webhook.diagnosis.doctor.installation import Installation, Unread, name_of
 from webhook.diagnosis.doctor.registration import KNATIVE
-from webhook.diagnosis.doctor.result import FAILED, OK, UNKNOWN, WARNING, Result, listed
+from webhook.diagnosis.doctor.result import (
+    FAILED,
+    INSTALL_AGAIN,
+    OK,
+    UNKNOWN,
+    WARNING,
+    WITHOUT_WARN,
+    Result,
+    listed,
+)
 
 NAMES: Final = (f"{RO_PLURAL}.stagegate.dev", f"{SPA_PLURAL}.stagegate.dev", "steering.stagegate.dev")
 STOCK_KNATIVE: Final = ("revisions.knative.stagegate.dev", "routes.knative.stagegate.dev")
@@ -28,7 +37,7 @@ def check(seen: Installation) -> Iterator[Result]:
         says = (
             f"ValidatingAdmissionPolicies are missing: {listed(missing)}; their rules hold only while a webhook answers"
         )
-        yield Result("policies", FAILED, says, "apply the manifests again: stagegate manifests | kubectl apply -f -")
+        yield Result("policies", FAILED, says, INSTALL_AGAIN)
         return
     denying = {
         str(one["spec"].get("policyName"))
@@ -40,7 +49,7 @@ def check(seen: Installation) -> Iterator[Result]:
         bound = {str(one["spec"].get("policyName")) for one in bindings}
         says = f"bound so that they only warn: {listed(lax)}" if set(lax) <= bound else f"not bound: {listed(lax)}"
         state = WARNING if set(lax) <= bound else FAILED
-        yield Result("policies", state, says, "install without --enforce warn to have them deny")
+        yield Result("policies", state, says, f"{WITHOUT_WARN} to have them deny")
     else:
         yield Result("policies", OK, f"{len(names)} policies are bound and deny")
 

@@ -5,12 +5,11 @@ from typing import Any, Final
 
 from webhook.api.kinds import GROUP, RO_PLURAL, SPA_PLURAL
 from webhook.diagnosis.doctor.installation import Installation, Unread, name_of
-from webhook.diagnosis.doctor.result import FAILED, OK, UNKNOWN, WARNING, Result, listed
+from webhook.diagnosis.doctor.result import FAILED, INSTALL_AGAIN, OK, UNKNOWN, WARNING, Result, listed
 
 MUTATING: Final = "mutate.stagegate.dev"
 VALIDATING: Final = "validate.stagegate.dev"
 KNATIVE: Final = "mutate.knative.stagegate.dev"
-_APPLY: Final = "apply the manifests again: stagegate manifests | kubectl apply -f -"
 
 
 def check(seen: Installation) -> Iterator[Result]:
@@ -21,7 +20,7 @@ def check(seen: Installation) -> Iterator[Result]:
     by_name = {name_of(one): one for one in found}
     missing = [name for name in (MUTATING, VALIDATING) if not _webhooks(by_name.get(name))]
     if missing:
-        yield Result("registration", FAILED, f"not registered: {listed(missing)}; writes are not judged", _APPLY)
+        yield Result("registration", FAILED, f"not registered: {listed(missing)}; writes are not judged", INSTALL_AGAIN)
     else:
         stock = "" if KNATIVE in by_name else "; not for Knative's objects, so no Service rolls out in stages"
         yield Result("registration", OK, f"{MUTATING} and {VALIDATING} are registered{stock}")
@@ -43,7 +42,7 @@ def _coverage(by_name: Mapping[str, Mapping[str, Any]]) -> Iterator[Result]:
     for name, left in lacking.items():
         if left:
             words = ", ".join(f"{operation} of {plural}" for plural, operation in sorted(left))
-            yield Result("registration-rules", FAILED, f"{name} is not called for {words}", _APPLY)
+            yield Result("registration-rules", FAILED, f"{name} is not called for {words}", INSTALL_AGAIN)
             return
     if lacking:
         yield Result("registration-rules", OK, "they are called when either kind is created or updated")

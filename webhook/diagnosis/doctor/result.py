@@ -13,6 +13,11 @@ UNKNOWN: Final[State] = "unknown"
 """It could not be read; a right is missing, or the place from which to see it."""
 
 
+INSTALL_AGAIN: Final = "install this release again: kubectl apply -k manifests/, or helm upgrade"
+WITHOUT_WARN: Final = "install without the overlay enforce-warn (Helm: enforce=deny)"
+"""Ways out that several checks have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """``id`` is stable; ``says`` is one line; ``way_out`` is what to do, empty if nothing is to be done."""
