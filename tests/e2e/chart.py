@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import yaml
 
+from tests.controlplane import ControlPlane
 from tests.controlplane.plane import MANIFESTS
 from tests.e2e.administrator import REPOSITORY
 
@@ -63,6 +64,13 @@ class Helm:
             cwd=REPOSITORY, env=self._environment, capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
 
+    def begin(self, *arguments: str | Path) -> "subprocess.Popen[str]":
+        """Run it, and do not wait."""
+        return subprocess.Popen(
+            [self._helm, *arguments],
+            cwd=REPOSITORY, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+
     def types(self, command: str, *options: str) -> str:
         """Run a command of the documents, with these options too; what it printed."""
         return self.does(*shlex.split(command)[1:], *options)
@@ -93,6 +101,17 @@ class Helm:
         done = subprocess.run([self._kubectl, "kustomize", folder], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return {ref(each): each for each in yaml.safe_load_all(done.stdout)}
+
+
+def run_hook(plane: ControlPlane, namespace: str, pod: Wire) -> "subprocess.CompletedProcess[str]":
+    """Run the one container of a pod of ours as a process, under the account that the pod has there."""
+    account = f"system:serviceaccount:{namespace}:{pod['serviceAccountName']}"
+    (container,) = pod["containers"]
+    return subprocess.run(
+        [REPOSITORY / ".venv" / "bin" / "stagegate", *container["args"]],
+        env=os.environ | {"KUBECONFIG": str(plane.kubeconfig_for(account))},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False,
+    )  # fmt: skip
 
 
 def ref(wire: Wire) -> Ref:

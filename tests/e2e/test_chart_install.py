@@ -1,9 +1,7 @@
 """The Helm chart on a real API server: install, upgrade, rollback, uninstall."""
 
 import json
-import os
 import shutil
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,8 +12,8 @@ import pytest
 
 from tests.controlplane import Binaries, ControlPlane
 from tests.documents import section
-from tests.e2e.administrator import REPOSITORY, Administrator, differences
-from tests.e2e.chart import CHART, NAMESPACE, OVERLAYS, Helm, Wire
+from tests.e2e.administrator import Administrator, differences
+from tests.e2e.chart import CHART, NAMESPACE, OVERLAYS, Helm, Wire, run_hook
 from tests.e2e.cluster import ROS, Namespace, eventually, rollout
 from tests.e2e.upstream_crds import upstream_crds
 
@@ -61,14 +59,8 @@ def job_run(plane: ControlPlane, namespace: str) -> Iterator[list[str]]:
                         node.patch(f"{pods}/{pod['metadata']['name']}/status", {"status": {"phase": execute(pod)}})
 
     def execute(pod: Wire) -> str:
-        account = f"system:serviceaccount:{namespace}:{pod['spec']['serviceAccountName']}"
-        (container,) = pod["spec"]["containers"]
-        done = subprocess.run(
-            [REPOSITORY / ".venv" / "bin" / "stagegate", *container["args"]],
-            env=os.environ | {"KUBECONFIG": str(plane.kubeconfig_for(account))},
-            capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
-        printed.append(done.stdout + done.stderr)
+        done = run_hook(plane, namespace, pod["spec"])
+        printed.append(done.stdout)
         return "Succeeded" if done.returncode == 0 else "Failed"
 
     thread = threading.Thread(target=run, name="node")
