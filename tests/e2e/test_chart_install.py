@@ -26,6 +26,7 @@ GOOD = {"targetRevisions": [{"revisionName": "hello-00001", "percent": 100}], "r
 OF_HELM = {"app.kubernetes.io/managed-by", "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"}
 """What Helm adds to every object."""
 CONTROLLERS = ["job-controller"]
+SETTINGS = "kubectl -n knative-serving get configmap config-rolloutorchestrator"
 REGISTRATION = "validatingwebhookconfiguration validate.stagegate.dev"
 BUNDLE = [{"op": "add", "path": "/webhooks/0/clientConfig/caBundle", "value": "Q0E="}]
 NO_BUNDLE = [{"op": "remove", "path": "/webhooks/0/clientConfig/caBundle"}]
@@ -199,11 +200,16 @@ def test_while_a_service_is_held_and_no_loop_runs_nothing_is_removed(helm: Helm,
 
     assert failed.returncode != 0
     assert "not released within 2 s: default/hello: it waits for the loop" in printed[-1]
-    setting = administrator.does("kubectl -n knative-serving get configmap config-rolloutorchestrator -o yaml")
+    setting = administrator.does(f"{SETTINGS} -o yaml")
     assert 'hold-nothing-new: "true"' in setting
     assert administrator.does(f"kubectl -n {NAMESPACE} get deployments -o name").splitlines() != []
     helm.does("uninstall", "stagegate", "-n", NAMESPACE, "--no-hooks")
     assert administrator.does(f"kubectl -n {NAMESPACE} get deployments -o name") == ""
+
+    notes = helm.does("install", "stagegate", CHART, "-n", NAMESPACE)
+    (command,) = (line for line in notes.splitlines() if "hold-nothing-new" in line)
+    administrator.does(command)
+    assert "hold-nothing-new" not in administrator.does(f"{SETTINGS} -o jsonpath='{{.data}}'")
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def check(seen: Installation) -> Iterator[Result]:
         yield Result("one-driver", OK, "upstream's controllers drive the rollouts; the loop only completes SPAs")
     else:
         says = f"upstream's controllers run too (Lease {min(theirs)}), and drive the same rollouts as the loop"
-        way_out = "stop them, or install with --overlay steps-off"
+        way_out = "stop them, or install with the overlay steps-off (Helm: steps=false)"
         yield Result("one-driver", FAILED, says, way_out)
 
 

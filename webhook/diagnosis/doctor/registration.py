@@ -67,7 +67,8 @@ def _failure(validating: Mapping[str, Any] | None) -> Iterator[Result]:
         return
     if any(each.get("failurePolicy") == "Ignore" for each in webhooks):
         says = f"{VALIDATING} lets every write pass while no webhook answers (failurePolicy Ignore)"
-        yield Result("failure-policy", WARNING, says, "leave out --overlay fail-open once you trust the installation")
+        way_out = "leave out the overlay fail-open (Helm: failOpen=true) once you trust the installation"
+        yield Result("failure-policy", WARNING, says, way_out)
     else:
         yield Result("failure-policy", OK, "while no webhook answers, no change of a person is stored")
 
