@@ -16,7 +16,6 @@ PLACES: Final = {
     "Dockerfile": r"^ARG VERSION=(\S+)$",
     "README.md": _IMAGE_TAG,
     "docs/CHECKS.md": r"(?:rev: |stagegate@)v(\d[\w.-]*)",
-    "docs/OPERATIONS.md": _IMAGE_TAG,
     "manifests/base/loop.yaml": _IMAGE_TAG,
     "manifests/base/webhook.yaml": _IMAGE_TAG,
     "manifests/components/web/web.yaml": _IMAGE_TAG,
