@@ -131,7 +131,7 @@ def test_a_webhook_that_is_not_registered_is_a_failure_with_the_way_out(
         metadata = {"name": "validate.stagegate.dev", "labels": before["metadata"]["labels"]}
         stack.client.create(VALIDATING_WEBHOOKS, None, {"metadata": metadata, "webhooks": before["webhooks"]})
     out = capsys.readouterr().out
-    assert "✗ registration: not registered: validate.stagegate.dev; writes are not judged\n    apply the " in out
+    assert "✗ registration: not registered: validate.stagegate.dev; writes are not judged\n    install this " in out
     assert ", 1 failed, " in out.splitlines()[-1]
 
 
