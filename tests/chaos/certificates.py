@@ -41,7 +41,7 @@ Members = dict[str, bytes]
 class Certificates:
     """Registers a webhook at a port, and lets a first loop make its certificates; then ``rotate`` in a ``with``.
 
-    ``every`` is the mean time in seconds between two rotations; every third is one of the authority.
+    ``every`` is the mean time in seconds between two rotations while ``enabled``; of three one is of the authority.
     """
 
     def __init__(self, stack: Stack, plane: ControlPlane, chance: random.Random, every: float) -> None:
@@ -101,13 +101,14 @@ class Certificates:
     def _run(self) -> None:
         while not self._stopped.wait(self._chance.expovariate(1.0 / self._every)):
             if self.enabled:
-                self._rotate()
+                self.rotate()
 
-    def _rotate(self) -> None:
+    def rotate(self) -> None:
+        """Return when all is in order again."""
         began = time.monotonic()
         with suppress(StoreError):
             contents, version = self._store.read()
-            self._store.write(rotated(contents, datetime.now(UTC), ca=self.rotations % 3 == 2), version)
+            self._store.write(rotated(contents, datetime.now(UTC), ca=self.rotations % 3 == 0), version)
             self.rotations += 1
             while self.problem() and not self._stopped.wait(_TURN_SECONDS):
                 pass

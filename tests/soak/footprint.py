@@ -47,13 +47,17 @@ def _words(file: Path) -> list[str]:
     return file.read_text().split()
 
 
-def tenth(samples: Sequence[Sample], number: int, seconds: float) -> Sample:
+def tenth(samples: Sequence[Sample], number: int, seconds: float) -> Sample | None:
     """One tenth of the time, the first being 1: the mean of the memory, and the least number of descriptors.
+
+    None without a sample, as when the soak ended early.
 
     Connections come and go: what is never closed shows in the least number.
     """
     length = seconds / _TENTHS
     found = [one for one in samples if (number - 1) * length <= one.at < number * length]
+    if not found:
+        return None
     resident = sum(one.resident for one in found) / len(found)
     return Sample(number * length, round(resident), min(one.descriptors for one in found))
 
@@ -61,5 +65,7 @@ def tenth(samples: Sequence[Sample], number: int, seconds: float) -> Sample:
 def growth(samples: Sequence[Sample], seconds: float) -> list[str]:
     """What has grown from the second tenth to the last; empty if nothing has."""
     early, late = tenth(samples, 2, seconds), tenth(samples, _TENTHS, seconds)
+    if early is None or late is None:
+        return []
     grown = late.resident > early.resident * GROWTH or late.descriptors > early.descriptors * GROWTH
     return [f"{early} in the second tenth, and {late} in the last"] if grown else []

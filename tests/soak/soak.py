@@ -31,7 +31,9 @@ _SAMPLE_SECONDS: Final = 1.0
 _START_SECONDS: Final = 60.0
 _END_SECONDS: Final = 300.0
 _REST_SECONDS: Final = 60.0
-_ROTATIONS_EVERY: Final = 60.0
+_ROTATIONS_EVERY: Final = 45.0
+_ROTATIONS: Final = (0.2, 0.8)
+"""The part of the time in which certificates rotate: an API server keeps connections to the former ones for a while."""
 
 
 @dataclass
@@ -56,8 +58,9 @@ class Report:
         ]
         for name, samples in self.samples.items():
             early, late = tenth(samples, 2, self.seconds), tenth(samples, 10, self.seconds)
-            share = 100 * (late.resident / early.resident - 1)
-            lines.append(f"{name}: {early} in the second tenth, {late} in the last ({share:+.1f} % of memory)")
+            if early is not None and late is not None:
+                share = 100 * (late.resident / early.resident - 1)
+                lines.append(f"{name}: {early} in the second tenth, {late} in the last ({share:+.1f} % of memory)")
         return "\n".join([*lines, *(f"  {problem}" for problem in self.broken)])
 
 
@@ -93,10 +96,10 @@ class Soak:
             stack.start_loop([*certificates.of_the_loop, "--spa-grace", "2"])
             assert stack.loop is not None
             self._processes = {"webhook": webhook, "loop": stack.loop}
-            certificates.enabled = True
-            self._soak()
+            # The first authority that is replaced belongs to the start.
+            certificates.rotate()
+            self._soak(certificates)
             self._finish()
-            certificates.enabled = False
             self._eventually("the certificates are in order", lambda: [certificates.problem()])
             self.report.rotations = certificates.rotations
             self._judge()
@@ -122,10 +125,11 @@ class Soak:
         except ApiError:
             return False
 
-    def _soak(self) -> None:
+    def _soak(self, certificates: Certificates) -> None:
         began, tenths, sampled = time.monotonic(), 1, 0.0
         while (passed := time.monotonic() - began) < self._seconds and not self._problems():
             self._turn()
+            certificates.enabled = _ROTATIONS[0] <= passed / self._seconds < _ROTATIONS[1]
             if passed - sampled >= _SAMPLE_SECONDS:
                 sampled = passed
                 for name, process in self._processes.items():
@@ -133,6 +137,7 @@ class Soak:
             if passed >= tenths * self._seconds / 10:
                 tenths += 1
                 self._tell(self._progress(passed))
+        certificates.enabled = False
 
     def _progress(self, passed: float) -> str:
         ended, begun = sum(person.plots.total() for person in self._people), sum(one.begun for one in self._people)

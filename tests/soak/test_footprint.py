@@ -39,6 +39,10 @@ def test_connections_that_come_and_go_are_no_growth() -> None:
     assert growth([*calm, *late], SECONDS) == []
 
 
+def test_a_soak_that_ended_early_has_not_grown() -> None:
+    assert growth(samples(100, 200)[:50], SECONDS) == []
+
+
 def test_what_was_measured_is_named() -> None:
     (problem,) = growth(samples(100, 120), SECONDS)
     assert problem == "100.0 MiB, 40 descriptors in the second tenth, and 120.0 MiB, 40 descriptors in the last"
