@@ -260,7 +260,7 @@ def test_a_new_authority_comes_beside_the_old_one(cluster: Cluster) -> None:
 
 def test_with_the_lines_for_argo_cd_git_and_cluster_are_the_same(cluster: Cluster) -> None:
     """As Argo CD does: what the pointers name is taken out, and the rest is compared."""
-    specs = [document["spec"] for document in section("GitOps").yaml_documents]
+    specs = [document["spec"] for document in section("GitOps", "OPERATIONS.md").yaml_documents]
     (ignored,) = (spec["ignoreDifferences"] for spec in specs if "ignoreDifferences" in spec)
     cluster.is_installed()
     objects = kustomized(cluster.administrator, "manifests/")

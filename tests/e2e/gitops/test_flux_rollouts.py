@@ -20,7 +20,9 @@ NEWER = "hello-00003"
 AT_ONCE = timedelta(seconds=5)
 BREAKING = {"stageMinScale": 0, "stageMaxScale": 1}
 HARMLESS = {"stageMinScale": 4, "stageMaxScale": 20}
-IGNORED = next(each["spec"]["ignore"] for each in section("GitOps").yaml_documents if "ignore" in each["spec"])
+IGNORED = next(
+    each["spec"]["ignore"] for each in section("GitOps", "OPERATIONS.md").yaml_documents if "ignore" in each["spec"]
+)
 """As documented."""
 FINDINGS = (
     'RolloutOrchestrator.serving.knative.dev "hello" is refused:\n'

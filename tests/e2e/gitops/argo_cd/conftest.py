@@ -19,7 +19,7 @@ STAGEGATE = "stagegate"
 
 _NUMBERS = itertools.count()
 
-HEALTH_CHECKS = section("GitOps").command("kubectl patch configmap argocd-cm ")
+HEALTH_CHECKS = section("GitOps", "OPERATIONS.md").command("kubectl patch configmap argocd-cm ")
 
 
 @pytest.fixture(scope="session")

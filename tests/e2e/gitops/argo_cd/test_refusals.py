@@ -18,7 +18,9 @@ NewApp = Callable[[str], ArgoApp]
 
 NEWER = "hello-00003"
 BREAKING = {"stageMinScale": 0, "stageMaxScale": 1}
-CURE = next(each["spec"] for each in section("GitOps").yaml_documents if "ignoreDifferences" in each["spec"])
+CURE = next(
+    each["spec"] for each in section("GitOps", "OPERATIONS.md").yaml_documents if "ignoreDifferences" in each["spec"]
+)
 """As documented."""
 FINDINGS = (
     'RolloutOrchestrator.serving.knative.dev "hello" is refused:\n'
