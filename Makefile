@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo demo-knative sandbox test test-lowest search fuzz lint format e2e e2e-argo chaos chaos-knative soak bench vectors pictures chart release lock clean
+.PHONY: help env demo demo-knative sandbox test test-lowest search fuzz lint format e2e e2e-build e2e-api e2e-knative e2e-argo chaos chaos-knative soak bench vectors pictures chart release lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -57,9 +57,15 @@ format: $(STAMP) ## format the code with ruff
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-e2e: $(STAMP) ## the integration suite and more against a real kube-apiserver and real Knative (KUBERNETES=1.30, KNATIVE=1.21 for older ones)
+e2e: e2e-api e2e-knative ## the integration suite and more against a real kube-apiserver and real Knative (KUBERNETES=1.30, KNATIVE=1.21 for older ones)
+
+e2e-build: $(STAMP) ## the programs that make e2e runs
 	@KNATIVE=$(KNATIVE) KUBERNETES=$(KUBERNETES) $(BIN)/python -m tests.e2e build
+
+e2e-api: e2e-build ## the part of make e2e without Knative's programs
 	@KUBERNETES=$(KUBERNETES) $(BIN)/python -m pytest -n 2 --dist loadfile -m "integration or e2e" tests/integration tests/e2e tests/chaos tests/loop/test_recorded_over_http.py --control-plane real --ignore-glob='*/test_knative_*' --ignore=tests/e2e/gitops/argo_cd
+
+e2e-knative: e2e-build ## the part of make e2e with Knative's programs
 	@KNATIVE=$(KNATIVE) KUBERNETES=$(KUBERNETES) $(BIN)/python -m pytest -n 2 --dist loadfile tests/e2e/test_knative_*.py --control-plane real
 
 e2e-argo: $(STAMP) ## the tests against real Argo CD, which make e2e leaves out because of its build
