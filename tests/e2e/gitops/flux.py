@@ -69,8 +69,8 @@ class Flux:
     ) -> None:
         self._ends.close()
 
-    def commit(self, name: str, files: Files) -> str:
-        """Make these files the newest revision of a repository, and answer its name."""
+    def commit(self, name: str, files: Files) -> None:
+        """Make these files the newest revision of a repository."""
         artifact = self.artifacts.pack(files)
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         kept = {**artifact._asdict(), "path": artifact.url.rpartition("/")[2], "lastUpdateTime": now}
@@ -80,7 +80,6 @@ class Flux:
             f"{_REPOSITORIES}/{name}/status", {"status": {"artifact": kept, "conditions": [ready]}}
         )
         assert answer.status == HTTPStatus.OK, answer.message
-        return artifact.revision
 
     def sync(self, name: str, path: str = "./", **spec: Any) -> None:
         """Have a repository applied from now on; ``spec`` is added to that of the Kustomization."""

@@ -101,7 +101,8 @@ class Stand:
             and event.get("impersonatedUser", event["user"])["username"] in users
             and "dryRun=" not in urlsplit(event["requestURI"]).query
             and (target := event.get("objectRef", {})).get("resource") not in ("events", "leases")
-            and not target.get("apiGroup", "").endswith((".fluxcd.io", "argoproj.io", "authorization.k8s.io"))
+            and target.get("apiGroup") not in ("argoproj.io", "authorization.k8s.io")
+            and not target.get("apiGroup", "").endswith(".fluxcd.io")
         ]
 
     def _start(self, binaries: Binaries) -> None:
