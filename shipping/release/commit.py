@@ -19,7 +19,7 @@ class Commit(NamedTuple):
 
 def read(repository: Path) -> Commit:
     """The commit that is checked out. Raises CannotPack if a file differs from it, or is new and not ignored."""
-    changed = _git(repository, "status", "--porcelain").splitlines()
+    changed = _git(repository, "status", "--porcelain", "--untracked-files=normal").splitlines()
     if changed:
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         raise CannotPack(f"the working tree differs from its commit: {changed[0][3:]}{more}; commit or remove it")
@@ -29,17 +29,13 @@ def read(repository: Path) -> Commit:
 
 def export(repository: Path, commit: Commit, folder: Path) -> None:
     """Write the files of the commit into a folder, without those that git ignores."""
-    archive = run(*_command("archive", commit.name), folder=repository, environment=_environment())
+    archive = run("git", "archive", commit.name, folder=repository, environment=_environment())
     with tarfile.open(fileobj=io.BytesIO(archive)) as files:
         files.extractall(folder, filter="data")
 
 
 def _git(repository: Path, *words: str) -> str:
-    return run(*_command(*words), folder=repository, environment=_environment()).decode()
-
-
-def _command(*words: str) -> list[str]:
-    return ["git", *words]
+    return run("git", *words, folder=repository, environment=_environment()).decode()
 
 
 def _environment() -> dict[str, str]:

@@ -16,7 +16,7 @@ def clone(folder: Path, *paths: str) -> Path:
     """What git would commit here, or of it these paths, committed there; the same commit for the same files."""
     listed = _run(REPOSITORY, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *paths)
     for name in filter(None, listed.split("\0")):
-        if (REPOSITORY / name).exists():
+        if (REPOSITORY / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(REPOSITORY / name, folder / name)
             shutil.copymode(REPOSITORY / name, folder / name)
