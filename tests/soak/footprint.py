@@ -8,6 +8,8 @@ from typing import Final
 
 GROWTH: Final = 1.05
 """The last tenth may be so much above the second; the first warms up."""
+_POOLED: Final = 2
+"""Descriptors that are no growth: a pool opens another connection when all are in use, and keeps it."""
 _TENTHS: Final = 10
 
 
@@ -67,5 +69,6 @@ def growth(samples: Sequence[Sample], seconds: float) -> list[str]:
     early, late = tenth(samples, 2, seconds), tenth(samples, _TENTHS, seconds)
     if early is None or late is None:
         return []
-    grown = late.resident > early.resident * GROWTH or late.descriptors > early.descriptors * GROWTH
+    most = max(early.descriptors * GROWTH, early.descriptors + _POOLED)
+    grown = late.resident > early.resident * GROWTH or late.descriptors > most
     return [f"{early} in the second tenth, and {late} in the last"] if grown else []

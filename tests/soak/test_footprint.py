@@ -26,6 +26,8 @@ def samples(early: int, late: int, descriptors: tuple[int, int] = (40, 40)) -> l
         pytest.param(samples(100, 106), True, id="memory"),
         pytest.param(samples(100, 100, (40, 42)), False, id="descriptors within 5 percent"),
         pytest.param(samples(100, 100, (40, 43)), True, id="descriptors"),
+        pytest.param(samples(100, 100, (20, 22)), False, id="two connections of a pool"),
+        pytest.param(samples(100, 100, (20, 23)), True, id="more than a pool opens"),
         pytest.param(samples(100, 50, (40, 10)), False, id="it has shrunk"),
     ],
 )
