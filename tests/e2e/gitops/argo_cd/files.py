@@ -37,6 +37,15 @@ def without(kind: str, name: str = "") -> Wire:
 
 def in_wave(wave: int, wire: Wire) -> Wire:
     """The object in a wave of its own."""
+    return _annotated(wire, "sync-wave", str(wave))
+
+
+def with_option(option: str, wire: Wire) -> Wire:
+    """The object with a sync option of its own, if one is given."""
+    return _annotated(wire, "sync-options", option) if option else wire
+
+
+def _annotated(wire: Wire, name: str, value: str) -> Wire:
     metadata = wire["metadata"]
-    annotations = {**metadata.get("annotations", {}), "argocd.argoproj.io/sync-wave": str(wave)}
+    annotations = {**metadata.get("annotations", {}), f"argocd.argoproj.io/{name}": value}
     return {**wire, "metadata": {**metadata, "annotations": annotations}}

@@ -4,6 +4,7 @@ import pytest
 
 from tests.e2e.administrator import kustomized
 from tests.e2e.gitops.app import App
+from tests.e2e.gitops.argo_cd import documented
 from tests.e2e.gitops.argo_cd.application import FINALIZER, Application
 from tests.e2e.gitops.argo_cd.argo_cd import ACCOUNT, APPLIES, ArgoCD
 from tests.e2e.gitops.argo_cd.conftest import STAGEGATE
@@ -98,14 +99,16 @@ def test_a_removal_keeps_definitions_and_rollouts_and_a_later_wave_waits_for_the
     assert uids(stand, *CRDS, app.path) == kept
 
     argo_cd.commit(STAGEGATE, stagegate(later=in_wave(1, LATER)))
-    argo_cd.application(STAGEGATE, "stagegate-system", syncPolicy={"syncOptions": ["ServerSideApply=true"]})
-    application.begin()
+    argo_cd.application(STAGEGATE, "stagegate-system", syncPolicy=documented.application(STAGEGATE)["syncPolicy"])
     stand.await_deployments()
-    application.await_(lambda body: "healthy state of apps/Deployment" in application.operation["message"], "it waits")
+    application.await_(
+        lambda body: "healthy state of apps/Deployment" in application.operation.get("message", ""), "it waits"
+    )
     assert not stand.get(LATER_PATH)
 
     stand.installation.start()
 
     assert application.ended()["phase"] == "Succeeded"
+    application.patch({"spec": {"syncPolicy": {"automated": None}}})
     assert stand.get(LATER_PATH)
     assert uids(stand, *CRDS, app.path) == kept

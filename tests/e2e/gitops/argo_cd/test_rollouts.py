@@ -64,7 +64,6 @@ def test_a_rollout_is_progressing_from_its_first_second_until_it_is_complete(
     app.has_revision()
     revision = app.keeps(app.rollout(), app.spa())
     app.application.await_synced(revision)
-    app.application.refreshes()
     assert app.application.health == "Progressing"
     assert app.health_of("RolloutOrchestrator", "hello")["message"] == "No controller has seen this spec yet."
     assert app.health_of("StagePodAutoscaler", NEW)["status"] == "Progressing"
