@@ -1,7 +1,9 @@
 """What a webhook keeps in memory does not grow with the reviews that it has answered."""
 
 import asyncio
+import gc
 import json
+import weakref
 from typing import Any
 
 from tests.admission.reviews import entry, request_of, ro, spa, stored_ro
@@ -54,6 +56,21 @@ def test_reviews_leave_nothing_behind() -> None:
     before = busy.items()
     busy.answer(100)
     assert busy.items() == before
+
+
+def test_the_transport_of_a_connection_that_is_lost_does_not_wait_for_garbage_collection() -> None:
+    worker = Worker()
+    connection, transport = worker.connect()
+    transport.protocol, gone = connection, weakref.ref(transport)
+    connection.data_received(b"POST /mutate HTTP/1.1\r\nHost: x\r\n")
+    gc.disable()
+    try:
+        connection.connection_lost(None)
+        worker.gone.clear()
+        del connection, transport
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_pins_of_many_services_leave_a_bounded_number_behind() -> None:

@@ -98,7 +98,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._pending.clear()
         self._body.drop()
-        self._parser = None
+        self._parser = self._transport = self.handshake = None  # They refer back: a cycle of 50 KB.
         self._host.forget(self)
 
     # The worker

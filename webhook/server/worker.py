@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _ACCEPTS_AT_ONCE: Final = 64
 _SWEEP_SECONDS: Final = 0.25
 _PAUSE_SECONDS: Final = 0.25
-_COLLECTED_AT: Final = (100_000, 20, 100)
+_COLLECTED_AT: Final = (10_000, 20, 100)
 
 
 class StagegateWorker(Worker):  # type: ignore[misc]
