@@ -89,7 +89,7 @@ class Judge:
                 yield from self._available(one, before)
         elif not one.gone:
             yield from _whole(one.object)
-            yield from self._forward(one)
+            yield from self._forward(one, before)
             yield from self._shifted(one, before)
             yield from self._reached(one, before)
             if one.version not in self.sent.former:
@@ -148,7 +148,7 @@ class Judge:
         elif one.key[1] not in recorded.named_by(ro) and scales_of(one.object).bounds != _ENDED:
             yield f"changed to {one.object.get('spec')}, and its rollout does not name it"
 
-    def _forward(self, one: Stored) -> Iterator[str]:
+    def _forward(self, one: Stored, before: Wire | None) -> Iterator[str]:
         """4: for the same targets the percents only grow, in the stage and in the record, and what is done is done.
 
         Those of an aborted rollout are where it began.
@@ -167,10 +167,11 @@ class Judge:
             self.progress[one.key] = Progress(targets, stage=stage)
             return
         if not known.settled:
-            # The stage, the record and the conditions are still those of the way to the former targets.
-            if stage != known.stage and stages:
-                known.settled, known.stage = True, stage
-                known.planned = percent_of(stages, name)
+            # The stage, the record and the conditions are still those of the way to the former targets, also while that
+            # stage is late, and is shifted.
+            if stage != known.stage and stages and not (before and _is_shift(before, one.object)):
+                known.settled, known.planned = True, percent_of(stages, name)
+            known.stage = stage if stages else known.stage
             return
         planned = percent_of(stages, name)
         if planned < known.planned:
@@ -209,13 +210,7 @@ class Judge:
 
     def _shifted(self, one: Stored, before: Wire | None) -> Iterator[str]:
         """6: the traffic of a stage moves only when the stage is late, and it is given another time."""
-        if before is None:
-            return
-        stages = stage_of(before), stage_of(one.object)
-        if stages[0] == stages[1] or not stages[0] or _moved(stages[0]) != _moved(stages[1]):
-            return
-        if recorded.is_true(before, "StageReady"):
-            # The next stage, with the same targets.
+        if before is None or not _is_shift(before, one.object):
             return
         self.shifts += 1
         finish, next_finish = (_time(some["spec"].get("targetFinishTime")) for some in (before, one.object))
@@ -292,6 +287,15 @@ def _whole(ro: Wire) -> Iterator[str]:
         start, now = (sum(entry.get("percent") or 0 for entry in some) for some in (spec["initialRevisions"], stage))
         if start != now:
             yield f"the stage has {now} percent, the start {start}"
+
+
+def _is_shift(before: Wire, after: Wire) -> bool:
+    """Whether a stage that was not done is another one with the same replicas: only its traffic has changed."""
+    was, now = stage_of(before), stage_of(after)
+    if was == now or not was or _moved(was) != _moved(now):
+        return False
+    # Else it is the next stage, with the same targets.
+    return not recorded.is_true(before, "StageReady")
 
 
 def _moved(stage: Sequence[Target]) -> list[tuple[str, str, int | None]]:

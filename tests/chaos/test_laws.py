@@ -99,6 +99,7 @@ QUARTER = [
     entry(OLD, 75, 1, 10, direction="up", targetReplicas=3),
     entry(NEW, 25, 1, 10, direction="down", targetReplicas=1),
 ]
+QUARTER_SHIFTED = [{**one, "percent": one["percent"] + more} for one, more in zip(QUARTER, (10, -10), strict=True)]
 BACK = {**LED_BACK, "conditions": [{"type": "Aborted", "status": "True", "reason": "AbortComplete"}]}
 
 
@@ -150,6 +151,15 @@ ALL_IS_WELL = [
         id="back where it began",
     ),
     pytest.param(aborted().ro(QUARTER, LED_BACK).ro(HALF), id="the abort is taken back, and it goes on"),
+    pytest.param(
+        aborted()
+        .ro(QUARTER, {**reached(50), **LED_BACK}, targetFinishTime=TIMES["begun"])
+        .ro(QUARTER_SHIFTED, reached(50), targetFinishTime=TIMES["next"])
+        .ro(QUARTER_SHIFTED, {**reached(50), "annotations": {}}, targetFinishTime=TIMES["next"])
+        .ro(QUARTER_SHIFTED, reached(15), targetFinishTime=TIMES["next"])
+        .ro(HALF, reached(15), targetFinishTime=TIMES["later"]),
+        id="the abort is taken back in a late stage, which is shifted, and comes to its end",
+    ),
 ]
 
 BROKEN = [
