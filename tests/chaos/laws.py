@@ -33,9 +33,13 @@ class Sent:
 
 @dataclass(slots=True)
 class Progress:
-    """How far a rollout had come for the targets it has: percent of the target in the stage, and in the record."""
+    """How far a rollout had come for the targets it has: percent of the target in the stage, and in the record.
+
+    ``former`` is the record of the way to the former targets, which stays until the first stage to these is done.
+    """
 
     targets: str
+    former: str = ""
     settled: bool = False
     stage: str = ""
     planned: int = 0
@@ -164,7 +168,7 @@ class Judge:
         stage = json.dumps(spec.get("stageTargetRevisions"), sort_keys=True)
         known = self.progress.get(one.key)
         if known is None or known.targets != targets:
-            self.progress[one.key] = Progress(targets, stage=stage)
+            self.progress[one.key] = Progress(targets, former=_text_of(record_of(one.object)), stage=stage)
             return
         if not known.settled:
             # The stage, the record and the conditions are still those of the way to the former targets, also while that
@@ -176,7 +180,8 @@ class Judge:
         planned = percent_of(stages, name)
         if planned < known.planned:
             yield f"the stage goes back from {known.planned} to {planned} percent of {name}"
-        reached = percent_of(record_of(one.object), name)
+        record = record_of(one.object)
+        reached = percent_of(record, name) if _text_of(record) != known.former else known.reached
         if reached < known.reached:
             yield f"the record goes back from {known.reached} to {reached} percent of {name}"
         complete = recorded.is_true(one.object, "LastStageReady") and reached == 100
@@ -314,3 +319,7 @@ def _meaning(one: Wire) -> str:
     """All of an object but its version and who wrote it."""
     metadata = {key: value for key, value in one["metadata"].items() if key not in ("resourceVersion", "managedFields")}
     return json.dumps({**one, "metadata": metadata}, sort_keys=True)
+
+
+def _text_of(record: Sequence[Target]) -> str:
+    return repr(list(record))

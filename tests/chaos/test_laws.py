@@ -113,7 +113,22 @@ def reached(percent: int, **more: Any) -> Wire:
     return {"stageRevisionStatus": [entry(OLD, 100 - percent), entry(NEW, percent)], **more}
 
 
+def aborted_late() -> HistoryBuilder:
+    """One that was aborted in its second stage: what is on its way goes back from 20, and the record is of 50."""
+    history = begun().spa(NEW, 1, 10, 4).ro(HALF).ro(LATER, reached(50)).annotated(LATER, reached(50), abort=NEW)
+    history.annotated(LATER, reached(50, **LED_BACK), abort=NEW)
+    back = [entry(OLD, 40, 1, 10, direction="up", targetReplicas=2), entry(NEW, 60, 1, 10, direction="down")]
+    history.annotated(back, reached(50, **LED_BACK), abort=NEW)
+    under_way = [{"type": "StageReady", "status": "Unknown"}]
+    return (
+        history.annotated(back, reached(50, **LED_BACK, conditions=under_way), abort=NEW)
+        .spa(OLD, 1, 10, 2)
+        .annotated(back, reached(60, **LED_BACK), abort=NEW)
+    )
+
+
 ALL_IS_WELL = [
+    pytest.param(aborted_late(), id="an abort in the middle of a stage"),
     pytest.param(begun().ro(HALF).spa(NEW, 1, 10, 2).spa(OLD, 1, 2, 4), id="lowered when the new one is ready"),
     pytest.param(begun().ro(HALF).spa(NEW, 1, 10, 0).spa(OLD, 1, 10, 3), id="fewer replicas, the same bounds"),
     pytest.param(
