@@ -30,13 +30,13 @@ Document = dict[str, Any]
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
-def answer(capsys: pytest.CaptureFixture[str], code: int, *words: str) -> Document:
-    """The document that a command prints, which has nothing of a key in it, and nothing beside it."""
+def answer(capsys: pytest.CaptureFixture[str], code: int, *words: str, talk: str = "") -> Document:
+    """The document that a command prints, which has nothing of a key in it; ``talk`` is what stands on stderr."""
     capsys.readouterr()
     assert main(["certs", *words, "-o", "json"]) == code
     said = capsys.readouterr()
     assert "PRIVATE" not in said.out
-    assert said.err == ""
+    assert said.err == talk
     found: Document = json.loads(said.out)
     assert found["apiVersion"] == "stagegate.dev/v1alpha1"
     return found
@@ -112,7 +112,16 @@ def test_status_has_what_clients_of_a_server_would_see(tmp_path: Path, capsys: p
     live.load(DirectoryStore(tmp_path / "theirs").read()[0].leaf, datetime.now(UTC))
     with serving(live) as server:
         address = f"127.0.0.1:{server}"
-        found = answer(capsys, 1, "status", str(tmp_path / "ours"), "--probe", address, "127.0.0.1:1")
+        found = answer(
+            capsys,
+            1,
+            "status",
+            str(tmp_path / "ours"),
+            "--probe",
+            address,
+            "127.0.0.1:1",
+            talk="no answer: no TLS handshake with 127.0.0.1:1: [Errno 111] Connection refused\n",
+        )
     theirs = DirectoryStore(tmp_path / "theirs").read()[0].certificate
     shown, absent = found["served"]
     assert (shown["server"], shown["answers"], shown["storedLeaf"]) == (address, True, False)
