@@ -8,7 +8,6 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import jsonpatch
 import pytest
 
 from certs.bundle import read_bundle
@@ -16,7 +15,7 @@ from sandbox.demo.process import Process
 from sandbox.demo.stack import LOOP
 from tests.controlplane import Binaries, ControlPlane
 from tests.documents import section, sections
-from tests.e2e.administrator import Administrator, Wire, differences, kustomized
+from tests.e2e.administrator import Administrator, differences, kustomized
 from tests.e2e.cluster import ROS, Namespace, eventually, rollout
 from tests.e2e.kubelet import Kubelet
 from tests.e2e.upstream_crds import upstream_crds
@@ -258,30 +257,9 @@ def test_a_new_authority_comes_beside_the_old_one(cluster: Cluster) -> None:
     assert set(read_bundle(after["ca.crt"])) > set(read_bundle(before["ca.crt"]))
 
 
-def test_with_the_lines_for_argo_cd_git_and_cluster_are_the_same(cluster: Cluster) -> None:
-    """As Argo CD does: what the pointers name is taken out, and the rest is compared."""
-    specs = [document["spec"] for document in section("GitOps", "OPERATIONS.md").yaml_documents]
-    (ignored,) = (spec["ignoreDifferences"] for spec in specs if "ignoreDifferences" in spec)
+def test_the_loop_adds_its_authority_to_what_git_has_and_nothing_else(cluster: Cluster) -> None:
     cluster.is_installed()
     objects = kustomized(cluster.administrator, "manifests/")
 
     with cluster.led():
-        stored = cluster.administrator.stored(objects)
-        assert differences(objects, stored) == CA_BUNDLES
-    for line in ignored:
-        assert differences(objects, [without(line, each) for each in stored]) != differences(objects, stored)
-        stored = [without(line, each) for each in stored]
-
-    assert differences(objects, stored) == []
-
-
-def without(line: Wire, stored: Wire) -> Wire:
-    """The object without what one line of ignoreDifferences names, if it is meant."""
-    group, _, _ = stored["apiVersion"].rpartition("/")
-    if (group, stored["kind"]) != (line["group"], line["kind"]):
-        return stored
-    if line.get("name", stored["metadata"]["name"]) != stored["metadata"]["name"]:
-        return stored
-    removals = [{"op": "remove", "path": pointer} for pointer in line["jsonPointers"]]
-    found: Wire = jsonpatch.apply_patch(stored, removals)
-    return found
+        assert differences(objects, cluster.administrator.stored(objects)) == CA_BUNDLES
