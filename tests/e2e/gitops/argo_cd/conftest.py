@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -38,13 +39,14 @@ def running_argo_cd(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[ArgoCD]:
     """With the health checks of the documents; it applies nothing yet."""
-    with running_stand.inside():
-        folder = tmp_path_factory.mktemp("argo-cd")
-        argo_cd = ArgoCD(running_stand, program("argo-cd"), definitions("argo-cd"), folder)
-        argo_cd.install()
-        running_stand.administrator.does(HEALTH_CHECKS)
-        with argo_cd:
-            yield argo_cd
+    with ExitStack() as ends:
+        with running_stand.inside():
+            folder = tmp_path_factory.mktemp("argo-cd")
+            argo_cd = ArgoCD(running_stand, program("argo-cd"), definitions("argo-cd"), folder)
+            argo_cd.install()
+            running_stand.administrator.does(HEALTH_CHECKS)
+            ends.enter_context(argo_cd)
+        yield argo_cd
 
 
 @pytest.fixture(scope="session")
