@@ -289,29 +289,6 @@ def test_definitions_outlive_the_release(helm: Helm) -> None:
         assert wire["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
 
 
-@pytest.mark.parametrize(
-    ("value", "problem"),
-    [
-        ("enforce=off", "'/enforce': value must be one of 'deny', 'warn'"),
-        ("replicas=3", "additional properties 'replicas' not allowed"),
-        ("loop.replicas=0", "'/loop/replicas': minimum: got 0, want 1"),
-        ("controllers={x' in ['x}", "'/controllers/0'"),
-        ("image.tag=1", "'/image/tag': got number, want string"),
-        ("image.repository=a b", "'/image/repository'"),
-        ("priorityClass.name=", "'/priorityClass/name'"),
-        ("excludedNamespaces={a/b}", "'/excludedNamespaces/0'"),
-        ("loop.topologySpreadConstraints=1", "'/loop/topologySpreadConstraints': got number"),
-        ("networkPolicy.apiServerPorts={https}", "'/networkPolicy/apiServerPorts/0': got string, want integer"),
-        ("stockKnative.strict=yes", "'/stockKnative/strict': got string, want boolean"),
-    ],
-)
-def test_a_wrong_value_is_refused_by_name(helm: Helm, value: str, problem: str) -> None:
-    done = helm.run("template", "stagegate", CHART, "--set", value)
-
-    assert done.returncode != 0
-    assert problem in done.stderr
-
-
 @pytest.mark.parametrize("values", [[], ["web.enabled=true", "monitoring.enabled=true", "enforce=warn"]])
 def test_helm_finds_nothing_to_complain_of(helm: Helm, values: list[str]) -> None:
     out = helm.does("lint", "--strict", CHART, *(word for value in values for word in ("--set", value)))
