@@ -5,7 +5,8 @@ from typing import Final, NamedTuple
 
 from shipping.release.errors import CannotPack
 
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._:/-]*[a-z0-9]")
+_PART: Final = r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?"
+_NAME: Final = re.compile(rf"(?:{_PART}(?::[0-9]+)?/)?{_PART}(?:/{_PART})*")
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
 

@@ -55,9 +55,12 @@ def pack(repository: Path, target: Path | None = None, image: str = "", owner: s
         if target.exists():
             raise CannotPack(f"{target} exists; remove it, or name another folder with DIR=")
         content = _content(files, packed, Image.parse(image or "stagegate", version), owner)
-    target.mkdir(parents=True)
-    for name, data in content.items():
-        (target / name).write_bytes(data)
+    try:
+        target.mkdir(parents=True)
+        for name, data in content.items():
+            (target / name).write_bytes(data)
+    except OSError as problem:
+        raise CannotPack(f"{target} cannot be written: {problem.strerror}; name another folder with DIR=") from problem
     return target
 
 

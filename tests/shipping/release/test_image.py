@@ -39,7 +39,10 @@ def test_what_can_be_named(text: str, image: Image, written: str | None) -> None
         (f"stagegate:v1.2.3@{DIGEST}", f"IMAGE='stagegate:v1.2.3@{DIGEST}': the tag must be the version, 1.2.3"),
         *(
             (text, f"IMAGE={text!r}: must be NAME, NAME:1.2.3 or NAME@sha256:DIGEST")
-            for text in ("Stagegate", "a b", ":1.2.3", "stagegate@", "stagegate@sha256:0a", "a\nb", f"@{DIGEST}")
+            for text in (
+                *("Stagegate", "a b", ":1.2.3", "stagegate@", "stagegate@sha256:0a", "a\nb", f"@{DIGEST}"),
+                *("a:b:1.2.3", "a//b", "a:b/c", "a/b:5000/c"),
+            )
         ),
     ],
 )

@@ -12,6 +12,11 @@ from tests.shipping.repository import clone, commit, tag
 
 KUBECTL = "#!/bin/sh\necho 'kind: List'\n"
 HELM = "#!/bin/sh\necho 'Error: chart metadata is missing' >&2\nexit 1\n"
+PACKING_HELM = """\
+#!/bin/sh
+PATH=/usr/bin:/bin
+mkdir packaged && tar -czf packaged/stagegate-0.1.0.tgz -C manifests chart
+"""
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +104,11 @@ def test_a_program_that_is_missing_is_named(repository: Path, tmp_path: Path, pr
 def test_an_owner_that_github_would_not_have(repository: Path, owner: str) -> None:
     with pytest.raises(CannotPack, match=r"OWNER=.*: must be a user or an organization of GitHub"):
         packing.pack(repository, owner=owner)
+
+
+def test_a_folder_that_cannot_be_made(repository: Path, tmp_path: Path) -> None:
+    (tmp_path / "bin" / "helm").write_text(PACKING_HELM)
+    (tmp_path / "file").touch()
+
+    with pytest.raises(CannotPack, match=r"file/below cannot be written: Not a directory; name another .* DIR=$"):
+        packing.pack(repository, tmp_path / "file" / "below")
