@@ -1,5 +1,6 @@
 """What manifests/gitops grants: the account that installs has rights for every kind of the manifests, and no others."""
 
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,14 @@ def objects() -> list[Wire]:
     return [
         each for each in found if each and each.get("kind") not in (None, *NO_OBJECTS) and "name" in each["metadata"]
     ]
+
+
+def hook() -> list[Wire]:
+    """What the chart adds when it is uninstalled, which Argo CD applies as well."""
+    text = (MANIFESTS / "chart" / "templates" / "release-held-services.yaml").read_text()
+    found = re.findall(r"^apiVersion: (\S+)\nkind: (\S+)\nmetadata:\n  name: (\S+)$", text, re.MULTILINE)
+    assert len(found) == text.count("\nkind: ")
+    return [{"apiVersion": version, "kind": kind, "metadata": {"name": name}} for version, kind, name in found]
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +55,11 @@ def test_the_installer_may_write_every_kind_of_the_manifests_and_no_other(rules:
         if set(rule["verbs"]) == VERBS
     }
 
-    assert granted == {resource_of(each) for each in objects()}
+    assert granted == {resource_of(each) for each in [*objects(), *hook()]}
 
 
 def test_it_may_bind_and_extend_our_own_roles_alone(rules: list[Wire]) -> None:
     named = [set(rule["resourceNames"]) for rule in rules if {"bind", "escalate"} & set(rule["verbs"])]
 
-    assert named == [{each["metadata"]["name"] for each in objects() if each["kind"] in ("ClusterRole", "Role")}]
+    roles = [each for each in [*objects(), *hook()] if each["kind"] in ("ClusterRole", "Role")]
+    assert named == [{each["metadata"]["name"] for each in roles}]
