@@ -293,3 +293,6 @@ def test_over_definitions_that_are_there(helm: Helm, administrator: Administrato
     left = stored_as_rendered(helm, administrator, namespace=NAMESPACE)
     # Labels that describe upstream's release stay.
     assert [each for each in left if "/metadata/labels/app.kubernetes.io/" not in each] == []
+    # Back at the release without them, Helm leaves them where they are.
+    helm.does("rollback", "stagegate", "1", "-n", NAMESPACE)
+    assert set(specs(administrator)) == KEPT
