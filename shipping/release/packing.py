@@ -30,7 +30,8 @@ The last command prints its digest. With `make release IMAGE={name}@DIGEST`, a r
 it. To use a copy of the image under another name:
 
 ```console
-helm install stagegate stagegate-{version}.tgz --set image.repository=NAME --set image.digest=DIGEST
+helm install stagegate stagegate-{version}.tgz --namespace stagegate-system --create-namespace \\
+  --set image.repository=NAME --set image.digest=DIGEST
 sed 's|image: {image}$|image: NAME@DIGEST|' install.yaml | kubectl apply -f -
 ```
 

@@ -179,6 +179,7 @@ def test_several_accounts_and_none(helm: Helm) -> None:
     [
         ("image.repository=r.example.com:5000/gate", "loop", "image", "r.example.com:5000/gate:0.1.0"),
         ("image.registry=r.example.com:5000", "web", "image", "r.example.com:5000/stagegate:0.1.0"),
+        ("image.registry=r.example.com/team/a", "loop", "image", "r.example.com/team/a/stagegate:0.1.0"),
         ("image.tag=25921e5", "webhook", "image", "stagegate:25921e5"),
         (f"image.digest=sha256:{64 * '0'}", "web", "image", f"stagegate@sha256:{64 * '0'}"),
         ("image.pullPolicy=Always", "loop", "imagePullPolicy", "Always"),

@@ -272,6 +272,20 @@ def test_what_kubectl_installed_becomes_a_release(helm: Helm, administrator: Adm
     assert administrator.does(f"kubectl get namespace {NAMESPACE} -o name") == f"namespace/{NAMESPACE}\n"
 
 
+def test_the_notes_name_an_image_without_a_registry_and_the_namespace_default(helm: Helm) -> None:
+    """An image that no node can pull, and a namespace of applications that is never checked."""
+
+    def notes(namespace: str, *values: str) -> str:
+        sets = [word for value in values for word in ("--set", value)]
+        printed = helm.does("install", "stagegate", CHART, "-n", namespace, "--dry-run=server", *sets)
+        return printed.split("NOTES:")[1]
+
+    image, own = "The image stagegate:0.1.0 is of no registry", "Nothing in the namespace default is checked"
+    assert [text in notes("default") for text in (image, own)] == [True, True]
+    assert [text in notes(NAMESPACE, "image.registry=r.example.com") for text in (image, own)] == [False, False]
+    assert image not in notes(NAMESPACE, "image.repository=r.example.com/stagegate")
+
+
 @pytest.mark.parametrize("before", ["kubectl", "upstream"])
 def test_over_definitions_that_are_there(helm: Helm, administrator: Administrator, before: str) -> None:
     """Helm refuses to take them over unless told to; crds.install=false leaves them to others."""

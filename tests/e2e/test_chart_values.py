@@ -31,6 +31,8 @@ def helm(program: Callable[[str], Path], binaries: Binaries, tmp_path: Path) -> 
         ("image.repository=a b", "'/image/repository'"),
         ("image.repository=r.example.com/stagegate:0.1.0", "'/image/repository'"),
         ("image.repository=r.example.com/", "'/image/repository'"),
+        ("image.registry=https://r.example.com", "'/image/registry'"),
+        ("image.registry=r.example.com/", "'/image/registry'"),
         ("image.pullSecrets[0].key=registry", "'/image/pullSecrets/0': missing property 'name'"),
         ("priorityClass.name=", "'/priorityClass/name'"),
         ("priorityClass.name=High", "'/priorityClass/name'"),
