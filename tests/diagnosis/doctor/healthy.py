@@ -45,6 +45,14 @@ def pod(name: str, of: str, *, ready: bool = True, phase: str = "Running") -> Wi
     return {"metadata": metadata, "spec": {"containers": []}, "status": {"phase": phase, "conditions": conditions}}
 
 
+def without_image(name: str, of: str) -> Wire:
+    """A pod whose image cannot be pulled, and which has no address."""
+    found = pod(name, of, ready=False, phase="Pending")
+    waiting = {"reason": "ImagePullBackOff", "message": "pull access denied"}
+    found["status"]["containerStatuses"] = [{"name": "webhook", "ready": False, "state": {"waiting": waiting}}]
+    return found
+
+
 def lease(age: float = 2.0, *, namespace: str = "stagegate-system", holder: str = "loop-1", name: str = "") -> Wire:
     renewed = format_time(NOW - timedelta(seconds=age))
     return {

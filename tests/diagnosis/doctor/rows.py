@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from tests.diagnosis.doctor import healthy as world
-from tests.diagnosis.doctor.healthy import NOW, STORED, by_webhook, lease, pod, trial
+from tests.diagnosis.doctor.healthy import NOW, STORED, by_webhook, lease, pod, trial, without_image
 from webhook.diagnosis.doctor.installation import Attempt, Certificates, PodAnswer
 from webhook.diagnosis.doctor.policies import NAMES as POLICIES
 from webhook.diagnosis.doctor.policies import STOCK_KNATIVE
@@ -125,7 +125,25 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
         "failed",
         "0 of 2 webhook pods are ready; writes of people are refused",
     ),
+    (
+        "webhook-pods",
+        {"pods": [pod("l-1", "stagegate-loop")], "registrations": world.registrations(overlays=("fail-open",))},
+        "failed",
+        "0 of 2 webhook pods are ready; writes are not judged",
+    ),
+    (
+        "webhook-pods",
+        {"pods": [pod("w-1", "stagegate-webhook"), without_image("w-2", "stagegate-webhook")]},
+        "warning",
+        "1 of 2 webhook pods is ready; w-2: ImagePullBackOff: pull access denied",
+    ),
     ("loop-pods", {"pods": [pod("l-1", "stagegate-loop", ready=False)]}, "failed", "no rollout moves"),
+    (
+        "loop-pods",
+        {"pods": [without_image("l-1", "stagegate-loop")]},
+        "failed",
+        "0 of 2 loop pods are ready; no rollout moves; l-1: ImagePullBackOff: pull access denied",
+    ),
     ("loop-pods", {"pods": [pod("l-1", "stagegate-loop", phase="Failed")]}, "failed", "0 of 2 loop pods are ready"),
     ("loop-pods", {"pods": [], "deployments": []}, "unknown", "there are no loop pods in stagegate-system"),
     (

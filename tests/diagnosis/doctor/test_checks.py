@@ -13,6 +13,7 @@ from webhook.diagnosis.doctor.installation import (
     LOOP,
     WEBHOOK,
     Installation,
+    PodAnswer,
     Unread,
 )
 from webhook.diagnosis.doctor.policies import NAMES as POLICIES
@@ -100,3 +101,15 @@ def test_a_namespace_that_does_not_exist_has_a_way_out() -> None:
     assert (found.state, found.says) == ("unknown", f"no dry run: {why}")
     assert found.way_out == "name a namespace that exists with -n"
     assert results(healthy(trial=Unread("forbidden: jane may not")))["refuses"].way_out == ""
+
+
+def test_a_dry_run_that_no_webhook_answers_has_a_way_out() -> None:
+    why = 'failed calling webhook "validate.stagegate.dev": no endpoints available'
+    assert results(healthy(trial=Unread(why)))["refuses"].way_out == "see the pods and the caBundle"
+
+
+def test_a_pod_without_an_address_is_not_asked_why_it_does_not_answer() -> None:
+    pods = [world.pod("w-1", "stagegate-webhook"), world.without_image("w-2", "stagegate-webhook")]
+    answers = {"w-1": PodAnswer("0.1.0"), "w-2": PodAnswer(failure="address not allowed")}
+    found = results(healthy(pods=pods, answers=answers))["pods-reachable"]
+    assert (found.state, found.says) == ("ok", "1 of 1 pods answer")

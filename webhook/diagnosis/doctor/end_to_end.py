@@ -15,6 +15,7 @@ from webhook.diagnosis.doctor.result import FAILED, OK, UNKNOWN, WARNING, Result
 _BY_WEBHOOK: Final = re.compile(r'admission webhook "([^"]+)" denied the request')
 _BY_POLICY: Final = re.compile(r"ValidatingAdmissionPolicy '([^']+)' with binding")
 _NO_NAMESPACE: Final = re.compile(r'namespaces "[^"]*" not found')
+_NO_ANSWER: Final = re.compile(r'failed calling webhook "[^"]*stagegate\.dev"')
 _NO_RIGHT: Final = re.compile(r'User "[^"]*" cannot create resource')
 
 
@@ -31,11 +32,16 @@ def good_spa(name: str) -> Wire:
 def check(seen: Installation) -> Iterator[Result]:
     trial = seen.trial
     if isinstance(trial, Unread):
-        way_out = "name a namespace that exists with -n" if _NO_NAMESPACE.search(trial.why) else ""
-        yield Result("refuses", UNKNOWN, f"no dry run: {trial.why}", way_out)
+        yield Result("refuses", UNKNOWN, f"no dry run: {trial.why}", _way_out(trial.why))
         return
     yield _refusal(seen, trial)
     yield _filling(trial)
+
+
+def _way_out(why: str) -> str:
+    if _NO_NAMESPACE.search(why):
+        return "name a namespace that exists with -n"
+    return "see the pods and the caBundle" if _NO_ANSWER.search(why) else ""
 
 
 def _refusal(seen: Installation, trial: Trial) -> Result:

@@ -1,10 +1,13 @@
 """The pods: whether enough are ready, whether each can be reached, and whether all have one version."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from webhook.diagnosis.doctor.installation import LOOP, WEBHOOK, Installation, Unread, is_one_of, is_ready, name_of
+from webhook.diagnosis.doctor.registration import passes_without_webhook
 from webhook.diagnosis.doctor.result import FAILED, OK, UNKNOWN, WARNING, Result, listed
+from webhook.diagnosis.pod_problem import pod_problem
 
 
 def check(seen: Installation) -> Iterator[Result]:
@@ -15,9 +18,11 @@ def check(seen: Installation) -> Iterator[Result]:
     living = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
     webhooks = [pod for pod in living if is_one_of(pod, WEBHOOK)]
     loops = [pod for pod in living if is_one_of(pod, LOOP)]
-    yield _readiness("webhook-pods", webhooks, _wanted(seen, WEBHOOK), seen.namespace, "writes of people are refused")
-    yield _readiness("loop-pods", loops, _wanted(seen, LOOP), seen.namespace, "no rollout moves")
-    reached = [*webhooks, *loops]
+    unjudged = "writes are not judged" if passes_without_webhook(seen) else "writes of people are refused"
+    yield _readiness("webhook-pods", webhooks, _wanted(seen, WEBHOOK), seen, unjudged)
+    yield _readiness("loop-pods", loops, _wanted(seen, LOOP), seen, "no rollout moves")
+    # A pod without an address cannot be asked; why it has none is in the lines above.
+    reached = [pod for pod in (*webhooks, *loops) if is_ready(pod) or (pod.get("status") or {}).get("podIP")]
     if reached:
         yield _reachability(seen, reached)
         yield _versions(seen, reached)
@@ -31,20 +36,28 @@ def _wanted(seen: Installation, deployment: str) -> int | None:
 
 
 def _readiness(
-    check: str, pods: Sequence[Mapping[str, Any]], wanted: int | None, namespace: str, consequence: str
+    check: str, pods: Sequence[Mapping[str, Any]], wanted: int | None, seen: Installation, consequence: str
 ) -> Result:
     ready = sum(map(is_ready, pods))
     what = check.replace("-", " ")
     of = f"{ready} of {max(len(pods), wanted or 0)} {what} {'is' if ready == 1 else 'are'} ready"
-    look = f"kubectl -n {namespace} describe pods"
+    look = f"kubectl -n {seen.namespace} describe pods"
+    why = _why(pods, seen.now)
     if ready == 0:
         # Whoever runs it outside of this cluster has no pods here, and no Deployment either.
         state = FAILED if wanted else UNKNOWN
-        says = f"{of}; {consequence}" if wanted else f"there are no {what} in {namespace}"
+        says = f"{of}; {consequence}{why}" if wanted else f"there are no {what} in {seen.namespace}"
         return Result(check, state, says, look if wanted else "name the namespace with --stagegate-namespace")
     if ready < max(len(pods), wanted or 0):
-        return Result(check, WARNING, of, look)
+        return Result(check, WARNING, f"{of}{why}", look)
     return Result(check, OK, of)
+
+
+def _why(pods: Sequence[Mapping[str, Any]], at: datetime) -> str:
+    """What the first pod that is not ready says of itself, to be put behind a sentence; empty if it only starts."""
+    problems = [problem for pod in sorted(pods, key=name_of) if (problem := pod_problem(dict(pod), at)) is not None]
+    told = [f"{each.pod}: {each.says}" for each in problems if each.kind != "starting"]
+    return f"; {told[0]}" if told else ""
 
 
 def _reachability(seen: Installation, pods: Sequence[Mapping[str, Any]]) -> Result:

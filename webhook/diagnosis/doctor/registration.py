@@ -1,6 +1,6 @@
 """The registration: whether the API server knows the webhooks, for what it calls them, and whom it trusts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from webhook.api.kinds import GROUP, RO_PLURAL, SPA_PLURAL
@@ -65,12 +65,23 @@ def _failure(validating: Mapping[str, Any] | None) -> Iterator[Result]:
     webhooks = _webhooks(validating)
     if not webhooks:
         return
-    if any(each.get("failurePolicy") == "Ignore" for each in webhooks):
+    if _passes(webhooks):
         says = f"{VALIDATING} lets every write pass while no webhook answers (failurePolicy Ignore)"
         way_out = "leave out the overlay fail-open (Helm: failOpen=true) once you trust the installation"
         yield Result("failure-policy", WARNING, says, way_out)
     else:
         yield Result("failure-policy", OK, "while no webhook answers, no change of a person is stored")
+
+
+def passes_without_webhook(seen: Installation) -> bool:
+    """True if writes are stored while no webhook answers; False where that cannot be read."""
+    if isinstance(seen.registrations, Unread):
+        return False
+    return any(_passes(_webhooks(one)) for one in seen.registrations if name_of(one) == VALIDATING)
+
+
+def _passes(webhooks: Sequence[Mapping[str, Any]]) -> bool:
+    return any(each.get("failurePolicy") == "Ignore" for each in webhooks)
 
 
 def _webhooks(configuration: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
