@@ -15,7 +15,7 @@ from tests.controlplane.build import BuildFailed
 from tests.e2e.foreign import NotFetched, Parts
 from tests.e2e.foreign.parts import PROGRAMS
 from tests.rig import Unavailable as NoKnative
-from tests.rig.release import find_or_build, is_run
+from tests.rig.release import UnknownRelease, find_or_build, is_run
 
 NO_CONTROL_PLANE: Final = 3
 DEFAULT_PARTS: Final = tuple(name for name in PROGRAMS if name != "argo-cd")
@@ -23,7 +23,7 @@ DEFAULT_PARTS: Final = tuple(name for name in PROGRAMS if name != "argo-cd")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status 0; 1 where a build failed; 3 where there is no control plane."""
+    """Exit status 0; 1 where a build failed; 3 where there is no control plane, or KNATIVE names no release."""
     parser = argparse.ArgumentParser(prog="python -m tests.e2e", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     build = commands.add_parser(
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         return _build(chosen.parts) if chosen.command == "build" else _print_path()
-    except Unavailable as reason:
+    except (Unavailable, UnknownRelease) as reason:
         print(reason, file=sys.stderr)
         return NO_CONTROL_PLANE
     except BuildFailed as reason:
@@ -55,6 +55,8 @@ def _build(names: Sequence[str]) -> int:
 def _try_knative() -> None:
     try:
         find_or_build()
+    except UnknownRelease:
+        raise
     except NoKnative as reason:
         print(reason, file=sys.stderr)
 

@@ -30,6 +30,10 @@ class Unavailable(RuntimeError):
     """This machine cannot run Knative; the message says in one line what is missing."""
 
 
+class UnknownRelease(Unavailable):
+    """KNATIVE names a release that cannot be run on any machine."""
+
+
 class Release(NamedTuple):
     """The programs of one release, and the folders of its configuration."""
 
@@ -52,10 +56,13 @@ def is_run(environ: Mapping[str, str] = os.environ) -> bool:
 
 
 def find_or_build(environ: Mapping[str, str] = os.environ) -> Release:
-    """The release that KNATIVE names, else the newest one; it is built where the cache lacks it. Raises Unavailable."""
+    """The release that KNATIVE names, else the newest one; it is built where the cache lacks it.
+
+    Raises Unavailable, and UnknownRelease for a name that is none.
+    """
     name = environ.get(CHOICE) or NEWEST
     if name not in releases():
-        raise Unavailable(f"{CHOICE}={name}: not one of {', '.join(releases())}")
+        raise UnknownRelease(f"{CHOICE}={name}: not one of {', '.join(releases())}")
     recipe = recipe_of(name)
     version = recipe.version(_SERVING)
     folder = cache_folder(environ).with_name("knative") / f"built-{version}-{platform.machine()}-{recipe.digest()}"
