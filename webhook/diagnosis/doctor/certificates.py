@@ -18,7 +18,8 @@ def check(seen: Installation) -> Iterator[Result]:
         yield Result("certificates", UNKNOWN, f"the stored certificates cannot be read: {found.unread}")
     elif not found.is_stored:
         says = f"the Secret {seen.secret} of the certificates does not exist"
-        yield Result("certificates", UNKNOWN, says, "name it with --secret NAMESPACE/NAME")
+        way_out = "see that a loop leads, which makes it, or name another with --secret NAMESPACE/NAME"
+        yield Result("certificates", UNKNOWN, says, way_out)
     else:
         yield Result("certificates", OK, "clients can verify every server that was seen")
     if not found.ends:
