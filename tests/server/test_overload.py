@@ -19,6 +19,7 @@ from tests.server.live import Live, running
 from tests.server.overloading import Outcome, overload
 from tests.server.reviews import GOOD
 from tests.server.test_protocol import LIMITS, Worker
+from webhook.server.eviction import first_to_go
 from webhook.server.head import response
 from webhook.server.large_bodies import LargeBodies
 from webhook.server.overload import EARLY, Patience, timeout_in, unread_seconds
@@ -111,6 +112,44 @@ def test_a_large_body_that_would_wait_too_long_for_its_place_is_refused_at_once(
     assert connection.deadline == worker.loop.now + 1.5
     connection.expire()
     assert (transport.statuses, transport.open) == ([503], False)
+
+
+def test_a_large_body_has_the_whole_time_of_a_body_once_it_has_its_place() -> None:
+    worker = Worker()
+    large = HEAD % 3 + b"Content-Length: 60\r\n\r\n" + b"x" * 40
+    readers = [worker.connect()[0] for _ in range(LIMITS.large_at_once)]
+    connection, transport = worker.connect()
+    for each in (*readers, connection):
+        each.data_received(large)
+    worker.loop.now += 1.4
+    readers[0].data_received(b"x" * 20)
+    assert transport.reading
+    assert connection.deadline == worker.loop.now + LIMITS.body_seconds
+    assert first_to_go([connection], worker.loop.now, LIMITS) is None, "it is not stalled"
+
+
+def test_a_connection_is_read_on_after_a_large_body_that_was_there_before_its_place() -> None:
+    worker = Worker()
+    for _ in range(LIMITS.large_at_once):
+        worker.connect()[0].data_received(HEAD % 3 + b"Content-Length: 60\r\n\r\n" + b"x" * 40)
+    connection, transport = worker.connect()
+    connection.data_received(HEAD % 3 + b"Content-Length: 60\r\n\r\n" + b"x" * 60)
+    assert (transport.statuses, connection.stage, transport.reading) == ([200], "idle", True)
+    assert connection.deadline == worker.loop.now + LIMITS.keep_alive_seconds
+
+
+def test_a_large_body_of_a_client_that_names_no_time_waits_as_long_as_a_body_may_take() -> None:
+    worker = Worker()
+    large = HEAD.replace(b"?timeout=%ds", b"") + b"Content-Length: 60\r\n\r\n" + b"x" * 40
+    for _ in range(LIMITS.large_at_once):
+        worker.connect()[0].data_received(large)
+    connection, transport = worker.connect()
+    connection.data_received(large)
+    assert connection.deadline == worker.loop.now + LIMITS.body_seconds
+    worker.clock.advance(LIMITS.body_seconds)
+    connection.expire()
+    assert transport.statuses == [503]
+    assert transport.written.endswith(b"more reviews than it can answer in time: the review has waited 10.0 s\n")
 
 
 def test_the_pace_of_places() -> None:

@@ -10,7 +10,7 @@ class Body:
     """The bodies of one connection, one after the other."""
 
     def __init__(self, bodies: LargeBodies, read_on: Callable[[], None]) -> None:
-        """``read_on`` is called once there is a place for the one that waits."""
+        """``read_on`` is called once the one that waits has a place, or needs none any more."""
         self._bodies = bodies
         self._read_on = read_on
         self._parts: list[bytes] = []
@@ -50,8 +50,11 @@ class Body:
 
     def whole(self) -> bytes:
         """All of it, which needs no place any more."""
-        whole = b"".join(self._parts)
+        whole, was_waiting = b"".join(self._parts), self.is_waiting
         self.drop()
+        if was_waiting:
+            # Its end had been read together with what made it large.
+            self._read_on()
         return whole
 
     def drop(self) -> None:

@@ -77,5 +77,6 @@ class Patience:
 
     def refusal(self) -> Refusal:
         """The answer to what cannot be answered in time. Nobody tries again by it: it names no time to do so."""
-        has_waited = f"the review has waited {self.waited():.1f} s of the {self._timeout:g} s that the API server waits"
+        known = f" of the {self._timeout:g} s that the API server waits" if self._timeout < inf else ""
+        has_waited = f"the review has waited {self.waited():.1f} s{known}"
         return Refusal(503, f"this server has more reviews than it can answer in time: {has_waited}")

@@ -42,7 +42,7 @@ class Connection(asyncio.Protocol):
         self._url, self._head = b"", _UNREAD
         self._headers: list[tuple[bytes, bytes]] = []
         self._head_bytes, self._is_in_head = 0, False
-        self._body = Body(host.large_bodies, self._read_on)
+        self._body = Body(host.large_bodies, self._read_body_on)
         self._refused = False
         self._stranger: Refusal | None = None
         self._write_paused = False
@@ -197,7 +197,9 @@ class Connection(asyncio.Protocol):
             elif isinstance(answer, Response):
                 self._respond(answer.status, answer.content_type, answer.body, closes=closes)
             elif answer is not None:
-                self._wait_for(answer, closes)
+                self._transport.pause_reading()
+                self._pending.append(Later(answer, closes))
+                answer.add_done_callback(self._settle)
         if closes:
             self.close()
         else:
@@ -220,11 +222,6 @@ class Connection(asyncio.Protocol):
             self._enter("header", self._limits.header_seconds)
         else:
             self._enter("idle", self._limits.keep_alive_seconds)
-
-    def _wait_for(self, answer: asyncio.Future[Response], closes: bool) -> None:
-        self._transport.pause_reading()
-        self._pending.append(Later(answer, closes))
-        answer.add_done_callback(self._settle)
 
     def _settle(self, _answer: asyncio.Future[Response]) -> None:
         """Write what is pending; a connection whose response cannot be written would wait for ever."""
@@ -254,11 +251,12 @@ class Connection(asyncio.Protocol):
             # Part of the next request is here, and its time begins now.
             self._enter(self.stage, self._limits.body_seconds)
 
-    def _refuse(self, refusal: Refusal) -> None:
-        """Respond before the body is read; the connection stays open."""
+    def _refuse(self, refusal: Refusal, *, closes: bool = False) -> None:
+        """Respond before the body is read; the connection stays open, unless it ``closes``."""
         self._refused = True
         self._host.metrics.refused(refusal.status)
-        self._respond(refusal.status, LINE_TYPE, refusal.body, allow=refusal.allow, closes=self._closes())
+        closes = closes or self._closes()
+        self._respond(refusal.status, LINE_TYPE, refusal.body, allow=refusal.allow, closes=closes)
 
     def _fail(self, refusal: Refusal) -> None:
         """Close since the request cannot be read further; respond first, unless it has been refused already."""
@@ -266,9 +264,7 @@ class Connection(asyncio.Protocol):
             return
         self._body.drop()
         if not self._refused:
-            self._refused = True
-            self._host.metrics.refused(refusal.status)
-            self._respond(refusal.status, LINE_TYPE, refusal.body, closes=True)
+            self._refuse(refusal, closes=True)
         self.close()
 
     def _respond(self, status: int, content_type: str, body: bytes, *, closes: bool, allow: str = "") -> None:
@@ -279,8 +275,6 @@ class Connection(asyncio.Protocol):
     def _closes(self) -> bool:
         return self._host.draining or not self._parser.should_keep_alive()
 
-    # State
-
     def _enter(self, stage: Stage, seconds: float) -> None:
         self.stage = stage
         self.deadline = inf if self._pending else self._time() + seconds
@@ -289,6 +283,12 @@ class Connection(asyncio.Protocol):
         """Resume reading unless the client has to read first, another large body to end, or a response to be given."""
         if not (self._write_paused or self.is_waiting or self._pending):
             self._transport.resume_reading()
+
+    def _read_body_on(self) -> None:
+        """A large body waits no longer: its time begins now."""
+        if self.stage == "body":
+            self._enter("body", self._limits.body_seconds)
+        self._read_on()
 
     def _take_place(self) -> None:
         """Read a large body, or wait to; one that would wait too long is refused at once."""
