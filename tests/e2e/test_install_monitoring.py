@@ -40,6 +40,8 @@ NO_FAULT: Final[Series] = {
     f'{BUCKET}{{le="0.1"}}': "0+600x480",
     f'{BUCKET}{{le="0.5"}}': "0+600x480",
     f'{BUCKET}{{le="+Inf"}}': "0+600x480",
+    'stagegate_http_refused_total{status="408"}': "0+1x480",
+    'stagegate_http_refused_total{status="503"}': "0+0x480",
     'stagegate_connections_closed_total{reason="idle"}': "0+10x480",
     'stagegate_connections_closed_total{reason="full"}': "0+0x480",
     'stagegate_admission_findings_total{id="SPA002",effect="controller"}': "0+0x480",
@@ -110,6 +112,10 @@ FAULTS: Final[dict[str, tuple[Series, set[str]]]] = {
     "a cache is not filled": ({'stagegate_cache_synced{pod="a"}': "0+0x480"}, {"StagegateCacheStale"}),
     "a cache is old": ({'stagegate_cache_age_seconds{pod="a"}': "0+60x480"}, {"StagegateCacheStale"}),
     "calls are slow": ({f'{BUCKET}{{le="0.1"}}': "0+500x480"}, {"StagegateAdmissionSlow"}),
+    "reviews come faster than they can be judged": (
+        {'stagegate_http_refused_total{status="503"}': "0+1x480"},
+        {"StagegateOverloaded"},
+    ),
     "there is no room for connections": (
         {'stagegate_connections_closed_total{reason="full"}': "0+1x480"},
         {"StagegateConnectionsRefused"},
