@@ -304,6 +304,11 @@ def test_only_the_release_of_everything_ends_new_rollouts(words: list[str], caps
     assert "--hold-nothing-new: goes with --all only" in capsys.readouterr().err
 
 
+def test_what_ends_every_rollout_is_not_set_for_one_namespace(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["release", "--all", "--hold-nothing-new", "--namespace", "team-a"]) == 2
+    assert "--hold-nothing-new: is for every namespace; leave out --namespace" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("words", [[], ["hello", "--all"], ["--all", "--list"]])
 def test_exactly_one_choice_is_made(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["release", *words]) == 2

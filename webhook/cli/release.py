@@ -62,6 +62,8 @@ def command(
         raise CommandError("give one of these: the name of a Service, --all, or --list", USAGE)
     if last and not every:
         raise CommandError("--hold-nothing-new: goes with --all only", USAGE)
+    if last and cluster.given_namespace is not None:
+        raise CommandError("--hold-nothing-new: is for every namespace; leave out --namespace", USAGE)
     if only_list:
         return show(cluster.client, cluster.given_namespace, output)
     cluster = cluster.unlimited
