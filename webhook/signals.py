@@ -55,7 +55,7 @@ def end_on_signal(end: Callable[[], object]) -> None:
             try:
                 end()
             except Exception:
-                _LOG.exception("an ending signal was not handled; the next one is")
+                _LOG.exception("ending on a signal failed; another signal tries again")
 
     threading.Thread(target=wait, name="signals", daemon=True).start()
     ignore_the_rest()

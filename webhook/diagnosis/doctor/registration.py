@@ -67,8 +67,8 @@ def _failure(validating: Mapping[str, Any] | None) -> Iterator[Result]:
         return
     if _passes(webhooks):
         says = f"{VALIDATING} lets every write pass while no webhook answers (failurePolicy Ignore)"
-        way_out = "leave out the overlay fail-open (Helm: failOpen=true) once you trust the installation"
-        yield Result("failure-policy", WARNING, says, way_out)
+        without = "install without the overlays fail-open and enforce-warn (Helm: failOpen=false, enforce=deny)"
+        yield Result("failure-policy", WARNING, says, f"{without} once you trust the installation")
     else:
         yield Result("failure-policy", OK, "while no webhook answers, no change of a person is stored")
 
