@@ -41,7 +41,8 @@ class Connection:
         ([("idle", 9), ("body", 5), ("closing", 0)], 2),
         ([("body", 0.9), ("idle", 9), ("body", 1.1), ("body", 8)], 2),
         ([("body", 0.9), ("idle", 3), ("idle", 9)], 1),
-        ([("body", 0.9), ("body", 0), ("answer", 60), ("write", 20)], None),
+        ([("body", 0.9), ("idle", 9), ("write", 0.9), ("write", 1.1)], 3),
+        ([("body", 0.9), ("body", 0), ("answer", 60), ("write", 0.9)], None),
         ([], None),
     ],
 )
@@ -58,8 +59,12 @@ def test_a_body_behind_an_answer_that_is_owed_is_not_stalled() -> None:
 
 
 def test_a_body_that_waits_for_its_place_is_not_stalled() -> None:
-    """Its deadline is earlier than that of others, too."""
-    assert first_to_go([Connection("body", NOW + 0.1, is_waiting=True)], NOW, LIMITS) is None
+    """Its deadline is earlier than that of others, too. It gives way where nothing else does: else those that wait
+    could fill the server."""
+    waiting, second = (Connection("body", NOW + 0.1, is_waiting=True) for _ in range(2))
+    idle, reading = Connection("idle", NOW + 100), Connection("body", NOW + 9.5)
+    assert first_to_go([waiting, reading, idle], NOW, LIMITS) is idle
+    assert first_to_go([reading, waiting, second], NOW, LIMITS) is waiting
 
 
 def test_where_none_gives_way_the_new_connection_is_closed() -> None:

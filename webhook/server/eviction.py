@@ -5,7 +5,7 @@ from typing import Final, Literal, Protocol, TypeVar
 
 from webhook.server.limits import Limits
 
-_EVICTED_FIRST: Final = ("handshake", "header", "closing", "stalled", "idle")
+_EVICTED_FIRST: Final = ("handshake", "header", "closing", "stalled", "idle", "waiting")
 
 Stage = Literal["handshake", "header", "body", "answer", "write", "idle", "closing"]
 """``body`` lasts until the whole body is there, also if it is discarded; ``answer``: the handler has not answered yet;
@@ -33,7 +33,8 @@ def first_to_go(connections: Iterable[Connection], now: float, limits: Limits) -
     """The connection to end, None if every one has a call under way. ``connections`` begin with the oldest.
 
     A call whose body is not there after ``stall_seconds`` is under way no longer: that of an API server's call comes
-    with its head.
+    with its head. So is one whose client has not read for as long. A large body that waits for its place gives way
+    where nothing else does: there are few places, and whoever holds them would fill the server with those that wait.
     """
     found: dict[str, Connection] = {}
     for connection in connections:
@@ -42,7 +43,9 @@ def first_to_go(connections: Iterable[Connection], now: float, limits: Limits) -
 
 
 def _state_of(connection: Open, now: float, limits: Limits) -> str:
-    if connection.stage == "body" and not connection.is_waiting:
-        begun = connection.deadline - limits.body_seconds
-        return "stalled" if now - begun > limits.stall_seconds else "body"
+    if connection.is_waiting:
+        return "waiting"
+    seconds = {"body": limits.body_seconds, "write": limits.write_seconds}.get(connection.stage)
+    if seconds is not None and now - (connection.deadline - seconds) > limits.stall_seconds:
+        return "stalled"
     return connection.stage

@@ -13,8 +13,9 @@ class Limits:
     ``body``: an UPDATE carries two objects of at most 3 MiB each, and an envelope. ``discard``: how much of a refused
     body is read and discarded, so that the client gets the refusal instead of a broken connection. ``keep_alive``
     outlasts the 90 seconds after which an API server drops an idle connection, so that it is never the server that
-    closes first. A body that is not there after ``stall_seconds`` gives way where there are too many connections.
-    ``large`` bodies are read a few at a time, which bounds the memory they take together.
+    closes first. Where there are too many connections, those give way whose body is not there after ``stall_seconds``,
+    or whose client has not read for as long. ``large`` bodies are read a few at a time, which bounds the memory they
+    take together.
     """
 
     body: int = 7 * MIB
