@@ -50,8 +50,9 @@ class Reflector:
     In that thread ``on_change`` is called for every object added, updated or deleted, including deletions during a lost
     connection, and ``on_contact`` after every response or event. ``on_count`` is called with what happened: list,
     watch, event, bookmark, gone, silence, error. If the server stops serving the resource, ``synced`` becomes False and
-    the objects stay; for a ``required`` resource the log has a warning then. If ``on_change`` raises, it gets the same
-    change again before the next watch, and the present one ends after a backoff.
+    the objects stay; for a ``required`` resource the log has a warning then. If ``on_change`` raises, the watch
+    ends, and it gets the same change again before the next one. While it goes on raising, no watch lasts longer than a
+    backoff.
     """
 
     def __init__(
