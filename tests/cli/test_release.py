@@ -13,7 +13,7 @@ from webhook.cli.arguments import ObjectName
 from webhook.cli.cluster_options import ClusterOptions
 from webhook.cli.errors import CommandError
 from webhook.cli.output import Output
-from webhook.cli.release import held_services, release, show
+from webhook.cli.release import held_services, release, release_until_none, show
 from webhook.cluster.client import Client
 from webhook.cluster.errors import ApiError, Forbidden, NotFound, Unavailable
 from webhook.cluster.resource import CONFIG_MAPS, EVENTS, KNATIVE_SERVICES, ROLLOUT_ORCHESTRATORS, ROUTES, Resource
@@ -273,6 +273,26 @@ def test_a_service_that_is_deleted_while_it_is_waited_for_needs_no_release(capsy
 
     assert release(cluster.client, [HELLO], 60.0, monotonic=cluster.clock.monotonic, sleep=sleep) == 0
     assert capsys.readouterr().out == "default/hello: deleted\n"
+
+
+def test_what_a_webhook_without_the_setting_holds_meanwhile_is_released_too(capsys: pytest.CaptureFixture[str]) -> None:
+    cluster = Cluster()
+    edits = [None, "hello"]
+
+    def held_now() -> list[ObjectName]:
+        if edits and (edited := edits.pop(0)):
+            cluster.route(edited, {"stagegate.dev/hold": held(edited)})
+            cluster.polls = 2
+        return [name for name, _ in held_services(cluster.client, None)]
+
+    clock = cluster.clock.monotonic
+    assert release_until_none(cluster.client, [OTHER], 60.0, held_now, monotonic=clock, sleep=cluster.sleep) == 0
+    assert held_now() == []
+    assert capsys.readouterr().out.splitlines() == [
+        "default/other: released",
+        "default/hello: released",
+        "default/hello: released",
+    ]
 
 
 def test_before_the_last_release_nothing_new_is_held(monkeypatch: pytest.MonkeyPatch) -> None:

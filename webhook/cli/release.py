@@ -1,8 +1,9 @@
 """``stagegate release``: give held Services back to Knative, or list them."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -69,21 +70,22 @@ def command(
     cluster = cluster.unlimited
     if last:
         hold_nothing_new(cluster.client)
-    if name:
-        services = [ObjectName(cluster.namespace, name)]
-    else:
-        services = [each for each, _ in held_services(cluster.client, cluster.given_namespace)]
+
+    def held() -> list[ObjectName]:
+        return [each for each, _ in held_services(cluster.client, cluster.given_namespace)]
+
+    services = [ObjectName(cluster.namespace, name)] if name else held()
+    run = partial(release_until_none, held=held) if last else partial(release, every=every)
     if not output.is_document:
         if not services:
             print("no Service is held")
-        return release(cluster.client, services, cluster.timeout, every=every)
+        return run(cluster.client, services, cluster.timeout)
     items: list[dict[str, str]] = []
     try:
-        return release(
+        return run(
             cluster.client,
             services,
             cluster.timeout,
-            every=every,
             report=lambda each, result: items.append({**each._asdict(), "result": result}),
         )
     finally:
@@ -202,6 +204,29 @@ def release(
             found = visible("; ".join(f"{name}: {awaited(client, name)}" for name in left))
             raise CommandError(f"not released within {timeout:.0f} s: {found}", TIMED_OUT)
         sleep(_POLL)
+
+
+def release_until_none(
+    client: "Client",
+    services: Iterable[ObjectName],
+    timeout: float,
+    held: Callable[[], Sequence[ObjectName]],
+    report: Callable[[ObjectName, str], None] = print_result,
+    monotonic: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> int:
+    """As ``release``, and again for those that are ``held`` a moment later: a webhook that did not know the setting
+    yet has held them. Raises ApiError, CommandError."""
+    end = monotonic() + timeout
+    while True:
+        left = max(end - monotonic(), _POLL) if timeout else 0.0
+        code = release(client, services, left, every=True, report=report, monotonic=monotonic, sleep=sleep)
+        if not timeout:
+            return code
+        sleep(_POLL)
+        services = held()
+        if not services:
+            return code
 
 
 def ask(client: "Client", name: ObjectName, route: Mapping[str, Any]) -> bool:
