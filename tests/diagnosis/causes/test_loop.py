@@ -7,6 +7,7 @@ import pytest
 from tests.diagnosis import worlds
 from tests.diagnosis.worlds import ago, causes
 from webhook.cluster.resource import DEPLOYMENTS, EVENTS, LEASES, ROLLOUT_ORCHESTRATORS
+from webhook.diagnosis.causes import causes_of
 from webhook.diagnosis.world import Unread
 
 Wire = dict[str, Any]
@@ -39,6 +40,16 @@ QUIET = worlds.ro({type_: {"status": "Unknown", "lastTransitionTime": ago(600)} 
 )
 def test_a_loop_leads_or_does_not(leases: list[Wire], said: list[str]) -> None:
     assert causes({ROLLOUT_ORCHESTRATORS: [QUIET], LEASES: leases}) == said
+
+
+@pytest.mark.parametrize("holder", ["loop-a", ""], ids=["stale", "released"])
+def test_the_way_out_names_the_namespace_of_the_lease(holder: str) -> None:
+    lease = worlds.lease(holder, renewed=300)
+    lease["metadata"]["namespace"] = "rollouts"
+
+    (cause,) = causes_of(worlds.snapshot({ROLLOUT_ORCHESTRATORS: [QUIET], LEASES: [lease]}))
+
+    assert cause.way_out.startswith("start the loop: kubectl -n rollouts get pods")
 
 
 def test_a_loop_without_leader_election_shows_by_what_it_writes() -> None:

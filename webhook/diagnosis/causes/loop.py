@@ -43,6 +43,8 @@ def loop_absent(snapshot: Snapshot) -> Iterator[Cause]:
         says = f"no loop leads: nobody holds Lease {'/'.join(key_of(released[0]))}"
     else:
         says = "no loop leads: there is no Lease of a loop"
+    known = next((lease for lease in (stale, *released) if lease is not None), None)
+    namespace = key_of(known)[0] if known is not None else LEASE_NAMESPACE
     yield Cause(
         "loop-absent",
         STOPS,
@@ -50,8 +52,7 @@ def loop_absent(snapshot: Snapshot) -> Iterator[Cause]:
         about=f"Lease {'/'.join(key_of(stale))}" if stale is not None else "",
         since=since,
         way_out=(
-            f"start the loop: kubectl -n {LEASE_NAMESPACE} get pods, or stagegate loop; its log says"
-            " why it does not lead"
+            f"start the loop: kubectl -n {namespace} get pods, or stagegate loop; its log says why it does not lead"
         ),
         next="replicas and traffic stay as they are; the first loop that leads carries the rollout on from here",
     )
