@@ -25,6 +25,18 @@ _PLURALS: Final = {
     "MutatingWebhookConfiguration": "mutatingwebhookconfigurations",
     "ValidatingWebhookConfiguration": "validatingwebhookconfigurations",
 }
+FINDINGS_OF_A_ROLLOUT: Final = (
+    "spec.targetRevisions[0].minScale: Invalid value: 12: must not exceed maxScale (10) [RO003]; "
+    "lower it, or raise maxScale (0 stands for no limit)\n"
+    "spec.targetRevisions[1].percent: Required value: an entry that goes up needs its share of the traffic "
+    "[RO006]; set percent, from 0 to 100\n"
+    "spec.targetRevisions: Invalid value: 90: percents must add up to 100 [RO008]; "
+    "an entry without percent counts as 0\n"
+    'spec.rolloutStrategy: Unsupported value: "blue-green": supported values: "availability", "resourceutil" '
+    '[RO009]; leave it out for "availability"'
+)
+"""The findings of a change that gives the one target 90 percent and a minimum of 12 over its maximum of 10, adds the
+target hello-00003 without a percent, and asks for the strategy blue-green."""
 
 
 @dataclass(frozen=True)

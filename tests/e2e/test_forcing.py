@@ -11,7 +11,7 @@ from tests.controlplane import ControlPlane
 from tests.controlplane.response import Response
 from tests.controlplane.session import Session
 from tests.e2e.administrator import Administrator, Printed
-from tests.e2e.cluster import ROS, SPAS, Namespace, rollout, spa
+from tests.e2e.cluster import FINDINGS_OF_A_ROLLOUT, ROS, SPAS, Namespace, rollout, spa
 from tests.e2e.registered import Registered
 from webhook.admission import EmptyLookup, Settings, review
 
@@ -75,16 +75,7 @@ EVERYTHING_WRONG = {
     ),
 }
 FINDINGS = {
-    ROS: (
-        "spec.targetRevisions[0].minScale: Invalid value: 12: must not exceed maxScale (10) [RO003]; "
-        "lower it, or raise maxScale (0 stands for no limit)\n"
-        "spec.targetRevisions[1].percent: Required value: an entry that goes up needs its share of the traffic "
-        "[RO006]; set percent, from 0 to 100\n"
-        "spec.targetRevisions: Invalid value: 90: percents must add up to 100 [RO008]; "
-        "an entry without percent counts as 0\n"
-        'spec.rolloutStrategy: Unsupported value: "blue-green": supported values: "availability", "resourceutil" '
-        '[RO009]; leave it out for "availability"'
-    ),
+    ROS: FINDINGS_OF_A_ROLLOUT,
     SPAS: (
         "spec.stageMinScale: Invalid value: 5: must not exceed spec.stageMaxScale (3) [SPA002]; "
         "lower it, or raise spec.stageMaxScale (0 stands for no limit)\n"

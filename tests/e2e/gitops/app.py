@@ -5,7 +5,7 @@ from typing import Any, Final
 from sandbox.demo.control_plane import client_of
 from sandbox.demo.knative import Knative
 from sandbox.workloads import FAIL_ANNOTATION
-from tests.e2e.cluster import ROS, SPAS, Namespace
+from tests.e2e.cluster import FINDINGS_OF_A_ROLLOUT, ROS, SPAS, Namespace
 from tests.e2e.gitops.stand import Stand
 from tests.e2e.standing import eventually
 from webhook.cluster.resource import POD_AUTOSCALERS
@@ -15,7 +15,11 @@ Wire = dict[str, Any]
 
 OLD: Final = "hello-00001"
 NEW: Final = "hello-00002"
+NEWER: Final = "hello-00003"
 BOUNDS: Final = {"minScale": 4, "maxScale": 10}
+BREAKING: Final = {"stageMinScale": 0, "stageMaxScale": 1}
+"""Bounds of an SPA that change the replicas of its stage."""
+REFUSAL: Final = f'RolloutOrchestrator.serving.knative.dev "hello" is refused:\n{FINDINGS_OF_A_ROLLOUT}'
 _DEMAND: Final = 4
 _RATIO: Final = {"rollout.knative.dev/over-consumption-ratio": "25"}
 
@@ -59,6 +63,11 @@ class App:
         wanted = list(targets) or [target(NEW)]
         spec = {"initialRevisions": [target(OLD)], "targetRevisions": wanted}
         return self.kept("RolloutOrchestrator", "hello", spec, annotations=dict(_RATIO), **metadata)
+
+    def refused_rollout(self) -> Wire:
+        """The RO with what REFUSAL says."""
+        body = self.rollout(target(NEW, percent=90, minScale=12), {"revisionName": NEWER})
+        return {**body, "spec": {**body["spec"], "rolloutStrategy": "blue-green"}}
 
     def spa(self, name: str = NEW, spec: Wire | None = None, **metadata: Any) -> Wire:
         """An SPA; without a spec it has no bounds."""

@@ -9,32 +9,19 @@ import yaml
 
 from tests.documents import section
 from tests.e2e.cluster import ROS
-from tests.e2e.gitops.app import NEW, OLD, target
+from tests.e2e.gitops.app import BREAKING, NEW, NEWER, OLD, REFUSAL, target
 from tests.e2e.gitops.conftest import install
 from tests.e2e.gitops.flux import MANAGER, Flux
 from tests.e2e.gitops.flux_app import FluxApp
 from tests.e2e.gitops.stand import Stand
 from tests.e2e.standing import eventually
 
-NEWER = "hello-00003"
 AT_ONCE = timedelta(seconds=5)
-BREAKING = {"stageMinScale": 0, "stageMaxScale": 1}
 HARMLESS = {"stageMinScale": 4, "stageMaxScale": 20}
 IGNORED = next(
     each["spec"]["ignore"] for each in section("GitOps", "OPERATIONS.md").yaml_documents if "ignore" in each["spec"]
 )
 """As documented."""
-FINDINGS = (
-    'RolloutOrchestrator.serving.knative.dev "hello" is refused:\n'
-    "spec.targetRevisions[0].minScale: Invalid value: 12: must not exceed maxScale (10) [RO003]; "
-    "lower it, or raise maxScale (0 stands for no limit)\n"
-    "spec.targetRevisions[1].percent: Required value: an entry that goes up needs its share of the traffic "
-    "[RO006]; set percent, from 0 to 100\n"
-    "spec.targetRevisions: Invalid value: 90: percents must add up to 100 [RO008]; "
-    "an entry without percent counts as 0\n"
-    'spec.rolloutStrategy: Unsupported value: "blue-green": supported values: "availability", "resourceutil" '
-    '[RO009]; leave it out for "availability"'
-)
 NewApp = Callable[..., FluxApp]
 BY = pytest.mark.parametrize("spec", [{}, {"healthCheckExprs": []}], ids=["expressions", "kstatus"])
 """How the health of rollouts is found: as documented, and by Flux alone."""
@@ -44,12 +31,6 @@ pytestmark = pytest.mark.usefixtures("flux")
 
 def time_of(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-
-
-def refused(app: FluxApp) -> dict[str, Any]:
-    """The RO with what FINDINGS says."""
-    body = app.rollout(target(NEW, percent=90, minScale=12), {"revisionName": NEWER})
-    return {**body, "spec": {**body["spec"], "rolloutStrategy": "blue-green"}}
 
 
 @pytest.fixture(scope="module")
@@ -115,11 +96,11 @@ def test_a_refused_change_says_all_and_takes_nothing_away(settled: FluxApp, forc
     before = settled.stored()
     beside = {**settled.rollout(), "metadata": {"name": f"beside-{force}".lower(), "namespace": settled.name}}
 
-    settled.keeps(refused(settled), beside, force=force)
+    settled.keeps(settled.refused_rollout(), beside, force=force)
     message = settled.await_failure()
 
     assert f"RolloutOrchestrator/{settled.name}/hello dry-run failed (Forbidden): " in message
-    assert FINDINGS in message
+    assert REFUSAL in message
     assert settled.stored() == before
     # Flux tries all objects of a revision before it applies any.
     assert settled.stand.get(settled.namespace.path(ROS, beside["metadata"]["name"])) == {}
@@ -133,10 +114,10 @@ def test_a_refused_change_says_all_and_takes_nothing_away(settled: FluxApp, forc
 def test_kubectl_that_forces_says_all_and_takes_nothing_away(settled: FluxApp) -> None:
     before = settled.stored()
 
-    printed = settled.stand.administrator.types("kubectl apply --force -f -", yaml.safe_dump(refused(settled)))
+    printed = settled.stand.administrator.types("kubectl apply --force -f -", yaml.safe_dump(settled.refused_rollout()))
 
     assert printed.code == 1
-    assert FINDINGS in printed.err
+    assert REFUSAL in printed.err
     assert settled.stored() == before
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.documents import section
-from tests.e2e.gitops.app import NEW, target
+from tests.e2e.gitops.app import BREAKING, NEW, REFUSAL
 from tests.e2e.gitops.argo_cd.argo_app import ArgoApp
 from tests.e2e.gitops.argo_cd.argo_cd import APPLIES
 from tests.e2e.gitops.argo_cd.files import BESIDE, with_option
@@ -16,31 +16,12 @@ from tests.e2e.standing import eventually
 Wire = dict[str, Any]
 NewApp = Callable[[str], ArgoApp]
 
-NEWER = "hello-00003"
-BREAKING = {"stageMinScale": 0, "stageMaxScale": 1}
 CURE = next(
     each["spec"] for each in section("GitOps", "OPERATIONS.md").yaml_documents if "ignoreDifferences" in each["spec"]
 )
 """As documented."""
-FINDINGS = (
-    'RolloutOrchestrator.serving.knative.dev "hello" is refused:\n'
-    "spec.targetRevisions[0].minScale: Invalid value: 12: must not exceed maxScale (10) [RO003]; "
-    "lower it, or raise maxScale (0 stands for no limit)\n"
-    "spec.targetRevisions[1].percent: Required value: an entry that goes up needs its share of the traffic "
-    "[RO006]; set percent, from 0 to 100\n"
-    "spec.targetRevisions: Invalid value: 90: percents must add up to 100 [RO008]; "
-    "an entry without percent counts as 0\n"
-    'spec.rolloutStrategy: Unsupported value: "blue-green": supported values: "availability", "resourceutil" '
-    '[RO009]; leave it out for "availability"'
-)
 
 sides = pytest.mark.parametrize("side", APPLIES)
-
-
-def refused(app: ArgoApp) -> Wire:
-    """The RO with what FINDINGS says."""
-    body = app.rollout(target(NEW, percent=90, minScale=12), {"revisionName": NEWER})
-    return {**body, "spec": {**body["spec"], "rolloutStrategy": "blue-green"}}
 
 
 @pytest.mark.parametrize(
@@ -54,8 +35,8 @@ def test_a_refused_change_says_all_and_takes_nothing_away(new_app: NewApp, side:
     app.completes()
     before = app.stored()
 
-    app.keeps(with_option(option, refused(app)), BESIDE)
-    app.await_message(FINDINGS)
+    app.keeps(with_option(option, app.refused_rollout()), BESIDE)
+    app.await_message(REFUSAL)
 
     assert app.stored() == before
     assert app.stand.get(app.beside)
@@ -72,8 +53,8 @@ def test_a_refused_manifest_stops_a_server_side_diff(new_app: NewApp) -> None:
     before = app.stored()
     app.application.patch({"metadata": {"annotations": {"argocd.argoproj.io/compare-options": "ServerSideDiff=true"}}})
 
-    app.keeps(refused(app), BESIDE)
-    app.application.await_(lambda body: FINDINGS in app.application.conditions(), "it says why")
+    app.keeps(app.refused_rollout(), BESIDE)
+    app.application.await_(lambda body: REFUSAL in app.application.conditions(), "it says why")
 
     assert app.application.sync == "Unknown"
     assert app.stored() == before

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.e2e.gitops.app import NEW, OLD, target
+from tests.e2e.gitops.app import NEW, NEWER, OLD, target
 from tests.e2e.gitops.argo_cd.argo_app import ArgoApp
 from tests.e2e.gitops.argo_cd.argo_cd import APPLIES
 from tests.e2e.gitops.argo_cd.files import BESIDE, in_wave
@@ -14,7 +14,6 @@ from tests.e2e.standing import eventually
 
 NewApp = Callable[[str], ArgoApp]
 
-NEWER = "hello-00003"
 
 sides = pytest.mark.parametrize("side", APPLIES)
 
