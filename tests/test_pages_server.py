@@ -27,6 +27,20 @@ def app() -> Flask:
     return pages
 
 
+def app_with_slow_page(body: bytes) -> tuple[Flask, threading.Event, threading.Event]:
+    """An app whose page /slow sets the first event when it is asked for, and answers once the second is set."""
+    asked, go_on = threading.Event(), threading.Event()
+    pages = app()
+
+    @pages.get("/slow")
+    def slow() -> bytes:
+        asked.set()
+        go_on.wait(PATIENCE)
+        return body
+
+    return pages, asked, go_on
+
+
 @contextmanager
 def serving(
     pages: Flask, limits: PageLimits | None = None, count: Callable[[str], None] = lambda loop: None
@@ -79,15 +93,7 @@ def test_a_server_that_never_started_can_be_stopped() -> None:
 
 
 def test_a_caller_that_goes_away_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
-    asked, go_on = threading.Event(), threading.Event()
-    pages = app()
-
-    @pages.get("/slow")
-    def slow() -> bytes:
-        asked.set()
-        go_on.wait(PATIENCE)
-        return b"x" * 1_000_000
-
+    pages, asked, go_on = app_with_slow_page(b"x" * 1_000_000)
     faults: list[str] = []
     with serving(pages, count=faults.append) as port:
         with connected(port, b"GET /slow HTTP/1.0\r\n\r\n") as caller:
@@ -130,15 +136,7 @@ def test_the_first_of_too_many_gives_way(sent: bytes) -> None:
 
 
 def test_a_page_under_way_gives_way_to_nobody() -> None:
-    asked, go_on = threading.Event(), threading.Event()
-    pages = app()
-
-    @pages.get("/slow")
-    def slow() -> bytes:
-        asked.set()
-        go_on.wait(PATIENCE)
-        return b"done\n"
-
+    pages, asked, go_on = app_with_slow_page(b"done\n")
     patient = PageLimits(connections=5, request=600.0, idle=600)
     with serving(pages, patient) as port, ExitStack() as clients:
         busy = clients.enter_context(connected(port, b"GET /slow HTTP/1.0\r\n\r\n"))
@@ -232,14 +230,7 @@ def test_one_that_takes_it_slowly_is_not() -> None:
 
 
 def test_half_a_request_behind_one_that_is_being_answered_waits_for_its_end() -> None:
-    go_on = threading.Event()
-    pages = app()
-
-    @pages.get("/slow")
-    def slow() -> bytes:
-        go_on.wait(PATIENCE)
-        return b"done\n"
-
+    pages, _, go_on = app_with_slow_page(b"done\n")
     limits, cut = PageLimits(threads=2, request=0.2), b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\nGET / HT"
     with serving(pages, limits) as port, connected(port, cut) as client:
         until = time.monotonic() + 3.0
