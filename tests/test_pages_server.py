@@ -1,6 +1,7 @@
 """The server of pages on a port: it ends in good order, and slow or silent clients do not keep it from honest ones."""
 
 import logging
+import os
 import socket
 import struct
 import threading
@@ -86,6 +87,33 @@ def test_pages_are_served_until_stopped() -> None:
     assert "pages" not in {thread.name for thread in threading.enumerate()}
     with pytest.raises(OSError, match="refused"):
         connected(port)
+
+
+def test_it_stops_in_good_order_where_something_else_wakes_it_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread of the sockets may find what ``stop`` asks of it before ``stop`` has woken it."""
+    write = os.write
+
+    def woken_before(descriptor: int, data: bytes) -> int:
+        write(descriptor, data)
+        until = time.monotonic() + 0.5
+        while time.monotonic() < until and is_open(descriptor):
+            time.sleep(0.01)
+        return write(descriptor, data)
+
+    with serving(app()) as port:
+        assert get(port) == (200, b"ok\n")
+        monkeypatch.setattr(os, "write", woken_before)
+    monkeypatch.undo()
+
+    assert "pages" not in {thread.name for thread in threading.enumerate()}
+
+
+def is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
 
 
 def test_a_server_that_never_started_can_be_stopped() -> None:

@@ -94,11 +94,15 @@ class PagesServer:
         # The threads that make pages end first: each wakes the thread of the sockets when its page is done.
         self._server.task_dispatcher.shutdown(timeout=_FINISH_SECONDS)
         if self._thread.is_alive():
-            self._server.trigger.pull_trigger(self._close)
+            pulled = threading.Event()
+            self._server.trigger.pull_trigger(functools.partial(self._close, pulled))
+            pulled.set()
             self._thread.join(5.0)
 
-    def _close(self) -> None:
-        # Runs in the thread of the sockets, which ends once none is left.
+    def _close(self, pulled: threading.Event) -> None:
+        # Runs in the thread of the sockets, which ends once none is left. What woke it may have been something else:
+        # the trigger is one of what is closed, so it waits until that has been pulled.
+        pulled.wait()
         for each in list(self._sockets.values()):
             each.close()
 
