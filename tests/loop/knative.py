@@ -1,6 +1,6 @@
 """Stock Knative for one Service, simulated a turn at a time: Revisions, Route, routing states and an autoscaler."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,12 @@ from webhook.knative.traffic import held_traffic, shares, stock_traffic
 
 PREFIX = "autoscaling.knative.dev/"
 ROUTING_STATE = "serving.knative.dev/routingState"
+OLD, NEW, THIRD = "hello-00001", "hello-00002", "hello-00003"
+LOWERED = {
+    PREFIX + "min-scale": "1",
+    PREFIX + "stagegate-own": '{"min-scale":"4","set":{"min-scale":"1"}}',
+}
+Path = list[tuple[tuple[str, int], ...]]
 
 
 @dataclass
@@ -93,6 +99,10 @@ class Knative:
     @property
     def route(self) -> Wire:
         return self._get(ROUTES, "hello")
+
+    @property
+    def is_held(self) -> bool:
+        return HOLD in (self.route["metadata"].get("annotations") or {})
 
     @property
     def revisions(self) -> dict[str, Wire]:
@@ -214,3 +224,30 @@ class Knative:
 
 def _annotations(scales: Mapping[str, str]) -> dict[str, str]:
     return {PREFIX + key.replace("_", "-"): text for key, text in scales.items()}
+
+
+def by_resourceutil(knative: Knative) -> Knative:
+    """The same Service, which names the strategy in its template."""
+    service = knative.service
+    key = "rollout.knative.dev/progressive-rollout-strategy"
+    service["spec"]["template"]["metadata"]["annotations"][key] = "resourceutil"
+    knative.world.api.put(KNATIVE_SERVICES, service)
+    return knative
+
+
+def carry(knative: Knative, until: Callable[[], bool] | None = None, turns: int = 120) -> Path:
+    """Let loop and Knative take turns until the hold is gone, or until the condition holds; the shares on the way."""
+    for _ in range(turns):
+        knative.world.settle()
+        if until() if until else not knative.is_held:
+            break
+        knative.turn()
+        knative.world.clock.advance(1)
+    else:
+        raise AssertionError(f"not over after {turns} turns: {knative.path[-3:]}, {knative.world.emitted()[-3:]}")
+    return as_shares(*(shares for shares, _ in knative.path))
+
+
+def as_shares(*path: Mapping[str, int]) -> Path:
+    """Each share once, in the order in which they were first seen, and their members sorted."""
+    return list(dict.fromkeys(tuple(sorted(shares.items())) for shares in path))

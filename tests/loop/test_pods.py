@@ -1,11 +1,11 @@
-"""Pods in the cluster: which ones terminate, how they are counted, and what is asked of the API."""
+"""Pods in the cluster: which ones terminate, how they are counted, and which the loop removes."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from tests.loop.world import World
+from tests.loop.world import World, two_revisions
 from webhook.cluster.client import Client
 from webhook.cluster.errors import Conflict, Unavailable
 from webhook.cluster.resource import PODS
@@ -73,3 +73,47 @@ def test_a_pod_that_is_gone_already_is_no_error_and_another_of_its_name_is_left_
     with pytest.raises(Conflict):
         pods_of(world).delete_now(TerminatingPod("default", "p", "another", "1", TIME, 30))
     assert world.api.get(PODS, "default", "p")
+
+
+# In the loop
+
+
+def hanging(world: World, deletion: str) -> World:
+    two_revisions(world).settle()
+    world.scale("hello-00002", 1)
+    world.settle()
+    world.scale("hello-00001", 3)
+    world.pod("p", "hello-00001", deletionTimestamp=deletion, deletionGracePeriodSeconds=30)
+    return world.forget()
+
+
+def test_a_pod_past_its_deletion_time_is_removed_on_condition_that_it_is_still_that_pod() -> None:
+    world = hanging(World(), "2026-01-02T03:04:00Z")
+    version = world.api.objects[PODS.path(), "default", "p"]["metadata"]["resourceVersion"]
+    world.settle()
+    deletes = [write for write in world.api.writes if write.verb == "delete"]
+    assert [str(write) for write in deletes] == ["delete pods default/p"]
+    assert deletes[0].body["gracePeriodSeconds"] == 0
+    assert deletes[0].body["preconditions"] == {"uid": "uid-p", "resourceVersion": version}
+    assert "TerminatingPodRemoved" in world.reasons()
+
+
+def test_a_pod_within_its_time_is_looked_at_again_when_that_is_over() -> None:
+    world = hanging(World(), "2026-01-02T03:04:25Z").settle()
+    assert world.api.get(PODS, "default", "p")
+    world.clock.advance(21)
+    world.settle()
+    assert world.api.get(PODS, "default", "p") is None
+
+
+def test_force_deletes_can_be_switched_off() -> None:
+    world = hanging(World(force_delete=False), "2026-01-02T03:04:00Z").settle()
+    assert world.api.get(PODS, "default", "p")
+
+
+def test_pods_that_only_run_cost_no_request() -> None:
+    world = two_revisions(World()).settle()
+    world.forget()
+    world.pod("p", "hello-00001")
+    world.settle()
+    assert {call.verb for call in world.api.reads} <= {"watch"}

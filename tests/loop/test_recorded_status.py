@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.loop.test_reconciler import carry
-from tests.loop.world import World, autoscale, entry, two_revisions
+from tests.loop.world import World, autoscale, carry, entry, two_revisions
 from tests.objects import rollout
 from webhook.api import InvalidRollout, RolloutOrchestrator, TargetRevision
 from webhook.cluster.resource import ROLLOUT_ORCHESTRATORS

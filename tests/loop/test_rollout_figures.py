@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.loop.knative import Knative
-from tests.loop.test_service_reconciler import carry
+from tests.loop.knative import Knative, carry
 from tests.loop.world import World
 from webhook.api import RolloutOrchestrator
 from webhook.knative.hold import HELD, RELEASING, Hold

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from tests.loop.knative import PREFIX, Knative
 from tests.loop.world import World
-from webhook.knative.annotations import HOLD
 
 LONGEST = 400
 """Turns within which the last rollout has to be over."""
@@ -50,7 +49,7 @@ def rolled_out(minimum: int, ratio: int, later: list[Edit], *, is_slow: bool, la
             knative.edit(number, pinned=edit.has_webhook, min_scale=str(minimum))
     for _ in range(LONGEST):
         turn()
-        if HOLD not in (knative.route["metadata"].get("annotations") or {}):
+        if not knative.is_held:
             return knative
     raise AssertionError(f"not over after {LONGEST} turns: {knative.path[-1]}, {world.emitted()[-3:]}")
 

@@ -4,16 +4,11 @@ from itertools import pairwise
 
 import pytest
 
-from tests.loop.knative import Knative
-from tests.loop.test_service_reconciler import LOWERED, NEW, OLD, THIRD, carry
-from tests.loop.test_steering import annotate, annotations
-from webhook.api.steering import ABORT, ABORT_BY, ABORT_REASON, PAUSE, PAUSE_AFTER_STAGE, PAUSE_BY, RETRY
+from tests.loop.knative import LOWERED, NEW, OLD, THIRD, Knative, carry
+from tests.loop.steering import BY_ALICE, BY_BOB, annotate, annotations
+from webhook.api.steering import ABORT, PAUSE, PAUSE_AFTER_STAGE, PAUSE_BY, RETRY
 from webhook.cluster.resource import ROUTES
-from webhook.knative.annotations import HOLD
 from webhook.knative.traffic import stock_traffic
-
-BY_ALICE = {PAUSE: "load test", PAUSE_BY: "alice"}
-BY_BOB = {ABORT: f"{NEW}=100", ABORT_BY: "bob", ABORT_REASON: "errors"}
 
 
 def turns(knative: Knative, count: int) -> None:
@@ -100,7 +95,7 @@ def test_an_aborted_service_goes_back_by_stages_and_stays_held(knative: Knative,
     turns(knative, 100)
     assert knative.shares() == {OLD: 100}
     assert knative.pods == {OLD: 4, NEW: 0}
-    assert HOLD in knative.route["metadata"]["annotations"]
+    assert knative.is_held
     assert knative.world.condition_message("Ready") == (
         f"Aborted by bob: errors. The rollout is back at {OLD} 100%;"
         " in Git change the template of Service hello: the revision of its next edit is rolled out."
@@ -162,7 +157,7 @@ def test_an_old_revision_that_fails_after_an_abort_does_not_give_the_traffic_to_
     aborted(knative, {OLD: 75, NEW: 25})
     knative.broken.add(OLD)
     turns(knative, 60)
-    assert HOLD in knative.route["metadata"]["annotations"]
+    assert knative.is_held
     assert knative.shares() == {OLD: 100}
 
 

@@ -1,6 +1,6 @@
 """A world for the loop: a fake API server, a clock, the real controllers, and no threads."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tests.cluster.fake_api import FakeApi
@@ -249,3 +249,21 @@ def autoscale(world: World, demand: int, service: str = "hello") -> None:
             wanted = min(wanted, high) if high else (0 if (low, high) == (0, 0) else wanted)
         if {one["status"].get(key) for key in ("desiredScale", "actualScale")} != {wanted}:
             world.scale(name, wanted, service=service)
+
+
+def carry(
+    world: World,
+    demand: int = 4,
+    ticks: int = 60,
+    every: Callable[[], None] = lambda: None,
+    until: Callable[[], bool] | None = None,
+) -> World:
+    """Let loop and autoscaler take turns until the condition holds, or else until the rollout is complete."""
+    for _ in range(ticks):
+        world.settle()
+        every()
+        if until() if until else world.condition("Ready")[0] == "True":
+            return world
+        autoscale(world, demand)
+        world.clock.advance(1)
+    raise AssertionError(f"not over after {ticks} turns: {world.ro()}")
