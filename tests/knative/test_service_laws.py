@@ -5,17 +5,16 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.knative.moments import NEW, OLD, OPTIONS
 from tests.knative.services import after, by_name, entry, hold, lowered, named, pinned, revision, ro, route, service
 from webhook.api import RolloutOrchestrator
 from webhook.knative.annotations import OWN, annotations_of
 from webhook.knative.hold import hold_of
 from webhook.knative.service_decision import decide_service
-from webhook.knative.service_seen import ServiceOptions, ServiceSeen
+from webhook.knative.service_seen import ServiceSeen
 from webhook.knative.service_writes import PatchRoute
 from webhook.knative.stage_traffic import Scale
 
-OLD, NEW = "hello-00001", "hello-00002"
-OPTIONS = ServiceOptions()
 ROUNDS = 8
 FLOATING = [{"latestRevision": True, "percent": 100}]
 TRAFFIC = (None, FLOATING, [named(OLD, 100)], [named(OLD, 40), named(NEW, 60)], [{**FLOATING[0], "tag": "new"}])
