@@ -17,8 +17,7 @@ from certs.key_pair import prove
 from certs.leaf import make_leaf
 from certs.secret_store import SecretStore
 from tests.certs.adapted import adapted
-from tests.certs.former_store import FormerStore
-from tests.certs.test_controller import (
+from tests.certs.certificate_cluster import (
     CREATE,
     CREATE_OWN,
     HOST,
@@ -30,6 +29,7 @@ from tests.certs.test_controller import (
     PUBLISH,
     CertificateCluster,
 )
+from tests.certs.former_store import FormerStore
 from tests.certs.world import verifies
 from tests.cluster.fake_clock import START
 from webhook.cluster.client import Client

@@ -2,7 +2,6 @@
 
 from base64 import b64encode
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
@@ -16,18 +15,11 @@ from certs.ca_injection import (
 )
 from certs.errors import Forbidden, StoreConflict
 from tests.certs.adapted import adapted
+from tests.certs.certificate_cluster import MUTATE, SERVICE, VALIDATE, configuration
 from tests.cluster.fake_api import FakeApi, status_error
 from webhook.api.wire import Wire
 from webhook.cluster.client import APPLY_PATCH, Client
 from webhook.cluster.resource import MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS
-
-MUTATE, VALIDATE, _ = CONFIGURATIONS
-SERVICE = {"service": {"name": "hook", "namespace": "ours", "path": "/mutate", "port": 443}}
-
-
-def configuration(name: str, client: Wire | None = None, **metadata: Any) -> Wire:
-    webhook = {"name": name, "clientConfig": client or SERVICE, "failurePolicy": "Fail"}
-    return {"metadata": {"name": name, "uid": f"uid-{name}", **metadata}, "webhooks": [webhook]}
 
 
 @pytest.fixture

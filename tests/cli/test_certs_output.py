@@ -17,7 +17,7 @@ from certs.directory import DirectoryStore
 from certs.key_pair import read_certificate
 from certs.secret_store import SecretStore
 from tests.certs.adapted import adapted
-from tests.certs.test_ca_injection import configuration
+from tests.certs.certificate_cluster import configuration
 from tests.certs.tls_server import serving
 from tests.cli.test_certs_secret import GOOD, HOST, OVERLAP
 from tests.cluster.fake_api import FakeApi

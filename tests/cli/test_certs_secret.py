@@ -19,7 +19,7 @@ from certs.secret_store import SecretStore
 from sandbox import Sandbox
 from sandbox.demo.control_plane import client_of
 from tests.certs.adapted import adapted
-from tests.certs.test_ca_injection import configuration
+from tests.certs.certificate_cluster import configuration
 from tests.certs.tls_server import serving
 from tests.cluster.fake_api import FakeApi, status_error
 from webhook.api.wire import Wire

@@ -1,63 +1,15 @@
 """The reflector: list, watch, and what it does when the server or the connection fails."""
 
-import threading
-from typing import Any
-
 import pytest
 
-from tests.cluster.fake_api import FakeApi, Script
-from tests.cluster.fake_clock import FakeClock
-from webhook.api.wire import Wire
-from webhook.cluster.client import Client
+from tests.cluster.fake_api import Script
+from tests.cluster.reflected_pods import ReflectedPods
 from webhook.cluster.errors import ApiError, Call, Forbidden, Gone, OutcomeUnknown, TooManyRequests, Unreachable
-from webhook.cluster.indexer import Change, Indexer
-from webhook.cluster.reflector import Pace, Reflector
+from webhook.cluster.reflector import Pace
 from webhook.cluster.resource import PODS
-from webhook.cluster.supervisor import Supervisor
-from webhook.cluster.transport import Request
 from webhook.cluster.trim import only
 
 WATCH = Call("watch", "pods")
-
-
-class ReflectedPods:
-    """One reflector of pods on a fake API server."""
-
-    def __init__(self, **options: Any) -> None:
-        self.api, self.clock = FakeApi(), FakeClock()
-        self.api.serve(PODS)
-        self.changes: list[str] = []
-        self.faults: list[str] = []
-        self.poison: set[str] = set()
-        self.counted: list[str] = []
-        self.reflector = Reflector(
-            Client(self.api, field_manager="test"),
-            PODS,
-            Indexer(self.clock.monotonic),
-            self.clock,
-            on_change=self.changed,
-            on_count=self.counted.append,
-            random_number=lambda: 0.0,
-            supervisor=Supervisor(self.clock.monotonic, self.faults.append),
-            **options,
-        )
-
-    def changed(self, change: Change) -> None:
-        if rendered(change) in self.poison:
-            raise KeyError("metadata")
-        self.changes.append(rendered(change))
-
-    def pod(self, name: str, **spec: Any) -> Wire:
-        return self.api.put(PODS, {"metadata": {"name": name}, "spec": spec})
-
-    def names(self) -> list[str]:
-        return [one["metadata"]["name"] for one in self.reflector.store.objects()]
-
-
-def rendered(change: Change) -> str:
-    if change.before is None:
-        return f"+{change.object['metadata']['name']}"
-    return f"{'-' if change.after is None else '~'}{change.object['metadata']['name']}"
 
 
 def test_it_lists_then_watches_from_there() -> None:
@@ -201,6 +153,28 @@ def test_a_resource_that_is_not_served_is_asked_for_once_in_a_while_and_found_wh
     assert not reflected.reflector.absent
 
 
+@pytest.mark.parametrize(("required", "level"), [(True, "WARNING"), (False, "INFO")])
+def test_the_log_says_once_that_a_resource_is_not_served(
+    required: bool, level: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    reflected = ReflectedPods(required=required)
+    reflected.api.withdraw(PODS)
+    with caplog.at_level("INFO"):
+        reflected.reflector.step()
+        reflected.reflector.step()
+    assert [(record.levelname, record.message) for record in caplog.records] == [
+        (level, "list pods: the server does not serve this resource")
+    ]
+
+
+def test_once_synced_it_remembers_that_it_was() -> None:
+    reflected = ReflectedPods()
+    reflected.reflector.step()
+    reflected.api.withdraw(PODS)
+    reflected.reflector.step()
+    assert (reflected.reflector.synced, reflected.reflector.was_synced) == (False, True)
+
+
 def test_a_list_of_one_namespace_says_nothing_about_the_others() -> None:
     reflected = ReflectedPods(namespace="default")
     elsewhere = reflected.api.put(PODS, {"metadata": {"name": "x", "namespace": "elsewhere"}})
@@ -259,129 +233,3 @@ def test_stop_ends_the_thread() -> None:
     reflected.reflector.stop()
     assert reflected.reflector._thread is not None
     assert not reflected.reflector._thread.is_alive()
-
-
-# Faults of the program
-
-
-def test_a_change_that_is_not_taken_holds_nothing_up_and_is_passed_on_again(caplog: pytest.LogCaptureFixture) -> None:
-    reflected = ReflectedPods()
-    reflected.pod("a")
-    reflected.pod("b")
-    reflected.poison = {"+a", "~b"}
-    assert reflected.reflector.step() == 0.0
-    reflected.pod("b", x=1)
-    reflected.pod("c")
-    assert reflected.reflector.step() == 0.0
-    assert reflected.changes == ["+b", "+c"]
-    assert reflected.faults == ["reflector"] * 3, "a from the list and once more before the watch, b from the watch"
-    assert "a change of pods default/a" in caplog.text
-    reflected.poison = set()
-    reflected.reflector.step()
-    assert reflected.changes == ["+b", "+c", "+a", "~b"]
-
-
-def test_a_change_that_is_not_taken_is_tried_again_soon_and_then_later_and_later() -> None:
-    reflected = ReflectedPods()
-    reflected.reflector.step()
-    reflected.poison = {"+a", "+b"}
-    reflected.pod("a")
-    reflected.pod("b")
-    reflected.reflector.step()
-    assert reflected.faults == ["reflector"], "the watch ends at the first change that is not taken"
-    seconds = []
-    for _ in range(7):
-        reflected.reflector.step()
-        seconds.append(reflected.api.requests[-1].query["timeoutSeconds"])
-    assert seconds == ["2", "2", "4", "8", "16", "30", "30"]
-    reflected.poison = set()
-    reflected.reflector.step()
-    assert reflected.changes == ["+a", "+b"]
-    assert reflected.api.requests[-1].query["timeoutSeconds"] == "300"
-    reflected.poison = {"+c"}
-    reflected.pod("c")
-    reflected.reflector.step()
-    reflected.reflector.step()
-    assert reflected.api.requests[-1].query["timeoutSeconds"] == "2", "the backoff begins anew"
-
-
-@pytest.mark.parametrize("where", ["a list", "a watch"])
-@pytest.mark.parametrize("what", ["trim", "index", "contact"])
-def test_after_a_fault_it_lists_anew_and_loses_nothing(what: str, where: str) -> None:
-    broken = False
-
-    def fault(_: Any = None) -> list[str]:
-        if broken:
-            raise KeyError("metadata")
-        return []
-
-    def trimmed(one: Any) -> Wire:
-        return {**one, "trimmed": fault()}
-
-    options: dict[str, dict[str, Any]] = {"trim": {"trim": trimmed}, "index": {}, "contact": {"on_contact": fault}}
-    reflected = ReflectedPods(**options[what])
-    if what == "index":
-        reflected.reflector.store = Indexer(reflected.clock.monotonic, {"x": fault})
-    if where == "a watch":
-        reflected.reflector.step()
-    broken = True
-    reflected.pod("a")
-    reflected.pod("b")
-    with pytest.raises(KeyError):
-        reflected.reflector.step()
-    assert isinstance(reflected.reflector.last_error, KeyError)
-    broken = False
-    reflected.reflector.step()
-    assert reflected.names() == ["a", "b"]
-    assert sorted(reflected.changes) == ["+a", "+b"]
-    assert reflected.reflector.last_error is None
-
-
-@pytest.mark.parametrize(("listed", "after"), [("", "200"), ("abc", "200"), ("99", "200"), ("9" * 5000, "9" * 5000)])
-def test_a_version_that_is_no_number_is_no_fault(listed: str, after: str) -> None:
-    reflected = ReflectedPods()
-    reflected.reflector._version = listed
-    reflected.api.streams = [Script([{"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "200"}}}])]
-    reflected.reflector.step()
-    assert reflected.reflector._version == after
-
-
-def test_it_goes_on_in_its_thread_after_a_fault() -> None:
-    reflected = ReflectedPods(pace=Pace(shortest_watch=1, longest_watch=1))
-    raised = threading.Event()
-
-    def fault(_: Request) -> None:
-        reflected.api.fail = lambda request: None
-        raised.set()
-        raise RuntimeError("a bug in the client")
-
-    reflected.api.fail = fault
-    reflected.reflector.start()
-    try:
-        assert raised.wait(20)
-        assert reflected.reflector.wait_until_synced(20)
-        assert reflected.faults == ["reflector"]
-    finally:
-        reflected.reflector.stop()
-
-
-def test_once_synced_it_remembers_that_it_was() -> None:
-    reflected = ReflectedPods()
-    reflected.reflector.step()
-    reflected.api.withdraw(PODS)
-    reflected.reflector.step()
-    assert (reflected.reflector.synced, reflected.reflector.was_synced) == (False, True)
-
-
-@pytest.mark.parametrize(("required", "level"), [(True, "WARNING"), (False, "INFO")])
-def test_the_log_says_once_that_a_resource_is_not_served(
-    required: bool, level: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    reflected = ReflectedPods(required=required)
-    reflected.api.withdraw(PODS)
-    with caplog.at_level("INFO"):
-        reflected.reflector.step()
-        reflected.reflector.step()
-    assert [(record.levelname, record.message) for record in caplog.records] == [
-        (level, "list pods: the server does not serve this resource")
-    ]
