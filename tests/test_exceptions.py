@@ -155,6 +155,7 @@ DROPPED: Final[dict[str, set[str]]] = {
     "It would be good to know and is not needed: the answer says that it is not known, or leaves it out": {
         "webhook/cli/doctor_reading.py: _asked_directly: (urllib3.exceptions.HTTPError, ValueError)",
         "webhook/cli/plan.py: _live: ApiError",
+        "webhook/diagnosis/installed_in.py: registered_in: (Forbidden, NotFound)",
     },
 }
 """Why an exception may be dropped, and where: file, function and type."""

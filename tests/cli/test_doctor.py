@@ -120,6 +120,23 @@ def test_a_namespace_on_warn_is_a_warning_and_no_failure(stack: Stack, capsys: p
         stack.client.patch(NAMESPACES, None, "default", {"metadata": {"labels": {"stagegate.dev/enforce": None}}})
 
 
+def test_an_installation_in_another_namespace_is_found_by_its_registration(
+    stack: Stack, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("POD_NAMESPACE", raising=False)
+    before = stack.client.get(VALIDATING_WEBHOOKS, None, "validate.stagegate.dev")["webhooks"]
+    service = {"namespace": "rollouts", "name": "stagegate-webhook", "path": "/validate"}
+    moved = [{**one, "clientConfig": {"service": service}} for one in before]
+    try:
+        stack.client.patch(VALIDATING_WEBHOOKS, None, "validate.stagegate.dev", {"webhooks": moved})
+        doctor(stack)
+        assert "there are no webhook pods in rollouts" in capsys.readouterr().out
+        doctor(stack, "--stagegate-namespace", "stagegate-system")
+        assert "webhook-pods: 1 of 1 webhook pods is ready" in capsys.readouterr().out
+    finally:
+        stack.client.patch(VALIDATING_WEBHOOKS, None, "validate.stagegate.dev", {"webhooks": before})
+
+
 def test_a_webhook_that_is_not_registered_is_a_failure_with_the_way_out(
     stack: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,18 +5,24 @@ from collections.abc import Iterable
 import pytest
 
 from tests.cluster.fake_api import FakeApi, status_error
+from tests.diagnosis.test_reading import registration
 from webhook.cli.leases import leaders
 from webhook.cluster.client import Client
-from webhook.cluster.resource import LEASES
+from webhook.cluster.resource import LEASES, VALIDATING_WEBHOOKS
 
 HELD = "{0}-1, renewed 2030-01-01T00:00:00.000000Z (lease {0}/stagegate-loop)"
 
 
-def cluster(held: Iterable[str], *, given_up: Iterable[str] = (), refused: Iterable[str] = ()) -> Client:
+def cluster(
+    held: Iterable[str], *, given_up: Iterable[str] = (), refused: Iterable[str] = (), registered: str = ""
+) -> Client:
     """Leases of loops in these namespaces. ``refused`` are verbs, or a verb and a namespace, that are forbidden."""
     api = FakeApi()
     api.serve(LEASES)
+    api.serve(VALIDATING_WEBHOOKS)
     client = Client(api, field_manager="test")
+    if registered:
+        client.create(VALIDATING_WEBHOOKS, None, registration(registered))
     for namespace in (*held, *given_up):
         holder = f"{namespace}-1" if namespace in held else ""
         spec = {"holderIdentity": holder, "renewTime": "2030-01-01T00:00:00.000000Z"}
@@ -25,7 +31,8 @@ def cluster(held: Iterable[str], *, given_up: Iterable[str] = (), refused: Itera
     client.create(LEASES, "ours", other)
     api.fail = lambda request: (
         status_error(request, 403, "Forbidden", f"cannot {request.call.verb} leases")
-        if {request.call.verb, f"{request.call.verb} {request.call.namespace}"} & set(refused)
+        if request.call.resource == LEASES.plural
+        and {request.call.verb, f"{request.call.verb} {request.call.namespace}"} & set(refused)
         else None
     )
     return client
@@ -80,6 +87,11 @@ ROWS = [
 @pytest.mark.parametrize(("client", "namespace", "lines"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
 def test_who_leads(client: Client, namespace: str | None, lines: list[str]) -> None:
     assert leaders(client, namespace, "ours") == lines
+
+
+def test_one_who_may_not_list_looks_where_stagegate_is_registered() -> None:
+    client = cluster(["rollouts"], refused=["list"], registered="rollouts")
+    assert leaders(client, None, "ours") == [HELD.format("rollouts")]
 
 
 def test_a_pod_looks_in_its_own_namespace(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from webhook.cluster.resource import (
     REPLICA_SETS,
     REVISIONS,
     ROLLOUT_ORCHESTRATORS,
+    VALIDATING_WEBHOOKS,
     Resource,
 )
 from webhook.diagnosis.reading import read_world
@@ -78,6 +79,7 @@ def test_one_rollout_is_read_with_the_label_of_its_service() -> None:
     assert world.rollouts() == [("default", "hello")]
     assert len(world.objects[PODS]) == 5
     assert cluster.asked == [
+        "get validatingwebhookconfigurations None/validate.stagegate.dev",
         "get rolloutorchestrators default/hello",
         "list stagepodautoscalers default",
         "list podautoscalers default",
@@ -148,6 +150,52 @@ def test_leases_of_a_namespace_where_those_of_the_cluster_may_not_be_listed() ->
     refused = Cluster((LEASES, None, Forbidden, "no"), (LEASES, "stagegate-system", Forbidden, "no, either"))
     hidden = read_world(refused, "default", NOW, resources=(ROLLOUT_ORCHESTRATORS, LEASES))
     assert [(one.resource, one.message) for one in hidden.unread] == [(LEASES, "no, either")]
+
+
+def registration(namespace: str) -> Wire:
+    service = {"namespace": namespace, "name": "stagegate-webhook"}
+    webhook = {
+        "name": "validate.stagegate.dev",
+        "clientConfig": {"service": service},
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+    }
+    return {"metadata": {"name": "validate.stagegate.dev"}, "webhooks": [webhook]}
+
+
+def of_loops(cluster: Cluster) -> list[str]:
+    """The requests for Deployments of loops."""
+    return [one for one in cluster.asked if one.endswith("app.kubernetes.io/name=stagegate-loop")]
+
+
+@pytest.mark.parametrize(
+    ("registered", "leases", "looked_in", "installed_in"),
+    [
+        pytest.param("rollouts", [], ["rollouts"], "rollouts", id="where it is registered"),
+        pytest.param("", ["team-a"], ["team-a"], "team-a", id="where a loop has a Lease"),
+        pytest.param("rollouts", ["team-a"], ["rollouts", "team-a"], "rollouts", id="both"),
+        pytest.param("rollouts", ["rollouts"], ["rollouts"], "rollouts", id="each once"),
+        pytest.param("", [], ["stagegate-system"], "stagegate-system", id="where the manifests install it"),
+        pytest.param("", [f"n{i}" for i in range(9)], [f"n{i}" for i in range(8)], "n0", id="at most eight"),
+    ],
+)
+def test_where_loops_are_looked_for(
+    registered: str, leases: list[str], looked_in: list[str], installed_in: str
+) -> None:
+    cluster = Cluster()
+    cluster.objects[VALIDATING_WEBHOOKS] = [registration(registered)] if registered else []
+    cluster.objects[LEASES] = [worlds.lease(namespace=namespace) for namespace in leases]
+    world = read_world(cluster, "default", NOW)
+    assert of_loops(cluster) == [f"list deployments {one} app.kubernetes.io/name=stagegate-loop" for one in looked_in]
+    assert world.installed_in == installed_in
+
+
+def test_a_registration_that_may_not_be_read_names_no_namespace() -> None:
+    cluster = Cluster((VALIDATING_WEBHOOKS, None, Forbidden, "no"))
+    cluster.objects[VALIDATING_WEBHOOKS] = [registration("rollouts")]
+    cluster.objects[LEASES] = [worlds.lease(namespace="team-a")]
+    assert read_world(cluster, "default", NOW).installed_in == "team-a"
+    assert of_loops(cluster) == ["list deployments team-a app.kubernetes.io/name=stagegate-loop"]
 
 
 def test_pages_are_read_to_the_end() -> None:

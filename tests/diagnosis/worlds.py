@@ -136,11 +136,11 @@ def quota(name: str, hard: Wire, used: Wire) -> Wire:
     return {"metadata": {"name": name, "namespace": "default"}, "status": {"hard": hard, "used": used}}
 
 
-def lease(holder: str = "loop-a", renewed: float = 1.0, seconds: int = 15) -> Wire:
+def lease(holder: str = "loop-a", renewed: float = 1.0, seconds: int = 15, *, namespace: str = LEASE_NAMESPACE) -> Wire:
     """The Lease of a loop, renewed so many seconds ago."""
     time = (NOW - timedelta(seconds=renewed)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     spec = {"holderIdentity": holder, "renewTime": time, "leaseDurationSeconds": seconds}
-    return {"metadata": {"name": LEASE_NAME, "namespace": LEASE_NAMESPACE}, "spec": spec}
+    return {"metadata": {"name": LEASE_NAME, "namespace": namespace}, "spec": spec}
 
 
 def event(kind: str, name: str, reason: str, message: str, seconds: float = 5.0, type_: str = "Warning") -> Wire:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from webhook.api.kinds import LEASE_NAMESPACE
+
 Enforcement = Literal["deny", "warn"]
 OnError = Literal["refuse", "allow"]
 
@@ -14,8 +16,8 @@ ENFORCEMENT_BY_WORD: Final[Mapping[str, Enforcement]] = {
 """The values of a namespace's label. The namespaceSelectors of the policies can only list values, and list the same."""
 
 KNATIVE_CONTROLLER: Final = "system:serviceaccount:knative-serving:controller"
-LOOP_ACCOUNT: Final = "system:serviceaccount:stagegate-system:stagegate-loop"
-WEBHOOK_ACCOUNT: Final = "system:serviceaccount:stagegate-system:stagegate-webhook"
+LOOP_ACCOUNT: Final = f"system:serviceaccount:{LEASE_NAMESPACE}:stagegate-loop"
+WEBHOOK_ACCOUNT: Final = f"system:serviceaccount:{LEASE_NAMESPACE}:stagegate-webhook"
 
 DEFAULT_CONTROLLERS: Final = frozenset({KNATIVE_CONTROLLER, LOOP_ACCOUNT})
 """The account of upstream's controllers and autoscaler, and that of the companion loop."""

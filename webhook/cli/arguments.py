@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from click import BadParameter
 
+from webhook.api.kinds import LEASE_NAMESPACE
 from webhook.api.names import is_label, is_subdomain
 
 _KEY: Final = r"(?:[a-z0-9][-a-z0-9.]*/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
@@ -149,8 +150,13 @@ def address(text: str) -> Address:
 
 
 def lease_namespace() -> str:
-    """The default namespace of the loop's lease."""
-    return os.environ.get("POD_NAMESPACE") or "stagegate-system"
+    """Where a loop keeps its Lease by default."""
+    return pod_namespace() or LEASE_NAMESPACE
+
+
+def pod_namespace() -> str:
+    """The namespace of the pod this runs in, as its manifest states it; empty elsewhere."""
+    return os.environ.get("POD_NAMESPACE") or ""
 
 
 def _host(text: str) -> str:

@@ -45,4 +45,4 @@ def read_cluster(
     before = {renewed(lease) for lease in leases}
     later = [each for lease in again if (each := renewed(lease)) is not None and each not in before]
     at = max(later, default=now())
-    return World({**world.objects, LEASES: again}, at, world.unread)
+    return World({**world.objects, LEASES: again}, at, world.unread, world.installed_in)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from webhook.cli.arguments import ObjectName, duration, lease_namespace, namespace, secret
+from webhook.cli.arguments import ObjectName, duration, namespace, pod_namespace, secret
 from webhook.cli.cluster_options import ClusterOptions, cluster_options
 from webhook.cli.command import Command
 from webhook.cli.errors import DONE, FAILED, TIMED_OUT, CommandError
@@ -58,10 +58,8 @@ written: what is tried end to end are dry runs.
 @click.option(
     "--stagegate-namespace",
     type=namespace,
-    default=lease_namespace,
-    show_default=False,
     metavar="NS",
-    help="Where Stagegate is installed; default: $POD_NAMESPACE, else stagegate-system.",
+    help="Where Stagegate is installed; default: $POD_NAMESPACE, else as registered, else stagegate-system.",
 )
 @click.option(
     "--secret",
@@ -79,7 +77,7 @@ def command(
     *,
     waits: bool,
     expiring: float,
-    stagegate_namespace: str,
+    stagegate_namespace: str | None,
     secret: ObjectName | None,
     cluster: ClusterOptions,
     output: Output,
@@ -98,9 +96,9 @@ def command(
             read_installation(
                 client,
                 rehearsal,
-                namespace=stagegate_namespace,
+                namespace=stagegate_namespace or pod_namespace(),
                 trial_namespace=cluster.namespace,
-                secret=secret or ObjectName(stagegate_namespace, "stagegate-certs"),
+                secret=secret,
                 now=datetime.now(UTC),
                 expiring=timedelta(seconds=expiring),
                 name=f"stagegate-doctor-{secrets.token_hex(4)}",

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from webhook.api.kinds import LEASE_NAME, SETTINGS_NAMESPACE
 from webhook.api.wire import Wire
+from webhook.cli.arguments import ObjectName
 from webhook.cluster.client import Client, pages
 from webhook.cluster.errors import ApiError, Forbidden, NotFound
 from webhook.cluster.resource import (
@@ -42,9 +43,7 @@ from webhook.diagnosis.doctor.installation import (
     port_of,
 )
 from webhook.diagnosis.doctor.rights import RIGHTS
-
-if TYPE_CHECKING:
-    from webhook.cli.arguments import ObjectName
+from webhook.diagnosis.installed_in import installed_in
 
 _T = TypeVar("_T")
 
@@ -61,18 +60,21 @@ def read_installation(
     *,
     namespace: str,
     trial_namespace: str,
-    secret: "ObjectName",
+    secret: ObjectName | None,
     now: datetime,
     expiring: timedelta,
     name: str,
 ) -> Installation:
     """Read everything once. ``rehearsal`` writes in dry runs only; ``name`` is that of the SPA it tries.
 
+    An empty ``namespace`` is the one where Stagegate is registered; without ``secret``, its certificates are there.
     Raises ApiError where the API server does not answer, or does not accept the credentials.
     """
     from webhook.cli.doctor_certificates import read_certificates
 
     server_version = client.get_path("/version")
+    namespace = installed_in(client, namespace)
+    secret = secret or ObjectName(namespace, "stagegate-certs")
     pods = _read(lambda: _listed(client, PODS, namespace, "app.kubernetes.io/part-of=stagegate"))
     registrations = _read(lambda: _named_hooks(client))
     certificates: Certificates | Unread = _read(lambda: read_certificates(client, secret, registrations, pods, now))

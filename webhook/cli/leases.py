@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from webhook.api.kinds import LEASE_NAME
-from webhook.cli.arguments import lease_namespace
+from webhook.cli.arguments import pod_namespace
 
 if TYPE_CHECKING:
     from webhook.api.wire import Wire
@@ -15,17 +15,18 @@ _NOTHING_HAPPENS: Final = "nothing happens until a loop leads"
 def leaders(client: "Client", namespace: str | None, beside: str) -> list[str]:
     """A line for each loop that leads: in ``namespace`` if it is given, else in the whole cluster.
 
-    Where the cluster's leases may not be listed, those in ``beside`` and where a loop keeps its lease by default are
-    read. Loops that share out the namespaces of a cluster have a lease each. Raises ApiError, but for a refusal.
+    Where the cluster's leases may not be listed, those in ``beside`` and where Stagegate is installed are read. Loops
+    that share out the namespaces of a cluster have a lease each. Raises ApiError, but for a refusal.
     """
     from webhook.cluster.errors import Forbidden
+    from webhook.diagnosis.installed_in import installed_in
 
     if namespace is not None:
         return _read(client, [namespace]) or [f"none in {namespace}: {_NOTHING_HAPPENS}"]
     try:
         return _list(client) or [f"none: {_NOTHING_HAPPENS}"]
     except Forbidden:
-        likely = list(dict.fromkeys((beside, lease_namespace())))
+        likely = list(dict.fromkeys((beside, installed_in(client, pod_namespace()))))
         return _read(client, likely) or [
             f"none in {' and '.join(likely)}; --lease-namespace names another namespace to look in"
         ]

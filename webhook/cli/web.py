@@ -15,7 +15,7 @@ from webhook.cli.ports import listener, url
 from webhook.listening import LOOPBACK
 from webhook.signals import end_on_signal
 
-_POOL: Final = 16
+_POOL: Final = 24
 _OTHER_THREADS: Final = 8
 """Threads for pages, beside those of streams: open streams never hold up a probe."""
 _OTHER_CONNECTIONS: Final = 200

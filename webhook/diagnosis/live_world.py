@@ -6,18 +6,17 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from webhook.api.kinds import LEASE_NAMESPACE
 from webhook.cluster.client import Client
 from webhook.cluster.clock import SystemClock
-from webhook.cluster.errors import Forbidden
 from webhook.cluster.indexer import Change, Indexer
 from webhook.cluster.reflector import Pace, Reflector
 from webhook.cluster.resource import DEPLOYMENTS, LEASES, ROLLOUT_ORCHESTRATORS, Resource
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.trim import whole, with_managers
 from webhook.diagnosis.causes.loop import renewed
-from webhook.diagnosis.reading import selection
-from webhook.diagnosis.world import LOOP_LABEL, LOOP_NAME, RESOURCES, Reason, Unread, World
+from webhook.diagnosis.live_loops import LiveLoops, unread_of
+from webhook.diagnosis.reading import Selection, selection
+from webhook.diagnosis.world import RESOURCES, World
 
 if TYPE_CHECKING:
     from webhook.api.wire import Wire
@@ -52,35 +51,38 @@ class LiveWorld:
         self._condition = threading.Condition()
         self._now = now
         self._skew = timedelta(0)
-        self._reflectors: list[tuple[Resource, str, Reflector]] = []
         clock = SystemClock()
 
-        def watch(resource: Resource, where: str | None, labels: str, fields: str) -> None:
-            reflector = Reflector(
+        def reflector(resource: Resource, chosen: Selection, on_change: Callable[[Change], None]) -> Reflector:
+            return Reflector(
                 client,
                 resource,
                 Indexer(clock.monotonic),
                 clock,
-                namespace=where,
-                label_selector=labels,
-                field_selector=fields,
+                namespace=chosen.namespace,
+                label_selector=chosen.labels,
+                field_selector=f"metadata.name={chosen.name}" if chosen.name else "",
                 trim=with_managers if resource is not LEASES else whole,
-                on_change=self._changed_lease if resource is LEASES else self._changed,
+                on_change=on_change,
                 pace=pace or Pace(),
                 supervisor=supervisor,
             )
-            self._reflectors.append((resource, where or "", reflector))
 
-        for resource in RESOURCES:
-            chosen = selection(resource, namespace, name, selector)
-            fields = f"metadata.name={chosen.name}" if chosen.name else ""
-            watch(resource, chosen.namespace, chosen.labels, fields)
-        watch(DEPLOYMENTS, LEASE_NAMESPACE, f"{LOOP_LABEL}={LOOP_NAME}", "")
+        self._loops = LiveLoops(reflector, self._changed)
+        self._reflectors = [
+            reflector(
+                resource,
+                selection(resource, namespace, name, selector),
+                self._changed_lease if resource is LEASES else self._changed,
+            )
+            for resource in RESOURCES
+        ]
 
     def begin(self) -> None:
         """Start to read, and do not wait."""
-        for _, _, reflector in self._reflectors:
+        for reflector in self._reflectors:
             reflector.start()
+        self._loops.begin()
 
     def start(self, seconds: float = _SYNC_SECONDS) -> None:
         """Start to read; return once everything was read that can be, or after so many seconds.
@@ -90,10 +92,13 @@ class LiveWorld:
         self.begin()
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            for resource, _, reflector in self._reflectors:
-                if resource is ROLLOUT_ORCHESTRATORS and reflector.last_error is not None and not reflector.synced:
-                    raise reflector.last_error
-            if all(each.synced or each.last_error is not None for _, _, each in self._reflectors):
+            for each in self._reflectors:
+                if each.resource is ROLLOUT_ORCHESTRATORS and each.last_error is not None and not each.synced:
+                    raise each.last_error
+            # The Lease and the registration name further namespaces of loops before they count as read.
+            if all(each.synced or each.last_error is not None for each in self._reflectors) and all(
+                each.synced or each.last_error is not None for each in self._loops.reflectors()
+            ):
                 return
             time.sleep(_POLL)
 
@@ -102,27 +107,20 @@ class LiveWorld:
         with self._condition:
             self._stopped = True
             self._condition.notify_all()
-        for _, _, reflector in self._reflectors:
+        for reflector in (*self._reflectors, *self._loops.end()):
             threading.Thread(target=reflector.stop, daemon=True).start()
 
     def world(self) -> World:
         """The world as the API server last reported it."""
-        objects: dict[Resource, list[Wire]] = {}
-        unread = []
-        for resource, where, reflector in self._reflectors:
-            objects.setdefault(resource, []).extend(reflector.store.objects())
-            if not reflector.synced:
-                error = reflector.last_error
-                reason: Reason = "forbidden" if isinstance(error, Forbidden) else "failed"
-                if reflector.absent:
-                    reason = "not served"
-                namespace = where if resource is DEPLOYMENTS and where == LEASE_NAMESPACE else ""
-                unread.append(Unread(resource, reason, str(error or "not read yet"), namespace))
-        return World(objects, self._now() - self._skew, tuple(unread))
+        objects: dict[Resource, list[Wire]] = {each.resource: each.store.objects() for each in self._reflectors}
+        objects[DEPLOYMENTS] = [*objects[DEPLOYMENTS], *self._loops.objects()]
+        unread = [unread_of(each) for each in self._reflectors if not each.synced]
+        at = self._now() - self._skew
+        return World(objects, at, (*unread, *self._loops.unread()), self._loops.installed_in)
 
     def not_ready(self) -> str:
         """Why there is nothing to show yet; empty once the rollouts were read."""
-        rollouts = (one for resource, _, one in self._reflectors if resource is ROLLOUT_ORCHESTRATORS)
+        rollouts = (one for one in self._reflectors if one.resource is ROLLOUT_ORCHESTRATORS)
         return next((one.unread() for one in rollouts if not one.was_synced), "")
 
     def version(self) -> int:
@@ -145,6 +143,8 @@ class LiveWorld:
     def _changed_lease(self, change: Change) -> None:
         """A renewal changes nothing that is shown; it tells what time it is in the cluster."""
         before, after = change.before, change.after
+        if after is not None:
+            self._loops.has_lease(after)
         time_there = renewed(after) if after is not None else None
         if before is None or time_there is None or renewed(before) == time_there:
             self._changed(change)

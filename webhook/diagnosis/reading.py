@@ -1,6 +1,6 @@
 """Reading: the world of one rollout, of a namespace or of all, through a small client that is passed in."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
@@ -16,6 +16,7 @@ from webhook.api.kinds import (
 )
 from webhook.api.wire import Wire
 from webhook.cluster.errors import Forbidden, Gone, NotFound
+from webhook.cluster.indexer import key_of
 from webhook.cluster.resource import (
     CONFIG_MAPS,
     DEPLOYMENTS,
@@ -28,6 +29,7 @@ from webhook.cluster.resource import (
     ROUTES,
     Resource,
 )
+from webhook.diagnosis.installed_in import MOST_NAMESPACES, registered_in
 from webhook.diagnosis.world import LOOP_LABEL, LOOP_NAME, RESOURCES, Unread, World, world_of
 
 _PAGE: Final = 500
@@ -89,19 +91,21 @@ def read_world(
     name: str = "",
     selector: str = "",
     resources: Collection[Resource] = RESOURCES,
-    lease_namespaces: Sequence[str] = (LEASE_NAMESPACE,),
 ) -> World:
     """Read what bears on the rollouts of a namespace, None for all, or on one rollout by name.
 
-    ``selector`` is one of labels of ROs. A resource that the caller may not read, or that the cluster does not serve,
-    is part of the world. Raises ApiError where no request succeeds, and where the ROs cannot be read; a name without an
-    RO gives a world without it.
+    ``selector`` is one of labels of ROs. Deployments of loops are read where the registered Service is and where a
+    loop has a Lease. A resource that the caller may not read, or that the cluster does not serve, is part of the world.
+    Raises ApiError where no request succeeds, and where the ROs cannot be read; a name without an RO gives a world
+    without it.
     """
     found: list[tuple[Resource, Wire]] = []
     unread: list[Unread] = []
+    registered = registered_in(reader) if LEASES in resources else ""
+    lease_namespace = registered or LEASE_NAMESPACE
     for resource in resources:
         try:
-            found += [(resource, one) for one in _read(reader, resource, namespace, name, selector, lease_namespaces)]
+            found += [(resource, one) for one in _read(reader, resource, namespace, name, selector, lease_namespace)]
         except Forbidden as problem:
             if resource is ROLLOUT_ORCHESTRATORS:
                 raise
@@ -113,11 +117,13 @@ def read_world(
         except _Incomplete as problem:
             found += [(resource, one) for one in problem.objects]
             unread.append(Unread(resource, "failed", f"only the first {len(problem.objects)} were read"))
+    leases = [key_of(one)[0] for resource, one in found if resource is LEASES]
+    homes = list(dict.fromkeys(filter(None, (registered, *leases)))) or [LEASE_NAMESPACE]
     if LEASES in resources:
-        loops, refused = _loops(reader, lease_namespaces)
+        loops, refused = _loops(reader, homes[:MOST_NAMESPACES])
         found += [(DEPLOYMENTS, one) for one in loops]
         unread += refused
-    return world_of(found, at, unread)
+    return world_of(found, at, unread, installed_in=homes[0])
 
 
 class _Incomplete(Exception):
@@ -127,10 +133,10 @@ class _Incomplete(Exception):
 
 
 def _read(
-    reader: Reader, resource: Resource, namespace: str | None, name: str, selector: str, lease_namespaces: Sequence[str]
+    reader: Reader, resource: Resource, namespace: str | None, name: str, selector: str, lease_namespace: str
 ) -> list[Wire]:
     if resource is LEASES:
-        return _leases(reader, lease_namespaces)
+        return _leases(reader, lease_namespace)
     chosen = selection(resource, namespace, name, selector)
     if chosen.name:
         return _named(reader, resource, chosen.namespace, chosen.name)
@@ -164,16 +170,16 @@ def _named(reader: Reader, resource: Resource, namespace: str | None, name: str)
         raise
 
 
-def _leases(reader: Reader, namespaces: Sequence[str]) -> list[Wire]:
-    """The Leases of loops: in the whole cluster, else in these namespaces. Raises Forbidden if none can be read."""
+def _leases(reader: Reader, namespace: str) -> list[Wire]:
+    """The Leases of loops: in the whole cluster, else in this namespace. Raises Forbidden if none can be read."""
     try:
         listed = reader.list(LEASES, field_selector=f"metadata.name={LEASE_NAME}").get("items") or []
         return [one for one in listed if one["metadata"]["name"] == LEASE_NAME]
     except Forbidden:
-        return [lease for namespace in namespaces for lease in _named(reader, LEASES, namespace, LEASE_NAME)]
+        return _named(reader, LEASES, namespace, LEASE_NAME)
 
 
-def _loops(reader: Reader, namespaces: Sequence[str]) -> tuple[list[Wire], list[Unread]]:
+def _loops(reader: Reader, namespaces: Iterable[str]) -> tuple[list[Wire], list[Unread]]:
     """The Deployments of loops in these namespaces."""
     found: list[Wire] = []
     refused: list[Unread] = []

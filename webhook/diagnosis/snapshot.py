@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from webhook.api import MalformedObject, RolloutOrchestrator, StagePodAutoscaler, wire
 from webhook.api.conditions import READY, ROUTE_HELD, SCALE_TARGET_INITIALIZED
-from webhook.api.kinds import LEASE_NAME, SETTINGS_NAME
+from webhook.api.kinds import LEASE_NAME, LEASE_NAMESPACE, SETTINGS_NAME
 from webhook.api.wire import Wire
 from webhook.cluster.indexer import key_of
 from webhook.cluster.resource import (
@@ -119,6 +119,7 @@ class Snapshot:
     quotas: tuple[Wire, ...] = ()
     leases: tuple[Wire, ...] = ()
     loops: tuple[Wire, ...] = ()
+    installed_in: str = LEASE_NAMESPACE
     events: tuple[Wire, ...] = ()
     unread: tuple[Unread, ...] = ()
     exists: bool = True
@@ -207,6 +208,7 @@ def snapshot_of(world: World, namespace: str, name: str) -> Snapshot | None:
         quotas=tuple(world.objects_of(RESOURCE_QUOTAS, namespace)),
         leases=tuple(one for one in world.objects_of(LEASES) if key_of(one)[1] == LEASE_NAME),
         loops=tuple(world.loops()),
+        installed_in=world.installed_in,
         events=tuple(_events(world, ro, revisions)),
         unread=(*world.unread, *malformed),
         exists=seen is not None,

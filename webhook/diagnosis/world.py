@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
 
-from webhook.api.kinds import REVISION_LABEL, SERVICE_LABEL
+from webhook.api.kinds import LEASE_NAMESPACE, REVISION_LABEL, SERVICE_LABEL
 from webhook.api.wire import Wire
 from webhook.cluster.indexer import key_of
 from webhook.cluster.resource import (
@@ -66,11 +66,15 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Objects on the wire by resource, the time at which they were read, and the resources that were not."""
+    """Objects on the wire by resource, the time at which they were read, and the resources that were not.
+
+    ``installed_in`` is the namespace of Stagegate itself.
+    """
 
     objects: Mapping[Resource, Sequence[Wire]]
     at: datetime
     unread: tuple[Unread, ...] = ()
+    installed_in: str = LEASE_NAMESPACE
     _by_name: dict[tuple[Resource, str, str], Wire] = field(default_factory=dict, init=False, compare=False)
     _by_label: dict[tuple[Resource, str, str, str], list[Wire]] = field(
         default_factory=lambda: defaultdict(list), init=False, compare=False
@@ -125,9 +129,15 @@ class World:
         return sorted({key_of(one) for one in (*self.objects.get(ROLLOUT_ORCHESTRATORS, ()), *held)})
 
 
-def world_of(objects: Iterable[tuple[Resource, Wire]], at: datetime, unread: Iterable[Unread] = ()) -> World:
+def world_of(
+    objects: Iterable[tuple[Resource, Wire]],
+    at: datetime,
+    unread: Iterable[Unread] = (),
+    *,
+    installed_in: str = LEASE_NAMESPACE,
+) -> World:
     """The world of these objects, each with its resource."""
     by_resource: dict[Resource, list[Wire]] = {}
     for resource, one in objects:
         by_resource.setdefault(resource, []).append(one)
-    return World(by_resource, at, tuple(unread))
+    return World(by_resource, at, tuple(unread), installed_in)

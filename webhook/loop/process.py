@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from webhook.api.kinds import LEASE_NAME, LOOP_MANAGER
+from webhook.api.kinds import LEASE_NAME, LEASE_NAMESPACE, LOOP_MANAGER
 from webhook.cluster.backoff import Backoff
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
@@ -40,7 +40,7 @@ class ProcessOptions:
 
     loop: LoopOptions = field(default_factory=LoopOptions)
     leader_elect: bool = True
-    lease_namespace: str = "stagegate-system"
+    lease_namespace: str = LEASE_NAMESPACE
     lease_times: LeaseTimes = field(default_factory=LeaseTimes)
     drain: float = 10.0
     poll: float = 5.0

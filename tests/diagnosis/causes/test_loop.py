@@ -1,5 +1,6 @@
 """Causes in the loop: the Lease, --steps=off, and generations that were not observed."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from tests.diagnosis import worlds
 from tests.diagnosis.worlds import ago, causes
 from webhook.cluster.resource import DEPLOYMENTS, EVENTS, LEASES, ROLLOUT_ORCHESTRATORS
 from webhook.diagnosis.causes import causes_of
+from webhook.diagnosis.snapshot import snapshot_of
 from webhook.diagnosis.world import Unread
 
 Wire = dict[str, Any]
@@ -44,10 +46,19 @@ def test_a_loop_leads_or_does_not(leases: list[Wire], said: list[str]) -> None:
 
 @pytest.mark.parametrize("holder", ["loop-a", ""], ids=["stale", "released"])
 def test_the_way_out_names_the_namespace_of_the_lease(holder: str) -> None:
-    lease = worlds.lease(holder, renewed=300)
-    lease["metadata"]["namespace"] = "rollouts"
+    lease = worlds.lease(holder, renewed=300, namespace="rollouts")
 
     (cause,) = causes_of(worlds.snapshot({ROLLOUT_ORCHESTRATORS: [QUIET], LEASES: [lease]}))
+
+    assert cause.way_out.startswith("start the loop: kubectl -n rollouts get pods")
+
+
+def test_without_a_lease_the_way_out_names_the_namespace_of_the_installation() -> None:
+    world = worlds.world({ROLLOUT_ORCHESTRATORS: [QUIET], LEASES: []})
+    snapshot = snapshot_of(replace(world, installed_in="rollouts"), "default", "hello")
+    assert snapshot is not None
+
+    (cause,) = causes_of(snapshot)
 
     assert cause.way_out.startswith("start the loop: kubectl -n rollouts get pods")
 
@@ -63,10 +74,10 @@ def test_leases_that_may_not_be_read_say_nothing() -> None:
     assert causes({ROLLOUT_ORCHESTRATORS: [QUIET], LEASES: []}, [Unread(LEASES, "forbidden", "no")]) == []
 
 
-def loop(*args: str) -> Wire:
+def loop(*args: str, namespace: str = "stagegate-system") -> Wire:
     metadata = {
         "name": "stagegate-loop",
-        "namespace": "stagegate-system",
+        "namespace": namespace,
         "labels": {"app.kubernetes.io/name": "stagegate-loop"},
     }
     container = {"name": "loop", "args": ["loop", *args]}
@@ -79,7 +90,7 @@ def test_steps_off(args: tuple[str, ...]) -> None:
     deployments = worlds.base()[DEPLOYMENTS]
     assert causes({DEPLOYMENTS: [*deployments, loop(*args)]}) == [off]
     assert causes({DEPLOYMENTS: [*deployments, loop("--steps=on")]}) == []
-    assert causes({DEPLOYMENTS: [*deployments, loop(*args), loop()]}) == [], "the other may carry it"
+    assert causes({DEPLOYMENTS: [*deployments, loop(*args), loop(namespace="ops")]}) == [], "the other may carry it"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from itertools import pairwise
 from typing import Any, Final
 
 from webhook.api import wire
-from webhook.api.kinds import LEASE_NAMESPACE
 from webhook.api.wire import Wire
 from webhook.cluster.indexer import key_of
 from webhook.cluster.resource import LEASES
@@ -44,7 +43,7 @@ def loop_absent(snapshot: Snapshot) -> Iterator[Cause]:
     else:
         says = "no loop leads: there is no Lease of a loop"
     known = next((lease for lease in (stale, *released) if lease is not None), None)
-    namespace = key_of(known)[0] if known is not None else LEASE_NAMESPACE
+    namespace = key_of(known)[0] if known is not None else snapshot.installed_in
     yield Cause(
         "loop-absent",
         STOPS,

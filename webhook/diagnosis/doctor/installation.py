@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from webhook.api.kinds import LEASE_NAMESPACE
 from webhook.api.wire import Wire
 
 WEBHOOK: Final = "stagegate-webhook"
@@ -82,7 +83,7 @@ class Installation:
 
     now: datetime
     own_version: str
-    namespace: str = "stagegate-system"
+    namespace: str = LEASE_NAMESPACE
     secret: str
     expiring: timedelta = timedelta(days=21)
     server_version: Mapping[str, Any]
