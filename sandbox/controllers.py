@@ -21,6 +21,7 @@ AUTOSCALING: Final = "autoscaling.knative.dev/"
 ROUTING_STATE: Final = f"{GROUP}/routingState"
 GENERATION: Final = f"{GROUP}/configurationGeneration"
 _REACHABILITY: Final = {"active": "Reachable", "reserve": UNREACHABLE}
+_SECONDS_PER_TICK: Final = 0.2
 _LOG: Final = logging.getLogger(__name__)
 
 Objects = dict[str, Wire]
@@ -33,13 +34,12 @@ class KnativeControllers:
     An edit makes a new generation of the Configuration, and that a Revision. The Route follows the newest Revision
     that is Ready, or what its ``spec.traffic`` names, and the Service writes ``spec.traffic`` whenever it or its Route
     has changed. A Revision's PodAutoscaler has the annotations of the Revision. ``tick`` does one step; inside a
-    ``with`` a thread of its own does one every ``seconds_per_tick``.
+    ``with`` a thread of its own does one every fifth of a second.
     """
 
-    def __init__(self, client: Client, namespace: str, seconds_per_tick: float = 0.2) -> None:
+    def __init__(self, client: Client, namespace: str) -> None:
         self._client = client
         self._namespace = namespace
-        self._seconds_per_tick = seconds_per_tick
         self._written: dict[str, tuple[int, int]] = {}
         """The generations of Service and Route for which the Route was written last, by uid of the Service."""
         self._stopped = threading.Event()
@@ -54,7 +54,7 @@ class KnativeControllers:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stopped.wait(self._seconds_per_tick):
+        while not self._stopped.wait(_SECONDS_PER_TICK):
             try:
                 self.tick()
             except ApiError as problem:

@@ -99,7 +99,7 @@ def test_a_terminal_shows_marks_in_colors_and_lines_that_fit(stack: Stack, colum
     assert "\x1b" not in plain
 
 
-def test_it_writes_nothing(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_writes_nothing(stack: Stack) -> None:
     assert doctor(stack) == 0
     assert stack.client.list(STAGE_POD_AUTOSCALERS)["items"] == []
 

@@ -10,7 +10,7 @@ from tests.cluster.fake_api import FakeApi
 from tests.cluster.fake_clock import FakeClock
 from webhook.cluster.client import Client
 from webhook.cluster.errors import Forbidden
-from webhook.cluster.events import NORMAL, WARNING, Correlator, Event, EventRecorder, reference_to
+from webhook.cluster.events import Correlator, Event, EventRecorder, reference_to
 from webhook.cluster.resource import EVENTS, ROLLOUT_ORCHESTRATORS
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.transport import Request
@@ -39,7 +39,7 @@ class Recording:
             on_count=self.counted.append,
         )
 
-    def emit(self, message: str = "m", reason: str = "Waiting", type_: str = NORMAL, *, repeats: bool = True) -> None:
+    def emit(self, message: str = "m", reason: str = "Waiting", type_: str = "Normal", *, repeats: bool = True) -> None:
         self.recorder.send(Event(HELLO, type_, reason, message, repeats))
 
 
@@ -95,7 +95,7 @@ def test_what_has_happened_once_more_is_counted_at_once_within_the_bucket() -> N
 
 
 @pytest.mark.parametrize(
-    ("message", "reason", "type_"), [("other", "Waiting", NORMAL), ("m", "X", NORMAL), ("m", "Waiting", WARNING)]
+    ("message", "reason", "type_"), [("other", "Waiting", "Normal"), ("m", "X", "Normal"), ("m", "Waiting", "Warning")]
 )
 def test_something_else_is_an_event_of_its_own(message: str, reason: str, type_: str) -> None:
     recording = Recording()
@@ -139,13 +139,13 @@ def test_a_failure_is_counted_and_the_next_time_is_the_first_time() -> None:
 def test_telling_never_waits() -> None:
     recording = Recording()
     for number in range(10_500):
-        recording.recorder.record(Event(HELLO, NORMAL, "R", str(number)))
+        recording.recorder.record(Event(HELLO, "Normal", "R", str(number)))
     assert recording.counted == ["dropped"] * 500
 
 
 def test_what_is_queued_is_sent_before_the_end() -> None:
     recording = Recording()
-    recording.recorder.record(Event(HELLO, NORMAL, "R", "m"))
+    recording.recorder.record(Event(HELLO, "Normal", "R", "m"))
     recording.recorder.start()
     recording.recorder.stop(5)
     assert recording.api.written() == ["create events default/hello.1"]
@@ -164,8 +164,8 @@ def test_a_fault_costs_one_event_and_the_next_one_is_sent(caplog: pytest.LogCapt
 
     recording.api.fail = fault
     recording.recorder.start()
-    recording.recorder.record(Event(HELLO, NORMAL, "Waiting", "poison"))
-    recording.recorder.record(Event(HELLO, NORMAL, "Waiting", "second"))
+    recording.recorder.record(Event(HELLO, "Normal", "Waiting", "poison"))
+    recording.recorder.record(Event(HELLO, "Normal", "Waiting", "second"))
     assert sent.wait(20)
     recording.recorder.stop()
     assert (faults, recording.counted) == (["events"], ["failed", "sent"])
@@ -176,7 +176,7 @@ def test_what_is_queued_at_the_end_is_sent() -> None:
     recording = Recording()
     recording.recorder.start()
     for number in range(20):
-        recording.recorder.record(Event(HELLO, NORMAL, "Waiting", str(number)))
+        recording.recorder.record(Event(HELLO, "Normal", "Waiting", str(number)))
     recording.recorder.stop(20)
     assert recording.counted == ["sent"] * 20
 
@@ -190,16 +190,16 @@ def test_what_is_remembered_of_events_is_small() -> None:
         before = tracemalloc.get_traced_memory()[0]
         for number in range(5_000):
             message = f"{number} {'m' * 1_000}"
-            assert correlator.correlate(Event(HELLO, NORMAL, "StageStarted", message), now, float(number)) is not None
+            assert correlator.correlate(Event(HELLO, "Normal", "StageStarted", message), now, float(number)) is not None
         assert tracemalloc.get_traced_memory()[0] - before < 2_000_000
     finally:
         tracemalloc.stop()
-    assert correlator.correlate(Event(HELLO, NORMAL, "StageStarted", message), now, 5_000.0) is None
+    assert correlator.correlate(Event(HELLO, "Normal", "StageStarted", message), now, 5_000.0) is None
 
 
 def test_what_has_expired_is_forgotten_and_what_repeats_is_not() -> None:
     correlator, now = Correlator(lambda: "x", quiet=300, burst=2, refill=60), FakeClock().now()
-    gone, lasts = Event(HELLO, NORMAL, "StageStarted", "gone"), Event(HELLO, NORMAL, "Waiting", "lasts")
+    gone, lasts = Event(HELLO, "Normal", "StageStarted", "gone"), Event(HELLO, "Normal", "Waiting", "lasts")
     for event in (gone, lasts):
         assert correlator.correlate(event, now, 0.0) is not None
     for minute in range(5, 70, 5):

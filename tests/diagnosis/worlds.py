@@ -132,10 +132,6 @@ def service(ready: Any = "Unknown", **annotations: str) -> Wire:
     return {"metadata": metadata, "status": {"conditions": [condition("Ready", ready)]}}
 
 
-def quota(name: str, hard: Wire, used: Wire) -> Wire:
-    return {"metadata": {"name": name, "namespace": "default"}, "status": {"hard": hard, "used": used}}
-
-
 def lease(holder: str = "loop-a", renewed: float = 1.0, seconds: int = 15, *, namespace: str = LEASE_NAMESPACE) -> Wire:
     """The Lease of a loop, renewed so many seconds ago."""
     time = (NOW - timedelta(seconds=renewed)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

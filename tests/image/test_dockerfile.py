@@ -11,7 +11,7 @@ import pytest
 from tests.image.dockerfile import REPOSITORY, Stage, ignored_patterns, parse, sent
 from tests.kustomize import rendered
 
-ARGUMENTS, (BUILD, FINAL) = parse((REPOSITORY / "Dockerfile").read_text())
+_, (BUILD, FINAL) = parse((REPOSITORY / "Dockerfile").read_text())
 SETTINGS: dict[str, Any] = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
 PROJECT: dict[str, Any] = SETTINGS["project"]
 

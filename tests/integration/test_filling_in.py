@@ -1,7 +1,5 @@
 """What the webhook fills in when an object is written through the API server."""
 
-from collections.abc import Callable
-
 import pytest
 
 from tests.integration.place import REVISION_LABEL, ROS, SERVICE_LABEL, SPAS, Place, eventually
@@ -110,7 +108,7 @@ def test_a_rollout_applied_twice_is_unchanged(person: User, place: Place) -> Non
     assert (second.code, second.out) == (0, "rolloutorchestrator.serving.knative.dev/hello unchanged\n")
 
 
-def test_a_namespace_of_the_system_is_left_alone(admin: User, new_place: Callable[..., Place]) -> None:
+def test_a_namespace_of_the_system_is_left_alone(admin: User) -> None:
     system = Place("stagegate-system")
 
     answer = admin.create(system.path(ROS), system.rollout(), dryRun="All")

@@ -11,7 +11,6 @@ from tests.integration.user import User
 
 CROSSED = {"stageMinScale": 5, "stageMaxScale": 3}
 FINDING = "spec.stageMinScale: Invalid value: 5: must not exceed spec.stageMaxScale (3) [SPA002]"
-WITHOUT_PERCENT = {"revisionName": "hello-00002"}
 
 
 def test_a_minimum_above_the_maximum_is_refused_and_nothing_is_stored(person: User, place: Place) -> None:

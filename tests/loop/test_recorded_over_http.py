@@ -28,7 +28,6 @@ pytestmark = pytest.mark.integration
 
 HOUR = 3600
 STAGE = "stageTargetRevisions"
-LOOP = "system:serviceaccount:stagegate-system:stagegate-loop"
 Row = dict[str, Any]
 _numbers = itertools.count(1)
 

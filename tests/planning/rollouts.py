@@ -73,8 +73,7 @@ def ask(
     enabled: bool = True,
     timeout: int = 2,
     strategy: str = "availability",
-    without_spa: Sequence[str] = (),
 ) -> StagePlan:
-    """Plan the next stage; ``scales`` are the PodAutoscalers, all with an SPA but for those named."""
+    """Plan the next stage; ``scales`` are the PodAutoscalers, all with an SPA."""
     config = RolloutConfig(ratio, enabled, timeout, "0", strategy)
-    return plan_stages(ro, config, scales, set(scales) - set(without_spa), NOON)
+    return plan_stages(ro, config, scales, set(scales), NOON)

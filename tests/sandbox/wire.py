@@ -1,6 +1,5 @@
 """Requests as bytes on the wire, so that tests see what a client library would hide."""
 
-import base64
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,10 +12,8 @@ import yaml
 
 Object = dict[str, Any]
 
-JSON_PATCH: Final = "application/json-patch+json"
 MERGE: Final = "application/merge-patch+json"
 STRATEGIC: Final = "application/strategic-merge-patch+json"
-APPLY: Final = "application/apply-patch+yaml"
 SPAS: Final = "serving.knative.dev/v1/stagepodautoscalers"
 
 
@@ -36,11 +33,9 @@ class Reply:
 class Api:
     """One user's connection."""
 
-    def __init__(self, kubeconfig: Path, folder: Path | None = None) -> None:
-        """``folder`` takes the certificates of a kubeconfig that has them inside."""
+    def __init__(self, kubeconfig: Path) -> None:
         config = yaml.safe_load(kubeconfig.read_text())
-        cluster = _with_files(config["clusters"][0]["cluster"], folder)
-        user = _with_files(config["users"][0]["user"], folder)
+        cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
         self.url = str(cluster["server"])
         self._headers = {"User-Agent": "test/1"}
         if "token" in user:
@@ -88,16 +83,6 @@ class Api:
 
     def delete(self, path: str, options: Object | None = None, **query: str) -> Reply:
         return self.request("DELETE", path, options, **query)
-
-
-def _with_files(entry: Mapping[str, Any], folder: Path | None) -> Object:
-    result = dict(entry)
-    for name in [name for name in entry if name.endswith("-data")]:
-        assert folder is not None
-        path = folder / f"{name}-{len(list(folder.iterdir()))}"
-        path.write_bytes(base64.b64decode(entry[name]))
-        result[name.removesuffix("-data")] = str(path)
-    return result
 
 
 def _values(text: str) -> Iterator[Any]:

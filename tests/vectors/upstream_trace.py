@@ -2,14 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Any
 
 from tests.vectors import upstream_pass
 from tests.vectors.trace import Planner, Row, Trace
 from tests.vectors.upstream_planning import UPSTREAM, plan, put
 from tests.vectors.upstream_targets import update
-
-Json = Any
 
 PLAN_RULES = (
     "no-panic",

@@ -211,7 +211,6 @@ def release_until_none(
     services: Iterable[ObjectName],
     timeout: float,
     held: Callable[[], Sequence[ObjectName]],
-    report: Callable[[ObjectName, str], None] = print_result,
     monotonic: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:
@@ -220,7 +219,7 @@ def release_until_none(
     end = monotonic() + timeout
     while True:
         left = max(end - monotonic(), _POLL) if timeout else 0.0
-        code = release(client, services, left, every=True, report=report, monotonic=monotonic, sleep=sleep)
+        code = release(client, services, left, every=True, monotonic=monotonic, sleep=sleep)
         if not timeout:
             return code
         sleep(_POLL)

@@ -18,9 +18,6 @@ from webhook.cluster.resource import EVENTS, Resource
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.work_queue import TokenBucket
 
-NORMAL: Final = "Normal"
-WARNING: Final = "Warning"
-
 _MAX_MESSAGE: Final = 1024
 _MAX_REMEMBERED: Final = 4096
 _EXPIRE_SECONDS: Final = 3600.0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from webhook.cluster.client import Client
 from webhook.cluster.clock import SystemClock
 from webhook.cluster.indexer import Change, Indexer
-from webhook.cluster.reflector import Pace, Reflector
+from webhook.cluster.reflector import Reflector
 from webhook.cluster.resource import DEPLOYMENTS, LEASES, ROLLOUT_ORCHESTRATORS, Resource
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.trim import whole, with_managers
@@ -42,7 +42,6 @@ class LiveWorld:
         *,
         name: str = "",
         selector: str = "",
-        pace: Pace | None = None,
         supervisor: Supervisor | None = None,
     ) -> None:
         self.changed = threading.Event()
@@ -64,7 +63,6 @@ class LiveWorld:
                 field_selector=f"metadata.name={chosen.name}" if chosen.name else "",
                 trim=with_managers if resource is not LEASES else whole,
                 on_change=on_change,
-                pace=pace or Pace(),
                 supervisor=supervisor,
             )
 

@@ -166,12 +166,9 @@ class Snapshot:
             for name, one in self.revisions.items()
         }
 
-    def sees(self, resource: Resource, namespace: str = "") -> bool:
-        """False if the resource could not be read in this namespace, by default that of the rollout.
-
-        An object that is not here may exist then.
-        """
-        where = ("", namespace or self.namespace)
+    def sees(self, resource: Resource) -> bool:
+        """False if the resource could not be read in the namespace of the rollout: an object may exist there then."""
+        where = ("", self.namespace)
         return all(one.resource != resource or one.namespace not in where for one in self.unread)
 
     def of(self, revision: str) -> RevisionSnapshot:
