@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tests.diagnosis.doctor import healthy as world
+from tests.diagnosis.doctor import installation_rows, operation_rows
 from tests.diagnosis.doctor.healthy import healthy
-from tests.diagnosis.doctor.rows import ROWS
 from webhook.diagnosis.doctor.definitions import NAMES as DEFINITIONS
 from webhook.diagnosis.doctor.examination import examine, has_failed, summary
 from webhook.diagnosis.doctor.installation import (
@@ -20,6 +20,8 @@ from webhook.diagnosis.doctor.policies import NAMES as POLICIES
 from webhook.diagnosis.doctor.policies import STOCK_KNATIVE
 from webhook.diagnosis.doctor.registration import KNATIVE, MUTATING, VALIDATING
 from webhook.diagnosis.doctor.result import Result
+
+ROWS = installation_rows.ROWS + operation_rows.ROWS
 
 
 def results(seen: Installation) -> dict[str, Result]:
