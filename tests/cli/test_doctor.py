@@ -76,7 +76,7 @@ def test_what_is_well_stands_in_groups_and_the_last_line_counts(
     assert "√ refuses: a bad SPA is refused by mutate.stagegate.dev in a dry run in default\n" in out
     assert "√ fills-once: a good SPA is completed, and a second write of it changes nothing\n" in out
     assert "? policies: the policies cannot be read: this cluster does not serve validatingadmissionpolicies\n" in out
-    assert out.splitlines()[-1] == "21 of 26 checks are well, 5 not known"
+    assert out.splitlines()[-1] == "22 of 27 checks are well, 5 not known"
 
 
 def test_short_leaves_out_what_is_well(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:

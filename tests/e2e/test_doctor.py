@@ -88,7 +88,7 @@ def found(clinic: Clinic, capsys: pytest.CaptureFixture[str]) -> Callable[..., d
 def test_all_is_well(clinic: Clinic, capsys: pytest.CaptureFixture[str]) -> None:
     assert clinic.doctor() == 0
     out = capsys.readouterr().out
-    assert out.splitlines()[-1] == "27 of 27 checks are well"
+    assert out.splitlines()[-1] == "29 of 29 checks are well"
     assert "√ pods-reachable: 4 of 4 pods answer\n" in out
     assert "√ certificates: clients can verify every server that was seen\n" in out
 

@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from importlib import metadata
 from typing import Any, Final, TypeVar
 
-from webhook.api.kinds import LEASE_NAME, SETTINGS_NAMESPACE
+from webhook.api.kinds import LEASE_NAME, SETTINGS_NAME, SETTINGS_NAMESPACE
 from webhook.api.wire import Wire
 from webhook.cli.arguments import ObjectName
 from webhook.cluster.client import Client, pages
 from webhook.cluster.errors import ApiError, Forbidden, NotFound
 from webhook.cluster.resource import (
     ACCESS_REVIEWS,
+    CONFIG_MAPS,
     CRDS,
     DEPLOYMENTS,
     LEASES,
@@ -95,6 +96,7 @@ def read_installation(
         certificates=certificates,
         leases=_read(lambda: _leases(client, namespace)),
         knative_leases=_read(lambda: _listed(client, LEASES, SETTINGS_NAMESPACE)),
+        settings=_read(lambda: _named(client, CONFIG_MAPS, SETTINGS_NAMESPACE, (SETTINGS_NAME,))),
         rights=_read(lambda: _rights(client, trial_namespace)),
         namespaces=_read(lambda: _listed(client, NAMESPACES)),
         rollouts=_read(lambda: _listed(client, ROLLOUT_ORCHESTRATORS)),

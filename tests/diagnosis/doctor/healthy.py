@@ -38,6 +38,14 @@ def registrations(overlays: tuple[str, ...] = ()) -> list[Wire]:
     return found
 
 
+def with_arguments(*arguments: str) -> list[Wire]:
+    """The Deployments; the webhook's has further arguments."""
+    found = manifests("Deployment")
+    (webhook,) = (one for one in found if one["metadata"]["name"] == "stagegate-webhook")
+    webhook["spec"]["template"]["spec"]["containers"][0]["args"] += arguments
+    return found
+
+
 def pod(name: str, of: str, *, ready: bool = True, phase: str = "Running") -> Wire:
     conditions = [{"type": "Ready", "status": "True" if ready else "False"}]
     labels = {"app.kubernetes.io/name": of, "app.kubernetes.io/part-of": "stagegate"}
@@ -103,6 +111,12 @@ STORED: Wire = {
 TRIAL = Trial("team-a", Attempt(refused=REFUSED), Attempt(STORED), Attempt(STORED))
 
 
+def settings(**data: str) -> Wire:
+    """The ConfigMap of the settings of rollouts; ``_`` in a key stands for ``-``."""
+    metadata = {"name": "config-rolloutorchestrator", "namespace": "knative-serving"}
+    return {"metadata": metadata, "data": {key.replace("_", "-"): value for key, value in data.items()}}
+
+
 def healthy(**changes: Any) -> Installation:
     """Everything as it should be, but for these parts."""
     pods = [pod("w-1", "stagegate-webhook"), pod("w-2", "stagegate-webhook"), pod("l-1", "stagegate-loop")]
@@ -122,6 +136,7 @@ def healthy(**changes: Any) -> Installation:
         "certificates": Certificates(ends=(("the stored leaf", NOW + timedelta(days=60)),)),
         "leases": [lease()],
         "knative_leases": [],
+        "settings": [],
         "rights": dict.fromkeys(RIGHTS, True),
         "namespaces": [namespace("team-a")],
         "rollouts": [rollout()],

@@ -3,8 +3,10 @@
 from typing import Any
 
 from tests.diagnosis.doctor import healthy as world
-from tests.diagnosis.doctor.healthy import STORED, by_webhook, lease, trial
+from tests.diagnosis.doctor.healthy import STORED, by_webhook, lease, trial, with_arguments
+from tests.diagnosis.doctor.installation_rows import without
 from webhook.diagnosis.doctor.installation import Attempt
+from webhook.diagnosis.doctor.registration import KNATIVE
 from webhook.diagnosis.doctor.rights import RIGHTS, STEERING
 
 UPSTREAM = "controller.knative.dev.serving-progressive-rollout.pkg.reconciler.service.reconciler.00-of-01"
@@ -31,6 +33,28 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
         "ok",
         "the loop only completes SPAs",
     ),
+    ("hold-nothing-new", {"settings": [world.settings(keep_service_waiting="true")]}, "ok", "is not set in "),
+    (
+        "hold-nothing-new",
+        {"settings": [world.settings(hold_nothing_new="true")]},
+        "warning",
+        "ConfigMap knative-serving/config-rolloutorchestrator has hold-nothing-new, as an uninstallation leaves it",
+    ),
+    (
+        "hold-nothing-new",
+        {"settings": [world.settings(hold_nothing_new="yes")]},
+        "warning",
+        "no rollout of a Service begins in stages",
+    ),
+    (
+        "hold-nothing-new",
+        {
+            "settings": [world.settings(hold_nothing_new="true")],
+            "registrations": without(world.registrations(), KNATIVE),
+        },
+        "ok",
+        "no rollout of a Service begins here",
+    ),
     ("rights-see", {"rights": dict.fromkeys(RIGHTS, False)}, "warning", "you may not list rolloutorchestrators."),
     (
         "rights-steer",
@@ -44,6 +68,15 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
         "warning",
         "findings never deny",
     ),
+    (
+        "on-error",
+        {"deployments": world.manifests("Deployment", overlays=("fail-open",))},
+        "warning",
+        "Deployment stagegate-system/stagegate-webhook has --on-error=allow",
+    ),
+    ("on-error", {"deployments": with_arguments("--on-error", "allow")}, "warning", "passes unjudged"),
+    ("on-error", {"deployments": with_arguments("--on-error=allow", "--on-error=refuse")}, "ok", "is refused"),
+    ("enforcement", {"deployments": with_arguments("--enforce", "warn")}, "warning", "findings never deny"),
     (
         "namespaces-on-warn",
         {

@@ -34,7 +34,7 @@ def test_all_is_well_where_the_manifests_are_installed() -> None:
     groups = examine(healthy())
     assert {each.id: each.says for each in results(healthy()).values() if each.state != "ok"} == {}
     assert not has_failed(groups)
-    assert summary(groups) == "27 of 27 checks are well"
+    assert summary(groups) == "29 of 29 checks are well"
 
 
 UNREAD = {
@@ -46,6 +46,7 @@ UNREAD = {
     "loop-leader": "leases",
     "one-loop": "leases",
     "one-driver": "knative_leases",
+    "hold-nothing-new": "settings",
     "rights": "rights",
     "enforcement": "deployments",
     "namespaces-on-warn": "namespaces",
@@ -115,3 +116,13 @@ def test_a_pod_without_an_address_is_not_asked_why_it_does_not_answer() -> None:
     answers = {"w-1": PodAnswer("0.1.0"), "w-2": PodAnswer(failure="address not allowed")}
     found = results(healthy(pods=pods, answers=answers))["pods-reachable"]
     assert (found.state, found.says) == ("ok", "1 of 1 pods answer")
+
+
+def test_the_way_out_of_a_leftover_setting_is_the_command_that_removes_it() -> None:
+    found = results(healthy(settings=[world.settings(hold_nothing_new="true")]))["hold-nothing-new"]
+    command = """kubectl -n knative-serving patch configmap config-rolloutorchestrator --type merge -p """
+    assert found.way_out == command + """'{"data":{"hold-nothing-new":null}}'"""
+
+
+def test_without_the_deployment_of_the_webhook_nothing_is_said_of_its_options() -> None:
+    assert "on-error" not in results(healthy(deployments=[]))

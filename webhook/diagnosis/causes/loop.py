@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Any, Final
 
 from webhook.api import wire
@@ -11,13 +10,13 @@ from webhook.cluster.indexer import key_of
 from webhook.cluster.resource import LEASES
 from webhook.diagnosis.cause import DELAYS, STOPS, Cause
 from webhook.diagnosis.snapshot import Snapshot, event_time
+from webhook.diagnosis.workload_options import option_of
 
 _DURATION: Final = 15
 """Seconds; the loop's default, for a Lease that states none."""
 _LIFE: Final = timedelta(seconds=60)
 """A sign of life that is younger shows a loop that works without a Lease."""
 _SOON: Final = timedelta(seconds=20)
-_STEPS_OFF: Final = "--steps=off"
 _COMPONENT: Final = "stagegate"
 
 
@@ -59,7 +58,7 @@ def loop_absent(snapshot: Snapshot) -> Iterator[Cause]:
 
 def steps_off(snapshot: Snapshot) -> Iterator[Cause]:
     """The loop was started with ``--steps=off``: it fills in SPAs and leaves rollouts to others."""
-    off = [loop for loop in snapshot.loops if _has_steps_off(loop)]
+    off = [loop for loop in snapshot.loops if option_of(loop, "--steps") == "off"]
     if off and len(off) == len(snapshot.loops):
         where = "/".join(key_of(off[0]))
         yield Cause(
@@ -129,15 +128,6 @@ def _holder(lease: Wire) -> str:
 def _seconds(lease: Wire) -> int:
     seconds = _spec(lease).get("leaseDurationSeconds")
     return seconds if type(seconds) is int else _DURATION
-
-
-def _has_steps_off(loop: Wire) -> bool:
-    template = ((loop.get("spec") or {}).get("template") or {}).get("spec") or {}
-    for container in template.get("containers") or ():
-        words = [str(word) for word in container.get("args") or ()]
-        if _STEPS_OFF in words or ("--steps", "off") in pairwise(words):
-            return True
-    return False
 
 
 def _changed(metadata: Mapping[str, Any]) -> datetime | None:

@@ -25,7 +25,7 @@ def check(seen: Installation) -> Iterator[Result]:
     theirs = [name_of(lease) for lease in seen.knative_leases if is_held_by_upstream(lease, seen.now)]
     if not theirs:
         yield Result("one-driver", OK, "upstream's controllers do not run")
-    elif "--steps=off" in seen.arguments(LOOP):
+    elif seen.option(LOOP, "--steps") == "off":
         yield Result("one-driver", OK, "upstream's controllers drive the rollouts; the loop only completes SPAs")
     else:
         says = f"upstream's controllers run too (Lease {min(theirs)}), and drive the same rollouts as the loop"

@@ -15,6 +15,7 @@ from webhook.diagnosis.doctor import (
     policies,
     registration,
     rights,
+    settings,
     stored_objects,
 )
 from webhook.diagnosis.doctor.installation import Installation
@@ -29,6 +30,7 @@ GROUPS: Final[dict[str, Callable[[Installation], Iterator[Result]]]] = {
     "Certificates": certificates.check,
     "Loop": loop.check,
     "Drivers": drivers.check,
+    "Settings": settings.check,
     "Rights": rights.check,
     "Exceptions": exceptions.check,
     "Stored objects": stored_objects.check,

@@ -1,11 +1,11 @@
-"""Exceptions: where findings do not deny, by a setting, a namespace's label or an object's annotation."""
+"""Exceptions: where writes pass although a rule denies them, by an option, a label or an annotation."""
 
 from collections.abc import Iterator
 
 from webhook.admission.settings import ENFORCEMENT_BY_WORD
 from webhook.api.kinds import ENFORCE_LABEL, OVERRIDE_ANNOTATION
 from webhook.diagnosis.doctor.installation import WEBHOOK, Installation, Unread, name_of, place_of
-from webhook.diagnosis.doctor.result import OK, UNKNOWN, WARNING, WITHOUT_WARN, Result, listed
+from webhook.diagnosis.doctor.result import OK, UNKNOWN, WARNING, WITHOUT_FAIL_OPEN, WITHOUT_WARN, Result, listed
 
 
 def check(seen: Installation) -> Iterator[Result]:
@@ -18,13 +18,26 @@ def check(seen: Installation) -> Iterator[Result]:
         yield Result("enforcement", UNKNOWN, f"there is no Deployment {WEBHOOK} in {seen.namespace}")
     else:
         yield Result("enforcement", OK, "findings deny")
+    yield from _errors(seen)
     yield _namespaces(seen)
     yield _overrides(seen)
 
 
 def is_warning_only(seen: Installation) -> bool:
     """True if the webhook's Deployment has ``--enforce=warn``."""
-    return "--enforce=warn" in seen.arguments(WEBHOOK)
+    return seen.option(WEBHOOK, "--enforce") == "warn"
+
+
+def _errors(seen: Installation) -> Iterator[Result]:
+    """What becomes of a write that the webhook fails on. Where that cannot be read, ``enforcement`` says why."""
+    if isinstance(seen.deployments, Unread) or not any(name_of(one) == WEBHOOK for one in seen.deployments):
+        return
+    if seen.option(WEBHOOK, "--on-error") == "allow":
+        where = f"Deployment {seen.namespace}/{WEBHOOK}"
+        says = f"{where} has --on-error=allow: a write that a rule fails on by an exception passes unjudged"
+        yield Result("on-error", WARNING, says, f"{WITHOUT_FAIL_OPEN}, or take the argument out of the Deployment")
+    else:
+        yield Result("on-error", OK, "a write that a rule fails on by an exception is refused")
 
 
 def _namespaces(seen: Installation) -> Result:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from webhook.api.kinds import LEASE_NAMESPACE
 from webhook.api.wire import Wire
+from webhook.diagnosis.workload_options import option_of
 
 WEBHOOK: Final = "stagegate-webhook"
 LOOP: Final = "stagegate-loop"
@@ -78,7 +79,7 @@ class PodAnswer:
 class Installation:
     """``namespace`` is where Stagegate is installed, ``secret`` where its certificates are, as ``NAMESPACE/NAME``.
 
-    ``answers`` are by the names of pods.
+    ``answers`` are by the names of pods. ``settings`` has the ConfigMap of the settings of rollouts, if it exists.
     """
 
     now: datetime
@@ -97,23 +98,18 @@ class Installation:
     certificates: Certificates | Unread
     leases: Sequence[Wire] | Unread
     knative_leases: Sequence[Wire] | Unread
+    settings: Sequence[Wire] | Unread
     rights: Mapping[Right, bool] | Unread
     namespaces: Sequence[Wire] | Unread
     rollouts: Sequence[Wire] | Unread
     spas: Sequence[Wire] | Unread
     trial: Trial | Unread
 
-    def arguments(self, deployment: str) -> list[str]:
-        """The arguments of a Deployment's containers; empty if it could not be read."""
+    def option(self, deployment: str, name: str) -> str:
+        """The value of an option in the arguments of a Deployment; empty if it is not stated or could not be read."""
         if isinstance(self.deployments, Unread):
-            return []
-        return [
-            str(argument)
-            for one in self.deployments
-            if name_of(one) == deployment
-            for container in one["spec"]["template"]["spec"].get("containers") or ()
-            for argument in container.get("args") or ()
-        ]
+            return ""
+        return next((option_of(one, name) for one in self.deployments if name_of(one) == deployment), "")
 
 
 def name_of(wire: Mapping[str, Any]) -> str:

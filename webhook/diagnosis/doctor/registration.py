@@ -5,7 +5,16 @@ from typing import Any, Final
 
 from webhook.api.kinds import GROUP, RO_PLURAL, SPA_PLURAL
 from webhook.diagnosis.doctor.installation import Installation, Unread, name_of
-from webhook.diagnosis.doctor.result import FAILED, INSTALL_AGAIN, OK, UNKNOWN, WARNING, Result, listed
+from webhook.diagnosis.doctor.result import (
+    FAILED,
+    INSTALL_AGAIN,
+    OK,
+    UNKNOWN,
+    WARNING,
+    WITHOUT_FAIL_OPEN,
+    Result,
+    listed,
+)
 
 MUTATING: Final = "mutate.stagegate.dev"
 VALIDATING: Final = "validate.stagegate.dev"
@@ -67,8 +76,7 @@ def _failure(validating: Mapping[str, Any] | None) -> Iterator[Result]:
         return
     if _passes(webhooks):
         says = f"{VALIDATING} lets every write pass while no webhook answers (failurePolicy Ignore)"
-        without = "install without the overlays fail-open and enforce-warn (Helm: failOpen=false, enforce=deny)"
-        yield Result("failure-policy", WARNING, says, f"{without} once you trust the installation")
+        yield Result("failure-policy", WARNING, says, f"{WITHOUT_FAIL_OPEN} once you trust the installation")
     else:
         yield Result("failure-policy", OK, "while no webhook answers, no change of a person is stored")
 

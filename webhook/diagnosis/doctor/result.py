@@ -15,6 +15,9 @@ UNKNOWN: Final[State] = "unknown"
 
 INSTALL_AGAIN: Final = "install this release again: kubectl apply -k manifests/, or helm upgrade"
 WITHOUT_WARN: Final = "install without the overlay enforce-warn (Helm: enforce=deny)"
+WITHOUT_FAIL_OPEN: Final = (
+    "install without the overlays fail-open and enforce-warn (Helm: failOpen=false, enforce=deny)"
+)
 """Ways out that several checks have."""
 
 
