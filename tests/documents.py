@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import yaml
 
 REPOSITORY: Final = Path(__file__).parents[1]
-DOCUMENTS: Final = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md")])
+DOCUMENTS: Final = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")])
 
 _HEADING: Final = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _SECTION: Final = re.compile(r"^## (.+)$", re.MULTILINE)
@@ -20,7 +20,7 @@ _PROMPT: Final = "$ "
 
 
 class Section(NamedTuple):
-    """The text below a heading of the second level."""
+    """The text below a heading of the second level; ``document`` is as ``document_of`` names it."""
 
     document: str
     name: str
@@ -77,8 +77,13 @@ def sections() -> list[Section]:
         first, *parts = _SECTION.split(path.read_text())
         names = ["", *parts[::2]]
         texts = [first, *parts[1::2]]
-        found += [Section(path.name, name, text) for name, text in zip(names, texts, strict=True)]
+        found += [Section(document_of(path), name, text) for name, text in zip(names, texts, strict=True)]
     return found
+
+
+def document_of(path: Path) -> str:
+    """The path of a document, below ``docs`` where it is there; no two have the same."""
+    return path.relative_to(REPOSITORY).as_posix().removeprefix("docs/")
 
 
 def section(name: str, document: str | None = None) -> Section:

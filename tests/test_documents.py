@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import click
@@ -10,7 +11,7 @@ import pytest
 import yaml
 
 from tests.admission.reviews import Wire, cache, response_to
-from tests.documents import DOCUMENTS, REPOSITORY, anchors, links, section, sections
+from tests.documents import DOCUMENTS, REPOSITORY, anchors, document_of, links, section, sections
 from tests.vectors.ceilings import committed_ceilings
 from webhook.api import conditions
 from webhook.cli import COMMANDS, stagegate
@@ -21,7 +22,16 @@ SOURCES = [path for package in ("webhook", "certs") for path in sorted((REPOSITO
 PLACES = ("webhook/", "certs/", "sandbox/", "manifests", "tests/", "docs/", ".ci/", ".github/")
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_markdown_file_of_the_repository_is_a_document() -> None:
+    tracked = subprocess.run(["git", "ls-files", "*.md"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    if tracked.returncode:
+        pytest.skip("no checkout of git")
+    listed = {REPOSITORY / line for line in tracked.stdout.splitlines()}
+
+    assert {path for path in listed if path.exists()} <= set(DOCUMENTS)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=document_of)
 def test_every_link_leads_somewhere(path: Path) -> None:
     for link in links(path):
         if link.startswith("https://"):
@@ -33,9 +43,14 @@ def test_every_link_leads_somewhere(path: Path) -> None:
 
 
 def test_the_readme_leads_to_every_document() -> None:
-    readme = REPOSITORY / "README.md"
+    reached, ahead = set(), [REPOSITORY / "README.md"]
+    while ahead:
+        path = ahead.pop()
+        reached.add(path)
+        linked = {(path.parent / link.partition("#")[0]).resolve() for link in links(path) if "://" not in link}
+        ahead += sorted(linked & set(DOCUMENTS) - reached)
 
-    assert {(REPOSITORY / link).resolve() for link in links(readme) if "://" not in link} >= set(DOCUMENTS) - {readme}
+    assert set(DOCUMENTS) - reached == set()
 
 
 def test_every_path_exists() -> None:
