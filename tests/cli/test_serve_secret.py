@@ -2,8 +2,7 @@
 
 import json
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from sandbox import Sandbox
 from sandbox.demo.control_plane import client_of
 from sandbox.demo.process import Process
 from tests.certs.adapted import adapted
+from tests.waiting import eventually
 from webhook.cli import main
 from webhook.cluster.client import Client
 from webhook.cluster.resource import NAMESPACES, SECRETS
@@ -34,13 +34,6 @@ def client(tmp_path: Path) -> Iterator[Client]:
         client = client_of(sandbox.kubeconfig)
         client.create(NAMESPACES, None, {"metadata": {"name": "ours"}})
         yield client
-
-
-def eventually(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, f"not within 30 s: {what}"
-        time.sleep(0.02)
 
 
 def shown(port: int) -> bytes | None:

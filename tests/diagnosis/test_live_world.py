@@ -11,7 +11,7 @@ from sandbox import Sandbox
 from sandbox.demo.control_plane import client_of
 from tests.diagnosis.causes.test_loop import loop
 from tests.diagnosis.test_reading import registration
-from tests.integration.place import eventually
+from tests.waiting import eventually
 from webhook.cluster.client import Client
 from webhook.cluster.resource import DEPLOYMENTS, LEASES, NAMESPACES, ROLLOUT_ORCHESTRATORS, VALIDATING_WEBHOOKS
 from webhook.diagnosis.live_world import LiveWorld

@@ -12,9 +12,10 @@ from sandbox.autoscaler import Pace
 from sandbox.demo.control_plane import ControlPlane
 from sandbox.demo.knative import Knative
 from sandbox.demo.stack import LOOP, Stack
-from tests.integration.place import ROS, Place, eventually
+from tests.integration.place import ROS, Place
 from tests.integration.service import Service
 from tests.integration.user import User, Wire
+from tests.waiting import eventually
 
 NO_CONTROL_PLANE = 3
 UPSTREAM = "system:serviceaccount:knative-serving:controller"

@@ -1,7 +1,5 @@
 """Places: a namespace of a test, where its objects live, and short ways to write them."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -60,11 +58,3 @@ class Place:
 def entry(name: str, percent: int, **members: Any) -> Wire:
     """A target revision on the wire."""
     return {"revisionName": name, "percent": percent, "minScale": 2, "maxScale": 10, **members}
-
-
-def eventually(condition: Callable[[], object], what: str, within: float = 60.0) -> None:
-    """Wait until the condition holds."""
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {within:.0f} s: {what}"
-        time.sleep(0.02)

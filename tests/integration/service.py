@@ -9,8 +9,9 @@ from sandbox.demo.knative import Knative
 from sandbox.demo.observer import Observer
 from sandbox.demo.outcome import Outcome, predicted
 from sandbox.workloads import FAIL_ANNOTATION
-from tests.integration.place import EVENTS, PODS, ROS, SERVICE_LABEL, SPAS, Place, eventually
+from tests.integration.place import EVENTS, PODS, ROS, SERVICE_LABEL, SPAS, Place
 from tests.integration.user import User, Wire
+from tests.waiting import eventually
 from webhook.cluster.client import Client
 from webhook.cluster.resource import POD_AUTOSCALERS
 from webhook.planning.prediction import Surroundings

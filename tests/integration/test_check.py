@@ -7,8 +7,9 @@ import pytest
 import yaml
 
 from sandbox.demo.control_plane import ControlPlane
-from tests.integration.place import ROS, SPAS, Place, eventually
+from tests.integration.place import ROS, SPAS, Place
 from tests.integration.user import User
+from tests.waiting import eventually
 from webhook.cli import main
 
 

@@ -9,8 +9,9 @@ from sandbox.controllers import is_ready
 from sandbox.demo.observer import Observer
 from sandbox.demo.stack import Stack
 from tests.integration.conftest import ROLLING
-from tests.integration.place import EVENTS, POD_AUTOSCALERS, REVISIONS, ROS, Place, eventually
+from tests.integration.place import EVENTS, POD_AUTOSCALERS, REVISIONS, ROS, Place
 from tests.integration.user import User, Wire
+from tests.waiting import eventually
 
 SERVICES, ROUTES = "serving.knative.dev/v1/services", "serving.knative.dev/v1/routes"
 HOLD = "stagegate.dev/hold"

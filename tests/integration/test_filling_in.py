@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.integration.place import REVISION_LABEL, ROS, SERVICE_LABEL, SPAS, Place, eventually
+from tests.integration.place import REVISION_LABEL, ROS, SERVICE_LABEL, SPAS, Place
 from tests.integration.user import User, Wire
+from tests.waiting import eventually
 
 
 def with_rollout(person: User, place: Place) -> Wire:

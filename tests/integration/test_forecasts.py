@@ -13,9 +13,10 @@ from sandbox.demo.outcome import Outcome, differences
 from sandbox.demo.stack import Stack
 from sandbox.workloads import DEMAND_ANNOTATION
 from tests.integration.conftest import ROLLING
-from tests.integration.place import Place, eventually
+from tests.integration.place import Place
 from tests.integration.service import Service
 from tests.integration.user import User, Wire
+from tests.waiting import eventually
 from webhook.cluster.resource import (
     KNATIVE_SERVICES,
     POD_AUTOSCALERS,

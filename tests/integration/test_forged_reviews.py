@@ -9,11 +9,12 @@ import pytest
 
 from sandbox.demo.stack import WEBHOOK, Stack
 from tests.admission.test_knative_objects import review, revision, update
-from tests.integration.place import Place, eventually
+from tests.integration.place import Place
 from tests.integration.user import User
 from tests.knative.routes import floating, held_entries, named
 from tests.server.conftest import make_certificates
 from tests.server.live import Live, running
+from tests.waiting import eventually
 from webhook.server.pin_rate import BURST
 
 API = "serving.knative.dev/v1"

@@ -6,9 +6,10 @@ import pytest
 
 from sandbox.demo.stack import Stack
 from tests.integration.conftest import DOOMED
-from tests.integration.place import ROS, SPAS, Place, eventually
+from tests.integration.place import ROS, SPAS, Place
 from tests.integration.service import Service
 from tests.integration.user import User
+from tests.waiting import eventually
 
 
 def with_spa(person: User, place: Place) -> str:

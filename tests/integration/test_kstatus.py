@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from tests.integration.conftest import ROLLING
-from tests.integration.place import ROS, SPAS, Place, entry, eventually
+from tests.integration.place import ROS, SPAS, Place, entry
 from tests.integration.service import Service
 from tests.integration.user import User
 from tests.kstatus import CURRENT, FAILED, IN_PROGRESS, kstatus
+from tests.waiting import eventually
 
 UNSEEN = {"observedGeneration": -1}
 

@@ -6,8 +6,9 @@ import pytest
 
 from tests.controlplane.response import Response
 from tests.integration.conftest import UPSTREAM
-from tests.integration.place import ROS, SPAS, Place, entry, eventually
+from tests.integration.place import ROS, SPAS, Place, entry
 from tests.integration.user import User
+from tests.waiting import eventually
 
 CROSSED = {"stageMinScale": 5, "stageMaxScale": 3}
 FINDING = "spec.stageMinScale: Invalid value: 5: must not exceed spec.stageMaxScale (3) [SPA002]"

@@ -10,9 +10,10 @@ import pytest
 from sandbox.demo.outcome import differences
 from sandbox.demo.stack import Stack
 from tests.integration.conftest import ROLLING
-from tests.integration.place import EVENTS, REVISION_LABEL, ROS, SERVICE_LABEL, SPAS, Place, entry, eventually
+from tests.integration.place import EVENTS, REVISION_LABEL, ROS, SERVICE_LABEL, SPAS, Place, entry
 from tests.integration.service import Service
 from tests.integration.user import User, Wire
+from tests.waiting import eventually
 
 
 def conditions(ro: Wire) -> dict[str, tuple[str, str | None]]:

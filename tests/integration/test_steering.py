@@ -7,11 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from tests.documents import section
-from tests.integration.place import ROS, Place, eventually
+from tests.integration.place import ROS, Place
 from tests.integration.service import Service
 from tests.integration.test_edited_services import HOLD, ROUTES, Edited, shares
 from tests.integration.test_edited_services import new_service as new_edited_service
 from tests.integration.user import User, Wire
+from tests.waiting import eventually
 from webhook.cli import main
 
 __all__ = ["new_edited_service"]

@@ -13,8 +13,8 @@ import pytest
 from sandbox.demo.process import Process
 from sandbox.demo.stack import Stack
 from tests.integration.conftest import ROLLING
-from tests.integration.place import eventually
 from tests.integration.service import Service
+from tests.waiting import eventually
 from tests.web.served_page import ServedPage
 
 

@@ -1,10 +1,10 @@
 """A world for the loop on an API server: the real client, caches and controllers; a test says when they act."""
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from tests.cluster.fake_clock import FakeClock
+from tests.waiting import eventually
 from webhook.api.kinds import LOOP_MANAGER, SETTINGS_NAME
 from webhook.api.wire import Wire
 from webhook.cluster.client import Client
@@ -15,8 +15,6 @@ from webhook.loop.caches import RESOURCES, trimmed
 from webhook.loop.loop import Loop
 from webhook.loop.loop_options import LoopOptions
 from webhook.loop.metrics import Metrics
-
-WITHIN = 60.0
 
 
 class HttpApi:
@@ -93,10 +91,13 @@ class HttpWorld:
         if not self._watching:
             self._watching = True
             self.loop.watch()
-        eventually(lambda: self.loop.caches.ready() and all(map(self._is_current, self.loop.caches)), "all is seen")
+        eventually(self._has_seen_all, "all is seen", pause=0.01)
 
     def close(self) -> None:
         self.loop.stop(1.0)
+
+    def _has_seen_all(self) -> bool:
+        return self.loop.caches.ready() and all(map(self._is_current, self.loop.caches))
 
     def _is_current(self, cache: Any) -> bool:
         if not cache.synced or cache is self.loop.caches.autoscaler_settings:
@@ -104,13 +105,6 @@ class HttpWorld:
         stored = (trimmed(cache.resource, one) for one in self.api.all(cache.resource))
         wanted = {_key(one) for one in stored if _is_looked_at(cache.resource, one)}
         return {_key(one) for one in cache.store.objects()} == wanted
-
-
-def eventually(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + WITHIN
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {WITHIN:.0f} s: {what}"
-        time.sleep(0.01)
 
 
 def _is_looked_at(resource: Resource, one: Wire) -> bool:

@@ -1,10 +1,9 @@
 """A process of the loop on an API server in memory, with all its threads."""
 
 import threading
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Mapping, Set
 from typing import Any, Final
 
 from prometheus_client import generate_latest
@@ -119,10 +118,3 @@ class Running:
 
     def stored(self, resource: Resource, name: str) -> Any:
         return self.api.get(resource, "default", name)
-
-
-def eventually(condition: Callable[[], Any], what: str) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, f"not within 60 s: {what}"
-        time.sleep(0.02)

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.loop.running import Running, eventually
+from tests.loop.running import Running
+from tests.waiting import eventually
 from webhook.cluster.errors import ApiError, OutcomeUnknown, Unauthorized, Unavailable, Unreachable
 from webhook.cluster.resource import LEASES, POD_AUTOSCALERS, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS
 from webhook.cluster.transport import Request

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import pytest
 
 from sandbox import Sandbox
 from tests.loop.world import entry
+from tests.waiting import eventually
 from webhook.api.kinds import CONFIGURATION_LABEL, REVISION_LABEL, SERVICE_LABEL
 from webhook.api.wire import Wire
 from webhook.cluster.client import Client
@@ -112,13 +113,6 @@ class Process:
     def kill(self) -> None:
         self.popen.kill()
         self.popen.wait()
-
-
-def eventually(condition: Callable[[], Any], what: str) -> None:
-    deadline = time.monotonic() + WITHIN
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {WITHIN:.0f} s: {what}"
-        time.sleep(0.05)
 
 
 @contextmanager

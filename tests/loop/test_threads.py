@@ -8,7 +8,8 @@ import pytest
 from prometheus_client import Metric
 from prometheus_client.registry import Collector
 
-from tests.loop.running import CERTIFICATE_WATCHES, Running, eventually
+from tests.loop.running import CERTIFICATE_WATCHES, Running
+from tests.waiting import eventually
 from webhook.api.kinds import SERVICE_LABEL
 from webhook.cluster.resource import EVENTS, LEASES, REVISIONS, ROLLOUT_ORCHESTRATORS, SECRETS, STAGE_POD_AUTOSCALERS
 from webhook.loop.caches import BY_REVISION, RESOURCES

@@ -11,7 +11,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from tests.integration.place import eventually
+from tests.waiting import eventually
 from tests.web.browser import axe_findings, chromium, resize, served
 from tests.web.pages import FakeSource
 from tests.web.scenes import PATH, first_stage, several, stuck_second_stage

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.place import eventually
+from tests.waiting import eventually
 from tests.web.pages import FakeSource
 from tests.web.scenes import PATH, first_stage, stuck_second_stage
 from webhook.cluster.supervisor import Supervisor

@@ -9,7 +9,7 @@ from http.client import HTTPConnection
 import pytest
 
 from tests.diagnosis.worlds import ro, world
-from tests.integration.place import eventually
+from tests.waiting import eventually
 from tests.web.pages import FakeSource, app_of
 from webhook.cluster.resource import ROLLOUT_ORCHESTRATORS
 from webhook.listening import listen

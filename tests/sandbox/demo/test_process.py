@@ -4,20 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from sandbox.demo.process import Process, ProcessFailed
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.02)
+from tests.waiting import eventually
 
 
 def alive(pid: int) -> bool:
@@ -88,4 +80,4 @@ def test_a_child_ends_with_a_parent_that_is_killed(tmp_path: Path) -> None:
 
         parent.send_signal(signal.SIGKILL)
 
-    wait_until(lambda: not alive(pid))
+    eventually(lambda: not alive(pid), "the process is gone")
