@@ -108,6 +108,51 @@ def test_it_stops_in_good_order_where_something_else_wakes_it_first(monkeypatch:
     assert "pages" not in {thread.name for thread in threading.enumerate()}
 
 
+def makers_of_pages() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("waitress")]
+
+
+def test_a_page_that_is_done_after_the_end_is_no_error(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its thread may be about to wake the thread of the sockets, by a descriptor, when all of them are closed."""
+    write, asked, ended = os.write, threading.Event(), threading.Event()
+
+    def woken_after(descriptor: int, data: bytes) -> int:
+        if threading.current_thread() in makers_of_pages():
+            asked.set()
+            ended.wait(PATIENCE)
+        return write(descriptor, data)
+
+    listener = listen("127.0.0.1", 0)
+    server = PagesServer(app(), listener, limits=PageLimits(threads=1))
+    server.start()
+    monkeypatch.setattr(os, "write", woken_after)
+    (maker,) = makers_of_pages()
+    with connected(listener.getsockname()[1], b"GET / HTTP/1.0\r\n\r\n"):
+        assert asked.wait(PATIENCE)
+        server.stop()
+        assert "pages" not in {thread.name for thread in threading.enumerate()}
+        ended.set()
+        maker.join(PATIENCE)
+    server.stop()
+
+    assert not maker.is_alive()
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+def test_the_end_frees_the_thread_of_a_client_that_takes_nothing() -> None:
+    ended = threading.Event()
+    with serving(endless(ended), PageLimits(threads=1, write=600.0)) as port:
+        (maker,) = makers_of_pages()
+        client = connected(port, b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert client.recv(1)
+    with client:
+        maker.join(PATIENCE)
+    assert ended.is_set()
+    assert not maker.is_alive()
+
+
 def is_open(descriptor: int) -> bool:
     try:
         os.fstat(descriptor)

@@ -86,25 +86,35 @@ class PagesServer:
                 self._stopped.wait(1.0)
 
     def stop(self) -> None:
-        """Finish the pages under way, within a few seconds, then close the connections."""
+        """Finish the pages under way, within a few seconds, then close the connections.
+
+        Call it again to close what was left to pages that took longer.
+        """
         if self._thread is None:
             self._listener.close()
             return
         self._stopped.set()
+        makers = self._server.task_dispatcher
         # The threads that make pages end first: each wakes the thread of the sockets when its page is done.
-        self._server.task_dispatcher.shutdown(timeout=_FINISH_SECONDS)
+        makers.shutdown(timeout=_FINISH_SECONDS)
         if self._thread.is_alive():
-            pulled = threading.Event()
-            self._server.trigger.pull_trigger(functools.partial(self._close, pulled))
-            pulled.set()
+            self._server.trigger.pull_trigger(self._close)
             self._thread.join(5.0)
+        self._listener.close()
+        if makers.threads:
+            # Without connections, those that waited for a client end too.
+            makers.shutdown(timeout=_FINISH_SECONDS)
+        # A thread that is left may wake that of the sockets at any time. Its descriptor stays open then: closed, it
+        # would become that of another file.
+        if not makers.threads:
+            self._server.close()
 
-    def _close(self, pulled: threading.Event) -> None:
-        # Runs in the thread of the sockets, which ends once none is left. What woke it may have been something else:
-        # the trigger is one of what is closed, so it waits until that has been pulled.
-        pulled.wait()
+    def _close(self) -> None:
+        # Runs in the thread of the sockets, which ends once it waits for none.
+        for connection in list(self._server.active_channels.values()):
+            connection.handle_close()
         for each in list(self._sockets.values()):
-            each.close()
+            each.del_channel()
 
 
 class _Connection(HTTPChannel):  # type: ignore[misc]
