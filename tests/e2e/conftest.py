@@ -30,10 +30,28 @@ LOOP = "system:serviceaccount:stagegate-system:stagegate-loop"
 UPSTREAM = "system:serviceaccount:knative-serving:controller"
 
 
+def network() -> str:
+    """The network namespace of this thread; empty where there is none."""
+    path = Path("/proc/thread-self/ns/net")
+    return str(path.readlink()) if path.exists() else ""
+
+
+NETWORK_AT_START = network()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(__file__.rpartition("/")[0]):
             item.add_marker(pytest.mark.e2e)
+
+
+@pytest.fixture(autouse=True)
+def own_network() -> None:
+    """A fixture of a module or of the session leaves the network of a rig or of a stand once it is set up.
+
+    Else later tests of other networks would start their processes there, where nothing reaches them.
+    """
+    assert network() == NETWORK_AT_START
 
 
 @pytest.fixture(scope="session")
@@ -188,16 +206,16 @@ def rig(pytestconfig: pytest.Config) -> Iterator[Rig]:
 
 
 @pytest.fixture(scope="session")
-def stagegate(rig: Rig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stagegate]:
+def running_stagegate(rig: Rig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stagegate]:
     """Stagegate beside Knative, webhook and loop running. A test that ends one of them starts it again."""
-    with rig.inside():
-        stagegate = Stagegate(rig, tmp_path_factory.mktemp("stagegate"))
-        try:
+    stagegate = Stagegate(rig, tmp_path_factory.mktemp("stagegate"))
+    try:
+        with rig.inside():
             stagegate.install()
             stagegate.start()
-            yield stagegate
-        finally:
-            stagegate.stop()
+        yield stagegate
+    finally:
+        stagegate.stop()
 
 
 @pytest.fixture
@@ -205,6 +223,12 @@ def inside(rig: Rig) -> Iterator[None]:
     """The test works in the network of the rig."""
     with rig.inside():
         yield
+
+
+@pytest.fixture
+def stagegate(running_stagegate: Stagegate, inside: None) -> Stagegate:
+    """The same; the test works in the network of the rig."""
+    return running_stagegate
 
 
 @pytest.fixture

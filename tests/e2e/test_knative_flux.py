@@ -1,6 +1,7 @@
 """A Knative Service in Git, applied by Flux on the rig: its edit rolls out by stages, and Flux waits for the end."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ EXPRESSIONS = kustomization("rollouts")["healthCheckExprs"]
 
 @pytest.fixture(scope="module")
 def flux(
-    stagegate: Stagegate,
+    running_stagegate: Stagegate,
     program: Callable[[str], Path],
     definitions: Callable[[str], list[Path]],
     tmp_path_factory: pytest.TempPathFactory,
@@ -25,7 +26,9 @@ def flux(
     folder, controller = tmp_path_factory.mktemp("flux"), program("kustomize-controller")
     kinds = [*definitions("kustomize-controller"), *definitions("source-controller")]
     option = "--feature-gates=CancelHealthCheckOnNewRevision=true"
-    with stagegate.rig.inside(), Flux(stagegate.plane, folder, controller, kinds, option) as flux:
+    with ExitStack() as ends:
+        with running_stagegate.rig.inside():
+            flux = ends.enter_context(Flux(running_stagegate.plane, folder, controller, kinds, option))
         yield flux
 
 

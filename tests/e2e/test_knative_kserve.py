@@ -26,8 +26,8 @@ def kserve(
 ) -> Iterator[KServe]:
     with rig.inside():
         kserve = KServe(rig, program("kserve"), definitions("kserve"), tmp_path_factory.mktemp("kserve"))
-        yield kserve
-        kserve.stop()
+    yield kserve
+    kserve.stop()
 
 
 @pytest.fixture

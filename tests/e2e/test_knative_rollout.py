@@ -46,19 +46,20 @@ class Rollout(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def rollout(stagegate: Stagegate) -> Rollout:
-    with stagegate.rig.inside():
-        tenant, twin = Tenant(stagegate.rig, "staged"), Tenant(stagegate.rig, "twin")
+def rollout(running_stagegate: Stagegate) -> Rollout:
+    rig = running_stagegate.rig
+    with rig.inside():
+        tenant, twin = Tenant(rig, "staged"), Tenant(rig, "twin")
         since = deployed(tenant)
         deployed(twin, annotations={})
-        before = stagegate.rig.route_writes(tenant.name)
+        before = rig.route_writes(tenant.name)
         tenant.apply(hello("2"))
         twin.apply(hello("2", annotations={}))
         record = complete(tenant)
         complete(twin)
         for each in (tenant, twin):
             each.settle()
-        writes = stagegate.rig.route_writes(tenant.name) - before
+        writes = rig.route_writes(tenant.name) - before
         return Rollout(record, since, dict(writes), tenant.stored(), twin.stored())
 
 

@@ -32,7 +32,8 @@ def narrow(argo_cd_with_stagegate: ArgoCD) -> Iterator[ArgoCD]:
         stand.create(*documented.accounts())
         argo_cd.project(STAGEGATE, **documented.project(STAGEGATE))
         argo_cd.setting(IMPERSONATION, "true")
-        yield argo_cd
+    yield argo_cd
+    with stand.inside():
         argo_cd.setting(IMPERSONATION, None)
         stand.plane.admin.patch(ROLE, {"rules": before})
 
