@@ -25,9 +25,9 @@ END: Step = ValueBounds.end
 DOCUMENT: Step = ValueBounds.begin_document
 
 
-def problem_of(*steps: Step) -> str | None:
+def problem_of(*steps: Step, most: int | None = None) -> str | None:
     """Why the last step is refused; those before it are within bounds."""
-    bounds = ValueBounds()
+    bounds = ValueBounds(most)
     for step in steps[:-1]:
         step(bounds)
     try:
@@ -79,3 +79,18 @@ ROWS = {
 @pytest.mark.parametrize(("steps", "problem"), ROWS.values(), ids=ROWS)
 def test_bounds(steps: list[Step], problem: str | None) -> None:
     assert problem_of(*steps) == problem
+
+
+MANY = "has more than 4 values, which no API server takes"
+WRITTEN = {
+    "as many as may be": ([begin(), scalar(), scalar(), scalar()], None),
+    "one more": ([begin(), scalar(), scalar(), scalar(), scalar()], MANY),
+    "one more list": ([begin(), begin(), begin(), begin(), begin()], MANY),
+    "in two documents": ([begin(), scalar(), END, DOCUMENT, begin(), scalar(), scalar()], MANY),
+    "beside what aliases stand for": ([begin(), scalar("a"), *[alias("a")] * 9, scalar(), scalar()], None),
+}
+
+
+@pytest.mark.parametrize(("steps", "problem"), WRITTEN.values(), ids=WRITTEN)
+def test_bounds_of_what_is_written(steps: list[Step], problem: str | None) -> None:
+    assert problem_of(*steps, most=4) == problem

@@ -31,9 +31,14 @@ class _Open:
 
 
 class ValueBounds:
-    """Counts the values of a text as a parser comes upon them. Every method may raise OutOfBounds."""
+    """Counts the values of a text as a parser comes upon them. Every method may raise OutOfBounds.
 
-    def __init__(self) -> None:
+    ``most`` is the number of values that may be written in the text, keys counted; without it there is no bound.
+    """
+
+    def __init__(self, most: int | None = None) -> None:
+        self._most = most
+        self._written = 0
         self._repeated = 0
         self._open: list[_Open] = []
         self._anchors: dict[str, tuple[int, int] | None] = {}
@@ -46,6 +51,7 @@ class ValueBounds:
     def begin(self, anchor: str | None) -> None:
         """An object or a list begins."""
         self._check_depth(1)
+        self._count()
         self._open.append(_Open(anchor))
         if anchor is not None:
             self._anchors[anchor] = None
@@ -56,6 +62,7 @@ class ValueBounds:
         self._add(ended.anchor, ended.values, ended.height)
 
     def scalar(self, anchor: str | None) -> None:
+        self._count()
         self._add(anchor, 1, 0)
 
     def alias(self, name: str) -> None:
@@ -71,6 +78,11 @@ class ValueBounds:
             raise OutOfBounds(f"has aliases that stand for more than {MAX_REPEATED:,} values", "use fewer aliases")
         self._check_depth(height)
         self._add(None, values, height)
+
+    def _count(self) -> None:
+        self._written += 1
+        if self._most is not None and self._written > self._most:
+            raise OutOfBounds(f"has more than {self._most:,} values, which no API server takes", "split it")
 
     def _add(self, anchor: str | None, values: int, height: int) -> None:
         if anchor is not None:

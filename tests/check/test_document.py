@@ -198,6 +198,29 @@ def test_merged_anchors_are_counted_too() -> None:
     assert problem == "has aliases that stand for more than 1,000,000 values"
 
 
+MANY = {
+    "a list": ("a: [1, 2, 3, 4]\n", False, 13),
+    "an object": ("a: 1\nb: 2\nc: 3\nd: 4\n", False, 13),
+    "JSON": ('{"a": [1, 2, 3, 4]}', True, 16),
+    "JSON in YAML": ('{"a": [1, 2, 3, 4]}', False, 16),
+    "JSON until then": (f"[1, 2, 3, 4, 5, 6, {'7, ' * 14}a: 1]", False, 16),
+    "in a second document": ("a: 1\n---\nb: [1, 2]\n", False, 13),
+}
+
+
+@pytest.mark.parametrize(("text", "is_json", "index"), MANY.values(), ids=MANY)
+def test_values_of_a_file_are_bounded(text: str, is_json: bool, index: int) -> None:
+    with pytest.raises(Unreadable) as caught:
+        list(documents_of(SourceText(text), is_json=is_json, most_values=6))
+    assert caught.value.problem == "has more than 6 values, which no API server takes"
+    assert (caught.value.index, caught.value.way_out) == (index, "split it")
+
+
+def test_a_file_has_a_million_values_at_most() -> None:
+    problem, _ = refusal_of(f"[{'1,' * 1_000_000}", is_json=True)
+    assert problem == "has more than 1,000,000 values, which no API server takes"
+
+
 BYTES = {
     "not UTF-8": (b"a: \xc3\xbc\nb: \xff\n", "is not UTF-8: byte 0xff", 8),
     "not UTF-8 after a byte order mark": (b"\xef\xbb\xbfa: \xff", "is not UTF-8: byte 0xff", 3),

@@ -6,7 +6,7 @@ from typing import Final
 from webhook.check.node import Duplicate, Member, Node, Span
 from webhook.check.parser_events import Event, Kind, events_of
 from webhook.check.scalar import key_of
-from webhook.check.source_text import SourceText, Unreadable, check_printable
+from webhook.check.source_text import MAX_VALUES, SourceText, Unreadable, check_printable
 from webhook.value_bounds import OutOfBounds, ValueBounds
 
 _MERGE: Final = "<<"
@@ -22,13 +22,13 @@ class Document:
         self.begin = begin
 
 
-def documents_of(source: SourceText, *, is_json: bool = False) -> Iterator[Document]:
+def documents_of(source: SourceText, *, is_json: bool = False, most_values: int = MAX_VALUES) -> Iterator[Document]:
     """The documents of a text, in order. Raises Unreadable after those before the place that cannot be read."""
     check_printable(source.text)
-    bounds = ValueBounds()
+    bounds = ValueBounds(most_values)
     composer: Composer | None = None
     begin = 0
-    for event in events_of(source.text, is_json=is_json):
+    for event in events_of(source.text, is_json=is_json, most_values=most_values):
         _check_bounds(bounds, event)
         if event.kind is Kind.DOCUMENT:
             composer = Composer()

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Generator, Iterator
 from enum import Enum, auto
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import yaml
@@ -34,9 +35,12 @@ class Event(NamedTuple):
     is_merge: bool = False
 
 
-def events_of(text: str, *, is_json: bool) -> Iterator[Event]:
-    """The events of a text, which is JSON, or YAML that may be JSON. Raises Unreadable at the place that is wrong."""
-    if is_json or (text.lstrip()[:1] in ("{", "[") and _is_json(text)):
+def events_of(text: str, *, is_json: bool, most_values: int) -> Iterator[Event]:
+    """The events of a text, which is JSON, or YAML that may be JSON. Raises Unreadable at the place that is wrong.
+
+    Whether text in braces is JSON is decided on its first ``most_values`` values.
+    """
+    if is_json or (text.lstrip()[:1] in ("{", "[") and _is_json(text, most_values)):
         return _json_events(text)
     return _yaml_events(text)
 
@@ -105,11 +109,12 @@ _WORD: Final = re.compile(r"[A-Za-z]+")
 _WORDS: Final = {"true": True, "false": False, "null": None}
 
 
-def _is_json(text: str) -> bool:
-    """True if the text is JSON that is no deeper than what is read; all else is left to YAML."""
+def _is_json(text: str, most_values: int) -> bool:
+    """True if so many values of the text are JSON that is no deeper than what is read; all else is left to YAML."""
     depth = 0
+    # Beside that of its beginning a value has one for its end, and one for its document.
     try:
-        for event in _json_events(text):
+        for event in islice(_json_events(text), 3 * (most_values + 1)):
             depth += (event.kind in (Kind.OBJECT, Kind.LIST)) - (event.kind is Kind.END)
             if depth > MAX_DEPTH:
                 return False

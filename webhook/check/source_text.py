@@ -8,6 +8,8 @@ from typing import Final, NamedTuple
 
 MAX_BYTES: Final = 16 * 2**20
 """The longest file that is read."""
+MAX_VALUES: Final = 1_000_000
+"""The most values of a file that are read, keys counted. They take seconds, and a few hundred megabytes."""
 
 _BREAK: Final = re.compile(r"\r\n|\n|\r")
 _UNPRINTABLE: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
