@@ -5,6 +5,7 @@ import pytest
 from tests.loop.steering import BY_ALICE, BY_BOB, annotate, annotations, complete, recorded, rolling, turns, until_stage
 from tests.loop.world import World, autoscale, entry, two_revisions
 from webhook.api.steering import ABORT, ABORT_BY, ABORT_REASON, PAUSE, PAUSE_BY, RETRY, RETRY_BY
+from webhook.cluster.errors import ApiError
 from webhook.planning.abort import ABORT_RECORD
 
 # Retry
@@ -169,3 +170,24 @@ def test_a_process_that_ends_between_two_writes_of_an_abort_changes_nothing_abou
         world.clock.advance(1)
     assert world.stage()["hello-00001"][0] == 100
     assert world.bounds("hello-00002") == (0, 1)
+
+
+def test_an_abort_that_is_taken_back_at_the_end_of_a_pause_does_not_pass_for_complete() -> None:
+    """The way back was stored, its record was not, and the pause let nothing plan until the end."""
+    world = annotate(until_stage(rolling(), 1), BY_BOB).settle()
+    world.api.fail = lambda request: (
+        ApiError(request.call, "later", status=503)
+        if request.method == "PATCH" and request.path.endswith("rolloutorchestrators/hello/status")
+        else None
+    )
+    for _ in range(20):
+        autoscale(world, 4)
+        world.clock.advance(1)
+        world.settle()
+    assert world.stage() == {"hello-00001": (100, None)}
+    annotate(world, BY_ALICE)
+    world.api.fail = lambda request: None
+    complete(world, condition=("False", "Aborted"))
+    annotate(world, dict.fromkeys((*BY_ALICE, *BY_BOB)))
+    complete(world)
+    assert world.stage()["hello-00002"][0] == 100

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from tests.loop.world import World, condition, entry
+from webhook.cluster.errors import ApiError
+from webhook.cluster.resource import STAGE_POD_AUTOSCALERS
 
 UNREADY = condition("Ready", "False", "ImagePullBackOff", 'Back-off pulling image "registry.invalid/p:2"')
 STARTED = condition("ScaleTargetInitialized", "True")
@@ -221,3 +223,34 @@ def test_a_rollback_leads_to_a_revision_that_was_scaled_to_zero(strategy: str) -
 def test_a_percent_of_nothing_need_not_run() -> None:
     world = service_p(targetRevisions=[entry("p-1", 100), entry("p-2", 0, tag="candidate")])
     assert world.settle().condition("Ready", "p") == ("True", "")
+
+
+def test_nothing_is_lowered_for_replicas_that_a_stored_status_shows_and_the_pod_autoscaler_does_not() -> None:
+    world = World()
+    for name in ("p-1", "p-2"):
+        world.revision(name, "p")
+    world.scale("p-1", 4, service="p")
+    world.scale("p-2", 0, service="p")
+    lists: dict[str, Any] = {
+        "initialRevisions": [entry("p-1", 100, 4, 10)],
+        "targetRevisions": [entry("p-2", 100, 4, 10)],
+    }
+    world.rollout("p", **lists, rolloutStrategy="availability")
+    world.settle()
+    stored = world.spa("p-2")
+    # What a former leader saw; since then the replica has ended.
+    stored["status"] |= {"desiredScale": 1, "actualScale": 1}
+    world.api.put(STAGE_POD_AUTOSCALERS, stored)
+    world.api.fail = lambda request: (
+        ApiError(request.call, "later", status=503) if request.path.endswith("p-2/status") else None
+    )
+    world.start()
+    world.settle()
+    assert world.bounds("p-1") == (4, 10)
+    world.api.fail = lambda request: None
+    world.clock.advance(60)
+    world.settle()
+    assert world.bounds("p-1") == (4, 10)
+    world.scale("p-2", 1, service="p")
+    world.settle()
+    assert world.bounds("p-1") == (3, 3)

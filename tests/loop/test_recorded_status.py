@@ -142,6 +142,8 @@ def ro(targets: list[Any], stage: list[Any], record: list[Any] | str | None) -> 
         ([C, TAG], TO_B, [B, TAG], True),
         ([B, TAG], TO_B, None, False),
         ([*SPLIT, TAG], SPLIT, SPLIT, False),
+        ([A], SPLIT, SPLIT, True),
+        ([B], SPLIT, [B], False),
     ],
     ids=[
         "on its way",
@@ -165,6 +167,8 @@ def ro(targets: list[Any], stage: list[Any], record: list[Any] | str | None) -> 
         "another revision beside a tag",
         "a tag, no record",
         "a tag beside several",
+        "one of the several that are reached",
+        "one of several, recorded and looked at",
     ],
 )
 def test_rows(targets: list[Any], stage: list[Any], record: list[Any] | str | None, new: bool) -> None:
@@ -193,6 +197,12 @@ def test_the_targets_on_record_stated_again(targets: list[Any], stage: list[Any]
     spec = {"targetRevisions": targets, "stageTargetRevisions": stage}
     one = {"metadata": {"generation": generation}, "spec": spec, "status": {**status, "observedGeneration": 1}}
     assert has_new_targets(RolloutOrchestrator.from_dict(one)) is new
+
+
+def test_a_pause_looks_at_a_generation_without_a_plan() -> None:
+    one = ro([A], TO_B, [A]).to_dict() | {"metadata": {"generation": 1}}
+    one["status"] |= {"observedGeneration": 1, "conditions": [{"type": "Paused", "status": "True"}]}
+    assert has_new_targets(RolloutOrchestrator.from_dict(one)) is True
 
 
 def test_a_target_without_percent_cannot_be_compared() -> None:

@@ -1,5 +1,7 @@
 """SPAs in the cluster: what an update, a creation and a deletion are on the wire."""
 
+from typing import Any
+
 import pytest
 
 from tests.cluster.fake_api import FakeApi
@@ -20,7 +22,8 @@ class CachedSPAs:
         self.api.serve(STAGE_POD_AUTOSCALERS)
         self.store = Indexer(FakeClock().monotonic, {"service": by_label(SERVICE_LABEL)})
         writer = ResourceWriter(Client(self.api, field_manager="loop"), STAGE_POD_AUTOSCALERS, self.store)
-        self.spas = ClusterSPAs(self.store, writer, lambda spa: absence)
+        self.pod_autoscaler: dict[str, Any] | None = None
+        self.spas = ClusterSPAs(self.store, writer, lambda spa: absence, lambda namespace, name: self.pod_autoscaler)
 
     def stored(self, name: str = "a", **spec: int) -> StagePodAutoscaler:
         metadata = {"name": name, "labels": {SERVICE_LABEL: "hello"}}
@@ -105,3 +108,30 @@ def test_an_spa_that_has_a_revision_after_all_stays() -> None:
     cached = CachedSPAs(absence=None)
     assert cached.spas.delete(cached.stored()) is None
     assert cached.api.writes == []
+
+
+@pytest.mark.parametrize(
+    ("reported", "counts"),
+    [
+        pytest.param((2, 2), (2, 2), id="the same"),
+        pytest.param((2, 1), (2, 1), id="one replica has ended"),
+        pytest.param((1, 2), (2, 1), id="one replica is about to end"),
+        pytest.param((3, 3), (3, 2), id="one more runs, which is not stored yet"),
+        pytest.param((0, 0), (2, 0), id="none runs any more"),
+        pytest.param((3, None), (2, 2), id="no actual scale yet"),
+        pytest.param(None, (2, 2), id="no PodAutoscaler"),
+    ],
+)
+def test_a_status_that_its_pod_autoscaler_contradicts_counts_as_ready_for_neither_direction(
+    reported: tuple[int, int | None] | None, counts: tuple[int, int]
+) -> None:
+    cached = CachedSPAs()
+    metadata = {"name": "a", "labels": {SERVICE_LABEL: "hello"}}
+    status = {"desiredScale": 2, "actualScale": 2}
+    cached.store.assume(cached.api.put(STAGE_POD_AUTOSCALERS, {"metadata": metadata, "status": status}))
+    if reported is not None:
+        scales = dict(zip(("desiredScale", "actualScale"), reported, strict=True))
+        cached.pod_autoscaler = {"status": {key: scale for key, scale in scales.items() if scale is not None}}
+    (listed,) = cached.spas.list("default", {SERVICE_LABEL: "hello"})
+    assert listed == cached.spas.get("default", "a")
+    assert (listed.desired_scale, listed.actual_scale) == counts

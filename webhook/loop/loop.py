@@ -256,7 +256,7 @@ def _reconciler(
     pods = ClusterPods(client, caches.pods)
     revisions = ClusterRevisions(client, caches.revisions)
     conditions = ClusterConditions(caches.pod_autoscalers, caches.revisions)
-    spas = ClusterSPAs(caches.spas.store, spa_writer, revisions.absence_in_api)
+    spas = ClusterSPAs(caches.spas.store, spa_writer, revisions.absence_in_api, caches.pod_autoscalers.get)
     stages = StagePass(
         spas=spas,
         lister=spas,

@@ -12,6 +12,7 @@ from webhook.knative.traffic import is_moved, live_shares, shares_in
 from webhook.loop.caches import BY_REVISION, BY_SERVICE, Cache, Caches
 from webhook.loop.revisions import ClusterConditions, ClusterRevisions
 from webhook.loop.rollout_settings import ClusterSettings, ignored_annotations
+from webhook.loop.spas import with_scales
 from webhook.planning import Note, RolloutConfig
 from webhook.strategies import ObservedRevision
 from webhook.strategies.stage import Stage
@@ -105,9 +106,11 @@ class Observer:
         )
 
     def _revision(self, ro: RolloutOrchestrator, name: str) -> ObservedRevision:
-        spa = self.caches.spas.get(ro.namespace, name)
+        spa, pod_autoscaler = (
+            cache.get(ro.namespace, name) for cache in (self.caches.spas, self.caches.pod_autoscalers)
+        )
         return ObservedRevision(
-            spa=None if spa is None else StagePodAutoscaler.from_dict(spa),
+            spa=None if spa is None else with_scales(StagePodAutoscaler.from_dict(spa), pod_autoscaler),
             conditions=self.conditions.conditions(ro.namespace, name),
             absence=self.revisions.absence(ro.namespace, name, ro.name),
         )

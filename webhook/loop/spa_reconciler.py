@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from webhook.api import ConditionSet, MalformedObject, RolloutOrchestrator, StagePodAutoscaler, wire
+from webhook.api import ConditionSet, MalformedObject, RolloutOrchestrator, StagePodAutoscaler
 from webhook.api.conditions import POD_AUTOSCALER_STAGE_READY, conditions_from
 from webhook.api.owner_reference import owning_rollout
 from webhook.api.wire import Wire
@@ -18,6 +18,7 @@ from webhook.loop.event_messages import ClusterEvents
 from webhook.loop.pods import ClusterPods
 from webhook.loop.resource_writer import ResourceWriter
 from webhook.loop.reverts import Reverts
+from webhook.loop.spas import reported_scales
 from webhook.strategies.defaulting import entry_of, spa_defaults
 
 _LOG: Final = logging.getLogger(__name__)
@@ -174,11 +175,9 @@ def spa_status(
         _mark_not_ready(conditions, problem, now)
     else:
         status["replicasTerminating"] = terminating
-        scales = wire.mapping(pod_autoscaler, "status", "")
-        desired = wire.integer(scales, "desiredScale", "status", 32)
-        actual = wire.integer(scales, "actualScale", "status", 32)
-        if desired is not None and actual is not None:
-            status |= {"desiredScale": desired, "actualScale": actual}
+        scales = reported_scales(pod_autoscaler)
+        if scales is not None:
+            status |= {"desiredScale": scales[0], "actualScale": scales[1]}
             conditions.mark_true(POD_AUTOSCALER_STAGE_READY, now)
         else:
             problem = f"The ActualScale or DesiredScale for the PodAutoscaler {spa.namespace}/{spa.name} was not ready."

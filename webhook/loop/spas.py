@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
-from webhook.api import StagePodAutoscaler
+from webhook.api import StagePodAutoscaler, wire
 from webhook.api.kinds import SERVICE_LABEL
 from webhook.cluster.indexer import Indexer
 from webhook.loop.caches import BY_SERVICE
@@ -18,19 +19,25 @@ class ClusterSPAs:
 
     The loop owns the stage bounds: an update is a server-side apply of both under its field manager, on condition of
     the version that was read. ``absence`` says by the API's word why an SPA has no Revision, None if it may have one;
-    it is asked before an SPA is deleted because its Revision cannot be seen.
+    it is asked before an SPA is deleted because its Revision cannot be seen. ``pod_autoscaler`` finds a PodAutoscaler
+    on the wire by namespace and name; ``with_scales`` says how it counts.
     """
 
     def __init__(
-        self, store: Indexer, writer: ResourceWriter, absence: Callable[[StagePodAutoscaler], str | None]
+        self,
+        store: Indexer,
+        writer: ResourceWriter,
+        absence: Callable[[StagePodAutoscaler], str | None],
+        pod_autoscaler: Callable[[str, str], wire.Wire | None],
     ) -> None:
         self._store = store
         self._writer = writer
         self._absence = absence
+        self._pod_autoscaler = pod_autoscaler
 
     def get(self, namespace: str, name: str) -> StagePodAutoscaler | None:
         found = self._store.get(namespace, name)
-        return StagePodAutoscaler.from_dict(found) if found is not None else None
+        return None if found is None else self._read(found)
 
     def list(self, namespace: str, labels: Mapping[str, str]) -> Sequence[StagePodAutoscaler]:
         service = labels.get(SERVICE_LABEL)
@@ -38,7 +45,7 @@ class ClusterSPAs:
             candidates = self._store.by_index(BY_SERVICE, f"{namespace}/{service}")
         else:
             candidates = self._store.objects(namespace)
-        spas = (StagePodAutoscaler.from_dict(one) for one in candidates)
+        spas = map(self._read, candidates)
         return [spa for spa in spas if labels.items() <= spa.metadata.labels.items()]
 
     def create(self, spa: StagePodAutoscaler) -> StagePodAutoscaler:
@@ -64,6 +71,35 @@ class ClusterSPAs:
             self._writer.delete({"metadata": spa.metadata.wire})
             _LOG.info("deleted StagePodAutoscaler %s/%s: %s", spa.namespace, spa.name, absence)
         return absence
+
+    def _read(self, one: wire.Wire) -> StagePodAutoscaler:
+        spa = StagePodAutoscaler.from_dict(one)
+        return with_scales(spa, self._pod_autoscaler(spa.namespace, spa.name))
+
+
+def with_scales(spa: StagePodAutoscaler, pod_autoscaler: Mapping[str, Any] | None) -> StagePodAutoscaler:
+    """The SPA as it counts while its PodAutoscaler reports other scales than the status that is stored.
+
+    Then the update of the status has failed, or is still to come. What goes up is ready by the smaller actual scale
+    only, what goes down by the larger desired one, so that nothing is lowered for replicas that have ended meanwhile.
+    """
+    reported = None if pod_autoscaler is None else reported_scales(pod_autoscaler)
+    stored = spa.desired_scale, spa.actual_scale
+    if reported is None or stored[0] is None or stored[1] is None or reported == stored:
+        return spa
+    scales = (*reported, stored[0], stored[1])
+    return replace(spa, desired_scale=max(scales), actual_scale=min(scales))
+
+
+def reported_scales(pod_autoscaler: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Desired and actual scale in the status of a PodAutoscaler; None unless both are there.
+
+    Raises MalformedObject.
+    """
+    status = wire.mapping(pod_autoscaler, "status", "")
+    desired = wire.integer(status, "desiredScale", "status", 32)
+    actual = wire.integer(status, "actualScale", "status", 32)
+    return None if desired is None or actual is None else (desired, actual)
 
 
 def bounds_of(spa: StagePodAutoscaler) -> str:

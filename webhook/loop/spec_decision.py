@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from webhook.api import InvalidRollout, MissingObservation, RolloutOrchestrator, RolloutSpec, TargetRevision, wire
-from webhook.api.conditions import FALSE, LAST_STAGE_READY, STAGE_READY, STAGE_TRAFFIC_READY, TRUE
+from webhook.api.conditions import FALSE, LAST_STAGE_READY, PAUSED, STAGE_READY, STAGE_TRAFFIC_READY, TRUE
 from webhook.api.target_revision import one_per_revision
 from webhook.api.wire import Wire
 from webhook.loop.observation import Observed
@@ -254,16 +254,17 @@ def has_new_targets(ro: RolloutOrchestrator) -> bool:
     if recorded is None and not stage:
         return False
     if recorded is not None and not targets_differ(ro.spec.target_revisions, recorded):
-        # A stage for other targets was stored, but not its record; and then these were set again.
+        # A stage for other targets was stored, but not its record; and then these were set again. A paused rollout
+        # observes a generation without a plan.
         is_one = len(one_per_revision(ro.spec.target_revisions)) == 1
-        is_overtaken = is_one and ro.metadata.generation != ro.status.observed_generation
-        return is_overtaken and bool(stage) and not _leads_to(stage, ro.spec.target_revisions)
+        is_unplanned = ro.metadata.generation != ro.status.observed_generation or ro.status.conditions.get(PAUSED)
+        return is_one and bool(is_unplanned) and bool(stage) and not _leads_to(stage, ro.spec.target_revisions)
     return not stage or not _leads_to(stage, ro.spec.target_revisions)
 
 
 def _leads_to(stage: list[TargetRevision], targets: list[TargetRevision]) -> bool:
     if not targets_differ(targets, stage):
         return True
-    return len(one_per_revision(targets)) == 1 and any(
-        entry.goes_up and entry.revision_name == targets[0].revision_name for entry in one_per_revision(stage)
-    )
+    # A list without directions, as at the end of a rollout to several, goes up in all of its revisions.
+    up = {entry.revision_name for entry in one_per_revision(stage) if entry.goes_up}
+    return len(one_per_revision(targets)) == 1 and up == {targets[0].revision_name}
