@@ -33,9 +33,11 @@ class Process:
     To be started from the main thread: the kernel takes the end of the starting thread for the end of the parent.
     """
 
-    def __init__(self, arguments: Sequence[str], log: Path, code: Path | None = None) -> None:
-        """``code`` is the folder whose packages are run, None for those of this process."""
-        command = [sys.executable, "-m", "webhook", *arguments]
+    def __init__(
+        self, arguments: Sequence[str], log: Path, code: Path | None = None, program: Sequence[str] = ("-m", "webhook")
+    ) -> None:
+        """``code`` is the folder whose packages are run, None for those of this process; ``program`` is for Python."""
+        command = [sys.executable, *program, *arguments]
         if sys.platform == "linux":
             command = [sys.executable, "-ISc", _TETHER, str(os.getpid()), *command]
         self.name = f"stagegate {arguments[0]}"

@@ -14,14 +14,15 @@ from typing import Final
 
 from sandbox.autoscaler import Pace
 from sandbox.demo.control_plane import ControlPlane, client_of
-from sandbox.demo.stack import LOOP, WEBHOOK, Stack
+from sandbox.demo.stack import LOOP, Stack
+from sandbox.demo.stack import WEBHOOK as WEBHOOK_ACCOUNT
 from tests.chaos.alone import Alone
 from tests.chaos.answered import Answered
 from tests.chaos.certificates import ROTATING, Certificates
-from tests.chaos.clocks import WRONG, Clocks
-from tests.chaos.fault_injection import FaultInjector
+from tests.chaos.clocks import WEBHOOK_WRONG, WRONG, Clocks
+from tests.chaos.fault_injection import WEBHOOK, FaultInjector
 from tests.chaos.fence import judge_reigns
-from tests.chaos.ground import Ground
+from tests.chaos.ground import SILENCE, WEBHOOK_SILENCE, Ground
 from tests.chaos.history import JUDGED, History
 from tests.chaos.laws import Sent, judge
 from tests.chaos.life import BY_TERM
@@ -37,12 +38,14 @@ _PACE: Final = Pace(starts_per_tick=5, startup_ticks=0, termination_ticks=1, sta
 _STILL_TICKS: Final = 12
 """After which it has nothing left to scale down."""
 _QUIET_SECONDS: Final = 2.0
+_STALL_SECONDS: Final = 300.0
+"""Without a single version stored, while rollouts are on their way; a watch and a retry that are late take far less."""
 _OUTAGE_EVERY: Final = 25
 _REIGNS: Final = 5
 """How many reigns a pair has, one after the other."""
 
 
-LASTING: Final = (*DISRUPTED.values(), REIGNING, WRONG, ROTATING)
+LASTING: Final = (*DISRUPTED.values(), SILENCE, WEBHOOK_SILENCE, REIGNING, WRONG, WEBHOOK_WRONG, ROTATING)
 """The disruptions that last."""
 
 _DENYING: Final = re.compile(r"^(?!.*Duplicate value).*\[(SPA00[1-3]|RO00[1-79])\]")
@@ -55,7 +58,8 @@ class Plan:
 
     ``pairs`` is the part of the kills that falls to two loops at once; ``first`` names what happens to their leaders
     to begin with. ``disruptions`` is the mean time in seconds between two disruptions of the webhook,
-    ``jumps`` between two jumps of the wall clock of a loop, ``rotations`` between two rotations of the certificates.
+    ``jumps`` between two jumps of the wall clock of a loop or the webhook, ``rotations`` between two rotations of the
+    certificates.
     """
 
     seed: int
@@ -98,13 +102,14 @@ class Campaign:
             stack = ends.enter_context(Stack(self._plane, folder))
             stack.install()
             injector = FaultInjector(plan.seed, plan.rate)
-            proxy = Proxy(self._plane.kubeconfig_for(WEBHOOK), injector, lambda who: None, folder)
+            proxy = Proxy(self._plane.kubeconfig_for(WEBHOOK_ACCOUNT), injector, lambda who: None, folder)
             ends.enter_context(proxy)
+            rotations = random.Random(f"{plan.seed} certificates")
             self._certificates = certificates = Certificates(
-                stack, self._plane, random.Random(f"{plan.seed} certificates"), plan.rotations
+                stack, self._plane, lambda: rotations.expovariate(1.0 / plan.rotations)
             )
             self._disruptions = WebhookDisruptions(
-                proxy.kubeconfig_for("webhook"),
+                proxy.kubeconfig_for(WEBHOOK),
                 certificates.of_the_webhook,
                 folder,
                 random.Random(f"{plan.seed} disruptions"),
@@ -127,6 +132,7 @@ class Campaign:
                 began + plan.within,
                 self._plane.kubeconfig_for(LOOP),
                 clocks,
+                self._disruptions.set_clock,
                 certificates.of_the_loop,
             )
             scene.proxies.append(proxy)
@@ -142,12 +148,13 @@ class Campaign:
             self._disruptions.enabled = certificates.enabled = True
             try:
                 self._lives(Alone(scene, self._chance), pair)
-                self._finish(services)
+                self._finish(services, history)
             except AssertionError as late:
                 report.broken.append(str(late))
         self._judge(history, scene.proxy.answered, services)
         report.disruptions, report.ways = self._disruptions.met, pair.met
         spans = [*self._disruptions.spans, *clocks.spans(time.monotonic()), *pair.spans, *certificates.spans]
+        spans += [span for each in scene.proxies for span in each.silences]
         report.ground = Ground.of(injector.met, scene.proxy.answered, spans, LASTING)
         report.rotations = certificates.rotations
         report.jumps = sum(map(len, clocks.jumps.values()))
@@ -155,16 +162,19 @@ class Campaign:
         return report
 
     def _lives(self, alone: Alone, pair: Pair) -> None:
-        in_pairs = round(self._plan.kills * self._plan.pairs)
+        kills, pairs = self._plan.kills, self._plan.pairs
+        in_pairs = round(kills * pairs)
+        outage_every = min(_OUTAGE_EVERY, max(1, kills // 2))
         before_pairs = 0
-        while self._killed < self._plan.kills:
-            if before_pairs < in_pairs and self._chance.random() < self._plan.pairs * 2.0:
+        while self._killed < kills:
+            left = in_pairs - before_pairs
+            if left > 0 and (self._chance.random() < pairs * 2.0 or self._killed + left >= kills):
                 before = self._killed
-                pair.run(min(_REIGNS, in_pairs - before_pairs))
+                pair.run(min(_REIGNS, left))
                 before_pairs += self._killed - before
             else:
                 alone.live()
-            if (self.report.outages + 1) * _OUTAGE_EVERY <= self._killed:
+            if (self.report.outages + 1) * outage_every <= self._killed:
                 alone.outage(self._restart_server)
                 self.report.outages += 1
 
@@ -172,7 +182,7 @@ class Campaign:
     def _killed(self) -> int:
         return sum(count for how, count in self.report.ends.items() if how != BY_TERM)
 
-    def _finish(self, services: Sequence[Service]) -> None:
+    def _finish(self, services: Sequence[Service], history: History) -> None:
         """The last process completes all rollouts, first with faults, then without; then nothing is written."""
         scene = self._scene
         life = scene.start(["--no-leader-elect"])
@@ -185,7 +195,7 @@ class Campaign:
         def waiting() -> list[str]:
             return [service.state() for service in services if not service.is_over][:5]
 
-        scene.wait(all_complete, "every rollout is complete", waiting)
+        scene.wait(all_complete, "every rollout is complete", waiting, _STALL_SECONDS, lambda: history.length)
         scene.proxy.injector.rate = 0.0
         scene.set_clocks_right()
         self._disruptions.stop_disrupting()
@@ -197,14 +207,15 @@ class Campaign:
         scene.idle(_QUIET_SECONDS)
         late = [f"{one.method} {one.path}" for one in scene.proxy.answered[before:] if "/events" not in one.path]
         self.report.broken += [f"written although nothing is left to do: {one}" for one in late]
-        scene.wait(all_complete, "every rollout stays complete", waiting)
+        scene.wait(all_complete, "every rollout stays complete", waiting, _STALL_SECONDS, lambda: history.length)
         self.report.broken += [problem for service in services for problem in service.wrong_end()]
 
     def _judge(self, history: History, answered: Sequence[Answered], services: Sequence[Service]) -> None:
         report, stored = self.report, history.stored()
         with (self._folder / "history.jsonl").open("w") as file:
             for one in stored:
-                line = {"version": one.version, "kind": one.resource.kind, "gone": one.gone, "object": one.object}
+                line = {"version": one.version, "kind": one.resource.kind, "gone": one.gone, "seen": one.seen}
+                line |= {"object": one.object}
                 file.write(json.dumps(line) + "\n")
         with (self._folder / "answered.jsonl").open("w") as file:
             for written in answered:

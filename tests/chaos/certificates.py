@@ -1,7 +1,6 @@
 """The webhook's certificates, which the leading loop manages, while people have them rotated again and again."""
 
 import base64
-import random
 import socket
 import threading
 import time
@@ -41,12 +40,11 @@ Members = dict[str, bytes]
 class Certificates:
     """Registers a webhook at a port, and lets a first loop make its certificates; then ``rotate`` in a ``with``.
 
-    ``every`` is the mean time in seconds between two rotations while ``enabled``; of three one is of the authority.
+    ``pause`` gives the seconds until the next rotation while ``enabled``; of three one is of the authority.
     """
 
-    def __init__(self, stack: Stack, plane: ControlPlane, chance: random.Random, every: float) -> None:
-        self._stack, self._plane = stack, plane
-        self._chance, self._every = chance, every
+    def __init__(self, stack: Stack, plane: ControlPlane, pause: Callable[[], float]) -> None:
+        self._stack, self._plane, self._pause = stack, plane, pause
         self._client = client_of(plane.kubeconfig, "people")
         cluster = ClusterClient(client_of(plane.kubeconfig_for(LOOP), "people"), SystemClock(), Supervisor())
         self._store = SecretStore(cluster, NAMESPACE, SECRET)
@@ -99,14 +97,15 @@ class Certificates:
         wait(lambda: not self.problem(), "the certificates are in order")
 
     def _run(self) -> None:
-        while not self._stopped.wait(self._chance.expovariate(1.0 / self._every)):
+        while not self._stopped.wait(self._pause()):
             if self.enabled:
                 self.rotate()
 
     def rotate(self) -> None:
         """Return when all is in order again."""
         began = time.monotonic()
-        with suppress(StoreError):
+        # The loop may still be about to end the one before.
+        with suppress(StoreError, CertificateError):
             contents, version = self._store.read()
             self._store.write(rotated(contents, datetime.now(UTC), ca=self.rotations % 3 == 0), version)
             self.rotations += 1

@@ -4,13 +4,16 @@ import random
 import threading
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
+from tests.chaos.fault_injection import WEBHOOK
 from tests.chaos.ground import Span
 
 WRONG: Final = "the loop's wall clock is wrong"
+WEBHOOK_WRONG: Final = "the webhook's wall clock is wrong"
 _JUMPS: Final = (-259_200.0, -3_600.0, -90.0, -5.0, 0.0, 0.0, 5.0, 90.0, 3_600.0, 259_200.0)
-_UNDER_WAY_SECONDS: Final = 15.0
+_UNDER_WAY_SECONDS: Final = 60.0
 """A write that arrives may have been decided on so long before."""
 
 
@@ -39,11 +42,19 @@ class Clocks:
         return timedelta(seconds=max(0.0, *before, *meanwhile))
 
     def spans(self, end: float) -> list[Span]:
-        """When which clock was wrong."""
+        """When which clock was wrong; every write goes through the webhook."""
         found = []
         for who, jumps in self.jumps.items():
             ends = [when for when, _ in jumps[1:]] + [end]
+            what, whose = (WEBHOOK_WRONG, "") if who == WEBHOOK else (WRONG, who)
             found += [
-                Span(WRONG, began, ended, who) for (began, wrong), ended in zip(jumps, ends, strict=True) if wrong
+                Span(what, began, ended, whose) for (began, wrong), ended in zip(jumps, ends, strict=True) if wrong
             ]
         return found
+
+
+def set_clock(file: Path, wrong_by: float) -> None:
+    """Let the wall clock of the process that reads this file be wrong by so many seconds from now on."""
+    written = file.with_suffix(".new")
+    written.write_text(str(wrong_by))
+    written.replace(file)

@@ -70,14 +70,19 @@ class Injection:
 NO_FAULT: Final = Injection(Fault.NONE)
 
 
-def request_of(method: str, path: str, *, watch: bool = False) -> str:
-    """Verb and resource of a request, as ``patch stagepodautoscalers/status``."""
+WEBHOOK: Final = "webhook"
+"""The name of the webhook among the clients; the others are loops."""
+
+
+def request_of(method: str, path: str, *, watch: bool = False, who: str = "") -> str:
+    """Verb and resource of a request, as ``patch stagepodautoscalers/status``; those of the webhook are named so."""
     parts = path.strip("/").split("/")
     rest = parts[2:] if parts[0] == "api" else parts[3:]
     if rest[:1] == ["namespaces"] and len(rest) > 2:
         rest = rest[2:]
     resource = "/".join([*rest[:1], *rest[2:3]])
-    return f"{'watch' if watch else _VERBS.get(method, method.lower())} {resource}"
+    of_webhook = " (webhook)" if who == WEBHOOK else ""
+    return f"{'watch' if watch else _VERBS.get(method, method.lower())} {resource}{of_webhook}"
 
 
 class FaultInjector:
@@ -110,13 +115,13 @@ class FaultInjector:
         """What happens to this request of that process."""
         with self._lock:
             injection = self._decided(method, path, who, watch=watch)
-            self.met[injection.fault, request_of(method, path, watch=watch)] += 1
+            self.met[injection.fault, request_of(method, path, watch=watch, who=who)] += 1
             return injection
 
-    def away(self, method: str, path: str, *, watch: bool) -> None:
+    def away(self, method: str, path: str, *, watch: bool, who: str = "") -> None:
         """Count a request that finds no server."""
         with self._lock:
-            self.met[Fault.AWAY, request_of(method, path, watch=watch)] += 1
+            self.met[Fault.AWAY, request_of(method, path, watch=watch, who=who)] += 1
 
     def _decided(self, method: str, path: str, who: str, *, watch: bool) -> Injection:
         writes = method != "GET"

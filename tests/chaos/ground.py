@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tests.chaos.answered import Answered
-from tests.chaos.fault_injection import Fault, request_of
+from tests.chaos.fault_injection import WEBHOOK, Fault, request_of
 
 _OF_WRITES: Final = (
     Fault.SLOW,
@@ -31,7 +31,10 @@ _OF_WATCHES: Final = (
     Fault.TWICE,
     Fault.SWAPPED,
     Fault.SILENT,
+    Fault.AWAY,
 )
+SILENCE: Final = "a watch of the loop is silent"
+WEBHOOK_SILENCE: Final = "a watch of the webhook is silent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,12 @@ class Span:
 
     def covers(self, one: Answered) -> bool:
         return self.began <= one.arrived <= self.ended and self.who in ("", one.who)
+
+
+def silence_of(who: str, began: float, ended: float) -> Span:
+    """A watch of this client had no events: every write goes through the webhook."""
+    what, whose = (WEBHOOK_SILENCE, "") if who == WEBHOOK else (SILENCE, who)
+    return Span(what, began, ended, whose)
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,7 @@ class Ground:
         met: Counter[tuple[str, str]] = Counter()
         writes = set()
         for one in answered:
-            write = request_of(one.method, one.path)
+            write = request_of(one.method, one.path, who=one.who)
             writes.add(write)
             met.update((what, write) for what in {span.what for span in spans if span.covers(one)})
         return cls(hits, met, frozenset(writes), tuple(lasting))

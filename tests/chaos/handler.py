@@ -4,7 +4,7 @@ import json
 import select
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
 
@@ -95,7 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
         plain = self.path.partition("?")[0]
         watch = "watch=true" in self.path
         if proxy.is_down or len(body) < length:
-            proxy.injector.away(self.command, plain, watch=watch)
+            proxy.injector.away(self.command, plain, watch=watch, who=self.who)
             return self._drop()
         self.arrived = time.monotonic()
         if self.who in proxy.without_leases and plain.endswith(_LEASE):
@@ -140,6 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
         except urllib3.exceptions.HTTPError:
             return self._drop()
         self.server.proxy.streams(answer, self.who, on=True)
+        silent_since: list[float] = []
         try:
             if answer.status != 200:
                 return self._answer(answer.status, answer.headers, answer.read())
@@ -147,7 +148,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Type", "application/json")
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
-            for line in _altered(_lines(answer), injection):
+            for line in _altered(_lines(answer), injection, lambda: silent_since.append(time.monotonic())):
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
             if injection.fault is not Fault.CUT:
                 self.wfile.write(b"0\r\n\r\n")
@@ -156,6 +157,8 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             self.server.proxy.streams(answer, self.who, on=False)
             answer.close()
+            if silent_since:
+                self.server.proxy.note_silence(self.who, silent_since[0], time.monotonic())
         return self._drop()
 
     def _headers(self) -> dict[str, str]:
@@ -189,13 +192,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.proxy.shut(self.connection)
 
 
-def _altered(lines: Iterator[bytes], injection: Injection) -> Iterator[bytes]:
-    """The events of a watch as they reach the loop."""
+def _altered(lines: Iterator[bytes], injection: Injection, on_silence: Callable[[], None]) -> Iterator[bytes]:
+    """The events of a watch as they reach its client; ``on_silence`` is called for each that does not."""
     after = int(1 + injection.much * 15)
     before = b""
     for number, line in enumerate(lines, 1):
         if injection.fault is Fault.SILENT and number > after:
             # Not even bookmarks arrive.
+            on_silence()
             continue
         yield line
         if injection.fault is Fault.TWICE:

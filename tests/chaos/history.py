@@ -4,9 +4,11 @@ import base64
 import json
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Final
@@ -23,12 +25,13 @@ _BY_PLURAL: Final = {resource.plural: resource for resource in JUDGED}
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One version of an object; ``gone`` for its deletion."""
+    """One version of an object; ``gone`` for its deletion. ``seen`` is when it was seen, by ``time.monotonic``."""
 
     version: int
     resource: Resource
     object: Wire
     gone: bool = False
+    seen: float = 0.0
 
     @property
     def key(self) -> tuple[str, str]:
@@ -53,10 +56,10 @@ class History:
         self._streams: dict[Resource, Any] = {}
         self._connection: _SocketConnection | None = None
         self.gaps = 0
+        self._problem: BaseException | None = None
         watched = (PODS,) if etcd is not None else (*JUDGED, PODS)
-        self._threads = [threading.Thread(target=self._watch, args=(one,), daemon=True) for one in watched]
-        if etcd is not None:
-            self._threads.append(threading.Thread(target=self._follow, daemon=True))
+        follow = [partial(self._watch, one) for one in watched] + ([self._follow] if etcd is not None else [])
+        self._threads = [threading.Thread(target=self._run, args=(one,), daemon=True) for one in follow]
 
     def __enter__(self) -> "History":
         if self._etcd is not None and not self._etcd.exists():
@@ -80,9 +83,23 @@ class History:
         with self._lock:
             return sorted(self._stored, key=lambda one: one.version)
 
+    @property
+    def length(self) -> int:
+        """The number of versions so far."""
+        return len(self._stored)
+
     def latest(self, resource: Resource, namespace: str, name: str) -> Wire | None:
+        """Raises AssertionError when no later version would be seen."""
+        if self._problem is not None:
+            raise AssertionError(f"the history has stopped: {self._problem!r}") from self._problem
         with self._lock:
             return self._latest.get((resource, (namespace, name)))
+
+    def _run(self, follow: Callable[[], None]) -> None:
+        try:
+            follow()
+        except BaseException as problem:
+            self._problem = problem
 
     # The server
 
@@ -161,7 +178,7 @@ class History:
                 known = self._latest.get((one.resource, one.key))
                 if known is not None and not one.gone and int(known["metadata"]["resourceVersion"]) >= one.version:
                     continue
-                self._stored.append(one)
+                self._stored.append(replace(one, seen=time.monotonic()))
                 if one.gone:
                     self._latest.pop((one.resource, one.key), None)
                 else:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from tests.chaos import recorded
+from tests.chaos.entry import SILENCE_SECONDS
 from tests.chaos.history import Stored, Wire
 from tests.chaos.recorded import Target, is_lowered, percent_of, record_of, runs_enough, scales_of, stage_of
 from webhook.cluster.resource import PODS, REVISIONS, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS
@@ -16,6 +17,8 @@ _ENDED: Final = (0, 1)
 _HELD: Final = (0, 0)
 _SECOND: Final = timedelta(seconds=1)
 """What a time on the wire leaves out."""
+_UNKNOWN_SECONDS: Final = SILENCE_SECONDS + 18.0
+"""So long a loop may not know that a pod has ended: a watch is silent, is opened again, and the machine is busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,8 @@ class Judge:
     pods: dict[Key, Wire] = field(default_factory=dict)
     with_pods: set[Key] = field(default_factory=set)
     """Revisions that have had a pod: of these the pods are counted, the others are judged by their scales alone."""
+    ended: dict[Key, float] = field(default_factory=dict)
+    """When a pod of a revision was seen ready last."""
     ends: dict[Key, list[Target]] = field(default_factory=dict)
     """Where aborted rollouts lead back to."""
     broken: list[str] = field(default_factory=list)
@@ -82,7 +87,10 @@ class Judge:
 
     def _problems(self, one: Stored, before: Wire | None) -> Iterator[str]:
         if one.resource is PODS:
-            self.with_pods.add((one.key[0], _revision_of(one.object)))
+            revision = (one.key[0], _revision_of(one.object))
+            self.with_pods.add(revision)
+            if before is not None and recorded.is_ready_pod(before):
+                self.ended[revision] = one.seen
             if one.gone:
                 yield from self._hung(one, before)
             return
@@ -98,6 +106,7 @@ class Judge:
             yield from self._reached(one, before)
             if one.version not in self.sent.former:
                 yield from _stood(one, before)
+                yield from _honest(one, before)
                 yield from self._back(one, before)
         if not one.gone:
             yield from self._needed(one, before)
@@ -113,7 +122,7 @@ class Judge:
         if recorded.strategy_of(ro) == recorded.RESOURCE_UTIL:
             return
         for entry in stage:
-            if entry.goes_up and not self._runs(one.key[0], entry):
+            if entry.goes_up and not self._runs(one, entry):
                 yield f"lowered to {one.object.get('spec')} before {entry.name} is ready"
 
     def _reached(self, one: Stored, before: Wire | None) -> Iterator[str]:
@@ -123,17 +132,24 @@ class Judge:
             return
         for entry in stage_of(one.object):
             has_traffic = entry.goes_up and entry.percent and percent_of(record, entry.name) == entry.percent
-            if has_traffic and not self._runs(one.key[0], entry):
+            if has_traffic and not self._runs(one, entry):
                 yield f"recorded with {entry.percent} percent for {entry.name}, which does not run"
 
-    def _runs(self, namespace: str, entry: Target) -> bool:
-        """By what was recorded of its scales; and of what has pods, one at least that is ready."""
-        scales = scales_of(self.spas.get((namespace, entry.name)))
+    def _runs(self, one: Stored, entry: Target) -> bool:
+        """By what was recorded of its scales; and of what has pods, one at least that is ready.
+
+        One that ended a moment ago counts: whoever decided may not know yet, as with a silent watch. For a former
+        release one that ended at any time does.
+        """
+        key = (one.key[0], entry.name)
+        scales = scales_of(self.spas.get(key))
         if not runs_enough(entry, scales):
             return False
-        if not entry.percent or not scales.desired or (namespace, entry.name) not in self.with_pods:
+        if not entry.percent or not scales.desired or key not in self.with_pods:
             return True
-        mine = (pod for (place, _), pod in self.pods.items() if place == namespace and _revision_of(pod) == entry.name)
+        if key in self.ended and (one.version in self.sent.former or one.seen - self.ended[key] < _UNKNOWN_SECONDS):
+            return True
+        mine = (pod for (place, _), pod in self.pods.items() if place == key[0] and _revision_of(pod) == entry.name)
         return any(map(recorded.is_ready_pod, mine))
 
     def _untouched(self, one: Stored, before: Wire | None) -> Iterator[str]:
@@ -282,6 +298,21 @@ def _stood(one: Stored, before: Wire | None) -> Iterator[str]:
     was, now = ({entry.name: entry.percent or 0 for entry in stage_of(ro)} for ro in (before, one.object))
     if was != now:
         yield f"paused, and the stage goes from {was} to {now}"
+
+
+def _honest(one: Stored, before: Wire | None) -> Iterator[str]:
+    """11: a rollout is Ready as its spec is now only when the targets are recorded with their traffic."""
+    ro = one.object
+    status = ro.get("status") or {}
+    is_said = before is not None and status != before.get("status")
+    if not is_said or status.get("observedGeneration") != ro["metadata"].get("generation"):
+        return
+    wanted, reached = (
+        {entry.name: percent_of(some, entry.name) for entry in some if entry.percent}
+        for some in (recorded.entries(ro["spec"].get("targetRevisions")), record_of(ro))
+    )
+    if recorded.is_true(ro, "Ready") and reached != wanted:
+        yield f"Ready with {reached}, and its targets are {wanted}"
 
 
 def _whole(ro: Wire) -> Iterator[str]:

@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from tests.chaos.clocks import set_clock
+
 KILLED: Final = -signal.SIGKILL
 
 BY_KILL: Final = "by SIGKILL"
 BY_TERM: Final = "by SIGTERM"
 
-_ENTRY: Final = Path(__file__).with_name("entry.py")
+ENTRY: Final = Path(__file__).with_name("entry.py")
 _REPOSITORY: Final = Path(__file__).parents[2]
 
 
@@ -29,7 +31,7 @@ class Life:
         self.log = folder / f"{name}.log"
         self._clock = folder / f"{name}.clock"
         with self.log.open("ab") as output:
-            command = [sys.executable, "-c", _ENTRY.read_text(), str(self._clock)]
+            command = [sys.executable, "-c", ENTRY.read_text(), str(self._clock)]
             self.popen = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=output, stderr=output, text=True, cwd=code or _REPOSITORY
             )
@@ -63,9 +65,7 @@ class Life:
 
     def set_clock(self, wrong_by: float) -> None:
         """Let its wall clock be wrong by so many seconds from now on."""
-        written = self._clock.with_suffix(".new")
-        written.write_text(str(wrong_by))
-        written.replace(self._clock)
+        set_clock(self._clock, wrong_by)
 
     def freeze(self) -> None:
         """Stop it with SIGSTOP until ``wake``."""

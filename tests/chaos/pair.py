@@ -3,7 +3,7 @@
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,8 +51,17 @@ _TAKEOVER_SECONDS: Final = 120.0
 _WORK_SECONDS: Final = 4.0
 
 
+def in_turn(ways: Mapping[str, int], first: Sequence[str], chance: random.Random) -> list[str]:
+    """Each way once: those of ``first``, then the former release, then the others, the heavier ones rather earlier."""
+    chosen = [way for way in (*first, FORMER) if way in ways]
+    others = {way: chance.random() ** (1.0 / weight) for way, weight in ways.items() if way not in chosen}
+    return [*dict.fromkeys(chosen), *sorted(others, key=others.__getitem__, reverse=True)]
+
+
 class Pair:
     """``people`` is a client of somebody who may write the lease; ``first`` are the ways to begin with.
+
+    Everything happens once, then again at random.
 
     ``former`` is the root of the former release, None where it is not there; ``restart_server`` restarts the API
     server.
@@ -70,8 +79,8 @@ class Pair:
     ) -> None:
         self._scene, self._people, self._chance = scene, people, chance
         self._former, self._restart_server = former, restart_server
-        self._first = [way for way in first if way != FORMER or former is not None]
         self._ways = {way: weight for way, weight in WAYS.items() if way != FORMER or former is not None}
+        self._next = in_turn(self._ways, first, chance)
         self._lives: list[Life] = []
         self._asked: list[Life] = []
         self.met: Counter[str] = Counter()
@@ -83,7 +92,7 @@ class Pair:
         for _ in range(count):
             leader = self._leader()
             standby = next(life for life in self._lives if life is not leader)
-            way = self._first.pop(0) if self._first else self._any_way()
+            way = self._next.pop(0) if self._next else self._any_way()
             self.met[way] += 1
             self._scene.note(f"{leader.name} leads, {standby.name} stands by: {way}")
             self._disrupt(way, leader, standby)

@@ -13,6 +13,7 @@ from kubernetes import client, config
 
 from tests.chaos.answered import Answered
 from tests.chaos.fault_injection import FaultInjector
+from tests.chaos.ground import Span, silence_of
 from tests.chaos.handler import Server
 from tests.controlplane import kubeconfig as kubeconfigs
 from tests.controlplane.certificates import Authority
@@ -24,6 +25,7 @@ class Proxy:
     It has a certificate of an authority of its own, and asks each client for one: that is how it tells them apart.
     ``interrupt`` is called with the name of the client whose request is to be the last. ``answered`` holds every write
     that reached the server, in order of the answers. Those in ``without_leases`` are refused their lease.
+    ``silences`` says when a watch of whom was open without its events.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Proxy:
         self.injector, self.interrupt = injector, interrupt
         self.answered: list[Answered] = []
         self.without_leases: set[str] = set()
+        self.silences: list[Span] = []
         self._down = False
         self._lock = threading.Lock()
         self._open: dict[socket.socket, str] = {}
@@ -142,6 +145,10 @@ class Proxy:
             redirect=False,
             timeout=urllib3.Timeout(connect=5.0, read=700.0 if stream else 30.0),
         )
+
+    def note_silence(self, who: str, began: float, ended: float) -> None:
+        with self._lock:
+            self.silences.append(silence_of(who, began, ended))
 
     def note(self, one: Answered) -> None:
         with self._lock:

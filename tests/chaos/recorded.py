@@ -1,5 +1,6 @@
 """What was recorded, read by code of the laws' own: an oracle never calls the code that it judges."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -97,9 +98,13 @@ def is_true(ro: Wire, condition: str) -> bool:
 
 
 def is_aborted(ro: Wire) -> bool:
-    """Whether the rollout leads back: the loop has recorded it, and nobody has taken it back since."""
-    annotations = (ro.get("status") or {}).get("annotations") or {}
-    return ABORTED in annotations and ABORT in (ro["metadata"].get("annotations") or {})
+    """Whether the rollout leads back: the loop has recorded it, and nobody has taken it back, or set other targets."""
+    record = ((ro.get("status") or {}).get("annotations") or {}).get(ABORTED)
+    if record is None or ABORT not in (ro["metadata"].get("annotations") or {}):
+        return False
+    of = (one.partition("=") for one in json.loads(record)["targets"].split(","))
+    targets = {entry.name: str(entry.percent) for entry in entries(ro["spec"].get("targetRevisions")) if entry.percent}
+    return {name: percent for name, _, percent in of} == targets
 
 
 def is_held(ro: Wire) -> bool:

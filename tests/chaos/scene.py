@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.chaos.clocks import Clocks
-from tests.chaos.fault_injection import FaultInjector
+from tests.chaos.fault_injection import WEBHOOK, FaultInjector
 from tests.chaos.life import Life
 from tests.chaos.proxy import Proxy
 from tests.chaos.report import Report
@@ -25,7 +25,7 @@ class Scene:
 
     ``interrupt`` is called with the process to interrupt; by default it is killed.
     ``electing`` are the names of those that elect a leader among them, ``former`` those of the former release.
-    ``options`` are those of every process; ``clocks`` says when the wall clock of which one jumps.
+    ``options`` are those of every loop; ``clocks`` says when the wall clock of which one, or of the webhook, jumps.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class Scene:
         deadline: float,
         kubeconfig: Path,
         clocks: Clocks,
+        set_clock_of_webhook: Callable[[float], None],
         options: Sequence[str] = (),
     ) -> None:
         self._folder, self._deadline = folder, deadline
@@ -48,7 +49,7 @@ class Scene:
         self.interrupt: Callable[[Life], None] = Life.kill
         self.electing: set[str] = set()
         self.former: set[str] = set()
-        self.clocks, self._options = clocks, tuple(options)
+        self.clocks, self._set_clock_of_webhook, self._options = clocks, set_clock_of_webhook, tuple(options)
         self._names = (f"loop-{number}" for number in itertools.count(1))
         self._next = Life(next(self._names), folder)
         self._lives: dict[str, Life] = {}
@@ -101,20 +102,21 @@ class Scene:
         if self.simulated.problem is not None:
             raise AssertionError(f"the simulation has stopped: {self.simulated.problem!r}") from self.simulated.problem
         wrong_by = self.clocks.jump(_TURN_SECONDS)
-        if wrong_by is not None and self._lives:
-            self._set_clock(self.clocks.chance.choice(list(self._lives.values())), wrong_by)
+        if wrong_by is not None:
+            self._set_clock(self.clocks.chance.choice([*self._lives, WEBHOOK]), wrong_by)
         time.sleep(_TURN_SECONDS)
 
     def set_clocks_right(self) -> None:
         """From now on."""
         self.clocks.every = float("inf")
-        for life in self._lives.values():
-            self._set_clock(life, 0.0)
+        for name in (*self._lives, WEBHOOK):
+            self._set_clock(name, 0.0)
 
-    def _set_clock(self, life: Life, wrong_by: float) -> None:
-        life.set_clock(wrong_by)
-        self.clocks.note(life.name, time.monotonic(), wrong_by)
-        self.note(f"the clock of {life.name} is wrong by {wrong_by:.0f} s")
+    def _set_clock(self, name: str, wrong_by: float) -> None:
+        self.note(f"the clock of {name} is wrong by {wrong_by:.0f} s")
+        # Known before the process can act on it.
+        self.clocks.note(name, time.monotonic(), wrong_by)
+        (self._set_clock_of_webhook if name == WEBHOOK else self._lives[name].set_clock)(wrong_by)
 
     def idle(self, seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -127,16 +129,22 @@ class Scene:
         what: str,
         state: Callable[[], Sequence[str]] = lambda: (),
         within: float = float("inf"),
+        progress: Callable[[], object] | None = None,
     ) -> None:
-        """Raises AssertionError, with the state, when it takes longer than the campaign or these seconds may."""
-        deadline = min(self._deadline, time.monotonic() + within)
-        noted = time.monotonic()
+        """Raises AssertionError, with the state, when it takes longer than the campaign or these seconds may.
+
+        With ``progress``, whose value changes while there is any, the seconds count from its last change.
+        """
+        began = noted = time.monotonic()
+        seen = progress and progress()
         while not condition():
             self.turn()
+            if progress is not None and (now := progress()) != seen:
+                began, seen = time.monotonic(), now
             if time.monotonic() - noted > _NOTED_SECONDS:
                 noted = time.monotonic()
                 self.note(f"still waiting: {what}: {'; '.join(state())}")
-            if time.monotonic() > deadline:
+            if time.monotonic() > min(self._deadline, began + within):
                 outputs = [f"{life.name}: {life.output()[-300:]}" for life in self._lives.values()]
                 raise AssertionError("\n".join([f"not in time: {what}", *state(), *outputs]))
 

@@ -290,7 +290,7 @@ class Service:
                 with suppress(NotFound, Conflict):
                     uid = self.client.get(resource, self.namespace, name)["metadata"]["uid"]
                     self.client.delete(resource, self.namespace, name, uid=uid)
-            self.autoscaler.running.pop(name, None)
+            self.autoscaler.forget(name)
             self.collected.add(number)
 
 

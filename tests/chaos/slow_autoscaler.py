@@ -57,6 +57,11 @@ class SlowAutoscaler:
             self.client.create(DEPLOYMENTS, self.namespace, {**kind, "metadata": metadata, "spec": spec})
         self._report(name, running)
 
+    def forget(self, name: str) -> None:
+        """Its PodAutoscaler is deleted."""
+        self.running.pop(name, None)
+        self._paces.pop(name, None)
+
     def step(self, revisions: Mapping[str, tuple[Wire, Wire | None]], percents: Mapping[str, int]) -> None:
         """``revisions`` holds, by name, the entry with their own bounds, and their SPA; ``percents`` the stage."""
         now = time.monotonic()

@@ -4,7 +4,7 @@ import pytest
 
 from tests.chaos.answered import Answered
 from tests.chaos.fault_injection import Fault, FaultInjector, request_of
-from tests.chaos.ground import Ground, Span
+from tests.chaos.ground import SILENCE, WEBHOOK_SILENCE, Ground, Span, silence_of
 
 SPAS = "/apis/serving.knative.dev/v1/namespaces/a/stagepodautoscalers"
 
@@ -30,11 +30,15 @@ def test_a_fault_is_counted_for_its_request() -> None:
     injector.interrupt_at(1, Fault.KILL_AFTER, "loop-1")
     injector.injection("PATCH", f"{SPAS}/x", watch=False, who="loop-1")
     injector.injection("PATCH", f"{SPAS}/x", watch=False, who="loop-1")
+    injector.injection("GET", SPAS, watch=True, who="webhook")
     injector.away("POST", SPAS, watch=False)
+    injector.away("GET", SPAS, watch=True, who="webhook")
     assert injector.met == {
         (Fault.KILL_AFTER, "patch stagepodautoscalers"): 1,
         (Fault.NONE, "patch stagepodautoscalers"): 1,
+        (Fault.NONE, "watch stagepodautoscalers (webhook)"): 1,
         (Fault.AWAY, "create stagepodautoscalers"): 1,
+        (Fault.AWAY, "watch stagepodautoscalers (webhook)"): 1,
     }
 
 
@@ -47,6 +51,11 @@ def test_a_write_counts_for_the_disruptions_in_the_middle_of_which_it_arrives() 
     answered = [write(0.5), write(1.7), write(2.5), write(4.0), write(4.0, "loop-2")]
     ground = Ground.of({}, answered, spans, ["silent", "wrong", "rotating"])
     assert ground.spans == {("silent", "patch stagepodautoscalers"): 2, ("wrong", "patch stagepodautoscalers"): 1}
+
+
+def test_the_silence_of_a_loop_is_its_own_and_that_of_the_webhook_everybodys() -> None:
+    assert silence_of("loop-1", 1.0, 2.0) == Span(SILENCE, 1.0, 2.0, "loop-1")
+    assert silence_of("webhook", 1.0, 2.0) == Span(WEBHOOK_SILENCE, 1.0, 2.0)
 
 
 def test_the_tables_name_what_was_never_hit() -> None:

@@ -1,5 +1,6 @@
 """The laws themselves: each one notices what breaks it, and nothing else."""
 
+import copy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -35,11 +36,16 @@ class HistoryBuilder:
 
     def __init__(self) -> None:
         self.events: list[Stored] = []
+        self._now = 1000.0
+
+    def later(self, seconds: float) -> "HistoryBuilder":
+        self._now += seconds
+        return self
 
     def _add(self, resource: Resource, name: str, one: Wire, *, gone: bool = False) -> "HistoryBuilder":
         version = len(self.events) + 1
         metadata = {"namespace": "default", "name": name, "resourceVersion": str(version), **one.pop("metadata", {})}
-        self.events.append(Stored(version, resource, {"metadata": metadata, **one}, gone))
+        self.events.append(Stored(version, resource, {"metadata": metadata, **one}, gone, self._now))
         return self
 
     def revision(self, name: str, *, gone: bool = False) -> "HistoryBuilder":
@@ -58,6 +64,9 @@ class HistoryBuilder:
         return self._add(
             ROLLOUT_ORCHESTRATORS, "hello", {"metadata": {"annotations": found}, "spec": spec, "status": status or {}}
         )
+
+    def steered(self, metadata: Wire, spec: Wire, status: Wire) -> "HistoryBuilder":
+        return self._add(ROLLOUT_ORCHESTRATORS, "hello", {**copy.deepcopy(metadata), "spec": spec, "status": status})
 
     def spa(
         self,
@@ -94,7 +103,7 @@ def begun() -> HistoryBuilder:
     return HistoryBuilder().revision(OLD).revision(NEW).ro().spa(OLD, 1, 10, 4)
 
 
-LED_BACK = {"annotations": {"stagegate.dev/aborted": "{}"}}
+LED_BACK = {"annotations": {"stagegate.dev/aborted": f'{{"targets": "{NEW}=100"}}'}}
 QUARTER = [
     entry(OLD, 75, 1, 10, direction="up", targetReplicas=3),
     entry(NEW, 25, 1, 10, direction="down", targetReplicas=1),
@@ -127,6 +136,27 @@ def aborted_late() -> HistoryBuilder:
     )
 
 
+def aborted_again() -> HistoryBuilder:
+    """The rollout to NEW was aborted; that to OTHER goes on from half, and is aborted in its turn."""
+    history = aborted()
+    to_other = {"initialRevisions": HALF, "targetRevisions": [entry(OTHER, 100, 1, 10)]}
+    steered = {"metadata": {"annotations": {"stagegate.dev/abort": f"{OTHER}=100"}}}
+    late = {"annotations": {"stagegate.dev/aborted": f'{{"targets": "{OTHER}=100"}}'}}
+    for new, status in ((20, LED_BACK), (40, LED_BACK), (40, late)):
+        down = entry(NEW, 50 - new, direction="down", targetReplicas=50 - new)
+        stage = [entry(OLD, 50, direction="stay"), down, entry(OTHER, new, direction="up")]
+        history.steered(steered, {**to_other, "stageTargetRevisions": stage}, status)
+    back = {**late, "conditions": BACK["conditions"]}
+    history.spa(OLD, 1, 10, 2).spa(NEW, 1, 10, 2).spa(OTHER, 0, 1, 0)
+    return history.steered(steered, {**to_other, "stageTargetRevisions": HALF}, back)
+
+
+def pod_ended(seconds: float) -> HistoryBuilder:
+    """The new revision ran a pod until so many seconds ago, and is still recorded with it."""
+    history = begun().ro(IDLE).pod("n", revision=NEW, ready=True).spa(NEW, 0, 10, 1)
+    return history.pod("n", TIMES["begun"], revision=NEW, ready=True, gone=True).later(seconds)
+
+
 ALL_IS_WELL = [
     pytest.param(aborted_late(), id="an abort in the middle of a stage"),
     pytest.param(begun().ro(HALF).spa(NEW, 1, 10, 2).spa(OLD, 1, 2, 4), id="lowered when the new one is ready"),
@@ -148,6 +178,10 @@ ALL_IS_WELL = [
         id="lowered when the last pod of the new one has begun to terminate, which is not reported yet",
     ),
     pytest.param(
+        pod_ended(29.0).spa(OLD, 0, 1, 4), id="lowered when the last pod has just ended, which is not known yet"
+    ),
+    pytest.param(pod_ended(29.0).ro(IDLE, reached(100)), id="recorded when the last pod has just ended"),
+    pytest.param(
         begun()
         .ro(LATER)
         .ro(LATER, targetRevisions=[entry(OTHER, 100)])
@@ -166,6 +200,7 @@ ALL_IS_WELL = [
         id="back where it began",
     ),
     pytest.param(aborted().ro(QUARTER, LED_BACK).ro(HALF), id="the abort is taken back, and it goes on"),
+    pytest.param(aborted_again(), id="other targets are set, and aborted before the former abort is forgotten"),
     pytest.param(
         aborted()
         .ro(QUARTER, {**reached(50), **LED_BACK}, targetFinishTime=TIMES["begun"])
@@ -177,7 +212,16 @@ ALL_IS_WELL = [
     ),
 ]
 
+KNOWN_LATE = "1: its pod ended long ago"
+
+READY = [{"type": "Ready", "status": "True"}, *DONE]
+
 BROKEN = [
+    pytest.param(
+        begun().ro(HALF).ro(START, {"stageRevisionStatus": START, "conditions": READY}),
+        "Ready with {'hello-00001': 100}, and its targets are {'hello-00002': 100}",
+        id="11: Ready at what was not asked for",
+    ),
     pytest.param(
         begun().ro(HALF).spa(NEW, 1, 10, 0).spa(OLD, 1, 2, 4), "before hello-00002 is ready", id="1: too early"
     ),
@@ -194,6 +238,7 @@ BROKEN = [
         "before hello-00002 is ready",
         id="1: reported to run, and no pod is ready",
     ),
+    pytest.param(pod_ended(31.0).spa(OLD, 0, 1, 4), "before hello-00002 is ready", id=KNOWN_LATE),
     pytest.param(
         begun().ro(HALF).spa(NEW, 1, 10, 0, 1).ro(HALF, reached(50)),
         "recorded with 50 percent for hello-00002, which does not run",
@@ -256,6 +301,7 @@ FORMER = [
         id="4: whoever comes next turns back",
     ),
     pytest.param(aborted().annotated(QUARTER, BACK, abort=NEW), -1, id="10: it keeps to no way back"),
+    pytest.param(pod_ended(31.0).spa(OLD, 0, 1, 4), -1, id=KNOWN_LATE),
 ]
 
 
@@ -265,7 +311,9 @@ def test_a_former_release_is_judged_by_the_laws_that_it_knew(history: HistoryBui
     assert broken_laws(history.events, Sent(former={history.events[by_former].version})) == []
 
 
-@pytest.mark.parametrize(("history", "problem"), [row for row in BROKEN if str(row.id).partition(":")[0] in "12358"])
+@pytest.mark.parametrize(
+    ("history", "problem"), [row for row in BROKEN if str(row.id).partition(":")[0] in "12358" and row.id != KNOWN_LATE]
+)
 def test_the_other_laws_hold_for_a_former_release_too(history: HistoryBuilder, problem: str) -> None:
     assert [
         line

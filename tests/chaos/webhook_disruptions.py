@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from sandbox.demo.process import Process
+from tests.chaos.clocks import set_clock
 from tests.chaos.ground import Span
+from tests.chaos.life import ENTRY
 
 KILLED: Final = "killed"
 SLOW: Final = "slow"
@@ -28,14 +30,14 @@ class WebhookDisruptions:
     """Runs the webhook; within a ``with`` block it is disrupted while ``enabled`` is true.
 
     ``options`` are those of ``stagegate serve``. ``every`` is the mean time in seconds between two disruptions; ``met``
-    counts them.
+    counts them. The wall clock is right until ``set_clock``.
     """
 
     def __init__(
         self, kubeconfig: Path, options: Sequence[str], folder: Path, chance: random.Random, every: float
     ) -> None:
         self._chance, self._every = chance, every
-        self._log = folder / "serve.log"
+        self._log, self._clock = folder / "serve.log", folder / "serve.clock"
         self._options = ["--drain", "0", "--kubeconfig", str(kubeconfig), *options]
         self._process = self._begun()
         self._stopped = threading.Event()
@@ -59,6 +61,10 @@ class WebhookDisruptions:
         self.enabled = False
         with self._busy:
             self._process.wait_for_line("serving ", _START_SECONDS)
+
+    def set_clock(self, wrong_by: float) -> None:
+        """Let its wall clock be wrong by so many seconds from now on, also after a start."""
+        set_clock(self._clock, wrong_by)
 
     def _run(self) -> None:
         while not self._stopped.wait(self._chance.expovariate(1.0 / self._every)):
@@ -84,7 +90,7 @@ class WebhookDisruptions:
 
     def _begun(self) -> Process:
         self._log.unlink(missing_ok=True)
-        return Process(["serve", *self._options], self._log)
+        return Process(["serve", *self._options], self._log, program=["-c", ENTRY.read_text(), str(self._clock)])
 
     def _send(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):

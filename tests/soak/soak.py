@@ -31,9 +31,8 @@ _SAMPLE_SECONDS: Final = 1.0
 _START_SECONDS: Final = 60.0
 _END_SECONDS: Final = 300.0
 _REST_SECONDS: Final = 60.0
-_ROTATIONS_EVERY: Final = 45.0
-_ROTATIONS: Final = (0.2, 0.8)
-"""The part of the time in which certificates rotate: an API server keeps connections to the former ones for a while."""
+_ROTATIONS_EVERY: Final = 25.0
+"""Always the same, so that each tenth has as many: an API server keeps connections to the former ones for a while."""
 
 
 @dataclass
@@ -79,14 +78,13 @@ class Soak:
             )
             for number in range(people)
         ]
-        self._chance = random.Random(f"{seed} certificates")
         self.report = Report(self._seconds)
 
     def run(self) -> Report:
         with ExitStack() as ends:
             stack = ends.enter_context(Stack(self._plane, self._folder))
             stack.install()
-            certificates = Certificates(stack, self._plane, self._chance, _ROTATIONS_EVERY)
+            certificates = Certificates(stack, self._plane, lambda: _ROTATIONS_EVERY)
             kubeconfig = self._plane.kubeconfig_for(WEBHOOK)
             options = ["--drain", "0", "--kubeconfig", str(kubeconfig), *certificates.of_the_webhook]
             webhook = Process(["serve", *options], self._folder / "serve.log")
@@ -96,9 +94,12 @@ class Soak:
             stack.start_loop([*certificates.of_the_loop, "--spa-grace", "2"])
             assert stack.loop is not None
             self._processes = {"webhook": webhook, "loop": stack.loop}
+            self._ports = {"webhook": certificates.port}
             # The first authority that is replaced belongs to the start.
             certificates.rotate()
-            self._soak(certificates)
+            certificates.enabled = True
+            self._soak()
+            certificates.enabled = False
             self._finish()
             self._eventually("the certificates are in order", lambda: [certificates.problem()])
             self.report.rotations = certificates.rotations
@@ -125,19 +126,17 @@ class Soak:
         except ApiError:
             return False
 
-    def _soak(self, certificates: Certificates) -> None:
+    def _soak(self) -> None:
         began, tenths, sampled = time.monotonic(), 1, 0.0
         while (passed := time.monotonic() - began) < self._seconds and not self._problems():
             self._turn()
-            certificates.enabled = _ROTATIONS[0] <= passed / self._seconds < _ROTATIONS[1]
             if passed - sampled >= _SAMPLE_SECONDS:
                 sampled = passed
                 for name, process in self._processes.items():
-                    self.report.samples.setdefault(name, []).append(sample(process.pid, passed))
+                    self.report.samples.setdefault(name, []).append(sample(process.pid, passed, self._ports.get(name)))
             if passed >= tenths * self._seconds / 10:
                 tenths += 1
                 self._tell(self._progress(passed))
-        certificates.enabled = False
 
     def _progress(self, passed: float) -> str:
         ended, begun = sum(person.plots.total() for person in self._people), sum(one.begun for one in self._people)
@@ -181,6 +180,9 @@ class Soak:
         self.report.events = len(events)
         self.report.broken += too_many_events(events, self._seconds)
         for name, samples in self.report.samples.items():
+            (self._folder / f"{name}.csv").write_text(
+                "".join(f"{one.at:.1f},{one.resident},{one.descriptors},{one.clients}\n" for one in samples)
+            )
             if self._seconds >= LEAST_MINUTES * 60.0:
                 self.report.broken += [f"the {name} has grown: {what}" for what in growth(samples, self._seconds)]
         for name, process in self._processes.items():

@@ -1,6 +1,7 @@
 """Footprints: measured of a real process, and judged by their means."""
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -8,6 +9,7 @@ import threading
 import pytest
 
 from tests.soak.footprint import Sample, growth, sample
+from tests.waiting import eventually
 
 SECONDS = 100.0
 MIB = 2**20
@@ -26,8 +28,8 @@ def samples(early: int, late: int, descriptors: tuple[int, int] = (40, 40)) -> l
         pytest.param(samples(100, 106), True, id="memory"),
         pytest.param(samples(100, 100, (40, 42)), False, id="descriptors within 5 percent"),
         pytest.param(samples(100, 100, (40, 43)), True, id="descriptors"),
-        pytest.param(samples(100, 100, (20, 22)), False, id="two connections of a pool"),
-        pytest.param(samples(100, 100, (20, 23)), True, id="more than a pool opens"),
+        pytest.param(samples(100, 100, (10, 11)), False, id="a connection of a pool"),
+        pytest.param(samples(100, 100, (10, 12)), True, id="more than a pool opens"),
         pytest.param(samples(100, 50, (40, 10)), False, id="it has shrunk"),
     ],
 )
@@ -35,10 +37,24 @@ def test_what_has_grown(found: list[Sample], has_grown: bool) -> None:
     assert bool(growth(found, SECONDS)) == has_grown
 
 
-def test_connections_that_come_and_go_are_no_growth() -> None:
-    busy = [Sample(one.at, one.resident, one.descriptors + int(one.at) % 3 * 9) for one in samples(100, 100)]
-    calm, late = busy[:90], [Sample(one.at, one.resident, 40 + 30 * (int(one.at) % 2)) for one in busy[90:]]
-    assert growth([*calm, *late], SECONDS) == []
+@pytest.mark.parametrize(("every", "has_grown"), [(3, False), (2, True)])
+def test_a_burst_is_no_growth_and_what_is_there_half_of_the_time_is(every: int, has_grown: bool) -> None:
+    calm = samples(100, 100)
+    late = [Sample(one.at, one.resident, 40 + 30 * (int(one.at) % every == 0)) for one in calm[90:]]
+    assert bool(growth([*calm[:90], *late], SECONDS)) == has_grown
+
+
+def test_connections_that_clients_keep_are_no_descriptors_until_they_close_them() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        before = sample(os.getpid(), 1.0, port)
+        with socket.create_connection(("127.0.0.1", port)) as client, listener.accept()[0]:
+            kept = sample(os.getpid(), 2.0, port)
+            client.close()
+            eventually(lambda: not sample(os.getpid(), 3.0, port).clients, "the connection is half closed")
+            forgotten = sample(os.getpid(), 3.0, port)
+    assert (kept.descriptors - before.descriptors, kept.clients) == (1, 1)
+    assert (forgotten.descriptors - before.descriptors, forgotten.clients) == (1, 0)
 
 
 def test_a_soak_that_ended_early_has_not_grown() -> None:
