@@ -114,8 +114,6 @@ DROPPED: Final[dict[str, set[str]]] = {
         "webhook/admission/envelope.py: _read_any_json: RecursionError",
         "webhook/admission/envelope.py: _read_any_json: UnicodeDecodeError",
         "webhook/admission/envelope.py: _read_any_json: ValueError",
-        "webhook/admission/envelope.py: or_refusal: RecursionError",
-        "webhook/admission/judgement.py: judge: RecursionError",
         "webhook/check/git.py: _call: FileNotFoundError",
         "webhook/check/git.py: _call: subprocess.TimeoutExpired",
         "webhook/check/parser_events.py: _json_scalar: ValueError",
@@ -124,7 +122,8 @@ DROPPED: Final[dict[str, set[str]]] = {
         "webhook/server/pinner.py: pin: _Late",
     },
     "The first exception is the one that is logged and answered": {
-        "webhook/admission/failure.py: read_failed: Exception",
+        "webhook/admission/failure.py: _read_plainly: Exception",
+        "webhook/admission/failure.py: read_failed: BaseException",
     },
     "A time that is over, a queue that is empty, an end that was asked for: no failure": {
         "certs/controller.py: _turn: Stopped",
@@ -151,6 +150,7 @@ DROPPED: Final[dict[str, set[str]]] = {
     "It is counted, or nobody is left to tell: Events beyond what is queued are dropped": {
         "webhook/cluster/events.py: record: queue.Full",
         "webhook/cluster/events.py: stop: queue.Full",
+        "webhook/cluster/supervisor.py: fault: Exception",
     },
     "It would be good to know and is not needed: the answer says that it is not known, or leaves it out": {
         "webhook/cli/doctor_reading.py: _asked_directly: (urllib3.exceptions.HTTPError, ValueError)",
@@ -185,7 +185,7 @@ def is_passed_on(handler: ast.ExceptHandler) -> bool:
             return True
         if isinstance(node, ast.Raise) and node.exc is None:
             return True
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in LOGGED:
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in LOGGED:
             return True
     return False
 

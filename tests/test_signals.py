@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from webhook.cluster.supervisor import Supervisor
 from webhook.signals import HANDLED, end_on_signal, ending_signals, ignore_the_rest
 
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
@@ -81,6 +82,20 @@ def test_a_fault_in_ending_is_logged_and_the_next_signal_ends(caplog: pytest.Log
         signal.raise_signal(signal.SIGTERM)
     assert count.acquire(timeout=30)
     assert "a fault in ending" in caplog.text
+
+
+def test_a_fault_in_ending_is_counted_by_a_supervisor(caplog: pytest.LogCaptureFixture) -> None:
+    count = threading.Semaphore(0)
+    faults: list[str] = []
+
+    def counted(loop: str) -> None:
+        faults.append(loop)
+        count.release()
+
+    end_on_signal(lambda: [].pop(), Supervisor(count=counted).fault)
+    signal.raise_signal(signal.SIGTERM)
+    assert count.acquire(timeout=30)
+    assert (faults, "pop from empty list" in caplog.text) == (["thread"], True)
 
 
 def test_the_rest_can_be_ignored_alone() -> None:

@@ -1,6 +1,7 @@
 """The server of pages: a WSGI app over plain HTTP in a few threads of its own, none of which a slow client can hold."""
 
 import functools
+import random
 import socket
 import threading
 import time
@@ -13,9 +14,12 @@ import waitress
 from flask import Flask
 from waitress.channel import HTTPChannel
 
+from webhook.cluster.backoff import Backoff
 from webhook.cluster.supervisor import Supervisor
 
 _FINISH_SECONDS: Final = 2.0
+_LONGEST_PAUSE: Final = 4.0
+"""After exceptions, twice this at most: a probe waits for seconds only, and three in a row restart the process."""
 _SPARE: Final = 16
 """Connections that are accepted while every other one has a page under way; then clients wait."""
 
@@ -77,13 +81,14 @@ class PagesServer:
         self._thread.start()
 
     def _run(self) -> None:
+        backoff = Backoff(random.random, cap=_LONGEST_PAUSE)
         while not self._stopped.is_set():
             try:
                 self._server.run()
                 return
-            except Exception:
-                self._supervisor.fault("pages", "the thread of the pages")
-                self._stopped.wait(1.0)
+            except BaseException as problem:
+                self._supervisor.fault("pages", "the thread of the pages", problem)
+                self._stopped.wait(backoff.next())
 
     def stop(self) -> None:
         """Finish the pages under way, within a few seconds, then close the connections.

@@ -42,9 +42,14 @@ def let_through() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
 
 
-def end_on_signal(end: Callable[[], object]) -> None:
+def _log_fault(_loop: str, what: str) -> None:
+    _LOG.exception("unexpected exception: %s", what)
+
+
+def end_on_signal(end: Callable[[], object], fault: Callable[[str, str], object] = _log_fault) -> None:
     """Call ``end`` in a thread of its own on each ending signal. Must be called in the main thread.
 
+    ``fault`` is called with ``thread`` and what happened while an exception of ``end`` is handled: it logs and counts.
     A handler runs in the middle of whatever the main thread does, which may hold the very lock that ``end`` takes.
     """
     arrived: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -55,7 +60,7 @@ def end_on_signal(end: Callable[[], object]) -> None:
             try:
                 end()
             except Exception:
-                _LOG.exception("ending on a signal failed; another signal tries again")
+                fault("thread", "ending on a signal, which another signal tries again")
 
     threading.Thread(target=wait, name="signals", daemon=True).start()
     ignore_the_rest()

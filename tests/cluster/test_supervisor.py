@@ -88,11 +88,46 @@ def test_a_wait_without_end_can_be_ended() -> None:
     assert supervised.waits == [60.0] * 4
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_thread_that_is_dead_is_a_problem() -> None:
+@pytest.mark.parametrize("problem", [SystemExit("an end"), KeyboardInterrupt("an end"), GeneratorExit("an end")])
+def test_a_thread_that_is_dead_is_a_problem_logged_and_counted(
+    problem: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
     supervised = Supervised()
-    supervised.run(answers(SystemExit()), name="worker 1")
-    assert supervised.problems() == ["worker 1: dead"]
+    supervised.run(answers(problem), name="worker 1")
+    assert (supervised.problems(), supervised.faults) == (["worker 1: dead"], ["worker"])
+    (record,) = caplog.records
+    assert record.getMessage() == "unexpected exception: worker 1, which ends; the process continues"
+    assert record.exc_info is not None
+    assert record.exc_info[1] is problem
+
+
+@pytest.mark.parametrize("broken", ["_LOG.error", "_LOG.exception", "count"])
+def test_what_reports_a_fault_raises_none(broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[str] = []
+
+    def fails(*_arguments: object, **_options: object) -> None:
+        raise KeyError("a loop that nobody knows")
+
+    for name in {"_LOG.error", broken} if broken.startswith("_LOG") else ():
+        monkeypatch.setattr(f"webhook.cluster.supervisor.{name}", fails)
+    count = counted.append if broken == "_LOG.error" else fails
+    Supervisor(count=count).fault("worker", problem=ValueError())
+    assert counted == (["worker"] if broken == "_LOG.error" else [])
+
+
+def test_a_thread_goes_on_when_its_faults_cannot_be_counted(caplog: pytest.LogCaptureFixture) -> None:
+    supervised = Supervised()
+
+    def fails(loop: str) -> None:
+        raise KeyError(loop)
+
+    supervised.supervisor._count = fails
+    supervised.run(answers(ValueError("the first"), 0.0, None))
+    assert supervised.problems() == []
+    assert [record.getMessage() for record in caplog.records] == [
+        "unexpected exception: worker; the process continues",
+        "an exception of worker is not counted",
+    ]
 
 
 def test_a_loop_that_hangs_is_a_problem_until_it_goes_on() -> None:
@@ -192,6 +227,14 @@ def test_work_that_is_no_loop_hangs_when_it_takes_too_long_and_is_forgotten_at_i
     assert supervised.problems(later=400.0) == []
 
 
+def test_work_that_is_no_loop_can_show_signs_of_life() -> None:
+    supervised = Supervised()
+    with supervised.supervisor.working("start"):
+        for _ in range(3):
+            assert supervised.problems(later=300.0) == []
+            supervised.supervisor.beat()
+
+
 @pytest.fixture
 def reporting(monkeypatch: pytest.MonkeyPatch) -> Supervised:
     """A supervisor to which this process reports what nobody catches."""
@@ -213,16 +256,16 @@ def test_a_thread_of_others_that_raises_is_logged_whole_and_counted(
         thread.start()
         thread.join(20)
     (record,) = caplog.records
-    assert record.getMessage() == "unexpected exception: waitress-0, which ends; continuing"
+    assert record.getMessage() == "unexpected exception: waitress-0, which ends; the process continues"
     assert record.exc_info is not None
     assert record.exc_info[0] is KeyError
     assert reporting.faults == ["thread"]
 
 
-def test_a_supervised_thread_that_dies_is_logged_too(reporting: Supervised, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_supervised_thread_that_dies_is_counted_once(reporting: Supervised, caplog: pytest.LogCaptureFixture) -> None:
     reporting.run(answers(GeneratorExit("not an Exception")))
-    assert "not an Exception" in caplog.text
-    assert (reporting.faults, reporting.problems()) == (["thread"], ["worker: dead"])
+    assert len(caplog.records) == 1
+    assert (reporting.faults, reporting.problems()) == (["worker"], ["worker: dead"])
 
 
 def test_an_exception_in_a_finalizer_is_logged_and_counted(

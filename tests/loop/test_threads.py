@@ -24,9 +24,12 @@ FAULTS: Final[dict[tuple[str, str], set[int]]] = {
     ("get", LEASES.plural): {1},
     ("update", LEASES.plural): {2},
     ("get", SECRETS.plural): {1},
+    # What the main thread asks first, before there is another one.
+    ("get", ROLLOUT_ORCHESTRATORS.group_path): {1},
 }
 """Verb and resource to those of these requests, counted from 1, in which the client itself fails."""
 
+MAIN: Final = "main of the loop"
 WATCHED: Final = [f"reflector {resource.full_name}" for resource in RESOURCES]
 
 THREADS: Final[dict[str, set[str]]] = {
@@ -41,6 +44,7 @@ THREADS: Final[dict[str, set[str]]] = {
     "lease": {"lease"},
     "pages": {"pages"},
     "certificates": {"certificates"},
+    "start": {MAIN},
 }
 """The label under which faults are counted, and the threads that have it."""
 
@@ -64,6 +68,10 @@ def break_once(process: LoopProcess) -> list[str]:
     broken: list[str] = []
     loop = process.loop
     loop.enqueue_everything = failing_once(loop.enqueue_everything, "resync", broken)  # type: ignore[method-assign]
+    for name in ("begin", "_emit_ignored_settings"):
+        setattr(loop, name, failing_once(getattr(loop, name), MAIN, broken))
+    process._settled = failing_once(process._settled, MAIN, broken)
+    process._elector.acquire = failing_once(process._elector.acquire, MAIN, broken)  # type: ignore[method-assign]
     loop._router.keys = failing_once(loop._router.keys, "reflector", broken)  # type: ignore[method-assign]
     indexes = loop.caches.rollouts.store._functions
     indexes[BY_REVISION] = failing_once(indexes[BY_REVISION], "reflector", broken)
@@ -91,8 +99,11 @@ def test_what_raised_is_tried_again(loop: Running, verb: str, resource: str) -> 
     eventually(lambda: loop.asked.get((verb, resource), 0) > last, f"{verb} {resource} again")
 
 
-def test_the_router_the_index_and_the_resync_have_raised(loop: Running) -> None:
-    names = {"Loop.enqueue_everything", "Router.keys", "revisions_named"}
+def test_the_router_the_index_the_resync_and_the_start_have_raised(loop: Running) -> None:
+    names = {
+        *("Loop.enqueue_everything", "Router.keys", "revisions_named", "Loop.begin", "Loop._emit_ignored_settings"),
+        *("LoopProcess.<lambda>", "LeaderElector.acquire"),
+    }
     loop.api.put(REVISIONS, {"metadata": {"name": "hello-00003", "labels": {SERVICE_LABEL: "hello"}}})
     eventually(lambda: set(loop.broken) == names, f"{names - set(loop.broken)} raised")
 
@@ -123,7 +134,7 @@ def test_each_fault_is_counted_under_its_loop(loop: Running, label: str) -> None
 
 
 def test_no_thread_is_missing_here_and_none_has_ended(loop: Running) -> None:
-    named = set().union(*THREADS.values())
+    named = set().union(*THREADS.values()) - {MAIN}
     eventually(lambda: named <= loop.threads(), f"{named - loop.threads()} run")
     others = {name for name in loop.threads() - named if not name.startswith(("Thread-", "probe", "waitress"))}
     assert others == set(), "a thread that no test here makes raise"

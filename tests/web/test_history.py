@@ -77,7 +77,7 @@ def test_an_exception_is_logged_whole_and_counted_and_the_change_is_recorded_all
     asked = source.asked
     eventually(lambda: source.asked > asked, "it is tried again until it can be had")
 
-    assert caplog.text.count("unexpected exception: history; continuing") == 2
+    assert caplog.text.count("unexpected exception: history; the process continues") == 2
     assert caplog.text.count("ZeroDivisionError: by a rollout of nobody") == 2
     assert "in _record" in caplog.text, "with its traceback"
     assert recorded.client.get("/healthz").text == "ok\n"

@@ -143,7 +143,7 @@ def command(**given: Any) -> int:
 def run(arguments: Options) -> int:
     """Run until a signal ends it. The client is imported only here, so that --help is quick."""
     from webhook.cluster.clock import SystemClock
-    from webhook.cluster.errors import ApiError, Forbidden, NoCredentials, Unauthorized
+    from webhook.cluster.errors import ApiError, Forbidden, NoCredentials, Unauthorized, Unreachable
     from webhook.loop.process import LoopProcess
 
     ignore_the_rest()
@@ -160,7 +160,7 @@ def run(arguments: Options) -> int:
     process.pages = _pages(process, arguments)
     if arguments.cert_secret:
         process.runnables.append(_controller(process, arguments))
-    end_on_signal(process.stop)
+    end_on_signal(process.stop, process.supervisor.fault)
     try:
         process.run()
     except Forbidden as problem:
@@ -169,8 +169,10 @@ def run(arguments: Options) -> int:
         raise CommandError(f"the credentials are not accepted: {problem}", MISSING) from problem
     except NoCredentials as problem:
         raise CommandError(f"there are no credentials: {problem}", MISSING) from problem
-    except ApiError as problem:
+    except Unreachable as problem:
         raise CommandError(f"the API server cannot be reached: {problem}", MISSING) from problem
+    except ApiError as problem:
+        raise CommandError(f"the API server gives no answer that the loop can use: {problem}", MISSING) from problem
     return 0
 
 

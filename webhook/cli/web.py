@@ -71,7 +71,7 @@ def command(*, host: str, port: int, streams: int, log_format: str, log_level: s
     # A stream takes a thread as long as it lasts.
     limits = PageLimits(threads=streams + _OTHER_THREADS, connections=streams + _OTHER_CONNECTIONS)
     server = PagesServer(make_app(source, options), listening, supervisor, limits)
-    end_on_signal(ended.set)
+    end_on_signal(ended.set, supervisor.fault)
     source.begin()
     server.start()
     ended.wait()

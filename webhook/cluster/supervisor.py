@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -90,11 +90,13 @@ class Supervisor:
 
     @contextmanager
     def working(self, name: str) -> Iterator[None]:
-        """Watch work of the calling thread that is no loop: it hangs if it takes longer than ``limit``."""
+        """Watch work of the calling thread that is no loop: it hangs after ``limit`` seconds without a ``beat``."""
         kept = self._enter(name)
+        before, self._thread_local.loop = getattr(self._thread_local, "loop", None), kept
         try:
             yield
         finally:
+            self._thread_local.loop = before
             self._loops.remove(kept)
 
     def report_uncaught(self) -> None:
@@ -125,10 +127,19 @@ class Supervisor:
         problem: BaseException | None = None,
         fields: Mapping[str, object] | None = None,
     ) -> None:
-        """Log an exception with its traceback, by default the one being handled, and count it."""
-        extra = {"fields": dict(fields or {})}
-        _LOG.error("unexpected exception: %s; continuing", what or loop, exc_info=problem or True, extra=extra)
-        self._count(loop)
+        """Log an exception with its traceback, by default the one being handled, and count it.
+
+        Raises nothing: what reports a fault must not be another one.
+        """
+        raised = True if problem is None else problem
+        with suppress(Exception):
+            extra = {"fields": dict(fields or {})}
+            _LOG.error("unexpected exception: %s; the process continues", what or loop, exc_info=raised, extra=extra)
+        try:
+            self._count(loop)
+        except Exception:
+            with suppress(Exception):
+                _LOG.exception("an exception of %s is not counted", loop)
 
     def problems(self) -> list[str]:
         """One line for each loop that is dead or hangs."""
@@ -164,9 +175,11 @@ class Supervisor:
                     self.fault(loop, kept.name)
                     delay = backoff.next()
                 self.beat()
-        except BaseException:
+        except BaseException as problem:
+            # Such as SystemExit, which Python passes over in a thread. The liveness probe restarts the process.
             kept.state = "dead"
-            raise
+            self.fault(loop, f"{kept.name}, which ends", problem)
+            return
         kept.state = "over"
 
     def _paused(self, seconds: float, wait: Callable[[float], bool]) -> bool:

@@ -107,14 +107,13 @@ class Loop:
         self.caches.start()
 
     def work(self) -> None:
-        """Start to reconcile. Call it once the caches are ready and this process may write."""
-        self.begin()
+        """Start the threads that reconcile, which do so from ``begin`` on."""
         self.workers.start()
         if self._options.resync > 0:
             self._supervisor.start("resync", self._resync, self._stopped.wait, after=self._options.resync)
 
     def begin(self) -> None:
-        """Enqueue everything once, and every change from now on."""
+        """Enqueue everything once, and every change from now on: the caches are ready, and this process may write."""
         self._working = True
         self.enqueue_everything()
 
@@ -124,10 +123,15 @@ class Loop:
 
     def enqueue_everything(self, within: float = 0.0) -> None:
         """Enqueue every rollout, and every SPA without one, at random times within so many seconds."""
+        rollouts = {*self._router.every_rollout(), *self._router.every_service()}
+        self._enqueue(rollouts, within)
         self._emit_ignored_settings()
-        keys = set(self._router.every_rollout()) | set(self._router.every_service())
+        keys: set[Key] = set()
         for one in self.caches.spas.store.objects():
             keys |= self._router.keys(STAGE_POD_AUTOSCALERS, Change(None, one))
+        self._enqueue(keys - rollouts, within)
+
+    def _enqueue(self, keys: Iterable[Key], within: float) -> None:
         for key in sorted(keys):
             self.queue.add_after(key, within * random.random())  # noqa: S311
 

@@ -17,7 +17,7 @@ from webhook.loop.workers import RESULTS
 
 _REFLECTED: Final = ("list", "watch", "event", "bookmark", "gone", "silence", "error")
 _EVENTS: Final = ("sent", "quiet", "dropped", "failed")
-_LOOPS: Final = ("reflector", "worker", "resync", "events", "lease", "pages", "certificates", "thread")
+LOOPS: Final = ("reflector", "worker", "resync", "events", "lease", "pages", "certificates", "start", "thread")
 _STAGE_SECONDS: Final = (1.0, 3.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 _PHASES: Final = ("held", "releasing")
 OUTCOMES: Final[Mapping[str, str]] = {
@@ -132,7 +132,7 @@ class Metrics:
             self._reverted.labels(effect)
         for what in _EVENTS:
             self._events.labels(what)
-        for loop in _LOOPS:
+        for loop in LOOPS:
             self._faults.labels(loop)
 
     # Workers

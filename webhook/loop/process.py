@@ -134,11 +134,38 @@ class LoopProcess:
         if self.pages is not None:
             self.pages.start()
         try:
-            if self._await_resources() and self._await_caches() and self._lead():
-                self._work()
+            if self._start():
                 self._stopped.wait()
         finally:
             self._leave()
+
+    def _start(self) -> bool:
+        """Begin to work; False when stopped before. Raises ApiError."""
+        with self.supervisor.working("start"):
+            if not self._insist(self._await_resources):
+                return False
+            self.loop.watch()
+            if not (self._insist(self._await_caches) and self._insist(self._lead)):
+                return False
+            self._work()
+            return self._insist(self._enqueue)
+
+    def _insist(self, part: Callable[[], bool]) -> bool:
+        """Take a part of the start, and again later and later after an exception other than ApiError.
+
+        False when stopped before. To end the process would restart every thread for a fault in one of them.
+        """
+        backoff = Backoff(random.random)
+        while True:
+            try:
+                return part()
+            except ApiError:
+                raise
+            except Exception:
+                self.supervisor.fault("start", "the start of the loop")
+            self.supervisor.beat()
+            if self._stopped.wait(backoff.next()):
+                return False
 
     def stop(self) -> None:
         """Make ``run`` come to its end; from any thread, and from a signal handler."""
@@ -194,12 +221,12 @@ class LoopProcess:
                     return None
 
     def _await_caches(self) -> bool:
-        self.loop.watch()
         reported = ""
         waited = 0.0
         while not self.loop.caches.ready():
             if self._stopped.wait(0.05):
                 return False
+            self.supervisor.beat()
             waited += 0.05
             unready = self.loop.caches.unready()
             if waited >= self._options.poll and unready != reported:
@@ -221,6 +248,10 @@ class LoopProcess:
         for runnable in self.runnables:
             runnable.start()
         _LOG.info("working%s", "" if self._options.loop.steps else " (steps off: only SPAs are completed)")
+
+    def _enqueue(self) -> bool:
+        self.loop.begin()
+        return True
 
     def _lead_changed(self, leads: bool) -> None:
         if leads:
