@@ -128,10 +128,20 @@ def test_what_was_read_and_is_too_deep_to_be_judged_is_refused(monkeypatch: pyte
         raise RecursionError
 
     monkeypatch.setattr("webhook.admission.judgement.denying_findings", too_deep)
-    status, answer = called(json.dumps(GOOD).encode())
+    status, answer = called(nested(200))
     response = json.loads(answer)["response"]
     assert (status, response["uid"], response["allowed"]) == (200, GOOD["request"]["uid"], False)
     assert response["status"]["message"] == "the object is nested too deeply"
+
+
+@pytest.mark.parametrize("where", ["judgement.denying_findings", "envelope.write_verdict"])
+def test_a_recursion_without_end_in_what_is_not_deep_is_a_fault(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    def for_ever(*arguments: object) -> None:
+        for_ever(*arguments)
+
+    monkeypatch.setattr(f"webhook.admission.{where}", for_ever)
+    with pytest.raises(RecursionError):
+        called(json.dumps(GOOD).encode())
 
 
 def response(obj: Any, **members: Any) -> dict[str, Any]:

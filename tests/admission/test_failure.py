@@ -9,9 +9,9 @@ from tests.admission.reviews import UID, entry, request_of, ro, spa
 from tests.admission.test_knative_objects import HELD, review, revision, update
 from tests.knative.routes import floating, route
 from webhook.admission import EmptyLookup, Settings, Verdict, judge
-from webhook.admission.envelope import write_verdict
-from webhook.admission.failure import failed_verdict, read_failed, rules_at
+from webhook.admission.failure import failed_response, failed_verdict, read_failed, rules_at, unanswered
 from webhook.admission.settings import OnError
+from webhook.server.metrics import outcome_of
 
 RO_CREATE = json.dumps(request_of(ro({"targetRevisions": [entry("hello-00002", 100)]}))).encode()
 SPA_CREATE = json.dumps(request_of(spa({"stageMinScale": 1}))).encode()
@@ -53,7 +53,7 @@ def verdict_on(body: bytes, path: str, on_error: OnError) -> Verdict:
     ],
 )
 def test_a_write_that_is_not_judged(body: bytes, path: str, on_error: OnError, denial: str) -> None:
-    response = json.loads(write_verdict(verdict_on(body, path, on_error)))["response"]
+    response = json.loads(failed_response(verdict_on(body, path, on_error)).body)["response"]
     assert response["uid"] in (UID, "u1")
     assert "patch" not in response
     assert response["allowed"] is not bool(denial)
@@ -71,16 +71,50 @@ def test_a_write_that_is_not_judged(body: bytes, path: str, on_error: OnError, d
     ],
 )
 def test_a_write_that_passes_unchecked_gets_a_warning(body: bytes, path: str, whom: str, undone: str, uid: str) -> None:
-    response = json.loads(write_verdict(verdict_on(body, path, "allow")))["response"]
+    response = json.loads(failed_response(verdict_on(body, path, "allow")).body)["response"]
     fault = f"Stagegate's webhook failed on it (KeyError) and {undone}"
     assert response["warnings"] == [
         f'{whom}: {fault}; report it with the line of the webhook\'s log that has uid "{uid}"'
     ]
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", json.dumps({"request": {}}).encode()])
-def test_what_is_no_review_has_no_request(body: bytes) -> None:
-    assert read_failed(body, "/validate") is None
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"[" * 100_000, json.dumps({"request": {}}).encode()])
+@pytest.mark.parametrize("path", ["/validate", "/knative"])
+def test_what_is_no_review_has_no_request(body: bytes, path: str) -> None:
+    assert read_failed(body, path) is None
+
+
+@pytest.mark.parametrize(
+    ("request_", "kind"),
+    [
+        ({"operation": "CREATE", "kind": {"kind": "RolloutOrchestrator"}}, "RolloutOrchestrator"),
+        ({"operation": "DELETE", "kind": {"kind": "RolloutOrchestrator"}}, ""),
+        ({"operation": "UPDATE", "kind": {"kind": "Route"}, "subResource": "status"}, ""),
+        ({"operation": ["CREATE"], "kind": "Route", "namespace": 5, "userInfo": []}, ""),
+        ({"operation": "CREATE", "kind": {"kind": {}}, "object": "hello"}, ""),
+    ],
+)
+@pytest.mark.parametrize("path", ["/validate", "/knative"])
+def test_a_review_that_is_not_read_as_others_are(request_: dict[str, Any], kind: str, path: str) -> None:
+    request = read_failed(json.dumps({"request": {"uid": "u", **request_}}).encode(), path)
+    assert request is not None
+    assert (request.uid, request.kind, request.path) == ("u", kind, path[1:])
+    assert json.loads(failed_response(failed_verdict(request, KeyError(), "refuse")).body)["response"]["uid"] == "u"
+
+
+def test_without_a_uid_the_call_fails_and_counts_as_a_failed_review() -> None:
+    answer = unanswered("validate")
+    assert (answer.status, answer.body) == (500, b"the server failed on this review; its log says why\n")
+    assert answer.verdict is not None
+    assert outcome_of(answer.verdict) == "failed"
+
+
+def test_long_names_and_texts_of_other_languages_are_one_short_line() -> None:
+    body = json.dumps(request_of(spa({"stageMinScale": 1}, name="n\n\u00e4" * 200))).encode()
+    (warning,) = json.loads(failed_response(verdict_on(body, "/mutate", "allow")).body)["response"]["warnings"]
+    assert warning.isascii()
+    assert warning.isprintable()
+    assert len(warning) == 256
 
 
 @pytest.mark.parametrize(

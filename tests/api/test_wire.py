@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from webhook.api.wire import MOST_COMPARED, are_equal, copy_of, is_count, is_small
+from webhook.api.wire import MOST_COMPARED, MOST_LEVELS, are_equal, copy_of, is_count, is_deep, is_small
 
 
 @pytest.mark.parametrize("value", [0, 1, 2147483647, 3.0, 0.0])
@@ -65,3 +65,26 @@ def test_values_of_any_depth_are_compared() -> None:
     for _ in range(MOST_COMPARED):
         one, other = [one], [other]
     assert are_equal(one, other)
+
+
+def nested(levels: int) -> Any:
+    value: Any = 0
+    for level in range(levels):
+        value = [1, value] if level % 2 else {"a": value, "b": 1}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "deep"),
+    [
+        (0, False),
+        ("[" * 1000, False),
+        ([[]] * 10_000, False),
+        (nested(MOST_LEVELS), False),
+        (nested(MOST_LEVELS + 1), True),
+        ([[], nested(100_000)], True),
+    ],
+    ids=["a number", "a text", "a wide list", "at the bound", "beyond it", "far beyond it"],
+)
+def test_depth(value: Any, deep: bool) -> None:
+    assert is_deep(value) is deep

@@ -71,6 +71,15 @@ def test_an_exception_is_logged_with_every_frame_and_every_cause() -> None:
         assert part in facts["traceback"]
 
 
+def test_an_exception_whose_message_raises_is_logged_all_the_same() -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise ZeroDivisionError
+
+    facts = facts_of(record("failed", exc_info=(Mute, Mute(), None)))
+    assert facts["error"] == facts["traceback"] == "Mute: its message raised ZeroDivisionError"
+
+
 def test_for_people_the_frames_follow_the_line() -> None:
     first, *frames = TextLine().format(failed()).splitlines()
     assert first.endswith('it failed error="RuntimeError: above"')

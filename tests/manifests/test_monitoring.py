@@ -2,22 +2,30 @@
 
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from prometheus_client import generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from certs.errors import Forbidden
 from certs.metrics import CertificateMetrics, CertificateState
+from tests.admission.test_failure import RO_CREATE
 from tests.kustomize import by_name
+from webhook.admission import EmptyLookup, Settings
 from webhook.cli import certs
 from webhook.cli.arguments import ObjectName
 from webhook.cluster.errors import Call
+from webhook.cluster.supervisor import Supervisor
 from webhook.loop.caches import RESOURCES
-from webhook.loop.metrics import Metrics
+from webhook.loop.metrics import LOOPS, Metrics
+from webhook.loop.workers import CRASHED
+from webhook.server.handler import AdmissionHandler
+from webhook.server.metrics import LOOPS as SERVER_LOOPS
 from webhook.server.metrics import ServerMetrics
 
 # Of Prometheus itself, of the process, and what scraping adds.
@@ -97,6 +105,92 @@ def test_the_commands_of_a_runbook_are_known(alert: dict[str, Any]) -> None:
     for task, secret in re.findall(r"stagegate certs (\w+)((?: --secret \S+)?)", alert["annotations"]["runbook"]):
         given = certs.command.commands[task].make_context(task, secret.split()).params
         assert given["secret"] == ObjectName("stagegate-system", "stagegate-certs")
+
+
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def samples_of(registry: CollectorRegistry) -> Samples:
+    families = text_string_to_metric_families(generate_latest(registry).decode())
+    return {(one.name, frozenset(one.labels.items())): one.value for family in families for one in family.samples}
+
+
+def raised(before: Samples, after: Samples) -> list[str]:
+    """The alerts about the increase of a counter that fire for what has increased, judged by their selectors."""
+    increased = [(name, dict(labels)) for (name, labels), value in after.items() if value > before[name, labels]]
+    return [
+        alert
+        for alert, expression in EXPRESSIONS.items()
+        if (asked := re.match(r"sum(?: by \([^)]*\))? ?\(increase\((\w+)\{([^}]*)\}\[\w+\]\)\) > 0$", expression))
+        and any(name == asked[1] and selects(asked[2], labels) for name, labels in increased)
+    ]
+
+
+def selects(selectors: str, labels: dict[str, str]) -> bool:
+    tests: dict[str, Callable[[str, str], bool]] = {
+        "=": lambda value, wanted: value == wanted,
+        "!=": lambda value, wanted: value != wanted,
+        "=~": lambda value, wanted: bool(re.fullmatch(wanted, value)),
+        "!~": lambda value, wanted: not re.fullmatch(wanted, value),
+    }
+    found = re.findall(r'(\w+)(=~|!~|!=|=)"([^"]*)"', selectors)
+    return all(tests[operator](labels.get(name, ""), value) for name, operator, value in found)
+
+
+def a_review_fails(metrics: ServerMetrics, path: str, body: bytes) -> None:
+    def fails(*_: object) -> Any:
+        raise KeyError("a bug")
+
+    knative: Any = SimpleNamespace(answer=fails)
+    AdmissionHandler(EmptyLookup(), Settings(), metrics, examine=fails, knative=knative).answer(path, body)
+
+
+def an_answer_is_not_counted(metrics: ServerMetrics) -> None:
+    counting = AdmissionHandler(EmptyLookup(), Settings(), metrics, clock=iter([0.0]).__next__)
+    counting.answer("/validate", RO_CREATE)
+
+
+def a_pin_raises(metrics: ServerMetrics) -> None:
+    """What the handler of Knative's objects reports of one."""
+    Supervisor(count=metrics.faulted).fault("admission", problem=KeyError("a bug"))
+    metrics.pinned("failed")
+
+
+IN_THE_WEBHOOK: dict[str, tuple[Callable[[ServerMetrics], object], str]] = {
+    "a review of ours": (partial(a_review_fails, path="/validate", body=RO_CREATE), "StagegateReviewFailed"),
+    "a review of Knative's": (partial(a_review_fails, path="/knative", body=RO_CREATE), "StagegateReviewFailed"),
+    "a review without a uid": (partial(a_review_fails, path="/mutate", body=b"{"), "StagegateReviewFailed"),
+    "the count of an answer": (an_answer_is_not_counted, "StagegateWebhookFaults"),
+    "a pin": (a_pin_raises, "StagegatePinsFail"),
+    **{
+        loop: (partial(ServerMetrics.faulted, loop=loop), "StagegateWebhookFaults")
+        for loop in SERVER_LOOPS
+        if loop != "admission"
+    },
+}
+
+
+@pytest.mark.parametrize(("happens", "alert"), IN_THE_WEBHOOK.values(), ids=IN_THE_WEBHOOK)
+def test_an_exception_in_the_webhook_raises_one_alert(happens: Callable[[ServerMetrics], object], alert: str) -> None:
+    metrics = ServerMetrics()
+    before = samples_of(metrics.registry)
+    happens(metrics)
+    assert raised(before, samples_of(metrics.registry)) == [alert]
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_an_exception_in_the_loop_raises_one_alert(loop: str) -> None:
+    metrics = Metrics(RESOURCES)
+    if loop == "worker":
+        metrics.reconciled("rolloutorchestrator", "done", 0.0)
+        metrics.reconciled("rolloutorchestrator", CRASHED, 0.0)
+    before = samples_of(metrics.registry)
+    metrics.faulted(loop)
+    if loop == "worker":
+        metrics.reconciled("rolloutorchestrator", CRASHED, 0.0)
+    assert raised(before, samples_of(metrics.registry)) == [
+        "StagegateLoopCrashes" if loop == "worker" else "StagegateLoopFaults"
+    ]
 
 
 @pytest.mark.parametrize("name", ["stagegate-webhook", "stagegate-loop"])

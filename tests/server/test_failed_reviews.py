@@ -109,13 +109,44 @@ def test_one_line_one_count_and_an_answer_with_the_uid(
     assert broken.count("stagegate_faults_total", loop="admission") == 1
 
 
-def test_an_exception_in_reading_the_review_is_answered_without_a_uid(
+def test_a_review_without_a_uid_is_a_failed_call_and_counts_as_a_failed_review(
     monkeypatch: pytest.MonkeyPatch, log: io.StringIO
 ) -> None:
     broken = Broken(monkeypatch)
-    monkeypatch.setattr("webhook.admission.judgement.read_request", raise_with_object)
-    monkeypatch.setattr("webhook.admission.failure.read_request", raise_with_object)
-    answer = broken.handler.review("/validate", CREATE)
+    monkeypatch.setattr("webhook.admission.envelope.read_review", raise_with_object)
+    answer = broken.handler.review("/validate", b"no review")
     assert (answer.status, answer.body) == (500, b"the server failed on this review; its log says why\n")
-    assert len(log.getvalue().splitlines()) == 1
+    (line,) = log.getvalue().splitlines()
+    assert {"path": "/validate", "bytes": 9, "level": "error"}.items() <= json.loads(line).items()
+    assert "in raise_with_object" in json.loads(line)["traceback"]
+    assert broken.count("stagegate_faults_total", loop="admission") == 1
+    labels = {"path": "/validate", "kind": "other", "operation": "other"}
+    assert broken.count("stagegate_admission_reviews_total", verdict="failed", **labels) == 1
+
+
+@pytest.mark.parametrize("broken_part", ["metrics", "log"])
+def test_an_answer_that_is_not_counted_or_logged_is_given_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, log: io.StringIO, broken_part: str
+) -> None:
+    metrics = ServerMetrics()
+    handler = AdmissionHandler(EmptyLookup(), Settings(), metrics)
+    refused = json.dumps(request_of(ro({"targetRevisions": [entry("hello-00002", 120)]}))).encode()
+    if broken_part == "metrics":
+        monkeypatch.setattr(metrics, "answered", raise_with_object)
+    else:
+        monkeypatch.setattr("webhook.server.handler._LOG.info", raise_with_object)
+    answer = handler.review("/validate", refused)
+    assert json.loads(answer.body)["response"]["status"]["code"] == 403
+    (line,) = log.getvalue().splitlines()
+    assert (
+        json.loads(line)["message"]
+        == "unexpected exception: an answer at /validate is not counted; the process continues"
+    )
+    assert metrics.registry.get_sample_value("stagegate_faults_total", {"loop": "metrics"}) == 1
+
+
+def test_a_log_that_raises_takes_away_neither_the_answer_nor_the_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = Broken(monkeypatch)
+    monkeypatch.setattr("webhook.cluster.supervisor._LOG.error", raise_with_object)
+    assert broken.answer("/validate", CREATE)["uid"] == UID
     assert broken.count("stagegate_faults_total", loop="admission") == 1

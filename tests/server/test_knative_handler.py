@@ -244,14 +244,21 @@ def _raises(*_: object) -> Any:
     raise ZeroDivisionError("a bug in a pin")
 
 
+def _exits(*_: object) -> Any:
+    raise SystemExit("a bug in a pin")
+
+
 @pytest.mark.parametrize(
     "broken",
     [
         lambda place: setattr(place.pinner, "pin", _raises),
         lambda place: setattr(place.view, "defaults", _raises),
         lambda place: setattr(place.view, "written", _raises),
+        lambda place: setattr(place.view, "defaults", _exits),
+        lambda place: setattr(place.pinner, "pin", _exits),
+        lambda place: setattr(place.metrics, "pinned", _raises),
     ],
-    ids=["in its thread", "in the answer", "in the view"],
+    ids=["in its thread", "in the answer", "in the view", "an exit", "an exit in its thread", "in the count"],
 )
 def test_a_fault_is_logged_and_counted_and_the_revision_is_left_as_it_is(
     broken: Callable[[Place], None], caplog: pytest.LogCaptureFixture

@@ -14,6 +14,7 @@ from webhook.admission.rules.field_error import echo
 from webhook.admission.settings import Settings
 from webhook.admission.verdict import INVALID, Verdict
 from webhook.api.kinds import GROUP
+from webhook.api.wire import is_deep
 
 JSON: Final = "application/json"
 TEXT: Final = "text/plain; charset=utf-8"
@@ -52,7 +53,7 @@ def examine(body: bytes, path: str, lookup: Lookup, settings: Settings) -> Respo
         read_path(path)
         return response_of(judge(read_review(body), path, lookup, settings))
 
-    return or_refusal(judged)
+    return or_refusal(body, judged)
 
 
 def response_of(verdict: Verdict) -> Response:
@@ -60,7 +61,7 @@ def response_of(verdict: Verdict) -> Response:
     return Response(200, JSON, write_verdict(verdict), verdict)
 
 
-def or_refusal(answer: Callable[[], Result]) -> Result | Response:
+def or_refusal(body: bytes, answer: Callable[[], Result]) -> Result | Response:
     """The answer to one request, or the refusal of one that is no review (400) or at no path of ours (404)."""
     try:
         return answer()
@@ -69,6 +70,8 @@ def or_refusal(answer: Callable[[], Result]) -> Result | Response:
     except MalformedReview as malformed:
         return _refusal(400, str(malformed))
     except RecursionError:
+        if not is_deep(read_review(body)):
+            raise
         return _refusal(400, "the body is nested too deeply")
 
 
@@ -146,22 +149,13 @@ def write_verdict(verdict: Verdict) -> bytes:
 
 
 def status_of(verdict: Verdict) -> dict[str, Any]:
-    """The Status of a denial: 403 with a cause for each finding, 400 for an object that cannot be read, or 500 for one
-    that the webhook failed on, which clients try again.
+    """The Status of a denial: 403 with a cause for each finding, or 400 for an object that cannot be read.
 
     Never 422 Invalid: clients that force (Flux, Argo CD, ``kubectl apply --force``) read it as a change of an immutable
     field and delete the stored object. kubectl prints no causes of a 403, so the message has all of them.
     """
     if verdict.malformed:
         return {"status": "Failure", "message": verdict.malformed, "reason": "BadRequest", "code": 400}
-    if verdict.failed:
-        return {
-            "status": "Failure",
-            "message": verdict.failed,
-            "reason": "InternalError",
-            "details": {"name": verdict.name[:_MAX_NAME], "group": GROUP, "kind": verdict.kind},
-            "code": 500,
-        }
     findings = verdict.denials
     causes = [_cause(finding.reason, finding.body, field=finding.field) for finding in findings[:MAX_CAUSES]]
     texts = [finding.text for finding in findings[:MAX_CAUSES]]

@@ -1,27 +1,59 @@
-"""Failures: the answer to a review whose judgement raised an exception, and what the log says of it."""
+"""Failures: the answer to a review whose judgement raised an exception, and what the log says of it.
 
+What reads a review, quotes a value or writes an answer elsewhere may be what raised: nothing here depends on it.
+"""
+
+import json
 import traceback
 from typing import Any, Final
 
-from webhook.admission.envelope import read_review
+from webhook.admission.envelope import JSON, MAX_WARNING, Response, read_review
 from webhook.admission.knative_objects import read_knative_request
-from webhook.admission.request import KNATIVE, MUTATE, REVISION, ROUTE, Request, read_request
+from webhook.admission.request import KNATIVE, MUTATE, ROUTE, Request, read_request
 from webhook.admission.rules import RULE_IDS
-from webhook.admission.rules.field_error import echo
 from webhook.admission.settings import OnError
 from webhook.admission.verdict import Verdict
+from webhook.api.kinds import GROUP
 
 _RULE_IDS: Final = frozenset(RULE_IDS)
 _UNDONE: Final = {MUTATE: "filled nothing in", KNATIVE: "left it as it is"}
+_LONGEST_NAME: Final = 64
+_TEXT: Final = "text/plain; charset=utf-8"
 
 
 def read_failed(body: bytes, path: str) -> Request | None:
-    """The request of a review that was not judged, None if it cannot be read; ``path`` has no query. Raises nothing."""
+    """The request of a review that was not judged, None if it has none with a uid; ``path`` has no query.
+
+    Raises nothing.
+    """
+    name = path.lstrip("/")
     try:
-        name = path.lstrip("/")
         return read_knative_request(body) if name == KNATIVE else read_request(read_review(body), name)
+    except BaseException:
+        return _read_plainly(body, name)
+
+
+def _read_plainly(body: bytes, path: str) -> Request | None:
+    """The same by code that reads nothing else."""
+    try:
+        members = _object(_object(json.loads(body)).get("request"))
     except Exception:
         return None
+    uid, operation = _text(members.get("uid")), _text(members.get("operation"))
+    if not uid:
+        return None
+    is_judged = operation in ("CREATE", "UPDATE") and not members.get("subResource")
+    return Request(
+        path=path,
+        uid=uid,
+        operation=operation,
+        kind=_text(_object(members.get("kind")).get("kind")) if is_judged else "",
+        not_judged="",
+        namespace=_text(members.get("namespace")),
+        username=_text(_object(members.get("userInfo")).get("username")),
+        object=members.get("object"),
+        old=members.get("oldObject"),
+    )
 
 
 def failed_verdict(request: Request, problem: BaseException, on_error: OnError) -> Verdict:
@@ -32,13 +64,12 @@ def failed_verdict(request: Request, problem: BaseException, on_error: OnError) 
     is: only held ones are reviewed, and what would move one has to wait until it can be put back.
     """
     namespace, name = names_in(request)
-    whom = f"{request.kind or 'object'} {echo(f'{namespace}/{name}' if namespace else name)}"
+    whom = f"{request.kind or 'object'} {_quoted(f'{namespace}/{name}' if namespace else name)}"
     fault = f"Stagegate's webhook failed on it ({type(problem).__name__})"
-    report = f"report it with the line of the webhook's log that has uid {echo(request.uid)}"
-    failed = ""
-    notices: tuple[str, ...] = ()
-    if is_allowed(request, on_error):
-        notices = (f"{whom}: {fault} and {_UNDONE.get(request.path, 'did not check it')}; {report}",)
+    report = f"report it with the line of the webhook's log that has uid {_quoted(request.uid)}"
+    allowed = is_allowed(request, on_error)
+    if allowed:
+        failed = f"{whom}: {fault} and {_UNDONE.get(request.path, 'did not check it')}; {report}"
     elif request.path == KNATIVE:
         failed = f"{whom} keeps its traffic: {fault}. The fault is Stagegate's, not the Route's: {report}"
     else:
@@ -48,24 +79,54 @@ def failed_verdict(request: Request, problem: BaseException, on_error: OnError) 
         )
     return Verdict(
         uid=request.uid,
-        allowed=not failed,
+        allowed=allowed,
         path=request.path,
         operation=request.operation,
         kind=request.kind,
         namespace=namespace,
         name=name,
-        notices=notices,
         skipped=f"the webhook failed: {type(problem).__name__}",
-        failed=failed or notices[0],
+        failed=failed,
         precedes_validation=request.path == MUTATE,
     )
 
 
 def is_allowed(request: Request, on_error: OnError) -> bool:
     """True if a review that was not judged lets the write pass."""
-    if not request.kind or request.path == MUTATE or request.kind == REVISION:
-        return True
-    return on_error == "allow" and request.kind != ROUTE
+    if request.path == KNATIVE:
+        return request.kind != ROUTE
+    return not request.kind or request.path == MUTATE or on_error == "allow"
+
+
+def failed_response(verdict: Verdict) -> Response:
+    """The response with the verdict on a review that was not judged.
+
+    A refusal has the code 500, after which clients try again; a warning is cut as an API server would cut it.
+    """
+    response: dict[str, Any] = {"uid": verdict.uid, "allowed": verdict.allowed}
+    if verdict.allowed:
+        text = verdict.failed
+        response["warnings"] = [text if len(text) <= MAX_WARNING else text[: MAX_WARNING - 3] + "..."]
+    else:
+        response["status"] = {
+            "status": "Failure",
+            "message": verdict.failed,
+            "reason": "InternalError",
+            "details": {"name": verdict.name[:253], "group": GROUP, "kind": verdict.kind},
+            "code": 500,
+        }
+    response["auditAnnotations"] = {"skipped": verdict.skipped}
+    review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
+    return Response(200, JSON, json.dumps(review).encode(), verdict)
+
+
+def unanswered(path: str) -> Response:
+    """The response to a review that was not judged and has no uid to be found: for an API server the call failed.
+
+    So the failurePolicy of the webhook's registration decides on the write.
+    """
+    line = "the server failed on this review; its log says why"
+    return Response(500, _TEXT, f"{line}\n".encode(), Verdict(uid="", allowed=False, path=path, failed=line))
 
 
 def rules_at(problem: BaseException) -> str:
@@ -82,9 +143,17 @@ def rules_at(problem: BaseException) -> str:
 
 def names_in(request: Request) -> tuple[str, str]:
     """Namespace and name of the object in a request; empty where they cannot be read."""
-    metadata = request.object.get("metadata") if isinstance(request.object, dict) else None
-    members: dict[str, Any] = metadata if isinstance(metadata, dict) else {}
-    return request.namespace or _text(members.get("namespace")), _text(members.get("name"))
+    metadata = _object(_object(request.object).get("metadata"))
+    return request.namespace or _text(metadata.get("namespace")), _text(metadata.get("name"))
+
+
+def _quoted(text: str) -> str:
+    """A text for a message: ASCII, one line, shortened."""
+    return json.dumps(text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME - 3]}...")
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _text(value: Any) -> str:

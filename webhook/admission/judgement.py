@@ -25,7 +25,7 @@ from webhook.api.errors import MalformedObject
 from webhook.api.kinds import REVISION_LABEL, RO_KIND, SERVICE_LABEL, SPA_KIND
 from webhook.api.owner_reference import controlling_rollout
 from webhook.api.steering import changed_groups
-from webhook.api.wire import are_equal
+from webhook.api.wire import are_equal, is_deep
 
 
 def judge(review: Mapping[str, Any], path: str, lookup: Lookup, settings: Settings) -> Verdict:
@@ -39,7 +39,9 @@ def judge(review: Mapping[str, Any], path: str, lookup: Lookup, settings: Settin
     try:
         return _judge(request, lookup, settings)
     except RecursionError:
-        # JSON just shallow enough to be parsed can be too deep to be compared.
+        # JSON just shallow enough to be parsed can be too deep to be compared. In any other it is a fault of a rule.
+        if not is_deep(review):
+            raise
         return Verdict(
             uid=request.uid,
             allowed=False,

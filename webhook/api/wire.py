@@ -10,6 +10,7 @@ from webhook.api.kinds import MAX_INT32
 Wire = dict[str, Any]
 
 MOST_COMPARED: Final = 20_000
+MOST_LEVELS: Final = 100
 _ABSENT: Final = object()
 
 
@@ -113,6 +114,15 @@ def are_equal(one: Any, other: Any) -> bool:
             elif member is not twin and (member != twin or bool in (type(member), type(twin))):
                 return False
     return True
+
+
+def is_deep(value: Any) -> bool:
+    """True if lists and objects are nested in a JSON value to more than MOST_LEVELS levels, far beyond any object."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(MOST_LEVELS):
+        members = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [member for several in members for member in several if isinstance(member, dict | list)]
+    return bool(level)
 
 
 def is_small(value: Any) -> bool:

@@ -89,7 +89,10 @@ def set_up(form: str, level: str, stream: TextIO | None = None) -> None:
 
 def _line_of(problem: BaseException) -> str:
     """The type and the message of an exception, cut to _LONGEST_ERROR characters."""
-    line = f"{type(problem).__name__}: {problem}"
+    try:
+        line = f"{type(problem).__name__}: {problem}"
+    except Exception as fault:
+        line = f"{type(problem).__name__}: its message raised {type(fault).__name__}"
     return line if len(line) <= _LONGEST_ERROR else f"{line[:_LONGEST_ERROR]} [{len(line) - _LONGEST_ERROR} more]"
 
 

@@ -1,14 +1,25 @@
 """A failed review: an exception in judging it is logged, counted and answered."""
 
 from webhook.admission import Response
-from webhook.admission.envelope import response_of
-from webhook.admission.failure import failed_verdict, rules_at
+from webhook.admission.failure import failed_response, failed_verdict, read_failed, rules_at, unanswered
 from webhook.admission.request import Request
 from webhook.admission.settings import OnError
 from webhook.cluster.supervisor import Supervisor
 
 
-def answer_failed(request: Request, problem: Exception, on_error: OnError, supervisor: Supervisor) -> Response:
+def answer_failed(
+    path: str, body: bytes, problem: BaseException, on_error: OnError, supervisor: Supervisor
+) -> Response:
+    """The answer to a review that raised at ``path``, as far as it can still be read. Raises nothing."""
+    request = read_failed(body, path)
+    if request is not None:
+        return answer_unjudged(request, problem, on_error, supervisor)
+    fields = {"path": path, "rule": rules_at(problem) or "none", "bytes": len(body)}
+    supervisor.fault("admission", "a review has no answer", problem, fields)
+    return unanswered(path.lstrip("/"))
+
+
+def answer_unjudged(request: Request, problem: BaseException, on_error: OnError, supervisor: Supervisor) -> Response:
     """The answer to a review whose judgement raised. The log line names the object and never contains it."""
     verdict = failed_verdict(request, problem, on_error)
     fields = {
@@ -22,4 +33,4 @@ def answer_failed(request: Request, problem: Exception, on_error: OnError, super
         "allowed": verdict.allowed,
     }
     supervisor.fault("admission", "a review was not judged", problem, fields)
-    return response_of(verdict)
+    return failed_response(verdict)

@@ -7,15 +7,13 @@ from math import inf
 from typing import Final
 
 from webhook.admission import Lookup, Response, Settings, examine
-from webhook.admission.failure import read_failed
 from webhook.cluster.supervisor import Supervisor
 from webhook.server.failed_review import answer_failed
-from webhook.server.head import KNATIVE_PATH, LINE_TYPE
+from webhook.server.head import KNATIVE_PATH
 from webhook.server.knative_handler import EventualResponse, KnativeHandler, left_alone
 from webhook.server.metrics import ServerMetrics
 
 _LOG: Final = logging.getLogger("stagegate.admission")
-_FAILED: Final = Response(500, LINE_TYPE, b"the server failed on this review; its log says why\n", None)
 
 Examine = Callable[[bytes, str, Lookup, Settings], Response]
 
@@ -51,7 +49,7 @@ class AdmissionHandler:
         started = self._clock()
         try:
             answer = self._knative.answer(body, within) if self._knative is not None else left_alone(body)
-        except Exception as problem:
+        except BaseException as problem:
             answer = self._failed(path, body, problem)
         if isinstance(answer, Response):
             return self._answered(path, answer, started)
@@ -63,20 +61,24 @@ class AdmissionHandler:
         started = self._clock()
         try:
             answer = self._examine(body, path, self.lookup, self.settings)
-        except Exception as problem:
+        except BaseException as problem:
             answer = self._failed(path, body, problem)
         return self._answered(path, answer, started)
 
-    def _failed(self, path: str, body: bytes, problem: Exception) -> Response:
-        request = read_failed(body, path)
-        if request is None:
-            self._supervisor.fault("admission", f"no answer to a review of {len(body)} bytes at {path}", problem)
-            return _FAILED
-        return answer_failed(request, problem, self.settings.on_error, self._supervisor)
+    def _failed(self, path: str, body: bytes, problem: BaseException) -> Response:
+        # Judging waits for nothing and is interrupted by nothing: whatever it raises is a fault of it.
+        return answer_failed(path, body, problem, self.settings.on_error, self._supervisor)
 
     def _answered(self, path: str, answer: Response, started: float) -> Response:
-        """Count one answer, and log it if it denies."""
-        self.metrics.answered(path, answer, self._clock() - started)
+        """The answer, once it is counted, and logged if it denies; an exception in either takes no answer away."""
+        try:
+            self._record(path, answer, self._clock() - started)
+        except BaseException as problem:
+            self._supervisor.fault("metrics", f"an answer at {path} is not counted", problem)
+        return answer
+
+    def _record(self, path: str, answer: Response, seconds: float) -> None:
+        self.metrics.answered(path, answer, seconds)
         verdict = answer.verdict
         if verdict is not None and not verdict.allowed and not verdict.failed:
             _LOG.info(
@@ -93,4 +95,3 @@ class AdmissionHandler:
                     }
                 },
             )
-        return answer

@@ -24,7 +24,7 @@ from webhook.cluster.supervisor import Supervisor
 from webhook.knative.bounds import Defaults, bounds_at_birth
 from webhook.knative.opt_in import Obstacle
 from webhook.knative.pin import NOT_OPTED_IN, NewRevision, Observation, decide_pin
-from webhook.server.failed_review import answer_failed
+from webhook.server.failed_review import answer_unjudged
 from webhook.server.metrics import PinResult, ServerMetrics
 from webhook.server.pin_rate import PinRate
 from webhook.server.pinner import Outcome, Pinner
@@ -83,7 +83,7 @@ class KnativeHandler:
 
         The API server waits ``within`` so many seconds for it.
         """
-        return or_refusal(lambda: self._answer(body, min(self._seconds, within - _RESERVE_SECONDS)))
+        return or_refusal(body, lambda: self._answer(body, min(self._seconds, within - _RESERVE_SECONDS)))
 
     def _answer(self, body: bytes, seconds: float) -> EventualResponse:
         request = read_knative_request(body)
@@ -129,8 +129,8 @@ class KnativeHandler:
             timer.cancel()
             try:
                 response = self._settled(request, new, outcome, started)
-            except Exception as problem:
-                response = answer_failed(request, problem, "allow", self._supervisor)
+            except BaseException as problem:
+                response = answer_unjudged(request, problem, "allow", self._supervisor)
             answer.set_result(response)
 
         def ended(done: "Future[Outcome]") -> None:
@@ -183,7 +183,7 @@ def left_alone(body: bytes) -> Response:
     def answer() -> Response:
         return response_of(allowed(read_knative_request(body), skipped="this webhook leaves Knative's objects alone"))
 
-    return or_refusal(answer)
+    return or_refusal(body, answer)
 
 
 def _log(new: NewRevision, result: PinResult, detail: str, seconds: float = 0.0, conflicts: int = 0) -> None:

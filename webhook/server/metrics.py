@@ -34,7 +34,17 @@ PinResult = Literal[
 ]
 PIN_RESULTS: Final[tuple[PinResult, ...]] = get_args(PinResult)
 RESOURCES: Final = (ROLLOUT_ORCHESTRATORS, NAMESPACES, KNATIVE_SERVICES, ROUTES, REVISIONS, CONFIG_MAPS)
-LOOPS: Final = ("admission", "reflector", "certificate", "connections", "ready", "pages", "event loop", "thread")
+LOOPS: Final = (
+    "admission",
+    "metrics",
+    "reflector",
+    "certificate",
+    "connections",
+    "ready",
+    "pages",
+    "event loop",
+    "thread",
+)
 """The parts of the webhook in which an unexpected exception can occur."""
 REFLECTED: Final = ("list", "watch", "event", "bookmark", "gone", "silence", "error")
 
