@@ -243,7 +243,8 @@ def test_an_exception_in_judging_is_an_answer_is_logged_and_counted(caplog: pyte
     assert transport.statuses == [500, 500]
     assert transport.open
     assert "judged by nothing" in caplog.text
-    assert worker.sample("stagegate_http_refused_total", status="500") == 2
+    labels = {"path": "/mutate", "kind": "other", "operation": "other", "verdict": "failed"}
+    assert worker.sample("stagegate_admission_reviews_total", **labels) == 2
     assert not connection.in_flight
 
 
