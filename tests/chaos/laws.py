@@ -18,7 +18,7 @@ _HELD: Final = (0, 0)
 _SECOND: Final = timedelta(seconds=1)
 """What a time on the wire leaves out."""
 _UNKNOWN_SECONDS: Final = SILENCE_SECONDS + 18.0
-"""So long a loop may not know that a pod has ended: a watch is silent, is opened again, and the machine is busy."""
+"""So long a loop may not know what has happened: a watch is silent, is opened again, and the machine is busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,8 @@ class Judge:
     pods: dict[Key, Wire] = field(default_factory=dict)
     with_pods: set[Key] = field(default_factory=set)
     """Revisions that have had a pod: of these the pods are counted, the others are judged by their scales alone."""
+    named: dict[Key, float] = field(default_factory=dict)
+    """When a rollout named a revision last, which it does not any more."""
     ended: dict[Key, float] = field(default_factory=dict)
     """When a pod of a revision was seen ready last."""
     ends: dict[Key, list[Target]] = field(default_factory=dict)
@@ -80,6 +82,8 @@ class Judge:
         problems = list(self._problems(one, before))
         where = f"{one.resource.plural} {'/'.join(one.key)} at version {one.version}"
         self.broken += [f"{where}: {problem}" for problem in problems]
+        if one.resource is ROLLOUT_ORCHESTRATORS and before is not None:
+            self.named |= {(one.key[0], name): one.seen for name in recorded.named_by(before)}
         if one.gone:
             world.pop(one.key, None)
         else:
@@ -165,8 +169,13 @@ class Judge:
         ro = self._rollout_of(one)
         if ro is None:
             yield "changed, and no rollout owns it"
-        elif one.key[1] not in recorded.named_by(ro) and scales_of(one.object).bounds != _ENDED:
+        elif not self._is_named(one, ro) and scales_of(one.object).bounds != _ENDED:
             yield f"changed to {one.object.get('spec')}, and its rollout does not name it"
+
+    def _is_named(self, one: Stored, ro: Wire) -> bool:
+        """Also by a rollout that named it a moment ago: whoever decided may not know the new targets yet."""
+        last = self.named.get(one.key)
+        return one.key[1] in recorded.named_by(ro) or (last is not None and one.seen - last < _UNKNOWN_SECONDS)
 
     def _forward(self, one: Stored, before: Wire | None) -> Iterator[str]:
         """4: for the same targets the percents only grow, in the stage and in the record, and what is done is done.

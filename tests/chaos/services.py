@@ -148,12 +148,12 @@ class Service:
             self._annotate("aborted", {_ABORT: f"{self.revision(self.number)}=100", _ABORT_REASON: "chaos"})
 
     def _stay_paused(self, *, more: bool) -> None:
-        """A pause lasts some steps; now and then it is the rollout's way back that goes on afterwards."""
+        """A pause mostly lasts until its stage is done, and some steps more; now and then people abort meanwhile."""
         dice = self.chance.random()
-        if dice < 0.1 or not more:
+        if dice < (0.1 if self._is_stage_done else 0.005) or not more:
             self._annotate("resumed", dict.fromkeys((_PAUSE, f"{_PAUSE}-by", _PAUSE_UNTIL)))
             self.paused = False
-        elif dice < 0.12:
+        elif dice > 0.98:
             self._annotate("aborted", {_ABORT: f"{self.revision(self.number)}=100", _ABORT_REASON: "chaos"})
 
     def _go_on(self) -> None:
@@ -204,6 +204,12 @@ class Service:
             and conditions.is_true(READY)
             and conditions.is_true(LAST_STAGE_READY)
         )
+
+    @property
+    def _is_stage_done(self) -> bool:
+        wire = self.history.latest(ROLLOUT_ORCHESTRATORS, self.namespace, self.name) or {}
+        conditions = (wire.get("status") or {}).get("conditions") or []
+        return ("StageReady", "True") in ((one["type"], one["status"]) for one in conditions)
 
     @property
     def is_back(self) -> bool:

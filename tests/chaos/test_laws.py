@@ -190,6 +190,10 @@ ALL_IS_WELL = [
     ),
     pytest.param(begun().ro(HALF).spa(OTHER, 1, 10, 1).spa(OTHER, 0, 1, 1), id="an obsolete one is let go"),
     pytest.param(
+        begun().spa(NEW, 1, 10).ro(targetRevisions=[entry(OTHER, 100)]).later(29.0).spa(NEW, 1, 5),
+        id="written for targets that are not the present ones any more, which is not known yet",
+    ),
+    pytest.param(
         begun().spa(NEW, 1, 1).revision(NEW, gone=True).spa(NEW, 1, 1, gone=True), id="deleted as its Revision"
     ),
     pytest.param(begun().ro(HALF).ro(HALF), id="written without need once"),
@@ -252,6 +256,11 @@ BROKEN = [
     pytest.param(begun().spa(NEW, 5, 3), "minimum 5 is above its maximum 3", id="2: minimum above maximum"),
     pytest.param(begun().spa(NEW, -1, 3), "a bound of -1", id="2: no whole number from 0 on"),
     pytest.param(begun().spa(OTHER, 1, 10).spa(OTHER, 1, 5), "does not name it", id="2: a stranger's bounds"),
+    pytest.param(
+        begun().spa(NEW, 1, 10).ro(targetRevisions=[entry(OTHER, 100)]).later(31.0).spa(NEW, 1, 5),
+        "does not name it",
+        id="2: bounds for targets of long ago",
+    ),
     pytest.param(
         begun().spa("x", 1, 10, service="x").spa("x", 1, 5, service="x"), "no rollout owns it", id="2: nobody's"
     ),
