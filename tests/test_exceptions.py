@@ -46,7 +46,6 @@ DROPPED: Final[dict[str, set[str]]] = {
         "webhook/cli/doctor_certificates.py: _stored: AuthorityHidden",
         "webhook/cli/doctor_reading.py: _leases: Forbidden",
         "webhook/cli/leases.py: leaders: Forbidden",
-        "webhook/cli/release_wait.py: _said_last: Forbidden",
         "webhook/diagnosis/reading.py: _leases: Forbidden",
     },
     "A question whose answer is no: the exception is how a library answers it": {

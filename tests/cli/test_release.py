@@ -215,13 +215,18 @@ def test_when_time_runs_out_it_says_what_it_waits_for_and_what_to_do(phase: str,
     assert late.value.exit_code == 4
 
 
-def test_who_may_not_read_events_is_sent_to_the_loop() -> None:
+def test_who_may_not_read_events_is_told_so() -> None:
     cluster = Cluster(polls=10_000)
     cluster.event("hello", WAITING.format(1), 0)
     cluster.api.fail = lambda request: Forbidden(request.call, "no") if request.call.resource == EVENTS.plural else None
 
-    with pytest.raises(CommandError, match="default/hello: it waits for the loop, which has not answered; check"):
+    with pytest.raises(CommandError) as late:
         cluster.release(HELLO, timeout=5)
+
+    assert str(late.value) == (
+        "not released within 5 s: default/hello: what it waits for is not known: forbidden: list events default: no; "
+        "look at the pods, and check that the loop runs"
+    )
 
 
 def test_of_the_events_only_those_of_the_service_are_read() -> None:
@@ -293,6 +298,13 @@ def test_what_a_webhook_without_the_setting_holds_meanwhile_is_released_too(caps
         "default/hello: released",
         "default/hello: released",
     ]
+
+
+def test_an_error_names_the_time_that_was_given() -> None:
+    cluster = Cluster(polls=10_000)
+    clock = cluster.clock.monotonic
+    with pytest.raises(CommandError, match=r"^not released within 0\.3 s: default/hello: "):
+        release_until_none(cluster.client, [HELLO], 0.3, lambda: [HELLO], monotonic=clock, sleep=cluster.sleep)
 
 
 def test_before_the_last_release_nothing_new_is_held(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -158,6 +158,7 @@ def release(
     timeout: float,
     *,
     every: bool = False,
+    given: float | None = None,
     report: Callable[[ObjectName, str], None] = print_result,
     monotonic: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
@@ -165,6 +166,7 @@ def release(
     """Ask the loop to release these Services, and wait until none has a hold. Raises ApiError, CommandError.
 
     One that is deleted meanwhile needs no release; with ``every`` this holds for all, since they were just listed.
+    ``given`` is the time that an error names, if ``timeout`` is only what is left of it.
     """
     from webhook.cluster.errors import NotFound
     from webhook.cluster.resource import KNATIVE_SERVICES, ROUTES
@@ -202,7 +204,7 @@ def release(
             return DONE
         if monotonic() >= deadline:
             found = visible("; ".join(f"{name}: {awaited(client, name)}" for name in left))
-            raise CommandError(f"not released within {timeout:.0f} s: {found}", TIMED_OUT)
+            raise CommandError(f"not released within {timeout if given is None else given:g} s: {found}", TIMED_OUT)
         sleep(_POLL)
 
 
@@ -219,7 +221,7 @@ def release_until_none(
     end = monotonic() + timeout
     while True:
         left = max(end - monotonic(), _POLL) if timeout else 0.0
-        code = release(client, services, left, every=True, monotonic=monotonic, sleep=sleep)
+        code = release(client, services, left, every=True, given=timeout, monotonic=monotonic, sleep=sleep)
         if not timeout:
             return code
         sleep(_POLL)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 def awaited(client: "Client", name: "ObjectName") -> str:
     """What the release of a Service waits for, and the way out, in one line. Raises ApiError."""
+    from webhook.cluster.errors import Forbidden
     from webhook.cluster.resource import ROUTES
     from webhook.knative.hold import RELEASING, readable_hold_of
 
@@ -17,7 +18,10 @@ def awaited(client: "Client", name: "ObjectName") -> str:
         return (
             "Knative has its traffic again, bounds follow once no Route leads to the old Revision; run this once more"
         )
-    said = _said_last(client, name)
+    try:
+        said = _said_last(client, name)
+    except Forbidden as problem:
+        return f"what it waits for is not known: forbidden: {problem}; look at the pods, and check that the loop runs"
     if not said:
         namespace = name.namespace
         return (
@@ -27,16 +31,12 @@ def awaited(client: "Client", name: "ObjectName") -> str:
 
 
 def _said_last(client: "Client", name: "ObjectName") -> str:
-    """What the loop waits for by its newest Event about the Service; empty if none can be read."""
-    from webhook.cluster.errors import Forbidden
+    """What the loop waits for by its newest Event about the Service; empty if there is none. Raises ApiError."""
     from webhook.cluster.resource import EVENTS
     from webhook.diagnosis.snapshot import event_time
     from webhook.knative.service_decision import RELEASE_WAITING, WAITS_FOR
 
     selector = f"involvedObject.kind=Service,involvedObject.name={name.name},reason={RELEASE_WAITING}"
-    try:
-        events = client.list(EVENTS, name.namespace, field_selector=selector).get("items") or []
-    except Forbidden:
-        return ""
+    events = client.list(EVENTS, name.namespace, field_selector=selector).get("items") or []
     messages = [str(event.get("message") or "") for event in sorted(events, key=lambda one: str(event_time(one) or ""))]
     return messages[-1].rpartition(WAITS_FOR)[2] if messages else ""
