@@ -10,6 +10,7 @@ from typing import Any, Final
 from sandbox.demo.knative import Knative
 from sandbox.workloads import CLASS_ANNOTATION, GRACE_ANNOTATION, HANG_ANNOTATION
 from tests.chaos.history import History
+from tests.chaos.recorded import named_by
 from tests.chaos.slow_autoscaler import CLASS, SlowAutoscaler
 from webhook.api import RolloutOrchestrator
 from webhook.api.conditions import LAST_STAGE_READY, READY
@@ -288,9 +289,10 @@ class Service:
         return new
 
     def _forget_oldest(self) -> None:
-        """Revisions that are never a target again are collected."""
+        """Revisions that are never a target again, and that no abort leads back to, are collected."""
+        named = named_by(self.history.latest(ROLLOUT_ORCHESTRATORS, self.namespace, self.name) or {"spec": {}})
         for number, name in enumerate(self.names[:-2], 1):
-            if number == self.number or number in self.collected:
+            if number == self.number or number in self.collected or name in named:
                 continue
             for resource in (REVISIONS, POD_AUTOSCALERS):
                 with suppress(NotFound, Conflict):
