@@ -310,3 +310,16 @@ def test_over_definitions_that_are_there(helm: Helm, administrator: Administrato
     # Back at the release without them, Helm leaves them where they are.
     helm.does("rollback", "stagegate", "1", "-n", NAMESPACE)
     assert set(specs(administrator)) == KEPT
+
+
+def test_a_namespace_that_the_release_has_taken_over_stays(helm: Helm, administrator: Administrator) -> None:
+    """Helm makes the namespace and then refuses that of the chart; the upgrade of the failed release takes it over."""
+    where = ("stagegate", CHART, "-n", "rollouts")
+    values = ("--set", "namespace.create=true")
+
+    refused = helm.run("install", *where, "--create-namespace", *values)
+    assert 'namespaces "rollouts" already exists' in refused.stderr
+    helm.does("upgrade", *where, *values)
+    helm.does("uninstall", "stagegate", "-n", "rollouts", "--no-hooks")
+
+    assert administrator.api.get("/api/v1/namespaces/rollouts").body["status"]["phase"] == "Active"

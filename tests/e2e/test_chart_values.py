@@ -52,6 +52,20 @@ def test_a_wrong_value_is_refused_by_name(helm: Helm, value: str, problem: str) 
     assert problem in done.stderr
 
 
+def test_a_tag_beside_a_digest_is_refused_with_the_way_out(helm: Helm, tmp_path: Path) -> None:
+    """As with a packed chart, whose values have the digest of its image."""
+    packed = tmp_path / "packed.yaml"
+    packed.write_text(yaml.safe_dump({"image": {"digest": f"sha256:{64 * '0'}"}}))
+    words = ("template", "stagegate", CHART, "--values", packed, "--set", "image.tag=0.2.0")
+
+    refused = helm.run(*words)
+    assert refused.returncode != 0
+    assert "image.tag (0.2.0) and image.digest (sha256:000" in refused.stderr
+    assert 'leave image.tag out, or set image.digest to ""' in refused.stderr
+
+    assert 'image: "stagegate:0.2.0"' in helm.does(*words, "--set", "image.digest=")
+
+
 @pytest.mark.parametrize("account", ["a\x00b", "a\x1bb", "a\x85b", "a\xa0b", "a\u2028b", "a\ufeffb"], ids=ascii)
 def test_an_account_has_no_character_that_yaml_reads_as_another(helm: Helm, account: str, tmp_path: Path) -> None:
     values = tmp_path / "values.yaml"

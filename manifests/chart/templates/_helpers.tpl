@@ -1,4 +1,7 @@
 {{- define "stagegate.image" -}}
+{{- if and .Values.image.tag .Values.image.digest -}}
+{{- fail (printf "image.tag (%s) and image.digest (%s) are both set: leave image.tag out, or set image.digest to \"\" (a packed chart has the digest of its image)" .Values.image.tag .Values.image.digest) -}}
+{{- end -}}
 {{- with .Values.image.registry }}{{ . }}/{{ end -}}
 {{- .Values.image.repository -}}
 {{- if .Values.image.digest -}}
