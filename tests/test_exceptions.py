@@ -143,6 +143,7 @@ DROPPED: Final[dict[str, set[str]]] = {
         "webhook/cluster/transport.py: close: (AttributeError, OSError, ValueError, RuntimeError)",
         "webhook/pages_server.py: readable: OSError",
         "webhook/server/knative_handler.py: ended: RuntimeError",
+        "webhook/server/overload.py: unread_bytes: OSError",
         "webhook/server/overload.py: unread_seconds: OSError",
         "webhook/server/worker.py: _admit: OSError",
     },

@@ -18,6 +18,7 @@ from tests.fuzz.answered_reviews import hold
 from tests.fuzz.faults import Faults
 from webhook.admission import Response
 from webhook.server.clients import ANYBODY
+from webhook.server.eviction import is_stalled
 from webhook.server.large_bodies import LargeBodies
 from webhook.server.limits import Limits
 from webhook.server.metrics import ServerMetrics
@@ -27,7 +28,7 @@ LIMITS: Final = Limits(
     body=300,
     discard=400,
     large=64,
-    large_at_once=1,
+    large_together=0,
     request_line=120,
     header_count=8,
     header_size=200,
@@ -135,11 +136,14 @@ class Host:
         self.limits = LIMITS
         self.clients = ANYBODY
         self.handler: Any = Handler(self.loop)
-        self.large_bodies = LargeBodies(LIMITS.large_at_once, self.loop.time)
+        self.large_bodies = LargeBodies(LIMITS.large_together, self.is_stalled)
         self.monotonic = self.loop.time
         self.draining = False
         self.date = b"Thu, 01 Jan 2026 00:00:00 GMT"
         self.open: list[Connection] = []
+
+    def is_stalled(self, connection: Connection) -> bool:
+        return is_stalled(connection, self.loop.now, self.limits)
 
     def forget(self, connection: Connection) -> None:
         self.open.remove(connection)

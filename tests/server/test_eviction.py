@@ -10,27 +10,19 @@ import pytest
 
 from tests.server.test_faults import Bare, FaultyWebhook
 from webhook.listening import listen
-from webhook.server.eviction import Stage, first_to_go
+from webhook.server.eviction import Stage, first_to_go, is_stalled
 from webhook.server.limits import Limits
 
 LIMITS = Limits()
 NOW = 1000.0
-SECONDS = {
-    "handshake": LIMITS.handshake_seconds,
-    "header": LIMITS.header_seconds,
-    "body": LIMITS.body_seconds,
-    "idle": LIMITS.keep_alive_seconds,
-    "closing": LIMITS.close_seconds,
-    "write": LIMITS.write_seconds,
-    "answer": inf,
-}
 
 
 @dataclass(eq=False)
 class Connection:
     stage: Stage
-    deadline: float
+    since: float
     is_waiting: bool = False
+    has_unread: bool = False
 
 
 @pytest.mark.parametrize(
@@ -49,7 +41,7 @@ class Connection:
 def test_the_longest_waiting_connection_without_a_call_under_way_gives_way(
     stages: list[tuple[Stage, float]], given_up: int | None
 ) -> None:
-    connections = [Connection(stage, NOW - age + SECONDS[stage]) for stage, age in stages]
+    connections = [Connection(stage, NOW - age) for stage, age in stages]
     found = first_to_go(connections, NOW, LIMITS)
     assert found is (None if given_up is None else connections[given_up])
 
@@ -58,11 +50,21 @@ def test_a_body_behind_an_answer_that_is_owed_is_not_stalled() -> None:
     assert first_to_go([Connection("body", inf)], NOW, LIMITS) is None
 
 
-def test_a_body_that_waits_for_its_place_is_not_stalled() -> None:
-    """Its deadline is earlier than that of others, too. It gives way where nothing else does: else those that wait
-    could fill the server."""
-    waiting, second = (Connection("body", NOW + 0.1, is_waiting=True) for _ in range(2))
-    idle, reading = Connection("idle", NOW + 100), Connection("body", NOW + 9.5)
+@pytest.mark.parametrize("stage", ["body", "write"])
+def test_a_call_that_the_server_has_not_read_yet_is_not_stalled(stage: Stage) -> None:
+    late = Connection(stage, NOW - 60, has_unread=True)
+    assert not is_stalled(late, NOW, LIMITS)
+    assert first_to_go([late], NOW, LIMITS) is None
+    stalled = Connection(stage, NOW - 60)
+    assert is_stalled(stalled, NOW, LIMITS)
+    assert first_to_go([late, stalled], NOW, LIMITS) is stalled
+
+
+def test_a_body_that_waits_for_memory_is_not_stalled() -> None:
+    """It gives way where nothing else does: else those that wait could fill the server."""
+    waiting, second = (Connection("body", NOW - 60, is_waiting=True) for _ in range(2))
+    idle, reading = Connection("idle", NOW - 20), Connection("body", NOW - 0.5)
+    assert not is_stalled(waiting, NOW, LIMITS)
     assert first_to_go([waiting, reading, idle], NOW, LIMITS) is idle
     assert first_to_go([reading, waiting, second], NOW, LIMITS) is waiting
 

@@ -9,6 +9,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import Any
 
 import pytest
@@ -196,7 +197,7 @@ class Bare(StagegateWorker):
     def __init__(self, service: Service) -> None:
         self.service, self.limits = service, service.limits
         self.metrics, self.handler = service.metrics, service.handler
-        self.large_bodies = LargeBodies(self.limits.large_at_once, time.monotonic)
+        self.large_bodies = LargeBodies(self.limits.large_together, self.is_stalled)
         self.open = {}
         self.monotonic = time.monotonic
         self.log = logging.getLogger("test")
@@ -230,6 +231,42 @@ def test_the_sweep_of_connections() -> None:
 
     asyncio.run(swept())
     assert (process.faults(), worker.open) == ({"connections": 1.0}, {})
+
+
+class Waiting:
+    """A connection past its deadline that goes on once another has ended."""
+
+    stage = "body"
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
+        self.others: list[Waiting] = []
+        self.expired = False
+
+    def expire(self) -> None:
+        self.expired = True
+        for other in self.others:
+            other.deadline = inf
+
+
+def test_a_sweep_goes_on_after_a_fault_in_a_large_body_and_ends_the_earliest_first() -> None:
+    process = FaultyWebhook()
+    worker, later, earlier = Bare(process.service()), Waiting(0.2), Waiting(0.1)
+    earlier.others = [later]
+    worker.open |= dict.fromkeys((later, earlier))  # type: ignore[arg-type]
+
+    def fails() -> None:
+        raise KeyError("size")
+
+    worker.large_bodies.make_room = fails  # type: ignore[method-assign]
+
+    async def swept() -> None:
+        worker.loop = asyncio.get_running_loop()
+        await worker._sweep()
+
+    asyncio.run(swept())
+    assert (earlier.expired, later.expired) == (True, False)
+    assert process.faults() == {"connections": 1.0}
 
 
 def test_a_handshake(monkeypatch: pytest.MonkeyPatch) -> None:

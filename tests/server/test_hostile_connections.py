@@ -81,6 +81,53 @@ def test_a_thousand_connections_that_stop_in_the(place: str, patient: Live) -> N
         assert patient.metric("stagegate_connections") >= MANY - 4, "they are still there"
 
 
+LARGE = {f"{size} KiB": GOOD + b" " * (size * 1024 - len(GOOD)) for size in (100, 1024, 7168)}
+LARGEST = HEAD + b"Content-Length: %d\r\n\r\n" % (7 * MIB)
+
+
+def answers_large(live: Live) -> bool:
+    """True if large calls get their verdict in the time of an API server."""
+    return all(live.post("/validate?timeout=3s", body).status == 200 for body in LARGE.values())
+
+
+def test_a_thousand_connections_that_stop_in_a_large_body(patient: Live) -> None:
+    with ExitStack() as stack:
+        for _ in range(MANY - 10):
+            stack.enter_context(connected(patient, "body", LARGEST + b" " * (64 * 1024 + 1)))
+        assert answers_large(patient), "at once, while some of them have just stopped"
+        assert patient.answers(GOOD)
+        assert patient.metric("stagegate_connections") >= MANY - 10, "they are still there"
+
+
+def test_connections_that_fill_the_memory_of_large_bodies_and_stop(patient: Live) -> None:
+    """Each sends all but the last bytes of the largest body; an API server's call needs the memory then."""
+    gone = patient.metric('stagegate_connections_closed_total{reason="crowded"}')
+    with ExitStack() as stack:
+        full = [stack.enter_context(connected(patient, "body", LARGEST + b" " * (7 * MIB - 9))) for _ in range(8)]
+        more = [stack.enter_context(connected(patient, "body", LARGEST + b" " * (128 * 1024))) for _ in range(100)]
+        eventually(lambda: answers_large(patient), "the stalled give way a second later")
+        assert answers_large(patient), "and from then on at once"
+        assert patient.metric('stagegate_connections_closed_total{reason="crowded"}') > gone
+        answers = [client.recv(4096) for client in full[:1]]
+        assert answers[0].startswith((b"HTTP/1.1 408 ", b"HTTP/1.1 503 "))
+        assert patient.metric("stagegate_connections") >= len(more)
+
+
+def test_large_bodies_of_one_byte_now_and_then(patient: Live) -> None:
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connected(patient, "body", LARGEST + b" " * (7 * MIB - 2000))) for _ in range(8)]
+
+        def is_answered() -> bool:
+            for client in clients:
+                # The server has ended some of them.
+                with suppress(OSError):
+                    client.sendall(b" ")
+            return answers_large(patient)
+
+        eventually(is_answered, "those that drip give way")
+        assert is_answered()
+
+
 def test_a_thousand_connections_that_stop_at_the_pages(patient: Live) -> None:
     with ExitStack() as stack:
         for _ in range(MANY):

@@ -15,14 +15,12 @@ import pytest
 from tests.admission.reviews import request_of
 from tests.admission.worst_reviews import OBJECTS
 from tests.cluster.fake_clock import FakeClock
-from tests.server.live import Live, running
+from tests.server.live import Live, eventually, running
 from tests.server.overloading import Outcome, overload
 from tests.server.reviews import GOOD
-from tests.server.test_protocol import LIMITS, Worker
-from webhook.server.eviction import first_to_go
+from tests.server.test_protocol import Worker
 from webhook.server.head import response
-from webhook.server.large_bodies import LargeBodies
-from webhook.server.overload import EARLY, Patience, timeout_in, unread_seconds
+from webhook.server.overload import EARLY, Patience, timeout_in, unread_bytes, unread_seconds
 
 HEAD = b"POST /mutate?timeout=%ds HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
@@ -95,86 +93,6 @@ def test_a_review_whose_body_comes_too_late_is_refused_without_being_judged(sent
     assert transport.statuses == [status]
 
 
-def test_a_large_body_that_would_wait_too_long_for_its_place_is_refused_at_once() -> None:
-    worker = Worker()
-    large = HEAD % 3 + b"Content-Length: 60\r\n\r\n" + b"x" * 40
-    for _ in range(LIMITS.large_at_once):
-        worker.connect()[0].data_received(large)
-    connection, transport = worker.connect()
-    connection.data_received(large)
-    assert (transport.statuses, transport.reading) == ([], False), "it waits, since places may become free at once"
-    worker.clock.advance(1.6)
-    late, refused = worker.connect()
-    late.data_received(large)
-    assert refused.statuses == [503], "none has become free for 1.6 s"
-    late.data_received(b"x" * 20 + HEAD % 3 + b"Content-Length: 1\r\n\r\nx")
-    assert refused.statuses == [503, 200], "the rest of its body is discarded"
-    assert connection.deadline == worker.loop.now + 1.5
-    connection.expire()
-    assert (transport.statuses, transport.open) == ([503], False)
-
-
-def test_a_large_body_has_the_whole_time_of_a_body_once_it_has_its_place() -> None:
-    worker = Worker()
-    large = HEAD % 3 + b"Content-Length: 60\r\n\r\n" + b"x" * 40
-    readers = [worker.connect()[0] for _ in range(LIMITS.large_at_once)]
-    connection, transport = worker.connect()
-    for each in (*readers, connection):
-        each.data_received(large)
-    worker.loop.now += 1.4
-    readers[0].data_received(b"x" * 20)
-    assert transport.reading
-    assert connection.deadline == worker.loop.now + LIMITS.body_seconds
-    assert first_to_go([connection], worker.loop.now, LIMITS) is None, "it is not stalled"
-
-
-def test_a_connection_is_read_on_after_a_large_body_that_was_there_before_its_place() -> None:
-    worker = Worker()
-    for _ in range(LIMITS.large_at_once):
-        worker.connect()[0].data_received(HEAD % 3 + b"Content-Length: 60\r\n\r\n" + b"x" * 40)
-    connection, transport = worker.connect()
-    connection.data_received(HEAD % 3 + b"Content-Length: 60\r\n\r\n" + b"x" * 60)
-    assert (transport.statuses, connection.stage, transport.reading) == ([200], "idle", True)
-    assert connection.deadline == worker.loop.now + LIMITS.keep_alive_seconds
-
-
-def test_a_large_body_of_a_client_that_names_no_time_waits_as_long_as_a_body_may_take() -> None:
-    worker = Worker()
-    large = HEAD.replace(b"?timeout=%ds", b"") + b"Content-Length: 60\r\n\r\n" + b"x" * 40
-    for _ in range(LIMITS.large_at_once):
-        worker.connect()[0].data_received(large)
-    connection, transport = worker.connect()
-    connection.data_received(large)
-    assert connection.deadline == worker.loop.now + LIMITS.body_seconds
-    worker.clock.advance(LIMITS.body_seconds)
-    connection.expire()
-    assert transport.statuses == [503]
-    assert transport.written.endswith(b"more reviews than it can answer in time: the review has waited 10.0 s\n")
-
-
-def test_the_pace_of_places() -> None:
-    now = [0.0]
-    bodies, reader = LargeBodies(2, lambda: now[0]), Reading()
-    now[0] = 100.0
-    assert bodies.expected_wait() == 0.0
-    assert bodies.take(reader)
-    assert bodies.take(reader)
-    assert bodies.expected_wait() == 0.0, "the time at which all were free does not count"
-    assert not bodies.take(reader)
-    for _ in range(100):
-        now[0] += 0.5
-        bodies.release()
-        bodies.take(reader)
-    assert bodies.expected_wait() == pytest.approx(1.0, rel=0.01)
-    now[0] += 3.0
-    assert bodies.expected_wait() == 6.0
-
-
-class Reading:
-    def resume_body(self) -> None:
-        pass
-
-
 def test_the_kernel_says_how_long_bytes_have_waited() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as client:
         peer, _ = listener.accept()
@@ -188,6 +106,22 @@ def test_the_kernel_says_how_long_bytes_have_waited() -> None:
             while unread_seconds(peer) >= 0.2:
                 assert time.monotonic() < deadline
     assert unread_seconds(peer) == 0.0, "a connection that is closed"
+
+
+def test_the_kernel_says_how_much_is_unread() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as client:
+        peer, _ = listener.accept()
+        with peer:
+            peer.setblocking(False)
+            assert unread_bytes(peer, 100) == 0
+            client.sendall(b"x" * 70)
+            eventually(lambda: unread_bytes(peer, 100) == 70, "what was sent has arrived")
+            assert unread_bytes(peer, 50) == 50
+            assert len(peer.recv(100)) == 70, "nothing was taken"
+            client.shutdown(socket.SHUT_WR)
+            assert unread_bytes(peer, 100) == 0
+    assert unread_bytes(peer, 100) == 0, "a connection that is closed"
+    assert unread_bytes(None, 100) == 0
 
 
 @pytest.fixture(scope="module")

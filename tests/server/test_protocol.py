@@ -9,13 +9,14 @@ import pytest
 from tests.cluster.fake_clock import FakeClock
 from webhook.admission import EmptyLookup, Lookup, Response, Settings
 from webhook.server.clients import ANYBODY
+from webhook.server.eviction import is_stalled
 from webhook.server.handler import AdmissionHandler
 from webhook.server.large_bodies import LargeBodies
 from webhook.server.limits import Limits
 from webhook.server.metrics import ServerMetrics
 from webhook.server.protocol import Connection
 
-LIMITS = Limits(body=100, discard=200, large=30, large_at_once=2, write_seconds=3.0, keep_alive_seconds=120.0)
+LIMITS = Limits(body=100, discard=200, large=30, large_together=20, write_seconds=3.0, keep_alive_seconds=120.0)
 HEAD = b"POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
 
@@ -65,18 +66,21 @@ def echo(body: bytes, path: str, lookup: Lookup, settings: Settings) -> Response
 class Worker:
     """What a worker is to its connections."""
 
-    def __init__(self, examine: Callable[..., Response] = echo) -> None:
+    def __init__(self, examine: Callable[..., Response] = echo, limits: Limits = LIMITS) -> None:
         self.loop: Any = Loop()
-        self.limits = LIMITS
+        self.limits = limits
         self.clients = ANYBODY
         self.metrics = ServerMetrics()
         self.handler = AdmissionHandler(EmptyLookup(), Settings(), self.metrics, examine=examine)
         self.clock = FakeClock()
         self.monotonic = self.clock.monotonic
-        self.large_bodies = LargeBodies(LIMITS.large_at_once, self.monotonic)
+        self.large_bodies = LargeBodies(limits.large_together, self.is_stalled)
         self.draining = False
         self.date = b"Thu, 01 Jan 2026 00:00:00 GMT"
         self.gone: list[Connection] = []
+
+    def is_stalled(self, connection: Connection) -> bool:
+        return is_stalled(connection, self.loop.now, self.limits)
 
     def forget(self, connection: Connection) -> None:
         self.gone.append(connection)
@@ -139,33 +143,13 @@ def test_a_refused_body_that_does_not_end_is_cut_at_its_deadline_without_a_secon
 @pytest.mark.parametrize("body", [b"", b"a", b"x" * 40], ids=["at once", "in the middle", "in a large one"])
 def test_a_client_that_leaves_gets_nothing_and_takes_no_place(body: bytes) -> None:
     worker = Worker()
-    for _ in range(LIMITS.large_at_once + 1):
+    for _ in range(4):
         connection, transport = worker.connect()
         connection.data_received(HEAD + b"Content-Length: 50\r\n\r\n" + body)
         assert connection.in_flight
         connection.connection_lost(None)
         assert (transport.written, transport.reading) == (b"", True)
-    assert len(worker.gone) == LIMITS.large_at_once + 1
-
-
-def test_few_large_bodies_are_read_at_once_and_the_others_in_their_order() -> None:
-    worker = Worker()
-    clients = [worker.connect() for _ in range(5)]
-    for connection, _ in clients:
-        connection.data_received(HEAD + b"Content-Length: 80\r\n\r\n" + b"x" * 40)
-    reading = [[transport.reading for _, transport in clients]]
-    clients[3][0].connection_lost(None)
-    for number in (0, 1, 2, 4):
-        connection, transport = clients[number]
-        assert transport.reading
-        connection.data_received(b"y" * 40)
-        assert transport.statuses == [200]
-        reading.append([transport.reading for _, transport in clients])
-    assert reading[:3] == [
-        [True, True, False, False, False],
-        [True, True, True, False, False],
-        [True, True, True, False, True],
-    ]
+    assert len(worker.gone) == 4
 
 
 @pytest.mark.parametrize("part", [b"P", HEAD], ids=["a letter", "a line"])

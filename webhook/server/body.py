@@ -1,67 +1,57 @@
-"""The body of a request: its parts until it is whole, and its place among the large bodies that are read at once."""
+"""The body of a request: its parts until it is whole."""
 
-from collections.abc import Callable
-from typing import Literal
+from math import inf
 
-from webhook.server.large_bodies import LargeBodies
+from webhook.server.large_bodies import LargeBodies, Reader
 
 
 class Body:
     """The bodies of one connection, one after the other."""
 
-    def __init__(self, bodies: LargeBodies, read_on: Callable[[], None]) -> None:
-        """``read_on`` is called once the one that waits has a place, or needs none any more."""
+    def __init__(self, bodies: LargeBodies, reader: Reader) -> None:
         self._bodies = bodies
-        self._read_on = read_on
+        self._reader = reader
         self._parts: list[bytes] = []
-        self._place: Literal["none", "waiting", "taken"] = "none"
-        self.size = 0
+        self.size = self._marked = 0
+        self.length: int | None = None
 
     @property
     def is_waiting(self) -> bool:
-        """True while it waits for a place, unread."""
-        return self._place == "waiting"
-
-    @property
-    def needs_place(self) -> bool:
-        """True while it neither has a place nor waits for one."""
-        return self._place == "none"
+        """True while it is large and not read, for want of memory."""
+        return self._bodies.is_waiting(self._reader)
 
     def begin(self) -> None:
-        self._parts, self.size = [], 0
+        self._parts, self.size, self._marked = [], 0, 0
 
     def add(self, part: bytes, *, discard: bool) -> None:
         self.size += len(part)
         if not discard:
             self._parts.append(part)
 
-    def take_place(self, most: float) -> bool:
-        """Take a place, or wait for one; False if that is expected to take longer than ``most`` seconds."""
-        if self._bodies.expected_wait() > most:
-            self._parts = []
-            return False
-        self._place = "taken" if self._bodies.take(self) else "waiting"
-        return True
+    @property
+    def rest(self) -> float:
+        """How many bytes are not there yet, infinite where its length is not known."""
+        return inf if self.length is None else self.length - self.size
 
-    def resume_body(self) -> None:
-        """The place that it waited for is free."""
-        self._place = "taken"
-        self._read_on()
+    def hold(self, step: int) -> bool:
+        """It is a large one: what it has beyond ``step`` bytes counts. True if it has grown by as much again."""
+        if self.rest:
+            self._bodies.hold(self._reader, self.size - step)
+        has_grown = self.size - self._marked >= step
+        if has_grown:
+            self._marked = self.size
+        return has_grown
 
     def whole(self) -> bytes:
-        """All of it, which needs no place any more."""
+        """All of it, which counts no more."""
         whole, was_waiting = b"".join(self._parts), self.is_waiting
         self.drop()
         if was_waiting:
-            # Its end had been read together with what made it large.
-            self._read_on()
+            # Its end had been read together with what it waited for.
+            self._reader.resume_body()
         return whole
 
     def drop(self) -> None:
         """It will not be read on."""
         self._parts = []
-        if self._place == "waiting":
-            self._bodies.forget(self)
-        elif self._place == "taken":
-            self._bodies.release()
-        self._place = "none"
+        self._bodies.release(self._reader)

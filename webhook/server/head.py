@@ -31,6 +31,9 @@ class Head(NamedTuple):
     query: bytes = b""
 
 
+UNREAD: Final = Head("", "")
+
+
 def read_head(method: bytes, target: bytes, headers: Collection[tuple[bytes, bytes]]) -> Head:
     """Read a head. Names are in lower case; the last of equal names counts, of Transfer-Encoding all.
 

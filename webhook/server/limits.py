@@ -13,15 +13,15 @@ class Limits:
     ``body``: an UPDATE carries two objects of at most 3 MiB each, and an envelope. ``discard``: how much of a refused
     body is read and discarded, so that the client gets the refusal instead of a broken connection. ``keep_alive``
     outlasts the 90 seconds after which an API server drops an idle connection, so that it is never the server that
-    closes first. Where there are too many connections, those give way whose body is not there after ``stall_seconds``,
-    or whose client has not read for as long. ``large`` bodies are read a few at a time, which bounds the memory they
-    take together.
+    closes first. Where there are too many connections or too little memory, clients give way that have not gone on for
+    ``stall_seconds``, and no body waits for longer. What bodies have beyond ``large`` bytes counts: all of it may take
+    ``large_together``, and one body more.
     """
 
     body: int = 7 * MIB
     discard: int = 16 * MIB
     large: int = 64 * 1024
-    large_at_once: int = 8
+    large_together: int = 49 * MIB
     connections: int = 1000
     request_line: int = 4094
     header_count: int = 64

@@ -19,6 +19,7 @@ LATE: Final = 0.9
 _seconds_in: Final = re.compile(rb"(?:^|&)timeout=([1-9]\d{0,3})s(?:&|$)").search
 # struct tcp_info of Linux: eight bytes, then numbers of four; the twelfth is tcpi_last_data_recv, in milliseconds.
 _LAST_DATA: Final = struct.Struct("=52xI")
+_RECORD: Final = 16 * 1024
 _TCP_INFO: Final = getattr(socket, "TCP_INFO", None)
 
 
@@ -41,6 +42,17 @@ def unread_seconds(peer: Any) -> float:
     return float(_LAST_DATA.unpack(info)[0]) / 1000 if len(info) == _LAST_DATA.size else 0.0
 
 
+def unread_bytes(peer: Any, most: int) -> int:
+    """How many bytes of a TCP connection lie unread in the kernel, up to ``most``; 0 where that is not known."""
+    if peer is None:
+        return 0
+    try:
+        return len(peer.recv(most, socket.MSG_PEEK))
+    except OSError:
+        # There are none, or the connection has just been closed.
+        return 0
+
+
 class Patience:
     """How long the present request of a connection has waited, and how long its API server waits for the answer.
 
@@ -60,6 +72,10 @@ class Patience:
     def begin(self) -> None:
         """A request begins with the bytes that have been read."""
         self._begun, self._timeout = self._arrived, inf
+
+    def has_unread(self, rest: float) -> bool:
+        """True if the kernel has so many bytes more, or as many as a record of TLS carries."""
+        return unread_bytes(self._peer, _RECORD) >= min(rest, _RECORD)
 
     def waited(self) -> float:
         """Seconds since the request arrived."""

@@ -11,13 +11,13 @@ from webhook.admission import Response
 from webhook.server.body import Body
 from webhook.server.connection_host import Host
 from webhook.server.eviction import Stage
-from webhook.server.head import CONTINUE, LINE_TYPE, Head, Refusal, read_head, refuse, response, too_large
+from webhook.server.head import CONTINUE, LINE_TYPE, UNREAD, Refusal, refuse, response, too_large
+from webhook.server.head_parts import HeadParts
 from webhook.server.overload import EARLY, LATE, Patience
 from webhook.server.pending_responses import Later, PendingResponses
-from webhook.server.refusals import too_slow, unreadable
+from webhook.server.refusals import stalled, too_slow, unreadable
 
 _LOG: Final = logging.getLogger("stagegate.http")
-_UNREAD: Final = Head("", "")
 
 
 class Connection(asyncio.Protocol):
@@ -38,11 +38,10 @@ class Connection(asyncio.Protocol):
         self._parser: Any = httptools.HttpRequestParser(self)
         self.handshake: asyncio.Task[None] | None = None
         self.stage: Stage = "handshake"
-        self.deadline = self._time() + self._limits.handshake_seconds
-        self._url, self._head = b"", _UNREAD
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._head_bytes, self._is_in_head = 0, False
-        self._body = Body(host.large_bodies, self._read_body_on)
+        self.since = self._time()
+        self.deadline = self.since + self._limits.handshake_seconds
+        self._parts, self._head = HeadParts(self._limits), UNREAD
+        self._body = Body(host.large_bodies, self)
         self._refused = False
         self._stranger: Refusal | None = None
         self._write_paused = False
@@ -55,8 +54,12 @@ class Connection(asyncio.Protocol):
 
     @property
     def is_waiting(self) -> bool:
-        """True while a large body waits for its place, unread."""
         return self._body.is_waiting
+
+    @property
+    def has_unread(self) -> bool:
+        """True if more of the body is here and will be read."""
+        return not self._write_paused and self._patience.has_unread(self._body.rest)
 
     # asyncio.Protocol
 
@@ -68,7 +71,8 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.stage == "closing":
             return
-        self._head_bytes += len(data) if self.stage == "header" else 0
+        if self.stage == "header":
+            self._parts.size += len(data)
         if self.stage != "body":
             self._patience.read()
         try:
@@ -82,8 +86,8 @@ class Connection(asyncio.Protocol):
             self._fail(Refusal(500, "the server failed on this request; its log says why"))
         except httptools.HttpParserError as error:
             self._fail(unreadable(error))
-        if self.stage == "header" and self._head_bytes > self._limits.head_size:
-            self._fail(Refusal(431, f"the head of the request is larger than {self._limits.head_size} bytes"))
+        if self.stage == "header" and (refusal := self._parts.too_large()):
+            self._fail(refusal)
 
     def pause_writing(self) -> None:
         self._write_paused = True
@@ -107,16 +111,15 @@ class Connection(asyncio.Protocol):
         """The deadline has passed: respond if a request is unanswered, and close; a slow close is cut off."""
         if self.stage == "closing":
             self.abort()
-            return
-        if self.is_waiting:
-            self._fail(self._patience.refusal())
-            return
-        self._host.metrics.closed(self.stage)
-        if self.stage == "header":
-            self._fail(too_slow("head", self._limits.header_seconds))
-        elif self.stage == "body":
-            self._fail(too_slow("body", self._limits.body_seconds))
-        self.close()
+        elif self.is_waiting:
+            self._body.drop()
+            self._refuse(self._patience.refusal())
+            self.resume_body()
+        else:
+            self._host.metrics.closed(self.stage)
+            if refusal := too_slow(self.stage, self._limits):
+                self._fail(refusal)
+            self.close()
 
     def close(self) -> None:
         """End the connection once what was written has left."""
@@ -135,35 +138,47 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.abort()
 
+    def pause_body(self) -> None:
+        """Wait until there is memory; what waits for too long is refused."""
+        self._transport.pause_reading()
+        self.deadline = min(self.deadline, self._time() + min(self._patience.left(EARLY), self._limits.stall_seconds))
+
+    def resume_body(self) -> None:
+        """Read on; the time of the body begins anew."""
+        if self.stage == "body":
+            self._enter("body", self._limits.body_seconds)
+        self._read_on()
+
+    def give_way(self) -> None:
+        """End a stalled request."""
+        self._host.metrics.closed("crowded")
+        self._fail(stalled(self._limits.stall_seconds))
+
     # httptools, for each request in turn
 
     def on_message_begin(self) -> None:
-        self._is_in_head = True
+        self._parts.begin()
         self._patience.begin()
         if self.stage == "idle":
             self._await_request()
-        self._url, self._headers, self._head = b"", [], _UNREAD
+        self._head = UNREAD
         self._body.begin()
         self._refused = False
 
     def on_url(self, url: bytes) -> None:
-        self._url += url
-        if len(self._url) > self._limits.request_line:
-            self._fail(Refusal(414, f"the path is longer than {self._limits.request_line} bytes"))
+        if refusal := self._parts.add_url(url):
+            self._fail(refusal)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        most, headers = self._limits, self._headers
-        if len(headers) == most.header_count or len(name) + len(value) > most.header_size:
-            self._fail(Refusal(431, f"more than {most.header_count} headers, or one of over {most.header_size} bytes"))
-            return
-        headers.append((name.lower(), value))
+        if refusal := self._parts.add_header(name, value):
+            self._fail(refusal)
 
     def on_headers_complete(self) -> None:
         if self.stage == "closing":
             return
-        self._head_bytes, self._is_in_head = 0, False
-        self._head = head = read_head(self._parser.get_method(), self._url, self._headers)
+        self._head = head = self._parts.whole(self._parser.get_method())
         self._enter("body", self._limits.body_seconds)
+        self._body.length = head.content_length
         refusal = self._stranger or refuse(head, self._limits.body) or self._patience.overdue(EARLY, head.query)
         if refusal is not None:
             self._refuse(refusal)
@@ -181,8 +196,8 @@ class Connection(asyncio.Protocol):
         elif body.size > limits.body:
             body.drop()
             self._refuse(too_large(limits.body))
-        elif body.size > limits.large and body.needs_place:
-            self._take_place()
+        elif body.size > limits.large and body.hold(limits.large):
+            self.since = max(self.since, self._time())
 
     def on_message_complete(self) -> None:
         if self.stage == "closing":
@@ -218,7 +233,7 @@ class Connection(asyncio.Protocol):
 
     def _await_request(self) -> None:
         """Nothing is left to answer; part of the next head may be here. Blank lines before it are none."""
-        if self._is_in_head:
+        if self._parts.has_begun:
             self._enter("header", self._limits.header_seconds)
         else:
             self._enter("idle", self._limits.keep_alive_seconds)
@@ -255,8 +270,7 @@ class Connection(asyncio.Protocol):
         """Respond before the body is read; the connection stays open, unless it ``closes``."""
         self._refused = True
         self._host.metrics.refused(refusal.status)
-        closes = closes or self._closes()
-        self._respond(refusal.status, LINE_TYPE, refusal.body, allow=refusal.allow, closes=closes)
+        self._respond(refusal.status, LINE_TYPE, refusal.body, allow=refusal.allow, closes=closes or self._closes())
 
     def _fail(self, refusal: Refusal) -> None:
         """Close since the request cannot be read further; respond first, unless it has been refused already."""
@@ -277,24 +291,10 @@ class Connection(asyncio.Protocol):
 
     def _enter(self, stage: Stage, seconds: float) -> None:
         self.stage = stage
-        self.deadline = inf if self._pending else self._time() + seconds
+        self.since = inf if self._pending else self._time()
+        self.deadline = self.since + seconds
 
     def _read_on(self) -> None:
-        """Resume reading unless the client has to read first, another large body to end, or a response to be given."""
+        """Resume reading unless the client has to read first, large bodies to end, or a response to be given."""
         if not (self._write_paused or self.is_waiting or self._pending):
             self._transport.resume_reading()
-
-    def _read_body_on(self) -> None:
-        """A large body waits no longer: its time begins now."""
-        if self.stage == "body":
-            self._enter("body", self._limits.body_seconds)
-        self._read_on()
-
-    def _take_place(self) -> None:
-        """Read a large body, or wait to; one that would wait too long is refused at once."""
-        left = self._patience.left(EARLY)
-        if not self._body.take_place(left):
-            self._refuse(self._patience.refusal())
-        elif self.is_waiting:
-            self._transport.pause_reading()
-            self.deadline = min(self.deadline, self._time() + left)

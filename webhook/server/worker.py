@@ -8,12 +8,13 @@ import socket
 import ssl
 import time
 from email.utils import formatdate
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import uvloop
 from gunicorn.workers.base import Worker
 
-from webhook.server.eviction import first_to_go
+from webhook.server.eviction import first_to_go, is_stalled
 from webhook.server.large_bodies import LargeBodies
 from webhook.server.protocol import Connection
 from webhook.signals import ending_signals, ignore_the_rest, let_through
@@ -38,7 +39,7 @@ class StagegateWorker(Worker):  # type: ignore[misc]
         self.handler = self.service.handler
         self.metrics = self.service.metrics
         self.monotonic = time.monotonic
-        self.large_bodies = LargeBodies(self.limits.large_at_once, time.monotonic)
+        self.large_bodies = LargeBodies(self.limits.large_together, self.is_stalled)
         self.open: dict[Connection, None] = {}
         self.loop: asyncio.AbstractEventLoop
         self._stopping = asyncio.Event()
@@ -73,6 +74,10 @@ class StagegateWorker(Worker):  # type: ignore[misc]
     def draining(self) -> bool:
         """True once shutdown has begun: every response carries ``Connection: close``."""
         return self.service.draining
+
+    def is_stalled(self, connection: Connection) -> bool:
+        """True for a call that is under way no longer."""
+        return is_stalled(connection, self.loop.time(), self.limits)
 
     def forget(self, connection: Connection) -> None:
         """The connection has ended, or failed in its handshake."""
@@ -147,12 +152,19 @@ class StagegateWorker(Worker):  # type: ignore[misc]
             await asyncio.sleep(0.05)
 
     async def _sweep(self) -> float:
-        """Take the time of day for the answers, and end the connections that are past their deadline."""
+        """Take the time of day for the answers, and end the connections that are past their deadline or stalled."""
         self.date = _http_date()
         now = self.loop.time()
-        for connection in [each for each in self.open if each.deadline < now]:
+        try:
+            self.large_bodies.make_room()
+        except Exception:
+            self.service.supervisor.fault("connections", "a large body that has stalled")
+        overdue = [each for each in self.open if each.deadline < now]
+        for connection in sorted(overdue, key=attrgetter("deadline")):
             try:
-                connection.expire()
+                # One that ends can let another go on, which has a new deadline then.
+                if connection.deadline < now:
+                    connection.expire()
             except Exception:
                 self.service.supervisor.fault("connections", "a connection past its deadline")
                 self.forget(connection)
