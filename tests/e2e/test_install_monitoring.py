@@ -55,7 +55,7 @@ NO_FAULT: Final[Series] = {
     f'{PIN}{{le="1.0"}}': "0+60x480",
     f'{PIN}{{le="1.5"}}': "0+60x480",
     f'{PIN}{{le="+Inf"}}': "0+60x480",
-    'stagegate_loop_held_still_seconds{pod="a"}': "60+0x480",
+    'stagegate_loop_still_seconds{pod="a"}': "60+0x480",
     'stagegate_loop_held_oldest_seconds{pod="a"}': "600+0x480",
     'stagegate_loop_failed_rollouts{pod="a"}': "0+0x480",
     "stagegate_loop_settings_unreadable": "0+0x480",
@@ -165,7 +165,7 @@ FAULTS: Final[dict[str, tuple[Series, set[str]]]] = {
     "Routes are not pinned": ({'stagegate_pins_total{result="failed"}': "0+1x480"}, {"StagegatePinsFail"}),
     "pins are slow": ({f'{PIN}{{le="1.0"}}': "0+5x480"}, {"StagegatePinsSlow"}),
     "a rollout stands still": (
-        {'stagegate_loop_held_still_seconds{pod="a"}': "0+60x480"},
+        {'stagegate_loop_still_seconds{pod="a"}': "0+60x480"},
         {"StagegateRolloutStandsStill"},
     ),
     "a Service is held for a day": (

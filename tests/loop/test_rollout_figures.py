@@ -34,23 +34,25 @@ SINCE_ELEVEN = ro(
     "a", RouteHeld=("True", "11:00:00"), StageReady=("Unknown", "11:50:00"), Ready=("Unknown", "11:00:01")
 )
 
+UNTOLD = {"metadata": {"name": "a", "namespace": "default", "creationTimestamp": "2026-01-01T10:00:00Z"}}
+
 
 @pytest.mark.parametrize(
     ("routes", "rollouts", "figures"),
     [
         ([], [], RolloutFigures()),
-        ([route("a"), route("b")], [ro("a", StageReady=("True", "09:00:00"))], RolloutFigures()),
+        ([route("a"), route("b")], [ro("a", Ready=("True", "09:00:00"))], RolloutFigures()),
         ([route("a", HOLDS)], [], RolloutFigures(held=1)),
         ([route("a", HOLDS)], [ro("a")], RolloutFigures(held=1)),
         ([route("a", HOLDS)], [SINCE_ELEVEN], RolloutFigures(held=1, held_seconds=3600, still_seconds=600)),
-        ([route("a", HOLDS, "other")], [SINCE_ELEVEN], RolloutFigures(held=1)),
+        ([route("a", HOLDS, "other")], [SINCE_ELEVEN], RolloutFigures(held=1, still_seconds=600)),
         ([route("a", "?")], [SINCE_ELEVEN], RolloutFigures(held=1, held_seconds=3600, still_seconds=600)),
         (
             [route("a", RELEASES), route("b", HOLDS)],
             [SINCE_ELEVEN, ro("b", RouteHeld=("True", "11:30:00"), StageReady=("Unknown", "11:30:00"))],
             RolloutFigures(held=1, releasing=1, held_seconds=3600, still_seconds=1800),
         ),
-        ([], [ro("a", Stalled=("True", "09:00:00")), ro("b", Stalled=("False", "09:00:00"))], RolloutFigures(failed=1)),
+        ([], [ro("a", Stalled=("True", "09:00:00")), ro("b", Ready=("True", "09:00:00"))], RolloutFigures(failed=1)),
         (
             [route("a", HOLDS), route("b", HOLDS)],
             [
@@ -62,6 +64,16 @@ SINCE_ELEVEN = ro(
             RolloutFigures(held=2, paused=1, aborted=1),
         ),
         ([route("a", HOLDS)], [{"metadata": {"name": "a"}, "status": {"conditions": "?"}}], RolloutFigures(held=1)),
+        ([route("a", HOLDS)], [UNTOLD], RolloutFigures(held=1, held_seconds=7200, still_seconds=7200)),
+        ([], [UNTOLD], RolloutFigures(still_seconds=7200)),
+        ([], [ro("a", Ready=("Unknown", "11:00:00"))], RolloutFigures(still_seconds=3600)),
+        ([], [ro("a", Ready=("True", "11:00:00"))], RolloutFigures()),
+        ([], [ro("a", Ready=("Unknown", "11:00:00"), Paused=("True", "11:30:00"))], RolloutFigures(paused=1)),
+        (
+            [route("a", HOLDS)],
+            [ro("a", RouteHeld=("True", "11:00:00"), StageReady=("Unknown", "13:00:00"))],
+            RolloutFigures(held=1, held_seconds=3600, still_seconds=3600),
+        ),
     ],
     ids=[
         "nothing",
@@ -75,6 +87,12 @@ SINCE_ELEVEN = ro(
         "one that has failed",
         "a paused and an aborted one stand still because people want that",
         "conditions that make no sense",
+        "a held one whose status is never written",
+        "one by hand whose status is never written",
+        "one by hand that stands still",
+        "one by hand that is complete",
+        "one by hand that is paused",
+        "a time that is still to come",
     ],
 )
 def test_figures(routes: list[dict[str, Any]], rollouts: list[dict[str, Any]], figures: RolloutFigures) -> None:
@@ -138,12 +156,12 @@ def test_a_rollout_that_stands_still_grows_older(knative: Knative) -> None:
     for _ in range(5):
         knative.turn()
         knative.world.settle()
-    before = sample(knative, "stagegate_loop_held_still_seconds")
+    before = sample(knative, "stagegate_loop_still_seconds")
 
     knative.world.clock.advance(600)
 
     assert before is not None
-    assert sample(knative, "stagegate_loop_held_still_seconds") == before + 600
+    assert sample(knative, "stagegate_loop_still_seconds") == before + 600
 
 
 def test_a_loop_that_stands_by_has_no_figures(knative: Knative) -> None:

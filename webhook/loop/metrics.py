@@ -105,8 +105,8 @@ class Metrics:
         )
         self._held_seconds = Gauge("stagegate_loop_held_oldest_seconds", "Age of the oldest hold", registry=registry)
         self._still_seconds = Gauge(
-            "stagegate_loop_held_still_seconds",
-            "The longest time for which no condition of a held rollout has changed",
+            "stagegate_loop_still_seconds",
+            "The longest time for which no condition of a rollout under way has changed",
             registry=registry,
         )
         self._failed = Gauge(

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from webhook.api import RolloutOrchestrator, wire
-from webhook.api.conditions import ABORTED, PAUSED, ROUTE_HELD, STAGE_READY, STALLED, TRUE
+from webhook.api.conditions import ABORTED, PAUSED, READY, ROUTE_HELD, STAGE_READY, STALLED, TRUE
 from webhook.knative.annotations import HOLD, annotations_of
 from webhook.knative.hold import RELEASING, readable_hold_of
 
@@ -15,9 +15,10 @@ from webhook.knative.hold import RELEASING, readable_hold_of
 class RolloutFigures:
     """Numbers of Services that are held and that are being given back, and of rollouts that failed or are steered.
 
-    ``held_seconds`` is the age of the oldest hold, ``still_seconds`` the longest time for which no condition of a held
-    rollout has changed; 0 if nothing is held. Neither counts rollouts that people paused or aborted, which stand still
-    because somebody wants that; they are ``paused`` and ``aborted``, and an aborted one has not failed.
+    ``held_seconds`` is the age of the oldest hold. ``still_seconds`` is the longest time for which no condition has
+    changed of a rollout that is held, or neither complete nor failed; 0 if there is none. Where conditions give no
+    time, it is the age of the RO. Neither counts rollouts that people paused or aborted, which stand still because
+    somebody wants that; they are ``paused`` and ``aborted``, and an aborted one has not failed.
     """
 
     held: int = 0
@@ -43,10 +44,15 @@ def rollout_figures(
         aborted += ABORTED in true
         if {PAUSED, ABORTED} & true:
             continue
-        times = {str(one.get("type")): time for one in conditions if (time := _time(one)) is not None}
-        if _key(ro) in phases and times:
-            changed.append(max(times.values()))
-            held_since += [times[ROUTE_HELD]] if ROUTE_HELD in times else []
+        # A time that is still to come says nothing: a clock that was fast, or a hand, wrote it.
+        stated = {str(one.get("type")): _time(one.get("lastTransitionTime")) for one in conditions}
+        times = {type_: time for type_, time in stated.items() if time is not None and time <= now}
+        created = min(_time((ro.get("metadata") or {}).get("creationTimestamp")) or now, now)
+        is_held = _key(ro) in phases
+        if is_held or not {READY, STALLED} & true:
+            changed.append(max(times.values(), default=created))
+        if is_held:
+            held_since.append(times.get(ROUTE_HELD, created))
     releasing = sum(phase == RELEASING for phase in phases.values())
     return RolloutFigures(
         held=len(phases) - releasing,
@@ -85,6 +91,5 @@ def _conditions(ro: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     yield from (one for one in found if isinstance(one, Mapping)) if isinstance(found, list) else ()
 
 
-def _time(condition: Mapping[str, Any]) -> datetime | None:
-    text = condition.get("lastTransitionTime")
+def _time(text: Any) -> datetime | None:
     return wire.parse_time(text) if isinstance(text, str) else None
