@@ -91,6 +91,11 @@ def test_conditions_that_ready_does_not_depend_on_only_inform() -> None:
     assert subject.is_true("Ready")
 
 
+def test_a_condition_that_is_missing_or_has_no_time_has_not_changed() -> None:
+    subject = ConditionSet([Condition("Ready", "True", last_transition_time=NOON), Condition("StageReady", "True")])
+    assert [subject.changed_at(type_) for type_ in ("Ready", "StageReady", "Paused")] == [NOON, None, None]
+
+
 def test_a_time_moves_only_when_the_condition_changes() -> None:
     subject = conditions(StageReady="True", LastStageReady="True")
     subject.mark_true("StageReady", LATER)  # clears the reason, so it changes

@@ -120,6 +120,11 @@ class ConditionSet:
         condition = self._by_type.get(type_)
         return condition.status if condition is not None else UNKNOWN
 
+    def changed_at(self, type_: str) -> datetime | None:
+        """When the status of a condition last changed; None if it is missing or does not say."""
+        condition = self._by_type.get(type_)
+        return condition.last_transition_time if condition is not None else None
+
     def is_true(self, type_: str) -> bool:
         return self.status(type_) == TRUE
 

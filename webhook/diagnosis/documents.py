@@ -27,7 +27,7 @@ def summary_document(summary: Summary) -> Json:
         "stages": summary.stages,
         "held": summary.held,
         "waitsFor": summary.waits_for,
-        "since": _time(summary.since),
+        "since": time_document(summary.since),
         "secondsLeft": None if summary.left is None else round(summary.left),
         "replicas": {"wanted": wanted, "running": running, "ending": ending},
         "revisions": [_revision(one) for one in summary.revisions],
@@ -42,7 +42,7 @@ def cause_document(cause: Cause) -> Json:
         "effect": cause.effect,
         "says": cause.says,
         "about": cause.about,
-        "since": _time(cause.since),
+        "since": time_document(cause.since),
         "wayOut": cause.way_out,
         "next": cause.next,
     }
@@ -54,7 +54,7 @@ def chain_document(link: Link) -> Json:
         "name": link.name,
         "says": link.says,
         "isWell": link.is_well,
-        "since": _time(link.since),
+        "since": time_document(link.since),
         "under": [chain_document(one) for one in link.under],
     }
 
@@ -76,7 +76,7 @@ def explanation_document(
 ) -> Json:
     """What ``explain`` says, at this time."""
     return {
-        "at": _time(at),
+        "at": time_document(at),
         "rollout": summary_document(summary),
         "causes": [cause_document(one) for one in causes],
         "chain": chain_document(chain),
@@ -98,8 +98,9 @@ def _revision(one: RevisionSummary) -> Json:
 
 
 def _problem(problem: PodProblem) -> Json:
-    return {"pod": problem.pod, "kind": problem.kind, "says": problem.says, "since": _time(problem.since)}
+    return {"pod": problem.pod, "kind": problem.kind, "says": problem.says, "since": time_document(problem.since)}
 
 
-def _time(time: datetime | None) -> str | None:
+def time_document(time: datetime | None) -> str | None:
+    """A time as Kubernetes writes it; None where it is not known."""
     return None if time is None else format_time(time)

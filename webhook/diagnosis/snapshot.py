@@ -9,7 +9,7 @@ from webhook.api import MalformedObject, RolloutOrchestrator, StagePodAutoscaler
 from webhook.api.conditions import READY, ROUTE_HELD, SCALE_TARGET_INITIALIZED
 from webhook.api.kinds import LEASE_NAME, LEASE_NAMESPACE, SETTINGS_NAME
 from webhook.api.wire import Wire
-from webhook.cluster.indexer import key_of
+from webhook.cluster.indexer import key_of, uid_of
 from webhook.cluster.resource import (
     CONFIG_MAPS,
     DEPLOYMENTS,
@@ -270,7 +270,7 @@ def _events(world: World, ro: RolloutOrchestrator, revisions: Mapping[str, Revis
         uids |= {(kind.kind, name): "" for kind in (STAGE_POD_AUTOSCALERS, REVISIONS, POD_AUTOSCALERS)}
         owned = [(DEPLOYMENTS, one.deployment), *((REPLICA_SETS, each) for each in one.replica_sets)]
         owned += [(PODS, each) for each in one.pods]
-        uids |= {(kind.kind, key_of(each)[1]): _uid(each) for kind, each in owned if each is not None}
+        uids |= {(kind.kind, key_of(each)[1]): uid_of(each) for kind, each in owned if each is not None}
     found = []
     for name in {name for _, name in uids}:
         for event in world.events_about(ro.namespace, name):
@@ -279,7 +279,3 @@ def _events(world: World, ro: RolloutOrchestrator, revisions: Mapping[str, Revis
             if uid is not None and about.get("uid") in (None, "", uid or about.get("uid")):
                 found.append(event)
     return sorted(found, key=lambda event: event_time(event) or _START_OF_TIME)
-
-
-def _uid(one: Mapping[str, Any]) -> str:
-    return str((one.get("metadata") or {}).get("uid") or "")

@@ -186,8 +186,7 @@ def _since(snapshot: Snapshot, state: State) -> datetime | None:
     """Since when the state holds, by the conditions."""
     ro = snapshot.ro
     if state in ("Complete", "Failed"):
-        ready = ro.status.conditions.get(READY)
-        return ready.last_transition_time if ready is not None else None
+        return ro.status.conditions.changed_at(READY)
     return waiting_since(ro, snapshot.strategy)
 
 

@@ -1,9 +1,9 @@
 """RolloutConfig: the settings of one rollout, from ConfigMaps and annotations; and the strategy in force by them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from webhook.api import RolloutOrchestrator
 from webhook.api.word import word_of
@@ -33,6 +33,9 @@ ROLLOUT_DURATION_ANNOTATION: Final = "serving.knative.dev/rollout-duration"
 MIN_RATIO: Final = 1
 MAX_RATIO: Final = 100
 
+_T = TypeVar("_T")
+
+_WHOLE_NUMBER: Final = "a whole number"
 _DIGITS_OF_64_BITS: Final = 19
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _BOOLEANS: Final = {
@@ -71,12 +74,14 @@ def rollout_config(
     strategy = config_map.get(PROGRESSIVE_ROLLOUT_STRATEGY, default.progressive_rollout_strategy).strip()
     duration = network_config_map.get(ROLLOUT_DURATION, default.rollout_duration).strip()
     return RolloutConfig(
-        over_consumption_ratio=_integer(OVER_CONSUMPTION_RATIO, *sources, default.over_consumption_ratio),
-        progressive_rollout_enabled=_boolean(
-            PROGRESSIVE_ROLLOUT_ENABLED, *sources, default.progressive_rollout_enabled
+        over_consumption_ratio=_value(
+            OVER_CONSUMPTION_RATIO, *sources, default.over_consumption_ratio, parse_integer, _WHOLE_NUMBER
         ),
-        stage_rollout_timeout_minutes=_integer(
-            STAGE_ROLLOUT_TIMEOUT_MINUTES, *sources, default.stage_rollout_timeout_minutes
+        progressive_rollout_enabled=_value(
+            PROGRESSIVE_ROLLOUT_ENABLED, *sources, default.progressive_rollout_enabled, parse_boolean, "true or false"
+        ),
+        stage_rollout_timeout_minutes=_value(
+            STAGE_ROLLOUT_TIMEOUT_MINUTES, *sources, default.stage_rollout_timeout_minutes, parse_integer, _WHOLE_NUMBER
         ),
         rollout_duration=service_annotations.get(ROLLOUT_DURATION_ANNOTATION, duration),
         progressive_rollout_strategy=_strategy(strategy, template_annotations),
@@ -106,23 +111,21 @@ def _strategy(configured: str, annotations: Mapping[str, str]) -> str:
     return annotated
 
 
-def _integer(key: str, config_map: Mapping[str, str], annotations: Mapping[str, str], default: int) -> int:
+def _value(
+    key: str,
+    config_map: Mapping[str, str],
+    annotations: Mapping[str, str],
+    default: _T,
+    parse: Callable[[str], _T | None],
+    wanted: str,
+) -> _T:
+    """The annotation if it can be read, else what the ConfigMap has, else the default. Raises UnreadableSettings."""
     if key in config_map:
-        configured = parse_integer(config_map[key])
+        configured = parse(config_map[key])
         if configured is None:
-            raise UnreadableSettings(key, config_map[key], "a whole number")
+            raise UnreadableSettings(key, config_map[key], wanted)
         default = configured
-    annotated = parse_integer(annotations.get(ROLLOUT_ANNOTATIONS + key, ""))
-    return default if annotated is None else annotated
-
-
-def _boolean(key: str, config_map: Mapping[str, str], annotations: Mapping[str, str], default: bool) -> bool:
-    if key in config_map:
-        configured = parse_boolean(config_map[key])
-        if configured is None:
-            raise UnreadableSettings(key, config_map[key], "true or false")
-        default = configured
-    annotated = parse_boolean(annotations.get(ROLLOUT_ANNOTATIONS + key, ""))
+    annotated = parse(annotations.get(ROLLOUT_ANNOTATIONS + key, ""))
     return default if annotated is None else annotated
 
 

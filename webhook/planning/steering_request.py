@@ -121,6 +121,5 @@ def _since(ro: RolloutOrchestrator) -> str:
 
 
 def _time_of(ro: RolloutOrchestrator, type_: str) -> str:
-    condition = ro.status.conditions.get(type_)
-    time = condition.last_transition_time if condition is not None else None
+    time = ro.status.conditions.changed_at(type_)
     return format_time(time) if time is not None else ""

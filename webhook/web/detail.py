@@ -227,8 +227,7 @@ def _stages(
 
 def _begun(snapshot: Snapshot) -> datetime | None:
     """When the present stage began."""
-    ready = snapshot.ro.status.conditions.get(STAGE_READY)
-    return ready.last_transition_time if ready is not None else None
+    return snapshot.ro.status.conditions.changed_at(STAGE_READY)
 
 
 def _stages_seen(history: Sequence[Observed]) -> list[tuple[Observed, Observed]]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from webhook.api.wire import format_time
-from webhook.diagnosis.documents import explanation_document, summary_document
+from webhook.diagnosis.documents import explanation_document, summary_document, time_document
 from webhook.diagnosis.summary import Summary
 from webhook.web.detail import Detail
 
@@ -31,7 +31,7 @@ def detail_document(detail: Detail) -> Json:
             {
                 "stage": row.number,
                 "when": row.when,
-                "since": _time(row.since),
+                "since": time_document(row.since),
                 "replicas": row.replicas,
                 "revisions": dict(zip(detail.revisions, row.shares, strict=True)),
             }
@@ -53,11 +53,13 @@ def detail_document(detail: Detail) -> Json:
         ],
         "conditions": [one.to_dict() for one in detail.conditions],
         "events": [
-            {"at": _time(one.at), "reason": one.reason, "message": one.message, "about": one.about, "count": one.count}
+            {
+                "at": time_document(one.at),
+                "reason": one.reason,
+                "message": one.message,
+                "about": one.about,
+                "count": one.count,
+            }
             for one in detail.events
         ],
     }
-
-
-def _time(time: datetime | None) -> str | None:
-    return None if time is None else format_time(time)

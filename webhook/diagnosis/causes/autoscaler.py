@@ -45,7 +45,7 @@ def bound_below_target(snapshot: Snapshot) -> Iterator[Cause]:
             _patient(snapshot) if owner == LOOP_MANAGER else STOPS,
             says=f"{says}; the stage needs {needed}{f'; {owner} set it' if owner else ''}",
             about=f"StagePodAutoscaler {name}",
-            since=_since(snapshot, STAGE_SCALE_UP_READY),
+            since=snapshot.ro.status.conditions.changed_at(STAGE_SCALE_UP_READY),
             way_out=f"remove spec.{field} from what is applied (Git, kubectl): the loop owns the bounds of a stage",
             next="the loop sets the bound back, at once if it leads and may write",
         )
@@ -149,11 +149,6 @@ def _patient(snapshot: Snapshot) -> Effect:
 
 def _stage_since(snapshot: Snapshot) -> datetime | None:
     return waiting_since(snapshot.ro, snapshot.strategy)
-
-
-def _since(snapshot: Snapshot, type_: str) -> datetime | None:
-    condition = snapshot.ro.status.conditions.get(type_)
-    return condition.last_transition_time if condition is not None else None
 
 
 def _manager_of(metadata: Mapping[str, Any], field: str) -> str:

@@ -1,7 +1,6 @@
 """Causes in the pods of a revision: those that cannot be placed or started, and those that do not end."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
 from webhook.api.conditions import STAGE_SCALE_DOWN_READY
 from webhook.diagnosis.cause import DELAYS, STOPS, Cause, Effect
@@ -147,7 +146,7 @@ def ending(snapshot: Snapshot) -> Iterator[Cause]:
             STOPS if is_over else DELAYS,
             says=f"{_pods(problems)} of {name} {'are' if len(problems) > 1 else 'is'} ending; {shown.pod} {shown.says}",
             about=f"Pod {shown.pod}",
-            since=_waits_since(snapshot),
+            since=snapshot.ro.status.conditions.changed_at(STAGE_SCALE_DOWN_READY),
             way_out="see whether its node still answers; kubectl delete pod --force removes one whose node is gone"
             if is_over
             else "a shorter terminationGracePeriodSeconds (timeoutSeconds of the Service) ends pods sooner",
@@ -192,11 +191,6 @@ def _cause(
         way_out=way_out,
         next=then,
     )
-
-
-def _waits_since(snapshot: Snapshot) -> datetime | None:
-    condition = snapshot.ro.status.conditions.get(STAGE_SCALE_DOWN_READY)
-    return condition.last_transition_time if condition is not None else None
 
 
 def _pods(problems: Sequence[PodProblem]) -> str:

@@ -89,8 +89,7 @@ def not_planned(snapshot: Snapshot) -> Iterator[Cause]:
     )
     if not is_due or ro.has_failed:
         return
-    begun = conditions.get(STAGE_READY)
-    found = _latest(snapshot, NOT_PLANNED, begun.last_transition_time if begun is not None else None)
+    found = _latest(snapshot, NOT_PLANNED, conditions.changed_at(STAGE_READY))
     if found is not None:
         yield Cause(
             "not-planned",
@@ -105,8 +104,7 @@ def not_planned(snapshot: Snapshot) -> Iterator[Cause]:
 
 def write_refused(snapshot: Snapshot) -> Iterator[Cause]:
     """The API server, or what it asks, refuses what the loop wants to store."""
-    stage = snapshot.ro.status.conditions.get(STAGE_READY)
-    found = _latest(snapshot, WRITE_REFUSED, stage.last_transition_time if stage is not None else None)
+    found = _latest(snapshot, WRITE_REFUSED, snapshot.ro.status.conditions.changed_at(STAGE_READY))
     if found is None:
         return
     message = " ".join(str(found.get("message")).split())

@@ -84,7 +84,7 @@ def route_not_moving(snapshot: Snapshot) -> Iterator[Cause]:
         return
     ready = condition_of(snapshot.route, READY)
     has_failed = ready is not None and ready.status == FALSE
-    since = _since(snapshot, STAGE_TRAFFIC_READY)
+    since = snapshot.ro.status.conditions.changed_at(STAGE_TRAFFIC_READY)
     is_late = since is not None and snapshot.at - since > PATIENCE
     metadata, status = snapshot.route.get("metadata") or {}, snapshot.route.get("status") or {}
     behind = ""
@@ -166,11 +166,6 @@ def _wished(snapshot: Snapshot) -> dict[str, int]:
     """The percents above 0 that the stage gives, by revision."""
     stage = one_per_revision(snapshot.ro.spec.stage_target_revisions)
     return dict(sorted((entry.revision_name, entry.percent) for entry in stage if entry.percent))
-
-
-def _since(snapshot: Snapshot, type_: str) -> datetime | None:
-    condition = snapshot.ro.status.conditions.get(type_)
-    return condition.last_transition_time if condition is not None else None
 
 
 def _pinned(snapshot: Snapshot) -> datetime | None:
