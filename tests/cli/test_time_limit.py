@@ -30,9 +30,6 @@ RO = {
     },
 }
 
-INSTALLED_IN = "get validatingwebhookconfigurations validate.stagegate.dev"
-"""What says in which namespace Stagegate is; read before the rest."""
-
 
 @pytest.fixture
 def silent(tmp_path: Path) -> Iterator[str]:
@@ -50,9 +47,9 @@ def silent(tmp_path: Path) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("words", "awaited"),
     [
-        ("explain hello", INSTALLED_IN),
-        ("plan hello", INSTALLED_IN),
-        ("get", INSTALLED_IN),
+        ("explain hello", "get rolloutorchestrators default/hello"),
+        ("plan hello", "get rolloutorchestrators default/hello"),
+        ("get", "list rolloutorchestrators default"),
         ("check --cluster {spa}", "list rolloutorchestrators default"),
         ("pause hello --reason x", "get rolloutorchestrators default/hello"),
         ("pause --all --reason x", "list rolloutorchestrators default"),

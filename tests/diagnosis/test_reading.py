@@ -79,7 +79,6 @@ def test_one_rollout_is_read_with_the_label_of_its_service() -> None:
     assert world.rollouts() == [("default", "hello")]
     assert len(world.objects[PODS]) == 5
     assert cluster.asked == [
-        "get validatingwebhookconfigurations None/validate.stagegate.dev",
         "get rolloutorchestrators default/hello",
         "list stagepodautoscalers default",
         "list podautoscalers default",
@@ -91,6 +90,7 @@ def test_one_rollout_is_read_with_the_label_of_its_service() -> None:
         "list pods default serving.knative.dev/service=hello",
         "list resourcequotas default",
         "get configmaps knative-serving/config-rolloutorchestrator",
+        "get validatingwebhookconfigurations None/validate.stagegate.dev",
         "list leases None metadata.name=stagegate-loop",
         "list events default",
         "list deployments stagegate-system app.kubernetes.io/name=stagegate-loop",

@@ -101,9 +101,11 @@ def read_world(
     """
     found: list[tuple[Resource, Wire]] = []
     unread: list[Unread] = []
-    registered = registered_in(reader) if LEASES in resources else ""
-    lease_namespace = registered or LEASE_NAMESPACE
+    registered = ""
     for resource in resources:
+        if resource is LEASES:
+            registered = registered_in(reader)
+        lease_namespace = registered or LEASE_NAMESPACE
         try:
             found += [(resource, one) for one in _read(reader, resource, namespace, name, selector, lease_namespace)]
         except Forbidden as problem:
