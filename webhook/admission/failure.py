@@ -7,7 +7,7 @@ import json
 import traceback
 from typing import Any, Final
 
-from webhook.admission.envelope import JSON, MAX_WARNING, Response, read_review
+from webhook.admission.envelope import JSON, MAX_WARNING, TEXT, Response, read_review
 from webhook.admission.knative_objects import read_knative_request
 from webhook.admission.request import KNATIVE, MUTATE, ROUTE, Request, read_request
 from webhook.admission.rules import RULE_IDS
@@ -18,7 +18,6 @@ from webhook.api.kinds import GROUP
 _RULE_IDS: Final = frozenset(RULE_IDS)
 _UNDONE: Final = {MUTATE: "filled nothing in", KNATIVE: "left it as it is"}
 _LONGEST_NAME: Final = 64
-_TEXT: Final = "text/plain; charset=utf-8"
 
 
 def read_failed(body: bytes, path: str) -> Request | None:
@@ -126,7 +125,7 @@ def unanswered(path: str) -> Response:
     So the failurePolicy of the webhook's registration decides on the write.
     """
     line = "the server failed on this review; its log says why"
-    return Response(500, _TEXT, f"{line}\n".encode(), Verdict(uid="", allowed=False, path=path, failed=line))
+    return Response(500, TEXT, f"{line}\n".encode(), Verdict(uid="", allowed=False, path=path, failed=line))
 
 
 def rules_at(problem: BaseException) -> str:
