@@ -1,10 +1,11 @@
 """JSON values read from the wire."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from webhook.api.wire import MOST_COMPARED, MOST_LEVELS, are_equal, copy_of, is_count, is_deep, is_small
+from webhook.api.wire import MOST_COMPARED, MOST_LEVELS, are_equal, copy_of, is_count, is_deep, is_small, parse_time
 
 
 @pytest.mark.parametrize("value", [0, 1, 2147483647, 3.0, 0.0])
@@ -88,3 +89,20 @@ def nested(levels: int) -> Any:
 )
 def test_depth(value: Any, deep: bool) -> None:
     assert is_deep(value) is deep
+
+
+@pytest.mark.parametrize(
+    ("value", "time"),
+    [
+        ("2026-01-01T12:00:00Z", datetime(2026, 1, 1, 12, tzinfo=UTC)),
+        ("2026-01-01T14:00:00+02:00", datetime(2026, 1, 1, 12, tzinfo=UTC)),
+        ("2026-01-01T12:00:00", None),
+        ("noon", None),
+        ("", None),
+        (None, None),
+        (1767268800, None),
+        ({"seconds": 1}, None),
+    ],
+)
+def test_a_time_has_a_zone_and_anything_else_is_none(value: Any, time: datetime | None) -> None:
+    assert parse_time(value) == time

@@ -155,8 +155,10 @@ def kind_of(value: Any) -> str:
     return "a list" if isinstance(value, list) else "an object"
 
 
-def parse_time(value: str) -> datetime | None:
-    """Parse an RFC 3339 time with a zone; None if that fails."""
+def parse_time(value: Any) -> datetime | None:
+    """The time in an RFC 3339 text with a zone; None for any other text or value."""
+    if not isinstance(value, str):
+        return None
     try:
         parsed = datetime.fromisoformat(value)
     except ValueError:

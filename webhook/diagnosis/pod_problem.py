@@ -90,7 +90,7 @@ def pod_problem(pod: Wire, at: datetime) -> PodProblem | None:
     for container in _listed(status, "containerStatuses"):
         if "running" in _mapping(container, "state") and container.get("ready") is not True:
             started = _mapping(_mapping(container, "state"), "running").get("startedAt")
-            since = _time(ready) or _parsed(started)
+            since = _time(ready) or wire.parse_time(started)
             says = f"container {container.get('name')} runs and is not ready"
             return PodProblem(
                 name, "probe", says, since=since, container=str(container.get("name")), restarts=_restarts(container)
@@ -121,7 +121,7 @@ def _container_problem(pod: str, container: Mapping[str, Any], ready: Mapping[st
             pod,
             "crash-loop",
             says,
-            since=_parsed(ended.get("finishedAt")) or _time(ready),
+            since=wire.parse_time(ended.get("finishedAt")) or _time(ready),
             container=name,
             restarts=restarts,
         )
@@ -130,7 +130,7 @@ def _container_problem(pod: str, container: Mapping[str, Any], ready: Mapping[st
 
 def _ending(pod: Wire, at: datetime) -> PodProblem:
     metadata = _mapping(pod, "metadata")
-    deadline = _parsed(metadata.get("deletionTimestamp"))
+    deadline = wire.parse_time(metadata.get("deletionTimestamp"))
     grace = metadata.get("deletionGracePeriodSeconds")
     seconds = (deadline - at).total_seconds() if deadline is not None else None
     if seconds is None:
@@ -170,15 +170,11 @@ def _condition(status: Mapping[str, Any], type_: str) -> Mapping[str, Any]:
 
 
 def _created(pod: Mapping[str, Any]) -> datetime | None:
-    return _parsed(_mapping(pod, "metadata").get("creationTimestamp"))
+    return wire.parse_time(_mapping(pod, "metadata").get("creationTimestamp"))
 
 
 def _time(condition: Mapping[str, Any]) -> datetime | None:
-    return _parsed(condition.get("lastTransitionTime"))
-
-
-def _parsed(text: Any) -> datetime | None:
-    return wire.parse_time(text) if isinstance(text, str) else None
+    return wire.parse_time(condition.get("lastTransitionTime"))
 
 
 def _mapping(one: Mapping[str, Any], key: str) -> Mapping[str, Any]:

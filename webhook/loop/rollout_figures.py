@@ -45,9 +45,9 @@ def rollout_figures(
         if {PAUSED, ABORTED} & true:
             continue
         # A time that is still to come says nothing: a clock that was fast, or a hand, wrote it.
-        stated = {str(one.get("type")): _time(one.get("lastTransitionTime")) for one in conditions}
+        stated = {str(one.get("type")): wire.parse_time(one.get("lastTransitionTime")) for one in conditions}
         times = {type_: time for type_, time in stated.items() if time is not None and time <= now}
-        created = min(_time((ro.get("metadata") or {}).get("creationTimestamp")) or now, now)
+        created = min(wire.parse_time((ro.get("metadata") or {}).get("creationTimestamp")) or now, now)
         is_held = _key(ro) in phases
         if is_held or not {READY, STALLED} & true:
             changed.append(max(times.values(), default=created))
@@ -89,7 +89,3 @@ def _conditions(ro: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     status = ro.get("status")
     found = status.get("conditions") if isinstance(status, Mapping) else None
     yield from (one for one in found if isinstance(one, Mapping)) if isinstance(found, list) else ()
-
-
-def _time(text: Any) -> datetime | None:
-    return wire.parse_time(text) if isinstance(text, str) else None
