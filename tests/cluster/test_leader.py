@@ -146,7 +146,7 @@ def test_a_change_that_is_not_taken_is_passed_on_again(api: FakeApi) -> None:
     assert first.changes == [False]
 
 
-@pytest.mark.parametrize("spec", [{"leaseTransitions": "many"}, {"leaseDurationSeconds": "long"}])
+@pytest.mark.parametrize("spec", [{"leaseTransitions": "many"}, {"leaseTransitions": [1]}])
 def test_a_lease_that_cannot_be_read_is_logged_whole_and_tried_again(
     api: FakeApi, spec: Wire, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -51,6 +51,34 @@ def test_a_second_one_takes_over_after_it_has_itself_seen_no_renewal_for_the_dur
     assert (spec_of(api)["holderIdentity"], spec_of(api)["leaseTransitions"]) == ("second", 1)
 
 
+@pytest.mark.parametrize(
+    ("stated", "free_after", "said"),
+    [
+        (None, 15, ""),
+        (7, 15, ""),
+        (60, 60, ""),
+        (600, 600, ""),
+        (601, 600, "; its leaseDurationSeconds 601 counts as 600, the most that a loop writes"),
+        (10**9, 600, "; its leaseDurationSeconds 1000000000 counts as 600, the most that a loop writes"),
+    ],
+    ids=["none", "shorter than ours", "longer than ours", "the longest", "a second more", "absurd"],
+)
+def test_a_duration_that_no_loop_writes_is_bounded(
+    api: FakeApi, stated: int | None, free_after: float, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    spec = {"holderIdentity": "hand", "renewTime": "2026-01-02T03:04:05.000000Z", "leaseDurationSeconds": stated}
+    api.put(LEASES, {"metadata": {"name": "loop", "namespace": "ns"}, "spec": spec})
+    second = Candidate(api, "second")
+    with caplog.at_level("INFO"):
+        assert not second.elector.step()
+    assert caplog.messages == [f"hand holds lease ns/loop; standing by{said}"]
+    pass_time(free_after - 0.1, second)
+    assert not second.elector.step()
+    pass_time(0.1, second)
+    assert second.elector.step()
+    assert spec_of(api)["leaseDurationSeconds"] == 15
+
+
 def test_a_lease_that_is_renewed_is_never_taken_over(api: FakeApi) -> None:
     first, second = Candidate(api, "first"), Candidate(api, "second")
     for _ in range(20):

@@ -134,6 +134,10 @@ FAULTS: Final[dict[str, tuple[Series, set[str]]]] = {
         {'stagegate_loop_reconciles_total{kind="rolloutorchestrator",result="crashed"}': "0+1x480"},
         {"StagegateLoopCrashes"},
     ),
+    "an object has a field of another type": (
+        {'stagegate_loop_reconciles_total{kind="rollout",result="malformed"}': "0+1x480"},
+        {"StagegateLoopUnreadable"},
+    ),
     "rollouts wait": ({f'{WAIT}{{le="10.0"}}': "0+50x480"}, {"StagegateLoopBehind"}),
     "the loop lacks a right": (
         {'stagegate_loop_api_requests_total{verb="update",resource="rolloutorchestrators",code="403"}': "0+1x480"},

@@ -19,6 +19,11 @@ def route(name: str, annotation: str | None = None, namespace: str = "default") 
     return {"metadata": {"name": name, "namespace": namespace, "annotations": annotations}}
 
 
+def created(one: dict[str, Any], time: str) -> dict[str, Any]:
+    """The object as it was made at this time of the day."""
+    return {**one, "metadata": {**one["metadata"], "creationTimestamp": f"2026-01-01T{time}Z"}}
+
+
 def ro(name: str, namespace: str = "default", /, **conditions: tuple[str, str]) -> dict[str, Any]:
     """An RO whose conditions have this status since this time of the day."""
     listed = [
@@ -97,6 +102,30 @@ UNTOLD = {"metadata": {"name": "a", "namespace": "default", "creationTimestamp":
 )
 def test_figures(routes: list[dict[str, Any]], rollouts: list[dict[str, Any]], figures: RolloutFigures) -> None:
     assert rollout_figures(routes, rollouts, NOON) == figures
+
+
+@pytest.mark.parametrize(
+    ("held", "revision", "seconds"),
+    [
+        (HOLDS, created(route("b"), "11:00:00"), 3600),
+        (RELEASES, created(route("b"), "11:00:00"), 3600),
+        (HOLDS, created(route("b"), "13:00:00"), 0),
+        (HOLDS, None, 7200),
+        ("?", None, 7200),
+    ],
+    ids=["held", "being given back", "a time that is still to come", "without its Revision", "one that cannot be read"],
+)
+def test_a_held_route_without_a_rollout_stands_still(
+    held: str, revision: dict[str, Any] | None, seconds: float
+) -> None:
+    other = created(route("c"), "01:00:00")
+    known = {("default", "b"): revision}
+
+    figures = rollout_figures(
+        [created(route("a", held), "10:00:00"), other], [], NOON, lambda namespace, name: known.get((namespace, name))
+    )
+
+    assert (figures.still_seconds, figures.held_seconds) == (seconds, seconds)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,8 @@ from webhook.cluster.errors import Call
 from webhook.cluster.supervisor import Supervisor
 from webhook.loop.caches import RESOURCES
 from webhook.loop.metrics import LOOPS, Metrics
-from webhook.loop.workers import CRASHED
+from webhook.loop.routing import ROLLOUT
+from webhook.loop.workers import CRASHED, MALFORMED
 from webhook.server.handler import AdmissionHandler
 from webhook.server.metrics import LOOPS as SERVER_LOOPS
 from webhook.server.metrics import ServerMetrics
@@ -191,6 +192,13 @@ def test_an_exception_in_the_loop_raises_one_alert(loop: str) -> None:
     assert raised(before, samples_of(metrics.registry)) == [
         "StagegateLoopCrashes" if loop == "worker" else "StagegateLoopFaults"
     ]
+
+
+def test_an_object_that_the_loop_cannot_read_raises_one_alert() -> None:
+    metrics = Metrics(RESOURCES)
+    before = samples_of(metrics.registry)
+    metrics.reconciled(ROLLOUT, MALFORMED, 0.0)
+    assert raised(before, samples_of(metrics.registry)) == ["StagegateLoopUnreadable"]
 
 
 @pytest.mark.parametrize("name", ["stagegate-webhook", "stagegate-loop"])

@@ -28,11 +28,11 @@ def read_cluster(
 ) -> "World":
     """The world of a namespace, None for all, or of one rollout. Raises ApiError.
 
-    Where no Lease seems to be valid, the clock of this machine may be ahead of the cluster's: a Lease that is renewed
+    Where no Lease seems to be valid, the clock of this machine may differ from the cluster's: a Lease that is renewed
     meanwhile is valid, and gives the time of the cluster.
     """
+    from webhook.api.lease import is_live, renewed_at
     from webhook.cluster.resource import LEASES
-    from webhook.diagnosis.causes.loop import is_live, renewed
     from webhook.diagnosis.reading import read_world
     from webhook.diagnosis.world import World
 
@@ -42,7 +42,7 @@ def read_cluster(
         return world
     sleep(_RENEWAL)
     again = read_world(reader, None, now(), resources=(LEASES,)).objects_of(LEASES)
-    before = {renewed(lease) for lease in leases}
-    later = [each for lease in again if (each := renewed(lease)) is not None and each not in before]
+    before = {renewed_at(lease) for lease in leases}
+    later = [each for lease in again if (each := renewed_at(lease)) is not None and each not in before]
     at = max(later, default=now())
     return World({**world.objects, LEASES: again}, at, world.unread, world.installed_in)

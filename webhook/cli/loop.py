@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from webhook.api.lease import LONGEST_DURATION
 from webhook.cli.arguments import (
     count,
     lease_namespace,
@@ -104,7 +105,7 @@ _SWITCH: Final = click.Choice(["on", "off"])
 )
 @_lead(
     "--lease-duration",
-    type=seconds(3, 600),
+    type=seconds(3, LONGEST_DURATION),
     default="15",
     metavar="S",
     help="Seconds without a renewal after which another process takes over; at least 3.",

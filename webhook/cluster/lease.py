@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
+from webhook.api.lease import LONGEST_DURATION, duration_of, holder_of, stated_duration
 from webhook.api.wire import Wire, copy_of
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
@@ -65,10 +66,10 @@ def observe(lease: Mapping[str, Any], before: Observation | None, now: float) ->
     """
     spec = lease.get("spec") or {}
     seen = Observation(
-        holder=str(spec.get("holderIdentity") or ""),
+        holder=holder_of(lease),
         renewed=str(spec.get("renewTime") or ""),
         transitions=int(spec.get("leaseTransitions") or 0),
-        duration=float(spec.get("leaseDurationSeconds") or 0),
+        duration=float(duration_of(lease, 0)),
         seen_at=now,
     )
     if before is not None and (before.holder, before.renewed, before.transitions) == (
@@ -99,6 +100,14 @@ def released(lease: Mapping[str, Any], now: datetime) -> Wire:
     left = copy_of(dict(lease))
     left.setdefault("spec", {}).update(holderIdentity="", leaseDurationSeconds=1, renewTime=micro_time(now))
     return dict(left)
+
+
+def _bounded(lease: Mapping[str, Any]) -> str:
+    """What to say of a duration that no Stagegate writes; empty for any other."""
+    seconds = stated_duration(lease) or 0
+    if seconds <= LONGEST_DURATION:
+        return ""
+    return f"; its leaseDurationSeconds {seconds} counts as {LONGEST_DURATION}, the most that a loop writes"
 
 
 def micro_time(now: datetime) -> str:
@@ -215,7 +224,7 @@ class LeaderElector:
             except ApiError as problem:
                 self._lease = None
                 if not isinstance(problem, AlreadyExists) and not (held and isinstance(problem, Conflict | NotFound)):
-                    self._log(str(problem))
+                    self._log(str(problem), logging.WARNING)
                     return False
             except Exception:
                 # The fence expires if this lasts. Raising would delay the next renewal by a backoff.
@@ -250,7 +259,8 @@ class LeaderElector:
             self._seen = observe(lease, self._seen, now)
             if self._seen.holder != self._identity and not self._seen.is_free(now, self._times.duration):
                 self._fence.lost()
-                self._log(f"{self._seen.holder} holds lease {self._namespace}/{self._name}; standing by")
+                what = f"{self._seen.holder} holds lease {self._namespace}/{self._name}; standing by"
+                self._log(f"{what}{_bounded(lease)}")
                 return None
         renewed = held_by(lease, self._identity, self._times, self._clock.now())
         return self._client.update(LEASES, self._namespace, self._name, renewed)
@@ -278,7 +288,7 @@ class LeaderElector:
         lease = {"apiVersion": LEASES.api_version, "kind": LEASES.kind, "metadata": metadata}
         return held_by(lease, self._identity, self._times, self._clock.now())
 
-    def _log(self, what: str) -> None:
+    def _log(self, what: str, level: int = logging.INFO) -> None:
         if what != self._logged:
             self._logged = what
-            _LOG.info("%s", what)
+            _LOG.log(level, "%s", what)

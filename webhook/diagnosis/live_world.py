@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from webhook.api.lease import renewed_at
 from webhook.cluster.client import Client
 from webhook.cluster.clock import SystemClock
 from webhook.cluster.indexer import Change, Indexer
@@ -13,7 +14,6 @@ from webhook.cluster.reflector import Reflector
 from webhook.cluster.resource import DEPLOYMENTS, LEASES, ROLLOUT_ORCHESTRATORS, Resource
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.trim import whole, with_managers
-from webhook.diagnosis.causes.loop import renewed
 from webhook.diagnosis.live_loops import LiveLoops, unread_of
 from webhook.diagnosis.reading import Selection, selection
 from webhook.diagnosis.world import RESOURCES, World
@@ -143,8 +143,8 @@ class LiveWorld:
         before, after = change.before, change.after
         if after is not None:
             self._loops.has_lease(after)
-        time_there = renewed(after) if after is not None else None
-        if before is None or time_there is None or renewed(before) == time_there:
+        time_there = renewed_at(after) if after is not None else None
+        if before is None or time_there is None or renewed_at(before) == time_there:
             self._changed(change)
             return
         skew = self._now() - time_there

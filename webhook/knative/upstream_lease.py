@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from webhook.api.wire import parse_time
+from webhook.api.lease import duration_of, renewed_at
 
 _PART_OF_NAME: Final = "serving-progressive-rollout"
 """Upstream's module, which is part of the names of the Leases of its controllers."""
@@ -13,9 +13,11 @@ _DURATION: Final = 60
 
 
 def is_held_by_upstream(lease: Mapping[str, Any], now: datetime) -> bool:
-    """True for a Lease of upstream's controllers that was renewed within twice its duration."""
-    spec = lease.get("spec") or {}
-    renewed = parse_time(str(spec.get("renewTime") or ""))
+    """True for a Lease of upstream's controllers that was renewed within twice its duration, or is to be renewed yet.
+
+    Where the clocks differ, it is safer to leave the Services to them.
+    """
+    renewed = renewed_at(lease)
     if _PART_OF_NAME not in str(lease["metadata"]["name"]) or renewed is None:
         return False
-    return now - renewed < timedelta(seconds=2 * int(spec.get("leaseDurationSeconds") or _DURATION))
+    return now - renewed < timedelta(seconds=2 * duration_of(lease, _DURATION))

@@ -57,7 +57,14 @@ _TRIMS: Final[Mapping[Resource, Trim]] = {
     DEPLOYMENTS: only("spec.replicas", "status.availableReplicas", "status.conditions"),
     KNATIVE_SERVICES: only("metadata.annotations", "spec.template.metadata.annotations", "spec.traffic"),
     ROUTES: _annotated(
-        only("metadata.generation", "spec.traffic", "status.traffic", "status.observedGeneration", conditions=(READY,)),
+        only(
+            "metadata.creationTimestamp",
+            "metadata.generation",
+            "spec.traffic",
+            "status.traffic",
+            "status.observedGeneration",
+            conditions=(READY,),
+        ),
         HOLD,
     ),
     CONFIG_MAPS: only("data"),

@@ -100,7 +100,8 @@ class Loop:
         if not self._working:
             return RolloutFigures()
         caches = self.caches
-        return rollout_figures(caches.routes.store.objects(), caches.rollouts.store.objects(), self._clock.now())
+        routes, rollouts = caches.routes.store.objects(), caches.rollouts.store.objects()
+        return rollout_figures(routes, rollouts, self._clock.now(), caches.revisions.get)
 
     def watch(self) -> None:
         """Start the informers."""

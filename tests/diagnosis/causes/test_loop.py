@@ -32,6 +32,27 @@ QUIET = worlds.ro({type_: {"status": "Unknown", "lastTransitionTime": ago(600)} 
             ],
             id="stale",
         ),
+        pytest.param([worlds.lease(renewed=-14)], [], id="by a clock that is ahead a little"),
+        pytest.param(
+            [worlds.lease(renewed=-3600)],
+            [
+                (
+                    "loop-absent stops: no loop leads: loop-a renewed Lease stagegate-system/stagegate-loop 3600 s"
+                    " ahead of the time of now, which lasts 15 s"
+                )
+            ],
+            id="renewed in the future",
+        ),
+        pytest.param(
+            [worlds.lease(renewed=601, seconds=10**9)],
+            [
+                (
+                    "loop-absent stops: no loop leads: loop-a renewed Lease stagegate-system/stagegate-loop 601 s ago,"
+                    " which lasts 600 s"
+                )
+            ],
+            id="a duration that no loop writes",
+        ),
         pytest.param(
             [worlds.lease("", renewed=300)],
             ["loop-absent stops: no loop leads: nobody holds Lease stagegate-system/stagegate-loop"],

@@ -21,6 +21,8 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ("loop-leader", {"leases": []}, "failed", "no loop leads"),
     ("loop-leader", {"leases": [lease(holder="")]}, "failed", "no loop leads"),
     ("loop-lease", {"leases": [lease(31)]}, "failed", "stagegate-system/stagegate-loop was renewed last 31 s ago"),
+    ("loop-lease", {"leases": [lease(-29)]}, "ok", "renewed 0 s ago"),
+    ("loop-lease", {"leases": [lease(-3600)]}, "failed", "renewed last 3600 s ahead of the time of now"),
     ("one-loop", {"leases": [lease(), lease(namespace="ops")]}, "warning", "2 loops lead"),
     ("one-loop", {"leases": [lease(), lease(40, namespace="ops")]}, "ok", "no two loops lead"),
     ("one-driver", {"knative_leases": [lease(name=UPSTREAM)]}, "failed", "upstream's controllers run too"),

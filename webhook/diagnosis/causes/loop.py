@@ -1,23 +1,22 @@
 """Causes in the loop: none leads, or the one that does leaves the rollout alone."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from webhook.api import wire
-from webhook.api.wire import Wire
+from webhook.api.lease import duration_of, holder_of, is_live, renewed_at
 from webhook.cluster.indexer import key_of
 from webhook.cluster.resource import LEASES
 from webhook.diagnosis.cause import DELAYS, STOPS, Cause
 from webhook.diagnosis.snapshot import Snapshot, event_time
 from webhook.diagnosis.workload_options import option_of
 
-_DURATION: Final = 15
-"""Seconds; the loop's default, for a Lease that states none."""
 _LIFE: Final = timedelta(seconds=60)
 """A sign of life that is younger shows a loop that works without a Lease."""
 _SOON: Final = timedelta(seconds=20)
 _COMPONENT: Final = "stagegate"
+_START_OF_TIME: Final = datetime.min.replace(tzinfo=UTC)
 
 
 def loop_absent(snapshot: Snapshot) -> Iterator[Cause]:
@@ -26,17 +25,17 @@ def loop_absent(snapshot: Snapshot) -> Iterator[Cause]:
         return
     if any(is_live(lease, snapshot.at) for lease in snapshot.leases) or _shows_life(snapshot):
         return
-    released = [lease for lease in snapshot.leases if not _holder(lease)]
+    released = [lease for lease in snapshot.leases if not holder_of(lease)]
     stale = max(
-        (lease for lease in snapshot.leases if _holder(lease)),
-        key=lambda lease: str(_spec(lease).get("renewTime")),
+        (lease for lease in snapshot.leases if holder_of(lease)),
+        key=lambda lease: renewed_at(lease) or _START_OF_TIME,
         default=None,
     )
-    since = renewed(stale) if stale is not None else None
+    since = renewed_at(stale) if stale is not None else None
     if stale is not None:
-        age = f"{(snapshot.at - since).total_seconds():.0f} s ago" if since is not None else "at no time"
+        age = _age(since, snapshot.at)
         where = "/".join(key_of(stale))
-        says = f"no loop leads: {_holder(stale)} renewed Lease {where} {age}, which lasts {_seconds(stale)} s"
+        says = f"no loop leads: {holder_of(stale)} renewed Lease {where} {age}, which lasts {duration_of(stale)} s"
     elif released:
         says = f"no loop leads: nobody holds Lease {'/'.join(key_of(released[0]))}"
     else:
@@ -92,15 +91,11 @@ def not_taken_up(snapshot: Snapshot) -> Iterator[Cause]:
     )
 
 
-def renewed(lease: Wire) -> datetime | None:
-    """When a Lease on the wire was last renewed; None if it does not say."""
-    return wire.parse_time(str(_spec(lease).get("renewTime") or ""))
-
-
-def is_live(lease: Wire, at: datetime) -> bool:
-    """True if a loop holds a Lease on the wire, and has renewed it in time."""
-    time = renewed(lease)
-    return bool(_holder(lease)) and time is not None and at - time <= timedelta(seconds=_seconds(lease))
+def _age(renewed: datetime | None, at: datetime) -> str:
+    if renewed is None:
+        return "at no time"
+    seconds = (at - renewed).total_seconds()
+    return f"{seconds:.0f} s ago" if seconds >= 0 else f"{-seconds:.0f} s ahead of the time of now"
 
 
 def _shows_life(snapshot: Snapshot) -> bool:
@@ -114,20 +109,6 @@ def _shows_life(snapshot: Snapshot) -> bool:
 
 def _source(event: Mapping[str, Any]) -> str:
     return str((event.get("source") or {}).get("component") or event.get("reportingComponent") or "")
-
-
-def _spec(lease: Wire) -> Mapping[str, Any]:
-    spec = lease.get("spec")
-    return spec if isinstance(spec, Mapping) else {}
-
-
-def _holder(lease: Wire) -> str:
-    return str(_spec(lease).get("holderIdentity") or "")
-
-
-def _seconds(lease: Wire) -> int:
-    seconds = _spec(lease).get("leaseDurationSeconds")
-    return seconds if type(seconds) is int else _DURATION
 
 
 def _changed(metadata: Mapping[str, Any]) -> datetime | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from webhook.diagnosis.doctor.installation import LOOP, Installation, Unread, name_of, place_of
-from webhook.diagnosis.doctor.loop import is_live
+from webhook.diagnosis.doctor.loop import leads
 from webhook.diagnosis.doctor.result import FAILED, OK, UNKNOWN, WARNING, Result, listed
 from webhook.knative.upstream_lease import is_held_by_upstream
 
@@ -12,7 +12,7 @@ def check(seen: Installation) -> Iterator[Result]:
     if isinstance(seen.leases, Unread):
         yield Result("one-loop", UNKNOWN, f"the Leases cannot be read: {seen.leases.why}")
     else:
-        live = [place_of(lease) for lease in seen.leases if _is_held(lease) and is_live(lease, seen.now)]
+        live = [place_of(lease) for lease in seen.leases if leads(lease, seen.now)]
         if len(live) > 1:
             says = f"{len(live)} loops lead, each with a Lease of its own: {listed(sorted(live))}"
             way_out = "share the namespaces out among them with --namespaces, or stop all but one"
@@ -31,8 +31,3 @@ def check(seen: Installation) -> Iterator[Result]:
         says = f"upstream's controllers run too (Lease {min(theirs)}), and drive the same rollouts as the loop"
         way_out = "stop them, or install with the overlay steps-off (Helm: steps=false)"
         yield Result("one-driver", FAILED, says, way_out)
-
-
-def _is_held(lease: dict[str, object]) -> bool:
-    spec = lease.get("spec")
-    return isinstance(spec, dict) and bool(spec.get("holderIdentity"))

@@ -1,15 +1,15 @@
 """The loop: whether one leads, and whether its Lease is renewed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from webhook.api.wire import parse_time
+from webhook.api.lease import holder_of, is_live, renewed_at
 from webhook.diagnosis.doctor.installation import Installation, Unread, place_of
 from webhook.diagnosis.doctor.result import FAILED, OK, UNKNOWN, Result, listed
 
-_DURATION: Final = 15.0
-"""Seconds; the loop's default, for a Lease that states none."""
+_DURATIONS: Final = 2
+"""A Lease renewed within so many of its durations is valid; clocks of two machines never agree wholly."""
 
 
 def check(seen: Installation) -> Iterator[Result]:
@@ -18,29 +18,34 @@ def check(seen: Installation) -> Iterator[Result]:
     if isinstance(leases, Unread):
         yield Result("loop-leader", UNKNOWN, f"the Leases cannot be read: {leases.why}")
         return
-    held = [lease for lease in leases if (lease.get("spec") or {}).get("holderIdentity")]
+    held = [lease for lease in leases if holder_of(lease)]
     if not held:
         yield Result("loop-leader", FAILED, "no loop leads, so no rollout moves", start)
         return
-    leaders = sorted(f"{lease['spec']['holderIdentity']} (Lease {place_of(lease)})" for lease in held)
+    leaders = sorted(f"{holder_of(lease)} (Lease {place_of(lease)})" for lease in held)
     yield Result("loop-leader", OK, f"leads: {listed(leaders)}")
-    stale = [place_of(lease) for lease in held if not is_live(lease, seen.now)]
+    stale = [place_of(lease) for lease in held if not leads(lease, seen.now)]
     ages = [age for lease in held if (age := _age(lease, seen.now)) is not None]
     if stale:
-        oldest = f"{max(ages):.0f} s ago" if ages else "at an unknown time"
-        says = f"Lease {listed(stale)} was renewed last {oldest}, which is longer than it is valid"
+        says = f"Lease {listed(stale)} was renewed last {_oldest(ages)}"
         yield Result("loop-lease", FAILED, says, f"{start}; if it does, compare the clocks")
     else:
         yield Result("loop-lease", OK, f"renewed {max(max(ages), 0):.0f} s ago")
 
 
-def is_live(lease: Mapping[str, Any], now: datetime) -> bool:
-    """True if the Lease was renewed within twice its duration; clocks of two machines never agree wholly."""
-    duration = float((lease.get("spec") or {}).get("leaseDurationSeconds") or _DURATION)
-    age = _age(lease, now)
-    return age is not None and age <= 2 * duration
+def leads(lease: Mapping[str, Any], now: datetime) -> bool:
+    """True if the Lease is held, and was renewed in time as far as the clocks can say."""
+    return is_live(lease, now, _DURATIONS)
+
+
+def _oldest(ages: Sequence[float]) -> str:
+    if not ages:
+        return "at an unknown time, so that nobody knows if it is valid"
+    if max(ages) < 0:
+        return f"{-min(ages):.0f} s ahead of the time of now: another clock, or a hand, wrote that"
+    return f"{max(ages):.0f} s ago, which is longer than it is valid"
 
 
 def _age(lease: Mapping[str, Any], now: datetime) -> float | None:
-    renewed = parse_time(str((lease.get("spec") or {}).get("renewTime") or ""))
+    renewed = renewed_at(lease)
     return None if renewed is None else (now - renewed).total_seconds()
