@@ -89,6 +89,13 @@ def test_a_law_of_reviews(path: str, given: tuple[int, bytes], law: str) -> None
         judge_answer(lambda path, body: given, path, MUTATED.partition(b"\n")[2], *given)
 
 
+def test_a_number_beyond_those_of_json_gets_no_second_pass() -> None:
+    huge = json.dumps(request_of(spa(apiVersion=0.5))).replace("0.5", "2e308").encode()
+    with closing(Reviews()) as reviews:
+        assert reviews.webhook.ask("/mutate", huge)[0] == 200
+        reviews.check(b"/mutate\n" + huge)
+
+
 @pytest.mark.parametrize(
     ("failed", "law"),
     [
