@@ -146,12 +146,14 @@ class Campaign:
                 restart_server=self._restart_server,
             )
             self._disruptions.enabled = certificates.enabled = True
+            is_over = False
             try:
                 self._lives(Alone(scene, self._chance), pair)
                 self._finish(services, history)
+                is_over = True
             except AssertionError as late:
                 report.broken.append(str(late))
-        self._judge(history, scene.proxy.answered, services)
+        self._judge(history, scene.proxy.answered, services, is_over=is_over)
         report.disruptions, report.ways = self._disruptions.met, pair.met
         spans = [*self._disruptions.spans, *clocks.spans(time.monotonic()), *pair.spans, *certificates.spans]
         spans += [span for each in scene.proxies for span in each.silences]
@@ -210,7 +212,9 @@ class Campaign:
         scene.wait(all_complete, "every rollout stays complete", waiting, _STALL_SECONDS, lambda: history.length)
         self.report.broken += [problem for service in services for problem in service.wrong_end()]
 
-    def _judge(self, history: History, answered: Sequence[Answered], services: Sequence[Service]) -> None:
+    def _judge(
+        self, history: History, answered: Sequence[Answered], services: Sequence[Service], *, is_over: bool
+    ) -> None:
         report, stored = self.report, history.stored()
         with (self._folder / "history.jsonl").open("w") as file:
             for one in stored:
@@ -228,6 +232,8 @@ class Campaign:
         report.steered = sum((service.steered for service in services), Counter())
         report.versions, report.gaps = sum(one.resource in JUDGED for one in stored), history.gaps
         report.writes, report.blocked = len(answered), sum(map(is_blocked, answered))
+        if is_over:
+            verdict.end()
         report.shifts, report.removed = verdict.shifts, len(sent.removed)
         report.broken += verdict.broken
         report.broken += report.reigns.broken

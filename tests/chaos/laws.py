@@ -10,10 +10,10 @@ from tests.chaos import recorded
 from tests.chaos.entry import SILENCE_SECONDS
 from tests.chaos.history import Stored, Wire
 from tests.chaos.recorded import Target, is_lowered, percent_of, record_of, runs_enough, scales_of, stage_of
+from tests.chaos.unnamed import ENDED, Unnamed, left_at_the_end
 from webhook.cluster.resource import PODS, REVISIONS, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS
 
 Key = tuple[str, str]
-_ENDED: Final = (0, 1)
 _HELD: Final = (0, 0)
 _SECOND: Final = timedelta(seconds=1)
 """What a time on the wire leaves out."""
@@ -63,8 +63,7 @@ class Judge:
     pods: dict[Key, Wire] = field(default_factory=dict)
     with_pods: set[Key] = field(default_factory=set)
     """Revisions that have had a pod: of these the pods are counted, the others are judged by their scales alone."""
-    named: dict[Key, float] = field(default_factory=dict)
-    """When a rollout named a revision last, which it does not any more."""
+    unnamed: Unnamed = field(default_factory=Unnamed)
     ended: dict[Key, float] = field(default_factory=dict)
     """When a pod of a revision was seen ready last."""
     ends: dict[Key, list[Target]] = field(default_factory=dict)
@@ -83,7 +82,9 @@ class Judge:
         where = f"{one.resource.plural} {'/'.join(one.key)} at version {one.version}"
         self.broken += [f"{where}: {problem}" for problem in problems]
         if one.resource is ROLLOUT_ORCHESTRATORS and before is not None:
-            self.named |= {(one.key[0], name): one.seen for name in recorded.named_by(before)}
+            self.unnamed.see_rollout(one, before)
+        if one.resource is STAGE_POD_AUTOSCALERS:
+            self.unnamed.see_spa(one)
         if one.gone:
             world.pop(one.key, None)
         else:
@@ -108,12 +109,18 @@ class Judge:
             yield from self._forward(one, before)
             yield from self._shifted(one, before)
             yield from self._reached(one, before)
+            if recorded.is_true(one.object, "StageReady") and not recorded.is_true(before or {}, "StageReady"):
+                yield from self.unnamed.left(one, self.spas, _UNKNOWN_SECONDS)
             if one.version not in self.sent.former:
                 yield from _stood(one, before)
                 yield from _honest(one, before)
                 yield from self._back(one, before)
         if not one.gone:
             yield from self._needed(one, before)
+
+    def end(self) -> None:
+        """Nothing follows: all rollouts are complete, or back where they began, and nothing moves any more."""
+        self.broken += left_at_the_end(self.ros, self.spas)
 
     def _available(self, one: Stored, before: Wire | None) -> Iterator[str]:
         """1: what goes down is not lowered for a stage before what goes up runs."""
@@ -169,12 +176,12 @@ class Judge:
         ro = self._rollout_of(one)
         if ro is None:
             yield "changed, and no rollout owns it"
-        elif not self._is_named(one, ro) and scales_of(one.object).bounds != _ENDED:
+        elif not self._is_named(one, ro) and scales_of(one.object).bounds != ENDED:
             yield f"changed to {one.object.get('spec')}, and its rollout does not name it"
 
     def _is_named(self, one: Stored, ro: Wire) -> bool:
         """Also by a rollout that named it a moment ago: whoever decided may not know the new targets yet."""
-        last = self.named.get(one.key)
+        last = self.unnamed.named.get(one.key)
         return one.key[1] in recorded.named_by(ro) or (last is not None and one.seen - last < _UNKNOWN_SECONDS)
 
     def _forward(self, one: Stored, before: Wire | None) -> Iterator[str]:
@@ -235,7 +242,7 @@ class Judge:
                 yield f"back with {bounds} for {entry.name}, which had {(entry.minimum, entry.maximum)}"
         for name in recorded.named_by(one.object) - {entry.name for entry in ends}:
             scales = scales_of(self.spas.get((one.key[0], name)))
-            if percent_of(stages, name) or (scales.bounds != _ENDED and (scales.desired or scales.actual)):
+            if percent_of(stages, name) or (scales.bounds != ENDED and (scales.desired or scales.actual)):
                 yield f"back with {percent_of(stages, name)} percent and {scales.bounds} for {name}"
 
     def _shifted(self, one: Stored, before: Wire | None) -> Iterator[str]:

