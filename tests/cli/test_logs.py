@@ -80,6 +80,24 @@ def test_an_exception_whose_message_raises_is_logged_all_the_same() -> None:
     assert facts["error"] == facts["traceback"] == "Mute: its message raised ZeroDivisionError"
 
 
+def test_a_message_that_must_be_left_out_is_in_neither_the_line_nor_the_traceback() -> None:
+    made = failed()
+    made.is_withheld = lambda message: message == "above"
+    facts = facts_of(made)
+    assert facts["error"] == "RuntimeError: [its message is left out, since it quotes the object]"
+    assert "above" not in facts["traceback"].replace("above exception", "").replace('RuntimeError("above")', "")
+    assert "ValueError: first\nsecond" in facts["traceback"]
+
+
+def test_a_message_of_which_nobody_can_say_whether_it_quotes_is_left_out() -> None:
+    def fails(_message: str) -> bool:
+        raise RecursionError
+
+    made = failed()
+    made.is_withheld = fails
+    assert facts_of(made)["error"] == "RuntimeError: its message raised RecursionError"
+
+
 def test_for_people_the_frames_follow_the_line() -> None:
     first, *frames = TextLine().format(failed()).splitlines()
     assert first.endswith('it failed error="RuntimeError: above"')

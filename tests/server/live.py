@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[2]
@@ -96,10 +97,16 @@ def reply_of(response: http.client.HTTPResponse) -> Reply:
 
 
 @contextmanager
-def running(certificates: Path, folder: Path, *options: str, before: Sequence[str] = ()) -> Iterator[Live]:
+def running(
+    certificates: Path,
+    folder: Path,
+    *options: str,
+    before: Sequence[str] = (),
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Live]:
     """``stagegate serve`` on a free port, standing alone by default, until the block ends.
 
-    ``before`` is a command that runs it, such as nohup.
+    ``before`` is a command that runs it, such as nohup; ``environment`` adds variables to those of this process.
     """
     log = folder / "serve.log"
     command = [*before, sys.executable, "-m", "webhook", "serve"]
@@ -110,7 +117,11 @@ def running(certificates: Path, folder: Path, *options: str, before: Sequence[st
         command += ["--cert-dir", str(certificates)]
     with log.open("wb") as errors:
         process = subprocess.Popen(
-            [*command, *options], cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, env=os.environ | {"HOME": "/nowhere"}
+            [*command, *options],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env={**os.environ, "HOME": "/nowhere", **environment},
         )
     try:
         yield Live(process, *_ports_of(process, log), certificates, log)

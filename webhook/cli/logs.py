@@ -56,7 +56,10 @@ class TextLine(logging.Formatter):
 
 
 def facts_of(record: logging.LogRecord) -> dict[str, Any]:
-    """The facts of a record. Of an exception ``error`` is one line, ``traceback`` every frame and every cause."""
+    """The facts of a record. Of an exception ``error`` is one line, ``traceback`` every frame and every cause.
+
+    The record's ``is_withheld``, if it has one, is asked for each message of an exception whether it must be left out.
+    """
     facts = {
         "time": f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z",
         "level": record.levelname.lower(),
@@ -66,8 +69,9 @@ def facts_of(record: logging.LogRecord) -> dict[str, Any]:
     }
     if record.exc_info and record.exc_info[1] is not None:
         problem = record.exc_info[1]
-        facts["error"] = " ".join(_line_of(problem).split())
-        facts["traceback"] = _traceback_of(problem)
+        is_withheld = getattr(record, "is_withheld", None) or _nothing
+        facts["error"] = " ".join(_line_of(problem, is_withheld).split())
+        facts["traceback"] = _traceback_of(problem, is_withheld)
     return facts
 
 
@@ -87,16 +91,24 @@ def set_up(form: str, level: str, stream: TextIO | None = None) -> None:
     logging.getLogger("gunicorn.error").setLevel("DEBUG" if level == "debug" else "WARNING")
 
 
-def _line_of(problem: BaseException) -> str:
+def _nothing(_message: str) -> bool:
+    return False
+
+
+def _line_of(problem: BaseException, is_withheld: Callable[[str], bool]) -> str:
     """The type and the message of an exception, cut to _LONGEST_ERROR characters."""
+    name = type(problem).__name__
     try:
-        line = f"{type(problem).__name__}: {problem}"
+        message = str(problem)
+        if is_withheld(message[:_LONGEST_ERROR]):
+            return f"{name}: [its message is left out, since it quotes the object]"
     except Exception as fault:
-        line = f"{type(problem).__name__}: its message raised {type(fault).__name__}"
+        return f"{name}: its message raised {type(fault).__name__}"
+    line = f"{name}: {message}"
     return line if len(line) <= _LONGEST_ERROR else f"{line[:_LONGEST_ERROR]} [{len(line) - _LONGEST_ERROR} more]"
 
 
-def _traceback_of(problem: BaseException) -> str:
+def _traceback_of(problem: BaseException, is_withheld: Callable[[str], bool]) -> str:
     """The frames of an exception and of each that led to it, oldest first; of a very long one the middle is left out.
 
     Unlike what Python prints, no message is longer than _LONGEST_ERROR characters.
@@ -108,7 +120,7 @@ def _traceback_of(problem: BaseException) -> str:
         before = each.__cause__ or (None if each.__suppress_context__ else each.__context__)
         frames = "".join(traceback.format_tb(each.__traceback__))
         head = "Traceback (most recent call last):\n" if frames else ""
-        parts.append(f"{between if before is not None else ''}{head}{frames}{_line_of(each)}")
+        parts.append(f"{between if before is not None else ''}{head}{frames}{_line_of(each, is_withheld)}")
         each = before
     whole = "\n".join(reversed(parts))
     if len(whole) <= _LONGEST_TRACEBACK:

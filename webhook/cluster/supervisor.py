@@ -126,14 +126,16 @@ class Supervisor:
         what: str = "",
         problem: BaseException | None = None,
         fields: Mapping[str, object] | None = None,
+        is_withheld: Callable[[str], bool] | None = None,
     ) -> None:
         """Log an exception with its traceback, by default the one being handled, and count it.
 
-        Raises nothing: what reports a fault must not be another one.
+        ``is_withheld`` is True for a message of an exception that the log must not contain. Raises nothing: what
+        reports a fault must not be another one.
         """
         raised = True if problem is None else problem
         with suppress(Exception):
-            extra = {"fields": dict(fields or {})}
+            extra = {"fields": dict(fields or {}), "is_withheld": is_withheld}
             _LOG.error("unexpected exception: %s; the process continues", what or loop, exc_info=raised, extra=extra)
         try:
             self._count(loop)

@@ -5,6 +5,7 @@ from webhook.admission.failure import failed_response, failed_verdict, read_fail
 from webhook.admission.request import Request
 from webhook.admission.settings import OnError
 from webhook.cluster.supervisor import Supervisor
+from webhook.server.quotation import quoting
 
 
 def answer_failed(
@@ -15,7 +16,8 @@ def answer_failed(
     if request is not None:
         return answer_unjudged(request, problem, on_error, supervisor)
     fields = {"path": path, "rule": rules_at(problem) or "none", "bytes": len(body)}
-    supervisor.fault("admission", "a review has no answer", problem, fields)
+    is_withheld = quoting(problem, [body.decode("ascii", "replace")])
+    supervisor.fault("admission", "a review has no answer", problem, fields, is_withheld)
     return unanswered(path.lstrip("/"))
 
 
@@ -32,5 +34,7 @@ def answer_unjudged(request: Request, problem: BaseException, on_error: OnError,
         "uid": verdict.uid,
         "allowed": verdict.allowed,
     }
-    supervisor.fault("admission", "a review was not judged", problem, fields)
+    names = (verdict.kind, verdict.namespace, verdict.name)
+    is_withheld = quoting(problem, (request.object, request.old), names)
+    supervisor.fault("admission", "a review was not judged", problem, fields, is_withheld)
     return failed_response(verdict)

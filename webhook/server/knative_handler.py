@@ -28,6 +28,7 @@ from webhook.server.failed_review import answer_unjudged
 from webhook.server.metrics import PinResult, ServerMetrics
 from webhook.server.pin_rate import PinRate
 from webhook.server.pinner import Outcome, Pinner
+from webhook.server.quotation import quoting
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -150,8 +151,9 @@ class KnativeHandler:
         if problem is None:
             return done.result()
         fields = {"kind": REVISION, "namespace": new.namespace, "name": new.name}
-        self._supervisor.fault("admission", f"Service {new.service} is not pinned", problem, fields)
-        return Outcome("failed", f"{type(problem).__name__}: {problem}")
+        is_withheld = quoting(problem, [self._view.route(new.namespace, new.service)], (new.namespace, new.service))
+        self._supervisor.fault("admission", f"Service {new.service} is not pinned", problem, fields, is_withheld)
+        return Outcome("failed", f"unexpected {type(problem).__name__}")
 
     def _settled(self, request: Request, new: NewRevision, outcome: Outcome, started: float) -> Response:
         """The answer once it is known what became of a pin; the Revision is lowered only if its Route is pinned."""
