@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from tests.admission.reviews import LOOP, PERSON, UPSTREAM, complete_spa, request_of, ro, spa
 from tests.admission.test_knative_objects import HELD, revision, update
 from tests.admission.test_knative_objects import review as knative_review
 from tests.corpus.files import FILES, read
-from tests.fuzz.streams import HONEST
+from tests.fuzz.streams import EVENTS, HONEST, MOST_CLIENTS, PIECES, TURNS, put_together
 from tests.knative.routes import floating, route
 
 
@@ -73,13 +73,38 @@ def requests() -> list[bytes]:
     ]
 
 
+LARGE: Final = b"POST /mutate?timeout=3s HTTP/1.1\r\n" + _TYPED + b"Content-Length: 300\r\n\r\n" + b"x" * 300
+"""A body as large as one can be; two take more than all the memory of large bodies."""
+
+
+def turn(client: int) -> int:
+    """The step that makes it this client's turn."""
+    return PIECES + client
+
+
+def event(number: int) -> int:
+    """The step that is this event."""
+    return TURNS + number
+
+
 def streams() -> Iterator[bytes]:
-    """Inputs of the target ``streams``: each request whole, in single bytes, and among others, with events between."""
+    """Inputs of the target ``streams``: single requests, whole, in bytes and with events between; and some clients."""
     singles = requests()
     for number, request in enumerate(singles):
-        yield b"\0" + request
-        yield bytes([20]) + b"\0" * 20 + request
-        yield bytes([3, 30, number, 9]) + request + singles[number - 1]
+        yield put_together(b"", [request])
+        yield put_together(b"\0" * 20, [request])
+        yield put_together(bytes([30, number, 9]), [request + singles[number - 1]])
+        yield put_together(bytes([30, turn(1), number, turn(0), 9]), [request, singles[number - 1]])
     together = b"".join(singles[:5])
-    for events in ((200, 210), (220, 221), (235, 240), (245,), (250,)):
-        yield bytes([2 * len(events), *(step for event in events for step in (199, event))]) + together
+    for number in range(len(EVENTS)):
+        yield put_together(bytes([150, event(number), 150, event(number)]), [together])
+        yield crowded(event(number))
+    yield crowded()
+    yield crowded(*range(event(0), event(len(EVENTS))))
+
+
+def crowded(*steps: int) -> bytes:
+    """Clients that together send more than there is memory for, then these steps, then the rest of the bodies."""
+    clients = range(MOST_CLIENTS)
+    rounds = [step for client in clients for step in (turn(client), PIECES - 1, PIECES - 1)]
+    return put_together(bytes([*rounds, turn(1), *steps]), [LARGE] * len(clients))

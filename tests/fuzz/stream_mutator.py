@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tests.fuzz.json_mutator import Mutate
-from tests.fuzz.streams import MOST_STEPS
+from tests.fuzz.streams import MOST_CLIENTS, MOST_STEPS, PIECES, TURNS, put_together, taken_apart
 
 TOKENS: Final = (
     b"\r\n", b"\n", b"\r", b"\r\n\r\n", b" ", b"\t", b":", b"\x00", b"\xff", b"0\r\n\r\n", b"5\r\nhello\r\n",
@@ -35,16 +35,27 @@ class StreamMutator:
         draw = random.Random(seed)
         if draw.random() < 0.15:
             return self._mutate(data, max_size)
-        count = min(data[0], MOST_STEPS) if data else 0
-        steps, stream = bytearray(data[1 : 1 + count]), bytearray(data[1 + count :])
+        given, parts = taken_apart(data)
+        steps, streams = bytearray(given), [bytearray(part) for part in parts]
         for _ in range(draw.choice((1, 1, 1, 2, 4))):
-            if draw.random() < 0.3:
+            chance = draw.random()
+            if chance < 0.4:
                 _change_steps(steps, draw)
+            elif chance < 0.5:
+                self._change_clients(streams, draw)
             else:
-                self._change(stream, draw)
-        del steps[MOST_STEPS:]
-        changed = bytes([len(steps), *steps]) + bytes(stream)
+                self._change(draw.choice(streams), draw)
+        changed = put_together(bytes(steps[:MOST_STEPS]), [bytes(stream) for stream in streams])
         return changed if len(changed) <= max_size else self._mutate(data, max_size)
+
+    def _change_clients(self, streams: list[bytearray], draw: random.Random) -> None:
+        """One more or one less, or two that change places."""
+        if len(streams) < MOST_CLIENTS and draw.random() < 0.6:
+            streams.insert(draw.randrange(len(streams) + 1), bytearray(draw.choice((self._streams[0], *self._streams))))
+        elif len(streams) > 1:
+            removed = streams.pop(draw.randrange(len(streams)))
+            if draw.random() < 0.5:
+                streams.append(removed)
 
     def _change(self, stream: bytearray, draw: random.Random) -> None:
         place = draw.randrange(len(stream) + 1)
@@ -75,5 +86,6 @@ class StreamMutator:
 def _change_steps(steps: bytearray, draw: random.Random) -> None:
     if steps and draw.random() < 0.3:
         del steps[draw.randrange(len(steps))]
-    else:
-        steps.insert(draw.randrange(len(steps) + 1), draw.choice((0, draw.randrange(40), draw.randrange(256))))
+        return
+    usual = (0, draw.randrange(40), draw.randrange(PIECES), draw.randrange(PIECES, TURNS), draw.randrange(TURNS, 256))
+    steps.insert(draw.randrange(len(steps) + 1), draw.choice(usual))

@@ -1,300 +1,203 @@
-"""The target ``streams``: one connection, its bytes in any pieces, and what happens to it meanwhile.
+"""The target ``streams``: some connections to one worker, their bytes in any pieces, and what happens meanwhile.
 
-The first byte says how many steps follow, one byte each; the rest is what the client sends. A step is a piece of so
-many bytes, or an event: a client that does not read, an answer that is given, time that passes, a server that drains.
+The first byte says how many steps follow, one byte each; the rest is what the clients send, each apart from the next by
+``BETWEEN``. A step is a piece of so many bytes, another client whose turn it is, or an event: a client that does not
+read or is gone, an answer that is given, time that passes, a server that is full or drains.
 """
 
-import asyncio
-import zlib
 from collections.abc import Callable
 from contextlib import suppress
-from math import inf
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 import httptools
 
-from tests.fuzz.answered_requests import Answer, read_answers
+from tests.fuzz.answered_requests import Answer
 from tests.fuzz.answered_reviews import hold
+from tests.fuzz.connections import LIMITS, Client, Host
 from tests.fuzz.faults import Faults
-from webhook.admission import Response
-from webhook.server.clients import ANYBODY
-from webhook.server.eviction import is_stalled
-from webhook.server.large_bodies import LargeBodies
-from webhook.server.limits import Limits
-from webhook.server.metrics import ServerMetrics
-from webhook.server.protocol import Connection
 
-LIMITS: Final = Limits(
-    body=300,
-    discard=400,
-    large=64,
-    large_together=0,
-    request_line=120,
-    header_count=8,
-    header_size=200,
-    head_size=1024 * 1024,
-)
-"""Small, so that short inputs reach them; only the size of a whole head depends on the pieces, and is not reached."""
-
-HONEST: Final = (
-    b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 70\r\n\r\n" + b"h" * 70
-)
+_HEAD: Final = b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+HONEST: Final = _HEAD % 70 + b"h" * 70
 """Its body is a large one."""
 
 NOT_IMPLEMENTED: Final = 501
 """For a transfer coding that is not read."""
 OVERLOADED: Final = 503
-"""For what has waited too long, by the time that passes among the events."""
+"""For what has waited too long, by the time that passes among the events, or for memory."""
 UNREADABLE: Final = (400, 414, 431)
-MOST_STEPS: Final = 40
-PIECES: Final = 200
+BETWEEN: Final = b"\n~~\n"
+MOST_CLIENTS: Final = 5
+MOST_STEPS: Final = 60
+PIECES: Final = 160
 """Steps below this one are pieces of so many bytes."""
+TURNS: Final = 180
+"""Steps from ``PIECES`` on and below this one are another client's turn; the others are events."""
 
 
-class Loop:
-    """The time, and the callbacks that are due."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.due: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
-
-    def time(self) -> float:
-        return self.now
-
-    def get_debug(self) -> bool:
-        return False
-
-    def call_soon(self, callback: Callable[..., Any], *arguments: Any, context: Any = None) -> None:
-        self.due.append((callback, arguments))
-
-    def run(self) -> None:
-        while self.due:
-            callback, arguments = self.due.pop(0)
-            callback(*arguments)
+def _lose(client: Client, problem: Exception | None = None) -> None:
+    if client.transport.is_open:
+        client.lose(problem)
+        client.host.turn()
 
 
-class Transport:
-    """The other end of a connection; nothing may be written once it is closed."""
-
-    def __init__(self) -> None:
-        self.written = b""
-        self.is_read = True
-        self.is_open = True
-
-    def write(self, data: bytes) -> None:
-        hold(self.is_open, "nothing is written to a closed connection", data)
-        self.written += data
-
-    def pause_reading(self) -> None:
-        self.is_read = False
-
-    def resume_reading(self) -> None:
-        self.is_read = True
-
-    def close(self) -> None:
-        self.is_open = False
-
-    abort = close
-
-    def get_extra_info(self, name: str) -> None:
-        return None
+def _give(client: Client, index: int) -> None:
+    client.host.handler.give(index)
+    client.host.turn()
 
 
-class Handler:
-    """Numbers the bodies that it gets; those for Knative's path are answered when it is told to."""
-
-    def __init__(self, loop: Loop) -> None:
-        self.loop: Any = loop
-        self.count = 0
-        self.owed: list[tuple[asyncio.Future[Response], Response]] = []
-
-    def answer(self, path: str, body: bytes, within: float = 0.0) -> Response | asyncio.Future[Response]:
-        hold(path in ("/mutate", "/validate", "/knative"), "only reviews reach the handler", path)
-        hold(len(body) <= LIMITS.body, "a body is within its limit", len(body))
-        response = Response(200, "application/json", b"%d %08x" % (self.count, zlib.crc32(body)), None)
-        self.count += 1
-        if path != "/knative":
-            return response
-        answer: asyncio.Future[Response] = asyncio.Future(loop=self.loop)
-        self.owed.append((answer, response))
-        return answer
-
-    def give(self, index: int) -> None:
-        """Give one of the answers that are owed, not always the oldest."""
-        if self.owed:
-            answer, response = self.owed.pop(index % len(self.owed))
-            answer.set_result(response)
+def _drain(client: Client) -> None:
+    client.host.draining = True
 
 
-class Host:
-    """A worker with one connection."""
-
-    metrics = ServerMetrics()
-
-    def __init__(self) -> None:
-        self.loop: Any = Loop()
-        self.limits = LIMITS
-        self.clients = ANYBODY
-        self.handler: Any = Handler(self.loop)
-        self.large_bodies = LargeBodies(LIMITS.large_together, self.is_stalled)
-        self.monotonic = self.loop.time
-        self.draining = False
-        self.date = b"Thu, 01 Jan 2026 00:00:00 GMT"
-        self.open: list[Connection] = []
-
-    def is_stalled(self, connection: Connection) -> bool:
-        return is_stalled(connection, self.loop.now, self.limits)
-
-    def forget(self, connection: Connection) -> None:
-        self.open.remove(connection)
+def _pass_time(client: Client, seconds: float) -> None:
+    client.host.pass_time(seconds)
 
 
-class Client:
-    """One connection to a host, fed as an event loop does: nothing while reading is paused or once it is lost."""
-
-    def __init__(self, host: Host) -> None:
-        self.host = host
-        self.transport = Transport()
-        self.connection = Connection(host)
-        self.is_lost = False
-        host.open.append(self.connection)
-        self.connection.connection_made(self.transport)  # type: ignore[arg-type]
-
-    def send(self, data: bytes) -> bool:
-        """True if the server took it."""
-        if not data or not self.transport.is_open or not self.transport.is_read:
-            return False
-        self.connection.data_received(data)
-        self.turn()
-        return True
-
-    def turn(self) -> None:
-        """Run what is due; a closed connection is lost."""
-        self.host.loop.run()
-        if not self.transport.is_open and not self.is_lost:
-            self.is_lost = True
-            self.connection.connection_lost(None)
-
-    def end(self) -> None:
-        """Let the client read, give what is owed, and let time pass: whatever was sent, the connection ends."""
-        if self.transport.is_open:
-            self.connection.resume_writing()
-        while self.host.handler.owed:
-            self.host.handler.give(0)
-            self.turn()
-        for _ in range(4):
-            if self.is_lost:
-                break
-            hold(self.connection.deadline < inf, "a connection has a deadline", self.connection.stage)
-            self.host.loop.now = self.connection.deadline
-            self.connection.expire()
-            self.turn()
-        hold(self.is_lost, "a connection ends at its deadlines", self.connection.stage)
-        hold(not self.host.open, "a lost connection is forgotten", self.host.open)
-
-    def answers(self) -> list[Answer]:
-        return read_answers(self.transport.written)
+EVENTS: Final[tuple[Callable[[Client], None], ...]] = (
+    lambda client: client.set_reading(False),
+    lambda client: client.set_reading(True),
+    partial(_give, index=0),
+    partial(_give, index=1),
+    partial(_pass_time, seconds=0.3),
+    partial(_pass_time, seconds=0.3),
+    partial(_pass_time, seconds=1.1),
+    partial(_pass_time, seconds=4.0),
+    partial(_pass_time, seconds=45.0),
+    lambda client: client.host.make_place(),
+    _lose,
+    partial(_lose, problem=ConnectionResetError()),
+    _drain,
+)
 
 
-def play(data: bytes, host: Host) -> tuple[list[Answer], bool]:
-    """The answers to one input, and whether nothing but its pieces could influence them."""
-    client = Client(host)
+def taken_apart(data: bytes) -> tuple[bytes, list[bytes]]:
+    """The steps and the streams of an input."""
     count = min(data[0], MOST_STEPS) if data else 0
-    steps, stream = data[1 : 1 + count], data[1 + count :]
-    is_undisturbed = b"/knative" not in stream
+    return data[1 : 1 + count], data[1 + count :].split(BETWEEN, MOST_CLIENTS - 1)
+
+
+def put_together(steps: bytes, streams: list[bytes]) -> bytes:
+    """The input with these steps and streams."""
+    return bytes([len(steps)]) + steps + BETWEEN.join(streams)
+
+
+def play(steps: bytes, streams: list[bytes], host: Host) -> list[Client]:
+    """The clients, all of them gone after what they did."""
+    clients = [Client(host, stream) for stream in streams]
+    client = clients[0]
     for step in steps:
         if step < PIECES:
-            size = step + 1
-            if client.send(stream[:size]):
-                stream = stream[size:]
-            continue
-        is_undisturbed = False
-        _disturb(client, step - PIECES)
-    while client.send(stream[:4096]):
-        stream = stream[4096:]
-    client.end()
-    return client.answers(), is_undisturbed
+            client.send(step + 1)
+        elif step < TURNS:
+            client = clients[(step - PIECES) % len(clients)]
+        else:
+            EVENTS[(step - TURNS) % len(EVENTS)](client)
+    for each in clients:
+        while each.stream:
+            each.send(4096)
+    host.end()
+    return clients
 
 
-def _disturb(client: Client, event: int) -> None:
-    connection, host = client.connection, client.host
-    if client.is_lost:
-        return
-    if event < 10:
-        connection.pause_writing()
-    elif event < 20:
-        connection.resume_writing()
-    elif event < 35:
-        host.handler.give(event)
-    elif event < 45:
-        host.loop.now += event
-        if connection.deadline < host.loop.now:
-            connection.expire()
-    elif event < 50:
-        host.draining = True
-    else:
-        client.transport.close()
-    client.turn()
-
-
-def _is_served(host: Host) -> None:
-    """The next client is answered: no place is taken any more."""
-    host.draining = False
-    honest = Client(host)
-    for piece in (HONEST[:-1], HONEST[-1:]):
-        hold(honest.send(piece), "the next client is read", honest.connection.stage)
-    hold([each.status for each in honest.answers()] == [200], "the next client is answered", honest.answers())
-
-
-class _Counter:
-    """How many whole requests the parser alone finds."""
+class _Parsed:
+    """The bodies of the whole requests that the parser alone finds."""
 
     def __init__(self) -> None:
-        self.complete = 0
+        self.complete: list[bytes] = []
+        self._body = b""
+
+    def on_message_begin(self) -> None:
+        self._body = b""
+
+    def on_body(self, part: bytes) -> None:
+        self._body += part
 
     def on_message_complete(self) -> None:
-        self.complete += 1
+        self.complete.append(self._body)
 
 
-def requests_in(stream: bytes) -> _Counter:
-    counter = _Counter()
+def bodies_in(stream: bytes) -> list[bytes]:
+    parsed = _Parsed()
     with suppress(httptools.HttpParserError, httptools.HttpParserUpgrade):
-        httptools.HttpRequestParser(counter).feed_data(stream)
-    return counter
+        httptools.HttpRequestParser(parsed).feed_data(stream)
+    return parsed.complete
+
+
+def waiting_in(host: Host) -> list[bool]:
+    """Who has to wait where clients take all memory of large bodies, to the byte, and one byte more, and another."""
+    host.draining = False
+    beyond, room, held = LIMITS.large, LIMITS.large_together, []
+    while room:
+        held.append(min(LIMITS.body - 1 - beyond, room))
+        room -= held[-1]
+    clients = [Client(host, _HEAD % LIMITS.body + b"x" * (beyond + each)) for each in [*held, 1, 1]]
+    for client in clients:
+        client.send(4096)
+    waiting = [client.connection.is_waiting for client in clients]
+    for client in reversed(clients):
+        client.lose(None)
+    return waiting
 
 
 class Streams:
-    """Plays each input on a connection of its own."""
+    """Plays each input on a worker of its own."""
 
     def __init__(self) -> None:
         self.faults = Faults()
+        self.waiting = waiting_in(Host())
 
     def close(self) -> None:
         self.faults.close()
 
     def check(self, data: bytes) -> None:
-        """Raise if the answers on this connection break a law."""
+        """Raise if the answers on these connections break a law."""
+        steps, streams = taken_apart(data)
         host = Host()
-        answers, is_undisturbed = play(data, host)
+        clients = play(steps, streams, host)
         self.faults.raise_any()
-        stream = data[1 + min(data[0], MOST_STEPS) :] if data else b""
-        found = requests_in(stream)
-        reviewed = [answer for answer in answers if answer.status == 200]
-        hold(len(answers) <= found.complete + 1, "a request gets at most one response", answers)
-        hold(len(reviewed) <= found.complete, "only whole requests are judged", answers)
-        numbers = [int(answer.body.split()[0]) for answer in reviewed]
-        hold(numbers == list(range(len(numbers))), "responses are in the order of their requests", answers)
-        ours = {NOT_IMPLEMENTED} if is_undisturbed else {NOT_IMPLEMENTED, OVERLOADED}
-        failed = {answer.status for answer in answers if answer.status >= 500} - ours
-        hold(not failed, "the server never fails on what it reads", answers)
-        hold(all(not answer.closes for answer in answers[:-1]), "nothing follows a last response", answers)
-        if is_undisturbed:
-            whole, _ = play(b"\0" + stream, Host())
-            hold(_comparable(whole) == _comparable(answers), "the pieces change no answer", (answers, whole))
+        # Nothing but its pieces could influence its answers.
+        is_undisturbed = not any(step >= TURNS for step in steps)
+        is_alone = is_undisturbed and not any(client.transport.was_paused for client in clients)
+        for client, stream in zip(clients, streams, strict=True):
+            answers = client.answers()
+            _judge(client, answers, bodies_in(stream), {NOT_IMPLEMENTED} if is_alone else {NOT_IMPLEMENTED, OVERLOADED})
+            if is_alone:
+                (alone,) = play(b"", [stream], Host())
+                whole = alone.answers()
+                hold(_comparable(whole) == _comparable(answers), "the pieces change no answer", (answers, whole))
+        hold(waiting_in(host) == self.waiting, "the memory of those that are gone is free", waiting_in(host))
         _is_served(host)
         self.faults.raise_any()
 
 
+def _judge(client: Client, answers: list[Answer], bodies: list[bytes], ours: set[int]) -> None:
+    """The laws of one connection; ``bodies`` are those of the whole requests on it."""
+    reviewed = [answer.body for answer in answers if answer.status == 200]
+    hold(len(answers) <= len(bodies) + 1, "a request gets at most one response", answers)
+    rest = iter(bodies)
+    judged = [body for body, _ in client.calls]
+    hold(all(any(body == each for each in rest) for body in judged), "only whole requests are judged", judged)
+    given = [answer for _, answer in client.calls]
+    hold(reviewed == given[: len(reviewed)], "responses are in the order of their requests", answers)
+    failed = {answer.status for answer in answers if answer.status >= 500} - ours
+    hold(not failed, "the server never fails on what it reads", answers)
+    hold(all(not answer.closes for answer in answers[:-1]), "nothing follows a last response", answers)
+
+
+def _is_served(host: Host) -> None:
+    """The next client is answered: no place is taken any more."""
+    honest = Client(host, HONEST)
+    for size in (len(HONEST) - 1, 1):
+        honest.send(size)
+    hold([each.status for each in honest.answers()] == [200], "the next client is answered", honest.answers())
+
+
 def _comparable(answers: list[Answer]) -> list[tuple[int, bytes]]:
-    """What pieces must not change; of several reasons why a request cannot be read, the first to arrive is given."""
-    return [(0, b"") if each.status in UNREADABLE else (each.status, each.body) for each in answers]
+    """What others must not change; of several reasons why a request cannot be read, the first to arrive is given."""
+    return [(0, b"") if each.status in UNREADABLE else (each.status, _crc(each)) for each in answers]
+
+
+def _crc(answer: Answer) -> bytes:
+    """Without the number of a review, which counts those of all clients."""
+    return answer.body.rpartition(b" ")[2] if answer.status == 200 else answer.body

@@ -18,9 +18,10 @@ from tests.fuzz.answered_requests import Answer, read_answers
 from tests.fuzz.answered_reviews import Broken, judge_answer, judge_failed
 from tests.fuzz.engine import EXIT_ON_FIND, TARGETS, replay
 from tests.fuzz.reviews import Reviews, Webhook
-from tests.fuzz.streams import HONEST, Streams
+from tests.fuzz.streams import EVENTS, HONEST, Streams, put_together
 from webhook.admission import Response
 from webhook.server.body import Body
+from webhook.server.large_bodies import LargeBodies
 from webhook.server.pending_responses import PendingResponses
 from webhook.server.protocol import Connection
 
@@ -147,8 +148,37 @@ def nothing(*_: object, **__: object) -> None:
     """Instead of a method that does something."""
 
 
-LATE = b"\x02\xc7\xf5" + HONEST.replace(b"/validate", b"/knative") + b"NOT HTTP\r\n\r\n"
+DRAIN = seeds.event(len(EVENTS) - 1)
+LATE = put_together(bytes([150, 150, DRAIN]), [HONEST.replace(b"/validate", b"/knative") + b"NOT HTTP\r\n\r\n"])
 """An answer that is owed when the server begins to drain, and what is no request behind it."""
+
+
+CROWDED = seeds.crowded()
+"""Clients that wait for the memory of others."""
+
+release = LargeBodies.release
+add = Body.add
+
+
+def adds_another(body: Body, part: bytes, *, discard: bool) -> None:
+    add(body, b"y" * len(part), discard=discard)
+
+
+def forgets_who_waits(bodies: LargeBodies, reader: Any) -> None:
+    waiting = dict(bodies._waiting)
+    bodies._waiting.clear()
+    release(bodies, reader)
+    bodies._waiting.update(waiting)
+
+
+def holds_a_byte(bodies: LargeBodies, reader: Any) -> None:
+    release(bodies, reader)
+    bodies._taken += 1
+
+
+def releases_twice(bodies: LargeBodies, reader: Any) -> None:
+    bodies._taken -= bodies._sizes.get(reader, 0)
+    release(bodies, reader)
 
 
 @pytest.mark.parametrize(
@@ -159,6 +189,9 @@ LATE = b"\x02\xc7\xf5" + HONEST.replace(b"/validate", b"/knative") + b"NOT HTTP\
         (("expire", lambda _: nothing), b"\0", "a connection ends at its deadlines"),
         (("_settle", lambda _: nothing), LATE, "a connection has a deadline"),
         (("connection_lost", lambda _: nothing), b"\0", "a lost connection is forgotten"),
+        (("resume_body", lambda _: nothing), CROWDED, "who need not wait is read"),
+        (("pause_body", lambda _: nothing), CROWDED, "a body waits for a second at most"),
+        (("is_waiting", lambda _: property(lambda one: False)), CROWDED, "who need not wait is read"),
     ],
 )
 def test_a_law_of_streams(
@@ -175,10 +208,27 @@ def test_a_law_of_streams(
         streams.check(data)
 
 
-def test_a_place_that_is_kept_is_a_find(streams: Streams, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Body, "drop", nothing)
-    with pytest.raises(Broken, match="the next client is read"):
-        streams.check(b"\0" + HONEST[:-1])
+@pytest.mark.parametrize(
+    ("broken", "data", "law"),
+    [
+        ((Body, "drop", nothing), b"\0" + HONEST[:-1], "where bodies wait, one is read on"),
+        ((Body, "add", adds_another), b"\0" + HONEST, "only whole requests are judged"),
+        ((LargeBodies, "release", forgets_who_waits), CROWDED, "where bodies wait, one is read on"),
+        ((LargeBodies, "release", holds_a_byte), b"\0" + HONEST, "the memory of those that are gone is free"),
+        ((LargeBodies, "release", releases_twice), b"\0" + HONEST[:-1], "the memory of those that are gone is free"),
+    ],
+)
+def test_a_law_of_several_clients(
+    broken: tuple[type, str, Callable[..., Any]],
+    data: bytes,
+    law: str,
+    streams: Streams,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    streams.check(data)
+    monkeypatch.setattr(*broken)
+    with pytest.raises(Broken, match=law):
+        streams.check(data)
 
 
 def test_what_follows_a_last_response_is_a_find(streams: Streams, monkeypatch: pytest.MonkeyPatch) -> None:
