@@ -6,11 +6,12 @@ from typing import Any, Final
 
 import yaml
 
-from shipping.chart.nodes import Condition, Entry, Expression, List, Map, Node, place, plain, scalars
+from shipping.chart.nodes import Condition, Entry, Expression, List, Map, Node, place, plain, scalars, tree
 from shipping.chart.options import (
     ADDITIONS,
     API_SERVER_PORTS,
     IMAGE,
+    KEPT,
     KINDS,
     KNATIVE,
     NAMESPACE,
@@ -110,7 +111,9 @@ def _set_image(deployment: Object, values: dict[str, Any]) -> None:
 
 
 def _add_fields(wire: Object) -> None:
-    """Fields that the manifests do not have: of pods, and arguments beyond those of the components."""
+    """Fields that the manifests do not have: of the namespace, of pods, and arguments beside those of components."""
+    if wire.kind == "Namespace":
+        place(wire.root, "/metadata/annotations").inside.entries.append(Entry(tree(KEPT), "annotations"))
     if wire.kind != "Deployment":
         return
     for addition in ADDITIONS:

@@ -121,3 +121,9 @@ ADDITIONS: Final = [
     Addition("/spec/template/metadata/annotations", "pod.annotations"),
 ]
 """Of every Deployment."""
+
+KEPT: Final = {"helm.sh/resource-policy": "keep"}
+"""Annotations of the Namespace: others may live there, and the end of a release must not take them away.
+
+The manifests do not have them, since Argo CD heeds them too: what it made, it is to remove.
+"""
