@@ -1,5 +1,6 @@
 """Ground: which faults and disruptions hit which writes, and which never did."""
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ _OF_WATCHES: Final = (
     Fault.SILENT,
     Fault.AWAY,
 )
+_HEADING: Final = 8
+"""So wide headings are, unless a word is longer."""
+_ALL: Final = "all together"
 SILENCE: Final = "a watch of the loop is silent"
 WEBHOOK_SILENCE: Final = "a watch of the webhook is silent"
 
@@ -91,24 +95,45 @@ class Ground:
         )
 
     def lines(self) -> list[str]:
-        """Two tables, of writes and of watches, a row for each fault, and what was never hit."""
+        """Three tables: faults of writes, disruptions that lasted while writes arrived, and faults of watches."""
         seen = {request for _, request in self.faults}
         writes = self.writes | {one for one in seen if one.partition(" ")[0] in ("create", "update", "patch", "delete")}
-        of_writes = {fault.value: {name: self.faults.get((fault, name), 0) for name in writes} for fault in _OF_WRITES}
-        of_writes |= {what: {name: self.spans.get((what, name), 0) for name in writes} for what in self.lasting}
         watches = {one for one in seen if one.startswith("watch ")}
-        of_watches = {fault.value: {one: self.faults.get((fault, one), 0) for one in watches} for fault in _OF_WATCHES}
-        return [*_table("which faults hit which writes", of_writes), *_table("and which watches", of_watches)]
+        by_fault = {(fault.value, request): count for (fault, request), count in self.faults.items()}
+        return [
+            *_table("Writes of the loop, and how often a fault hit them:", writes, _values(_OF_WRITES), by_fault),
+            *_table("The same writes, and how many arrived meanwhile:", writes, self.lasting, self.spans),
+            *_table("Watches, and how often a fault hit them:", watches, _values(_OF_WATCHES), by_fault),
+        ]
 
 
-def _table(title: str, rows: Mapping[str, Mapping[str, int]]) -> list[str]:
-    columns = sorted({name for row in rows.values() for name in row})
-    letters = {name: chr(ord("a") + index) for index, name in enumerate(columns)}
-    wide = max(map(len, rows))
-    lines = [f"{title}: {'; '.join(f'{letters[name]} {name}' for name in columns)}"]
-    lines.append(" ".join([" " * wide, *(f"{letters[name]:>5}" for name in columns)]))
-    for what, row in rows.items():
-        cells = " ".join(f"{row[name] or '.':>5}" for name in columns)
-        lines.append(f"{what:<{wide}} {cells}{'' if any(row.values()) else '  never'}")
-    unhit = [name for name in columns if not any(row[name] for row in rows.values())]
+def _values(faults: Iterable[Fault]) -> list[str]:
+    return [fault.value for fault in faults]
+
+
+def _table(
+    title: str, requests: Iterable[str], columns: Sequence[str], counts: Mapping[tuple[str, str], int]
+) -> list[str]:
+    """A row for each request, a column for each of what may hit it; "." is never. Then what was hit by nothing."""
+    rows = sorted(requests, key=lambda one: one.split(" ")[::-1])
+    cells = {name: [counts.get((column, name), 0) for column in columns] for name in rows}
+    totals = [sum(found) for found in zip(*cells.values(), strict=True)] if rows else [0] * len(columns)
+    headings = [textwrap.wrap(column, _HEADING, break_long_words=False) for column in columns]
+    high = max(map(len, headings))
+    widths = [max(6, *map(len, heading)) + 1 for heading in headings]
+    wide = max(map(len, (*rows, _ALL)))
+    lines = ["", title]
+    for level in range(high):
+        parts = [([""] * (high - len(heading)) + heading)[level] for heading in headings]
+        lines.append(_line("", parts, wide, widths))
+    lines += [_line(name, [str(count or ".") for count in found], wide, widths) for name, found in cells.items()]
+    lines.append(_line(_ALL, [str(count or ".") for count in totals], wide, widths))
+    hit = sum(count > 0 for found in cells.values() for count in found)
+    lines.append(f"{hit} of {len(rows) * len(columns)} combinations")
+    unhit = [name for name, found in cells.items() if not any(found)]
     return lines + ([f"never hit by anything: {', '.join(unhit)}"] if unhit else [])
+
+
+def _line(name: str, parts: Sequence[str], wide: int, widths: Sequence[int]) -> str:
+    aligned = "".join(f"{part:>{width}}" for part, width in zip(parts, widths, strict=True))
+    return f"{name:<{wide}}{aligned}".rstrip()

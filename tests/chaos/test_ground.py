@@ -58,15 +58,36 @@ def test_the_silence_of_a_loop_is_its_own_and_that_of_the_webhook_everybodys() -
     assert silence_of("webhook", 1.0, 2.0) == Span(WEBHOOK_SILENCE, 1.0, 2.0)
 
 
-def test_the_tables_name_what_was_never_hit() -> None:
-    hits = {(Fault.SLOW, "patch stagepodautoscalers"): 3, (Fault.NONE, "watch pods"): 2}
+MEANWHILE = """
+The same writes, and how many arrived meanwhile:
+                              the
+                          webhook
+                               is certificates
+                           silent       rotate
+create pods                     .            .
+patch pods                      1            .
+patch stagepodautoscalers       .            .
+all together                    1            .
+1 of 6 combinations
+never hit by anything: create pods, patch stagepodautoscalers
+"""
+
+
+def test_the_tables_have_a_row_for_each_request_and_name_what_was_never_hit() -> None:
+    slow_watch = (Fault.SILENT, "watch pods")
+    hits = {(Fault.SLOW, "patch stagepodautoscalers"): 3, slow_watch: 2, (Fault.NONE, "create pods"): 1}
     unhit = write(1.0, path="/api/v1/namespaces/a/pods/p")
-    lines = Ground.of(hits, [unhit], [], ["silent"]).lines()
-    rows = {line.partition("  ")[0]: line.split() for line in lines}
-    assert rows["slow"][1:] == [".", "3"]
-    assert rows["409"][1:] == rows["silent"][1:] == [".", ".", "never"]
-    assert "never hit by anything: patch pods" in lines
-    assert "never hit by anything: watch pods" in lines
+    silent = Span("the webhook is silent", 0.0, 2.0)
+    lines = Ground.of(hits, [unhit], [silent], [silent.what, "certificates rotate"]).lines()
+    assert MEANWHILE in "\n".join(lines)
+    rows = [line.split() for line in lines]
+    assert ["patch", "stagepodautoscalers", "3", *"." * 11] in rows
+    assert ["all", "together", "3", *"." * 11] in rows
+    assert ["watch", "pods", *"." * 7, "2", "."] in rows
+    assert "never hit by anything: create pods, patch pods" in lines
+    assert [line for line in lines if line.endswith("combinations")] == [
+        "1 of 36 combinations", "1 of 6 combinations", "1 of 9 combinations"
+    ]  # fmt: skip
 
 
 def test_the_ground_of_several_seeds_is_added() -> None:
