@@ -46,6 +46,8 @@ class DirectoryStore:
             return (self.path / name).read_bytes()
         except FileNotFoundError:
             return b""
+        except NotADirectoryError as problem:
+            raise StoreError("it is not a directory") from problem
         except OSError as problem:
             raise StoreError(f"cannot read {self.path / name}: {problem.strerror}") from problem
 

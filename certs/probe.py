@@ -21,7 +21,8 @@ def probe(host: str, port: int, timeout: float, server_name: str | None = None) 
         ):
             shown = tls.getpeercert(binary_form=True)
     except (OSError, ValueError) as problem:
-        raise CertificateError(f"no TLS handshake with {host}:{port}: {problem}") from problem
+        reason = getattr(problem, "strerror", None) or problem
+        raise CertificateError(f"no TLS handshake with {host}:{port}: {reason}") from problem
     if shown is None:
         raise CertificateError(f"{host}:{port} showed no certificate")
     return ssl.DER_cert_to_PEM_cert(shown).encode()

@@ -95,17 +95,18 @@ def upcoming(
     return next_action(contents, observed, hosts, now, policy)
 
 
-def problems(contents: Contents, observed: Observed, now: datetime) -> list[str]:
+def problems(contents: Contents, observed: Observed, now: datetime, unanswered: Iterable[str] = ()) -> list[str]:
     """Why clients cannot verify the servers, or soon no longer will; empty if nothing is wrong.
 
     A leaf that is due for renewal is no problem before OVERDUE of its life: until then it is about to be renewed.
+    ``unanswered`` says of each server that has to answer, and did not, why.
     """
     try:
         leaf = prove_leaf(contents.leaf) if contents.certificate else None
     except CertificateError as problem:
-        return [f"the leaf cannot be used: {problem}"]
+        return [f"the leaf cannot be used: {problem}", *unanswered]
     if leaf is None:
-        return ["there is no leaf"]
+        return ["there is no leaf", *unanswered]
     found = []
     if time := _time_problem(leaf, now):
         found.append(f"the leaf {time}")
@@ -116,7 +117,7 @@ def problems(contents: Contents, observed: Observed, now: datetime) -> list[str]
     for name, shown in (observed.served or {}).items():
         if shown is not None and (fault := _shown_problem(shown, contents, now)):
             found.append(f"{name} serves a certificate that {fault}")
-    return found
+    return [*found, *unanswered]
 
 
 def describe_certificate(certificate: x509.Certificate) -> str:

@@ -27,10 +27,11 @@ def status_document(
     places: Sequence[str] = (),
     *,
     key_hidden: bool = False,
+    unanswered: Iterable[str] = (),
 ) -> Wire:
     """The chain, what each server shows, whether clients can verify it, and what happens next and when.
 
-    The parameters are those of ``certs.status.describe``. What is not known is null.
+    The parameters are those of ``certs.status.describe`` and ``problems``. What is not known is null.
     """
     signer = signing_authority(contents)
     signing = read_certificate(signer.certificate) if signer else None
@@ -38,7 +39,7 @@ def status_document(
         certificate_document(each) | {"signs": None if key_hidden else each == signing}
         for each in read_bundle(contents.ca_certificates)
     ]
-    found = problems(contents, observed, now)
+    found = problems(contents, observed, now, unanswered)
     action = upcoming(contents, observed, hosts, now, policy, key_hidden=key_hidden)
     return {
         "authorities": authorities,

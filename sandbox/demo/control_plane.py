@@ -135,7 +135,7 @@ def _only(kubeconfig: Path, context: str) -> Wire:
         named = {"clusters": chosen["context"]["cluster"], "users": chosen["context"].get("user", "")}
         parts = {key: [entry for entry in document.get(key) or () if entry["name"] == named[key]] for key in named}
     except OSError as problem:
-        raise CommandError(f"{kubeconfig}: {problem.strerror}", USAGE) from problem
+        raise CommandError(f"cannot read {kubeconfig}: {problem.strerror}", USAGE) from problem
     except StopIteration as problem:
         known = ", ".join(entry["name"] for entry in document["contexts"]) or "none"
         raise CommandError(f"{kubeconfig} has no context {context}; it has: {known}", USAGE) from problem

@@ -112,7 +112,7 @@ def test_a_directory_that_is_a_file(tmp_path: Path) -> None:
 
 def test_a_file_that_is_a_directory(tmp_path: Path) -> None:
     (tmp_path / "tls.key").mkdir()
-    with pytest.raises(StoreError, match=r"cannot read .*tls\.key: Is a directory"):
+    with pytest.raises(StoreError, match=r"^cannot read .*tls\.key: Is a directory$"):
         DirectoryStore(tmp_path).read()
 
 

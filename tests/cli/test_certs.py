@@ -96,6 +96,18 @@ def test_status_fails_where_key_and_certificate_do_not_match(
     assert capsys.readouterr().out.splitlines()[-1] == f"problem    {problem}"
 
 
+def test_status_fails_where_a_server_that_was_named_does_not_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["certs", "init", str(tmp_path), "--host", "a"])
+    capsys.readouterr()
+    assert main(["certs", "status", str(tmp_path), "--probe", "127.0.0.1:1"]) == 1
+    printed = capsys.readouterr()
+    says = "no TLS handshake with 127.0.0.1:1: Connection refused; check the address, and that the server runs"
+    assert printed.out.splitlines()[-3] == "served     127.0.0.1:1: no answer"
+    assert (printed.out.splitlines()[-1], printed.err) == (f"problem    {says}", "")
+
+
 @pytest.mark.parametrize("task", ["status", "rotate"])
 def test_an_empty_directory_says_how_to_fill_it(task: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["certs", task, str(tmp_path / "no")]) == 3

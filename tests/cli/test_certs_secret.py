@@ -325,6 +325,15 @@ def test_a_probe_stands_for_the_pods(
     assert printed.splitlines()[-1] == f"problem    {address} serves a certificate that no trusted authority issued"
 
 
+def test_a_server_that_was_named_has_to_answer(
+    store: SecretStore, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.write(GOOD, "")
+    assert run("status", "--probe", "127.0.0.1:1") == 1
+    says = "no TLS handshake with 127.0.0.1:1: Connection refused; check the address, and that the server runs"
+    assert capsys.readouterr().out.splitlines()[-1] == f"problem    {says}"
+
+
 def test_who_writes_is_on_record(client: Client, store: SecretStore, run: Run) -> None:
     store.write(GOOD, "")
     assert run("rotate") == 0
@@ -347,7 +356,11 @@ def test_who_writes_is_on_record(client: Client, store: SecretStore, run: Run) -
         (["status", "--secret", ""], 2, "--secret: must be NAMESPACE/NAME"),
         (["status", "--secret", "a/b", "--webhook-port", "0"], 2, "--webhook-port: must be a whole number from 1"),
         (["status", "--secret", "a/b", "--lease-namespace", ""], 2, "--lease-namespace: must be a namespace"),
-        (["status", "--secret", "a/b", "--kubeconfig", "/no/such"], 3, "kubeconfig /no/such: no such file"),
+        (
+            ["status", "--secret", "a/b", "--kubeconfig", "/no/such"],
+            3,
+            "cannot read the kubeconfig /no/such: No such file",
+        ),
     ],
 )
 def test_mistakes_are_one_line(arguments: list[str], code: int, line: str, capsys: pytest.CaptureFixture[str]) -> None:

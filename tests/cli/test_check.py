@@ -107,7 +107,7 @@ def test_exit_codes(words: list[str], code: int) -> None:
 
 
 ERRORS = {
-    "nowhere.yaml": (["nowhere.yaml"], "nowhere.yaml: No such file or directory"),
+    "nowhere.yaml": (["nowhere.yaml"], "cannot read nowhere.yaml: No such file or directory"),
     "no path": ([], "name a file, a folder, or - for standard input"),
     "no such rule": (["--ignore", "SPA02", "bad.yaml"], "--ignore SPA02: there is no such rule; did you mean SPA002?"),
 }
@@ -270,7 +270,7 @@ def test_hostile_names_of_files(folder: Path) -> None:
 def test_a_link_to_itself_is_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "self.yaml").symlink_to("self.yaml")
     assert main(["check", "self.yaml"]) == 3
-    assert capsys.readouterr().err == "stagegate check: self.yaml: Too many levels of symbolic links\n"
+    assert capsys.readouterr().err == "stagegate check: cannot read self.yaml: Too many levels of symbolic links\n"
     assert main(["check", "good.yaml", "."]) == 1
 
 

@@ -1,6 +1,7 @@
 """Options of a cluster: which namespace is meant, and what becomes of an error of the API server."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,12 @@ def test_the_time_to_wait_is_read_as_kubectl_reads_it() -> None:
     assert given(timeout="7d").timeout == 604800
 
 
+@pytest.mark.parametrize("words", [["--timeout", "0"], ["--timeout=0s"]])
+def test_a_time_of_0_is_no_limit(words: list[str]) -> None:
+    assert given(*words).timeout == math.inf
+    assert given(*words).limit.left() == math.inf
+
+
 def test_a_command_without_some_options_refuses_them(capsys: pytest.CaptureFixture[str]) -> None:
     @click.command(cls=Command)
     @cluster_options(all_namespaces=False, selectors=False)
@@ -116,5 +123,5 @@ def test_a_cluster_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.Cap
         return len(cluster.client.field_manager)
 
     assert run_click(command, "test", ["--kubeconfig", str(tmp_path / "no")]) == 3
-    assert capsys.readouterr().err == f"test: kubeconfig {tmp_path / 'no'}: no such file\n"
+    assert capsys.readouterr().err == f"test: cannot read the kubeconfig {tmp_path / 'no'}: No such file or directory\n"
     assert run_click(command, "test", ["--kubeconfig", kubeconfig(tmp_path)]) == len("stagegate-test")

@@ -158,7 +158,7 @@ def test_without_a_leader_it_fails_and_with_wait_it_waits_for_one(
     stack.stop_loop()
     assert doctor(stack, "-o", "json") == 1
     assert {check for check, state in states(capsys).items() if state == "failed"} == {"loop-leader"}
-    assert doctor(stack, "--wait", "--timeout", "0", "-o", "json") == 4
+    assert doctor(stack, "--wait", "--timeout", "1ms", "-o", "json") == 4
     assert states(capsys)["loop-leader"] == "failed"
     later = threading.Timer(1.0, stack.start_loop)
     later.start()

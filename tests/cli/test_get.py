@@ -144,7 +144,9 @@ def test_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_name_that_is_not_there_and_a_resource_that_is_not_seen(capsys: pytest.CaptureFixture[str]) -> None:
     view = RolloutView(("hello", "other"), "default", Output(), pods=False)
-    with pytest.raises(CommandError, match="there is no rollout default/other") as caught:
+    with pytest.raises(
+        CommandError, match="there is no rollout default/other; stagegate get lists those of a namespace"
+    ) as caught:
         view.show(world(unread=[Unread(PODS, "forbidden", "no")]))
     assert caught.value.exit_code == 3
     printed = capsys.readouterr()
@@ -186,7 +188,7 @@ class Time:
         return self.seconds
 
 
-def watched(ros: Sequence[Wire | None], until: Goal | None, timeout: float | None = 60.0, name: str = "hello") -> int:
+def watched(ros: Sequence[Wire | None], until: Goal | None, timeout: float = 60.0, name: str = "hello") -> int:
     """Watch a rollout that looks like this, one after the other; None is one that is not there."""
     time = Time([world({ROLLOUT_ORCHESTRATORS: [ro] if ro else []}) for ro in ros])
     view = RolloutView((name,) if name else (), "default", Output(), pods=False)

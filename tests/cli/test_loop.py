@@ -52,7 +52,10 @@ def test_help_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_no_kubeconfig_is_one_line_with_the_way_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["loop", "--kubeconfig", str(tmp_path / "none")]) == 3
-    assert capsys.readouterr().err == f"stagegate loop: kubeconfig {tmp_path / 'none'}: no such file\n"
+    assert (
+        capsys.readouterr().err
+        == f"stagegate loop: cannot read the kubeconfig {tmp_path / 'none'}: No such file or directory\n"
+    )
 
 
 def options_of(*arguments: str) -> Any:

@@ -111,7 +111,10 @@ def test_without_a_command_there_is_help(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_an_error_shows_control_characters_and_does_not_obey_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["release", "hello", "--kubeconfig", "no\x1b[2Jsuch\u202efile"]) == 3
-    assert capsys.readouterr().err == r"stagegate release: kubeconfig no\x1b[2Jsuch\u202efile: no such file" + "\n"
+    assert (
+        capsys.readouterr().err
+        == r"stagegate release: cannot read the kubeconfig no\x1b[2Jsuch\u202efile: No such file or directory" + "\n"
+    )
 
 
 def test_as_a_plugin_of_kubectl_it_has_its_name_there(

@@ -148,7 +148,9 @@ def test_the_next_edit_of_a_live_service(api: FakeApi, capsys: Capture) -> None:
     ("words", "code", "said"),
     [
         pytest.param(["plan"], 2, "give the name of a rollout, or files with -f", id="nothing"),
-        pytest.param(["plan", "-f", "absent.yaml"], 3, "absent.yaml: No such file", id="no file"),
+        pytest.param(
+            ["plan", "-f", "absent.yaml"], 3, "cannot read absent.yaml: No such file or directory", id="no file"
+        ),
         pytest.param(["plan", *EDIT, "-o", "svg", "--strategy", "both"], 2, "draws one setting", id="two pictures"),
         pytest.param(["plan", *EDIT, "--ratio", "5,200"], 2, "from 1 to 100", id="a ratio"),
         pytest.param(["plan", *EDIT, "--fits", "gpu"], 2, "RESOURCE=QUANTITY", id="no amount"),

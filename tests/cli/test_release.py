@@ -1,6 +1,7 @@
 """``stagegate release``: what it asks the loop for, what it waits for, and what it prints."""
 
 import json
+import math
 from collections.abc import Callable
 
 import pytest
@@ -15,7 +16,7 @@ from webhook.cli.errors import CommandError
 from webhook.cli.output import Output
 from webhook.cli.release import held_services, release, release_until_none, show
 from webhook.cluster.client import Client
-from webhook.cluster.errors import ApiError, Forbidden, NotFound, Unavailable
+from webhook.cluster.errors import ApiError, Forbidden, Unavailable
 from webhook.cluster.resource import CONFIG_MAPS, EVENTS, KNATIVE_SERVICES, ROLLOUT_ORCHESTRATORS, ROUTES, Resource
 from webhook.cluster.transport import Request
 
@@ -89,6 +90,25 @@ def test_a_hold_that_cannot_be_read_is_listed_too(capsys: pytest.CaptureFixture[
     assert "default/hello  unreadable  to what?" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--list"], "No Services are held in the cluster.\n"),
+        (["--all"], "No Services are held in the cluster.\n"),
+        (["--list", "-n", "team-a"], "No Services are held in namespace team-a.\n"),
+    ],
+)
+def test_that_nothing_is_held_is_said_beside_the_answer(
+    words: list[str], says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster = Cluster()
+    for name in ("hello", "other"):
+        cluster.route(name, {})
+    monkeypatch.setattr(ClusterOptions, "client", cluster.client)
+    assert main(["release", *words]) == 0
+    assert capsys.readouterr() == ("", says)
+
+
 def test_what_is_held_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     cluster = Cluster()
     assert show(cluster.client, None, Output("json")) == 0
@@ -106,7 +126,7 @@ def test_what_is_held_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     ("words", "result"),
-    [(["idle"], "not held"), (["hello", "--timeout", "0"], "the loop was asked to release it")],
+    [(["idle"], "not held"), (["hello", "--no-wait"], "the loop was asked to release it")],
 )
 def test_what_became_of_a_service_for_programs(
     words: list[str], result: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -239,15 +259,39 @@ def test_of_the_events_only_those_of_the_service_are_read() -> None:
     assert read.query["fieldSelector"] == selector
 
 
-def test_without_a_timeout_the_loop_is_asked_and_not_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_limit_it_is_waited_for_as_long_as_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    cluster = Cluster(polls=10_000)
+    assert cluster.release(HELLO, timeout=math.inf) == 0
+    assert capsys.readouterr().out == "default/hello: released\n"
+
+
+def test_the_loop_can_be_asked_without_waiting_for_it(capsys: pytest.CaptureFixture[str]) -> None:
     cluster = Cluster(polls=10_000)
     assert cluster.release(HELLO, timeout=0) == 0
     assert capsys.readouterr().out == "default/hello: the loop was asked to release it\n"
 
 
-def test_a_service_that_does_not_exist_is_an_error() -> None:
-    with pytest.raises(NotFound):
-        Cluster().release(ObjectName("default", "nobody"))
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        pytest.param("nobody", "get routes default/nobody", id="no Route"),
+        pytest.param("orphan", "patch services default/orphan", id="a held Route without its Service and RO"),
+    ],
+)
+def test_a_service_that_does_not_exist_is_one_line_with_a_way_out(
+    name: str, call: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster = Cluster()
+    cluster.route("orphan", {"stagegate.dev/hold": held("orphan")})
+    monkeypatch.setattr(ClusterOptions, "client", cluster.client)
+    assert main(["release", name, "-n", "default"]) == 3
+    assert capsys.readouterr() == (
+        "",
+        (
+            f"stagegate release: cannot release default/{name}: {call}: not found; check the name and the namespace "
+            "(-n): stagegate release --list prints what is held\n"
+        ),
+    )
 
 
 def test_a_service_that_is_deleted_while_all_are_released_is_passed_over(
@@ -307,13 +351,18 @@ def test_an_error_names_the_time_that_was_given() -> None:
         release_until_none(cluster.client, [HELLO], 0.3, lambda: [HELLO], monotonic=clock, sleep=cluster.sleep)
 
 
-def test_before_the_last_release_nothing_new_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_before_the_last_release_nothing_new_is_held(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     cluster = Cluster()
     cluster.api.serve(CONFIG_MAPS)
     monkeypatch.setattr(ClusterOptions, "client", cluster.client)
 
-    assert main(["release", "--all", "--hold-nothing-new", "--timeout", "0"]) == 0
+    assert main(["release", "--all", "--hold-nothing-new", "--no-wait", "-o", "json"]) == 0
 
+    assert [item["result"] for item in json.loads(capsys.readouterr().out)["items"]] == [
+        "the loop was asked to release it"
+    ] * 2
     assert cluster.api.written() == [
         "patch configmaps knative-serving/config-rolloutorchestrator",
         "patch rolloutorchestrators default/hello",
@@ -339,6 +388,11 @@ def test_only_the_release_of_everything_ends_new_rollouts(words: list[str], caps
 def test_what_ends_every_rollout_is_not_set_for_one_namespace(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["release", "--all", "--hold-nothing-new", "--namespace", "team-a"]) == 2
     assert "--hold-nothing-new: is for every namespace; leave out --namespace" in capsys.readouterr().err
+
+
+def test_a_list_waits_for_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["release", "--list", "--no-wait"]) == 2
+    assert "--no-wait: does not go with --list" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [[], ["hello", "--all"], ["--all", "--list"]])

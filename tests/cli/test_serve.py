@@ -110,7 +110,7 @@ def test_values_that_make_no_sense(
 def test_a_missing_kubeconfig(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_certificates(tmp_path)
     assert serve("--cert-dir", str(tmp_path), "--kubeconfig", str(tmp_path / "no")) == 3
-    assert f"kubeconfig {tmp_path / 'no'}: no such file" in error_line(capsys)
+    assert f"cannot read the kubeconfig {tmp_path / 'no'}: No such file" in error_line(capsys)
 
 
 def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import socket
 import threading
 from collections.abc import Iterator
@@ -136,10 +137,10 @@ def test_the_time_begins_with_the_first_request() -> None:
     assert limit.left() == 3
 
 
-def test_zero_is_no_limit() -> None:
+def test_an_infinite_time_is_no_limit() -> None:
     clock = Clock()
     api = SlowApi(clock)
-    client = Client(LimitedTransport(api, TimeLimit(0, monotonic=clock)), field_manager="x", read_timeout=15)
+    client = Client(LimitedTransport(api, TimeLimit(math.inf, monotonic=clock)), field_manager="x", read_timeout=15)
     for _ in range(1000):
         client.list(PODS, "default")
     assert set(api.bounds) == {15}

@@ -63,7 +63,7 @@ def test_a_kubeconfig_and_a_context(
 @pytest.mark.parametrize(
     ("text", "context", "expected"),
     [
-        (None, None, "no such file"),
+        (None, None, "No such file"),
         ("", "three", "three"),
         ("clusters: [", None, "not a kubeconfig"),
         ("just text", None, "not a kubeconfig"),

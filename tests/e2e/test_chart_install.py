@@ -124,7 +124,7 @@ def test_from_the_installation_to_the_end(helm: Helm, administrator: Administrat
     assert created.status == HTTPStatus.CREATED, created.message
     with job_run(administrator.plane, namespace) as printed:
         helm.types(uninstall, "--timeout=100s")
-    assert printed == ["no Service is held\n"]
+    assert printed == ["No Services are held in the cluster.\n"]
     assert set(specs(administrator)) == KEPT
     assert administrator.api.get(DEFAULT.path(ROS, "hello")).status == HTTPStatus.OK
     kinds = "deployments,services,jobs,networkpolicies,serviceaccounts,roles,rolebindings,poddisruptionbudgets"

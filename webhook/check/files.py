@@ -67,7 +67,7 @@ def _files_at(path: str) -> Iterator[str]:
 
 
 def _refused(problem: OSError) -> None:
-    raise MissingFile(f"{problem.filename}: {problem.strerror}") from problem
+    raise MissingFile(f"cannot read {problem.filename}: {problem.strerror}") from problem
 
 
 def _content(name: str) -> bytes:
@@ -77,4 +77,4 @@ def _content(name: str) -> bytes:
             return file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as problem:
         why = problem.strerror if isinstance(problem, OSError) else str(problem)
-        raise MissingFile(f"{name}: {why}") from problem
+        raise MissingFile(f"cannot read {name}: {why}") from problem

@@ -1,5 +1,6 @@
 """Types of arguments: each function reads a value from the command line, or raises click.BadParameter."""
 
+import math
 import os
 import re
 from collections.abc import Callable
@@ -18,6 +19,8 @@ _REQUIREMENT: Final = (
     rf"|{_KEY} +(?:in|notin) *\( *{_VALUE}(?: *, *{_VALUE})* *\))"
 )
 _SELECTOR: Final = re.compile(rf" *{_REQUIREMENT}(?: *, *{_REQUIREMENT})* *")
+WEEK: Final = 7 * 86400.0
+"""Seconds."""
 _UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _NUMBER: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
 _PART: Final = re.compile(rf"({_NUMBER.pattern})(ms|s|m|h|d)")
@@ -105,6 +108,14 @@ def duration(least: float, most: float) -> Callable[[str], float]:
         return total
 
     return read
+
+
+_UP_TO_A_WEEK: Final = duration(0, WEEK)
+
+
+def time_limit(text: str) -> float:
+    """Seconds as ``duration`` reads them, at most a week; 0 stands for no limit, which is ``math.inf``."""
+    return _UP_TO_A_WEEK(text) or math.inf
 
 
 def namespace(text: str) -> str:

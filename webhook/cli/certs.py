@@ -182,16 +182,16 @@ def _status(arguments: Options, now: datetime) -> int:
     contents, _ = DirectoryStore(arguments.directory).read()
     if not any(contents.files().values()):
         raise _nothing_in(arguments.directory)
-    served = probed(arguments.probe) if arguments.probe else None
-    observed = Observed(served=served)
+    probes = probed(arguments.probe)
+    observed = Observed(served=probes.shown or None)
     output: Output = arguments.output
     if output.is_document:
         hosts = _stored_hosts(arguments.directory)
-        content = status_document(contents, observed, hosts, now, RotationPolicy())
+        content = status_document(contents, observed, hosts, now, RotationPolicy(), unanswered=probes.unanswered)
         output.document(STATUS, {"directory": str(arguments.directory), **content})
         return DONE if content["verifiable"] else FAILED
     print("\n".join(describe(contents, observed, _stored_hosts(arguments.directory), now, RotationPolicy())))
-    return print_problems(problems(contents, observed, now))
+    return print_problems(problems(contents, observed, now, probes.unanswered))
 
 
 def _rotate(arguments: Options, now: datetime) -> int:

@@ -75,14 +75,24 @@ def _status(client: "Client", cluster: "ClusterClient", store: "SecretStore", ar
     configurations = CaInjector(cluster, arguments.webhook_configuration or CONFIGURATIONS).read()
     namespace = arguments.secret.namespace
     pods = ServingPods(cluster, namespace, arguments.webhook_pods or SELECTOR, prober(arguments.webhook_port or PORT))
-    served = probed(arguments.probe) if arguments.probe else pods.shown()
+    probes = probed(arguments.probe)
+    served = probes.shown or pods.shown()
     times = [one.published_at for one in configurations if one.published_at is not None]
     observed = Observed(bundles_of(configurations), max(times, default=None), served)
     places = places_of(configurations)
     hosts = hosts_for(configurations, contents, namespace)
     output: Output = arguments.output
     if output.is_document:
-        content = status_document(contents, observed, hosts, now, RotationPolicy(), places, key_hidden=hidden)
+        content = status_document(
+            contents,
+            observed,
+            hosts,
+            now,
+            RotationPolicy(),
+            places,
+            key_hidden=hidden,
+            unanswered=probes.unanswered,
+        )
         exists = stored.served is not None
         place = {"secret": str(arguments.secret), "exists": exists, "key": _key_place(store, stored, hidden=hidden)}
         loops = leaders(client, arguments.lease_namespace, namespace)
@@ -93,7 +103,9 @@ def _status(client: "Client", cluster: "ClusterClient", store: "SecretStore", ar
     print("\n".join(describe(contents, observed, hosts, now, RotationPolicy(), places, key_hidden=hidden)))
     for line in leaders(client, arguments.lease_namespace, namespace):
         print(f"leader     {line}")
-    return MISSING if stored.served is None else print_problems(problems(contents, observed, now))
+    if stored.served is None:
+        return MISSING
+    return print_problems(problems(contents, observed, now, probes.unanswered))
 
 
 def _absent(store: "SecretStore", arguments: Options) -> str:

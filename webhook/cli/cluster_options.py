@@ -1,5 +1,6 @@
 """Options of every command that reads a cluster, spelt as kubectl spells them, and the value that they give."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, wraps
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from webhook.cli.arguments import duration, filled, namespace, selector
+from webhook.cli.arguments import filled, namespace, selector, time_limit
 from webhook.cli.cluster import connected, exit_code_of
 from webhook.cli.command import section
 from webhook.cli.errors import MISSING, CommandError
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
-_LONGEST: Final = 7 * 86400.0
 _TIMEOUT_HELP: Final = "How long reading and writing may take, such as 90s or 5m; 0: no limit."
 
 cluster_option: Final = section("cluster")
@@ -27,10 +27,10 @@ cluster_option: Final = section("cluster")
 
 @dataclass(frozen=True)
 class ClusterOptions:
-    """The cluster that was named, and the part of it that is meant. ``timeout`` is in seconds, 0 for not waiting.
+    """The cluster that was named, and the part of it that is meant. ``timeout`` is in seconds, infinite for no limit.
 
     ``given_namespace`` is that of ``-n``, None without it; ``selector`` is empty for every object. With ``is_limited``
-    the requests of all clients take at most ``timeout`` together, without a limit if it is 0.
+    the requests of all clients take at most ``timeout`` together.
     """
 
     kubeconfig: str | None = None
@@ -38,7 +38,7 @@ class ClusterOptions:
     given_namespace: str | None = None
     all_namespaces: bool = False
     selector: str = ""
-    timeout: float = 0.0
+    timeout: float = math.inf
     is_limited: bool = False
 
     @cached_property
@@ -69,7 +69,7 @@ class ClusterOptions:
     @cached_property
     def limit(self) -> TimeLimit:
         """What is left of ``timeout``."""
-        return TimeLimit(self.timeout if self.is_limited else 0)
+        return TimeLimit(self.timeout if self.is_limited else math.inf)
 
     @cached_property
     def client(self) -> "Client":
@@ -146,7 +146,7 @@ def timeout_option(
 ) -> Callable[[_F], _F]:
     """Add ``--timeout``, by this decorator of options."""
     added: Callable[[_F], _F] = option(
-        "--timeout", type=duration(0, _LONGEST), default=default, metavar="DURATION", help=help_text
+        "--timeout", type=time_limit, default=default, metavar="DURATION", help=help_text
     )
     return added
 

@@ -70,7 +70,7 @@ written: what is tried end to end are dry runs.
 @cluster_options(
     all_namespaces=False,
     selectors=False,
-    timeout_help="How long to wait with --wait, such as 90s or 5m, and how long one examination may take.",
+    timeout_help="How long to wait with --wait, such as 90s or 5m, and how long one examination may take; 0: no limit.",
 )
 @output_options(_SHORT)
 def command(

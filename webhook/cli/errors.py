@@ -33,3 +33,13 @@ class CommandError(Exception):
     def __init__(self, message: str, exit_code: int = FAILED) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+
+
+def no_rollout(*names: object) -> CommandError:
+    """The error for rollouts, each ``NAMESPACE/NAME``, that do not exist."""
+    listed = ", ".join(map(str, names))
+    return CommandError(
+        f"there is no rollout {listed}; stagegate get lists those of a namespace (-A: of all), and a Service has one "
+        "once an edit of it rolls out in stages",
+        MISSING,
+    )

@@ -9,7 +9,7 @@ from webhook.cli.arguments import filled, object_name
 from webhook.cli.cluster_options import ClusterOptions, cluster_options
 from webhook.cli.cluster_world import read_cluster
 from webhook.cli.command import Command, section
-from webhook.cli.errors import DONE, FAILED, MISSING, WAITING, CommandError
+from webhook.cli.errors import DONE, FAILED, MISSING, WAITING, CommandError, no_rollout
 from webhook.cli.output import Output, output_options
 from webhook.diagnosis.ages import ago
 from webhook.text import visible
@@ -60,7 +60,7 @@ def command(name: str, *, dump: str | None, cluster: ClusterOptions, output: Out
         snapshot = _of_dump(dump, cluster.given_namespace, name)
     else:
         world = read_cluster(cluster.client, cluster.namespace, name=name, sleep=cluster.limit.sleep)
-        snapshot = _snapshot(world, cluster.namespace, name, "in the cluster")
+        snapshot = _snapshot(world, cluster.namespace, name)
     causes, summary = causes_of(snapshot), summarise(snapshot)
     chain = chain_of(snapshot, summary)
     if output.is_document:
@@ -197,7 +197,7 @@ def _marks(encoding: str) -> dict[bool | None, str]:
     return {True: "+", False: "x", None: "."}
 
 
-def _snapshot(world: "World", namespace: str, name: str, where: str) -> "Snapshot":
+def _snapshot(world: "World", namespace: str, name: str) -> "Snapshot":
     from webhook.api import MalformedObject
     from webhook.diagnosis.snapshot import snapshot_of
 
@@ -207,7 +207,7 @@ def _snapshot(world: "World", namespace: str, name: str, where: str) -> "Snapsho
         subject = "/".join(part for part in (namespace, name) if part)
         raise CommandError(f"RolloutOrchestrator {subject} cannot be read: {problem}") from problem
     if snapshot is None:
-        raise CommandError(f"there is no rollout {namespace}/{name} {where}", MISSING)
+        raise no_rollout(f"{namespace}/{name}")
     return snapshot
 
 
@@ -233,4 +233,4 @@ def _of_dump(path: str, namespace: str | None, name: str) -> "Snapshot":
         listed = ", ".join("/".join(filter(None, key)) for key in world.rollouts()[:10])
         found = f"no rollout {name}; it has {listed}" if listed else "no rollout at all"
         raise CommandError(f"{source} has {found}", MISSING)
-    return _snapshot(world, *there[0], f"in {source}")
+    return _snapshot(world, *there[0])

@@ -1,6 +1,7 @@
 """``stagegate get``: the rollouts and how they are, once or until something is reached."""
 
 import logging
+import math
 from typing import Any, Final
 
 import click
@@ -59,9 +60,7 @@ class GoalType(click.ParamType[Goal]):
     "--until", type=GoalType(), metavar="GOAL", help="Wait, as -w, for complete, paused, or stage=N to have begun."
 )
 @section("output")("--pods", is_flag=True, help="With a name: every pod that is not ready.")
-@cluster_options(
-    timeout_help="How long to wait with --until or -w, or for one answer, such as 90s or 5m; 0: do not wait."
-)
+@cluster_options(timeout_help="How long to wait with --until or -w, or for one answer, such as 90s or 5m; 0: no limit.")
 @output_options(WIDE, NAME)
 def command(
     names: tuple[str, ...], *, watch: bool, until: Goal | None, pods: bool, cluster: ClusterOptions, output: Output
@@ -78,11 +77,11 @@ def command(
         world = read_cluster(client, cluster.scope, name=name, selector=cluster.selector, sleep=sleep)
         return view.show(world)
     context = click.get_current_context()
-    has_limit = until is not None or context.get_parameter_source("timeout") != click.core.ParameterSource.DEFAULT
-    return _watch(cluster, view, name, until, cluster.timeout if has_limit else None)
+    is_limited = until is not None or context.get_parameter_source("timeout") != click.core.ParameterSource.DEFAULT
+    return _watch(cluster, view, name, until, cluster.timeout if is_limited else math.inf)
 
 
-def _watch(cluster: ClusterOptions, view: RolloutView, name: str, until: Goal | None, timeout: float | None) -> int:
+def _watch(cluster: ClusterOptions, view: RolloutView, name: str, until: Goal | None, timeout: float) -> int:
     from webhook.diagnosis.live_world import LiveWorld
 
     # The errors of single watches are shown here in their own way.
@@ -92,11 +91,8 @@ def _watch(cluster: ClusterOptions, view: RolloutView, name: str, until: Goal | 
     client = cluster.unlimited.client_as("stagegate-get", pool_size=32)
     live = LiveWorld(client, cluster.scope, now, name=name, selector=cluster.selector)
     try:
-        if timeout:
-            live.start(timeout)
-        else:
-            live.start()
-        if timeout and (problem := live.not_ready()):
+        live.start(timeout)
+        if problem := live.not_ready():
             raise CommandError(f"time ran out after {timeout:g} s: {problem}", TIMED_OUT)
         return watch_rollouts(live.world, live.changed.wait, live.changed.clear, view, until, timeout)
     finally:

@@ -155,7 +155,7 @@ def _given(files: Iterable[Path]) -> "Objects":
             text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8-sig")
             objects += _with_kinds(read_dump(text))
         except OSError as problem:
-            raise CommandError(f"{where}: {problem.strerror}", MISSING) from problem
+            raise CommandError(f"cannot read {where}: {problem.strerror}", MISSING) from problem
         except UnreadableDump as problem:
             raise CommandError(f"{where}: {str(problem).removeprefix('not a dump: ')}") from problem
         except UnicodeDecodeError as problem:

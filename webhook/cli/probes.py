@@ -1,22 +1,33 @@
 """Probes of servers that are named on the command line."""
 
-from collections.abc import Iterable
-
-import click
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from webhook.cli.arguments import Address
 
 
-def probed(addresses: Iterable[Address]) -> dict[str, bytes | None]:
-    """The certificate (PEM) that each server shows, by its address; None for a server that does not answer."""
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """The certificate (PEM) that each server shows, by its address, None for one that does not answer.
+
+    ``unanswered`` has for each of the latter the reason and the way out.
+    """
+
+    shown: Mapping[str, bytes | None]
+    unanswered: tuple[str, ...] = ()
+
+
+def probed(addresses: Iterable[Address]) -> Probed:
+    """Probe these servers, one after the other."""
     from certs.errors import CertificateError
     from certs.probe import probe
 
     shown: dict[str, bytes | None] = {}
+    unanswered = []
     for address in addresses:
         try:
             shown[str(address)] = probe(address.host, address.port, timeout=3.0)
         except CertificateError as problem:
-            click.echo(f"no answer: {problem}", err=True)
+            unanswered.append(f"{problem}; check the address, and that the server runs")
             shown[str(address)] = None
-    return shown
+    return Probed(shown, tuple(unanswered))

@@ -1,8 +1,8 @@
 """``stagegate release``: give held Services back to Knative, or list them."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +12,7 @@ from webhook.api.kinds import SETTINGS_NAME, SETTINGS_NAMESPACE
 from webhook.cli.arguments import ObjectName, filled
 from webhook.cli.cluster_options import ClusterOptions, cluster_options
 from webhook.cli.command import Command
-from webhook.cli.errors import DONE, TIMED_OUT, USAGE, CommandError
+from webhook.cli.errors import DONE, MISSING, TIMED_OUT, USAGE, CommandError
 from webhook.cli.output import Output, output_options
 from webhook.cli.release_wait import awaited
 from webhook.text import visible
@@ -24,10 +24,17 @@ _POLL: Final = 0.5
 _VALUE: Final = "stagegate release"
 _SETTINGS: Final = f"the ConfigMap {SETTINGS_NAMESPACE}/{SETTINGS_NAME}"
 
+
+class NoSuchService(CommandError):
+    """The Service that is to be released, or its Route, does not exist."""
+
+
 EXAMPLES: Final = """\
 examples:
   stagegate release --list
       the Services that are held, and their traffic
+  stagegate release hello --namespace team-a --no-wait
+      ask the loop only
   stagegate release hello --namespace team-a
       its new revision runs its own minimum first, then Knative has the traffic and the bounds again
   stagegate release --all --hold-nothing-new --timeout 300
@@ -45,15 +52,23 @@ it or its namespace says stagegate.dev/progressive=false.
 @click.option(
     "--hold-nothing-new", "last", is_flag=True, help=f"With --all: first set hold-nothing-new in {_SETTINGS}."
 )
+@click.option("--no-wait", is_flag=True, help="Ask the loop, and do not wait until it has done it.")
 @cluster_options(
     all_namespaces=False,
     selectors=False,
     timeout="2m",
-    timeout_help="How long to wait, such as 90s or 5m; 0: ask the loop and do not wait.",
+    timeout_help="How long to wait, such as 90s or 5m; 0: no limit.",
 )
 @output_options()
 def command(
-    name: str | None, *, every: bool, only_list: bool, last: bool, cluster: ClusterOptions, output: Output
+    name: str | None,
+    *,
+    every: bool,
+    only_list: bool,
+    last: bool,
+    no_wait: bool,
+    cluster: ClusterOptions,
+    output: Output,
 ) -> int:
     """Give the Service NAME, in the middle of a rollout, back to Knative.
 
@@ -66,6 +81,8 @@ def command(
     if last and cluster.given_namespace is not None:
         raise CommandError("--hold-nothing-new: is for every namespace; leave out --namespace", USAGE)
     if only_list:
+        if no_wait:
+            raise CommandError("--no-wait: does not go with --list, which waits for nothing", USAGE)
         return show(cluster.client, cluster.given_namespace, output)
     cluster = cluster.unlimited
     if last:
@@ -75,17 +92,18 @@ def command(
         return [each for each, _ in held_services(cluster.client, cluster.given_namespace)]
 
     services = [ObjectName(cluster.namespace, name)] if name else held()
+    seconds = 0.0 if no_wait else cluster.timeout
     run = partial(release_until_none, held=held) if last else partial(release, every=every)
     if not output.is_document:
         if not services:
-            print("no Service is held")
-        return run(cluster.client, services, cluster.timeout)
+            say_nothing_is_held(cluster.given_namespace, output)
+        return run(cluster.client, services, seconds)
     items: list[dict[str, str]] = []
     try:
         return run(
             cluster.client,
             services,
-            cluster.timeout,
+            seconds,
             report=lambda each, result: items.append({**each._asdict(), "result": result}),
         )
     finally:
@@ -112,7 +130,14 @@ def show(client: "Client", where: str | None, output: Output) -> int:
         items.append({**name._asdict(), "phase": phase, "newRevision": new, "traffic": traffic})
     if output.is_document:
         output.document("HeldServiceList", {"items": items})
+    elif not items:
+        say_nothing_is_held(where, output)
     return DONE
+
+
+def say_nothing_is_held(where: str | None, output: Output) -> None:
+    """Say so on standard error, where it is no part of the answer."""
+    output.talk.print(f"No Services are held in {'the cluster' if where is None else f'namespace {where}'}.")
 
 
 def held_services(client: "Client", where: str | None) -> list[tuple[ObjectName, dict[str, Any]]]:
@@ -165,6 +190,7 @@ def release(
 ) -> int:
     """Ask the loop to release these Services, and wait until none has a hold. Raises ApiError, CommandError.
 
+    With a ``timeout`` of 0 nothing is waited for; infinite is no limit.
     One that is deleted meanwhile needs no release; with ``every`` this holds for all, since they were just listed.
     ``given`` is the time that an error names, if ``timeout`` is only what is left of it.
     """
@@ -179,8 +205,9 @@ def release(
     while True:
         for name in list(left):
             try:
-                route = client.get(ROUTES, *name)
-            except NotFound:
+                with _named(name):
+                    route = client.get(ROUTES, *name)
+            except NoSuchService:
                 if not every and name not in asked:
                     raise
                 left.remove(name)
@@ -194,7 +221,7 @@ def release(
                         client.patch(KNATIVE_SERVICES, *name, annotations_patch({RELEASE: None}))
             elif name not in asked:
                 # Without its Service, the Route goes as well.
-                with suppress(NotFound) if every else nullcontext():
+                with suppress(NotFound) if every else _named(name):
                     asked[name] = ask(client, name, route)
         if not left:
             return DONE
@@ -208,11 +235,27 @@ def release(
         sleep(_POLL)
 
 
+@contextmanager
+def _named(service: ObjectName) -> Iterator[None]:
+    """An object that is not found is the NoSuchService of this Service."""
+    from webhook.cluster.errors import NotFound
+
+    try:
+        yield
+    except NotFound as problem:
+        raise NoSuchService(
+            f"cannot release {service}: {problem.call}: not found; check the name and the namespace (-n): "
+            "stagegate release --list prints what is held",
+            MISSING,
+        ) from problem
+
+
 def release_until_none(
     client: "Client",
     services: Iterable[ObjectName],
     timeout: float,
     held: Callable[[], Sequence[ObjectName]],
+    report: Callable[[ObjectName, str], None] = print_result,
     monotonic: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:
@@ -221,7 +264,9 @@ def release_until_none(
     end = monotonic() + timeout
     while True:
         left = max(end - monotonic(), _POLL) if timeout else 0.0
-        code = release(client, services, left, every=True, given=timeout, monotonic=monotonic, sleep=sleep)
+        code = release(
+            client, services, left, every=True, given=timeout, report=report, monotonic=monotonic, sleep=sleep
+        )
         if not timeout:
             return code
         sleep(_POLL)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from webhook.cli.errors import DONE, MISSING, CommandError
+from webhook.cli.errors import DONE, no_rollout
 from webhook.cli.output import Output
 
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ class RolloutView:
             self.output.talk.print(f"No rollouts in {where}.")
         self.say_unread(world)
         if missing:
-            listed = ", ".join(f"{self.namespace}/{name}" for name in missing)
-            raise CommandError(f"there is no rollout {listed}", MISSING)
+            raise no_rollout(*(f"{self.namespace}/{name}" for name in missing))
         return DONE
 
     def summaries(self, world: "World") -> "tuple[list[Summary], list[str]]":

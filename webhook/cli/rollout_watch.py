@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from webhook.cli.errors import DONE, FAILED, MISSING, TIMED_OUT, WAITING, CommandError
+from webhook.cli.errors import DONE, FAILED, MISSING, TIMED_OUT, WAITING, CommandError, no_rollout
 from webhook.cli.rollout_view import NAME, RESOURCE, WIDE, RolloutView
 
 if TYPE_CHECKING:
@@ -41,21 +41,22 @@ def watch_rollouts(
     clear: Callable[[], None],
     view: RolloutView,
     until: Goal | None,
-    timeout: float | None,
+    timeout: float,
     *,
     monotonic: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:
     """Show every change until the goal is reached, or the rollouts that were named are over; return the exit code.
 
-    ``wait`` waits so many seconds for a change, and ``clear`` forgets it. Raises CommandError.
+    ``timeout`` is in seconds, infinite for no limit. ``wait`` waits so many seconds for a change, and ``clear`` forgets
+    it. Raises CommandError.
     """
     begun = monotonic()
     seen = world()
     summaries, missing = view.summaries(seen)
     view.say_unread(seen)
     if missing:
-        raise CommandError(f"there is no rollout {', '.join(f'{view.namespace}/{name}' for name in missing)}", MISSING)
+        raise no_rollout(*(f"{view.namespace}/{name}" for name in missing))
     with _Screen(view) as show:
         while True:
             show(seen, summaries, monotonic() - begun)
@@ -63,9 +64,9 @@ def watch_rollouts(
             if code is not None:
                 return code
             passed = monotonic() - begun
-            if timeout is not None and passed >= timeout:
+            if passed >= timeout:
                 break
-            wait(min(_TICK, timeout - passed) if timeout is not None else _TICK)
+            wait(min(_TICK, timeout - passed))
             # Changes come in groups; one redraw shows them together.
             sleep(_REDRAW)
             clear()

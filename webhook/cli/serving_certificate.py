@@ -64,6 +64,10 @@ def key_pair_paths(arguments: Options) -> tuple[Path, Path] | None:
     if directory is not None:
         if arguments.tls_cert or arguments.tls_key:
             raise CommandError("--cert-dir, or --tls-cert and --tls-key, not both", USAGE)
+        if directory.exists() and not directory.is_dir():
+            raise CommandError(
+                f"--cert-dir: {directory}: it is not a directory; for files: --tls-cert F and --tls-key F", MISSING
+            )
         if not directory.is_dir():
             raise CommandError(
                 f"{directory}: no such directory; make one with: stagegate certs init {directory} --host localhost",

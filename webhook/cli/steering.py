@@ -8,7 +8,7 @@ import click
 
 from webhook.cli.arguments import ObjectName, filled, object_name
 from webhook.cli.cluster_options import ClusterOptions
-from webhook.cli.errors import DONE, FAILED, MISSING, USAGE, CommandError
+from webhook.cli.errors import DONE, FAILED, MISSING, USAGE, CommandError, no_rollout
 from webhook.cli.output import Output
 from webhook.text import visible
 
@@ -125,7 +125,7 @@ def steer(
         try:
             yield _steer_one(client, name, ask)
         except NotFound:
-            yield Outcome(name, changed=False, message=f"there is no rollout {name}", code=MISSING)
+            yield Outcome(name, changed=False, message=str(no_rollout(name)), code=MISSING)
         except ApiError as problem:
             yield Outcome(name, changed=False, message=str(problem), code=exit_code_of(problem))
         except MalformedObject as problem:

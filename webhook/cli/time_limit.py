@@ -18,10 +18,10 @@ _READING: Final = ("get", "list", "watch")
 
 
 class TimeLimit:
-    """So many seconds from the first use on; 0 is no limit."""
+    """So many seconds from the first use on; ``math.inf`` is no limit."""
 
     def __init__(self, seconds: float, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._seconds = seconds or math.inf
+        self._seconds = seconds
         self._monotonic = monotonic
         self._begun: float | None = None
 

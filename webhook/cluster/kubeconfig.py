@@ -78,10 +78,8 @@ def load(paths: Sequence[Path], context: str | None = None) -> Context:
     for path in paths:
         try:
             document = yaml.safe_load(path.read_text())
-        except FileNotFoundError as problem:
-            raise BadKubeconfig(f"kubeconfig {path}: no such file") from problem
         except OSError as problem:
-            raise BadKubeconfig(f"kubeconfig {path}: {problem.strerror}") from problem
+            raise BadKubeconfig(f"cannot read the kubeconfig {path}: {problem.strerror}") from problem
         except (yaml.YAMLError, UnicodeDecodeError) as problem:
             raise BadKubeconfig(f"kubeconfig {path}: not a kubeconfig: it is not YAML") from problem
         if not isinstance(document, dict | None):

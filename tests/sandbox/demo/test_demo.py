@@ -64,7 +64,7 @@ def kubeconfig(tmp_path: Path) -> Path:
         ),
         pytest.param(
             ["--kubeconfig", "{file}.not", "--context", "production"],
-            "{file}.not: No such file or directory",
+            "cannot read {file}.not: No such file or directory",
             id="no such file",
         ),
     ],
