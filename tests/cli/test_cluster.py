@@ -78,7 +78,7 @@ def test_credentials_that_fail_later_are_missing_too(tmp_path: Path, capfd: pyte
     )
     authority = Authority()
     with api_server(authority, tmp_path) as server:
-        server.delay = 1.1
+        server.delay, server.body = 1.1, b'{"metadata": {"name": "certs"}}'
         user = {"exec": EXEC | {"command": "sh", "args": ["-c", script]}}
         path = kubeconfig(tmp_path, trusting(server, authority, tmp_path), user)
         assert main(["certs", "status", "--secret", "ns/certs", "--kubeconfig", path]) == 3

@@ -1,4 +1,4 @@
-"""A real HTTP server that answers every request with ``{}`` and records what arrived, and kubeconfigs for it."""
+"""A real HTTP server that answers every request with the same JSON and records what arrived, and kubeconfigs for it."""
 
 import ssl
 import threading
@@ -42,6 +42,7 @@ class ApiServer:
 
     is_silent: bool = False
     """Whether answers begin and never end."""
+    body: bytes = BODY
     delay: float = 0.0
     """In seconds, before each answer."""
     ended: threading.Event = field(default_factory=threading.Event)
@@ -69,9 +70,9 @@ def api_server(authority: Authority | None, folder: Path) -> Iterator[ApiServer]
                 self.end_headers()
                 seen.ended.wait()
                 return
-            self.send_header("Content-Length", str(len(BODY)))
+            self.send_header("Content-Length", str(len(seen.body)))
             self.end_headers()
-            self.wfile.write(BODY)
+            self.wfile.write(seen.body)
 
         def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
             """A test prints nothing."""

@@ -107,6 +107,20 @@ def test_a_server_that_ends_every_watch_at_once_is_not_asked_in_a_loop() -> None
     assert reflected.reflector.step() == 2.0
 
 
+def test_watches_that_end_at_once_are_said_once_and_are_no_sign_of_life(caplog: pytest.LogCaptureFixture) -> None:
+    reflected = ReflectedPods()
+    reflected.reflector.step()
+    for _ in range(3):
+        reflected.clock.advance(100)
+        reflected.api.streams = [Script([])]
+        reflected.reflector.step()
+    assert reflected.reflector.age() == 300
+    assert caplog.messages == ["watch pods: the server ended it at once, without an event"]
+    assert reflected.counted.count("error") == 3
+    reflected.reflector.step()
+    assert (reflected.reflector.age(), reflected.reflector.last_error) == (0, None)
+
+
 def test_retry_after_is_honoured() -> None:
     reflected = ReflectedPods()
     reflected.api.fail = lambda request: TooManyRequests(request.call, "slow down", retry_after=17)

@@ -123,7 +123,8 @@ def test_an_answer_is_its_json_and_an_empty_one_is_an_empty_object() -> None:
     ("answer", "kind"),
     [
         (FakeResponse(b'{"kind":"Status","message":"no"}', status=403), Forbidden),
-        (FakeResponse(b"<html>"), ApiError),
+        (FakeResponse(b"<html>"), OutcomeUnknown),
+        (FakeResponse(b"[" * 100_000), OutcomeUnknown),
         (broken.NewConnectionError(None, "refused"), Unreachable),  # type: ignore[arg-type]
         (broken.ConnectTimeoutError("slow"), Unreachable),
         (broken.ProxyError("no tunnel", OSError("407")), Unreachable),
@@ -223,9 +224,11 @@ def test_a_stream_that_is_refused_is_an_error_at_once() -> None:
         transport(FakeResponse(b'{"message":"no"}', status=403)).stream(REQUEST)
 
 
-def test_a_line_that_is_not_json_is_an_error() -> None:
-    with pytest.raises(ApiError, match="not JSON"):
-        list(transport(FakeResponse(b"{broken\n")).stream(REQUEST))
+@pytest.mark.parametrize("line", [b"{broken\n", b"<html>Sign in</html>", b'{"type":"ADDED"', b"[" * 100_000 + b"\n"])
+@pytest.mark.parametrize("chunked", [True, False])
+def test_a_line_that_is_not_json_is_an_error(line: bytes, chunked: bool) -> None:
+    with pytest.raises(OutcomeUnknown, match="a line that is not JSON"):
+        list(transport(FakeResponse(line, chunked=chunked)).stream(REQUEST))
 
 
 def test_close_wakes_the_reader() -> None:

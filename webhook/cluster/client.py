@@ -8,6 +8,7 @@ from typing import Any, Final
 from webhook.api.wire import Wire
 from webhook.cluster.errors import ApiError, Call
 from webhook.cluster.resource import Resource
+from webhook.cluster.response import deletion_in, document_in, list_in, object_in
 from webhook.cluster.transport import Request, Stream, Transport
 
 MERGE_PATCH: Final = "application/merge-patch+json"
@@ -54,11 +55,12 @@ class Client:
 
     def get(self, resource: Resource, namespace: str | None, name: str) -> Wire:
         """One object, as the server has it now."""
-        return self._read(Call("get", resource.plural, namespace, name), resource.path(namespace, name), {})
+        call = Call("get", resource.plural, namespace, name)
+        return self._read(call, resource.path(namespace, name), {}, object_in)
 
     def get_path(self, path: str) -> Wire:
         """A document that is not an object, such as ``/version`` or a group's list of resources."""
-        return self._read(Call("get", path), path, {})
+        return self._read(Call("get", path), path, {}, document_in)
 
     def list(
         self,
@@ -77,7 +79,7 @@ class Client:
             "limit": str(limit) if limit else "",
             "continue": continue_token,
         }
-        return self._read(Call("list", resource.plural, namespace), resource.path(namespace), query)
+        return self._read(Call("list", resource.plural, namespace), resource.path(namespace), query, list_in)
 
     def watch(
         self,
@@ -162,11 +164,12 @@ class Client:
         }
         if grace_period_seconds is not None:
             options["gracePeriodSeconds"] = grace_period_seconds
-        return self._write("delete", "DELETE", resource, namespace, name, body=options)
+        return self._write("delete", "DELETE", resource, namespace, name, body=options, checked=deletion_in)
 
-    def _read(self, call: Call, path: str, query: Mapping[str, str]) -> Wire:
+    def _read(self, call: Call, path: str, query: Mapping[str, str], checked: Callable[[Call, Any], Wire]) -> Wire:
         with self._reported(call):
-            return _object(self._transport.send(Request(call, "GET", path, _without_empty(query), self._read_timeout)))
+            request = Request(call, "GET", path, _without_empty(query), self._read_timeout)
+            return checked(call, self._transport.send(request))
 
     def _write(
         self,
@@ -181,6 +184,7 @@ class Client:
         subresource: str = "",
         content_type: str = "application/json",
         query: Mapping[str, str] | None = None,
+        checked: Callable[[Call, Any], Wire] = object_in,
     ) -> Wire:
         plural = f"{resource.plural}/{subresource}" if subresource else resource.plural
         call = Call(verb, plural, namespace, name)
@@ -199,7 +203,7 @@ class Client:
         )
         self._before_write(call)
         with self._reported(call):
-            return _object(self._transport.send(request))
+            return checked(call, self._transport.send(request))
 
     @contextmanager
     def _reported(self, call: Call) -> Iterator[None]:
@@ -226,7 +230,3 @@ def pages(
 
 def _without_empty(query: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in query.items() if value}
-
-
-def _object(response: Any) -> Wire:
-    return response if isinstance(response, dict) else {}

@@ -95,7 +95,7 @@ class Unreachable(ApiError):
 
 
 class OutcomeUnknown(ApiError):
-    """The request was sent but no response arrived: a write may or may not be stored."""
+    """The request was sent but no response arrived, or none that can be used: a write may or may not be stored."""
 
 
 _REQUEST_TIMEOUT: Final = 408

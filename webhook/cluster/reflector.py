@@ -13,6 +13,7 @@ from webhook.cluster.clock import Clock
 from webhook.cluster.errors import ApiError, Call, Gone, NotFound, OutcomeUnknown, error_from_event
 from webhook.cluster.indexer import Change, Indexer, Key, is_later, key_of
 from webhook.cluster.resource import Resource
+from webhook.cluster.response import event_in
 from webhook.cluster.supervisor import Supervisor
 from webhook.cluster.trim import Trim, whole
 
@@ -167,8 +168,11 @@ class Reflector:
             self._version = None
             self.last_error = fault
             raise
+        if ended_at_once:
+            call = Call("watch", self.resource.plural, self.namespace)
+            return self._failed(OutcomeUnknown(call, "the server ended it at once, without an event"))
         self.last_error = None
-        return self._backoff.next() if ended_at_once else 0.0
+        return 0.0
 
     def _not_served(self, problem: NotFound) -> float:
         self._on_count("error")
@@ -233,7 +237,7 @@ class Reflector:
             **self._selectors,
         )
         self._stream = stream
-        opened = self._contacted()
+        contact, opened = self._contact, self._contacted()
         has_events = False
         try:
             for event in stream:
@@ -250,6 +254,7 @@ class Reflector:
         if has_events or self._clock.monotonic() - opened > 1.0:
             self._backoff.reset()
             return False
+        self._contact = contact
         return True
 
     def _disconnected(self, problem: OutcomeUnknown) -> None:
@@ -266,9 +271,10 @@ class Reflector:
         return now
 
     def _take(self, event: Any) -> None:
-        kind, one = event.get("type"), event.get("object") or {}
+        call = Call("watch", self.resource.plural, self.namespace)
+        kind, one = event_in(call, event)
         if kind == "ERROR":
-            raise error_from_event(Call("watch", self.resource.plural, self.namespace), one)
+            raise error_from_event(call, one)
         self._backoff.reset()
         version = str((one.get("metadata") or {}).get("resourceVersion") or "")
         if kind == "BOOKMARK":

@@ -11,7 +11,7 @@ from urllib3 import HTTPHeaderDict
 from urllib3.util import Timeout
 
 from webhook.cluster.credentials import CredentialsFailed, Identity
-from webhook.cluster.errors import ApiError, Call, NoCredentials, OutcomeUnknown, Unreachable, error_from
+from webhook.cluster.errors import Call, NoCredentials, OutcomeUnknown, Unreachable, error_from
 from webhook.cluster.pool import BEFORE_SENDING
 
 _CONNECT_SECONDS: Final = 5.0
@@ -165,7 +165,9 @@ class _Lines:
                     if line.strip():
                         yield self._parsed(line)
                 if len(rest) > _MAX_LINE:
-                    raise ApiError(self._call, f"a line of more than {_MAX_LINE} bytes")
+                    raise OutcomeUnknown(self._call, f"a line of more than {_MAX_LINE} bytes")
+            if rest.strip():
+                yield self._parsed(rest)
         except (urllib3.exceptions.HTTPError, OSError) as problem:
             raise OutcomeUnknown(self._call, _cause(problem)) from problem
         finally:
@@ -186,19 +188,20 @@ class _Lines:
             yield chunk
 
     def _parsed(self, line: bytes) -> Any:
-        try:
-            return json.loads(line)
-        except ValueError as problem:
-            raise ApiError(self._call, f"a line that is not JSON: {line[:80]!r}") from problem
+        return _json(self._call, line, "a line")
 
 
 def _checked(call: Call, response: Any, body: bytes) -> Any:
     if not 200 <= response.status <= 299:
         raise error_from(call, response.status, response.headers, body)
+    return _json(call, body, "a response") if body else {}
+
+
+def _json(call: Call, text: bytes, what: str) -> Any:
     try:
-        return json.loads(body) if body else {}
-    except ValueError as problem:
-        raise ApiError(call, f"an answer that is not JSON: {body[:80]!r}", status=response.status) from problem
+        return json.loads(text)
+    except (ValueError, RecursionError) as problem:
+        raise OutcomeUnknown(call, f"{what} that is not JSON: {text[:80]!r}") from problem
 
 
 def _cause(problem: Exception) -> str:
