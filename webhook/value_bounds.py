@@ -69,9 +69,12 @@ class ValueBounds:
         found = self._anchors.get(name)
         shown = name[:_LONGEST_NAME]
         if name not in self._anchors:
-            raise OutOfBounds(f"has the alias *{shown} without an anchor &{shown} before it", "correct it")
+            raise OutOfBounds(
+                f"has the alias *{shown} without an anchor &{shown} before it",
+                f"put &{shown} before the value that is meant, or quotes around a text that begins with *",
+            )
         if found is None:
-            raise OutOfBounds(f"has the alias *{shown} inside what it stands for", "correct it")
+            raise OutOfBounds(f"has the alias *{shown} inside what it stands for", "write the value in its place")
         values, height = found
         self._repeated += values
         if self._repeated > MAX_REPEATED:

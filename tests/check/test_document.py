@@ -234,3 +234,45 @@ def test_bytes_are_refused_in_one_line(data: bytes, problem: str, index: int) ->
     with pytest.raises(Unreadable) as caught:
         decoded(data)
     assert (caught.value.problem, caught.value.index) == (problem, index)
+
+
+WAYS_OUT = {
+    "a: b: c\n": 'indent this line as the keys around it; a text with ": " in it needs quotes',
+    "a:\n  b: 1\n c: 2\n": "indent this line as the keys around it, or close the quote or bracket before it",
+    "- a\nb: 1\n": 'begin this line with "-", or indent it below the entry before it',
+    "a: - b\n": "begin the list on a line of its own",
+    "a: [1, 2\n": "put a comma between the values, or close the bracket",
+    "a: 'x\n": "close the quote",
+    "a: @x\n": "put the value in quotes",
+    "a: *x\n": "put &x before the value that is meant, or quotes around a text that begins with *",
+    "a: &x [*x]\n": "write the value in its place",
+    'a: "\\q"\n': "double the backslash, or use single quotes",
+    "a: 1\nb\n": 'write "key: value", or indent the line as the text before it',
+    "a: | x\n": "begin the text on the next line, indented",
+    "a: }\n": "write a value, or put this one in quotes",
+    "a: 1\n...\nb\nc: 1\n": 'begin the next document with a line "---"',
+    "a:\n\tb: 1\n": "indent with spaces",
+    "? [a]\n: b\n": "put the key in quotes",
+    "%FOO\n---\na: 1\n": "look at this line and the one before it: the indentation, a colon, a quote or a bracket",
+}
+JSON_WAYS_OUT = {
+    '{"a": 1': "add it",
+    '{"a": 1,}': "quote the key, and end the last entry without a comma",
+    '{"a" 1}': "add it between the key and its value",
+    "[1,]": "add one, or remove the comma before it",
+    '{"a": yes}': "put a text in double quotes",
+    '{"a": "\\q"}': "double the backslash",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "is_json", "way_out"),
+    [
+        *((text, False, way_out) for text, way_out in WAYS_OUT.items()),
+        *((text, True, way_out) for text, way_out in JSON_WAYS_OUT.items()),
+    ],
+)
+def test_what_to_do_about_a_text_that_cannot_be_read(text: str, is_json: bool, way_out: str) -> None:
+    with pytest.raises(Unreadable) as refused:
+        list(documents_of(decoded(text.encode()), is_json=is_json))
+    assert refused.value.way_out == way_out

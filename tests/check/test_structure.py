@@ -49,7 +49,7 @@ ROWS = {
     ),
     "an owner reference of a wrong type": (
         f"{HEAD}kind: StagePodAutoscaler\nmetadata: {{name: a, ownerReferences: [x]}}",
-        "DOC004 metadata.ownerReferences[0]: Invalid value: must be an object, not a string; correct it",
+        "DOC004 metadata.ownerReferences[0]: Invalid value: must be an object, not a string; give it such a value",
     ),
     "no name": (
         f"{HEAD}kind: StagePodAutoscaler\nmetadata: {{}}",

@@ -105,7 +105,7 @@ def test_aliases_stand_for_what_they_name() -> None:
         ),
         pytest.param(
             "a: &a {b: [*a]}",
-            "the dump has the alias *a inside what it stands for; correct it",
+            "the dump has the alias *a inside what it stands for; write the value in its place",
             id="an anchor in itself",
         ),
         pytest.param(

@@ -92,7 +92,7 @@ class Composer:
 
     def _begin(self, event: Event) -> bool:
         if self._open and self._open[-1].is_object and self._open[-1].key is None:
-            raise Unreadable("a key must be text", index=event.span.start, way_out="correct it")
+            raise Unreadable("a key must be text", index=event.span.start, way_out="put the key in quotes")
         self._open.append(_Open(event))
         return False
 
@@ -138,7 +138,7 @@ class Composer:
     def _key(node: Node, event: Event) -> tuple[str, Span, bool]:
         key = None if isinstance(node.value, dict | list) else key_of(node.value)
         if key is None:
-            raise Unreadable("a key must be text", index=node.span.start, way_out="correct it")
+            raise Unreadable("a key must be text", index=node.span.start, way_out="put the key in quotes")
         return key, node.span, event.is_merge
 
     def _merge(self, parent: _Open, node: Node) -> None:

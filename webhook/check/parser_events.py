@@ -58,6 +58,22 @@ _KINDS: Final[dict[type, Kind]] = {
     yaml.SequenceEndEvent: Kind.END,
 }
 _TAB: Final = "a tab cannot indent YAML"
+_WAYS_OUT: Final = {
+    "mapping values are not allowed": 'indent this line as the keys around it; a text with ": " in it needs quotes',
+    "block sequence entries are not allowed": "begin the list on a line of its own",
+    "did not find expected key": "indent this line as the keys around it, or close the quote or bracket before it",
+    "did not find expected '-'": 'begin this line with "-", or indent it below the entry before it',
+    "did not find expected ','": "put a comma between the values, or close the bracket",
+    "unexpected end of stream": "close the quote",
+    "cannot start any token": "put the value in quotes",
+    "unknown escape character": "double the backslash, or use single quotes",
+    "could not find expected ':'": 'write "key: value", or indent the line as the text before it',
+    "expected comment or line break": "begin the text on the next line, indented",
+    "expected node content": "write a value, or put this one in quotes",
+    "expected <document start>": 'begin the next document with a line "---"',
+}
+"""What to do, by what libyaml says."""
+_LOOK: Final = "look at this line and the one before it: the indentation, a colon, a quote or a bracket"
 
 
 def _yaml_events(text: str) -> Iterator[Event]:
@@ -80,9 +96,10 @@ def _yaml_events(text: str) -> Iterator[Event]:
         if text[index : index + 1] == "\t":
             raise Unreadable(_TAB, index=index, way_out="indent with spaces") from None
         problem = " ".join(part for part in (error.context, error.problem) if part)
-        raise Unreadable(f"is not YAML: {problem}", index=index, way_out="correct it") from None
+        way_out = next((way_out for words, way_out in _WAYS_OUT.items() if words in problem), _LOOK)
+        raise Unreadable(f"is not YAML: {problem}", index=index, way_out=way_out) from None
     except yaml.YAMLError as error:
-        raise Unreadable(f"is not YAML: {str(error).splitlines()[0]}", way_out="correct it") from None
+        raise Unreadable(f"is not YAML: {str(error).splitlines()[0]}", way_out=_LOOK) from None
 
 
 _PROPERTIES: Final = re.compile(r"(?:[&!]\S*\s+(?:#.*\s+)*)+")
@@ -163,7 +180,7 @@ def _json_value(text: str, at: int) -> Generator[Event, None, int]:
                     at = yield from _json_key(text, at)
                 break
             else:
-                raise _not_json(text, at, f'"," or "{closing[-1]}" is missing')
+                raise _not_json(text, at, f'"," or "{closing[-1]}" is missing', "add it")
         if not closing:
             return at
 
@@ -171,12 +188,14 @@ def _json_value(text: str, at: int) -> Generator[Event, None, int]:
 def _json_key(text: str, at: int) -> Generator[Event, None, int]:
     """The event of a key; returns the index after its colon."""
     if text[at : at + 1] != '"':
-        raise _not_json(text, at, "a key in double quotes is missing")
+        raise _not_json(
+            text, at, "a key in double quotes is missing", "quote the key, and end the last entry without a comma"
+        )
     key = _json_scalar(text, at)
     yield key
     at = _skip(text, key.span.end)
     if text[at : at + 1] != ":":
-        raise _not_json(text, at, '":" is missing')
+        raise _not_json(text, at, '":" is missing', "add it between the key and its value")
     return at + 1
 
 
@@ -185,11 +204,11 @@ def _json_scalar(text: str, at: int) -> Event:
         if found := pattern.match(text, at):
             break
     else:
-        raise _not_json(text, at, "a value is missing")
+        raise _not_json(text, at, "a value is missing", "add one, or remove the comma before it")
     token, span = found[0], Span(*found.span())
     if pattern is _WORD:
         if token not in _WORDS:
-            raise _not_json(text, at, f"{token[:32]} is no value")
+            raise _not_json(text, at, f"{token[:32]} is no value", "put a text in double quotes")
         return Event(Kind.SCALAR, span, _WORDS[token])
     if pattern is _NUMBER:
         return Event(Kind.SCALAR, span, resolved(token))
@@ -198,7 +217,7 @@ def _json_scalar(text: str, at: int) -> Event:
     try:
         return Event(Kind.SCALAR, span, json.loads(token))
     except ValueError:
-        raise _not_json(text, at, "an escape in this string is not valid") from None
+        raise _not_json(text, at, "an escape in this string is not valid", "double the backslash") from None
 
 
 def _skip(text: str, at: int) -> int:
@@ -206,5 +225,5 @@ def _skip(text: str, at: int) -> int:
     return found.end() if found else at
 
 
-def _not_json(text: str, at: int, problem: str) -> Unreadable:
-    return Unreadable(f"is not JSON: {problem}", index=min(at, len(text)), way_out="correct it")
+def _not_json(text: str, at: int, problem: str, way_out: str) -> Unreadable:
+    return Unreadable(f"is not JSON: {problem}", index=min(at, len(text)), way_out=way_out)

@@ -179,7 +179,9 @@ def _of_verdict(verdict: Verdict, where: Whereabouts, subject: Subject, known: s
     """The findings and notices of the webhook, without those at fields that have a problem already."""
     if verdict.malformed and not known:
         name, _, problem = verdict.malformed.partition(": ")
-        yield _structural(Problem(DOC004, name, f"Invalid value: {problem}", "correct it"), where, subject, "denied")
+        yield _structural(
+            Problem(DOC004, name, f"Invalid value: {problem}", "give it such a value"), where, subject, "denied"
+        )
     for finding, effect in verdict.findings:
         if finding.field not in known:
             place, excerpt = where.of_field(finding.field)
