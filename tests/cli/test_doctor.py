@@ -84,7 +84,7 @@ def test_short_leaves_out_what_is_well(stack: Stack, capsys: pytest.CaptureFixtu
     out = capsys.readouterr().out
     assert "√" not in out
     assert "---" not in out
-    assert "? loop-pods: there are no loop pods in stagegate-system\n    name the namespace with " in out
+    assert "? loop-pods: there are no loop pods in stagegate-system: the webhook runs outside of the cluster" in out
 
 
 @pytest.mark.parametrize("columns", [80, 200])

@@ -73,7 +73,8 @@ def tree_of(
 
     ``pods`` shows each pod that is not ready, else a line says how many there are of each kind.
     """
-    head = [f"{summary.namespace}/{summary.name}", summary.state, f"stage {stage_text(summary)}", summary.strategy]
+    stage = [f"stage {stage_text(summary)}"] if summary.stage is not None else []
+    head = [f"{summary.namespace}/{summary.name}", summary.state, *stage, summary.strategy]
     head += [f"{left} left" if left != "late" else left for left in [left_text(summary)] if left]
     tree = Tree(Text(visible("  ".join(head)), style=_STYLES.get(summary.state, "bold")), guide_style="dim")
     most = max([max(one.wanted or 0, (one.running or 0) + (one.ending or 0)) for one in summary.revisions] or [0])

@@ -148,7 +148,10 @@ class _Assembly:
         """The RO that an edit of the Service gets."""
         if self.service is None:
             of = f"{self.namespace}/" if self.namespace else ""
-            raise NoForecast(f"there is neither a RolloutOrchestrator nor a Knative Service {of}{self.name}")
+            raise NoForecast(
+                f"there is neither a RolloutOrchestrator nor a Knative Service {of}{self.name}; "
+                "check the name and the namespace (-n), or give files with -f"
+            )
         new, old = self.service, self.live.named("Service", self.name)
         if len(self.services) > 1:
             old = self.services[-2]

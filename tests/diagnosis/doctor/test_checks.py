@@ -12,6 +12,7 @@ from webhook.diagnosis.doctor.examination import examine, has_failed, summary
 from webhook.diagnosis.doctor.installation import (
     LOOP,
     WEBHOOK,
+    Certificates,
     Installation,
     PodAnswer,
     Unread,
@@ -96,6 +97,39 @@ def test_what_goes_wrong_says_the_way_out_where_there_is_one() -> None:
         found = results(healthy(**changes))[check]
         if state == "failed" and "cannot be written" not in found.says:
             assert found.way_out, found
+
+
+URL = {"url": "https://127.0.0.1:8443/mutate", "caBundle": "Q0E="}
+OUTSIDE = {
+    "registrations": [
+        {"kind": "MutatingWebhookConfiguration", "metadata": {"name": MUTATING}, "webhooks": [{"clientConfig": URL}]}
+    ],
+    "pods": [],
+    "deployments": [],
+    "certificates": Certificates(is_stored=False),
+}
+
+
+def test_without_pods_it_is_to_be_installed_or_in_another_namespace() -> None:
+    found = results(healthy(pods=[], deployments=[]))
+    way_out = "if Stagegate is installed in another namespace, name it with --stagegate-namespace, else install it"
+    assert (found["webhook-pods"].way_out, found["loop-pods"].way_out) == (way_out, way_out)
+
+
+@pytest.mark.parametrize(
+    ("check", "says", "way_out"),
+    [
+        ("webhook-pods", "no webhook pods in stagegate-system: the webhook runs outside", "log and its /readyz there"),
+        ("loop-pods", "no loop pods in stagegate-system: the webhook runs outside", "loop-leader, below"),
+        ("certificates", "no Secret stagegate-system/stagegate-certs", "certs status DIR --probe 127.0.0.1:8443"),
+    ],
+)
+def test_a_webhook_outside_of_the_cluster_is_looked_at_where_it_runs(check: str, says: str, way_out: str) -> None:
+    found = results(healthy(**OUTSIDE))[check]
+    assert found.state == "unknown"
+    assert says in found.says
+    assert found.says.endswith("the webhook runs outside of the cluster, at 127.0.0.1:8443")
+    assert way_out in found.way_out
 
 
 def test_a_namespace_that_does_not_exist_has_a_way_out() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from webhook.diagnosis.doctor.installation import Installation, Unread
+from webhook.diagnosis.doctor.registration import server_outside
 from webhook.diagnosis.doctor.result import FAILED, OK, UNKNOWN, WARNING, Result, listed
 
 
@@ -16,6 +17,10 @@ def check(seen: Installation) -> Iterator[Result]:
         yield Result("certificates", FAILED, "; ".join(found.problems), show)
     elif found.unread:
         yield Result("certificates", UNKNOWN, f"the stored certificates cannot be read: {found.unread}")
+    elif not found.is_stored and (server := server_outside(seen)):
+        says = f"no Secret {seen.secret}: the webhook runs outside of the cluster, at {server}"
+        way_out = f"where it runs: stagegate certs status DIR --probe {server}, with the directory of its --cert-dir"
+        yield Result("certificates", UNKNOWN, says, way_out)
     elif not found.is_stored:
         says = f"the Secret {seen.secret} of the certificates does not exist"
         way_out = "see that a loop leads, which makes it, or name another with --secret NAMESPACE/NAME"

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from webhook.diagnosis.doctor.installation import LOOP, WEBHOOK, Installation, Unread, is_one_of, is_ready, name_of
-from webhook.diagnosis.doctor.registration import passes_without_webhook
+from webhook.diagnosis.doctor.registration import passes_without_webhook, server_outside
 from webhook.diagnosis.doctor.result import FAILED, OK, UNKNOWN, WARNING, Result, listed
 from webhook.diagnosis.pod_problem import pod_problem
 
@@ -43,14 +43,25 @@ def _readiness(
     of = f"{ready} of {max(len(pods), wanted or 0)} {what} {'is' if ready == 1 else 'are'} ready"
     look = f"kubectl -n {seen.namespace} describe pods"
     why = _why(pods, seen.now)
+    if ready == 0 and wanted:
+        return Result(check, FAILED, f"{of}; {consequence}{why}", look)
     if ready == 0:
-        # Whoever runs it outside of this cluster has no pods here, and no Deployment either.
-        state = FAILED if wanted else UNKNOWN
-        says = f"{of}; {consequence}{why}" if wanted else f"there are no {what} in {seen.namespace}"
-        return Result(check, state, says, look if wanted else "name the namespace with --stagegate-namespace")
+        return _absent(check, f"there are no {what} in {seen.namespace}", server_outside(seen))
     if ready < max(len(pods), wanted or 0):
         return Result(check, WARNING, f"{of}{why}", look)
     return Result(check, OK, of)
+
+
+def _absent(check: str, says: str, server: str) -> Result:
+    """Whoever runs Stagegate outside of this cluster, at the address of ``server``, has no pods and no Deployment."""
+    if not server:
+        way_out = "if Stagegate is installed in another namespace, name it with --stagegate-namespace, else install it"
+        return Result(check, UNKNOWN, says, way_out)
+    look = {
+        "webhook-pods": "look at its log and its /readyz there; refuses, below, tells whether it answers",
+        "loop-pods": "loop-leader, below, tells whether a loop leads; look at its log there",
+    }
+    return Result(check, UNKNOWN, f"{says}: the webhook runs outside of the cluster, at {server}", look[check])
 
 
 def _why(pods: Sequence[Mapping[str, Any]], at: datetime) -> str:

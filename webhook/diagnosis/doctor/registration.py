@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from webhook.api.kinds import GROUP, RO_PLURAL, SPA_PLURAL
 from webhook.diagnosis.doctor.installation import Installation, Unread, name_of
@@ -86,6 +87,13 @@ def passes_without_webhook(seen: Installation) -> bool:
     if isinstance(seen.registrations, Unread):
         return False
     return any(_passes(_webhooks(one)) for one in seen.registrations if name_of(one) == VALIDATING)
+
+
+def server_outside(seen: Installation) -> str:
+    """``HOST:PORT`` of a webhook registered by its URL, which runs outside of the cluster; empty without one."""
+    registered = () if isinstance(seen.registrations, Unread) else seen.registrations
+    urls = ((each.get("clientConfig") or {}).get("url") for one in registered for each in _webhooks(one))
+    return next((urlsplit(url).netloc for url in urls if isinstance(url, str)), "")
 
 
 def _passes(webhooks: Sequence[Mapping[str, Any]]) -> bool:
