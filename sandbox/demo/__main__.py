@@ -1,13 +1,11 @@
 """``python -m sandbox.demo``: watch a whole rollout on this machine, without a cluster."""
 
-import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import FrameType
 from typing import Any, Final
 
 import click
@@ -20,12 +18,12 @@ from sandbox.demo.process import ProcessFailed
 from sandbox.demo.progress import Screen
 from sandbox.demo.stack import Stack
 from sandbox.demo.story import NAMESPACE, PACE, SCALE, SECONDS_PER_TICK, Story, StoryFailed
+from sandbox.interruption import run_interruptible
 from webhook.cli.arguments import filled, path
 from webhook.cli.command import Command, Options
 from webhook.cli.errors import USAGE, CommandError
 from webhook.cli.program import run_click
 from webhook.cluster.errors import ApiError
-from webhook.signals import HANDLED, ending_signals, ignore_the_rest
 
 PROGRAM: Final = "python -m sandbox.demo"
 EXAMPLES: Final = """\
@@ -81,8 +79,11 @@ def run(arguments: Options) -> int:
     if arguments.kubeconfig and arguments.control_plane:
         raise CommandError("--control-plane or --kubeconfig, not both", USAGE)
 
+    return run_interruptible(PROGRAM, lambda: _show(arguments))
+
+
+def _show(arguments: Options) -> int:
     with (
-        _ends_in_order(),
         tempfile.TemporaryDirectory(prefix="stagegate-demo-") as folder,
         _control_plane(arguments, Path(folder)) as plane,
         Stack(plane, Path(folder), remove=bool(arguments.kubeconfig)) as stack,
@@ -156,27 +157,6 @@ def _control_plane(arguments: Options, folder: Path) -> AbstractContextManager[C
     if arguments.control_plane == control_plane.REAL:
         return control_plane.real(folder)
     return control_plane.sandbox(folder)
-
-
-@contextmanager
-def _ends_in_order() -> Iterator[None]:
-    """Every ending signal ends things like Ctrl-C does; while they end, another one does not get between."""
-    ending = ending_signals()
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        for number in ending:
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = {number: signal.getsignal(number) for number in HANDLED}
-    ignore_the_rest()
-    for number in ending:
-        signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
 
 
 def _say(text: str) -> None:

@@ -1,47 +1,66 @@
 """``python -m tests.chaos``: kill the loop some hundreds of times, and see that every law holds."""
 
-import argparse
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sandbox.demo import control_plane
+from sandbox.interruption import run_interruptible
 from tests.chaos.campaign import Campaign, Plan
 from tests.chaos.knative.__main__ import main as on_knative
 from tests.chaos.pair import WAYS
 from tests.chaos.report import Report
 from tests.controlplane.settings import etcd_socket
 from tests.e2e import former_release
+from tests.program import parser_of
+
+PROGRAM: Final = "python -m tests.chaos"
+EXAMPLES: Final = """\
+examples:
+  python -m tests.chaos
+      200 kills with the chances of seed 1; about 10 minutes
+  python -m tests.chaos --kills 5 --services 4
+      a short look
+  python -m tests.chaos --seed 20-39 --kills 50
+      twenty campaigns, one after the other
+  python -m tests.chaos --control-plane real --keep ./chaos-logs
+      on a kube-apiserver and etcd of its own; logs, and every version of every object, stay in ./chaos-logs/SEED
+  python -m tests.chaos --knative --help
+      the options of campaigns on real Knative
+
+A campaign prints what it did, each law that was broken with the object, and how to run it once more. Ctrl-C ends it
+and everything that it started.
+
+exit codes: 0 every rollout is complete and no law was broken, 1 otherwise, 2 wrong usage, 130 interrupted
+"""
 
 
 def main(arguments: list[str]) -> int:
     """Exit code 0 when every rollout is complete and every law held, else 1."""
     if "--knative" in arguments:
         return on_knative([argument for argument in arguments if argument != "--knative"])
-    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument(
-        "--knative", action="store_true", help="Services on real Knative instead; it has options of its own"
+    parser = parser_of(
+        PROGRAM, "Kill the loop some hundreds of times while rollouts go on, and see that every law holds.", EXAMPLES
     )
-    parser.add_argument("--seed", type=seeds, default=[1], metavar="N or N-N", help="one, or several in a row")
-    parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--services", type=int, default=36)
-    parser.add_argument("--rate", type=float, default=0.08, help="part of the requests that meet with a fault")
-    parser.add_argument("--control-plane", choices=("sandbox", "real"), default="sandbox")
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="an empty folder for logs and history, to keep")
-    parser.add_argument("--within", type=float, default=1800.0, metavar="S", help="seconds for all of it")
-    parser.add_argument("--pairs", type=float, default=0.2, help="part of the kills among two loops at once")
-    parser.add_argument("--first", default="", metavar="A,B", help="what happens to their leaders first")
-    parser.add_argument(
-        "--disruptions", type=float, default=8.0, metavar="S", help="mean seconds between disruptions of the webhook"
-    )
-    parser.add_argument(
-        "--jumps", type=float, default=4.0, metavar="S", help="mean seconds between jumps of the clock of a loop"
-    )
+    add = parser.add_argument
+    add("--knative", action="store_true", help="Services on real Knative instead; it has options of its own")
+    add("--seed", type=seeds, default="1", metavar="N[-N]", help="of all chances; a range is a campaign for each")
+    add("--kills", type=int, default=200, metavar="N", help="how often a process of the loop is killed")
+    add("--services", type=int, default=36, metavar="N", help="how many Services roll out at a time")
+    add("--rate", type=float, default=0.08, metavar="PART", help="part of the loop's requests that meet with a fault")
+    add("--control-plane", choices=("sandbox", "real"), default="sandbox", help="the API server to run on")
+    add("--keep", type=Path, metavar="DIR", help="an empty folder for logs and history, to keep")
+    add("--within", type=float, default=1800.0, metavar="S", help="seconds for all of it; then rollouts are late")
+    add("--pairs", type=float, default=0.2, metavar="PART", help="part of the kills among two loops at once")
+    ways = ", ".join(sorted(WAYS))
+    add("--first", default="", metavar="A,B", help=f"what happens to leaders of two loops first; of: {ways}")
+    add("--disruptions", type=float, default=8.0, metavar="S", help="mean seconds between disruptions of the webhook")
+    add("--jumps", type=float, default=4.0, metavar="S", help="mean seconds between jumps of the clock of a loop")
     options = parser.parse_args(arguments)
     first = tuple(way for way in options.first.split(",") if way)
     if unknown := set(first) - WAYS.keys():
-        parser.error(f"--first: {', '.join(unknown)}: not one of {', '.join(WAYS)}")
+        parser.error(f"--first: {', '.join(sorted(unknown))}: not one of {ways}")
     grounds, broken = [], 0
     for seed in options.seed:
         plan = Plan(
@@ -101,4 +120,4 @@ def run(kind: str, plan: Plan, folder: Path) -> Report:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_interruptible(PROGRAM, lambda: main(sys.argv[1:])))

@@ -33,7 +33,14 @@ class Life:
         with self.log.open("ab") as output:
             command = [sys.executable, "-c", ENTRY.read_text(), str(self._clock)]
             self.popen = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=output, stderr=output, text=True, cwd=code or _REPOSITORY
+                command,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                text=True,
+                cwd=code or _REPOSITORY,
+                # Ctrl-C reaches the foreground group; only the campaign ends a loop.
+                start_new_session=True,
             )
         self.born = float("inf")
 

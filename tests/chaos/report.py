@@ -37,26 +37,33 @@ class Report:
         reigns = self.reigns
         lines = [
             (
-                f"{self.rollouts} rollouts complete; the loop ended: {shown(self.ends)}; {faults} requests met with a"
-                f" fault; {self.writes} writes, {self.versions} versions judged, {len(self.broken)} laws broken;"
+                f"{counted(self.rollouts, 'rollout')} complete; the loop ended: {shown(self.ends)};"
+                f" {counted(faults, 'request')} met with a fault; {counted(self.writes, 'write')},"
+                f" {counted(self.versions, 'version')} judged, {counted(len(self.broken), 'law')} broken;"
                 f" {self.seconds:.0f} s"
             ),
             (
-                f"the webhook was {shown(self.disruptions)}, and {self.blocked} writes failed for it; the API server"
-                f" was down {self.outages} times, the clock of a loop jumped {self.jumps} times, and the certificates"
-                f" rotated {self.rotations} times; {self.shifts} late stages shifted,"
-                f" {self.removed} hanging pods removed; rollouts were {shown(self.steered)}"
+                f"the webhook was {shown(self.disruptions)}, and {counted(self.blocked, 'write')} failed for it;"
+                f" the API server was down {counted(self.outages, 'time')}, the clock of a loop jumped"
+                f" {counted(self.jumps, 'time')}, and the certificates rotated {counted(self.rotations, 'time')};"
+                f" {counted(self.shifts, 'late stage')} shifted, {counted(self.removed, 'hanging pod')} removed;"
+                f" rollouts were {shown(self.steered)}"
             ),
             (
-                f"of two at once the leader was {shown(self.ways)}; {reigns.takeovers} takeovers; of former leaders'"
-                f" writes {reigns.refused} refused, {reigns.under_way} under way before,"
-                f" {reigns.late_events} Events late"
+                f"of two at once the leader was {shown(self.ways)}; {counted(reigns.takeovers, 'takeover')};"
+                f" of former leaders' writes {reigns.refused} refused, {reigns.under_way} under way before,"
+                f" {counted(reigns.late_events, 'Event')} late"
             ),
         ]
         if self.gaps:
-            lines.append(f"versions may have gone unseen: the history was cut {self.gaps} times")
+            lines.append(f"versions may have gone unseen: the history was cut {counted(self.gaps, 'time')}")
         return "\n".join(lines)
 
 
 def shown(counts: Counter[str]) -> str:
     return ", ".join(f"{count} {what}" for what, count in sorted(counts.items())) or "nothing"
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 law``, ``2 laws``: a noun whose plural has an s."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

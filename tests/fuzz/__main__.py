@@ -1,9 +1,7 @@
 """``python -m tests.fuzz``: fuzz reviews and the HTTP protocol, one process each, and say what it found."""
 
-import argparse
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -11,8 +9,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from sandbox.interruption import run_interruptible
 from tests.fuzz.engine import TARGETS, replay
+from tests.program import parser_of
 
+PROGRAM: Final = "python -m tests.fuzz"
+EXAMPLES: Final = """\
+examples:
+  python -m tests.fuzz
+  python -m tests.fuzz --seconds 1800 --only streams
+      longer, one target
+  python -m tests.fuzz --replay reviews .fuzz/finds/reviews-crash-0123
+      what a run has found, once more
+
+What covers something new is kept in .fuzz, and the next run begins with it. Ctrl-C ends it and everything that it
+started.
+
+exit codes: 0 nothing found, 1 a find, 2 wrong usage, 130 interrupted
+"""
 FOLDER: Final = Path(".fuzz")
 """Where the corpus of each target grows from run to run, and where finds are kept."""
 _STATUS: Final = re.compile(r"#(\d+)\s.*cov: (\d+) ft: \d+ corp: (\d+)/.*exec/s: (\d+)")
@@ -81,15 +95,13 @@ def _wait(running: Mapping[str, "subprocess.Popen[bytes]"], logs: Mapping[str, P
             print(f"{shown - begun:5.0f} s  {states}", flush=True)
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """The command; exit code 1 on a find."""
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    parser = parser_of(PROGRAM, "Fuzz reviews and the HTTP protocol, guided by coverage, in a process each.", EXAMPLES)
     parser.add_argument("--seconds", type=int, default=60, help="how long each target runs")
     parser.add_argument("--only", choices=sorted(TARGETS), help="this target alone")
     parser.add_argument("--replay", nargs=2, metavar=("TARGET", "FILE"), help="check the input in this file")
-    options = parser.parse_args()
-    # Else the targets would go on without this process.
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    options = parser.parse_args(arguments)
     if options.replay:
         name, file = options.replay
         replay(name, Path(file).read_bytes())
@@ -99,4 +111,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_interruptible(PROGRAM, main))

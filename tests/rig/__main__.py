@@ -2,12 +2,11 @@
 
 import argparse
 import os
-import signal
 import subprocess
 import sys
 import time
-from types import FrameType
 
+from sandbox.interruption import run_interruptible
 from tests.controlplane import Unavailable as NoControlPlane
 from tests.controlplane.plane import StartFailed as NoStart
 from tests.rig import Rig, Unavailable
@@ -26,8 +25,6 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("run", help="start Knative and open a shell in its network; its end ends all")
     commands.add_parser("demo", help="edit a Service on Knative alone and in stages, and print what happens")
     chosen = parser.parse_args(arguments)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
     try:
         if chosen.command == "build":
             print(find_or_build().programs)
@@ -39,8 +36,6 @@ def main(arguments: list[str] | None = None) -> int:
     except (StartFailed, NoStart) as reason:
         print(reason, file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 0
 
 
 def _keep() -> int:
@@ -55,9 +50,5 @@ def _keep() -> int:
         return subprocess.run([os.environ.get("SHELL", "/bin/sh")], env=environment, check=False).returncode
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_interruptible("python -m tests.rig", main))

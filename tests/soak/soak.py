@@ -15,7 +15,7 @@ from sandbox.demo.knative import Knative
 from sandbox.demo.process import Process
 from sandbox.demo.stack import WEBHOOK, Stack
 from tests.chaos.certificates import Certificates
-from tests.chaos.report import shown
+from tests.chaos.report import counted, shown
 from tests.soak.footprint import Sample, growth, sample, tenth
 from tests.soak.leftovers import leftovers, too_many_events
 from tests.soak.person import Person
@@ -50,9 +50,10 @@ class Report:
     def __str__(self) -> str:
         lines = [
             (
-                f"{self.plots.total()} rollouts in {self.seconds / 60:.1f} minutes: {shown(self.plots)}; {self.deleted}"
-                f" Services deleted, the certificates rotated {self.rotations} times, {self.events} Events;"
-                f" {len(self.broken)} problems"
+                f"{counted(self.plots.total(), 'rollout')} in {self.seconds / 60:.1f} minutes: {shown(self.plots)};"
+                f" {counted(self.deleted, 'Service')} deleted, the certificates rotated"
+                f" {counted(self.rotations, 'time')}, {counted(self.events, 'Event')};"
+                f" {counted(len(self.broken), 'problem')}"
             )
         ]
         for name, samples in self.samples.items():
@@ -187,7 +188,7 @@ class Soak:
                 self.report.broken += [f"the {name} has grown: {what}" for what in growth(samples, self._seconds)]
         for name, process in self._processes.items():
             faults = process.log.read_text(errors="replace").count("Traceback")
-            self.report.broken += [f"the log of the {name} has {faults} tracebacks"] if faults else []
+            self.report.broken += [f"the log of the {name} has {counted(faults, 'traceback')}"] if faults else []
 
     def _eventually(self, what: str, problems: Callable[[], Sequence[str]]) -> None:
         deadline = time.monotonic() + _REST_SECONDS

@@ -1,34 +1,50 @@
 """``python -m tests.chaos --knative``: kill webhook and loop while Services are edited on real Knative."""
 
-import argparse
 import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from tests.chaos.knative.campaign import Campaign, Plan, Report
 from tests.chaos.knative.judge import Judge
 from tests.chaos.knative.person import NUMBER, SERVICE
+from tests.chaos.report import counted
 from tests.controlplane import Unavailable as NoControlPlane
+from tests.program import parser_of
 from tests.rig import Rig, Unavailable
 from tests.rig.stagegate import Stagegate
 from tests.rig.timeline import Record
 
 UNAVAILABLE = 3
+EXAMPLES: Final = """\
+examples:
+  python -m tests.chaos --knative
+  python -m tests.chaos --knative --kills 5 --keep ./chaos-logs
+      a short look whose logs stay
+  python -m tests.chaos --knative --judge ./chaos-logs/history.jsonl
+      judge its writes once more
+
+exit codes: 0 every rollout is complete and no law was broken, 1 otherwise, 2 wrong usage, 3 Knative cannot be run,
+            130 interrupted
+"""
 
 
 def main(arguments: list[str]) -> int:
     """Exit code 0 when every rollout is complete and every law held, else 1; 3 where Knative cannot be run."""
-    parser = argparse.ArgumentParser(prog="python -m tests.chaos --knative", description=__doc__)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--kills", type=int, default=40)
-    parser.add_argument("--services", type=int, default=4)
-    parser.add_argument("--every", type=float, default=4.0, metavar="S", help="mean seconds between disruptions")
-    parser.add_argument(
-        "--keep", type=Path, metavar="DIR", help="an empty folder for logs and every write that was stored, to keep"
+    parser = parser_of(
+        "python -m tests.chaos --knative",
+        "Kill webhook and loop while Services are edited on Knative's own programs. Needs root.",
+        EXAMPLES,
     )
-    parser.add_argument("--within", type=float, default=1800.0, metavar="S", help="seconds for the disruptions")
-    parser.add_argument("--judge", type=Path, metavar="FILE", help="judge the writes of a run that was kept, once more")
+    add = parser.add_argument
+    add("--seed", type=int, default=1, metavar="N", help="of all chances")
+    add("--kills", type=int, default=40, metavar="N", help="how often a webhook or a loop is killed")
+    add("--services", type=int, default=4, metavar="N", help="how many people edit a Service each")
+    add("--every", type=float, default=4.0, metavar="S", help="mean seconds between disruptions")
+    add("--keep", type=Path, metavar="DIR", help="an empty folder for logs and every write that was stored, to keep")
+    add("--within", type=float, default=1800.0, metavar="S", help="seconds for the disruptions")
+    add("--judge", type=Path, metavar="FILE", help="judge the writes of a run that was kept, once more")
     options = parser.parse_args(arguments)
     if options.judge:
         return judge_again(options.judge)
@@ -55,7 +71,7 @@ def judge_again(file: Path) -> int:
     judge.judge(Record.load(file))
     for version, at, problem in judge.broken:
         print(f"{datetime.fromtimestamp(at, UTC):%H:%M:%S.%f} {version}: {problem}")
-    print(f"{judge.states} states judged, {len(judge.broken)} laws broken")
+    print(f"{counted(judge.states, 'state')} judged, {counted(len(judge.broken), 'law')} broken")
     return 1 if judge.broken else 0
 
 
@@ -75,7 +91,3 @@ def run(plan: Plan, folder: Path) -> Report:
             return Campaign(rig, stagegate, plan, folder).run()
         finally:
             stagegate.stop()
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -14,7 +14,7 @@ from tests.chaos.knative.disruptions import LEASE, Disruptions, around, writes_m
 from tests.chaos.knative.judge import Judge, problems_at_end
 from tests.chaos.knative.person import NUMBER, SERVICE, Person
 from tests.chaos.knative.twin import Twin, unlike
-from tests.chaos.report import shown
+from tests.chaos.report import counted, shown
 from tests.rig import Rig
 from tests.rig.stagegate import Stagegate
 
@@ -52,10 +52,12 @@ class Report:
     broken: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        counted = f"{self.states} states judged, {len(self.broken)} laws broken; {self.seconds:.0f} s"
+        judged = (
+            f"{counted(self.states, 'state')} judged, {counted(len(self.broken), 'law')} broken; {self.seconds:.0f} s"
+        )
         lines = [
-            f"{self.pinned} rollouts in stages, and {self.stock} of Knative's own: {shown(self.plots)}",
-            f"{shown(self.disruptions)}; {counted}",
+            f"{counted(self.pinned, 'rollout')} in stages, and {self.stock} of Knative's own: {shown(self.plots)}",
+            f"{shown(self.disruptions)}; {judged}",
         ]
         lines += [f"  stored with the {what}: {shown(writes)}" for what, writes in sorted(self.met.items())]
         return "\n".join(lines)
