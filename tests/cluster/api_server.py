@@ -1,5 +1,6 @@
 """A real HTTP server that answers every request with the same JSON and records what arrived, and kubeconfigs for it."""
 
+import contextlib
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
@@ -42,6 +43,8 @@ class ApiServer:
 
     is_silent: bool = False
     """Whether answers begin and never end."""
+    drips: bytes = b""
+    """What answers repeat without end, every 50 ms, after a head that is whole or not: each byte is a sign of life."""
     body: bytes = BODY
     delay: float = 0.0
     """In seconds, before each answer."""
@@ -63,6 +66,9 @@ def api_server(authority: Authority | None, folder: Path) -> Iterator[ApiServer]
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             seen.requests.append(Arrived(self.path, list(self.headers.items()), _shown_by(self.connection)))
             seen.ended.wait(seen.delay)
+            if seen.drips:
+                self._drip()
+                return
             self.send_response(seen.statuses.pop(0) if seen.statuses else 200)
             self.send_header("Content-Type", "application/json")
             if seen.is_silent:
@@ -73,6 +79,13 @@ def api_server(authority: Authority | None, folder: Path) -> Iterator[ApiServer]
             self.send_header("Content-Length", str(len(seen.body)))
             self.end_headers()
             self.wfile.write(seen.body)
+
+        def _drip(self) -> None:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 50000\r\n")
+            with contextlib.suppress(OSError):
+                while not seen.ended.wait(0.05):
+                    self.wfile.write(seen.drips)
+                    seen.drips = seen.drips[-1:]
 
         def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
             """A test prints nothing."""

@@ -22,6 +22,7 @@ class Candidate:
         self.clock = FakeClock(skew=skew)
         self.faults: list[str] = []
         self.changes: list[bool] = []
+        self.losses = 0
         self.fence = Fence(self.clock.boottime, TIMES.margin)
         self.elector = LeaderElector(
             Client(api, field_manager="test"),
@@ -33,7 +34,11 @@ class Candidate:
             times=TIMES,
             supervisor=Supervisor(self.clock.monotonic, self.faults.append),
             on_change=self.changes.append,
+            on_loss=self.lost,
         )
+
+    def lost(self) -> None:
+        self.losses += 1
 
 
 def spec_of(api: FakeApi) -> dict[str, Any]:

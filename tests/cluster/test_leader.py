@@ -4,10 +4,10 @@ import logging
 
 import pytest
 
-from tests.cluster.candidate import TIMES, Candidate, pass_time, refuse, renewed, spec_of
+from tests.cluster.candidate import TIMES, Candidate, delete_lease, pass_time, refuse, renewed, spec_of
 from tests.cluster.fake_api import FakeApi
 from tests.cluster.fake_clock import FakeClock
-from webhook.api.wire import Wire
+from webhook.api.wire import Wire, copy_of
 from webhook.cluster.client import Client
 from webhook.cluster.errors import Call, OutcomeUnknown, Unreachable
 from webhook.cluster.fence import Fence, NotLeading
@@ -158,6 +158,30 @@ def test_a_lease_that_cannot_be_read_is_logged_whole_and_tried_again(
     assert caplog.records[0].exc_info
     api.put(LEASES, {"metadata": {"name": "loop", "namespace": "ns"}, "spec": {"holderIdentity": ""}})
     assert first.elector.step()
+
+
+@pytest.mark.parametrize("how", ["an earlier version", "no lease at all"])
+def test_a_lease_of_an_earlier_version_shows_that_the_server_has_lost_data(
+    api: FakeApi, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = Candidate(api, "first"), Candidate(api, "second")
+    first.elector.step()
+    backup = copy_of(dict(api.objects)), api.version
+    second.elector.step()
+    renewed(first, 20, second)
+    second.elector.step()
+    assert (first.losses, second.losses) == (0, 0)
+    api.objects, api.version = backup
+    if how == "no lease at all":
+        delete_lease(api)
+        api.version = 100
+    first.elector.step()
+    second.elector.step()
+    assert (first.losses, second.losses) == (1, 1)
+    assert sum("the API server has lost data; everything is read again" in each for each in caplog.messages) == 2
+    renewed(first, 20, second)
+    second.elector.step()
+    assert (first.elector.is_leader, first.losses, second.losses) == (True, 1, 1)
 
 
 def test_a_fault_while_it_renews_leaves_the_lease_held_for_its_time(api: FakeApi) -> None:

@@ -1,5 +1,7 @@
 """The reflector: list, watch, and what it does when the server or the connection fails."""
 
+from typing import Any
+
 import pytest
 
 from tests.cluster.fake_api import Script
@@ -119,6 +121,57 @@ def test_watches_that_end_at_once_are_said_once_and_are_no_sign_of_life(caplog: 
     assert reflected.counted.count("error") == 3
     reflected.reflector.step()
     assert (reflected.reflector.age(), reflected.reflector.last_error) == (0, None)
+
+
+def test_a_watch_that_ends_late_is_followed_by_a_list_which_finds_what_no_event_said() -> None:
+    reflected = ReflectedPods(pace=Pace(relist=300.0))
+    kept = reflected.pod("a")
+    reflected.reflector.step()
+    one = reflected.reflector.store.get("default", "a")
+    reflected.pod("b")
+    reflected.api.history.clear()
+    reflected.clock.advance(299)
+    reflected.reflector.step()
+    assert reflected.names() == ["a"]
+    reflected.clock.advance(1)
+    reflected.reflector.step()
+    reflected.reflector.step()
+    assert reflected.names() == ["a", "b"]
+    assert reflected.changes == ["+a", "+b"]
+    assert reflected.counted.count("list") == 2
+    assert reflected.reflector.store.get("default", "a") is one, "what is known is not stored once more"
+    assert kept == one
+
+
+def test_a_server_that_lost_data_is_listed_again_and_believed() -> None:
+    reflected = ReflectedPods()
+    reflected.pod("a", x=1)
+    reflected.reflector.step()
+    store = reflected.reflector.store
+    own = {
+        "metadata": {"name": "a", "namespace": "default", "uid": "uid-a", "resourceVersion": "200"},
+        "spec": {"x": 2},
+    }
+    store.assume(own)
+    store.assume_deleted(reflected.pod("b"))
+    reflected.reflector.step()
+    assert (reflected.names(), store.get("default", "a")) == (["a"], own)
+
+    def lost() -> None:
+        reflected.reflector.list_again()
+
+    reflected.api.streams = [Script([lost, bookmark("300"), bookmark("301")])]
+    reflected.reflector.step()
+    assert reflected.api.streams == []
+    reflected.reflector.step()
+    assert reflected.names() == ["a", "b"]
+    found = store.get("default", "a")
+    assert found is not None
+    assert found["spec"] == {"x": 1}
+
+
+def bookmark(version: str) -> dict[str, Any]:
+    return {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": version}}}
 
 
 def test_retry_after_is_honoured() -> None:

@@ -33,12 +33,11 @@ class FakeResponse:
         self.closed = False
         self.is_shut = False
 
-    @property
-    def data(self) -> bytes:
-        return self.read()
+    def read(self, most: int | None = None) -> bytes:
+        return b"".join(piece for piece in self.pieces if isinstance(piece, bytes))[:most]
 
-    def read(self) -> bytes:
-        return b"".join(piece for piece in self.pieces if isinstance(piece, bytes))
+    def release_conn(self) -> None:
+        self.closed = True
 
     def read_chunked(self) -> Iterator[bytes]:
         for piece in self.pieces:
@@ -184,6 +183,13 @@ def test_credentials_that_the_server_refuses_are_reported(status: int, refused: 
     with contextlib.suppress(ApiError):
         sender.send(REQUEST)
     assert account.refused == refused
+
+
+def test_a_response_that_is_too_long_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webhook.cluster.transport._MAX_RESPONSE", 7)
+    assert transport(FakeResponse(b'{"a":1}')).send(REQUEST) == {"a": 1}
+    with pytest.raises(OutcomeUnknown, match="a response of more than 7 bytes"):
+        transport(FakeResponse(b'{"a":12}')).send(REQUEST)
 
 
 def test_headers_of_one_name_are_all_sent() -> None:

@@ -155,6 +155,9 @@ def test_the_lookup_is_as_old_as_the_last_word_of_the_server() -> None:
     clock.seconds += 40
     assert informers.rollouts.age() == 40
     step(informers)
+    assert informers.rollouts.age() == 40, "a watch that ends at once says nothing"
+    server.events["rolloutorchestrators"] = [{"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "11"}}}]
+    step(informers)
     assert informers.rollouts.age() == 0
 
 

@@ -122,6 +122,12 @@ class Indexer:
             if before is not None and uid_of(before) == uid_of(one):
                 self._remove(key)
 
+    def distrust(self) -> None:
+        """Let the next list win over what this process wrote or deleted itself."""
+        with self._lock:
+            self._assumed.clear()
+            self._deleted.clear()
+
     def _is_changed(self, key: Key, one: Wire) -> bool:
         """True if an object of a list has to be stored: it is new or another version, and no own write is newer."""
         before = self._objects.get(key)
@@ -191,6 +197,10 @@ def uid_of(one: Mapping[str, Any]) -> str:
 
 def version_of(one: Mapping[str, Any]) -> str:
     return str((one.get("metadata") or {}).get("resourceVersion") or "")
+
+
+def is_same_version(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return (uid_of(one), version_of(one)) == (uid_of(other), version_of(other))
 
 
 def is_newer(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

@@ -14,6 +14,7 @@ from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
 from webhook.cluster.errors import AlreadyExists, ApiError, Conflict, NotFound
 from webhook.cluster.fence import Fence
+from webhook.cluster.indexer import is_later, version_of
 from webhook.cluster.resource import LEASES
 from webhook.cluster.supervisor import Supervisor
 
@@ -118,7 +119,8 @@ class LeaderElector:
     """Acquires a Lease, renews it, and releases it at the end.
 
     ``client`` must not be fenced itself. ``wait`` sleeps the given seconds and returns True if it must stop.
-    ``on_change`` is called with False when the lease is lost, and with True when it is held again.
+    ``on_change`` is called with False when the lease is lost, and with True when it is held again; ``on_loss`` when the
+    lease has an earlier resource version than before, as after a restore of the API server's data from a backup.
     """
 
     def __init__(
@@ -134,6 +136,7 @@ class LeaderElector:
         wait: Callable[[float], bool] | None = None,
         supervisor: Supervisor | None = None,
         on_change: Callable[[bool], None] = lambda leads: None,
+        on_loss: Callable[[], None] = lambda: None,
     ) -> None:
         self._client = client
         self._namespace = namespace
@@ -146,6 +149,8 @@ class LeaderElector:
         self._wait = wait or self._stopped.wait
         self._supervisor = supervisor or Supervisor()
         self._on_change = on_change
+        self._on_loss = on_loss
+        self._newest = ""
         self._led = False
         self._seen: Observation | None = None
         self._lease: Wire | None = None
@@ -239,6 +244,7 @@ class LeaderElector:
         lease = self._taken(started)
         if lease is None:
             return False
+        self._check_version(lease)
         self._lease = lease
         self._seen = observe(lease, None, started)
         self._fence.renewed(started + self._times.duration)
@@ -256,6 +262,7 @@ class LeaderElector:
                 if self._may_be_held(now):
                     return None
                 return self._client.create(LEASES, self._namespace, self._first())
+            self._check_version(lease)
             self._seen = observe(lease, self._seen, now)
             if self._seen.holder != self._identity and not self._seen.is_free(now, self._times.duration):
                 self._fence.lost()
@@ -264,6 +271,15 @@ class LeaderElector:
                 return None
         renewed = held_by(lease, self._identity, self._times, self._clock.now())
         return self._client.update(LEASES, self._namespace, self._name, renewed)
+
+    def _check_version(self, lease: Wire) -> None:
+        """Report a resource version that is earlier than one before: versions of one server never go back."""
+        version, newest = version_of(lease), self._newest
+        self._newest = version
+        if newest.isdecimal() and version.isdecimal() and is_later(newest, version):
+            what = f"lease {self._namespace}/{self._name} has gone back from version {newest} to {version}"
+            _LOG.warning("%s: the API server has lost data; everything is read again", what)
+            self._on_loss()
 
     def _may_be_held(self, now: float) -> bool:
         """True if another process may still lead with a lease that has been deleted.

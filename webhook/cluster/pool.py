@@ -2,6 +2,7 @@
 
 import ssl
 import tempfile
+import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -25,6 +26,18 @@ BEFORE_SENDING: Final[ContextVar[Callable[[], None]]] = ContextVar("before sendi
 
 Nothing but the call of the socket lies between: a process that is stopped for long is most likely stopped elsewhere.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """When a response must be there, on the monotonic clock: all of it if ``whole``, else its head."""
+
+    at: float
+    whole: bool = True
+
+
+DEADLINE: Final[ContextVar[Deadline | None]] = ContextVar("deadline", default=None)
+"""The deadline of the request that the thread sends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +106,20 @@ class _CheckedConnection(HTTPConnection):
         super().send(data)
 
 
+class _TimedSocket(ssl.SSLSocket):
+    """Ends reading at a deadline: each byte that arrives would begin a time-out anew."""
+
+    ends_at: float | None = None
+
+    def recv_into(self, *args: Any, **kwargs: Any) -> int:
+        if self.ends_at is not None:
+            left = self.ends_at - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("the response was not complete in time")
+            self.settimeout(left)
+        return super().recv_into(*args, **kwargs)
+
+
 class _PlainPool(HTTPConnectionPool):
     ConnectionCls = _CheckedConnection
 
@@ -117,9 +144,21 @@ class _SecureConnection(_CheckedConnection, HTTPSConnection):
         """False also if the client certificate has changed, so that the pool opens a new connection."""
         return super().is_connected and self._shown == self.wanted()
 
+    def getresponse(self) -> Any:
+        deadline, sock = DEADLINE.get(), self.sock
+        if deadline is None or not isinstance(sock, _TimedSocket):
+            return super().getresponse()
+        sock.ends_at = deadline.at
+        try:
+            return super().getresponse()
+        finally:
+            if not deadline.whole:
+                sock.ends_at = None
+
     def connect(self) -> None:
         trust, shown = self.trusted(), self.wanted()
         self.ssl_context = _context(trust)
+        self.ssl_context.sslsocket_class = _TimedSocket
         if shown is not None:
             _load_certificate(self.ssl_context, shown)
         if self.proxy_config is not None:

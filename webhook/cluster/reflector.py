@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from webhook.api.wire import Wire
 from webhook.cluster.backoff import Backoff
 from webhook.cluster.client import Client
 from webhook.cluster.clock import Clock
 from webhook.cluster.errors import ApiError, Call, Gone, NotFound, OutcomeUnknown, error_from_event
-from webhook.cluster.indexer import Change, Indexer, Key, is_later, key_of
+from webhook.cluster.indexer import Change, Indexer, Key, is_later, is_same_version, key_of
 from webhook.cluster.resource import Resource
 from webhook.cluster.response import event_in
 from webhook.cluster.supervisor import Supervisor
@@ -29,6 +30,9 @@ class Pace:
 
     A resource that the server does not serve is listed again after ``absent`` seconds.
 
+    A watch that ends when the last list is older than ``relist`` is followed by a list, which makes up for events that
+    the server or this process lost.
+
     A server sends a bookmark about once a minute, so a connection that is silent for much longer is dead. For a smaller
     ``age`` choose watches shorter than a minute: opening one counts as contact too.
     """
@@ -37,6 +41,7 @@ class Pace:
     longest_watch: float = 600.0
     silence: float = 150.0
     absent: float = 60.0
+    relist: float = 300.0
     page: int = 500
 
 
@@ -97,6 +102,8 @@ class Reflector:
         self._synced = threading.Event()
         self._failed_changes: dict[Key, Change] = {}
         self._version: str | None = None
+        self._listed_at = clock.monotonic()
+        self._must_list = threading.Event()
         self._contact: float | None = None
         self._stream: Stream | None = None
         self._thread: threading.Thread | None = None
@@ -132,14 +139,26 @@ class Reflector:
         name = f"reflector {self.resource.full_name}{where}"
         self._thread = self._supervisor.start("reflector", self._turn, self._wait, name=name)
 
-    def stop(self) -> None:
-        """End the thread; return when it has ended, or after two seconds."""
+    def list_again(self) -> None:
+        """End the watch and list, trusting nothing that this process wrote itself: the server has lost data."""
+        self._must_list.set()
+        self._close_stream()
+
+    def end(self) -> None:
+        """Let the thread end."""
         self._stopped.set()
+        self._close_stream()
+
+    def stop(self, seconds: float = 2.0) -> None:
+        """End the thread; return when it has ended, or after so many seconds."""
+        self.end()
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def _close_stream(self) -> None:
         stream = self._stream
         if stream is not None:
             stream.close()
-        if self._thread is not None:
-            self._thread.join(2.0)
 
     def _turn(self) -> float | None:
         return None if self._stopped.is_set() else self.step()
@@ -151,6 +170,10 @@ class Reflector:
         """
         try:
             self._pass_on_again()
+            if self._must_list.is_set():
+                self._must_list.clear()
+                self.store.distrust()
+                self._version = None
             if self._version is None:
                 self._list()
             ended_at_once = self._watch()
@@ -172,6 +195,8 @@ class Reflector:
             call = Call("watch", self.resource.plural, self.namespace)
             return self._failed(OutcomeUnknown(call, "the server ended it at once, without an event"))
         self.last_error = None
+        if self._clock.monotonic() - self._listed_at >= self._pace.relist:
+            self._version = None
         return 0.0
 
     def _not_served(self, problem: NotFound) -> float:
@@ -198,7 +223,7 @@ class Reflector:
         except Gone:
             # The version expired while the pages were read, so read the list in one piece.
             objects, version = self._read_list(0)
-        self._version = version
+        self._version, self._listed_at = version, self._clock.monotonic()
         for change in self.store.replace(objects, version, self.namespace):
             self._pass_on(change)
         self._contacted()
@@ -215,11 +240,16 @@ class Reflector:
                 self.resource, self.namespace, limit=limit, continue_token=token, **self._selectors
             )
             self._supervisor.beat()
-            objects.extend(self._trim(one) for one in page.get("items") or [])
+            objects.extend(self._kept(one) for one in page.get("items") or [])
             metadata = page.get("metadata") or {}
             token = metadata.get("continue") or ""
             if not token:
                 return objects, str(metadata.get("resourceVersion") or "")
+
+    def _kept(self, one: Wire) -> Wire:
+        """An object of a list as the store has it, so that a list of what is known takes no memory."""
+        known = self.store.get(*key_of(one))
+        return known if known is not None and is_same_version(known, one) else self._trim(one)
 
     def _watch(self) -> bool:
         """Watch until the server ends it; return True if it ended at once without an event."""
@@ -244,7 +274,7 @@ class Reflector:
                 has_events, had_failed = True, bool(self._failed_changes)
                 self._take(event)
                 self._contacted()
-                if self._stopped.is_set() or (self._failed_changes and not had_failed):
+                if self._stopped.is_set() or self._must_list.is_set() or (self._failed_changes and not had_failed):
                     break
         except OutcomeUnknown as problem:
             self._disconnected(problem)

@@ -1,6 +1,7 @@
 """HTTP requests to an API server, through the connection pool of the official client."""
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -12,11 +13,13 @@ from urllib3.util import Timeout
 
 from webhook.cluster.credentials import CredentialsFailed, Identity
 from webhook.cluster.errors import Call, NoCredentials, OutcomeUnknown, Unreachable, error_from
-from webhook.cluster.pool import BEFORE_SENDING
+from webhook.cluster.pool import BEFORE_SENDING, DEADLINE, Deadline
 
 _CONNECT_SECONDS: Final = 5.0
 _MAX_LINE: Final = 16 * 1024 * 1024
 """A longer watch event is an error: an API server refuses objects of more than 3 MiB."""
+_MAX_RESPONSE: Final = 64 * 1024 * 1024
+"""A longer response is an error: a page of 500 objects with 100 KB each is shorter."""
 
 
 def _nothing() -> None:
@@ -91,11 +94,10 @@ class KubernetesTransport:
         self._prefix = (host if through_proxy else urlsplit(host).path).rstrip("/")
 
     def send(self, request: Request) -> Any:
-        response = self._open(request, Timeout(total=request.timeout), whole=True)
-        return _checked(request.call, response, response.data)
+        return _checked(request.call, *self._open(request, Timeout(total=request.timeout), whole=True))
 
     def stream(self, request: Request) -> Stream:
-        response = self._open(request, Timeout(connect=_CONNECT_SECONDS, read=request.timeout), whole=False)
+        response, _ = self._open(request, Timeout(connect=_CONNECT_SECONDS, read=request.timeout), whole=False)
         if response.status != 200:
             try:
                 _checked(request.call, response, response.read())
@@ -103,8 +105,8 @@ class KubernetesTransport:
                 raise OutcomeUnknown(request.call, _cause(problem)) from problem
         return _Lines(request.call, response)
 
-    def _open(self, request: Request, timeout: Timeout, *, whole: bool) -> Any:
-        """The response, read to its end if ``whole``."""
+    def _open(self, request: Request, timeout: Timeout, *, whole: bool) -> tuple[Any, bytes]:
+        """The response, and its body if ``whole``."""
         try:
             identity = self._credentials.current()
         except CredentialsFailed as problem:
@@ -125,6 +127,8 @@ class KubernetesTransport:
             is_sent = True
 
         asked = BEFORE_SENDING.set(sending)
+        limited = DEADLINE.set(Deadline(time.monotonic() + request.timeout, whole))
+        content = b""
         try:
             response = self._pool.urlopen(
                 request.method,
@@ -136,17 +140,24 @@ class KubernetesTransport:
                 redirect=False,
                 assert_same_host=False,
                 timeout=timeout,
-                preload_content=whole,
+                preload_content=False,
             )
+            if whole:
+                content = response.read(_MAX_RESPONSE + 1)
+                if len(content) > _MAX_RESPONSE:
+                    response.close()
+                    raise OutcomeUnknown(request.call, f"a response of more than {_MAX_RESPONSE} bytes")
+                response.release_conn()
         except urllib3.exceptions.HTTPError as problem:
             if is_sent:
                 raise OutcomeUnknown(request.call, f"no response from {self._target}: {_cause(problem)}") from problem
             raise Unreachable(request.call, f"no connection to {self._target}: {_cause(problem)}") from problem
         finally:
             BEFORE_SENDING.reset(asked)
+            DEADLINE.reset(limited)
         if response.status == 401:
             self._credentials.refuse(identity)
-        return response
+        return response, content
 
 
 class _Lines:

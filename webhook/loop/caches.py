@@ -226,10 +226,20 @@ class Caches:
             for reflector in cache.reflectors:
                 reflector.start()
 
-    def stop(self) -> None:
+    def list_again(self) -> None:
+        """List everything again: the server has lost data."""
         for cache in self:
             for reflector in cache.reflectors:
-                reflector.stop()
+                reflector.list_again()
+
+    def stop(self, seconds: float = 2.0) -> None:
+        """End the informers; return when they have ended, or after so many seconds."""
+        reflectors = [reflector for cache in self for reflector in cache.reflectors]
+        for reflector in reflectors:
+            reflector.end()
+        until = self._clock.monotonic() + seconds
+        for reflector in reflectors:
+            reflector.stop(max(0.0, until - self._clock.monotonic()))
 
     def ready(self) -> bool:
         """True once ROs and SPAs are synced, and every other cache is synced, not served or not watched."""

@@ -122,6 +122,10 @@ class Loop:
         """Reconcile nothing more until ``begin``. The fence stops the writes of a reconcile in progress."""
         self._working = False
 
+    def list_again(self) -> None:
+        """Read everything again: the API server has lost data."""
+        self.caches.list_again()
+
     def enqueue_everything(self, within: float = 0.0) -> None:
         """Enqueue every rollout, and every SPA without one, at random times within so many seconds."""
         rollouts = {*self._router.every_rollout(), *self._router.every_service()}

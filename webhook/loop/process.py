@@ -108,6 +108,7 @@ class LoopProcess:
             wait=self._stopped.wait,
             supervisor=self.supervisor,
             on_change=self._lead_changed,
+            on_loss=self.loop.list_again,
         )
         self._working = threading.Event()
         self._was_ready = False
