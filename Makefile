@@ -14,7 +14,7 @@ help: ## this list
 env: $(STAMP) ## build the virtual environment from the lock file
 
 $(STAMP): .requirements-dev.lock pyproject.toml
-	@echo "building $(VENV) ..."
+	@echo "building $(VENV), once: a minute or two ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "stagegate needs Python 3.11 or newer; name one with PYTHON=..." >&2; exit 3; }
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --require-hashes -r .requirements-dev.lock

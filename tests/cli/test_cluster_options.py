@@ -9,11 +9,12 @@ import click
 import pytest
 
 from tests.cli.test_exit_codes import DOWN
+from webhook.cli.cluster import line_of
 from webhook.cli.cluster_options import ClusterOptions, cluster_options
 from webhook.cli.command import Command
 from webhook.cli.program import run_click
 from webhook.cluster import connection
-from webhook.cluster.errors import ApiError, Call, Conflict, Forbidden
+from webhook.cluster.errors import ApiError, Call, Conflict, Forbidden, Unauthorized, Unreachable
 
 
 def kubeconfig(folder: Path, namespace: str | None = "team-a") -> str:
@@ -114,6 +115,38 @@ def test_an_error_of_the_api_server_is_one_line(
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert ("unexpected" in error) == (not isinstance(problem, ApiError))
+
+
+MAY_NOT = 'rolloutorchestrators.serving.knative.dev is forbidden: User "jane" cannot {} resource "x" in API group "y"'
+LIST, PATCH = Call("list", "rolloutorchestrators", "shop"), Call("patch", "rolloutorchestrators", "shop", "hello")
+
+
+@pytest.mark.parametrize(
+    ("problem", "way_out"),
+    [
+        (Forbidden(LIST, MAY_NOT.format("list")), "have the ClusterRole view bound to your account"),
+        (Forbidden(PATCH, MAY_NOT.format("patch")), "have the ClusterRole edit bound to your account"),
+        (Forbidden(Call("get", "secrets", "a", "b"), MAY_NOT.format("get")), "ask for that right"),
+        (
+            Unauthorized(LIST, "Unauthorized"),
+            "the API server does not accept these credentials: renew them, or name another kubeconfig or context",
+        ),
+        (
+            Unreachable(LIST, "no connection to https://127.0.0.1:1: Connection refused"),
+            "check that it runs, and the server and certificate-authority of the kubeconfig",
+        ),
+    ],
+)
+def test_the_way_out_of_what_no_further_try_mends(problem: ApiError, way_out: str) -> None:
+    assert line_of(problem) == f"{problem}; {way_out}"
+    caused = ValueError("cannot read it")
+    caused.__cause__ = problem
+    assert line_of(caused) == f"cannot read it; {way_out}"
+
+
+def test_what_a_webhook_refuses_has_its_own_way_out() -> None:
+    problem = Forbidden(PATCH, 'admission webhook "mutate.stagegate.dev" denied the request: x is refused')
+    assert line_of(problem) == str(problem)
 
 
 def test_a_cluster_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from webhook.cli.certs_result import RESULT, STATUS, print_problems
-from webhook.cli.cluster import connected, exit_code_of
+from webhook.cli.cluster import connected, exit_code_of, line_of
 from webhook.cli.command import Options
 from webhook.cli.errors import DONE, FAILED, MISSING, CommandError
 from webhook.cli.leases import leaders
@@ -44,7 +44,7 @@ def run(arguments: Options, now: datetime) -> int:
         message = f"{problem}; to rotate, this account needs get and patch on both Secrets"
         raise CommandError(message, MISSING) from problem
     except (StoreError, ClusterError, ApiError) as problem:
-        raise CommandError(str(problem), exit_code_of(problem)) from problem
+        raise CommandError(line_of(problem), exit_code_of(problem)) from problem
 
 
 def _client(arguments: Options, limit: TimeLimit) -> "Client":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from webhook.cli.arguments import filled, namespace, selector, time_limit
-from webhook.cli.cluster import connected, exit_code_of
+from webhook.cli.cluster import connected, exit_code_of, line_of
 from webhook.cli.command import section
 from webhook.cli.errors import MISSING, CommandError
 from webhook.cli.time_limit import LimitedTransport, TimeLimit
@@ -160,7 +160,7 @@ def _with_errors(command: Callable[..., Any]) -> Callable[..., Any]:
             from webhook.cluster.errors import ApiError
 
             if isinstance(problem, ApiError):
-                raise CommandError(str(problem), exit_code_of(problem)) from problem
+                raise CommandError(line_of(problem), exit_code_of(problem)) from problem
             raise
 
     return run

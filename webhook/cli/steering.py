@@ -118,7 +118,7 @@ def steer(
 ) -> Iterator[Outcome]:
     """Carry a request out for each rollout, and go on after one that fails."""
     from webhook.api import MalformedObject
-    from webhook.cli.cluster import exit_code_of
+    from webhook.cli.cluster import exit_code_of, line_of
     from webhook.cluster.errors import ApiError, NotFound
 
     for name in names:
@@ -127,7 +127,7 @@ def steer(
         except NotFound:
             yield Outcome(name, changed=False, message=str(no_rollout(name)), code=MISSING)
         except ApiError as problem:
-            yield Outcome(name, changed=False, message=str(problem), code=exit_code_of(problem))
+            yield Outcome(name, changed=False, message=line_of(problem), code=exit_code_of(problem))
         except MalformedObject as problem:
             yield Outcome(name, changed=False, message=f"rollout {name} cannot be read: {problem}", code=FAILED)
 
