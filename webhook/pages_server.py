@@ -20,6 +20,7 @@ from webhook.cluster.supervisor import Supervisor
 _FINISH_SECONDS: Final = 2.0
 _LONGEST_PAUSE: Final = 4.0
 """After exceptions, twice this at most: a probe waits for seconds only, and three in a row restart the process."""
+_PAUSE_SECONDS: Final = 0.25
 _SPARE: Final = 16
 """Connections that are accepted while every other one has a page under way; then clients wait."""
 
@@ -76,7 +77,9 @@ class PagesServer:
             ident=None,
             clear_untrusted_proxy_headers=True,
         )
-        self._server.channel_class = functools.partial(_Connection, self._limits, time.monotonic)
+        self._server.channel_class = functools.partial(_Connection, self._limits, time.monotonic, self._supervisor)
+        # By default an exception in accepting closes the listener.
+        self._server.handle_error = self._not_accepted
         self._thread = threading.Thread(target=self._run, name="pages", daemon=True)
         self._thread.start()
 
@@ -89,6 +92,11 @@ class PagesServer:
             except BaseException as problem:
                 self._supervisor.fault("pages", "the thread of the pages", problem)
                 self._stopped.wait(backoff.next())
+
+    def _not_accepted(self) -> None:
+        self._supervisor.fault("pages", "a new connection")
+        # The listener stays readable: without a pause the thread would do nothing else.
+        self._stopped.wait(_PAUSE_SECONDS)
 
     def stop(self) -> None:
         """Finish the pages under way, within a few seconds, then close the connections.
@@ -125,13 +133,34 @@ class PagesServer:
 class _Connection(HTTPChannel):  # type: ignore[misc]
     """A connection with deadlines. waitress has one for silence only, which a byte now and then puts off."""
 
-    def __init__(self, limits: PageLimits, monotonic: Callable[[], float], *of_channel: Any, **named: Any) -> None:
-        self._limits, self._monotonic = limits, monotonic
+    def __init__(
+        self,
+        limits: PageLimits,
+        monotonic: Callable[[], float],
+        supervisor: Supervisor,
+        *of_channel: Any,
+        **named: Any,
+    ) -> None:
+        self._limits, self._monotonic, self._supervisor = limits, monotonic, supervisor
         # The request or the response that has begun, and since when: the parser, or the time of the last byte sent.
         self._incomplete: tuple[Any, float] | None = None
         self._unsent: tuple[float, float] | None = None
         super().__init__(*of_channel, **named)
         self._make_room()
+
+    def handle_error(self) -> None:
+        """An exception in reading or writing, in the thread of the sockets."""
+        self._supervisor.fault("pages", "a connection, which is closed")
+        self.handle_close()
+
+    def service(self) -> None:
+        """Make a page, in a thread of waitress, which only logs what this raises."""
+        try:
+            super().service()
+        except BaseException as problem:
+            self._supervisor.fault("pages", "a connection, which is closed", problem)
+            self.will_close = True
+            self.server.pull_trigger()
 
     def _make_room(self) -> None:
         # Runs in the thread of the sockets, the only one that begins a request or closes a connection.

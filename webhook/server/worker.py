@@ -8,6 +8,7 @@ import socket
 import ssl
 import time
 from email.utils import formatdate
+from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -190,16 +191,26 @@ class StagegateWorker(Worker):  # type: ignore[misc]
             except BlockingIOError:
                 return
             except OSError as problem:
-                # Out of descriptors or memory: the listener stays readable, so accepting again at once would never end.
+                # Out of descriptors or memory.
                 self.log.warning("cannot accept a connection: %s", problem)
-                self.loop.remove_reader(listener.fileno())
-                self.loop.call_later(_PAUSE_SECONDS, self._listen, listener)
+                self._pause(listener)
                 return
-            if len(self.open) < self.limits.connections or self._evict():
-                self._admit(peer)
-            else:
-                self.metrics.closed("full")
+            try:
+                if len(self.open) < self.limits.connections or self._evict():
+                    self._admit(peer)
+                else:
+                    self.metrics.closed("full")
+                    peer.close()
+            except Exception:
+                self.service.supervisor.fault("connections", "a new connection, which is closed")
                 peer.close()
+                self._pause(listener)
+                return
+
+    def _pause(self, listener: socket.socket) -> None:
+        """Accept nothing for a while: the listener stays readable, so accepting again at once would never end."""
+        self.loop.remove_reader(listener.fileno())
+        self.loop.call_later(_PAUSE_SECONDS, self._listen, listener)
 
     def _evict(self) -> bool:
         """Make room for a new connection; False if every one has a call under way."""
@@ -221,6 +232,7 @@ class StagegateWorker(Worker):  # type: ignore[misc]
         connection = Connection(self, peer)
         self.open[connection] = None
         connection.handshake = self.loop.create_task(self._shake_hands(peer, connection))
+        connection.handshake.add_done_callback(partial(self._shaken, peer, connection))
 
     async def _shake_hands(self, peer: socket.socket, connection: Connection) -> None:
         try:
@@ -235,8 +247,10 @@ class StagegateWorker(Worker):  # type: ignore[misc]
             self.forget(connection)
             peer.close()
             self.log.debug("no handshake: %s", problem)
-        except Exception:
-            self.service.supervisor.fault("connections", "a handshake")
+
+    def _shaken(self, peer: socket.socket, connection: Connection, handshake: asyncio.Task[None]) -> None:
+        if not handshake.cancelled() and (problem := handshake.exception()) is not None:
+            self.service.supervisor.fault("connections", "a handshake", problem)
             self.forget(connection)
             peer.close()
 
