@@ -155,6 +155,7 @@ FAULTS: Final[dict[str, tuple[Series, set[str]]]] = {
         {'stagegate_faults_total{loop="reflector"}': "0+1x480"},
         {"StagegateWebhookFaults"},
     ),
+    "the page has a bug": ({'stagegate_web_faults_total{loop="history"}': "0+1x480"}, {"StagegateWebFaults"}),
     "a review is not judged": (
         {
             'stagegate_faults_total{loop="admission"}': "0+1x480",

@@ -28,6 +28,8 @@ from webhook.loop.workers import CRASHED, MALFORMED
 from webhook.server.handler import AdmissionHandler
 from webhook.server.metrics import LOOPS as SERVER_LOOPS
 from webhook.server.metrics import ServerMetrics
+from webhook.web.metrics import LOOPS as WEB_LOOPS
+from webhook.web.metrics import WebMetrics
 
 # Of Prometheus itself, of the process, and what scraping adds.
 FOREIGN = {"up", "process_cpu_seconds_total"}
@@ -41,7 +43,7 @@ def objects() -> dict[tuple[str, str], dict[str, Any]]:
 @cache
 def exposed() -> dict[str, set[str]]:
     """Each sample's name, with the names of its labels."""
-    pages = [generate_latest(ServerMetrics().registry), page_of_a_loop()]
+    pages = [generate_latest(ServerMetrics().registry), page_of_a_loop(), generate_latest(WebMetrics().registry)]
     return {
         sample.name: set(sample.labels)
         for page in pages
@@ -122,8 +124,8 @@ def raised(before: Samples, after: Samples) -> list[str]:
     return [
         alert
         for alert, expression in EXPRESSIONS.items()
-        if (asked := re.match(r"sum(?: by \([^)]*\))? ?\(increase\((\w+)\{([^}]*)\}\[\w+\]\)\) > 0$", expression))
-        and any(name == asked[1] and selects(asked[2], labels) for name, labels in increased)
+        if (asked := re.match(r"sum(?: by \([^)]*\))? ?\(increase\((\w+)(?:\{([^}]*)\})?\[\w+\]\)\) > 0$", expression))
+        and any(name == asked[1] and selects(asked[2] or "", labels) for name, labels in increased)
     ]
 
 
@@ -199,6 +201,14 @@ def test_an_object_that_the_loop_cannot_read_raises_one_alert() -> None:
     before = samples_of(metrics.registry)
     metrics.reconciled(ROLLOUT, MALFORMED, 0.0)
     assert raised(before, samples_of(metrics.registry)) == ["StagegateLoopUnreadable"]
+
+
+@pytest.mark.parametrize("loop", WEB_LOOPS)
+def test_an_exception_in_the_page_raises_one_alert(loop: str) -> None:
+    metrics = WebMetrics()
+    before = samples_of(metrics.registry)
+    metrics.faulted(loop)
+    assert raised(before, samples_of(metrics.registry)) == ["StagegateWebFaults"]
 
 
 @pytest.mark.parametrize("name", ["stagegate-webhook", "stagegate-loop"])

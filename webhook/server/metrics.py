@@ -85,7 +85,7 @@ class ServerMetrics:
         )
         closed = Counter(
             "stagegate_connections_closed",
-            "Connections that the server closed, by reason: a deadline, or too many connections.",
+            "Connections that the server closed, by reason: a deadline, too many connections, stalled large bodies.",
             ["reason"],
             registry=registry,
         )
