@@ -6,6 +6,7 @@ import pytest
 
 from tests.loop.running import Running
 from tests.waiting import eventually
+from webhook.api.wire import copy_of
 from webhook.cluster.errors import ApiError, OutcomeUnknown, Unauthorized, Unavailable, Unreachable
 from webhook.cluster.resource import LEASES, POD_AUTOSCALERS, ROLLOUT_ORCHESTRATORS, STAGE_POD_AUTOSCALERS
 from webhook.cluster.transport import Request
@@ -43,6 +44,32 @@ def test_a_leader_stands_by_and_leads_again(loop: Running, problem: type[ApiErro
     )
     assert len(loop.api.writes) > written
     assert threads <= loop.threads()
+    assert all(count == 0 for count in loop.faults().values()), loop.faults()
+
+
+def test_data_that_come_back_from_a_backup_are_read_anew(loop: Running, caplog: pytest.LogCaptureFixture) -> None:
+    def scales() -> int | None:
+        one = loop.process.loop.caches.pod_autoscalers.get("default", "hello-00002")
+        return one["status"]["actualScale"] if one is not None else None
+
+    with loop.api.lock:
+        backup, version = copy_of(dict(loop.api.objects)), loop.api.version
+    status = {"desiredScale": 4, "actualScale": 4}
+    loop.api.put(POD_AUTOSCALERS, {"metadata": {"name": "hello-00002"}, "status": status})
+    eventually(lambda: scales() == 4, "the change is seen")
+    renewals = loop.asked.get(("update", "leases"), 0)
+    eventually(lambda: loop.asked.get(("update", "leases"), 0) > renewals, "the lease is renewed after the backup")
+
+    with loop.api.lock:
+        loop.api.objects, loop.api.version = backup, version
+        loop.api.history = [entry for entry in loop.api.history if entry[0] <= version]
+
+    eventually(lambda: scales() == 1, "the cache has what the server has")
+    eventually(loop.process.is_leader, "it leads")
+    assert "the API server has lost data; everything is read again" in caplog.text
+    ro = loop.stored(ROLLOUT_ORCHESTRATORS, "hello")
+    loop.api.put(ROLLOUT_ORCHESTRATORS, {**ro, "spec": {**ro["spec"], "stageTargetRevisions": []}})
+    eventually(lambda: loop.stored(ROLLOUT_ORCHESTRATORS, "hello")["spec"]["stageTargetRevisions"], "it works on")
     assert all(count == 0 for count in loop.faults().values()), loop.faults()
 
 

@@ -1,11 +1,12 @@
 """Writes of the loop: the version that each is conditional on, and what follows one that fails or is refused."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from tests.cluster.fake_api import FakeApi, status_error
-from tests.loop.world import World, carry, two_revisions
+from tests.loop.world import World, autoscale, carry, two_revisions
 from webhook.cluster.errors import ApiError, Forbidden, OutcomeUnknown, TooManyRequests, Unavailable
 from webhook.cluster.resource import STAGE_POD_AUTOSCALERS
 from webhook.cluster.transport import Request
@@ -169,3 +170,51 @@ def test_a_deletion_that_is_refused_says_which_and_why() -> None:
     refused = "delete stagepodautoscalers default/hello-00000: the account may not"
     assert f"Warning WriteRefused: {refused}" in world.emitted()
     assert any(refused in line for line in logged), logged
+
+
+# Requests that are stored otherwise
+
+
+def mutate(world: World, most: int) -> None:
+    """What a mutating webhook does: no SPA may state another maximum."""
+    send = world.api.send
+
+    def altered(request: Request) -> object:
+        if request.call.resource == "stagepodautoscalers" and request.body is not None:
+            body = {**request.body, "spec": {**request.body["spec"], "stageMaxScale": most}}
+            return send(replace(request, body=body))
+        return send(request)
+
+    world.api.send = altered  # type: ignore[method-assign]
+
+
+ALTERED = (
+    "Warning BoundsAltered: StagePodAutoscaler hello-00001 was stored with bounds {} instead of {}: an admission"
+    " webhook or a policy of the cluster changes what the loop writes; exempt the loop's account"
+)
+
+
+def test_bounds_that_the_cluster_alters_are_said_and_written_again_later(caplog: pytest.LogCaptureFixture) -> None:
+    world = two_revisions(World()).settle()
+    mutate(world, 99)
+    autoscale(world, 4)
+    world.settle()
+    said = ALTERED.format("1..99", "1..2")
+    assert said in world.emitted()
+    assert said.removeprefix("Warning BoundsAltered: ") in caplog.text
+    writes = world.written().count("patch stagepodautoscalers default/hello-00001")
+
+    del world.api.send
+    world.clock.advance(61)
+    world.settle()
+
+    assert world.bounds("hello-00001") == (1, 2)
+    assert world.written().count("patch stagepodautoscalers default/hello-00001") == writes + 1
+
+
+def test_a_bound_that_the_cluster_fills_in_is_not_altered() -> None:
+    world = two_revisions(World(), high=10)
+    mutate(world, 10)
+    world.settle()
+    assert world.bounds("hello-00002") == (1, 10)
+    assert "BoundsAltered" not in " ".join(world.emitted())

@@ -64,4 +64,5 @@ def _unusable(call: Call, wanted: str, found: Any) -> OutcomeUnknown:
     # Its content may be secret.
     kind = found.get("kind") if isinstance(found, Mapping) else None
     described = f"{kind_of(found)} of kind {kind[:63]!r}" if isinstance(kind, str) else kind_of(found)
+    described = "an empty object" if found == {} else described
     return OutcomeUnknown(call, f"the response is not {wanted} but {described}; did an API server send it?")

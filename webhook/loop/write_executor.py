@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from webhook.api import MalformedObject, RolloutOrchestrator, StagePodAutoscaler
+from webhook.api.reasons import BOUNDS_ALTERED
 from webhook.cluster.errors import ApiError
 from webhook.loop.planned_writes import (
     CreateSPA,
@@ -19,8 +20,9 @@ from webhook.loop.planned_writes import (
     UpdateSPA,
 )
 from webhook.loop.result import Result
-from webhook.loop.reverts import Reverts
+from webhook.loop.reverts import PAUSE, Reverts
 from webhook.loop.spa_cleanup import deletion_event
+from webhook.loop.spas import bounds_of
 from webhook.strategies.protocols import EventSink, PodClient, SPAClient, SPALister
 
 _LOG: Final = logging.getLogger(__name__)
@@ -95,6 +97,7 @@ class WriteExecutor:
         match write:
             case CreateSPA(spa):
                 created = self._spas.create(spa)
+                self._check_stored(spa, created, carried)
                 carried.stored[spa.namespace, spa.name] = created
                 self._reverts.stored(created)
             case UpdateSPA(spa):
@@ -123,11 +126,24 @@ class WriteExecutor:
         # A second write to the same SPA goes on top of what the first one stored.
         base = carried.stored.get((spa.namespace, spa.name), spa)
         updated = self._spas.update(base.with_bounds(*spa.bounds))
+        self._check_stored(spa, updated, carried)
         carried.stored[spa.namespace, spa.name] = updated
         if decision.reverts:
             self._reverts.reverted(carried.ro, found, updated, decision)
         else:
             self._reverts.stored(updated)
+
+    def _check_stored(self, sent: StagePodAutoscaler, stored: StagePodAutoscaler, carried: _Carried) -> None:
+        """Warn if the cluster stored other bounds than were sent, and come to the SPA again after a while."""
+        if all(want in (None, found) for want, found in zip(sent.bounds, stored.bounds, strict=True)):
+            return
+        message = (
+            f"StagePodAutoscaler {sent.name} was stored with bounds {bounds_of(stored)} instead of {bounds_of(sent)}:"
+            " an admission webhook or a policy of the cluster changes what the loop writes; exempt the loop's account"
+        )
+        _LOG.warning("RolloutOrchestrator %s/%s: %s", carried.ro.namespace, carried.ro.name, message)
+        self._events.emit(carried.ro, "Warning", BOUNDS_ALTERED, message)
+        carried.delays.append(PAUSE)
 
     def _present(self, spa: StagePodAutoscaler, carried: _Carried) -> StagePodAutoscaler:
         """The SPA as it is stored now, as far as that is known."""

@@ -85,6 +85,19 @@ def test_write_refused(age: float, said: bool) -> None:
     assert causes({EVENTS: [event]}) == ([expected] if said else [])
 
 
+@pytest.mark.parametrize(
+    ("age", "said"),
+    [
+        pytest.param(5, True, id="just now"),
+        pytest.param(60, False, id="the stage has moved since"),
+    ],
+)
+def test_bounds_altered(age: float, said: bool) -> None:
+    message = "StagePodAutoscaler hello-00001 was stored with bounds 2..99 instead of 2..3: a policy"
+    event = worlds.event("RolloutOrchestrator", "hello", "BoundsAltered", message, age)
+    assert causes({EVENTS: [event]}) == ([f"bounds-altered delays: {message}"] if said else [])
+
+
 def test_a_refusal_that_is_not_repeated_is_over() -> None:
     event = worlds.event("StagePodAutoscaler", NEW, "WriteRefused", DENIED, 500)
     quiet = worlds.ro({type_: {"status": "Unknown", "lastTransitionTime": ago(900)} for type_ in worlds.BEGUN})

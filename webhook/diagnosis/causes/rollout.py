@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from webhook.api import wire
 from webhook.api.conditions import LAST_STAGE_READY, STAGE_READY, UNKNOWN
-from webhook.api.reasons import NOT_PLANNED, OWNERSHIP_CONFLICT, TIMED_OUT, WRITE_REFUSED
+from webhook.api.reasons import BOUNDS_ALTERED, NOT_PLANNED, OWNERSHIP_CONFLICT, TIMED_OUT, WRITE_REFUSED
 from webhook.diagnosis.cause import DELAYS, STOPS, Cause
 from webhook.diagnosis.snapshot import Snapshot, event_time
 
@@ -118,6 +118,22 @@ def write_refused(snapshot: Snapshot) -> Iterator[Cause]:
         since=wire.parse_time(str(found.get("firstTimestamp") or "")) or event_time(found),
         way_out=f"let {by or 'the API server'} accept it, or change the object so that it does",
         next="the loop tries again, with growing delays of at most some minutes",
+    )
+
+
+def bounds_altered(snapshot: Snapshot) -> Iterator[Cause]:
+    """The cluster stores other bounds in an SPA than the loop has sent."""
+    found = _latest(snapshot, BOUNDS_ALTERED, snapshot.ro.status.conditions.changed_at(STAGE_READY))
+    if found is None:
+        return
+    yield Cause(
+        "bounds-altered",
+        DELAYS,
+        says=" ".join(str(found.get("message")).split()),
+        about=_rollout(snapshot),
+        since=wire.parse_time(str(found.get("firstTimestamp") or "")) or event_time(found),
+        way_out="see which mutating webhooks and policies match stagepodautoscalers; exempt the account of the loop",
+        next="the loop writes its bounds again every minute, and goes on if those that are stored allow it",
     )
 
 

@@ -39,6 +39,7 @@ CAUSES: Final = (
     CauseRow("crash-loop", "a container ends again and again", pods.crash_loop),
     CauseRow("probe", "a container runs and its readiness probe fails", pods.probe),
     CauseRow("newcomer-not-ready", "Knative says that the new revision has failed", traffic.newcomer_not_ready),
+    CauseRow("bounds-altered", "the cluster stores other bounds than the loop writes", rollout.bounds_altered),
     CauseRow("bound-below-target", "an SPA allows less than the stage needs", autoscaler.bound_below_target),
     CauseRow("autoscaler-silent", "Knative's autoscaler says nothing, or has no metrics", autoscaler.autoscaler_silent),
     CauseRow("autoscaler-lags", "Knative wants other replicas than the stage", autoscaler.autoscaler_lags),
