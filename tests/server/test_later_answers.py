@@ -196,3 +196,21 @@ def test_a_client_that_does_not_read_its_answer_is_closed_at_its_deadline() -> N
         assert (connection.stage, transport.reading, connection.deadline) == ("write", False, 1003.0)
 
     played(script)
+
+
+def test_a_large_body_behind_an_owed_answer_waits_no_longer_than_others() -> None:
+    large = HEAD + b"Content-Length: 100\r\n\r\n"
+
+    async def script(worker: Worker, answers: Answers, connection: Connection, transport: Any) -> None:
+        reading, _ = worker.connect()
+        reading.data_received(large + b"x" * 90)
+        connection.data_received(calls(b"1") + large + b"x" * 90)
+        assert connection.is_waiting
+        await answers.give(b"1")
+        assert connection.deadline == worker.loop.now + LIMITS.stall_seconds
+        assert not transport.reading
+        reading.data_received(b"x" * 10)
+        assert transport.reading
+        assert connection.deadline == worker.loop.now + LIMITS.body_seconds
+
+    played(script)

@@ -265,6 +265,8 @@ class Connection(asyncio.Protocol):
         else:
             # Part of the next request is here, and its time begins now.
             self._enter(self.stage, self._limits.body_seconds)
+            if self.is_waiting:
+                self.pause_body()
 
     def _refuse(self, refusal: Refusal, *, closes: bool = False) -> None:
         """Respond before the body is read; the connection stays open, unless it ``closes``."""
