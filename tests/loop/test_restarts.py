@@ -81,3 +81,32 @@ def test_targets_that_are_taken_back_while_the_loop_is_dead_lead_back() -> None:
     carry(world)
     assert world.stage()["hello-00002"][0] == 100
     assert world.condition("Ready") == ("True", "")
+
+
+@pytest.mark.parametrize("strategy", ["availability", "resourceutil"])
+def test_targets_that_are_taken_back_when_their_bounds_are_lowered_get_them_again(strategy: str) -> None:
+    """The loop lowers for the next stage what the rollout was complete with, and dies before the stage is on record."""
+    world = two_revisions(World(), replicas=1, low=0, rolloutStrategy=strategy)
+    carry(world, demand=1)
+    world.revision("hello-00003")
+    world.scale("hello-00003", 0)
+
+    def die_before_the_status(request: Request) -> ApiError | None:
+        is_lowered = strategy == "availability" or world.bounds("hello-00002") == (0, 1)
+        died = "hello-00003" in world.stage() and is_lowered
+        return Unavailable(request.call, "killed") if request.method != "GET" and died else None
+
+    world.edit(targetRevisions=[entry("hello-00003", 100, 0, 10, latestRevision=True)])
+    world.api.fail = die_before_the_status
+    world.observe()
+    while world.loop.workers.step():
+        pass
+    assert world.condition("Ready") == ("True", ""), "as it was for the former targets"
+    assert "hello-00003" in world.stage()
+    world.edit(targetRevisions=[entry("hello-00002", 100, 0, 10, latestRevision=True)])
+    world.api.fail = lambda request: None
+    world.start()
+    carry(world, demand=1)
+    world.settle()
+    assert world.bounds("hello-00002") == (0, 10)
+    assert world.condition("Ready") == ("True", "")

@@ -124,11 +124,10 @@ class RolloutReconciler:
         ro = steered.view(ro, now)
         stage, strategy = Stage.of(ro.spec), STRATEGIES[strategy_in_force(ro, observed.config)]
         record_decision(ro, decision, now)
-        if ro.is_complete:
-            recreated = self.stages.recreate_deleted(ro)
-            if recreated.error is not None:
-                # The pass would create it held.
-                raise recreated.error
+        restored = self.stages.restore(ro, strategy)
+        if restored.error is not None:
+            # The pass would create an SPA held, or call the rollout complete.
+            raise restored.error
         result = self.stages.reconcile(ro, strategy, is_paused=is_paused)
         explain(ro, stage, strategy, observed.revisions, decision.late, now)
         mark_held(ro, observed.is_held, observed.served, now)

@@ -8,7 +8,7 @@ from webhook.api import InvalidRollout, MissingObservation, RolloutOrchestrator,
 from webhook.api.conditions import READY, STAGE_READY
 from webhook.api.kinds import SERVICE_LABEL
 from webhook.cluster.errors import Conflict
-from webhook.loop.planned_writes import CreateSPA, PassPlan, PlannedWrite, PlannedWrites, StageWrite, Traffic
+from webhook.loop.planned_writes import CreateSPA, PassPlan, PlannedWrite, PlannedWrites, StageWrite, Traffic, UpdateSPA
 from webhook.loop.result import NothingGoesUp, PodsNotListed, Result
 from webhook.loop.reverts import Reverts
 from webhook.loop.revisions import Revisions
@@ -30,7 +30,7 @@ from webhook.strategies import (
 )
 from webhook.strategies.readiness import NoConditions, can_run, gets_traffic
 from webhook.strategies.rollout import Clock
-from webhook.strategies.stage import Entries, Stage
+from webhook.strategies.stage import Entries, Stage, is_last_stage_complete
 
 
 def utc_now() -> datetime:
@@ -121,20 +121,31 @@ class StagePass:
         result = self._executor.carry_out(ro, self.plan(ro, strategy, is_paused=is_paused))
         return replace(result, status_changed=not ro.status.equals_except_times(before))
 
-    def recreate_deleted(self, ro: RolloutOrchestrator) -> Result:
-        """Create the SPAs that what goes up in a complete rollout lacks, with the bounds of its last stage.
+    def restore(self, ro: RolloutOrchestrator, strategy: Strategy) -> Result:
+        """Give what goes up the bounds of its stage where the rollout is where it leads already; send nothing else.
 
-        A strategy that goes down first would create them held at 0/0, as upstream does, and never raise them: it takes
-        only its first step once the rollout is complete.
+        A strategy that goes down first takes only its first step there: it would never raise them again after a stage
+        that was taken back before its begin was on record. An SPA that was deleted it would create held at 0/0, as
+        upstream does.
         """
-        deleted = [
-            update_spa_for_rev_up(create_base_stage_pod_autoscaler(ro, entry), entry, True)
-            for name, entry in Stage.of(ro.spec).up.items()
-            if self._lister.get(ro.namespace, name) is None
-            and self._revisions.absence(ro.namespace, name, ro.name) is None
-        ]
-        writes = [StageWrite(CreateSPA(spa), ro.status.copy()) for spa in deleted]
-        return self._executor.carry_out(ro, PassPlan(stage=writes))
+        stage, status = Stage.of(ro.spec), ro.status
+        is_there = ro.is_complete or (
+            status.conditions.is_true(STAGE_READY)
+            and stage.named <= stage.up.keys()
+            and is_last_stage_complete(status.stage_revision_status, ro.spec.target_revisions)
+        )
+        if not is_there:
+            return Result()
+        writes: list[PlannedWrite] = []
+        for name, entry in stage.up.items():
+            spa = self._lister.get(ro.namespace, name)
+            if spa is None and self._revisions.absence(ro.namespace, name, ro.name) is None:
+                made = create_base_stage_pod_autoscaler(ro, entry)
+                writes.append(CreateSPA(update_spa_for_rev_up(made, entry, True)))
+            elif spa is not None and gets_traffic(entry) and not strategy.goes_up_first:
+                raised = update_spa_for_rev_up(spa, entry, True)
+                writes += [UpdateSPA(raised)] if raised.bounds != spa.bounds else []
+        return self._executor.carry_out(ro, PassPlan(stage=[StageWrite(write, status.copy()) for write in writes]))
 
     def plan(self, ro: RolloutOrchestrator, strategy: Strategy, *, is_paused: bool = False) -> PassPlan:
         """The writes that the stage and the cleanup need, sending none; ``ro.status`` becomes what it is after them.
