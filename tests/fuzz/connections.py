@@ -162,10 +162,10 @@ class Host:
         """All clients read, all that is owed is given, and time passes: each connection ends."""
         for client in list(self.open.values()):
             client.set_reading(True)
-        while self.handler.owed:
-            self.handler.give(0)
-            self.turn()
         for _ in range(ROUNDS * len(self.open)):
+            while self.handler.owed:
+                self.handler.give(0)
+                self.turn()
             if not self.open:
                 break
             first = min(self.open, key=lambda one: one.deadline)
