@@ -16,6 +16,8 @@ from tests.chaos.simulated_services import SimulatedServices
 
 _TURN_SECONDS: Final = 0.01
 _NOTED_SECONDS: Final = 30.0
+_AWAY_SECONDS: Final = (0.5, 4.0)
+"""In turn, for how long the API server is gone: watches are opened again only in the latter."""
 _SPA_GRACE_SECONDS: Final = "0.5"
 """Shorter than what ``rest`` waits for: an SPA without a Revision is then gone when all has come to rest."""
 
@@ -50,6 +52,7 @@ class Scene:
         self.electing: set[str] = set()
         self.former: set[str] = set()
         self.clocks, self._set_clock_of_webhook, self._options = clocks, set_clock_of_webhook, tuple(options)
+        self._away_seconds = itertools.cycle(_AWAY_SECONDS)
         self._names = (f"loop-{number}" for number in itertools.count(1))
         self._next = Life(next(self._names), folder)
         self._lives: dict[str, Life] = {}
@@ -153,7 +156,7 @@ class Scene:
         for proxy in self.proxies:
             proxy.go_down()
         restart_server()
-        self.idle(0.5)
+        self.idle(next(self._away_seconds))
         for proxy in self.proxies:
             proxy.come_up()
 
