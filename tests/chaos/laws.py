@@ -1,12 +1,13 @@
 """The laws: what holds after every event, judged by going through the history again. Pure."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 from tests.chaos import recorded
+from tests.chaos.course import Course, is_shift
 from tests.chaos.entry import SILENCE_SECONDS
 from tests.chaos.history import Stored, Wire
 from tests.chaos.recorded import Target, is_lowered, percent_of, record_of, runs_enough, scales_of, stage_of
@@ -35,22 +36,6 @@ class Sent:
 
 
 @dataclass(slots=True)
-class Progress:
-    """How far a rollout had come for the targets it has: percent of the target in the stage, and in the record.
-
-    ``former`` is the record of the way to the former targets, which stays until the first stage to these is done.
-    """
-
-    targets: str
-    former: str = ""
-    settled: bool = False
-    stage: str = ""
-    planned: int = 0
-    reached: int = 0
-    complete: bool = False
-
-
-@dataclass(slots=True)
 class Judge:
     """Goes through the history; ``broken`` says what broke a law, in order. ``shifts`` counts late stages shifted."""
 
@@ -58,7 +43,7 @@ class Judge:
     ros: dict[Key, Wire] = field(default_factory=dict)
     spas: dict[Key, Wire] = field(default_factory=dict)
     revisions: set[Key] = field(default_factory=set)
-    progress: dict[Key, Progress] = field(default_factory=dict)
+    course: Course = field(default_factory=Course)
     needless: dict[tuple[str, Key], int] = field(default_factory=dict)
     pods: dict[Key, Wire] = field(default_factory=dict)
     with_pods: set[Key] = field(default_factory=set)
@@ -66,8 +51,6 @@ class Judge:
     unnamed: Unnamed = field(default_factory=Unnamed)
     ended: dict[Key, float] = field(default_factory=dict)
     """When a pod of a revision was seen ready last."""
-    ends: dict[Key, list[Target]] = field(default_factory=dict)
-    """Where aborted rollouts lead back to."""
     broken: list[str] = field(default_factory=list)
     shifts: int = 0
 
@@ -106,7 +89,7 @@ class Judge:
                 yield from self._available(one, before)
         elif not one.gone:
             yield from _whole(one.object)
-            yield from self._forward(one, before)
+            yield from self.course.forward(one, before, by_former=one.version in self.sent.former)
             yield from self._shifted(one, before)
             yield from self._reached(one, before)
             if recorded.is_true(one.object, "StageReady") and not recorded.is_true(before or {}, "StageReady"):
@@ -114,7 +97,7 @@ class Judge:
             if one.version not in self.sent.former:
                 yield from _stood(one, before)
                 yield from _honest(one, before)
-                yield from self._back(one, before)
+                yield from self.course.back(one, before, self.spas)
         if not one.gone:
             yield from self._needed(one, before)
 
@@ -184,70 +167,9 @@ class Judge:
         last = self.unnamed.named.get(one.key)
         return one.key[1] in recorded.named_by(ro) or (last is not None and one.seen - last < _UNKNOWN_SECONDS)
 
-    def _forward(self, one: Stored, before: Wire | None) -> Iterator[str]:
-        """4: for the same targets the percents only grow, in the stage and in the record, and what is done is done.
-
-        Those of an aborted rollout are where it began.
-        """
-        spec, stages, is_aborted = one.object["spec"], stage_of(one.object), recorded.is_aborted(one.object)
-        if is_aborted and one.version in self.sent.former:
-            # It goes on to the targets, and whoever comes next turns back.
-            self.progress.pop(one.key, None)
-            return
-        final = recorded.entries(spec.get("initialRevisions" if is_aborted else "targetRevisions"))
-        name = final[0].name if final else ""
-        targets = json.dumps([spec.get("targetRevisions"), is_aborted], sort_keys=True)
-        stage = json.dumps(spec.get("stageTargetRevisions"), sort_keys=True)
-        known = self.progress.get(one.key)
-        if known is None or known.targets != targets:
-            self.progress[one.key] = Progress(targets, former=_text_of(record_of(one.object)), stage=stage)
-            return
-        if not known.settled:
-            # The stage, the record and the conditions are still those of the way to the former targets, also while that
-            # stage is late, and is shifted.
-            if stage != known.stage and stages and not (before and _is_shift(before, one.object)):
-                known.settled, known.planned = True, percent_of(stages, name)
-            known.stage = stage if stages else known.stage
-            return
-        planned = percent_of(stages, name)
-        if planned < known.planned:
-            yield f"the stage goes back from {known.planned} to {planned} percent of {name}"
-        record = record_of(one.object)
-        reached = percent_of(record, name) if _text_of(record) != known.former else known.reached
-        if reached < known.reached:
-            yield f"the record goes back from {known.reached} to {reached} percent of {name}"
-        complete = recorded.is_true(one.object, "LastStageReady") and reached == 100
-        if known.complete and not complete:
-            yield "it was complete, and is not any more"
-        known.stage, known.planned, known.reached, known.complete = stage, planned, reached, complete
-
-    def _back(self, one: Stored, before: Wire | None) -> Iterator[str]:
-        """10: after an abort the revisions with traffic end as they began, and the others run nothing."""
-        if before is None or not recorded.is_aborted(one.object):
-            return
-        if not recorded.is_aborted(before):
-            # Where the rollout to the present targets had not begun, nothing is to change.
-            has_begun = not recorded.is_true(before, "LastStageReady")
-            initial = recorded.entries(one.object["spec"].get("initialRevisions"))
-            self.ends[one.key] = [entry for entry in (initial if has_begun else record_of(before)) if entry.percent]
-            return
-        if not recorded.is_back(one.object) or recorded.is_back(before):
-            return
-        stages, ends = stage_of(one.object), self.ends.get(one.key, [])
-        for entry in ends:
-            if percent_of(stages, entry.name) != entry.percent:
-                yield f"back with {percent_of(stages, entry.name)} percent of {entry.name}, which had {entry.percent}"
-            bounds = scales_of(self.spas.get((one.key[0], entry.name))).bounds
-            if bounds != (entry.minimum, entry.maximum):
-                yield f"back with {bounds} for {entry.name}, which had {(entry.minimum, entry.maximum)}"
-        for name in recorded.named_by(one.object) - {entry.name for entry in ends}:
-            scales = scales_of(self.spas.get((one.key[0], name)))
-            if percent_of(stages, name) or (scales.bounds != ENDED and (scales.desired or scales.actual)):
-                yield f"back with {percent_of(stages, name)} percent and {scales.bounds} for {name}"
-
     def _shifted(self, one: Stored, before: Wire | None) -> Iterator[str]:
         """6: the traffic of a stage moves only when the stage is late, and it is given another time."""
-        if before is None or not _is_shift(before, one.object):
+        if before is None or not is_shift(before, one.object):
             return
         self.shifts += 1
         finish, next_finish = (_time(some["spec"].get("targetFinishTime")) for some in (before, one.object))
@@ -341,19 +263,6 @@ def _whole(ro: Wire) -> Iterator[str]:
             yield f"the stage has {now} percent, the start {start}"
 
 
-def _is_shift(before: Wire, after: Wire) -> bool:
-    """Whether a stage that was not done is another one with the same replicas: only its traffic has changed."""
-    was, now = stage_of(before), stage_of(after)
-    if was == now or not was or _moved(was) != _moved(now):
-        return False
-    # Else it is the next stage, with the same targets.
-    return not recorded.is_true(before, "StageReady")
-
-
-def _moved(stage: Sequence[Target]) -> list[tuple[str, str, int | None]]:
-    return [(entry.name, entry.direction, entry.target) for entry in stage]
-
-
 def _revision_of(pod: Wire) -> str:
     return str((pod["metadata"].get("labels") or {}).get(recorded.REVISION_LABEL, ""))
 
@@ -366,7 +275,3 @@ def _meaning(one: Wire) -> str:
     """All of an object but its version and who wrote it."""
     metadata = {key: value for key, value in one["metadata"].items() if key not in ("resourceVersion", "managedFields")}
     return json.dumps({**one, "metadata": metadata}, sort_keys=True)
-
-
-def _text_of(record: Sequence[Target]) -> str:
-    return repr(list(record))
