@@ -92,7 +92,9 @@ def completed(value: Object, resource: Resource) -> Object:
 
 def _read(call: Call) -> Object:
     if (call.media or JSON) != JSON:
-        raise unsupported_media((JSON,))
+        raise unsupported_media(
+            (JSON,), "the sandbox reads JSON only; kubectl create namespace writes protobuf: kubectl apply -f FILE"
+        )
     return _cleaned(_typed(parse(call), call), call)
 
 

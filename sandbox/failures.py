@@ -112,8 +112,9 @@ def expired(message: str) -> ApiError:
     return ApiError(410, "Expired", message)
 
 
-def unsupported_media(accepted: Iterable[str]) -> ApiError:
+def unsupported_media(accepted: Iterable[str], way_out: str = "") -> ApiError:
     message = f"the body of the request was in an unknown format - accepted media types include: {', '.join(accepted)}"
+    message += f"; {way_out}" if way_out else ""
     return ApiError(415, "UnsupportedMediaType", message)
 
 

@@ -18,6 +18,7 @@ def lines(*texts: str) -> list[str]:
     return [f"{each.id} {each.text}; {each.way_out}" for each in findings_in(*texts)]
 
 
+WORDS = "letters, digits, '-', '_' and '.', at most 63, with a letter or digit at both ends"
 ROWS = {
     "a field nearly right": (
         f"{SPA}spec: {{stagemaxscale: 3}}",
@@ -54,6 +55,38 @@ ROWS = {
     "no name": (
         f"{HEAD}kind: StagePodAutoscaler\nmetadata: {{}}",
         "DOC006 metadata.name: Required value: an object needs a name; write metadata.name",
+    ),
+    "a key of a label with a blank": (
+        f"{HEAD}kind: StagePodAutoscaler\nmetadata: {{name: a, labels: {{a b: x}}}}",
+        f'DOC004 metadata.labels["a b"]: Invalid value: "a b": must be a key such as app or example.com/app; {WORDS}',
+    ),
+    "a key of an annotation with two slashes": (
+        f"{HEAD}kind: StagePodAutoscaler\nmetadata: {{name: a, annotations: {{A/b/c: x}}}}",
+        (
+            'DOC004 metadata.annotations[A/b/c]: Invalid value: "A/b/c": must be a key such as app or example.com/app; '
+            f"{WORDS}"
+        ),
+    ),
+    "a value of a label with a blank": (
+        f"{HEAD}kind: StagePodAutoscaler\nmetadata: {{name: a, labels: {{a: x y}}}}",
+        (
+            f'DOC004 metadata.labels.a: Invalid value: "x y": must be the value of a label; {WORDS}; longer texts'
+            " go into annotations"
+        ),
+    ),
+    "a name in upper case": (
+        f"{HEAD}kind: StagePodAutoscaler\nmetadata: {{name: A_1}}",
+        (
+            "DOC006 metadata.name: Invalid value: \"A_1\": must be a DNS subdomain: lower-case letters, digits, '-' and"
+            " '.', at most 253 characters; kubectl get revisions,kservice -A lists names"
+        ),
+    ),
+    "a namespace with a point": (
+        f"{HEAD}kind: StagePodAutoscaler\nmetadata: {{name: a, namespace: a.b}}",
+        (
+            'DOC006 metadata.namespace: Invalid value: "a.b": must be a DNS label: lower-case letters, digits and'
+            " '-', at most 63 characters; kubectl get revisions,kservice -A lists names"
+        ),
     ),
     "no metadata": (
         f"{HEAD}kind: StagePodAutoscaler\n",

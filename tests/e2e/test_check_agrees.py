@@ -77,6 +77,37 @@ def test_kubectl_refuses_the_bad_example_of_a_rule_and_takes_the_good_one(
     assert applied(rule.good) == 0
 
 
+METADATA = {
+    "a name in upper case": "name: A_1",
+    "a name of another script": "name: \u00e4-00001",
+    "a name of 253 characters": f"name: {'a' * 253}",
+    "a name of 254 characters": f"name: {'a' * 254}",
+    "points in a name": "name: a.b.c",
+    "two points in a row": "name: a..b",
+    "a label with a blank": "name: a, labels: {a: x y}",
+    "a label of 63 characters": f"name: a, labels: {{a: {'x' * 63}}}",
+    "a label of 64 characters": f"name: a, labels: {{a: {'x' * 64}}}",
+    "an empty label": "name: a, labels: {a: ''}",
+    "a key of a label with a blank": "name: a, labels: {a b: x}",
+    "a key of a label with a domain": "name: a, labels: {example.com/A_b: x}",
+    "a key of a label with a domain in upper case": "name: a, labels: {Example.com/a: x}",
+    "a key of an annotation with a domain in upper case": "name: a, annotations: {Example.com/a: x}",
+    "a key of an annotation with two slashes": "name: a, annotations: {a/b/c: x}",
+    "a key of an annotation that ends with a slash": "name: a, annotations: {a/: x}",
+}
+
+
+@pytest.mark.parametrize("metadata", METADATA.values(), ids=METADATA)
+def test_the_api_server_takes_the_same_names_and_labels(plane: ControlPlane, metadata: str, tmp_path: Path) -> None:
+    (tmp_path / "object.yaml").write_text(f"{HEAD}kind: StagePodAutoscaler\nmetadata: {{{metadata}}}\nspec: {{}}\n")
+    command = [str(plane.binaries.kubectl), "--kubeconfig", str(plane.kubeconfig), "create", "--dry-run=server"]
+    command += ["--namespace", "default", "-f", str(tmp_path / "object.yaml")]
+    applied = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    ours = [sys.executable, "-m", "webhook", "check", str(tmp_path / "object.yaml")]
+    checked = subprocess.run(ours, capture_output=True, text=True, timeout=120, check=False)
+    assert (checked.returncode == 0) == (applied.returncode == 0), (checked.stdout, applied.stderr)
+
+
 def test_what_kubectl_renders_names_the_real_files(
     plane: ControlPlane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

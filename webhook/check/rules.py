@@ -83,7 +83,7 @@ metadata: {name: hello-00002}""",
 DOC006: Final = Rule(
     id="DOC006",
     severity="deny",
-    summary="an object has no name",
+    summary="an object has no name, or one that Kubernetes refuses",
     protects="An SPA has the name of its Revision, and an RO that of its Knative Service. Nothing finds it otherwise.",
     bad="""apiVersion: serving.knative.dev/v1
 kind: StagePodAutoscaler

@@ -11,6 +11,7 @@ import yaml
 from webhook.admission.rules import Rule
 from webhook.admission.rules.field_error import MAX_FINDINGS, echo
 from webhook.api.kinds import API_VERSION, GROUP, RO_KIND, SPA_KIND
+from webhook.api.names import is_key, is_label, is_subdomain, is_value
 from webhook.check.kubernetes_object import KubernetesObject
 from webhook.check.node import Node, Span, joined
 from webhook.check.rules import DOC002, DOC003, DOC004, DOC005, DOC006
@@ -25,6 +26,7 @@ _METADATA: Final = (
     *("uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"),
     "selfLink",
 )
+_WORDS: Final = "letters, digits, '-', '_' and '.', at most 63, with a letter or digit at both ends"
 
 
 class Problem(NamedTuple):
@@ -88,9 +90,38 @@ def _in_metadata(metadata: Node | None) -> Iterator[Problem]:
     if not members or (isinstance(members, dict) and not members.get("name") and not members.get("generateName")):
         yield Problem(DOC006, "metadata.name", "Required value: an object needs a name", "write metadata.name")
     if metadata is not None:
+        yield from _bad_names(metadata)
         yield from _misspelled(metadata, _METADATA, "metadata")
         yield from text_problems(metadata.member("labels"), "metadata.labels")
         yield from text_problems(metadata.member("annotations"), "metadata.annotations")
+        yield from _bad_keys(metadata, "labels")
+        yield from _bad_keys(metadata, "annotations")
+
+
+def _bad_names(metadata: Node) -> Iterator[Problem]:
+    """Names that the API server refuses. Those that are no text are found by the rules."""
+    for key, is_good, wanted in (
+        ("name", is_subdomain, "a DNS subdomain: lower-case letters, digits, '-' and '.', at most 253 characters"),
+        ("namespace", is_label, "a DNS label: lower-case letters, digits and '-', at most 63 characters"),
+    ):
+        member = metadata.member(key)
+        if member is not None and isinstance(member.value, str) and member.value and not is_good(member.value):
+            problem = f"Invalid value: {echo(member.value)}: must be {wanted}"
+            yield Problem(DOC006, f"metadata.{key}", problem, "kubectl get revisions,kservice -A lists names")
+
+
+def _bad_keys(metadata: Node, key: str) -> Iterator[Problem]:
+    """Keys of labels and annotations, and values of labels, that the API server refuses."""
+    member = metadata.member(key)
+    for name, (place, value) in () if member is None else member.members.items():
+        field = joined(f"metadata.{key}", name)
+        # Kubernetes reads the key of an annotation in lower case.
+        if not is_key(name if key == "labels" else name.lower()):
+            problem = f"Invalid value: {echo(name)}: must be a key such as app or example.com/app"
+            yield Problem(DOC004, field, problem, _WORDS, place)
+        elif key == "labels" and isinstance(value.value, str) and not is_value(value.value):
+            problem = f"Invalid value: {echo(value.value)}: must be the value of a label"
+            yield Problem(DOC004, field, problem, f"{_WORDS}; longer texts go into annotations")
 
 
 def _duplicates(root: Node) -> Iterator[Problem]:
