@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.loop.running import Running
+from tests.loop.world import World, autoscale, two_revisions
 from tests.waiting import eventually
 from webhook.api.wire import copy_of
 from webhook.cluster.errors import ApiError, OutcomeUnknown, Unauthorized, Unavailable, Unreachable
@@ -86,3 +87,23 @@ def test_one_that_another_has_taken_over_from_writes_nothing_and_stands_by(loop:
     eventually(lambda: loop.asked["watch", "rolloutorchestrators"] > lists + 1, "the change is seen")
     assert [str(write) for write in loop.api.writes] == before
     assert loop.get("/healthz") == (200, "ok\n")
+
+
+def test_nothing_is_written_while_everything_is_read_again() -> None:
+    world = two_revisions(World()).settle()
+    autoscale(world, 4)
+    world.observe()
+    world.forget()
+    del world.api.objects[ROLLOUT_ORCHESTRATORS.path(), "default", "hello"]
+
+    world.loop.list_again()
+    world.loop.enqueue_everything()
+    while world.loop.workers.step():
+        continue
+    assert world.api.writes == []
+
+    world.settle()
+    world.clock.advance(60)
+    world.settle()
+    assert [write for write in world.written() if "rolloutorchestrators" in write] == []
+    assert len(world.loop.caches.rollouts.store) == 0

@@ -104,6 +104,7 @@ class Reflector:
         self._version: str | None = None
         self._listed_at = clock.monotonic()
         self._must_list = threading.Event()
+        self._lists_again = False
         self._contact: float | None = None
         self._stream: Stream | None = None
         self._thread: threading.Thread | None = None
@@ -121,6 +122,11 @@ class Reflector:
     def absent(self) -> bool:
         """True if the last response said that the server does not serve the resource."""
         return self._absent
+
+    @property
+    def outdated(self) -> bool:
+        """True from ``list_again`` until that list has been stored."""
+        return self.was_synced and (self._must_list.is_set() or self._lists_again)
 
     def wait_until_synced(self, seconds: float) -> bool:
         """Wait for the first list; False if it has not arrived within ``seconds``."""
@@ -172,6 +178,7 @@ class Reflector:
             self._pass_on_again()
             if self._must_list.is_set():
                 self._must_list.clear()
+                self._lists_again = True
                 self.store.distrust()
                 self._version = None
             if self._version is None:
@@ -230,6 +237,7 @@ class Reflector:
         self.last_error = None
         self._absent = False
         self.was_synced = True
+        self._lists_again = False
         self._synced.set()
 
     def _read_list(self, limit: int) -> tuple[list[Any], str]:

@@ -226,6 +226,11 @@ class Caches:
             for reflector in cache.reflectors:
                 reflector.start()
 
+    @property
+    def outdated(self) -> bool:
+        """True from ``list_again`` until everything has been listed."""
+        return any(reflector.outdated for cache in self for reflector in cache.reflectors)
+
     def list_again(self) -> None:
         """List everything again: the server has lost data."""
         for cache in self:
@@ -283,6 +288,7 @@ class Caches:
                 on_count=counted,
                 pace=_REQUIRED_PACE if required else _PACE,
                 supervisor=self._supervisor,
+                required=required,
             )
             for namespace in namespaces
             if resource in self._resources

@@ -49,6 +49,9 @@ from webhook.loop.workers import Workers
 
 _LOG: Final = logging.getLogger(__name__)
 
+_WHILE_OUTDATED: Final = 1.0
+"""Seconds after which a key is tried again while the caches are read again."""
+
 
 class Loop:
     """Watches nothing until ``watch``, and writes nothing until ``work``."""
@@ -148,9 +151,11 @@ class Loop:
         return done
 
     def reconcile(self, key: Key) -> Result:
-        """Reconcile one key, unless paused. Raises ApiError, MalformedObject."""
+        """Reconcile one key, unless paused; later while everything is read again. Raises ApiError, MalformedObject."""
         if not self._working:
             return Result()
+        if self.caches.outdated:
+            return Result(requeue_after=(_WHILE_OUTDATED,))
         if key.kind == ROLLOUT:
             return self._reconcile_rollout(key.namespace, key.name)
         self.reconciler.spas.reconcile(key.namespace, key.name)
