@@ -94,8 +94,11 @@ def _copy(source: Mapping[str, Any], target: Wire, path: Iterable[str]) -> None:
 
 
 def _conditions(one: Mapping[str, Any], types: Collection[str]) -> list[Wire]:
-    listed = (one.get("status") or {}).get("conditions") or ()
-    kept = sorted((condition for condition in listed if condition.get("type") in types), key=lambda c: str(c["type"]))
+    # One object of another shape must not keep the others out of the cache.
+    status = one.get("status")
+    listed = status.get("conditions") if isinstance(status, Mapping) else None
+    found = [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
+    kept = sorted((each for each in found if str(each.get("type")) in types), key=lambda each: str(each["type"]))
     return [{member: condition[member] for member in _CONDITION_MEMBERS if member in condition} for condition in kept]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from webhook.api import MalformedObject, wire
 from webhook.api.conditions import READY
 from webhook.api.wire import Wire, copy_of
 
@@ -16,6 +17,8 @@ def shares(entries: Any) -> dict[str, int]:
     """
     found: dict[str, int] = {}
     for entry in entries if isinstance(entries, list) else ():
+        if not isinstance(entry, Mapping):
+            continue
         name, percent = entry.get("revisionName"), entry.get("percent")
         if name and type(percent) is int and percent > 0:
             found[name] = found.get(name, 0) + percent
@@ -49,12 +52,15 @@ def held_traffic(
 
 
 def stock_traffic(service: Mapping[str, Any]) -> list[Wire]:
-    """The entries that Knative's Service reconciler writes for a Service on the wire."""
+    """The entries that Knative's Service reconciler writes for a Service on the wire. Raises MalformedObject."""
     name = service["metadata"]["name"]
+    place = f"Service {name}: spec"
     spec = service.get("spec")
-    own = spec.get("traffic") if isinstance(spec, Mapping) else None
+    own = wire.sequence(spec if isinstance(spec, Mapping) else {}, "traffic", place)
     entries = copy_of(own) or [{"latestRevision": True, "percent": 100}]
-    for entry in entries:
+    for number, entry in enumerate(entries):
+        if not isinstance(entry, dict):
+            raise MalformedObject(f"{place}.traffic[{number}]", f"must be an object, not {wire.kind_of(entry)}")
         if not entry.get("revisionName"):
             entry["configurationName"] = name
     return list(entries)

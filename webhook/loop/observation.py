@@ -6,13 +6,14 @@ from typing import Any
 
 from webhook.api import RolloutOrchestrator, StagePodAutoscaler, wire
 from webhook.api.target_revision import one_per_revision
+from webhook.cluster.resource import POD_AUTOSCALERS
 from webhook.knative.rollout_config import settings_of
 from webhook.knative.stage_traffic import held_for
 from webhook.knative.traffic import is_moved, live_shares, shares_in
 from webhook.loop.caches import BY_REVISION, BY_SERVICE, Cache, Caches
 from webhook.loop.revisions import ClusterConditions, ClusterRevisions
 from webhook.loop.rollout_settings import ClusterSettings, ignored_annotations
-from webhook.loop.spas import with_scales
+from webhook.loop.spas import status_number, with_scales
 from webhook.planning import Note, RolloutConfig
 from webhook.strategies import ObservedRevision
 from webhook.strategies.stage import Stage
@@ -81,7 +82,7 @@ class Observer:
             spas=frozenset(running),
             running=running,
             pod_autoscalers={
-                name: wire.integer(wire.mapping(one, "status", ""), "actualScale", "status", 32)
+                name: status_number(POD_AUTOSCALERS, one, "actualScale")
                 for name, one in _found(scales_of, ro.namespace, names).items()
             },
             deployments=deployments,

@@ -15,7 +15,7 @@ from webhook.cluster.clock import Clock
 from webhook.cluster.errors import ApiError, NotFound
 from webhook.cluster.events import Event, reference_to
 from webhook.cluster.indexer import version_of
-from webhook.cluster.resource import KNATIVE_SERVICES, ROUTES
+from webhook.cluster.resource import DEPLOYMENTS, KNATIVE_SERVICES, POD_AUTOSCALERS, ROUTES
 from webhook.knative.annotations import HOLD, annotations_of, labels_of, template_annotations_of
 from webhook.knative.bounds import has_record, minimum_in_force
 from webhook.knative.hold import readable_hold_of
@@ -28,6 +28,7 @@ from webhook.loop.caches import BY_SERVICE, Cache, Caches, trimmed
 from webhook.loop.repeated_events import RepeatedEvents
 from webhook.loop.resource_writer import ResourceWriter
 from webhook.loop.rollout_settings import ClusterSettings
+from webhook.loop.spas import status_number
 from webhook.planning import rollout_config
 from webhook.strategies import DEFAULT_STRATEGY, normalise_strategy
 
@@ -269,11 +270,14 @@ def scales_of(caches: Caches, namespace: str, revisions: dict[str, Wire]) -> dic
     found = {name: caches.pod_autoscalers.get(namespace, name) for name in revisions}
     service = next((labels_of(one).get(SERVICE_LABEL) for one in revisions.values()), None)
     deployments = caches.deployments.store.by_index(BY_SERVICE, f"{namespace}/{service}")
-    available = {labels_of(one).get(REVISION_LABEL): _status(one, "availableReplicas") or 0 for one in deployments}
+    available = {
+        labels_of(one).get(REVISION_LABEL): status_number(DEPLOYMENTS, one, "availableReplicas") or 0
+        for one in deployments
+    }
     return {
         name: Scale(
-            _status(one, "desiredScale"),
-            _least(_status(one, "actualScale"), available.get(name)),
+            status_number(POD_AUTOSCALERS, one, "desiredScale"),
+            _least(status_number(POD_AUTOSCALERS, one, "actualScale"), available.get(name)),
             minimum_in_force(annotations_of(one)),
             (started := condition_of(one, SCALE_TARGET_INITIALIZED)) is not None and started.status == TRUE,
         )
@@ -284,10 +288,6 @@ def scales_of(caches: Caches, namespace: str, revisions: dict[str, Wire]) -> dic
 
 def _least(one: int | None, other: int | None) -> int | None:
     return one if other is None or one is None else min(one, other)
-
-
-def _status(one: Wire, member: str) -> int | None:
-    return wire.integer(wire.mapping(one, "status", ""), member, "status", 32)
 
 
 def _bound(spa: Wire, member: str) -> int | None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from webhook.api import StagePodAutoscaler, wire
 from webhook.api.kinds import SERVICE_LABEL
 from webhook.cluster.indexer import Indexer
+from webhook.cluster.resource import POD_AUTOSCALERS, Resource
 from webhook.loop.caches import BY_SERVICE
 from webhook.loop.resource_writer import ResourceWriter
 
@@ -96,10 +97,15 @@ def reported_scales(pod_autoscaler: Mapping[str, Any]) -> tuple[int, int] | None
 
     Raises MalformedObject.
     """
-    status = wire.mapping(pod_autoscaler, "status", "")
-    desired = wire.integer(status, "desiredScale", "status", 32)
-    actual = wire.integer(status, "actualScale", "status", 32)
+    desired, actual = (status_number(POD_AUTOSCALERS, pod_autoscaler, key) for key in ("desiredScale", "actualScale"))
     return None if desired is None or actual is None else (desired, actual)
+
+
+def status_number(resource: Resource, one: Mapping[str, Any], member: str) -> int | None:
+    """A number in the status of an object on the wire, None if it is absent. Raises MalformedObject, with its name."""
+    place = f"{resource.kind} {(one.get('metadata') or {}).get('name')}: status"
+    status = one.get("status")
+    return wire.integer(status if isinstance(status, Mapping) else {}, member, place, 32)
 
 
 def bounds_of(spa: StagePodAutoscaler) -> str:
