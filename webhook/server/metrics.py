@@ -44,6 +44,7 @@ LOOPS: Final = (
     "pages",
     "event loop",
     "thread",
+    "worker",
 )
 """The parts of the webhook in which an unexpected exception can occur."""
 REFLECTED: Final = ("list", "watch", "event", "bookmark", "gone", "silence", "error")

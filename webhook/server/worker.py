@@ -1,6 +1,7 @@
 """The worker: gunicorn's arbiter starts and watches it; it accepts connections, and its exit cuts no call."""
 
 import asyncio
+import faulthandler
 import gc
 import os
 import signal
@@ -55,12 +56,17 @@ class StagegateWorker(Worker):  # type: ignore[misc]
     def init_signals(self) -> None:
         """The ending signals; a terminal sends them to this process too, so the others do nothing here either."""
         ignore_the_rest()
+        # The arbiter ends a worker without heartbeats by SIGABRT, which prints then where each of its threads hangs.
+        faulthandler.enable()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for number in ending_signals():
             at_once = number in (signal.SIGINT, signal.SIGQUIT)
             self.loop.add_signal_handler(number, self._stop_at_once if at_once else self._stop)
 
     def run(self) -> None:
+        for _ in range(self.age - 1):
+            # The workers before this one, which the arbiter has replaced.
+            self.metrics.faulted("worker")
         # The pages' thread asks: ``list`` takes the connections in one step.
         self.metrics.ask_connections(self.open.__len__, lambda: sum(each.in_flight for each in list(self.open)))
         # Reviews have no cycles. By default a large one is walked again and again while it is parsed.
