@@ -21,7 +21,8 @@ def probe(host: str, port: int, timeout: float, server_name: str | None = None) 
         ):
             shown = tls.getpeercert(binary_form=True)
     except (OSError, ValueError) as problem:
-        reason = getattr(problem, "strerror", None) or problem
+        late = isinstance(problem, TimeoutError)
+        reason = f"none within {timeout:g} s" if late else getattr(problem, "strerror", None) or problem
         raise CertificateError(f"no TLS handshake with {host}:{port}: {reason}") from problem
     if shown is None:
         raise CertificateError(f"{host}:{port} showed no certificate")

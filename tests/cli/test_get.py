@@ -82,6 +82,31 @@ def test_a_list_at_80_columns_says_below_what_is_waited_for() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("columns", "heads"),
+    [
+        (56, "NAME STATE STAGE TRAFFIC REPLICAS FOR LEFT"),
+        (55, "NAME STATE STAGE TRAFFIC REPLICAS FOR"),
+        (49, "NAME STATE STAGE TRAFFIC REPLICAS FOR"),
+        (48, "NAME STATE STAGE TRAFFIC REPLICAS"),
+        (40, "NAME STATE STAGE TRAFFIC"),
+        (30, "NAME STATE TRAFFIC"),
+        (20, "NAME STATE"),
+    ],
+)
+def test_a_narrow_list_leaves_columns_out_and_cuts_no_name(columns: int, heads: str) -> None:
+    head, line, *_ = listed([of()], columns=columns)
+    assert head.split() == heads.split()
+    assert line.startswith("hello  Progressing")
+    assert "\u2026" not in line
+
+
+def test_a_long_name_takes_the_room_of_other_columns() -> None:
+    head, line, *_ = listed([of(name="checkout-of-the-shop-in-production-eu")], columns=80, namespace=None)
+    assert head.split() == ["NAMESPACE", "NAME", "STATE", "STAGE", "TRAFFIC"]
+    assert line.startswith("default    checkout-of-the-shop-in-production-eu  Stuck")
+
+
 def test_a_wide_list() -> None:
     (head, line) = listed([of()], form="wide")
     assert head.split()[7:] == ["STRATEGY", "SINCE", "REVISIONS", "WAITS", "FOR"]

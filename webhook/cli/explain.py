@@ -222,6 +222,8 @@ def _of_dump(path: str, namespace: str | None, name: str) -> "Snapshot":
         raise CommandError(f"cannot read {source}: {problem.strerror or problem}", MISSING) from problem
     except UnicodeDecodeError as problem:
         raise CommandError(f"{source}: not a dump: it is not UTF-8 text") from problem
+    if not text.strip():
+        raise CommandError(f"{source} is empty; the output of kubectl get -o yaml is needed", MISSING)
     try:
         world = read_dump(text)
     except UnreadableDump as problem:

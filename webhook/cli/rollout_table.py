@@ -1,6 +1,6 @@
 """Rollouts as a person sees them: the table of a list, the tree of one, and the line of a change."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -35,34 +35,70 @@ _MOST_PODS: Final = 20
 def list_of(
     summaries: Sequence[Summary], at: datetime, *, width: int, with_namespace: bool, wide: bool
 ) -> Iterator[RenderableType]:
-    """A table, and below it what each rollout waits for where the table has no room for that."""
+    """A table, and below it what each rollout waits for where the table has no room for that.
+
+    Columns that do not fit are left out, so that no name is cut.
+    """
     in_table = width >= _ROOM
-    yield _table(summaries, at, with_namespace=with_namespace, wide=wide, waits=in_table)
+    rows = [_cells(one, at) for one in summaries]
+    names = [name for name in _COLUMNS if (with_namespace or name != "NAMESPACE") and (wide or name not in _WIDE)]
+    yield _table(rows, _fitting(names, rows, width), waits=in_table)
     for one in summaries if not in_table else ():
         if one.waits_for:
             name = f"{one.namespace}/{one.name}" if with_namespace else one.name
             yield Text(visible(f"\n{name}: {one.waits_for}"))
 
 
-def _table(summaries: Iterable[Summary], at: datetime, *, with_namespace: bool, wide: bool, waits: bool) -> Table:
+_WIDE: Final = ("STRATEGY", "SINCE", "REVISIONS")
+_COLUMNS: Final = ("NAMESPACE", "NAME", "STATE", "STAGE", "TRAFFIC", "REPLICAS", "FOR", "LEFT", *_WIDE)
+_LEFT_OUT: Final = ("REVISIONS", "SINCE", "STRATEGY", "LEFT", "FOR", "REPLICAS", "STAGE", "TRAFFIC")
+"""Columns that are left out where there is no room for them, the first first."""
+_WAITS: Final = "WAITS FOR"
+_GAP: Final = 2
+
+
+def _cells(one: Summary, at: datetime) -> dict[str, Text]:
+    """The cells of a rollout by the heads of their columns."""
+    texts = {
+        "NAMESPACE": one.namespace,
+        "NAME": one.name,
+        "STATE": one.state,
+        "STAGE": stage_text(one),
+        "TRAFFIC": traffic_text(one),
+        "REPLICAS": replicas_text(one),
+        "FOR": ago(one.since, at),
+        "LEFT": left_text(one),
+        "STRATEGY": one.strategy,
+        "SINCE": "" if one.since is None else format_time(one.since),
+        "REVISIONS": " ".join(each.name for each in one.revisions),
+        _WAITS: one.waits_for,
+    }
+    cells = {name: Text(visible(text) or "-") for name, text in texts.items()}
+    cells["STATE"].stylize(_STYLES.get(one.state, ""))
+    return cells
+
+
+def _fitting(names: Sequence[str], rows: Sequence[Mapping[str, Text]], width: int) -> list[str]:
+    """Those of the columns that fit into the width."""
+    widths = {name: max([len(name), *(row[name].cell_len for row in rows)]) + _GAP for name in names}
+    kept = list(names)
+    for name in _LEFT_OUT:
+        if sum(widths[each] for each in kept) - _GAP <= width:
+            break
+        if name in kept:
+            kept.remove(name)
+    return kept
+
+
+def _table(rows: Iterable[Mapping[str, Text]], names: Sequence[str], *, waits: bool) -> Table:
     """A row for each rollout, in the order in which they come."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="")
-    names = (["NAMESPACE"] if with_namespace else []) + ["NAME", "STATE", "STAGE", "TRAFFIC", "REPLICAS", "FOR", "LEFT"]
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="")
     for name in names:
-        table.add_column(name, no_wrap=True)
-    if wide:
-        for name in ("STRATEGY", "SINCE", "REVISIONS"):
-            table.add_column(name, no_wrap=True)
+        table.add_column(name, no_wrap=True, overflow="ellipsis")
     if waits:
-        table.add_column("WAITS FOR", overflow="fold")
-    for one in summaries:
-        cells: list[RenderableType] = [visible(one.namespace)] if with_namespace else []
-        cells += [visible(one.name), Text(one.state, style=_STYLES.get(one.state, "")), stage_text(one)]
-        cells += [traffic_text(one), replicas_text(one), ago(one.since, at) or "-", left_text(one) or "-"]
-        if wide:
-            since = "-" if one.since is None else format_time(one.since)
-            cells += [one.strategy, since, visible(" ".join(each.name for each in one.revisions)) or "-"]
-        table.add_row(*cells, *([visible(one.waits_for) or "-"] if waits else []))
+        table.add_column(_WAITS, overflow="fold")
+    for row in rows:
+        table.add_row(*(row[name] for name in names), *([row[_WAITS]] if waits else []))
     return table
 
 
