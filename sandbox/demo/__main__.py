@@ -21,8 +21,9 @@ from sandbox.demo.story import NAMESPACE, PACE, SCALE, SECONDS_PER_TICK, Story, 
 from sandbox.interruption import run_interruptible
 from webhook.cli.arguments import filled, path
 from webhook.cli.command import Command, Options
-from webhook.cli.errors import USAGE, CommandError
+from webhook.cli.errors import DONE, USAGE, CommandError
 from webhook.cli.program import run_click
+from webhook.cli.streams import complain
 from webhook.cluster.errors import ApiError
 
 PROGRAM: Final = "python -m sandbox.demo"
@@ -79,7 +80,10 @@ def run(arguments: Options) -> int:
     if arguments.kubeconfig and arguments.control_plane:
         raise CommandError("--control-plane or --kubeconfig, not both", USAGE)
 
-    return run_interruptible(PROGRAM, lambda: _show(arguments))
+    code = run_interruptible(PROGRAM, lambda: _show(arguments))
+    if arguments.keep and code == DONE:
+        complain(f"{PROGRAM}: stopped; everything that it started has ended")
+    return code
 
 
 def _show(arguments: Options) -> int:
