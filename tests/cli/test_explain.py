@@ -153,7 +153,12 @@ def test_for_programs(dump: Dump, capsys: pytest.CaptureFixture[str]) -> None:
         pytest.param(["hello", "-f", "{dump}", "-n", "x"], 3, "has no rollout hello; it has", id="another namespace"),
         pytest.param([], 2, "NAME", id="no name"),
         pytest.param(["SH op"], 2, "'SH op'", id="not a name"),
-        pytest.param(["hello", "-f", "{empty}"], 3, "empty.yaml is empty; the output of kubectl get -o yaml is needed", id="an empty dump"),
+        pytest.param(
+            ["hello", "-f", "{empty}"],
+            3,
+            "empty.yaml is empty; the output of kubectl get -o yaml is needed",
+            id="an empty dump",
+        ),
         pytest.param(["hello", "-f", "{binary}"], 1, "binary: not a dump: it is not UTF-8 text", id="not text"),
     ],
 )

@@ -141,7 +141,7 @@ def test_ctrl_c_is_how_a_demo_ends_that_stays_up(
 
     monkeypatch.setattr(demo, "_run_story", fail_or_stay)
     assert main(["--keep"]) == 0
-    assert capsys.readouterr().err == ""
+    assert capsys.readouterr().err == "python -m sandbox.demo: stopped; everything that it started has ended\n"
 
 
 @contextmanager
