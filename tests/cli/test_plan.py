@@ -45,6 +45,14 @@ def lines(capsys: Capture) -> list[str]:
     return [line.rstrip() for line in capsys.readouterr().out.splitlines()]
 
 
+def test_one_replica_is_one(tmp_path: Path, capsys: Capture) -> None:
+    lists = "initialRevisions: [{revisionName: a, percent: 100}], targetRevisions: [{revisionName: b, percent: 100}]"
+    ro = f"apiVersion: serving.knative.dev/v1\nkind: RolloutOrchestrator\nmetadata: {{name: a}}\nspec: {{{lists}}}\n"
+    (tmp_path / "ro.yaml").write_text(ro)
+    assert main(["plan", "-f", str(tmp_path / "ro.yaml")]) == 0
+    assert lines(capsys)[1].endswith(": 1 stage, 1 replica at the peak, 0 more than at the start")
+
+
 def test_an_edit_that_nobody_has_seen_yet(capsys: Capture) -> None:
     assert main(["plan", *EDIT]) == 0
     assert lines(capsys)[:9] == [

@@ -53,7 +53,7 @@ spec: {stageMinScale: 2}""",
 DOC004: Final = Rule(
     id="DOC004",
     severity="deny",
-    summary="metadata, or the data of the settings, has a value of another type than the API server takes",
+    summary="metadata, or the data of the settings, has a value or a key that the API server refuses",
     protects="Labels, annotations and settings are text. Without quotes, true and 25 are not, and the write fails.",
     bad="""apiVersion: serving.knative.dev/v1
 kind: RolloutOrchestrator

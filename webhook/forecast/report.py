@@ -11,6 +11,7 @@ from webhook.forecast.forecast import Forecast
 from webhook.forecast.subject import Subject, revisions_of
 from webhook.forecast.usage import LIMITS, PODS, Usage
 from webhook.planning.prediction import Moment
+from webhook.strategies.stage import replicas
 
 _STEPS: Final = {"birth": "begins", "up": "up", "traffic": "traffic", "down": "down", "start": "now"}
 
@@ -22,7 +23,7 @@ def verdict(forecast: Forecast) -> str:
         return "no stage to come"
     stages = "1 stage" if count == 1 else f"{count} stages"
     beyond = prediction.peak - prediction.start.total
-    return f"{stages}, {prediction.peak} replicas at the peak, {beyond} more than at the start"
+    return f"{stages}, {replicas(prediction.peak)} at the peak, {beyond} more than at the start"
 
 
 def shown_resources(forecast: Forecast) -> list[str]:

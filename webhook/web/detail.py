@@ -23,6 +23,7 @@ from webhook.forecast.objects import Objects
 from webhook.forecast.report import moved_by
 from webhook.forecast.subject import NoForecast, subject_of
 from webhook.planning.prediction import Moment, Unpredictable
+from webhook.strategies.stage import replicas
 from webhook.web.history import Observed
 
 _MOST_EVENTS: Final = 50
@@ -193,7 +194,7 @@ def _described(summary: Summary, forecast: Forecast | None) -> str:
     text = f"Now: {now or 'no replicas'}."
     if forecast is not None and forecast.prediction.stages:
         count, peak = len(forecast.prediction.stages), forecast.prediction.peak
-        text += f" Planned: {'1 stage' if count == 1 else f'{count} stages'}, {peak} replicas at the peak."
+        text += f" Planned: {'1 stage' if count == 1 else f'{count} stages'}, {replicas(peak)} at the peak."
     return text
 
 

@@ -124,8 +124,9 @@ def test_a_generation_that_nobody_has_observed(seconds: float, effect: str) -> N
     assert causes({ROLLOUT_ORCHESTRATORS: [ro]}) == [said]
 
 
-def test_a_new_rollout_that_nobody_has_observed() -> None:
+@pytest.mark.parametrize("status", [{}, {"observedGeneration": -1}], ids=["without", "as the CRD fills it in"])
+def test_a_new_rollout_that_nobody_has_observed(status: dict[str, Any]) -> None:
     ro = worlds.ro(metadata__generation=1, metadata__creationTimestamp=ago(90), spec__stageTargetRevisions=[])
-    ro["status"] = {}
+    ro["status"] = status
     said = "not-taken-up stops: no loop has taken up generation 1: it has no status yet"
     assert causes({ROLLOUT_ORCHESTRATORS: [ro]}) == [said]

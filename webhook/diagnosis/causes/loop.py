@@ -79,7 +79,7 @@ def not_taken_up(snapshot: Snapshot) -> Iterator[Cause]:
         return
     since = _changed(ro.metadata.wire)
     is_old = since is not None and snapshot.at - since >= _SOON
-    has_status = f"the status is about generation {observed}" if observed else "it has no status yet"
+    has_status = f"the status is about generation {observed}" if observed > 0 else "it has no status yet"
     yield Cause(
         "not-taken-up",
         STOPS if is_old else DELAYS,
