@@ -1,5 +1,7 @@
 """Late stages: past their time, when traffic is shifted, what is said, and clocks that jump."""
 
+import pytest
+
 from tests.loop.world import World, carry, entry, two_revisions
 
 
@@ -33,6 +35,19 @@ def test_a_late_stage_whose_deployment_is_short_says_so_on_condition_and_in_an_e
     world.forget()
     world.loop.enqueue_everything()
     assert world.settle().written() == [], "what is reported already is not written again"
+
+
+def test_a_late_stage_is_logged_once_and_its_event_repeats_quietly(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    world = late(World(), available=0)
+    for _ in range(5):
+        world.loop.enqueue_everything()
+        world.settle()
+        world.clock.advance(1)
+    repeats = [event.repeats for event in world.events if event.reason == "StageTimedOut"]
+    assert (repeats[:1], set(repeats[1:])) == ([False], {True})
+    assert len(repeats) > 5
+    assert sum("StageTimedOut" in message for message in caplog.messages) == 1
 
 
 def test_a_deployment_that_becomes_available_lets_a_late_stage_go_on() -> None:

@@ -91,7 +91,7 @@ def events_of_status(
     strategy: Strategy,
     running: Mapping[str, int | None],
 ) -> list[EventMessage]:
-    """The Events for steps and stages that are done, and for a stage whose condition states that it is late.
+    """The Events for steps and stages that are done, and for a stage whose condition states since now that it is late.
 
     The end of the last stage is that of the rollout, unless it was aborted, which an Event of its own says. The last
     step of a stage has no Event of its own, since that of the stage says the same. ``running`` holds the replicas that
@@ -112,10 +112,15 @@ def events_of_status(
         events.append(EventMessage("Normal", ROLLOUT_COMPLETE, _reached(after, running)))
     elif became_true(STAGE_READY) and not became_true(LAST_STAGE_READY):
         events.append(EventMessage("Normal", STAGE_COMPLETE, _reached(after, running)))
-    stage_ready = now.get(STAGE_READY)
-    if stage_ready is not None and stage_ready.reason == TIMED_OUT:
-        events.append(EventMessage("Warning", TIMED_OUT, stage_ready.message))
-    return events
+    return [*events, *(event for event in _lateness(after) if event not in _lateness(before))]
+
+
+def _lateness(ro: RolloutOrchestrator) -> list[EventMessage]:
+    """The Event for a stage whose condition states that it is late."""
+    stage_ready = ro.status.conditions.get(STAGE_READY)
+    if stage_ready is None or stage_ready.reason != TIMED_OUT:
+        return []
+    return [EventMessage("Warning", TIMED_OUT, stage_ready.message)]
 
 
 class Waiting(NamedTuple):
@@ -126,13 +131,13 @@ class Waiting(NamedTuple):
 
 
 def waiting(ro: RolloutOrchestrator, stage: Stage, strategy: Strategy, observed: Observed, now: datetime) -> Waiting:
-    """What keeps the stage from being done: a Revision that does not exist, or a step that takes long.
+    """What keeps the stage from being done: it is late, a Revision does not exist, or a step takes long.
 
     The same Events come at every reconcile, since Events expire; the recorder sends repetitions rarely.
     """
     if not ro.status.conditions.is_unknown(STAGE_READY):
         return Waiting()
-    events: list[EventMessage] = []
+    events = _lateness(ro)
     delays = _until_late(ro, now)
     absences = [one.absence for name in stage.moved if (one := observed.revisions.get(name)) and one.absence]
     wanted = waiting_for(ro, stage, strategy)
