@@ -97,10 +97,16 @@ def tenth(samples: Sequence[Sample], number: int, seconds: float) -> Sample | No
 
 
 def growth(samples: Sequence[Sample], seconds: float) -> list[str]:
-    """What has grown from the second tenth to the last; empty if nothing has."""
-    early, late = tenth(samples, 2, seconds), tenth(samples, _TENTHS, seconds)
-    if early is None or late is None:
+    """What has grown from the second tenth to the last; empty if nothing has.
+
+    Descriptors that came before the middle, and no more since, are no growth either: a pool of connections opens more
+    of them the first time that more threads wait for the API server.
+    """
+    early, middle, late = (tenth(samples, number, seconds) for number in (2, _TENTHS // 2, _TENTHS))
+    if early is None or middle is None or late is None:
         return []
-    most = max(early.descriptors * GROWTH, early.descriptors + _POOLED)
-    grown = late.resident > early.resident * GROWTH or late.descriptors > most
+    opens_more = all(
+        late.descriptors > max(one.descriptors * GROWTH, one.descriptors + _POOLED) for one in (early, middle)
+    )
+    grown = late.resident > early.resident * GROWTH or opens_more
     return [f"{early} in the second tenth, and {late} in the last"] if grown else []

@@ -37,6 +37,21 @@ def test_what_has_grown(found: list[Sample], has_grown: bool) -> None:
     assert bool(growth(found, SECONDS)) == has_grown
 
 
+@pytest.mark.parametrize(
+    ("opened_at", "has_grown"),
+    [
+        pytest.param([30, 30], False, id="a pool opens two more, and keeps them"),
+        pytest.param([60, 60], True, id="two more in the second half"),
+        pytest.param([30, 60, 90], True, id="one more now and then"),
+    ],
+)
+def test_descriptors_that_came_before_the_middle_and_no_more_since_are_no_growth(
+    opened_at: list[int], has_grown: bool
+) -> None:
+    found = [Sample(one.at, one.resident, 23 + sum(at <= one.at for at in opened_at)) for one in samples(100, 100)]
+    assert bool(growth(found, SECONDS)) == has_grown
+
+
 @pytest.mark.parametrize(("every", "has_grown"), [(3, False), (2, True)])
 def test_a_burst_is_no_growth_and_what_is_there_half_of_the_time_is(every: int, has_grown: bool) -> None:
     calm = samples(100, 100)
