@@ -231,7 +231,11 @@ def overriding(annotation: str) -> Wire:
         ("RO008", {"overridden": ["RO008"], "denied": ["RO009"]}, ()),
         ("", {"denied": ["RO008", "RO009"]}, ()),
         # A blank beyond ASCII separates nothing, as in the policies.
-        ("RO008\u00a0RO009", {"denied": ["RO008", "RO009"]}, (rf'{ANNOTATION}: "RO008\u00a0RO009" is not a rule',)),
+        (
+            "RO008\u00a0RO009",
+            {"denied": ["RO008", "RO009"]},
+            (rf'{ANNOTATION}: "RO008\u00a0RO009" is not a rule; stagegate rules lists the ids',),
+        ),
     ],
 )
 def test_an_annotation_overrides_the_rules_it_names(
@@ -266,4 +270,6 @@ def test_an_override_of_no_rule_is_said_before_it_is_needed(old: Wire | None) ->
     noted = spa({"stageMinScale": 1, "stageMaxScale": 3}, annotations={OVERRIDE: "SPA02"})
     verdict = verdict_on(noted, old=old, path="/validate")
     assert (verdict.allowed, verdict.skipped) == (True, "")
-    assert verdict.notices == ('metadata.annotations[stagegate.dev/override]: "SPA02" is not a rule',)
+    assert verdict.notices == (
+        'metadata.annotations[stagegate.dev/override]: "SPA02" is not a rule; stagegate rules lists the ids',
+    )

@@ -89,7 +89,7 @@ def test_github() -> None:
     )
     assert noted == (
         "::notice file=2.yaml,line=3,endLine=3,col=63,endColumn=67,title=stagegate::metadata.annotations"
-        '[stagegate.dev/override]: "RO099" is not a rule'
+        '[stagegate.dev/override]: "RO099" is not a rule; stagegate rules lists the ids'
     )
     assert warned.startswith("::warning file=2.yaml,line=4,endLine=4,col=1,endColumn=4,title=RO013::")
 

@@ -105,6 +105,7 @@ def test_an_override_warns_and_a_wrong_one_is_noted() -> None:
     field = "metadata.annotations[stagegate.dev/override]"
     assert briefly(found) == [("note", "", field), ("warn", "RO008", "spec.targetRevisions")]
     assert found[0].text == f'{field}: "RO099" is not a rule'
+    assert found[0].way_out == "stagegate rules lists the ids"
     assert found[1].text.endswith("(overridden by an annotation)")
 
 

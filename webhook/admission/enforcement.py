@@ -77,7 +77,7 @@ def read_override(annotation: str, allowed: bool) -> tuple[frozenset[str], tuple
     if not allowed:
         return frozenset(), (f"{_ANNOTATION}: ignored, since overrides are not allowed here",)
     unknown = sorted(ids.difference(RULE_IDS))
-    notices = (f"{_ANNOTATION}: {echo(unknown[0])} is not a rule",) if unknown else ()
+    notices = (f"{_ANNOTATION}: {echo(unknown[0])} is not a rule; stagegate rules lists the ids",) if unknown else ()
     return frozenset(ids.intersection(RULE_IDS)), notices
 
 
