@@ -197,6 +197,43 @@ def test_a_child_of_the_plugin_that_runs_on_holds_nothing_up(monkeypatch: pytest
     assert issue(shell(script), lambda: NOW, has_terminal=False).identity == Identity("Bearer t")
 
 
+class Gone:
+    """A terminal that is closed, or one that has a bug."""
+
+    def __init__(self, problem: Exception) -> None:
+        self.problem = problem
+
+    def write(self, text: str) -> None:
+        raise self.problem
+
+    def flush(self) -> None: ...
+
+
+def test_what_cannot_be_shown_is_the_cause_that_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", Gone(OSError(5, "Input/output error")))
+    with pytest.raises(CredentialsFailed) as raised:
+        issue(shell(f"echo open >&2; echo '{answer({'token': 't'})}'"), lambda: NOW, has_terminal=True)
+    assert str(raised.value) == "credential plugin sh: Input/output error"
+
+
+@pytest.mark.parametrize("stream", ["output", "words"])
+def test_a_fault_in_a_thread_that_reads_is_raised_where_the_credentials_are_asked_for(
+    stream: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There it is counted; without it the plugin would be said to have said nothing."""
+    reading = os.read
+
+    def fails(descriptor: int, size: int) -> bytes:
+        found = reading(descriptor, size)
+        if found.startswith(stream.encode()):
+            raise KeyError("a fault in a reader")
+        return found
+
+    monkeypatch.setattr(os, "read", fails)
+    with pytest.raises(KeyError, match="a fault in a reader"):
+        issue(shell("echo output; echo words >&2"), lambda: NOW, has_terminal=False)
+
+
 def test_long_words_keep_their_end() -> None:
     assert one_line("a\x07b\r\n\x1b[31mred\x1b[0m " + "x" * 700) == "..." + "x" * 600
     assert one_line("a\x07b\r\n\x1b[31mred\x1b[0m") == "a b red"

@@ -1,5 +1,6 @@
 """The live world: what changes in a cluster is in it, and its version says so; over the sandbox's API."""
 
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,13 +8,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from sandbox import Sandbox
 from sandbox.demo.control_plane import client_of
+from tests.cluster.fake_api import FakeApi
 from tests.diagnosis.causes.test_loop import loop
 from tests.diagnosis.test_reading import registration
 from tests.waiting import eventually
 from webhook.cluster.client import Client
 from webhook.cluster.resource import DEPLOYMENTS, LEASES, NAMESPACES, ROLLOUT_ORCHESTRATORS, VALIDATING_WEBHOOKS
+from webhook.cluster.supervisor import Supervisor
 from webhook.diagnosis.live_world import LiveWorld
 
 RO = {
@@ -51,6 +56,29 @@ def test_its_end_wakes_who_waits(tmp_path: Path) -> None:
         live.stop()
         waits.join(60.0)
         assert not waits.is_alive()
+
+
+def test_a_watch_that_cannot_be_ended_is_a_fault_and_the_others_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is ended in a thread of its own, of which the process of the page reports what nobody catches."""
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    faults: list[str] = []
+    supervisor = Supervisor(count=faults.append)
+    supervisor.report_uncaught()
+    live = LiveWorld(Client(FakeApi(), field_manager="x"), None, lambda: datetime.now(UTC), supervisor=supervisor)
+    first, *others = live._reflectors
+
+    def fails() -> None:
+        raise KeyError("a fault in stop")
+
+    monkeypatch.setattr(first, "stop", fails)
+    live.stop()
+    eventually(lambda: faults == ["thread"], "it is counted")
+    eventually(lambda: all(each._stopped.is_set() for each in others), "the others end")
+    assert "unexpected exception: stop, which ends; the process continues" in caplog.text
+    assert "a fault in stop" in caplog.text
 
 
 def client_with_namespaces(sandbox: Sandbox, *namespaces: str) -> Client:

@@ -139,6 +139,7 @@ PLACES: Final[dict[str, tuple[str, Callable[[Live], None]]]] = {
     f"{LARGE}.hold": ("connections", send_a_large_body),
     f"{LARGE}.release": ("connections", send_a_large_body),
     f"{LARGE}.make_room": ("connections", wait_for_it),
+    "certs.alert.AlertingObject.do_handshake": ("event loop", call),
     f"{FILES}.read": ("certificate", wait_for_it),
     f"{FILES}.take": ("certificate", wait_for_it),
     f"{PAGES}.readable": ("pages", ask_a_page),

@@ -42,7 +42,7 @@ def raised(fails: Callable[[], Any]) -> BaseException:
     ],
 )
 def test_a_quotation(message: str) -> None:
-    assert quoting(ValueError(), [OBJECT, None])(message)
+    assert quoting(ValueError(), lambda: [OBJECT, None])(message)
 
 
 @pytest.mark.parametrize(
@@ -59,14 +59,14 @@ def test_a_quotation(message: str) -> None:
 )
 def test_what_the_interpreter_says_is_none(message: str) -> None:
     objects = [{"spec": {"strategy": "str", "internal": "resourceutil", "notes": [], "hunter2": 1}}]
-    assert not quoting(ValueError(), objects)(message)
+    assert not quoting(ValueError(), lambda: objects)(message)
 
 
 def test_words_of_the_code_that_raised_and_of_the_names_in_the_line_are_none() -> None:
     problem = raised(bug)
-    assert not quoting(problem, [OBJECT])(str(problem))
-    assert quoting(ValueError(), [OBJECT])(str(problem))
-    assert not quoting(ValueError(), [OBJECT], ["hello"])("no hello")
+    assert not quoting(problem, lambda: [OBJECT])(str(problem))
+    assert quoting(ValueError(), lambda: [OBJECT])(str(problem))
+    assert not quoting(ValueError(), lambda: [OBJECT], ["hello"])("no hello")
 
 
 def test_the_code_that_raised_a_cause_counts_too() -> None:
@@ -77,4 +77,4 @@ def test_the_code_that_raised_a_cause_counts_too() -> None:
             raise ValueError(problem) from problem
 
     problem = raised(fails)
-    assert not quoting(problem, [OBJECT])(str(problem))
+    assert not quoting(problem, lambda: [OBJECT])(str(problem))

@@ -1,7 +1,9 @@
 """Program: what surrounds every command, from checked output to one line and an exit code for an error."""
 
+import logging
 import traceback
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import click
 from click.exceptions import Exit, NoArgsIsHelpError, NoSuchCommand, NoSuchOption
@@ -10,6 +12,8 @@ from webhook.cli.command import DEBUG
 from webhook.cli.completion import completed
 from webhook.cli.errors import DONE, FAILED, INTERRUPTED, USAGE, CommandError
 from webhook.cli.streams import ClosedPipe, checked_output, complain
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 def run_click(command: click.Command, program: str, words: Sequence[str]) -> int:
@@ -79,6 +83,9 @@ def _report(problem: Exception, name: str, *, debug: bool) -> int:
     else:
         line = f"unexpected {type(problem).__name__}: {problem}; {DEBUG} shows where it comes from"
         code = FAILED
+        if logging.getLogger().handlers:
+            # A process that writes a log, such as the loop: nobody is there to start it again with an option.
+            _LOG.critical("%s ends: unexpected exception", name, exc_info=problem)
     if debug:
         complain("".join(traceback.format_exception(problem)).rstrip())
     complain(f"{name}: {' '.join(line.split())}")

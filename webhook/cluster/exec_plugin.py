@@ -124,6 +124,7 @@ def _run(plugin: Plugin, *, is_interactive: bool) -> _Ended:
         spec["cluster"] = plugin.cluster
     info = {"kind": "ExecCredential", "apiVersion": plugin.api_version, "spec": spec}
     output, words = bytearray(), bytearray()
+    problems: list[BaseException] = []
     process = subprocess.Popen(  # noqa: S603 -- the kubeconfig names it, as for kubectl
         [plugin.command, *plugin.arguments],
         stdin=None if is_interactive else subprocess.DEVNULL,
@@ -134,8 +135,8 @@ def _run(plugin: Plugin, *, is_interactive: bool) -> _Ended:
     if process.stdout is None or process.stderr is None:
         raise OSError(0, "no pipes")
     readers = [
-        threading.Thread(target=_pump, args=(process.stdout, output, False), daemon=True),
-        threading.Thread(target=_pump, args=(process.stderr, words, is_interactive), daemon=True),
+        threading.Thread(target=_pump, args=(process.stdout, output, False, problems), daemon=True),
+        threading.Thread(target=_pump, args=(process.stderr, words, is_interactive, problems), daemon=True),
     ]
     for reader in readers:
         reader.start()
@@ -149,17 +150,23 @@ def _run(plugin: Plugin, *, is_interactive: bool) -> _Ended:
         for reader in readers:
             # A child process that outlives the plugin, such as an agent, may keep the pipes open.
             reader.join(_DRAIN_SECONDS)
+    if problems:
+        # What it says is not whole. Raised here, it is counted where the credentials are asked for.
+        raise problems[0]
     return _Ended(code, bytes(output), one_line(words.decode("utf-8", "replace")))
 
 
-def _pump(pipe: IO[bytes], into: bytearray, is_shown: bool) -> None:
-    """Read the pipe to its end; with ``is_shown`` write it to standard error at once."""
-    with pipe:
-        while chunk := os.read(pipe.fileno(), 65536):
-            into.extend(chunk)
-            if is_shown:
-                sys.stderr.write(chunk.decode("utf-8", "replace"))
-                sys.stderr.flush()
+def _pump(pipe: IO[bytes], into: bytearray, is_shown: bool, problems: list[BaseException]) -> None:
+    """Read the pipe to its end; with ``is_shown`` write it to standard error at once. What it raises is appended."""
+    try:
+        with pipe:
+            while chunk := os.read(pipe.fileno(), 65536):
+                into.extend(chunk)
+                if is_shown:
+                    sys.stderr.write(chunk.decode("utf-8", "replace"))
+                    sys.stderr.flush()
+    except BaseException as problem:
+        problems.append(problem)
 
 
 def _text(status: Mapping[str, Any], name: str) -> str:

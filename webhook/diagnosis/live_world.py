@@ -106,7 +106,7 @@ class LiveWorld:
             self._stopped = True
             self._condition.notify_all()
         for reflector in (*self._reflectors, *self._loops.end()):
-            threading.Thread(target=reflector.stop, daemon=True).start()
+            threading.Thread(target=reflector.stop, name="stop", daemon=True).start()
 
     def world(self) -> World:
         """The world as the API server last reported it."""

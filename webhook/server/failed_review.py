@@ -16,7 +16,7 @@ def answer_failed(
     if request is not None:
         return answer_unjudged(request, problem, on_error, supervisor)
     fields = {"path": path, "rule": rules_at(problem) or "none", "bytes": len(body)}
-    is_withheld = quoting(problem, [body.decode("ascii", "replace")])
+    is_withheld = quoting(problem, lambda: [body.decode("ascii", "replace")])
     supervisor.fault("admission", "a review has no answer", problem, fields, is_withheld)
     return unanswered(path.lstrip("/"))
 
@@ -35,6 +35,6 @@ def answer_unjudged(request: Request, problem: BaseException, on_error: OnError,
         "allowed": verdict.allowed,
     }
     names = (verdict.kind, verdict.namespace, verdict.name)
-    is_withheld = quoting(problem, (request.object, request.old), names)
+    is_withheld = quoting(problem, lambda: (request.object, request.old), names)
     supervisor.fault("admission", "a review was not judged", problem, fields, is_withheld)
     return failed_response(verdict)

@@ -151,7 +151,8 @@ class KnativeHandler:
         if problem is None:
             return done.result()
         fields = {"kind": REVISION, "namespace": new.namespace, "name": new.name}
-        is_withheld = quoting(problem, [self._view.route(new.namespace, new.service)], (new.namespace, new.service))
+        names = (new.namespace, new.service)
+        is_withheld = quoting(problem, lambda: [self._view.route(new.namespace, new.service)], names)
         self._supervisor.fault("admission", f"Service {new.service} is not pinned", problem, fields, is_withheld)
         return Outcome("failed", f"unexpected {type(problem).__name__}")
 

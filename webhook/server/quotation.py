@@ -16,8 +16,10 @@ _BEGIN: Final = r"(?:(?<![A-Za-z0-9])|(?<=\\[bfnrt]))"
 _LANGUAGE: Final = frozenset((*dir(builtins), *keyword.kwlist))
 
 
-def quoting(problem: BaseException, objects: Iterable[Any], logged: Iterable[str] = ()) -> Callable[[str], bool]:
-    """A function that is True for a message with a word of these JSON values.
+def quoting(
+    problem: BaseException, objects: Callable[[], Iterable[Any]], logged: Iterable[str] = ()
+) -> Callable[[str], bool]:
+    """A function that is True for a message with a word of these JSON values, for which it asks when it is called.
 
     Words of Python, of the code that raised, and of the texts in ``logged``, which the log names anyway, do not count.
     A part of a word counts if the word begins with it, since messages are cut. Other languages are not compared: a
@@ -26,7 +28,7 @@ def quoting(problem: BaseException, objects: Iterable[Any], logged: Iterable[str
 
     @cache
     def text() -> str:
-        return json.dumps(list(objects))
+        return json.dumps(list(objects()))
 
     @cache
     def known() -> frozenset[str]:
