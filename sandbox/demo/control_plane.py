@@ -139,8 +139,10 @@ def _only(kubeconfig: Path, context: str) -> Wire:
     except StopIteration as problem:
         known = ", ".join(entry["name"] for entry in document["contexts"]) or "none"
         raise CommandError(f"{kubeconfig} has no context {context}; it has: {known}", USAGE) from problem
-    except (yaml.YAMLError, KeyError, TypeError) as problem:
-        raise CommandError(f"{kubeconfig}: not a kubeconfig", USAGE) from problem
+    except yaml.YAMLError as problem:
+        raise CommandError(f"{kubeconfig}: not a kubeconfig: it is not YAML", USAGE) from problem
+    except (KeyError, TypeError) as problem:
+        raise CommandError(f"{kubeconfig}: not a kubeconfig: contexts or their members are missing", USAGE) from problem
     if not parts["clusters"]:
         raise CommandError(f"{kubeconfig}: context {context} names no cluster of this file", USAGE)
     for member in (parts["clusters"][0]["cluster"], *(entry["user"] for entry in parts["users"])):

@@ -134,7 +134,8 @@ def test_which_files_count(
 @pytest.mark.parametrize(
     ("document", "context", "problem"),
     [
-        ("a: [", None, "not a kubeconfig: it is not YAML"),
+        ("a: [", None, "not a kubeconfig: it is not YAML, line 1"),
+        ("token: secret\n  b: c\n", None, "not a kubeconfig: it is not YAML, line 2"),
         ("just text", None, "not a kubeconfig: it is no mapping"),
         ("", None, "has no current-context; name one with --context"),
         (entry("one") | {"current-context": "two"}, None, "context two: does not exist; there are: one"),
@@ -160,6 +161,14 @@ def test_what_cannot_be_read_is_named(document: Any, context: str | None, proble
     with pytest.raises(BadKubeconfig) as raised:
         load([path], context)
     assert str(raised.value) == f"kubeconfig {path}: {problem}"
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    path.write_bytes(b"token: \xff\xfe")
+    with pytest.raises(BadKubeconfig) as raised:
+        load([path], None)
+    assert str(raised.value) == f"kubeconfig {path}: not a kubeconfig: it is not UTF-8 text"
 
 
 def test_secrets_are_not_shown(tmp_path: Path) -> None:

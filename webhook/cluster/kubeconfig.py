@@ -80,8 +80,13 @@ def load(paths: Sequence[Path], context: str | None = None) -> Context:
             document = yaml.safe_load(path.read_text())
         except OSError as problem:
             raise BadKubeconfig(f"cannot read the kubeconfig {path}: {problem.strerror}") from problem
-        except (yaml.YAMLError, UnicodeDecodeError) as problem:
-            raise BadKubeconfig(f"kubeconfig {path}: not a kubeconfig: it is not YAML") from problem
+        except UnicodeDecodeError as problem:
+            raise BadKubeconfig(f"kubeconfig {path}: not a kubeconfig: it is not UTF-8 text") from problem
+        except yaml.YAMLError as problem:
+            # What stands there may be a secret.
+            mark = getattr(problem, "problem_mark", None)
+            where = f", line {mark.line + 1}" if mark is not None else ""
+            raise BadKubeconfig(f"kubeconfig {path}: not a kubeconfig: it is not YAML{where}") from problem
         if not isinstance(document, dict | None):
             raise BadKubeconfig(f"kubeconfig {path}: not a kubeconfig: it is no mapping")
         documents.append(Fields("", document or {}, path.absolute().parent))

@@ -81,7 +81,10 @@ def test_a_file_that_is_no_kubeconfig(tmp_path: Path, capsys: pytest.CaptureFixt
     path.write_text("- 1\n")
 
     assert main(["--kubeconfig", str(path), "--context", "c"]) == 2
-    assert capsys.readouterr().err == f"python -m sandbox.demo: {path}: not a kubeconfig\n"
+    assert (
+        capsys.readouterr().err
+        == f"python -m sandbox.demo: {path}: not a kubeconfig: contexts or their members are missing\n"
+    )
 
 
 def test_a_cluster_that_does_not_answer_is_named(kubeconfig: Path, capsys: pytest.CaptureFixture[str]) -> None:
