@@ -12,9 +12,10 @@ from typing import Final
 
 import pytest
 
-from tests.server.live import Live, eventually, running
+from tests.server.live import Live, running
 from tests.server.reviews import GOOD, review, spa
 from tests.server.test_worker import worker_of
+from tests.waiting import eventually
 
 FAULT: Final = '''
 """Python imports this at the start: each place in ``places`` raises while ``fault`` names it and is not used up."""
@@ -25,13 +26,24 @@ import inspect
 from pathlib import Path
 
 HERE = Path(__file__).parent
+FAULT = HERE / "fault"
+read = None, "none"
 
 
 def fail(name):
-    fault = HERE / "fault"
-    if fault.exists() and fault.read_text().split()[0] == name:
-        left = int(fault.read_text().split()[1]) - 1
-        fault.write_text(f"{name if left else 'none'} {left}")
+    global read
+    try:
+        written = FAULT.stat().st_mtime_ns
+    except FileNotFoundError:
+        return
+    if read[0] != written:
+        read = written, FAULT.read_text()
+    wanted, _, left = read[1].partition(" ")
+    if wanted == name:
+        left = int(left) - 1
+        new = HERE / "left"
+        new.write_text(f"{name if left else 'none'} {left}")
+        new.replace(FAULT)
         raise KeyError("a fault in " + name)
 
 
@@ -186,7 +198,9 @@ def test_it_is_logged_whole_and_counted_once_and_the_worker_goes_on(live: Live, 
     eventually(lambda: has_raised(live), f"{place} raises")
 
     counted = before | {label: before[label] + 1 for label in labels}
-    eventually(lambda: faults(live) == counted, f"it is counted as {labels}")
+    eventually(
+        lambda: faults(live) == counted, f"{counted}", shown=lambda: f"but {faults(live)}: {live.log_lines()[lines:]}"
+    )
     reported = [line for line in live.log_lines()[lines:] if "a fault in" in line.get("traceback", "")]
     assert len(reported) == len(labels)
     assert reported[0]["traceback"].startswith("Traceback (most recent call last):")
