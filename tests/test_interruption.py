@@ -90,6 +90,7 @@ def started(*words: str, is_ignored: bool = False) -> Iterator[Started]:
 PROGRAMS = {
     "fuzz": (["-m", "tests.fuzz", "--seconds", "600", "--only", "reviews"], 2),
     "demo": (["-m", "sandbox.demo"], 3),
+    "vectors": (["-m", "tests.vectors"], 2),
     "chaos": (["-m", "tests.chaos", "--services", "2", "--kills", "100"], 4),
 }
 

@@ -3,6 +3,7 @@
 import importlib
 import sys
 
+from sandbox.interruption import run_interruptible
 from tests.bench import BENCHES
 
 
@@ -20,4 +21,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_interruptible("python -m tests.bench", lambda: main(sys.argv[1:])))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
+from sandbox.interruption import run_interruptible
 from tests.controlplane import Binaries, Unavailable
 from tests.controlplane.build import BuildFailed
 from tests.e2e.foreign import NotFetched, Parts
@@ -79,4 +80,4 @@ def _print_path() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_interruptible("python -m tests.e2e", main))

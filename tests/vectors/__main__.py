@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from sandbox.interruption import run_interruptible
 from tests.vectors.catalogue import stem_of
 from tests.vectors.ceilings import committed_ceilings
 from tests.vectors.rows import RECORDED, UnreadableVectors, files_in, name_of
@@ -54,4 +55,4 @@ def run(paths: Sequence[Path]) -> list[FileResult]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_interruptible("python -m tests.vectors", lambda: main(sys.argv[1:])))

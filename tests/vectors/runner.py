@@ -1,9 +1,11 @@
 """Running whole files of vectors, on as many processes as there are processors."""
 
 import os
+import signal
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,7 +80,9 @@ def judge_file(path: Path) -> FileResult:
 
 def judge_files(paths: Sequence[Path]) -> Iterator[FileResult]:
     """Judge files on all processors, in order. Raises UnreadableVectors."""
-    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
+    # Ctrl-C reaches these processes too; it is for the one that started them to end them.
+    pool = ProcessPoolExecutor(os.cpu_count(), initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
+    with pool, _cancelled_at_the_end(pool):
         pending = []
         for path in paths:
             rows, stem = read_rows(path), stem_of(name_of(path))
@@ -93,6 +97,15 @@ def judge_files(paths: Sequence[Path]) -> Iterator[FileResult]:
             for future in futures:
                 whole.add(future.result())
             yield whole
+
+
+@contextmanager
+def _cancelled_at_the_end(pool: ProcessPoolExecutor) -> Iterator[None]:
+    """What has not begun at the end of the block, which an exception may have ended, never begins."""
+    try:
+        yield
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _judge_part(name: str, stem: str, rows: Sequence[Mapping[str, Any]]) -> FileResult:
