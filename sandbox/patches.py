@@ -1,12 +1,15 @@
 """JSON patch and merge patch."""
 
-from typing import Any
+from typing import Any, Final
 
 import jsonpatch
 import jsonpointer
 
 from sandbox.failures import ApiError, bad_request
 from sandbox.objects import Object, copy_of
+
+_UNFIT: Final = (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError, KeyError, IndexError)
+"""An API server says no more of these than that it rejects the patch."""
 
 
 def json_patch(value: Object, operations: Any) -> Object:
@@ -15,7 +18,7 @@ def json_patch(value: Object, operations: Any) -> Object:
         raise bad_request("error decoding patch: a JSON patch is a list of operations")
     try:
         result = jsonpatch.apply_patch(copy_of(value), operations)
-    except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError, KeyError, IndexError):
+    except _UNFIT:
         result = None
     if not isinstance(result, dict):
         raise ApiError(422, "Invalid", "the server rejected our request due to an error in our request")

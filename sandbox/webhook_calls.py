@@ -70,14 +70,16 @@ def _post(pool: urllib3.PoolManager, url: str, body: bytes, timeout: int) -> url
 
 
 def _response(content: bytes, uid: str) -> Object:
+    wanted = (REVIEW, "AdmissionReview", uid)
     try:
         answer = json.loads(content)
         response: Object = answer["response"]
-        if (answer["apiVersion"], answer["kind"], response["uid"]) == (REVIEW, "AdmissionReview", uid):
-            return response
-    except (ValueError, KeyError, TypeError):
-        pass
-    raise CallFailed("received invalid webhook response: it does not answer this AdmissionReview")
+        found = (answer["apiVersion"], answer["kind"], response["uid"])
+    except (ValueError, KeyError, TypeError) as problem:
+        raise CallFailed(f"received invalid webhook response: no AdmissionReview: {problem!r}") from None
+    if found != wanted:
+        raise CallFailed(f"received invalid webhook response: it has {found} where {wanted} is expected")
+    return response
 
 
 def _why(problem: Exception) -> str:

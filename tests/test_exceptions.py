@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parent.parent
-FILES: Final = sorted(path for package in ("webhook", "certs") for path in (ROOT / package).rglob("*.py"))
+FILES: Final = sorted(path for package in ("webhook", "certs", "sandbox") for path in (ROOT / package).rglob("*.py"))
 LOGGED: Final = {"fault", "exception", "warning", "error", "info", "debug", "log"}
 
 DROPPED: Final[dict[str, set[str]]] = {
@@ -33,6 +33,17 @@ DROPPED: Final[dict[str, set[str]]] = {
         "webhook/loop/resource_writer.py: delete: NotFound",
         "webhook/loop/service_reconciler.py: _read_route: NotFound",
         "webhook/server/pinner.py: pin: NotFound",
+        "sandbox/demo/control_plane.py: _is_served: NotFound",
+        "sandbox/demo/knative.py: _create: AlreadyExists",
+        "sandbox/demo/knative.py: make_node: AlreadyExists, NotFound",
+        "sandbox/demo/knative.py: remove_all: NotFound",
+        "sandbox/demo/manifest.py: _is_served: NotFound",
+        "sandbox/demo/process.py: _signal: ProcessLookupError",
+        "sandbox/demo/removal.py: _step: NotFound",
+        "sandbox/demo/story.py: _found: NotFound",
+        "sandbox/server.py: handle: NoRoute",
+        "sandbox/simulation.py: _list: NotFound",
+        "sandbox/writing.py: _create: Existing",
     },
     "Another writer came first, or the list expired: it is read and decided again": {
         "certs/renewal.py: renew: StoreConflict",
@@ -40,6 +51,10 @@ DROPPED: Final[dict[str, set[str]]] = {
         "webhook/cluster/reflector.py: _list: Gone",
         "webhook/diagnosis/reading.py: _read: Gone",
         "webhook/server/pinner.py: _attempt: Conflict",
+        "sandbox/deleting.py: collect: VersionConflict",
+        "sandbox/deleting.py: delete: VersionConflict",
+        "sandbox/webhook_calls.py: ask: exceptions.ProtocolError",
+        "sandbox/writing.py: _update: VersionConflict",
     },
     "A right is missing for the wide view: the narrow one is read, or the documents say what is left out": {
         "webhook/cli/certs_secret.py: _status: AuthorityHidden",
@@ -77,6 +92,8 @@ DROPPED: Final[dict[str, set[str]]] = {
         "webhook/strategies/rollout.py: _path_of: ValueError",
         "webhook/web/pages.py: _host_of: ValueError",
         "webhook/web/pages.py: loopback_hosts: ValueError",
+        "sandbox/demo/progress.py: _can_write: (LookupError, UnicodeEncodeError)",
+        "sandbox/objects.py: parse_time: (TypeError, ValueError)",
     },
     "What cannot be read counts as absent, and somebody else says that it cannot: a rule, a condition or a check": {
         "certs/bundle.py: read_bundle: CertificateError",
@@ -119,6 +136,8 @@ DROPPED: Final[dict[str, set[str]]] = {
         "webhook/cli/arguments.py: read: ValueError",
         "webhook/cli/release.py: show: UnreadableHold",
         "webhook/server/pinner.py: pin: _Late",
+        "sandbox/objects.py: decode: RecursionError",
+        "sandbox/patches.py: json_patch: _UNFIT",
     },
     "The first exception is the one that is logged and answered": {
         "webhook/admission/failure.py: _read_plainly: Exception",
@@ -132,6 +151,10 @@ DROPPED: Final[dict[str, set[str]]] = {
         "webhook/server/protocol.py: data_received: httptools.HttpParserUpgrade",
         "webhook/server/worker.py: _accept: BlockingIOError",
         "webhook/server/worker.py: _beat: TimeoutError",
+        "sandbox/demo/__main__.py: _stay: KeyboardInterrupt",
+        "sandbox/demo/process.py: stop: subprocess.TimeoutExpired",
+        "sandbox/interruption.py: run_interruptible: KeyboardInterrupt",
+        "sandbox/store.py: next: queue.Empty",
     },
     "What it was for has ended: a loop that stopped, a connection, a stream or a terminal that is closed": {
         "certs/served.py: wake: RuntimeError",
@@ -146,6 +169,9 @@ DROPPED: Final[dict[str, set[str]]] = {
         "webhook/server/overload.py: unread_bytes: OSError",
         "webhook/server/overload.py: unread_seconds: OSError",
         "webhook/server/worker.py: _admit: OSError",
+        "sandbox/front.py: process_request_thread: (OSError, ValueError)",
+        "sandbox/front.py: process_request_thread: OSError",
+        "sandbox/front.py: stop: OSError",
     },
     "It is counted, or nobody is left to tell: Events beyond what is queued are dropped": {
         "webhook/cluster/events.py: record: queue.Full",
