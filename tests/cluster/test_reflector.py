@@ -170,6 +170,24 @@ def test_a_server_that_lost_data_is_listed_again_and_believed() -> None:
     assert found["spec"] == {"x": 1}
 
 
+@pytest.mark.parametrize("is_served", [True, False])
+def test_it_is_outdated_until_it_has_listed_again(is_served: bool) -> None:
+    reflected = ReflectedPods()
+    assert not reflected.reflector.outdated
+    reflected.reflector.list_again()
+    assert not reflected.reflector.outdated, "it has no objects yet"
+    reflected.reflector.step()
+    reflected.reflector.list_again()
+    reflected.api.fail = lambda request: Unreachable(request.call, "refused")
+    reflected.reflector.step()
+    assert reflected.reflector.outdated
+    reflected.api.fail = lambda request: None
+    if not is_served:
+        reflected.api.withdraw(PODS)
+    reflected.reflector.step()
+    assert not reflected.reflector.outdated
+
+
 def bookmark(version: str) -> dict[str, Any]:
     return {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": version}}}
 

@@ -125,8 +125,8 @@ class Reflector:
 
     @property
     def outdated(self) -> bool:
-        """True from ``list_again`` until that list has been stored."""
-        return self.was_synced and (self._must_list.is_set() or self._lists_again)
+        """True from ``list_again`` until that list has been stored, or the server does not serve the resource."""
+        return self.was_synced and not self.absent and (self._must_list.is_set() or self._lists_again)
 
     def wait_until_synced(self, seconds: float) -> bool:
         """Wait for the first list; False if it has not arrived within ``seconds``."""
