@@ -11,13 +11,14 @@ from tests.cluster.reflected_pods import ReflectedPods
 from webhook.cluster.client import Client
 from webhook.cluster.errors import OutcomeUnknown
 from webhook.cluster.indexer import Indexer
-from webhook.cluster.resource import PODS
+from webhook.cluster.resource import PODS, Resource
 from webhook.cluster.transport import Request
 from webhook.loop.resource_writer import ResourceWriter
 
 POD = {"metadata": {"name": "a", "namespace": "default", "uid": "uid-a", "resourceVersion": "7"}}
 OTHER = {"metadata": {"name": "b", "namespace": "default", "uid": "uid-b", "resourceVersion": "7"}}
 STATUS = {"kind": "Status", "status": "Success"}
+BINDING = Resource("", "v1", "pods/a/binding", "Binding")
 NOT_OBJECTS: list[Any] = [{}, [], [POD], "ok", None, 7, STATUS, {"metadata": "?"}, {"metadata": {}}, OTHER]
 NOT_LISTS: list[Any] = [
     *NOT_OBJECTS,
@@ -33,6 +34,11 @@ CALLS: dict[str, tuple[Callable[[Client], Any], list[Any], Any]] = {
     "get": (lambda client: client.get(PODS, "default", "a"), NOT_OBJECTS, POD),
     "list": (lambda client: client.list(PODS), NOT_LISTS, {"metadata": {}, "items": None}),
     "create": (lambda client: client.create(PODS, "default", POD), NOT_OBJECTS, POD),
+    "create of a subresource": (
+        lambda client: client.create(BINDING, "default", {"metadata": {"name": "a"}}),
+        NOT_DELETIONS,
+        STATUS,
+    ),
     "update": (lambda client: client.update(PODS, "default", "a", POD), NOT_OBJECTS, POD),
     "patch": (lambda client: client.patch(PODS, "default", "a", {}), NOT_OBJECTS, POD),
     "apply": (lambda client: client.apply(PODS, "default", "a", {}), NOT_OBJECTS, POD),

@@ -3,11 +3,13 @@
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
 from tests.controlplane.session import Session
 from tests.e2e.cluster import REGISTRATION, SPAS, Namespace, spa
+from webhook.cluster.lease import micro_time
 
 POLICIES = f"{REGISTRATION}/validatingadmissionpolicies"
 BINDINGS = f"{REGISTRATION}/validatingadmissionpolicybindings"
@@ -20,7 +22,6 @@ UPSTREAM = "controller.knative.dev.serving-progressive-rollout.pkg.reconciler.se
 
 Body = dict[str, Any]
 Broken = AbstractContextManager[None]
-FOR_EVER = "2999-01-01T00:00:00.000000Z"
 
 
 @contextmanager
@@ -65,7 +66,8 @@ def added(admin: Session, path: str, body: Body) -> Iterator[None]:
 
 
 def lease(name: str) -> Body:
-    spec = {"holderIdentity": "somebody", "renewTime": FOR_EVER, "leaseDurationSeconds": 60}
+    """A Lease that was renewed just now, and is valid for ten minutes."""
+    spec = {"holderIdentity": "somebody", "renewTime": micro_time(datetime.now(UTC)), "leaseDurationSeconds": 600}
     return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": name}, "spec": spec}
 
 

@@ -48,6 +48,7 @@ BINDINGS = Resource(
 ROLE_BINDINGS = Resource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding")
 
 NOT_PRODUCED = {
+    "bounds-altered": "a mutating webhook of the cluster would be needed: tests/loop/test_writes.py",
     "route-not-moving": "a Route that does not move needs Knative's ingress: tests/e2e/test_knative_edges.py",
     "spa-missing": "the loop makes the SPA in the same pass as the stage",
     "starting": "takes a minute; the status of the pod would be patched in all the same",

@@ -8,7 +8,7 @@ from typing import Any, Final
 from webhook.api.wire import Wire
 from webhook.cluster.errors import ApiError, Call
 from webhook.cluster.resource import Resource
-from webhook.cluster.response import deletion_in, document_in, list_in, object_in
+from webhook.cluster.response import document_in, list_in, object_in, object_or_status_in
 from webhook.cluster.transport import Request, Stream, Transport
 
 MERGE_PATCH: Final = "application/merge-patch+json"
@@ -113,7 +113,9 @@ class Client:
     def create(self, resource: Resource, namespace: str | None, body: Mapping[str, Any]) -> Wire:
         """Create an object; AlreadyExists if there is one of that name."""
         name = body.get("metadata", {}).get("name")
-        return self._write("create", "POST", resource, namespace, name, body=body, path=resource.path(namespace))
+        checked = object_or_status_in if "/" in resource.plural else object_in
+        path = resource.path(namespace)
+        return self._write("create", "POST", resource, namespace, name, body=body, path=path, checked=checked)
 
     def update(
         self, resource: Resource, namespace: str | None, name: str, body: Mapping[str, Any], subresource: str = ""
@@ -164,7 +166,7 @@ class Client:
         }
         if grace_period_seconds is not None:
             options["gracePeriodSeconds"] = grace_period_seconds
-        return self._write("delete", "DELETE", resource, namespace, name, body=options, checked=deletion_in)
+        return self._write("delete", "DELETE", resource, namespace, name, body=options, checked=object_or_status_in)
 
     def _read(self, call: Call, path: str, query: Mapping[str, str], checked: Callable[[Call, Any], Wire]) -> Wire:
         with self._reported(call):

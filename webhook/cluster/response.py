@@ -26,8 +26,8 @@ def object_in(call: Call, response: Any) -> Wire:
     return found
 
 
-def deletion_in(call: Call, response: Any) -> Wire:
-    """A Status, or the object that is being deleted. Raises OutcomeUnknown."""
+def object_or_status_in(call: Call, response: Any) -> Wire:
+    """The object, or a Status as after a deletion or a binding. Raises OutcomeUnknown."""
     found = document_in(call, response)
     return found if found.get("kind") == "Status" else object_in(call, response)
 
