@@ -51,6 +51,7 @@ NO_FAULT: Final[Series] = {
     'stagegate_loop_reconciles_total{kind="rolloutorchestrator",result="done"}': "0+60x480",
     'stagegate_loop_reconciles_total{kind="rolloutorchestrator",result="crashed"}': "0+0x480",
     'stagegate_loop_reconciles_total{kind="rollout",result="malformed"}': "0+0x480",
+    'stagegate_web_faults_total{loop="history"}': "0+0x480",
     'stagegate_pins_total{result="pinned"}': "0+1x480",
     'stagegate_pins_total{result="failed"}': "0+0x480",
     f'{PIN}{{le="1.0"}}': "0+60x480",
