@@ -23,16 +23,16 @@ from certs.status import describe_action
 _LOG: Final = logging.getLogger("stagegate.certificates")
 _LEAST_SECONDS: Final = 0.2
 """The least time between two reconciles, also when another client reverts each write."""
-_LONGEST_SLEEP: Final = 60.0
-"""A longer sleep is taken in parts, so that the supervisor does not count the thread as hanging."""
+_SLEWED_SECONDS: Final = 30.0
+"""A clock that differs by less is not taken as set."""
 
 
 @dataclass(frozen=True, slots=True)
 class ControllerOptions:
-    """``selector`` matches the pods that serve, on ``port``. The last three are in seconds.
+    """``selector`` matches the pods that serve, on ``port``. The last four are in seconds.
 
-    ``again`` is waited after an error, ``at_most`` before the next reconcile when nothing changes, and ``finish`` for
-    the reconcile that is under way at the end.
+    ``again`` is waited after an error, ``at_most`` before the next reconcile when nothing changes, ``look`` until it is
+    noticed that the clock was set, and ``finish`` for the reconcile that is under way at the end.
     """
 
     namespace: str
@@ -41,6 +41,7 @@ class ControllerOptions:
     policy: RotationPolicy = field(default_factory=RotationPolicy)
     again: float = 5.0
     at_most: float = 600.0
+    look: float = 10.0
     finish: float = 5.0
 
 
@@ -74,6 +75,7 @@ class CertificateController:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._logged = ""
+        self._read_at = clock.now(), clock.monotonic()
         self.watches: tuple[Runnable, ...] = ()
         self.state: CertificateState | None = None
 
@@ -98,6 +100,7 @@ class CertificateController:
     def reconcile(self) -> float:
         """Do what is due now; returns the seconds until the next reconcile. Raises Stopped."""
         now = self._clock.now()
+        self._read_at = now, self._clock.monotonic()
         try:
             self._raise_if_stopped()
             if self._store.repair():
@@ -112,7 +115,9 @@ class CertificateController:
             return self._failed(problem)
         self._log(taken, wait)
         self._set_state((self.state or CertificateState()).succeeded(stored))
-        return min(max((wait.until - self._clock.now()).total_seconds(), 1.0), self._options.at_most)
+        # The clock may have been set since: what has passed is measured.
+        seconds = (wait.until - now).total_seconds() - (self._clock.monotonic() - self._read_at[1])
+        return min(max(seconds, 1.0), self._options.at_most)
 
     def _shown(self) -> Served:
         shown = self._servers()
@@ -149,6 +154,12 @@ class CertificateController:
         self.state = state
         self._on_state(state)
 
+    def _was_set(self) -> bool:
+        """True if the wall clock was set since the last reconcile, whose decision may be another one now."""
+        now, monotonic = self._read_at
+        passed = (self._clock.now() - now).total_seconds()
+        return abs(passed - (self._clock.monotonic() - monotonic)) > _SLEWED_SECONDS
+
     def _raise_if_stopped(self) -> None:
         if self._stopping.is_set():
             raise Stopped
@@ -163,9 +174,9 @@ class CertificateController:
             self._record(fault)
             raise
         self._stopping.wait(_LEAST_SECONDS)
-        while seconds > 0 and not self._awake.wait(min(seconds, _LONGEST_SLEEP)):
+        while seconds > 0 and not self._awake.wait(min(seconds, self._options.look)):
             self._supervisor.beat()
-            seconds -= _LONGEST_SLEEP
+            seconds = 0.0 if self._was_set() else seconds - self._options.look
         return None if self._stopping.is_set() else 0.0
 
 

@@ -33,7 +33,7 @@ OLD = make_authority(START, timedelta(days=900))
 OLD_LEAF = make_leaf(OLD, [HOST], START, timedelta(days=90))
 GOOD = Contents(OLD.certificate, OLD.key, OLD_LEAF.certificate, OLD_LEAF.key)
 OPTIONS = ControllerOptions(
-    "ours", policy=RotationPolicy(settle=timedelta(seconds=30)), again=5.0, at_most=600.0, finish=0.2
+    "ours", policy=RotationPolicy(settle=timedelta(seconds=30)), again=5.0, at_most=600.0, look=0.05, finish=0.2
 )
 
 

@@ -83,6 +83,21 @@ def test_a_clock_that_is_set_does_not_shorten_the_time_to_settle(skew: float) ->
     assert cluster.step(20) == [PATCH]
 
 
+def test_a_clock_that_is_set_back_during_a_reconcile_does_not_prolong_the_wait_after_it() -> None:
+    cluster = CertificateCluster()
+    cluster.step(601 * 86400)
+
+    def set_back() -> Any:
+        cluster.clock.skew = -3 * 86400
+        return cluster.shown
+
+    assert cluster.step(30) == [PATCH]
+    cluster.controller = cluster.new_controller(set_back)
+    assert cluster.step() == []
+    assert cluster.clock.skew < 0
+    assert cluster.wait < 60.0
+
+
 def test_a_leader_that_takes_over_waits_as_long_once_more() -> None:
     """The time since clients received a bundle is not computed from another machine's clock."""
     cluster = CertificateCluster()

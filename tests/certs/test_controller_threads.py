@@ -82,6 +82,14 @@ def test_it_looks_when_it_is_woken(running: CertificateCluster) -> None:
     eventually(lambda: running.published == GOOD.ca_certificates, "the bundle is published")
 
 
+def test_it_looks_when_the_clock_was_set(running: CertificateCluster) -> None:
+    running.controller.start()
+    eventually(lambda: running.controller.state is not None, "the first reconcile")
+    before = running.stored.certificate
+    running.clock.skew = 61 * 86400
+    eventually(lambda: running.stored.certificate != before, "the leaf that is due by now is made")
+
+
 def test_a_bug_is_reported_and_tried_again(running: CertificateCluster, caplog: pytest.LogCaptureFixture) -> None:
     def broken() -> Any:
         raise ZeroDivisionError("oops")

@@ -48,10 +48,11 @@ ROWS = [
     Row("all is well", GOOD, Observed(), START, Wait, "then a new leaf"),
     Row("all is well and published", GOOD, Observed(published=(OLD.certificate,)), START, Wait, "then a new leaf"),
     # the leaf's life
-    Row("the leaf one day before two thirds", GOOD, Observed(), START + 19 * DAY, Wait, "then a new leaf"),
-    Row("the leaf at two thirds", GOOD, Observed(), START + 20 * DAY, MakeLeaf, "past two thirds"),
+    Row("the leaf one day before two thirds", GOOD, Observed(), START + 16 * DAY, Wait, "then a new leaf"),
+    Row("the leaf at two thirds", GOOD, Observed(), START + 18 * DAY, MakeLeaf, "past two thirds"),
     Row("the leaf expired", GOOD, Observed(), START + 31 * DAY, MakeLeaf, "expired"),
-    Row("the clock went back", GOOD, Observed(), START - DAY, MakeAuthority, "not valid yet"),
+    Row("the clock went back by a week", GOOD, Observed(), START - 6 * DAY, Wait, "then a new leaf"),
+    Row("the clock went back by more", GOOD, Observed(), START - 8 * DAY, MakeAuthority, "not valid yet"),
     Row("the clock jumped ahead", GOOD, Observed(), START + 4000 * DAY, MakeAuthority, "expired"),
     Row(
         "the clock came back after a leaf was made ahead of it",

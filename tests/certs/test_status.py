@@ -20,9 +20,9 @@ def test_an_overlap() -> None:
     lines = describe(STORED, observed, HOSTS, START, POLICY)
     shapes = [line.split(maxsplit=1) for line in lines]
     assert [shape[0] for shape in shapes] == ["authority"] * 2 + ["leaf"] + ["served"] * 4 + ["next"]
-    assert lines[0].endswith("2029-12-31 to 2030-04-01, signs")
+    assert lines[0].endswith("2029-12-25 to 2030-04-01, signs")
     assert lines[1].endswith("trusted only")
-    assert lines[2].endswith("2029-12-31 to 2030-01-31, for stagegate.stagegate-system.svc")
+    assert lines[2].endswith("2029-12-25 to 2030-01-31, for stagegate.stagegate-system.svc")
     assert lines[3].endswith("the stored leaf")
     assert lines[4].endswith("another leaf")
     assert lines[5].endswith("c:1: no answer")
@@ -61,7 +61,7 @@ def test_what_each_place_holds() -> None:
 def test_where_no_server_answers_nothing_is_said_of_what_they_show() -> None:
     observed = Observed(served={"a:1": None, "b:1": None})
     lines = describe(STORED, observed, HOSTS, START, POLICY)
-    assert lines[-1] == "next       2030-01-20 23:40:00Z: a new leaf, at two thirds of its life"
+    assert lines[-1] == "next       2030-01-18 16:00:00Z: a new leaf, at two thirds of its life"
 
 
 def test_no_secret_is_shown() -> None:
@@ -99,7 +99,7 @@ OTHER = leaf(OLD)
         pytest.param(
             SOUND,
             Observed(),
-            START - 2 * DAY,
+            START - 8 * DAY,
             ["the leaf is not valid yet", "the leaf is of no trusted authority that is valid now"],
             id="the clock is wrong",
         ),
