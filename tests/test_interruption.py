@@ -3,8 +3,10 @@
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
+import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -121,8 +123,24 @@ def test_a_sandbox_stays_up_until_ctrl_c_which_is_its_end() -> None:
             shown += os.read(program.terminal, 65536)
         program.interrupt()
         code, rest = program.end()
-        assert (code, rest.splitlines()[-1]) == (0, "stopped")
+        assert (code, rest.endswith("stopped\n")) == (0, True), rest
         eventually(lambda: not program.running(), "nothing runs any more", 10, program.running)
+
+
+def test_an_interruption_that_the_interpreter_discards_comes_again() -> None:
+    hook = sys.unraisablehook
+
+    class Destroyed:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    def run() -> int:
+        Destroyed()
+        assert not threading.Event().wait(60)
+        return 0
+
+    assert run_interruptible("x", run) == 130
+    assert sys.unraisablehook is hook
 
 
 def test_the_exit_code_is_that_of_the_program_where_nothing_interrupts_it() -> None:

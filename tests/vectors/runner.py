@@ -15,6 +15,7 @@ from tests.vectors.ceilings import Ceilings, breaches
 from tests.vectors.judgement import judge
 from tests.vectors.rows import UnreadableVectors, name_of, read_rows
 from tests.vectors.suite import Suite
+from webhook.signals import held_back, let_through
 
 _ROWS_AT_A_TIME = 50
 _WRONG_SHOWN = 3
@@ -80,23 +81,27 @@ def judge_file(path: Path) -> FileResult:
 
 def judge_files(paths: Sequence[Path]) -> Iterator[FileResult]:
     """Judge files on all processors, in order. Raises UnreadableVectors."""
-    # Ctrl-C reaches these processes too; it is for the one that started them to end them.
-    pool = ProcessPoolExecutor(os.cpu_count(), initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
-    with pool, _cancelled_at_the_end(pool):
+    with ProcessPoolExecutor(os.cpu_count(), initializer=_ignore_interrupts) as pool, _cancelled_at_the_end(pool):
         pending = []
         for path in paths:
             rows, stem = read_rows(path), stem_of(name_of(path))
             if stem is None:
                 raise UnreadableVectors(f"{path.name}: no suite of that name")
             parts = [rows[i : i + _ROWS_AT_A_TIME] for i in range(0, len(rows), _ROWS_AT_A_TIME)]
-            pending.append(
-                (name_of(path), stem, [pool.submit(_judge_part, name_of(path), stem, part) for part in parts])
-            )
+            with held_back():
+                futures = [pool.submit(_judge_part, name_of(path), stem, part) for part in parts]
+            pending.append((name_of(path), stem, futures))
         for name, stem, futures in pending:
             whole = FileResult(name, stem)
             for future in futures:
                 whole.add(future.result())
             yield whole
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C reaches this process too; it is for the one that started it to end it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    let_through()
 
 
 @contextmanager
