@@ -78,14 +78,14 @@ ROWS = {
         f"{HEAD}kind: StagePodAutoscaler\nmetadata: {{name: A_1}}",
         (
             "DOC006 metadata.name: Invalid value: \"A_1\": must be a DNS subdomain: lower-case letters, digits, '-' and"
-            " '.', at most 253 characters; kubectl get revisions,kservice -A lists names"
+            " '.', at most 253 characters; an SPA is named as its Revision, an RO as its Service"
         ),
     ),
     "a namespace with a point": (
         f"{HEAD}kind: StagePodAutoscaler\nmetadata: {{name: a, namespace: a.b}}",
         (
             'DOC006 metadata.namespace: Invalid value: "a.b": must be a DNS label: lower-case letters, digits and'
-            " '-', at most 63 characters; kubectl get revisions,kservice -A lists names"
+            " '-', at most 63 characters; kubectl get namespaces lists those that there are"
         ),
     ),
     "no metadata": (

@@ -100,14 +100,16 @@ def _in_metadata(metadata: Node | None) -> Iterator[Problem]:
 
 def _bad_names(metadata: Node) -> Iterator[Problem]:
     """Names that the API server refuses. Those that are no text are found by the rules."""
-    for key, is_good, wanted in (
-        ("name", is_subdomain, "a DNS subdomain: lower-case letters, digits, '-' and '.', at most 253 characters"),
-        ("namespace", is_label, "a DNS label: lower-case letters, digits and '-', at most 63 characters"),
+    subdomain = "a DNS subdomain: lower-case letters, digits, '-' and '.', at most 253 characters"
+    label = "a DNS label: lower-case letters, digits and '-', at most 63 characters"
+    for key, is_good, wanted, way_out in (
+        ("name", is_subdomain, subdomain, "an SPA is named as its Revision, an RO as its Service"),
+        ("namespace", is_label, label, "kubectl get namespaces lists those that there are"),
     ):
         member = metadata.member(key)
         if member is not None and isinstance(member.value, str) and member.value and not is_good(member.value):
             problem = f"Invalid value: {echo(member.value)}: must be {wanted}"
-            yield Problem(DOC006, f"metadata.{key}", problem, "kubectl get revisions,kservice -A lists names")
+            yield Problem(DOC006, f"metadata.{key}", problem, way_out)
 
 
 def _bad_keys(metadata: Node, key: str) -> Iterator[Problem]:

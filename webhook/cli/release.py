@@ -34,7 +34,7 @@ examples:
   stagegate release --list
       the Services that are held, and their traffic
   stagegate release hello --namespace team-a --no-wait
-      ask the loop only
+      asks the loop for it, and does not wait
   stagegate release hello --namespace team-a
       its new revision runs its own minimum first, then Knative has the traffic and the bounds again
   stagegate release --all --hold-nothing-new --timeout 300

@@ -120,7 +120,11 @@ def test_without_pods_it_is_to_be_installed_or_in_another_namespace() -> None:
     ("check", "says", "way_out"),
     [
         ("webhook-pods", "no webhook pods in stagegate-system: the webhook runs outside", "log and its /readyz there"),
-        ("loop-pods", "no loop pods in stagegate-system: the webhook runs outside", "loop-leader, below"),
+        (
+            "loop-pods",
+            "no loop pods in stagegate-system: the webhook runs outside",
+            "the check loop-leader says whether one leads",
+        ),
         ("certificates", "no Secret stagegate-system/stagegate-certs", "certs status DIR --probe 127.0.0.1:8443"),
     ],
 )

@@ -58,8 +58,8 @@ def _absent(check: str, says: str, server: str) -> Result:
         way_out = "if Stagegate is installed in another namespace, name it with --stagegate-namespace, else install it"
         return Result(check, UNKNOWN, says, way_out)
     look = {
-        "webhook-pods": "look at its log and its /readyz there; refuses, below, tells whether it answers",
-        "loop-pods": "loop-leader, below, tells whether a loop leads; look at its log there",
+        "webhook-pods": "look at its log and its /readyz there; the check refuses says whether it answers",
+        "loop-pods": "look at the log of the loop there; the check loop-leader says whether one leads",
     }
     return Result(check, UNKNOWN, f"{says}: the webhook runs outside of the cluster, at {server}", look[check])
 
