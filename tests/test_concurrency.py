@@ -86,6 +86,7 @@ KNOWN: Final = {
     "webhook/server/application.py: class StagegateArbiter(Arbiter)": HOOK,
     "webhook/server/application.py: class Application(BaseApplication)": HOOK,
     "webhook/server/gunicorn_log.py: class GunicornLog(Logger)": HOOK,
+    "webhook/server/tls.py: call_soon": IN_A_WORKER,
     "webhook/server/protocol.py: class Connection(asyncio.Protocol)": IN_A_WORKER,
     "webhook/server/protocol.py: add_done_callback": (
         "tests/server/test_later_answers.py::test_a_fault_in_writing_ends_the_connection"

@@ -21,13 +21,14 @@ LIMITS: Final = Limits(
     body=300,
     discard=400,
     large=64,
-    large_together=400,
+    large_together=800,
     request_line=120,
     header_count=8,
     header_size=200,
     head_size=1024 * 1024,
 )
-"""Small, so that short inputs reach them; only the size of a whole head depends on the pieces, and is not reached."""
+"""Small, so that short inputs reach them; one address has half of the memory. Only the size of a whole head depends on
+the pieces, and is not reached."""
 ROUNDS: Final = 6
 """So many deadlines a connection has at most until it ends, each time something else does."""
 
@@ -153,7 +154,7 @@ class Host:
 
     def make_place(self) -> None:
         """Another client comes, and the worker has as many as it can have."""
-        connection = first_to_go(self.open, self.loop.now, self.limits)
+        connection = first_to_go(self.open, self.loop.now, self.limits, "")
         if connection is not None:
             connection.abort()
         self.turn()
@@ -251,6 +252,9 @@ class Client:
         if not self.unread:
             raise BlockingIOError
         return self.unread[:most]
+
+    def setsockopt(self, level: int, option: int, value: int) -> None:
+        pass
 
     def getsockopt(self, level: int, option: int, size: int) -> bytes:
         return struct.pack("=52xI", round((self.host.loop.now - self._arrived) * 1000))

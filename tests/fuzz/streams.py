@@ -125,9 +125,9 @@ def bodies_in(stream: bytes) -> list[bytes]:
 
 
 def waiting_in(host: Host) -> list[bool]:
-    """Who has to wait where clients take all memory of large bodies, to the byte, and one byte more, and another."""
+    """Who has to wait where clients of one address take all memory that they may, one byte more, and another."""
     host.draining = False
-    beyond, room, held = LIMITS.large, LIMITS.large_together, []
+    beyond, room, held = LIMITS.large, LIMITS.large_together // 2, []
     while room:
         held.append(min(LIMITS.body - 1 - beyond, room))
         room -= held[-1]

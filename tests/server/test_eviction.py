@@ -15,6 +15,7 @@ from webhook.server.limits import Limits
 
 LIMITS = Limits()
 NOW = 1000.0
+SAME, OTHER, THIRD = "10.0.0.1", "10.0.0.2", "10.0.0.3"
 
 
 @dataclass(eq=False)
@@ -23,6 +24,7 @@ class Connection:
     since: float
     is_waiting: bool = False
     has_unread: bool = False
+    address: str = SAME
 
 
 @pytest.mark.parametrize(
@@ -42,22 +44,22 @@ def test_the_longest_waiting_connection_without_a_call_under_way_gives_way(
     stages: list[tuple[Stage, float]], given_up: int | None
 ) -> None:
     connections = [Connection(stage, NOW - age) for stage, age in stages]
-    found = first_to_go(connections, NOW, LIMITS)
+    found = first_to_go(connections, NOW, LIMITS, SAME)
     assert found is (None if given_up is None else connections[given_up])
 
 
 def test_a_body_behind_an_answer_that_is_owed_is_not_stalled() -> None:
-    assert first_to_go([Connection("body", inf)], NOW, LIMITS) is None
+    assert first_to_go([Connection("body", inf)], NOW, LIMITS, SAME) is None
 
 
 @pytest.mark.parametrize("stage", ["body", "write"])
 def test_a_call_that_the_server_has_not_read_yet_is_not_stalled(stage: Stage) -> None:
     late = Connection(stage, NOW - 60, has_unread=True)
     assert not is_stalled(late, NOW, LIMITS)
-    assert first_to_go([late], NOW, LIMITS) is None
+    assert first_to_go([late], NOW, LIMITS, SAME) is None
     stalled = Connection(stage, NOW - 60)
     assert is_stalled(stalled, NOW, LIMITS)
-    assert first_to_go([late, stalled], NOW, LIMITS) is stalled
+    assert first_to_go([late, stalled], NOW, LIMITS, SAME) is stalled
 
 
 def test_a_body_that_waits_for_memory_is_not_stalled() -> None:
@@ -65,15 +67,44 @@ def test_a_body_that_waits_for_memory_is_not_stalled() -> None:
     waiting, second = (Connection("body", NOW - 60, is_waiting=True) for _ in range(2))
     idle, reading = Connection("idle", NOW - 20), Connection("body", NOW - 0.5)
     assert not is_stalled(waiting, NOW, LIMITS)
-    assert first_to_go([waiting, reading, idle], NOW, LIMITS) is idle
-    assert first_to_go([reading, waiting, second], NOW, LIMITS) is waiting
+    assert first_to_go([waiting, reading, idle], NOW, LIMITS, SAME) is idle
+    assert first_to_go([reading, waiting, second], NOW, LIMITS, SAME) is waiting
+
+
+Row = tuple[Stage, float, str]
+IDLE: Row = ("idle", 9, SAME)
+CALL: Row = ("body", 0.5, SAME)
+
+
+@pytest.mark.parametrize(
+    ("rows", "newcomer", "given_up"),
+    [
+        # The address with the most connections gives way first, whatever the others do.
+        ([IDLE, ("idle", 1, OTHER), ("idle", 1, OTHER)], SAME, 1),
+        ([("handshake", 4, SAME), ("idle", 1, OTHER), ("idle", 1, OTHER)], SAME, 1),
+        ([IDLE, IDLE, ("idle", 60, OTHER)], OTHER, 0),
+        # Where it has nothing but calls under way, the next one does,
+        ([CALL, CALL, ("idle", 1, OTHER)], OTHER, 2),
+        # unless the newcomer's address has less than half as many: then the newest body gives way.
+        ([CALL, ("body", 0.1, SAME), CALL, ("answer", inf, SAME), ("idle", 1, OTHER)], OTHER, 2),
+        ([CALL, ("body", 0.1, SAME), ("idle", 1, OTHER)], THIRD, 1),
+        ([CALL, CALL], THIRD, 1),
+        ([CALL], THIRD, None),
+        ([CALL, CALL, CALL], SAME, None),
+        ([("answer", inf, SAME)] * 9, THIRD, None),
+    ],
+)
+def test_the_address_with_the_most_connections_gives_way(rows: list[Row], newcomer: str, given_up: int | None) -> None:
+    connections = [Connection(stage, NOW - age, address=address) for stage, age, address in rows]
+    found = first_to_go(connections, NOW, LIMITS, newcomer)
+    assert found is (None if given_up is None else connections[given_up])
 
 
 def test_where_none_gives_way_the_new_connection_is_closed() -> None:
     process = FaultyWebhook()
     worker, listener = Bare(process.service()), listen("127.0.0.1", 0)
     worker.limits = Limits(connections=1)
-    busy: Any = Connection("answer", inf)
+    busy: Any = Connection("answer", inf, address="127.0.0.1")
     worker.open[busy] = None
 
     async def accepted() -> None:

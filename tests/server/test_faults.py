@@ -51,6 +51,7 @@ from webhook.server.limits import Limits
 from webhook.server.metrics import LOOPS, ServerMetrics
 from webhook.server.pages import make_app
 from webhook.server.service import Service
+from webhook.server.tls import Buffers
 from webhook.server.worker import StagegateWorker
 
 REFLECTED = (ROLLOUT_ORCHESTRATORS, NAMESPACES, SECRETS, KNATIVE_SERVICES, ROUTES, REVISIONS, CONFIG_MAPS)
@@ -199,6 +200,7 @@ class Bare(StagegateWorker):
         self.metrics, self.handler = service.metrics, service.handler
         self.large_bodies = LargeBodies(self.limits.large_together, self.is_stalled)
         self.open = {}
+        self._buffers, self._connecting = Buffers(), set()
         self.monotonic = time.monotonic
         self.log = logging.getLogger("test")
 
@@ -284,7 +286,7 @@ def test_a_handshake(monkeypatch: pytest.MonkeyPatch) -> None:
         caller = asyncio.create_task(asyncio.open_connection(*listener.getsockname()))
         listener.setblocking(False)
         peer, _ = await loop.sock_accept(listener)
-        worker._admit(peer)
+        worker._admit(peer, "127.0.0.1")
         await until(process.faults)
         _, writer = await caller
         writer.close()

@@ -125,6 +125,7 @@ def wait_for_it(live: Live) -> None:
 
 MOST_CONNECTIONS: Final = 20
 WORKER, HTTP = "webhook.server.worker.StagegateWorker", "webhook.server.protocol.Connection"
+TLS = "webhook.server.tls.Tls"
 LARGE, PAGES = "webhook.server.large_bodies.LargeBodies", "webhook.pages_server._Connection"
 FILES = "certs.served.ServedFiles"
 
@@ -132,11 +133,17 @@ PLACES: Final[dict[str, tuple[str, Callable[[Live], None]]]] = {
     f"{WORKER}._accept": ("event loop", call),
     f"{WORKER}._admit": ("connections", call),
     f"{WORKER}._evict": ("connections", fill_the_server),
-    f"{WORKER}._shake_hands": ("connections", call),
+    f"{WORKER}._connect": ("connections", call),
     f"{WORKER}._sweep": ("connections", wait_for_it),
     f"{WORKER}.forget": ("event loop", call),
-    # The transport reports it, and so does the handshake that ends with it.
-    f"{HTTP}.connection_made": ("event loop,connections", call),
+    f"{TLS}.connection_made": ("event loop", call),
+    f"{TLS}.buffer_updated": ("event loop", call),
+    f"{TLS}._advance": ("event loop", call),
+    f"{TLS}._read_rest": ("event loop", let_it_resume_writing),
+    f"{TLS}.pause_writing": ("event loop", let_it_pause_writing),
+    f"{TLS}.resume_writing": ("event loop", let_it_resume_writing),
+    f"{TLS}.connection_lost": ("event loop", call),
+    f"{HTTP}.connection_made": ("event loop", call),
     f"{HTTP}.data_received": ("event loop", call),
     f"{HTTP}.connection_lost": ("event loop", call),
     f"{HTTP}.expire": ("connections", let_time_pass),

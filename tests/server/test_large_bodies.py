@@ -9,8 +9,8 @@ from tests.server.test_protocol import HEAD, Worker
 from webhook.server.large_bodies import LargeBodies
 from webhook.server.limits import Limits
 
-LIMITS = Limits(body=1000, discard=2000, large=100, large_together=6300)
-"""As by default, a KiB for each byte or so: seven of the largest bodies fit, and one is read beyond."""
+LIMITS = Limits(body=1000, discard=2000, large=100, large_together=12600)
+"""Seven of the largest bodies fit into what one address may take, and one is read beyond."""
 ALL_BUT_ONE = 999
 LITTLE = LIMITS.large + 1
 PIECE = 50
@@ -21,9 +21,10 @@ CALL = b"POST /mutate?timeout=%ds HTTP/1.1\r\nHost: x\r\nContent-Type: applicati
 class Client:
     """A client with one large call, whose body has 1000 bytes; what is sent and not read lies in the kernel."""
 
-    def __init__(self, worker: Worker, sent: int, head: bytes = CALL % 3) -> None:
+    def __init__(self, worker: Worker, sent: int, head: bytes = CALL % 3, address: str = "") -> None:
         self.connection, self.transport = worker.connect()
-        self.connection._patience._peer = self
+        self.connection._peer = self.connection._patience._peer = self
+        self.connection.address = address
         self.unread = 0
         self.connection.data_received(head)
         self.send(sent)
@@ -48,6 +49,9 @@ class Client:
         return list(self.transport.statuses)
 
     # Its socket
+
+    def setsockopt(self, level: int, option: int, value: int) -> None:
+        pass
 
     def recv(self, most: int, flags: int) -> bytes:
         return b"x" * min(most, self.unread)
@@ -89,13 +93,13 @@ def test_stalled_clients_that_fill_the_memory_give_way_at_once(worker: Worker) -
     honest = Client(worker, 400)
     assert honest.is_read
     ended = [stranger for stranger in strangers if stranger.statuses == [408]]
-    assert len(ended) == 2, "no more than needed"
+    assert len(ended) == 1, "no more than needed"
     assert not any(stranger.transport.open for stranger in ended)
     assert ended[0].transport.written.endswith(
         b"the body of the request has stalled for 1 s, and other reviews need its memory\n"
     )
-    assert worker.sample("stagegate_connections_closed_total", reason="crowded") == 2
-    assert worker.sample("stagegate_http_refused_total", status="408") == 2
+    assert worker.sample("stagegate_connections_closed_total", reason="crowded") == 1
+    assert worker.sample("stagegate_http_refused_total", status="408") == 1
     honest.send(600)
     assert honest.statuses == [200]
 
@@ -121,11 +125,11 @@ def test_clients_that_have_just_stopped_give_way_a_second_later(worker: Worker) 
 
 
 def test_the_largest_of_those_that_are_stalled_gives_way(worker: Worker) -> None:
-    stalled = [Client(worker, size) for size in (LITTLE, 900, 300)]
+    stalled = [Client(worker, size) for size in (LITTLE, 999, 300)]
     later(worker, 0.5)
     strangers = [Client(worker, ALL_BUT_ONE) for _ in range(6)]
     later(worker, 0.6)
-    honest = Client(worker, 600)
+    honest = Client(worker, 400, CALL.replace(b"1000", b"600") % 3)
     assert honest.is_read
     assert [client.statuses for client in stalled] == [[], [408], []]
     assert not any(stranger.statuses for stranger in strangers)
@@ -262,16 +266,96 @@ def test_a_body_whose_end_came_with_what_it_waits_for_is_answered_and_the_connec
     assert whole.connection.deadline == worker.loop.now + LIMITS.keep_alive_seconds
 
 
-def test_where_the_memory_is_short_one_is_read_on_and_the_others_in_order_of_arrival(worker: Worker) -> None:
+def test_where_the_memory_is_short_one_is_read_on_and_then_the_others_the_newest_first(worker: Worker) -> None:
     strangers = filled(worker)
     waiting = [Client(worker, 1000) for _ in range(3)]
     reading = [[client.is_read for client in waiting]]
     waiting[1].connection.connection_lost(None)
     strangers[7].send(1)
     reading.append([client.is_read for client in waiting])
-    waiting[0].read()
+    waiting[2].read()
     reading.append([client.is_read for client in waiting])
-    assert reading == [[False, False, False], [True, False, False], [True, False, True]]
+    assert reading == [[False, False, False], [False, False, True], [True, False, True]]
+
+
+def test_a_body_that_has_waited_is_read_to_its_end_whoever_comes(worker: Worker) -> None:
+    """From then on it costs its whole length."""
+    strangers = filled(worker)
+    honest = Client(worker, 200)
+    for stranger in strangers[:2]:
+        stranger.connection.connection_lost(None)
+    more = [Client(worker, ALL_BUT_ONE) for _ in range(9)]
+    assert not all(stranger.is_read for stranger in more)
+    honest.send(800)
+    assert honest.statuses == [200]
+
+
+# Addresses
+
+
+def test_an_address_takes_half_of_what_the_others_leave(worker: Worker) -> None:
+    """12,600 bytes: 6,300, then 3,150, then 1,575; each address has one body less than would be more."""
+    for address, most in (("a", 7), ("b", 3), ("c", 1)):
+        # Beyond that is one body of all, and those that have got no further than a piece.
+        clients = [Client(worker, ALL_BUT_ONE, address=address) for _ in range(most + 3)]
+        read = sum(client.is_read for client in clients)
+        assert read == most + (address == "a"), address
+
+
+def test_a_large_call_is_answered_at_once_whatever_clients_of_another_address_do(worker: Worker) -> None:
+    strangers = [Client(worker, ALL_BUT_ONE, address="stranger") for _ in range(100)]
+    for _ in range(20):
+        assert Client(worker, 1000, address="api server").statuses == [200]
+    assert not any(stranger.statuses for stranger in strangers)
+
+
+def test_memory_goes_to_the_address_that_has_the_least(worker: Worker) -> None:
+    strangers = [Client(worker, ALL_BUT_ONE, address="stranger") for _ in range(20)]
+    others = [Client(worker, ALL_BUT_ONE, address="other") for _ in range(5)]
+    waiting = [client for client in others if not client.is_read]
+    assert waiting
+    strangers[7].send(1)
+    assert [client.is_read for client in waiting] == [False] * (len(waiting) - 1) + [True]
+    assert not any(stranger.is_read for stranger in strangers[8:])
+
+
+def test_the_stalled_of_the_address_with_the_most_give_way_first(worker: Worker) -> None:
+    other = Client(worker, ALL_BUT_ONE, address="other")
+    strangers = [Client(worker, 900, address="stranger") for _ in range(8)]
+    later(worker, 1.1)
+    Client(worker, ALL_BUT_ONE, address="stranger")
+    assert any(stranger.statuses == [408] for stranger in strangers)
+    assert other.statuses == []
+
+
+# Wide connections
+
+
+def test_few_connections_are_wide_until_they_are_closed(worker: Worker) -> None:
+    """Of a wide one all that is left of a large body may be read together."""
+    clients = [Client(worker, 400) for _ in range(18)]
+    assert [client.connection.at_once for client in clients] == [600] * 16 + [0, 0]
+    clients[0].send(600)
+    assert clients[0].connection.at_once == 0, "what follows is no body"
+    clients[0].connection.data_received(CALL % 3)
+    assert clients[0].connection.at_once == 1000
+    assert Client(worker, 400).connection.at_once == 0
+    clients[0].connection.connection_lost(None)
+    assert Client(worker, 400).connection.at_once == 600
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        CALL.replace(b"1000", b"100") % 3,
+        CALL.replace(b"1000", b"1001") % 3,
+        CALL.replace(b"/mutate", b"/nowhere") % 3,
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\nff\r\n" + b"x" * 255 + b"\r\n",
+    ],
+    ids=["small", "too large", "refused", "of a length that is not known"],
+)
+def test_a_connection_is_not_wide_for_a_body_that_is(head: bytes, worker: Worker) -> None:
+    assert Client(worker, 50, head).connection.at_once == 0
 
 
 # The sum
@@ -280,10 +364,14 @@ def test_where_the_memory_is_short_one_is_read_on_and_the_others_in_order_of_arr
 class Honest:
     """A body of so many bytes, whose client sends as long as it is read."""
 
-    def __init__(self, bodies: LargeBodies, size: int) -> None:
-        self.bodies, self.size = bodies, size
+    def __init__(self, bodies: LargeBodies, size: int, address: str = "") -> None:
+        self.bodies, self.size, self.address = bodies, size, address
         self.held = 0
         self.is_read = True
+
+    @property
+    def rest(self) -> int:
+        return self.size - self.held
 
     def pause_body(self) -> None:
         self.is_read = False
@@ -293,6 +381,9 @@ class Honest:
 
     def give_way(self) -> None:
         raise AssertionError("nobody is stalled")
+
+    def widen(self) -> None:
+        raise AssertionError("no length is known before")
 
     def read(self, size: int) -> None:
         self.held = min(self.size, self.held + size)
@@ -307,7 +398,8 @@ def test_whoever_goes_on_sending_is_read_to_the_end_in_bounded_memory(seed: int)
     """In any order: what is held stays below the room, one body, and one piece of each client."""
     chance = random.Random(seed)
     bodies = LargeBodies(49, lambda _: False)
-    clients = [Honest(bodies, chance.randint(1, 7)) for _ in range(60)]
+    addresses = "abcde"[: 1 + seed % 5]
+    clients = [Honest(bodies, chance.randint(1, 7), chance.choice(addresses)) for _ in range(60)]
     while any(client.size for client in clients):
         going_on = [client for client in clients if client.size and client.is_read]
         assert going_on, "somebody is always read"
@@ -316,17 +408,17 @@ def test_whoever_goes_on_sending_is_read_to_the_end_in_bounded_memory(seed: int)
 
 
 def test_beyond_the_room_the_first_in_line_is_read_on_alone() -> None:
-    bodies = LargeBodies(10, lambda _: False)
+    bodies = LargeBodies(20, lambda _: False)
     clients = [Honest(bodies, 9) for _ in range(5)]
     for client in clients:
         client.read(5)
     reading = [[client.is_read for client in clients]]
-    for number in (2, 3):
+    for number in (2, 4):
         clients[number].read(4)
         reading.append([client.is_read for client in clients])
     assert reading == [
         [True, True, True, False, False],
-        [True, True, True, True, False],
+        [True, True, True, False, True],
         [True, True, True, True, True],
     ]
 
@@ -337,4 +429,5 @@ def test_nothing_is_left_of_bodies_that_ended(worker: Worker) -> None:
     for client in clients:
         client.connection.connection_lost(None)
     bodies: Any = worker.large_bodies
-    assert (bodies._taken, bodies._sizes, bodies._waiting, bodies._first) == (0, {}, {}, None)
+    assert (bodies._taken, bodies._taken_by, bodies._sizes, bodies._counted, bodies._waiting) == (0, {}, {}, {}, {})
+    assert (bodies._granted, bodies._wide, bodies._first) == (set(), set(), None)

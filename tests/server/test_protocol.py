@@ -1,6 +1,7 @@
 """One connection by itself: what it reads before it answers, where it stops reading, and when it closes."""
 
 import re
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from webhook.server.large_bodies import LargeBodies
 from webhook.server.limits import Limits
 from webhook.server.metrics import ServerMetrics
 from webhook.server.protocol import Connection
+from webhook.server.refusals import too_many_values
 
 LIMITS = Limits(body=100, discard=200, large=30, large_together=20, write_seconds=3.0, keep_alive_seconds=120.0)
 HEAD = b"POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -266,7 +268,78 @@ def test_a_refused_request_whose_body_cannot_be_read_gets_no_second_answer(broke
     assert (transport.statuses, transport.open) == ([404], False)
 
 
+CHUNKS = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("start", "more"),
+    [(b"0\r\nX: y", b"y" * 100), (b"0\r\n", b"X: y\r\n" * 9), (b"5;x=", b"y" * 100)],
+    ids=["a trailer", "trailers", "an extension of a chunk"],
+)
+@pytest.mark.parametrize("head", [CHUNKS, CHUNKS.replace(b"/mutate", b"/nowhere")], ids=["read", "refused"])
+def test_what_has_no_end_within_a_body_is_read_no_further_than_a_head(head: bytes, start: bytes, more: bytes) -> None:
+    limits = Limits(head_size=1000)
+    connection, transport = Worker(limits=limits).connect()
+    connection.data_received(head + chunked(b"{}") + start)
+    sent = 0
+    while transport.open:
+        connection.data_received(more)
+        sent += len(more)
+        assert sent <= limits.head_size + len(more)
+    assert transport.statuses == [404 if b"nowhere" in head else 431]
+
+
+def test_small_chunks_take_no_more_memory_than_one_body() -> None:
+    connection, _ = Worker(limits=Limits()).connect()
+    connection.data_received(CHUNKS)
+    tracemalloc.start()
+    try:
+        for _ in range(64):
+            connection.data_received(chunked(*[b"xy"] * 512))
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken < 2 * 64 * 1024
+
+
+def test_nothing_of_a_head_is_kept_while_its_body_is_read() -> None:
+    connection, _ = Worker(limits=Limits()).connect()
+    tracemalloc.start()
+    try:
+        connection.data_received(HEAD + b"X: " + b"y" * 8000 + b"\r\n")
+        connection.data_received(b"Content-Length: 10\r\n\r\n")
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken < 8000
+
+
 def test_what_is_no_request_behind_a_refused_one_is_refused_too() -> None:
     connection, transport = Worker().connect()
     connection.data_received(b"GET /nowhere HTTP/1.1\r\n\r\n\0\r\n")
     assert (transport.statuses, transport.open) == ([404, 400], False)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"[" + b"0," * 98 + b"0]", 200),
+        (b"[" + b"0," * 100 + b"0]", 413),
+        (b"[[]," + b"{}," * 49 + b"0]", 413),
+        (b"[" * 101, 413),
+        (b"x" * 3000, 200),
+    ],
+)
+def test_a_body_of_too_many_values_is_refused_before_it_is_parsed(body: bytes, status: int) -> None:
+    connection, transport = Worker(limits=Limits(values=100)).connect()
+    connection.data_received(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    assert (transport.statuses, connection.stage) == ([status], "idle")
+    assert transport.written.endswith(b"the body has more than 100 values\n") == (status == 413)
+
+
+@pytest.mark.parametrize("count", [999, 1000, 1001, 5000])
+def test_values_are_counted_exactly(count: int) -> None:
+    """Few are counted in another way than many."""
+    body = b"[" + b"00," * (count - 1) + b"0]"
+    assert too_many_values(body, count) is None
+    assert too_many_values(body, count - 1) is not None

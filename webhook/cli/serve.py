@@ -116,7 +116,7 @@ _bounds = section("bounds")
     metavar="NS",
     help="Namespace of the ConfigMaps config-rolloutorchestrator and config-autoscaler.",
 )
-@_bounds("--max-connections", type=count(1, 1_000_000), default="1000", metavar="N", help="Open connections at a time.")
+@_bounds("--max-connections", type=count(1, 1_000_000), default="500", metavar="N", help="Open connections at a time.")
 @_bounds("--handshake-timeout", type=seconds(0.1, 600), default="5", metavar="S", help="Seconds for a TLS handshake.")
 @_bounds(
     "--header-timeout", type=seconds(0.1, 600), default="5", metavar="S", help="Seconds for the head of a request."

@@ -1,6 +1,7 @@
 """Eviction: which client has stalled, and which connection of a full server gives way to a new one."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection
 from typing import Final, Literal, Protocol, TypeVar
 
 from webhook.server.limits import Limits
@@ -13,13 +14,15 @@ Stage = Literal["handshake", "header", "body", "answer", "write", "idle", "closi
 
 
 class Open(Protocol):
-    """An open connection.
+    """An open connection from an ``address``.
 
     ``since`` is the time on the event loop's clock at which its stage began, or at which its body last grew by
     ``Limits.large`` bytes; infinite while an answer is owed. ``has_unread``: the client goes on, and the server has not
     read it yet. ``is_waiting`` while a large body is not read, so that its client cannot go on.
     """
 
+    @property
+    def address(self) -> str: ...
     @property
     def stage(self) -> Stage: ...
     @property
@@ -44,16 +47,26 @@ def is_stalled(connection: Open, now: float, limits: Limits) -> bool:
     return now - connection.since > limits.stall_seconds and not connection.has_unread
 
 
-def first_to_go(connections: Iterable[Connection], now: float, limits: Limits) -> Connection | None:
-    """The connection to end, None if every one has a call under way. ``connections`` begin with the oldest.
+def first_to_go(connections: Collection[Connection], now: float, limits: Limits, newcomer: str) -> Connection | None:
+    """The connection that gives way to one from the address ``newcomer``, None if none does.
 
-    A large body that waits for memory gives way where nothing else does: else those that wait could fill the server.
+    ``connections`` begin with the oldest. The address with the most of them comes first. Of an address it is the oldest
+    without a call under way; a large body that waits for memory gives way where nothing else does, since those that
+    wait could fill the server. An address with more than twice as many as the newcomer's gives up a call as well, the
+    newest body: else calls that never end could fill the server.
     """
-    found: dict[str, Connection] = {}
+    counts = Counter(each.address for each in connections)
+    found: dict[str, dict[str, Connection]] = {address: {} for address in counts}
     for connection in connections:
+        states = found[connection.address]
         state = "waiting" if connection.is_waiting else connection.stage
-        if state not in found:
-            found[state] = connection
-        if "stalled" not in found and is_stalled(connection, now, limits):
-            found["stalled"] = connection
-    return next((found[state] for state in _EVICTED_FIRST if state in found), None)
+        states.setdefault(state, connection)
+        if state == "body":
+            states["newest"] = connection
+        if "stalled" not in states and is_stalled(connection, now, limits):
+            states["stalled"] = connection
+    for address, count in counts.most_common():
+        order = (*_EVICTED_FIRST, "newest") if count > 2 * counts[newcomer] + 1 else _EVICTED_FIRST
+        if (first := next((found[address][state] for state in order if state in found[address]), None)) is not None:
+            return first
+    return None

@@ -5,18 +5,22 @@ from webhook.server.limits import Limits
 
 
 class HeadParts:
-    """The heads of one connection, one after the other. ``size`` counts bytes before they are parsed."""
+    """The heads of one connection, one after the other.
+
+    ``size`` counts bytes before they are parsed, and those within a body that add nothing to it.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
+        self._count = 0
         self.has_begun = False
         self.size = 0
 
     def begin(self) -> None:
         self.has_begun = True
-        self._url, self._headers = b"", []
+        self._url, self._headers, self._count = b"", [], 0
 
     def add_url(self, url: bytes) -> Refusal | None:
         self._url += url
@@ -25,19 +29,24 @@ class HeadParts:
         return None
 
     def add_header(self, name: bytes, value: bytes) -> Refusal | None:
-        most, headers = self._limits, self._headers
-        if len(headers) == most.header_count or len(name) + len(value) > most.header_size:
+        """A header, or a trailer, which counts and is not kept."""
+        most = self._limits
+        self._count += 1
+        if self._count > most.header_count or len(name) + len(value) > most.header_size:
             return Refusal(431, f"more than {most.header_count} headers, or one of over {most.header_size} bytes")
-        headers.append((name.lower(), value))
+        if self.has_begun:
+            self._headers.append((name.lower(), value))
         return None
 
     def whole(self, method: bytes) -> Head:
-        """The head, whose end has been read."""
+        """The head, whose end has been read; nothing of it is kept here."""
+        url, headers = self._url, self._headers
         self.has_begun, self.size = False, 0
-        return read_head(method, self._url, self._headers)
+        self._url, self._headers = b"", []
+        return read_head(method, url, headers)
 
     def too_large(self) -> Refusal | None:
-        """The refusal of a head that has no end yet."""
+        """The refusal of a head, or of trailers, without an end."""
         if self.size > self._limits.head_size:
             return Refusal(431, f"the head of the request is larger than {self._limits.head_size} bytes")
         return None

@@ -1,12 +1,20 @@
 """Large bodies: the memory that they share, and what becomes of them where it is short."""
 
+from collections import Counter
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+_WIDE: Final = 16
+"""The most connections that are wide at a time."""
 
 
 class Reader(Protocol):
-    """What reads a large body."""
+    """What reads a large body. ``address`` is that of its client, ``rest`` the bytes that are not there yet."""
 
+    @property
+    def address(self) -> str: ...
+    @property
+    def rest(self) -> int: ...
     def pause_body(self) -> None:
         """Read no more of it."""
         ...
@@ -19,13 +27,19 @@ class Reader(Protocol):
         """End it, which releases its memory."""
         ...
 
+    def widen(self) -> None:
+        """Read much at a time of this body and of later ones."""
+        ...
+
 
 class LargeBodies:
-    """The memory of all large bodies together.
+    """The memory of all large bodies together: ``room`` bytes, one body beyond, and of each that waits the last piece.
 
-    A body costs what has been received of it, so clients that send little and stop keep nobody out. Where all together
-    take more than ``room`` bytes, one of them is read to its end and the others wait, unread, in order of arrival.
-    Those that are stalled give way to them, the largest first.
+    A body costs what has been received of it, so clients that send little and stop keep nobody out. Those of one
+    address take at most half of what the others leave. One for which there is no more is not read for now. Where memory
+    becomes free it goes to the address that has the least, and of its bodies to the newest, whose client will wait for
+    the longest; from then on that body costs its whole length, and is read to its end. Bodies that are stalled give way
+    to those that wait, those of the address that has the most first.
     """
 
     def __init__(self, room: int, is_stalled: Callable[[Any], bool]) -> None:
@@ -33,38 +47,56 @@ class LargeBodies:
         self._room = room
         self._is_stalled = is_stalled
         self._taken = 0
+        self._taken_by: Counter[str] = Counter()
         self._sizes: dict[Reader, int] = {}
-        self._waiting: dict[Reader, None] = {}
+        self._counted: dict[Reader, int] = {}
+        self._granted: set[Reader] = set()
+        self._waiting: dict[str, dict[Reader, None]] = {}
         self._first: Reader | None = None
+        self._wide: set[Reader] = set()
 
     def is_waiting(self, reader: Reader) -> bool:
         """True while the body is not read, for want of memory."""
-        return reader in self._waiting
+        return reader in self._waiting.get(reader.address, ())
 
     def hold(self, reader: Reader, size: int) -> None:
         """The body takes ``size`` bytes now. The reader is paused if there is no memory for more of it."""
-        self._taken += size - self._sizes.get(reader, 0)
+        more = size - self._counted.get(reader, 0)
         self._sizes[reader] = size
-        if self._taken <= self._room or reader is self._first or reader in self._waiting:
+        if reader in self._granted or reader is self._first or self.is_waiting(reader):
             return
-        if self._first is None:
+        if self._has_room(reader.address, more):
+            self._count(reader, more)
+        elif self._first is None:
             self._first = reader
-            return
-        self._waiting[reader] = None
-        reader.pause_body()
-        self.make_room()
+        else:
+            self._waiting.setdefault(reader.address, {})[reader] = None
+            reader.pause_body()
+            self.make_room()
+
+    def expect(self, reader: Reader) -> None:
+        """A body begins that will be large; its connection becomes wide, if few are, until it is forgotten."""
+        if len(self._wide) < _WIDE and reader not in self._wide:
+            self._wide.add(reader)
+            reader.widen()
+
+    def forget(self, reader: Reader) -> None:
+        """The connection of the reader is closed."""
+        self._wide.discard(reader)
 
     def release(self, reader: Reader) -> None:
         """Nothing is held of the body any more."""
-        self._taken -= self._sizes.pop(reader, 0)
-        self._waiting.pop(reader, None)
+        if reader not in self._sizes:
+            return
+        self._count(reader, -self._counted.get(reader, 0))
+        del self._sizes[reader]
+        self._counted.pop(reader, None)
+        self._granted.discard(reader)
+        self._stop_waiting(reader)
         if reader is self._first:
             self._first = None
-        while self._waiting and (self._taken <= self._room or self._first is None):
-            following = next(iter(self._waiting))
-            del self._waiting[following]
-            if self._taken > self._room:
-                self._first = following
+        while (following := self._next()) is not None:
+            self._stop_waiting(following)
             following.resume_body()
 
     def make_room(self) -> None:
@@ -72,7 +104,40 @@ class LargeBodies:
         if not self._waiting:
             return
         stalled = [each for each in self._sizes if self._is_stalled(each)]
-        for reader in sorted(stalled, key=self._sizes.__getitem__, reverse=True):
+        for reader in sorted(stalled, key=lambda each: (self._taken_by[each.address], self._sizes[each]), reverse=True):
             if not self._waiting:
                 return
             reader.give_way()
+
+    def _has_room(self, address: str, more: int) -> bool:
+        """True if the bodies of an address may take so much more."""
+        taken = self._taken_by[address]
+        return 2 * (taken + more) <= self._room - (self._taken - taken)
+
+    def _count(self, reader: Reader, more: int) -> None:
+        self._counted[reader] = self._counted.get(reader, 0) + more
+        self._taken += more
+        self._taken_by[reader.address] += more
+        if not self._taken_by[reader.address]:
+            del self._taken_by[reader.address]
+
+    def _next(self) -> Reader | None:
+        """The next that is read on, None if there is no memory for any: the newest of the address with the least."""
+        newest = [next(reversed(each)) for each in self._waiting.values()]
+        newest.sort(key=lambda each: self._taken_by[each.address])
+        for reader in newest:
+            more = self._sizes[reader] + reader.rest - self._counted.get(reader, 0)
+            if self._has_room(reader.address, more):
+                self._granted.add(reader)
+                self._count(reader, more)
+                return reader
+        if newest and self._first is None:
+            self._first = newest[0]
+            return newest[0]
+        return None
+
+    def _stop_waiting(self, reader: Reader) -> None:
+        waiting = self._waiting.get(reader.address, {})
+        waiting.pop(reader, None)
+        if not waiting:
+            self._waiting.pop(reader.address, None)

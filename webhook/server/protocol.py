@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from math import inf
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import httptools
 
 from webhook.admission import Response
+from webhook.server import kernel_buffers
 from webhook.server.body import Body
 from webhook.server.connection_host import Host
 from webhook.server.eviction import Stage
@@ -15,7 +16,10 @@ from webhook.server.head import CONTINUE, LINE_TYPE, UNREAD, Refusal, refuse, re
 from webhook.server.head_parts import HeadParts
 from webhook.server.overload import EARLY, LATE, Patience
 from webhook.server.pending_responses import Later, PendingResponses
-from webhook.server.refusals import stalled, too_slow, unreadable
+from webhook.server.refusals import stalled, too_many_values, too_slow, unreadable
+
+if TYPE_CHECKING:
+    from webhook.server.tls import Tls
 
 _LOG: Final = logging.getLogger("stagegate.http")
 
@@ -29,20 +33,23 @@ class Connection(asyncio.Protocol):
     discarded, up to a bound, since a client that is still sending would miss an answer that ends the connection.
     """
 
-    def __init__(self, host: Host, peer: Any = None) -> None:
+    def __init__(self, host: Host, peer: Any = None, address: str = "") -> None:
+        """``peer`` is the socket, ``address`` that of the client."""
         self._host = host
+        self._peer = peer
+        self.address = address
         self._patience = Patience(host.monotonic, peer)
         self._limits = host.limits
         self._time = host.loop.time
         self._transport: Any = None
         self._parser: Any = httptools.HttpRequestParser(self)
-        self.handshake: asyncio.Task[None] | None = None
+        self.tls: Tls | None = None
         self.stage: Stage = "handshake"
         self.since = self._time()
         self.deadline = self.since + self._limits.handshake_seconds
         self._parts, self._head = HeadParts(self._limits), UNREAD
-        self._body = Body(host.large_bodies, self)
-        self._refused = False
+        self._body = Body(host.large_bodies, self, self._limits.body)
+        self._refused = self._may_be_wide = False
         self._stranger: Refusal | None = None
         self._write_paused = False
         self._pending = PendingResponses()
@@ -55,6 +62,16 @@ class Connection(asyncio.Protocol):
     @property
     def is_waiting(self) -> bool:
         return self._body.is_waiting
+
+    @property
+    def at_once(self) -> int:
+        """How many bytes of a large body may be read together; nothing but the body is in them."""
+        return self._body.known_rest if self._may_be_wide and self.in_flight else 0
+
+    @property
+    def rest(self) -> int:
+        """How many bytes of the body are not there yet at most."""
+        return self._body.most_rest
 
     @property
     def has_unread(self) -> bool:
@@ -75,6 +92,7 @@ class Connection(asyncio.Protocol):
             self._parts.size += len(data)
         if self.stage != "body":
             self._patience.read()
+        size = self._body.size
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -86,7 +104,10 @@ class Connection(asyncio.Protocol):
             self._fail(Refusal(500, "the server failed on this request; its log says why"))
         except httptools.HttpParserError as error:
             self._fail(unreadable(error))
-        if self.stage == "header" and (refusal := self._parts.too_large()):
+        if self.stage == "body":
+            # Trailers, and what stands beside the size of a chunk, have no other bound.
+            self._parts.size = self._parts.size + len(data) if self._body.size == size else 0
+        if self.stage in ("header", "body") and (refusal := self._parts.too_large()):
             self._fail(refusal)
 
     def pause_writing(self) -> None:
@@ -101,8 +122,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._pending.clear()
-        self._body.drop()
-        self._parser = self._transport = self.handshake = None  # They refer back: a cycle of 50 KB.
+        self._body.end()
+        self._parser = self._transport = self.tls = None  # They refer back: a cycle of 50 KB.
         self._host.forget(self)
 
     # The worker
@@ -124,8 +145,8 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """End the connection once what was written has left."""
         if self._transport is None:
-            if self.handshake is not None:
-                self.handshake.cancel()
+            if self.tls is not None:
+                self.tls.abort()
             return
         self._enter("closing", self._limits.close_seconds)
         if not self._pending:
@@ -148,6 +169,11 @@ class Connection(asyncio.Protocol):
         if self.stage == "body":
             self._enter("body", self._limits.body_seconds)
         self._read_on()
+
+    def widen(self) -> None:
+        """Read much at a time of large bodies."""
+        self._may_be_wide = True
+        kernel_buffers.widen(self._peer)
 
     def give_way(self) -> None:
         """End a stalled request."""
@@ -178,8 +204,8 @@ class Connection(asyncio.Protocol):
             return
         self._head = head = self._parts.whole(self._parser.get_method())
         self._enter("body", self._limits.body_seconds)
-        self._body.length = head.content_length
         refusal = self._stranger or refuse(head, self._limits.body) or self._patience.overdue(EARLY, head.query)
+        self._body.expect(head.content_length, inf if refusal else self._limits.large)
         if refusal is not None:
             self._refuse(refusal)
         elif head.expects_continue and self._parser.get_http_version() == "1.1":
@@ -205,10 +231,10 @@ class Connection(asyncio.Protocol):
         closes = self._closes()
         if not self._refused:
             body = self._body.whole()
-            late = self._patience.overdue(LATE)
-            answer = None if late else self._host.handler.answer(self._head.path, body, self._patience.left())
-            if late is not None:
-                self._refuse(late)
+            refusal = self._patience.overdue(LATE) or too_many_values(body, self._limits.values)
+            answer = None if refusal else self._host.handler.answer(self._head.path, body, self._patience.left())
+            if refusal is not None:
+                self._refuse(refusal)
             elif isinstance(answer, Response):
                 self._respond(answer.status, answer.content_type, answer.body, closes=closes)
             elif answer is not None:

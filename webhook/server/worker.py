@@ -6,7 +6,6 @@ import gc
 import os
 import signal
 import socket
-import ssl
 import time
 from email.utils import formatdate
 from functools import partial
@@ -16,9 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 import uvloop
 from gunicorn.workers.base import Worker
 
+from webhook.server import kernel_buffers
 from webhook.server.eviction import first_to_go, is_stalled
 from webhook.server.large_bodies import LargeBodies
 from webhook.server.protocol import Connection
+from webhook.server.tls import Buffers, Tls
 from webhook.signals import ending_signals, ignore_the_rest, let_through
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class StagegateWorker(Worker):  # type: ignore[misc]
         self.monotonic = time.monotonic
         self.large_bodies = LargeBodies(self.limits.large_together, self.is_stalled)
         self.open: dict[Connection, None] = {}
+        self._buffers = Buffers()
+        self._connecting: set[asyncio.Task[None]] = set()
         self.loop: asyncio.AbstractEventLoop
         self._stopping = asyncio.Event()
         self._at_once = False
@@ -102,6 +105,7 @@ class StagegateWorker(Worker):  # type: ignore[misc]
         let_through()
         self.loop.set_exception_handler(self._uncaught)
         for listener in self.sockets:
+            kernel_buffers.prepare(listener.sock)
             self._listen(listener.sock)
         sweeps = self.service.supervisor.keep("connections", self._sweep)
         tasks = [self.loop.create_task(each) for each in (sweeps, *self.service.start())]
@@ -193,7 +197,7 @@ class StagegateWorker(Worker):  # type: ignore[misc]
     def _accept(self, listener: socket.socket) -> None:
         for _ in range(_ACCEPTS_AT_ONCE):
             try:
-                peer, _ = listener.accept()
+                peer, address = listener.accept()
             except BlockingIOError:
                 return
             except OSError as problem:
@@ -202,8 +206,8 @@ class StagegateWorker(Worker):  # type: ignore[misc]
                 self._pause(listener)
                 return
             try:
-                if len(self.open) < self.limits.connections or self._evict():
-                    self._admit(peer)
+                if len(self.open) < self.limits.connections or self._evict(address[0]):
+                    self._admit(peer, address[0])
                 else:
                     self.metrics.closed("full")
                     peer.close()
@@ -218,9 +222,9 @@ class StagegateWorker(Worker):  # type: ignore[misc]
         self.loop.remove_reader(listener.fileno())
         self.loop.call_later(_PAUSE_SECONDS, self._listen, listener)
 
-    def _evict(self) -> bool:
-        """Make room for a new connection; False if every one has a call under way."""
-        connection = first_to_go(self.open, self.loop.time(), self.limits)
+    def _evict(self, newcomer: str) -> bool:
+        """Make room for a new connection from that address; False if none gives way to it."""
+        connection = first_to_go(self.open, self.loop.time(), self.limits, newcomer)
         if connection is None:
             return False
         self.metrics.closed("crowded")
@@ -228,35 +232,34 @@ class StagegateWorker(Worker):  # type: ignore[misc]
         connection.abort()
         return True
 
-    def _admit(self, peer: socket.socket) -> None:
+    def _admit(self, peer: socket.socket, address: str) -> None:
         try:
             peer.setblocking(False)
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            kernel_buffers.bound(peer)
         except OSError:
             peer.close()
             return
-        connection = Connection(self, peer)
+        connection = Connection(self, peer, address)
+        connection.tls = Tls(connection, self.service.context, self.loop, self._buffers)
         self.open[connection] = None
-        connection.handshake = self.loop.create_task(self._shake_hands(peer, connection))
-        connection.handshake.add_done_callback(partial(self._shaken, peer, connection))
+        task = self.loop.create_task(self._connect(peer, connection, connection.tls))
+        self._connecting.add(task)
+        task.add_done_callback(partial(self._connected, peer, connection))
 
-    async def _shake_hands(self, peer: socket.socket, connection: Connection) -> None:
+    async def _connect(self, peer: socket.socket, connection: Connection, tls: Tls) -> None:
+        """The handshake begins with the first bytes of the client."""
         try:
-            await self.loop.connect_accepted_socket(
-                lambda: connection,
-                peer,
-                ssl=self.service.context,
-                ssl_handshake_timeout=self.limits.handshake_seconds * 2,
-                ssl_shutdown_timeout=self.limits.close_seconds,
-            )
-        except (OSError, ssl.SSLError, asyncio.CancelledError) as problem:
+            await self.loop.connect_accepted_socket(lambda: tls, peer)
+        except (OSError, asyncio.CancelledError) as problem:
             self.forget(connection)
             peer.close()
-            self.log.debug("no handshake: %s", problem)
+            self.log.debug("no connection: %s", problem)
 
-    def _shaken(self, peer: socket.socket, connection: Connection, handshake: asyncio.Task[None]) -> None:
-        if not handshake.cancelled() and (problem := handshake.exception()) is not None:
-            self.service.supervisor.fault("connections", "a handshake", problem)
+    def _connected(self, peer: socket.socket, connection: Connection, task: asyncio.Task[None]) -> None:
+        self._connecting.discard(task)
+        if not task.cancelled() and (problem := task.exception()) is not None:
+            self.service.supervisor.fault("connections", "a new connection", problem)
             self.forget(connection)
             peer.close()
 
