@@ -9,6 +9,7 @@ from tests.cluster.reflected_pods import ReflectedPods
 from webhook.cluster.errors import ApiError, Call, Forbidden, Gone, OutcomeUnknown, TooManyRequests, Unreachable
 from webhook.cluster.reflector import Pace
 from webhook.cluster.resource import PODS
+from webhook.cluster.transport import Request
 from webhook.cluster.trim import only
 
 WATCH = Call("watch", "pods")
@@ -168,6 +169,22 @@ def test_a_server_that_lost_data_is_listed_again_and_believed() -> None:
     found = store.get("default", "a")
     assert found is not None
     assert found["spec"] == {"x": 1}
+
+
+def test_it_lists_at_once_if_that_is_asked_for_while_a_watch_is_opened() -> None:
+    reflected = ReflectedPods()
+
+    def ask(request: Request) -> None:
+        if request.call.verb == "watch":
+            reflected.reflector.list_again()
+
+    reflected.api.fail = ask
+    reflected.api.streams = [Script([lambda: pytest.fail("the watch is read"), bookmark("300")])]
+    assert reflected.reflector.step() == 0.0
+    reflected.api.fail = lambda request: None
+    reflected.reflector.step()
+    assert reflected.counted.count("list") == 2
+    assert not reflected.reflector.outdated
 
 
 @pytest.mark.parametrize("is_served", [True, False])

@@ -278,6 +278,9 @@ class Reflector:
         contact, opened = self._contact, self._contacted()
         has_events = False
         try:
+            if self._must_list.is_set():
+                # It was asked for while the watch was opened, and closed no stream.
+                return False
             for event in stream:
                 has_events, had_failed = True, bool(self._failed_changes)
                 self._take(event)
