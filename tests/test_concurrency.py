@@ -54,6 +54,7 @@ LIBRARIES: Final = {
     "HTTPChannel",
     "Logger",
     "Worker",
+    "asyncio.BufferedProtocol",
     "asyncio.Protocol",
     "logging.Formatter",
     "logging.Handler",
@@ -88,6 +89,7 @@ KNOWN: Final = {
     "webhook/server/gunicorn_log.py: class GunicornLog(Logger)": HOOK,
     "webhook/server/tls.py: call_soon": IN_A_WORKER,
     "webhook/server/protocol.py: class Connection(asyncio.Protocol)": IN_A_WORKER,
+    "webhook/server/tls.py: class Tls(asyncio.BufferedProtocol)": IN_A_WORKER,
     "webhook/server/protocol.py: add_done_callback": (
         "tests/server/test_later_answers.py::test_a_fault_in_writing_ends_the_connection"
     ),
