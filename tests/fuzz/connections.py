@@ -21,14 +21,13 @@ LIMITS: Final = Limits(
     body=300,
     discard=400,
     large=64,
-    large_together=800,
+    large_together=600,
     request_line=120,
     header_count=8,
     header_size=200,
     head_size=1024 * 1024,
 )
-"""Small, so that short inputs reach them; one address has half of the memory. Only the size of a whole head depends on
-the pieces, and is not reached."""
+"""Small, so that short inputs reach them; only the size of a whole head depends on the pieces, and is not reached."""
 ROUNDS: Final = 6
 """So many deadlines a connection has at most until it ends, each time something else does."""
 
@@ -78,41 +77,46 @@ class Transport:
 
     abort = close
 
+    def set_write_buffer_limits(self, high: int) -> None:
+        pass
+
     def get_extra_info(self, name: str) -> None:
         return None
 
 
 class Handler:
-    """Numbers the bodies that it gets; those for Knative's path are answered when it is told to."""
+    """Numbers the bodies of one client; those for Knative's path are answered when the host is told to."""
 
-    def __init__(self, host: "Host") -> None:
-        self.host = host
-        self.count = 0
-        self.owed: list[tuple[Client, asyncio.Future[Response], Response]] = []
+    def __init__(self, client: "Client") -> None:
+        self._client = client
 
     def answer(self, path: str, body: bytes, within: float = 0.0) -> Response | asyncio.Future[Response]:
         hold(path in ("/mutate", "/validate", "/knative"), "only reviews reach the handler", path)
         hold(len(body) <= LIMITS.body, "a body is within its limit", len(body))
-        response = Response(200, "application/json", b"%d %08x" % (self.count, zlib.crc32(body)), None)
-        client = self.host.read
-        assert client is not None
-        client.calls.append((body, response.body))
-        self.count += 1
+        client, host = self._client, self._client.host
+        response = Response(200, "application/json", b"%d %08x" % (host.count, zlib.crc32(body)), None)
+        client.calls.append((bytes(body), response.body))
+        host.count += 1
         if path != "/knative":
             return response
-        answer: asyncio.Future[Response] = asyncio.Future(loop=self.host.loop)
-        self.owed.append((client, answer, response))
+        answer: asyncio.Future[Response] = asyncio.Future(loop=host.loop)
+        host.owed.append((client, answer, response))
         return answer
 
-    def give(self, index: int) -> None:
-        """Give one of the answers that are owed, not always the oldest."""
-        if self.owed:
-            _, answer, response = self.owed.pop(index % len(self.owed))
-            answer.set_result(response)
+
+class Seat:
+    """A host as one connection sees it."""
+
+    def __init__(self, client: "Client") -> None:
+        self._host = client.host
+        self.handler = Handler(client)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._host, name)
 
 
 class Host:
-    """A worker and the clients of its connections; ``read`` is the one whose bytes it reads now."""
+    """A worker and its clients; ``count`` numbers their calls, ``owed`` are answers that are still to be given."""
 
     metrics = ServerMetrics()
 
@@ -120,13 +124,13 @@ class Host:
         self.loop: Any = Loop()
         self.limits = LIMITS
         self.clients = ANYBODY
-        self.handler: Any = Handler(self)
         self.large_bodies = LargeBodies(LIMITS.large_together, self.is_stalled)
         self.monotonic = self.loop.time
         self.draining = False
         self.date = b"Thu, 01 Jan 2026 00:00:00 GMT"
         self.open: dict[Connection, Client] = {}
-        self.read: Client | None = None
+        self.count = 0
+        self.owed: list[tuple[Client, asyncio.Future[Response], Response]] = []
 
     def is_stalled(self, connection: Connection) -> bool:
         return is_stalled(connection, self.loop.now, self.limits)
@@ -152,9 +156,16 @@ class Host:
                 connection.expire()
         self.turn()
 
+    def give(self, index: int) -> None:
+        """Give one of the answers that are owed, not always the oldest."""
+        if self.owed:
+            _, answer, response = self.owed.pop(index % len(self.owed))
+            answer.set_result(response)
+        self.turn()
+
     def make_place(self) -> None:
-        """Another client comes, and the worker has as many as it can have."""
-        connection = first_to_go(self.open, self.loop.now, self.limits, "")
+        """A client comes from a third address, and the worker has as many as it can have."""
+        connection = first_to_go(self.open, self.loop.now, self.limits, "c")
         if connection is not None:
             connection.abort()
         self.turn()
@@ -164,9 +175,8 @@ class Host:
         for client in list(self.open.values()):
             client.set_reading(True)
         for _ in range(ROUNDS * len(self.open)):
-            while self.handler.owed:
-                self.handler.give(0)
-                self.turn()
+            while self.owed:
+                self.give(0)
             if not self.open:
                 break
             first = min(self.open, key=lambda one: one.deadline)
@@ -179,7 +189,7 @@ class Host:
 
     def _check(self) -> None:
         """Who waits does so for a reason, and not for long."""
-        owed = {client for client, _, _ in self.handler.owed}
+        owed = {client for client, _, _ in self.owed}
         waiting = [one for one in self.open if one.is_waiting]
         for connection, client in self.open.items():
             may_wait = connection.is_waiting or client in owed or not client.is_reading
@@ -198,21 +208,36 @@ class Client:
     ``calls`` are the bodies that the handler got from it, and the answers to them.
     """
 
-    def __init__(self, host: Host, stream: bytes = b"") -> None:
+    def __init__(self, host: Host, stream: bytes = b"", address: str = "") -> None:
         self.host = host
         self.stream = stream
         self.unread = b""
         self.calls: list[tuple[bytes, bytes]] = []
         self.is_reading = True
         self.transport = Transport()
-        self.connection = Connection(host, self)
+        self.connection = Connection(Seat(self), self, address)  # type: ignore[arg-type]
         self._arrived = host.loop.now
         host.open[self.connection] = self
-        self.connection.connection_made(self.transport)  # type: ignore[arg-type]
+        self.connect()
+
+    @property
+    def has_more(self) -> bool:
+        """True while there is something to send."""
+        return bool(self.stream)
 
     def send(self, size: int) -> None:
         """Send the next so many bytes."""
         sent, self.stream = self.stream[:size], self.stream[size:]
+        self.receive(sent)
+
+    def damage(self) -> None:
+        """Send another byte in place of the next one, where that is no other stream."""
+
+    def finish(self) -> None:
+        """Say that nothing follows, where that can be said."""
+
+    def receive(self, sent: bytes) -> None:
+        """What was sent is in the kernel of the server."""
         self.unread += sent
         self._arrived = self.host.loop.now
         self.host.turn()
@@ -225,26 +250,38 @@ class Client:
         if not self.unread or not self.transport.is_read:
             return False
         data, self.unread = self.unread, b""
-        self.host.read = self
-        self.connection.data_received(data)
-        self.host.read = None
+        self.deliver(data)
         return True
 
     def set_reading(self, is_reading: bool) -> None:
         """Whether it reads what is written, or has so much unread that no more can be."""
         if self.is_reading != is_reading and self.transport.is_open:
             self.is_reading = is_reading
-            (self.connection.resume_writing if is_reading else self.connection.pause_writing)()
+            self.block(blocked=not is_reading)
             self.host.turn()
 
     def lose(self, problem: Exception | None) -> None:
         """The connection is gone."""
         self.transport.is_open = False
-        self.connection.connection_lost(problem)
+        self.disconnect(problem)
         hold(self.connection not in self.host.open, "a lost connection is forgotten", self.connection.stage)
 
     def answers(self) -> list[Answer]:
         return read_answers(self.transport.written)
+
+    # What its server does
+
+    def connect(self) -> None:
+        self.connection.connection_made(self.transport)  # type: ignore[arg-type]
+
+    def deliver(self, data: bytes) -> None:
+        self.connection.data_received(data)
+
+    def block(self, *, blocked: bool) -> None:
+        (self.connection.pause_writing if blocked else self.connection.resume_writing)()
+
+    def disconnect(self, problem: Exception | None) -> None:
+        self.connection.connection_lost(problem)
 
     # Its socket
 

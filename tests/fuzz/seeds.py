@@ -8,7 +8,7 @@ from tests.admission.reviews import LOOP, PERSON, UPSTREAM, complete_spa, reques
 from tests.admission.test_knative_objects import HELD, revision, update
 from tests.admission.test_knative_objects import review as knative_review
 from tests.corpus.files import FILES, read
-from tests.fuzz.streams import EVENTS, HONEST, MOST_CLIENTS, PIECES, TURNS, put_together
+from tests.fuzz.streams import EVENTS, HONEST, MOST_CLIENTS, PIECES, TURNS, Input
 from tests.knative.routes import floating, route
 
 
@@ -91,20 +91,22 @@ def streams() -> Iterator[bytes]:
     """Inputs of the target ``streams``: single requests, whole, in bytes and with events between; and some clients."""
     singles = requests()
     for number, request in enumerate(singles):
-        yield put_together(b"", [request])
-        yield put_together(b"\0" * 20, [request])
-        yield put_together(bytes([30, number, 9]), [request + singles[number - 1]])
-        yield put_together(bytes([30, turn(1), number, turn(0), 9]), [request, singles[number - 1]])
+        yield Input(b"", [request]).together()
+        yield Input(b"\0" * 20, [request]).together()
+        yield Input(bytes([30, number, 9]), [request + singles[number - 1]]).together()
+        yield Input(bytes([30, turn(1), number, turn(0), 9]), [request, singles[number - 1]]).together()
     together = b"".join(singles[:5])
-    for number in range(len(EVENTS)):
-        yield put_together(bytes([150, event(number), 150, event(number)]), [together])
-        yield crowded(event(number))
-    yield crowded()
-    yield crowded(*range(event(0), event(len(EVENTS))))
+    for speaks_tls in (False, True):
+        for number in range(len(EVENTS)):
+            yield Input(bytes([150, event(number), 150, event(number)]), [together], speaks_tls).together()
+            yield crowded(event(number), speaks_tls=speaks_tls)
+        yield crowded(speaks_tls=speaks_tls)
+        yield crowded(*range(event(0), event(len(EVENTS))), speaks_tls=speaks_tls)
 
 
-def crowded(*steps: int) -> bytes:
+def crowded(*steps: int, speaks_tls: bool = False) -> bytes:
     """Clients that together send more than there is memory for, then these steps, then the rest of the bodies."""
-    clients = range(MOST_CLIENTS)
-    rounds = [step for client in clients for step in (turn(client), PIECES - 1, PIECES - 1)]
-    return put_together(bytes([*rounds, turn(1), *steps]), [LARGE] * len(clients))
+    # All of a TLS client's hello, and most of what follows it; an older TLS takes one turn more.
+    pieces = (PIECES - 1, 128) if speaks_tls else (124,)
+    rounds = [step for client in range(MOST_CLIENTS) for step in (turn(client), *pieces)] + [turn(1), pieces[-1]]
+    return Input(bytes([*rounds, *steps]), [LARGE] * MOST_CLIENTS, speaks_tls).together()

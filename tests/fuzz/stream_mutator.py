@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tests.fuzz.json_mutator import Mutate
-from tests.fuzz.streams import MOST_CLIENTS, MOST_STEPS, PIECES, TURNS, put_together, taken_apart
+from tests.fuzz.streams import MOST_CLIENTS, MOST_STEPS, PIECES, TURNS, Input
 
 TOKENS: Final = (
     b"\r\n", b"\n", b"\r", b"\r\n\r\n", b" ", b"\t", b":", b"\x00", b"\xff", b"0\r\n\r\n", b"5\r\nhello\r\n",
@@ -35,8 +35,9 @@ class StreamMutator:
         draw = random.Random(seed)
         if draw.random() < 0.15:
             return self._mutate(data, max_size)
-        given, parts = taken_apart(data)
-        steps, streams = bytearray(given), [bytearray(part) for part in parts]
+        given = Input.of(data)
+        steps, streams = bytearray(given.steps), [bytearray(stream) for stream in given.streams]
+        speaks_tls = given.speaks_tls != (draw.random() < 0.03)
         for _ in range(draw.choice((1, 1, 1, 2, 4))):
             chance = draw.random()
             if chance < 0.4:
@@ -45,7 +46,7 @@ class StreamMutator:
                 self._change_clients(streams, draw)
             else:
                 self._change(draw.choice(streams), draw)
-        changed = put_together(bytes(steps[:MOST_STEPS]), [bytes(stream) for stream in streams])
+        changed = Input(bytes(steps[:MOST_STEPS]), [bytes(stream) for stream in streams], speaks_tls).together()
         return changed if len(changed) <= max_size else self._mutate(data, max_size)
 
     def _change_clients(self, streams: list[bytearray], draw: random.Random) -> None:

@@ -1,14 +1,17 @@
 """The target ``streams``: some connections to one worker, their bytes in any pieces, and what happens meanwhile.
 
-The first byte says how many steps follow, one byte each; the rest is what the clients send, each apart from the next by
-``BETWEEN``. A step is a piece of so many bytes, another client whose turn it is, or an event: a client that does not
-read or is gone, an answer that is given, time that passes, a server that is full or drains.
+The first byte says how many steps follow, one byte each, and whether the clients speak TLS; the rest is what they send,
+each apart from the next by ``BETWEEN``. A step is a piece of so many bytes, another client's turn, or an event:
+a client that does not read or is gone, an answer that is given, time that passes, a server that is full or drains.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Final
+from ssl import TLSVersion
+from time import process_time
+from typing import Final, NamedTuple
 
 import httptools
 
@@ -16,6 +19,7 @@ from tests.fuzz.answered_requests import Answer
 from tests.fuzz.answered_reviews import hold
 from tests.fuzz.connections import LIMITS, Client, Host
 from tests.fuzz.faults import Faults
+from tests.fuzz.tls_clients import TlsClient, take_little
 
 _HEAD: Final = b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 HONEST: Final = _HEAD % 70 + b"h" * 70
@@ -25,10 +29,13 @@ NOT_IMPLEMENTED: Final = 501
 """For a transfer coding that is not read."""
 OVERLOADED: Final = 503
 """For what has waited too long, by the time that passes among the events, or for memory."""
+MOST_SECONDS: Final = 1.0
+"""Of CPU, with atheris counting branches."""
 UNREADABLE: Final = (400, 414, 431)
+_TLS: Final = 128
 BETWEEN: Final = b"\n~~\n"
 MOST_CLIENTS: Final = 5
-MOST_STEPS: Final = 60
+MOST_STEPS: Final = 100
 PIECES: Final = 160
 """Steps below this one are pieces of so many bytes."""
 TURNS: Final = 180
@@ -42,8 +49,7 @@ def _lose(client: Client, problem: Exception | None = None) -> None:
 
 
 def _give(client: Client, index: int) -> None:
-    client.host.handler.give(index)
-    client.host.turn()
+    client.host.give(index)
 
 
 def _drain(client: Client) -> None:
@@ -67,37 +73,60 @@ EVENTS: Final[tuple[Callable[[Client], None], ...]] = (
     lambda client: client.host.make_place(),
     _lose,
     partial(_lose, problem=ConnectionResetError()),
+    lambda client: client.damage(),
+    lambda client: client.finish(),
     _drain,
 )
 
 
-def taken_apart(data: bytes) -> tuple[bytes, list[bytes]]:
-    """The steps and the streams of an input."""
-    count = min(data[0], MOST_STEPS) if data else 0
-    return data[1 : 1 + count], data[1 + count :].split(BETWEEN, MOST_CLIENTS - 1)
+def size_of(step: int) -> int:
+    """How many bytes the piece has that a step is: each number up to 120, then by 40 up to 1,720."""
+    return step + 1 if step < 120 else 40 * (step - 116)
 
 
-def put_together(steps: bytes, streams: list[bytes]) -> bytes:
-    """The input with these steps and streams."""
-    return bytes([len(steps)]) + steps + BETWEEN.join(streams)
+class Input(NamedTuple):
+    """An input, taken apart. ``speaks_tls``: the clients do."""
+
+    steps: bytes
+    streams: list[bytes]
+    speaks_tls: bool = False
+
+    @classmethod
+    def of(cls, data: bytes) -> "Input":
+        first = data[0] if data else 0
+        count = min(first & ~_TLS, MOST_STEPS)
+        return cls(data[1 : 1 + count], data[1 + count :].split(BETWEEN, MOST_CLIENTS - 1), bool(first & _TLS))
+
+    def together(self) -> bytes:
+        """As bytes."""
+        first = len(self.steps) | (_TLS if self.speaks_tls else 0)
+        return bytes([first]) + self.steps + BETWEEN.join(self.streams)
 
 
-def play(steps: bytes, streams: list[bytes], host: Host) -> list[Client]:
+def play(given: Input, host: Host) -> list[Client]:
     """The clients, all of them gone after what they did."""
-    clients = [Client(host, stream) for stream in streams]
+    clients = [_client(given, host, number) for number in range(len(given.streams))]
     client = clients[0]
-    for step in steps:
+    for step in given.steps:
         if step < PIECES:
-            client.send(step + 1)
+            client.send(size_of(step))
         elif step < TURNS:
             client = clients[(step - PIECES) % len(clients)]
         else:
             EVENTS[(step - TURNS) % len(EVENTS)](client)
     for each in clients:
-        while each.stream:
+        while each.has_more:
             each.send(4096)
     host.end()
     return clients
+
+
+def _client(given: Input, host: Host, number: int) -> Client:
+    """The fourth has another address than the others, and the second an older TLS."""
+    stream, address = given.streams[number], "ab"[number % 2 if number > 1 else 0]
+    if given.speaks_tls:
+        return TlsClient(host, stream, address, TLSVersion.TLSv1_2 if number == 1 else TLSVersion.TLSv1_3)
+    return Client(host, stream, address)
 
 
 class _Parsed:
@@ -124,20 +153,19 @@ def bodies_in(stream: bytes) -> list[bytes]:
     return parsed.complete
 
 
-def waiting_in(host: Host) -> list[bool]:
-    """Who has to wait where clients of one address take all memory that they may, one byte more, and another."""
+def has_room(host: Host, size: int) -> bool:
+    """True if clients hold so much of large bodies together, then two a byte each, and nobody has to wait."""
     host.draining = False
-    beyond, room, held = LIMITS.large, LIMITS.large_together // 2, []
-    while room:
-        held.append(min(LIMITS.body - 1 - beyond, room))
-        room -= held[-1]
-    clients = [Client(host, _HEAD % LIMITS.body + b"x" * (beyond + each)) for each in [*held, 1, 1]]
+    held = [
+        min(LIMITS.body - 1 - LIMITS.large, size - start) for start in range(0, size, LIMITS.body - 1 - LIMITS.large)
+    ]
+    clients = [Client(host, _HEAD % LIMITS.body + b"x" * (LIMITS.large + each)) for each in (*held, 1, 1)]
     for client in clients:
         client.send(4096)
-    waiting = [client.connection.is_waiting for client in clients]
+    waits = any(client.connection.is_waiting for client in clients)
     for client in reversed(clients):
         client.lose(None)
-    return waiting
+    return not waits
 
 
 class Streams:
@@ -145,28 +173,35 @@ class Streams:
 
     def __init__(self) -> None:
         self.faults = Faults()
-        self.waiting = waiting_in(Host())
+        take_little(is_little=True)
+        sizes = range(LIMITS.large_together + 1)
+        self.full = bisect_left(sizes, True, key=lambda size: not has_room(Host(), size))
+        """So much one address may not hold, and one byte less it may."""
 
     def close(self) -> None:
+        take_little(is_little=False)
         self.faults.close()
 
     def check(self, data: bytes) -> None:
         """Raise if the answers on these connections break a law."""
-        steps, streams = taken_apart(data)
-        host = Host()
-        clients = play(steps, streams, host)
+        given, host = Input.of(data), Host()
+        begun = process_time()
+        clients = play(given, host)
+        seconds = process_time() - begun
         self.faults.raise_any()
+        hold(seconds <= MOST_SECONDS, "streams are read in bounded time", f"{seconds:.2f} s for {len(data)} bytes")
         # Nothing but its pieces could influence its answers.
-        is_undisturbed = not any(step >= TURNS for step in steps)
+        is_undisturbed = not any(step >= TURNS for step in given.steps)
         is_alone = is_undisturbed and not any(client.transport.was_paused for client in clients)
-        for client, stream in zip(clients, streams, strict=True):
+        for client, stream in zip(clients, given.streams, strict=True):
             answers = client.answers()
             _judge(client, answers, bodies_in(stream), {NOT_IMPLEMENTED} if is_alone else {NOT_IMPLEMENTED, OVERLOADED})
             if is_alone:
-                (alone,) = play(b"", [stream], Host())
+                (alone,) = play(Input(b"", [stream]), Host())
                 whole = alone.answers()
                 hold(_comparable(whole) == _comparable(answers), "the pieces change no answer", (answers, whole))
-        hold(waiting_in(host) == self.waiting, "the memory of those that are gone is free", waiting_in(host))
+        hold(has_room(host, self.full - 1), "the memory of those that are gone is free", self.full)
+        hold(not has_room(host, self.full), "nothing is freed that was not held", self.full)
         _is_served(host)
         self.faults.raise_any()
 

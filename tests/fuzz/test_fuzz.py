@@ -1,10 +1,8 @@
-"""A short run of each target, the same every time; and each law of the targets, with a product that breaks it."""
+"""A short run of each target, the same every time; and each law of reviews, with a product that breaks it."""
 
 import base64
-import functools
 import json
 import sys
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,12 +16,7 @@ from tests.fuzz.answered_requests import Answer, read_answers
 from tests.fuzz.answered_reviews import Broken, judge_answer, judge_failed
 from tests.fuzz.engine import EXIT_ON_FIND, TARGETS, replay
 from tests.fuzz.reviews import Reviews, Webhook
-from tests.fuzz.streams import EVENTS, HONEST, Streams, put_together
 from webhook.admission import Response
-from webhook.server.body import Body
-from webhook.server.large_bodies import LargeBodies
-from webhook.server.pending_responses import PendingResponses
-from webhook.server.protocol import Connection
 
 RUNS = {"reviews": 2000, "streams": 4000}
 
@@ -127,115 +120,6 @@ def test_a_body_that_takes_long_is_a_find(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("tests.fuzz.reviews.MOST_SECONDS", 0.0)
     with closing(Reviews()) as reviews, pytest.raises(Broken, match="an answer takes bounded time"):
         reviews.check(MUTATED)
-
-
-@pytest.fixture
-def streams() -> Iterator[Streams]:
-    with closing(Streams()) as played:
-        yield played
-
-
-def twice(function: Callable[..., Any]) -> Callable[..., None]:
-    @functools.wraps(function)
-    def again(*arguments: Any, **options: Any) -> None:
-        function(*arguments, **options)
-        function(*arguments, **options)
-
-    return again
-
-
-def nothing(*_: object, **__: object) -> None:
-    """Instead of a method that does something."""
-
-
-DRAIN = seeds.event(len(EVENTS) - 1)
-LATE = put_together(bytes([150, 150, DRAIN]), [HONEST.replace(b"/validate", b"/knative") + b"NOT HTTP\r\n\r\n"])
-"""An answer that is owed when the server begins to drain, and what is no request behind it."""
-
-
-CROWDED = seeds.crowded()
-"""Clients that wait for the memory of others."""
-
-release = LargeBodies.release
-add = Body.add
-
-
-def adds_another(body: Body, part: bytes, *, discard: bool) -> None:
-    add(body, b"y" * len(part), discard=discard)
-
-
-def forgets_who_waits(bodies: LargeBodies, reader: Any) -> None:
-    waiting = dict(bodies._waiting)
-    bodies._waiting.clear()
-    release(bodies, reader)
-    bodies._waiting.update(waiting)
-
-
-def holds_a_byte(bodies: LargeBodies, reader: Any) -> None:
-    release(bodies, reader)
-    bodies._taken += 1
-
-
-def releases_twice(bodies: LargeBodies, reader: Any) -> None:
-    bodies._taken -= bodies._sizes.get(reader, 0)
-    release(bodies, reader)
-
-
-@pytest.mark.parametrize(
-    ("broken", "data", "law"),
-    [
-        (("_respond", twice), b"\0" + 2 * b"GET / HTTP/1.1\r\n\r\n", "a request gets at most one response"),
-        (("_respond", lambda _: raises), b"\0GET / HTTP/1.1\r\n\r\n", "an exception was caught"),
-        (("expire", lambda _: nothing), b"\0", "a connection ends at its deadlines"),
-        (("_settle", lambda _: nothing), LATE, "a connection has a deadline"),
-        (("connection_lost", lambda _: nothing), b"\0", "a lost connection is forgotten"),
-        (("resume_body", lambda _: nothing), CROWDED, "who need not wait is read"),
-        (("pause_body", lambda _: nothing), CROWDED, "a body waits for a second at most"),
-        (("is_waiting", lambda _: property(lambda one: False)), CROWDED, "who need not wait is read"),
-    ],
-)
-def test_a_law_of_streams(
-    broken: tuple[str, Callable[..., Any]],
-    data: bytes,
-    law: str,
-    streams: Streams,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    name, change = broken
-    streams.check(data)
-    monkeypatch.setattr(Connection, name, change(getattr(Connection, name)))
-    with pytest.raises(AssertionError, match=law):
-        streams.check(data)
-
-
-@pytest.mark.parametrize(
-    ("broken", "data", "law"),
-    [
-        ((Body, "drop", nothing), b"\0" + HONEST[:-1], "where bodies wait, one is read on"),
-        ((Body, "add", adds_another), b"\0" + HONEST, "only whole requests are judged"),
-        ((LargeBodies, "release", forgets_who_waits), CROWDED, "where bodies wait, one is read on"),
-        ((LargeBodies, "release", holds_a_byte), b"\0" + HONEST, "the memory of those that are gone is free"),
-        ((LargeBodies, "release", releases_twice), b"\0" + HONEST[:-1], "the memory of those that are gone is free"),
-    ],
-)
-def test_a_law_of_several_clients(
-    broken: tuple[type, str, Callable[..., Any]],
-    data: bytes,
-    law: str,
-    streams: Streams,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    streams.check(data)
-    monkeypatch.setattr(*broken)
-    with pytest.raises(Broken, match=law):
-        streams.check(data)
-
-
-def test_what_follows_a_last_response_is_a_find(streams: Streams, monkeypatch: pytest.MonkeyPatch) -> None:
-    streams.check(LATE)
-    monkeypatch.setattr(PendingResponses, "clear", nothing)
-    with pytest.raises(AssertionError, match="nothing follows a last response"):
-        streams.check(LATE)
 
 
 WHOLE = b"HTTP/1.1 200 OK\r\ncontent-type: a/b\r\ncontent-length: 2\r\ndate: now\r\n\r\nab"
