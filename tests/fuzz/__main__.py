@@ -67,7 +67,7 @@ def run(seconds: int, folder: Path, names: list[str]) -> int:
     logs = {name: folder / f"{name}.log" for name in names}
     folder.mkdir(parents=True, exist_ok=True)
     before = set(finds.glob("*"))
-    options = (f"-max_total_time={seconds}", "-reload=0")
+    options = (f"-max_total_time={seconds}",)
     running = {name: start(name, folder / name, finds, logs[name], *options) for name in names}
     try:
         _wait(running, logs)

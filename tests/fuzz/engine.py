@@ -61,7 +61,9 @@ def run(name: str, folder: Path, options: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for seed in target.seeds:
         (folder / hashlib.sha1(seed, usedforsecurity=False).hexdigest()).write_bytes(seed)
-    usual = [f"-max_len={LONGEST}", "-timeout=120", "-report_slow_units=120", "-print_final_stats=1", "-verbosity=1"]
+    # What lies in the corpus is not read again: a run that takes longer would check more inputs.
+    usual = [f"-max_len={LONGEST}", "-reload=0", "-timeout=120", "-report_slow_units=120", "-print_final_stats=1"]
+    usual += ["-verbosity=1"]
     atheris.Setup([sys.argv[0], *usual, *options, str(folder)], target.check, custom_mutator=target.mutator)
     atheris.Fuzz()
 
