@@ -358,6 +358,12 @@ def test_a_connection_is_not_wide_for_a_body_that_is(head: bytes, worker: Worker
     assert Client(worker, 50, head).connection.at_once == 0
 
 
+def test_a_wide_connection_reads_little_at_once_of_a_body_whose_length_is_not_known(worker: Worker) -> None:
+    client = Client(worker, 1000)
+    client.connection.data_received(HEAD + b"Transfer-Encoding: chunked\r\n\r\nff\r\n" + b"x" * 200)
+    assert (client.statuses, client.connection.in_flight, client.connection.at_once) == ([200], True, 0)
+
+
 # The sum
 
 
