@@ -15,7 +15,7 @@ from webhook.cli.arguments import any_port, path
 from webhook.cli.command import Command
 from webhook.cli.errors import MISSING, CommandError
 from webhook.cli.program import run_click
-from webhook.signals import end_on_signal
+from webhook.signals import end_on_signal, wait_for
 
 _PROGRAM: Final = "python -m sandbox"
 _TRY: Final = """\
@@ -64,8 +64,7 @@ def _serve(directory: Path | None, port: int) -> int:
             raise CommandError(f"{what}: {problem.strerror or problem}", MISSING) from problem
         try:
             print(_TRY.format(url=sandbox.url, kubeconfig=sandbox.kubeconfig.resolve()), flush=True)
-            while not stop.wait(3600):
-                continue
+            wait_for(stop)
         finally:
             sandbox.stop()
     print("stopped", file=sys.stderr)

@@ -1,11 +1,15 @@
 """Which signals end a process in good order, and that the rest do nothing."""
 
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.waiting import eventually
 from webhook.cluster.supervisor import Supervisor
 from webhook.signals import HANDLED, end_on_signal, ending_signals, ignore_the_rest
 
@@ -103,3 +107,30 @@ def test_the_rest_can_be_ignored_alone() -> None:
     ignore_the_rest()
     assert [signal.getsignal(number) for number in ENDING] == before
     assert {signal.getsignal(number) for number in OTHERS} == {signal.SIG_IGN}
+
+
+WAITING = """
+import signal, threading
+from webhook.signals import end_on_signal, wait_for
+ended = threading.Event()
+end_on_signal(ended.set)
+# Another thread gets the signal, and nothing interrupts the wait: as if it had come right before.
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+print("up", flush=True)
+wait_for(ended)
+print("ended")
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="it reads /proc")
+def test_a_signal_that_does_not_interrupt_the_wait_ends_it_all_the_same() -> None:
+    with subprocess.Popen([sys.executable, "-c", WAITING], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        state = Path(f"/proc/{process.pid}/stat")
+        eventually(lambda: state.read_text().rpartition(") ")[2].startswith("S"), "the main thread waits")
+        process.terminate()
+        try:
+            assert process.communicate(timeout=30)[0] == "ended\n"
+        finally:
+            process.kill()

@@ -12,6 +12,7 @@ _LOG: Final = logging.getLogger(__name__)
 
 _ENDING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 _IGNORED: Final = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH, signal.SIGTTIN, signal.SIGTTOU)
+_PART_SECONDS: Final = 0.5
 HANDLED: Final = _ENDING + _IGNORED
 """Every signal that this module changes the handling of."""
 
@@ -66,3 +67,9 @@ def end_on_signal(end: Callable[[], object], fault: Callable[[str, str], object]
     ignore_the_rest()
     for number in ending_signals():
         signal.signal(number, lambda number, _: arrived.put(number))
+
+
+def wait_for(ended: threading.Event) -> None:
+    """Wait in the main thread, where alone handlers run: one whose signal came right before a wait runs after it."""
+    while not ended.wait(_PART_SECONDS):
+        pass

@@ -13,7 +13,7 @@ from webhook.cli.command import Command, section
 from webhook.cli.logs import log_options, set_up
 from webhook.cli.ports import listener, url
 from webhook.listening import LOOPBACK
-from webhook.signals import end_on_signal
+from webhook.signals import end_on_signal, wait_for
 
 _POOL: Final = 24
 _OTHER_THREADS: Final = 8
@@ -74,7 +74,7 @@ def command(*, host: str, port: int, streams: int, log_format: str, log_level: s
     end_on_signal(ended.set, supervisor.fault)
     source.begin()
     server.start()
-    ended.wait()
+    wait_for(ended)
     source.stop()
     server.stop()
     return 0

@@ -25,6 +25,7 @@ from webhook.loop.caches import RESOURCES
 from webhook.loop.loop import Loop
 from webhook.loop.loop_options import LoopOptions
 from webhook.loop.metrics import Metrics
+from webhook.signals import wait_for
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -136,7 +137,7 @@ class LoopProcess:
             self.pages.start()
         try:
             if self._start():
-                self._stopped.wait()
+                wait_for(self._stopped)
         finally:
             self._leave()
 
