@@ -36,7 +36,10 @@ class Connection:
         ([("body", 0.9), ("idle", 9), ("body", 1.1), ("body", 8)], 2),
         ([("body", 0.9), ("idle", 3), ("idle", 9)], 1),
         ([("body", 0.9), ("idle", 9), ("write", 0.9), ("write", 1.1)], 3),
-        ([("body", 0.9), ("body", 0), ("answer", 60), ("write", 0.9)], None),
+        # Where nothing else is left, the call that has paused for the longest.
+        ([("body", 0.05), ("body", 0.2), ("answer", 60), ("write", 0.9)], 3),
+        ([("body", 0.05), ("body", 0.2), ("body", 0.3)], 2),
+        ([("body", 0.09), ("body", 0), ("answer", 60), ("write", 0.09)], None),
         ([], None),
     ],
 )
@@ -73,7 +76,8 @@ def test_a_body_that_waits_for_memory_is_not_stalled() -> None:
 
 Row = tuple[Stage, float, str]
 IDLE: Row = ("idle", 9, SAME)
-CALL: Row = ("body", 0.5, SAME)
+CALL: Row = ("body", 0.05, SAME)
+PAUSED: Row = ("body", 0.5, SAME)
 
 
 @pytest.mark.parametrize(
@@ -86,12 +90,15 @@ CALL: Row = ("body", 0.5, SAME)
         # Where it has nothing but calls under way, the next one does,
         ([CALL, CALL, ("idle", 1, OTHER)], OTHER, 2),
         # unless the newcomer's address has less than half as many: then the newest body gives way.
-        ([CALL, ("body", 0.1, SAME), CALL, ("answer", inf, SAME), ("idle", 1, OTHER)], OTHER, 2),
-        ([CALL, ("body", 0.1, SAME), ("idle", 1, OTHER)], THIRD, 1),
+        ([CALL, ("body", 0.01, SAME), CALL, ("answer", inf, SAME), ("idle", 1, OTHER)], OTHER, 2),
+        ([CALL, ("body", 0.01, SAME), ("idle", 1, OTHER)], THIRD, 1),
         ([CALL, CALL], THIRD, 1),
         ([CALL], THIRD, None),
         ([CALL, CALL, CALL], SAME, None),
         ([("answer", inf, SAME)] * 9, THIRD, None),
+        # A call that has paused gives way only after all that is none, that of the address with the most first.
+        ([PAUSED, PAUSED, ("idle", 1, OTHER)], OTHER, 2),
+        ([("body", 0.8, OTHER), PAUSED, CALL, ("body", 0.6, SAME)], SAME, 3),
     ],
 )
 def test_the_address_with_the_most_connections_gives_way(rows: list[Row], newcomer: str, given_up: int | None) -> None:

@@ -42,9 +42,13 @@ def is_stalled(connection: Open, now: float, limits: Limits) -> bool:
     The body of an API server's call comes with its head; a few bytes now and then are no progress. A client that does
     not read its responses does not go on either. That the server itself is late stalls nobody.
     """
+    return _has_stopped_for(limits.stall_seconds, connection, now)
+
+
+def _has_stopped_for(seconds: float, connection: Open, now: float) -> bool:
     if connection.stage not in ("body", "write") or connection.is_waiting:
         return False
-    return now - connection.since > limits.stall_seconds and not connection.has_unread
+    return now - connection.since > seconds and not connection.has_unread
 
 
 def first_to_go(connections: Collection[Connection], now: float, limits: Limits, newcomer: str) -> Connection | None:
@@ -53,7 +57,8 @@ def first_to_go(connections: Collection[Connection], now: float, limits: Limits,
     ``connections`` begin with the oldest. The address with the most of them comes first. Of an address it is the oldest
     without a call under way; a large body that waits for memory gives way where nothing else does, since those that
     wait could fill the server. An address with more than twice as many as the newcomer's gives up a call as well, the
-    newest body: else calls that never end could fill the server.
+    newest body: else calls that never end could fill the server. Where nothing of this gives way, the call does whose
+    client has not gone on for the longest, ``pause_seconds`` at least: else many that stop at once could fill it.
     """
     counts = Counter(each.address for each in connections)
     found: dict[str, dict[str, Connection]] = {address: {} for address in counts}
@@ -69,4 +74,5 @@ def first_to_go(connections: Collection[Connection], now: float, limits: Limits,
         order = (*_EVICTED_FIRST, "newest") if count > 2 * counts[newcomer] + 1 else _EVICTED_FIRST
         if (first := next((found[address][state] for state in order if state in found[address]), None)) is not None:
             return first
-    return None
+    calls = sorted(connections, key=lambda each: (-counts[each.address], each.since))
+    return next((each for each in calls if _has_stopped_for(limits.pause_seconds, each, now)), None)

@@ -15,7 +15,8 @@ class Limits:
     read and discarded, so that the client gets the refusal instead of a broken connection. ``keep_alive`` outlasts the
     90 seconds after which an API server drops an idle connection, so that it is never the server that
     closes first. Where there are too many connections or too little memory, clients give way that have not gone on for
-    ``stall_seconds``, and no body waits for longer. What bodies have beyond ``large`` bytes counts: all of it may take
+    ``stall_seconds``, and no body waits for longer; a new connection takes the place of one that has not gone on for
+    ``pause_seconds`` if there is no other. What bodies have beyond ``large`` bytes counts: all of it may take
     ``large_together``, and one body more.
     """
 
@@ -33,6 +34,7 @@ class Limits:
     header_seconds: float = 5.0
     body_seconds: float = 10.0
     stall_seconds: float = 1.0
+    pause_seconds: float = 0.1
     write_seconds: float = 30.0
     keep_alive_seconds: float = 120.0
     close_seconds: float = 1.0
