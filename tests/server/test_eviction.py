@@ -30,9 +30,14 @@ class Connection:
 @pytest.mark.parametrize(
     ("stages", "given_up"),
     [
-        ([("idle", 9), ("header", 1), ("handshake", 0), ("handshake", 4)], 2),
-        ([("idle", 9), ("body", 5), ("closing", 0), ("header", 1)], 3),
-        ([("idle", 9), ("body", 5), ("closing", 0)], 2),
+        ([("idle", 9), ("header", 1), ("handshake", 0.05), ("handshake", 4), ("handshake", 3)], 3),
+        ([("idle", 9), ("closing", 0.5), ("header", 0.2), ("handshake", 0.05)], 2),
+        ([("idle", 9), ("closing", 0.5)], 1),
+        # A call that has stalled comes before all of them, and a client that has just come is left time to go on.
+        ([("idle", 9), ("body", 5), ("closing", 1), ("header", 1), ("handshake", 4)], 1),
+        ([("handshake", 0.05), ("header", 0.05), ("closing", 0.05), ("idle", 0)], 3),
+        ([("handshake", 0.05), ("body", 0.2), ("body", 0.3)], 2),
+        ([("body", 0.05), ("answer", 60), ("handshake", 0.02), ("header", 0.05)], 2),
         ([("body", 0.9), ("idle", 9), ("body", 1.1), ("body", 8)], 2),
         ([("body", 0.9), ("idle", 3), ("idle", 9)], 1),
         ([("body", 0.9), ("idle", 9), ("write", 0.9), ("write", 1.1)], 3),
@@ -96,6 +101,9 @@ PAUSED: Row = ("body", 0.5, SAME)
         ([CALL], THIRD, None),
         ([CALL, CALL, CALL], SAME, None),
         ([("answer", inf, SAME)] * 9, THIRD, None),
+        # An address with so many gives up what has just come as well.
+        ([("handshake", 0.05, SAME), ("handshake", 0.02, SAME), ("idle", 9, OTHER)], THIRD, 0),
+        ([("handshake", 0.05, SAME), ("handshake", 0.02, SAME), ("idle", 9, OTHER)], OTHER, 2),
         # A call that has paused gives way only after all that is none, that of the address with the most first.
         ([PAUSED, PAUSED, ("idle", 1, OTHER)], OTHER, 2),
         ([("body", 0.8, OTHER), PAUSED, CALL, ("body", 0.6, SAME)], SAME, 3),

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Collection
+from itertools import chain
 from typing import Final, Literal, Protocol, TypeVar
 
 from webhook.server.limits import Limits
 
-_EVICTED_FIRST: Final = ("handshake", "header", "closing", "stalled", "idle", "waiting")
+_EVICTED_FIRST: Final = ("stalled", "handshake", "header", "closing", "idle", "waiting")
+_BETWEEN_CALLS: Final = ("handshake", "header", "closing")
 
 Stage = Literal["handshake", "header", "body", "answer", "write", "idle", "closing"]
 """``body`` lasts until the whole body is there, also if it is discarded; ``answer``: the handler has not answered yet;
@@ -55,24 +57,35 @@ def first_to_go(connections: Collection[Connection], now: float, limits: Limits,
     """The connection that gives way to one from the address ``newcomer``, None if none does.
 
     ``connections`` begin with the oldest. The address with the most of them comes first. Of an address it is the oldest
-    without a call under way; a large body that waits for memory gives way where nothing else does, since those that
-    wait could fill the server. An address with more than twice as many as the newcomer's gives up a call as well, the
-    newest body: else calls that never end could fill the server. Where nothing of this gives way, the call does whose
-    client has not gone on for the longest, ``pause_seconds`` at least: else many that stop at once could fill it.
+    without a call under way, unless its client may still go on: its stage is not older than ``pause_seconds``. A large
+    body that waits for memory gives way where nothing else does, since those that wait could fill the server. An
+    address with more than twice as many as the newcomer's gives up new connections too, and a call, the newest body:
+    else calls that never end could fill the server. Where nothing of this gives way, the call does whose client has
+    not gone on for the longest, ``pause_seconds`` at least, and then a new connection.
     """
     counts = Counter(each.address for each in connections)
     found: dict[str, dict[str, Connection]] = {address: {} for address in counts}
     for connection in connections:
         states = found[connection.address]
-        state = "waiting" if connection.is_waiting else connection.stage
+        state = _state_of(connection, now, limits)
         states.setdefault(state, connection)
         if state == "body":
             states["newest"] = connection
         if "stalled" not in states and is_stalled(connection, now, limits):
             states["stalled"] = connection
     for address, count in counts.most_common():
-        order = (*_EVICTED_FIRST, "newest") if count > 2 * counts[newcomer] + 1 else _EVICTED_FIRST
+        order = (*_EVICTED_FIRST, "new", "newest") if count > 2 * counts[newcomer] + 1 else _EVICTED_FIRST
         if (first := next((found[address][state] for state in order if state in found[address]), None)) is not None:
             return first
     calls = sorted(connections, key=lambda each: (-counts[each.address], each.since))
-    return next((each for each in calls if _has_stopped_for(limits.pause_seconds, each, now)), None)
+    paused = (each for each in calls if _has_stopped_for(limits.pause_seconds, each, now))
+    new = (found[address]["new"] for address, _ in counts.most_common() if "new" in found[address])
+    return next(chain(paused, new), None)
+
+
+def _state_of(connection: Open, now: float, limits: Limits) -> str:
+    if connection.is_waiting:
+        return "waiting"
+    if connection.stage in _BETWEEN_CALLS and now - connection.since <= limits.pause_seconds:
+        return "new"
+    return connection.stage
