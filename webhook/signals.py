@@ -70,6 +70,6 @@ def end_on_signal(end: Callable[[], object], fault: Callable[[str, str], object]
 
 
 def wait_for(ended: threading.Event) -> None:
-    """Wait in the main thread, where alone handlers run: one whose signal came right before a wait runs after it."""
+    """Wait in the main thread, in parts: the handler of a signal that came right before a wait runs only after it."""
     while not ended.wait(_PART_SECONDS):
         pass
