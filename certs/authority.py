@@ -11,7 +11,7 @@ from cryptography.x509.oid import NameOID
 from certs.key_pair import KeyPair, new_key, to_key_pair
 
 BACKDATE: Final = timedelta(days=7)
-"""How far before `now` validity starts: the clock of who makes a certificate may be ahead, that of a peer behind."""
+"""How far before `now` validity starts: the clock of the maker may be ahead, and that of a peer behind."""
 
 
 def make_authority(now: datetime, lifetime: timedelta) -> KeyPair:

@@ -24,15 +24,15 @@ _LOG: Final = logging.getLogger("stagegate.certificates")
 _LEAST_SECONDS: Final = 0.2
 """The least time between two reconciles, also when another client reverts each write."""
 _SLEWED_SECONDS: Final = 30.0
-"""A clock that differs by less is not taken as set."""
+"""A wall clock that is off by less, as after slewing, does not count as set."""
 
 
 @dataclass(frozen=True, slots=True)
 class ControllerOptions:
     """``selector`` matches the pods that serve, on ``port``. The last four are in seconds.
 
-    ``again`` is waited after an error, ``at_most`` before the next reconcile when nothing changes, ``look`` until it is
-    noticed that the clock was set, and ``finish`` for the reconcile that is under way at the end.
+    ``again`` is waited after an error, ``at_most`` before the next reconcile when nothing changes, ``look`` between two
+    looks at the clock, which may have been set, and ``finish`` for the reconcile that is under way at the end.
     """
 
     namespace: str
@@ -115,7 +115,7 @@ class CertificateController:
             return self._failed(problem)
         self._log(taken, wait)
         self._set_state((self.state or CertificateState()).succeeded(stored))
-        # The clock may have been set since: what has passed is measured.
+        # The clock may have been set since, so the time that has passed is measured.
         seconds = (wait.until - now).total_seconds() - (self._clock.monotonic() - self._read_at[1])
         return min(max(seconds, 1.0), self._options.at_most)
 
@@ -155,7 +155,7 @@ class CertificateController:
         self._on_state(state)
 
     def _was_set(self) -> bool:
-        """True if the wall clock was set since the last reconcile, whose decision may be another one now."""
+        """True if the wall clock was set since the last reconcile: its decision may be different now."""
         now, monotonic = self._read_at
         passed = (self._clock.now() - now).total_seconds()
         return abs(passed - (self._clock.monotonic() - monotonic)) > _SLEWED_SECONDS

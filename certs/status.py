@@ -99,7 +99,7 @@ def problems(contents: Contents, observed: Observed, now: datetime, unanswered: 
     """Why clients cannot verify the servers, or soon no longer will; empty if nothing is wrong.
 
     A leaf that is due for renewal is no problem before OVERDUE of its life: until then it is about to be renewed.
-    ``unanswered`` says of each server that has to answer, and did not, why.
+    ``unanswered`` has the reason for each server that should have answered and did not.
     """
     try:
         leaf = prove_leaf(contents.leaf) if contents.certificate else None

@@ -19,7 +19,7 @@ _AGAIN_SECONDS: Final = 0.05
 def run_interruptible(program: str, run: Callable[[], int]) -> int:
     """The exit code of ``run``; INTERRUPTED, and a line on standard error, if a signal ended it.
 
-    What ``run`` started has ended then: it is to end it in ``finally``, or by leaving a context.
+    ``run`` has to end what it started, in ``finally`` or by leaving a context.
     """
     try:
         with ends_in_order():
@@ -31,7 +31,7 @@ def run_interruptible(program: str, run: Callable[[], int]) -> int:
 
 @contextmanager
 def ends_in_order() -> Iterator[None]:
-    """Every ending signal raises KeyboardInterrupt; while things end, another one does not get between.
+    """Every ending signal raises KeyboardInterrupt; the next ones, while things end, are ignored.
 
     That holds for SIGINT too where it was ignored, as in what a shell without job control starts in the background.
     Where the interpreter discards the exception, as in a destructor or while it forks, the signal is sent again.

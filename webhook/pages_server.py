@@ -95,7 +95,7 @@ class PagesServer:
 
     def _not_accepted(self) -> None:
         self._supervisor.fault("pages", "a new connection")
-        # The listener stays readable: without a pause the thread would do nothing else.
+        # The listener stays readable: without a pause the thread would only try again.
         self._stopped.wait(_PAUSE_SECONDS)
 
     def stop(self) -> None:
@@ -154,7 +154,7 @@ class _Connection(HTTPChannel):  # type: ignore[misc]
         self.handle_close()
 
     def service(self) -> None:
-        """Make a page, in a thread of waitress, which only logs what this raises."""
+        """Respond, in a thread of waitress, which would only log an exception."""
         try:
             super().service()
         except BaseException as problem:

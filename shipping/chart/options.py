@@ -123,7 +123,7 @@ ADDITIONS: Final = [
 """Of every Deployment."""
 
 KEPT: Final = {"helm.sh/resource-policy": "keep"}
-"""Annotations of the Namespace: others may live there, and the end of a release must not take them away.
+"""Annotations of the Namespace, which may hold other objects: uninstalling the release must not delete those.
 
-The manifests do not have them, since Argo CD heeds them too: what it made, it is to remove.
+The manifests do not have them, since Argo CD obeys them too, and has to remove what it made.
 """

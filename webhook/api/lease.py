@@ -9,7 +9,7 @@ from webhook.api.wire import parse_time
 DEFAULT_DURATION: Final = 15
 """Seconds; the loop's default, for a Lease that states none."""
 LONGEST_DURATION: Final = 600
-"""Seconds; the most that a loop may be told to write. A longer duration was written by a hand, and counts as this."""
+"""Seconds; the most that ``--lease-duration`` takes. A longer duration was written by hand, and counts as this."""
 
 
 def holder_of(lease: Mapping[str, Any]) -> str:
@@ -36,8 +36,8 @@ def duration_of(lease: Mapping[str, Any], default: int = DEFAULT_DURATION) -> in
 def is_live(lease: Mapping[str, Any], at: datetime, durations: int = 1) -> bool:
     """True if somebody holds the Lease, and renewed it within so many of its durations before ``at``.
 
-    A renewal as far after ``at`` counts too, since clocks differ. One that is further ahead was written by a hand, or
-    by a clock that was fast, and says nothing.
+    A renewal as far after ``at`` counts too, since clocks differ. One that is further ahead was written by hand, or by
+    a machine whose clock was fast, and says nothing.
     """
     renewed = renewed_at(lease)
     if not holder_of(lease) or renewed is None:

@@ -99,7 +99,7 @@ def _in_metadata(metadata: Node | None) -> Iterator[Problem]:
 
 
 def _bad_names(metadata: Node) -> Iterator[Problem]:
-    """Names that the API server refuses. Those that are no text are found by the rules."""
+    """Names that the API server refuses. The rules find those that are not text."""
     subdomain = "a DNS subdomain: lower-case letters, digits, '-' and '.', at most 253 characters"
     label = "a DNS label: lower-case letters, digits and '-', at most 63 characters"
     for key, is_good, wanted, way_out in (

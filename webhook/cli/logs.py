@@ -58,7 +58,7 @@ class TextLine(logging.Formatter):
 def facts_of(record: logging.LogRecord) -> dict[str, Any]:
     """The facts of a record. Of an exception ``error`` is one line, ``traceback`` every frame and every cause.
 
-    The record's ``is_withheld``, if it has one, is asked for each message of an exception whether it must be left out.
+    If the record has ``is_withheld``, messages of exceptions for which that returns True are left out.
     """
     facts = {
         "time": f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z",

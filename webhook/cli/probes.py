@@ -8,9 +8,9 @@ from webhook.cli.arguments import Address
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """The certificate (PEM) that each server shows, by its address, None for one that does not answer.
+    """``shown``: the certificate (PEM) of each server by its address, None for one that does not answer.
 
-    ``unanswered`` has for each of the latter the reason and the way out.
+    ``unanswered``: the reason and the way out for each server that does not answer.
     """
 
     shown: Mapping[str, bytes | None]

@@ -84,7 +84,7 @@ def _report(problem: Exception, name: str, *, debug: bool) -> int:
         line = f"unexpected {type(problem).__name__}: {problem}; {DEBUG} shows where it comes from"
         code = FAILED
         if logging.getLogger().handlers:
-            # A process that writes a log, such as the loop: nobody is there to start it again with an option.
+            # A process that writes a log, such as the loop: nobody starts it again with the option for debugging.
             _LOG.critical("%s ends: unexpected exception", name, exc_info=problem)
     if debug:
         complain("".join(traceback.format_exception(problem)).rstrip())

@@ -52,7 +52,7 @@ it or its namespace says stagegate.dev/progressive=false.
 @click.option(
     "--hold-nothing-new", "last", is_flag=True, help=f"With --all: first set hold-nothing-new in {_SETTINGS}."
 )
-@click.option("--no-wait", is_flag=True, help="Ask the loop, and do not wait until it has done it.")
+@click.option("--no-wait", is_flag=True, help="Ask the loop, and do not wait for it.")
 @cluster_options(
     all_namespaces=False,
     selectors=False,
@@ -136,7 +136,7 @@ def show(client: "Client", where: str | None, output: Output) -> int:
 
 
 def say_nothing_is_held(where: str | None, output: Output) -> None:
-    """Say so on standard error, where it is no part of the answer."""
+    """Say so on standard error, apart from the output."""
     output.talk.print(f"No Services are held in {'the cluster' if where is None else f'namespace {where}'}.")
 
 
@@ -190,8 +190,8 @@ def release(
 ) -> int:
     """Ask the loop to release these Services, and wait until none has a hold. Raises ApiError, CommandError.
 
-    With a ``timeout`` of 0 nothing is waited for; infinite is no limit.
-    One that is deleted meanwhile needs no release; with ``every`` this holds for all, since they were just listed.
+    A ``timeout`` of 0 does not wait; an infinite one has no limit. A Service that is deleted meanwhile needs no
+    release; with ``every`` this holds for all, since they were just listed.
     ``given`` is the time that an error names, if ``timeout`` is only what is left of it.
     """
     from webhook.cluster.errors import NotFound
@@ -237,7 +237,7 @@ def release(
 
 @contextmanager
 def _named(service: ObjectName) -> Iterator[None]:
-    """An object that is not found is the NoSuchService of this Service."""
+    """Raise NoSuchService for this Service where an object is not found."""
     from webhook.cluster.errors import NotFound
 
     try:

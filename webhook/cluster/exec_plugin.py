@@ -151,7 +151,7 @@ def _run(plugin: Plugin, *, is_interactive: bool) -> _Ended:
             # A child process that outlives the plugin, such as an agent, may keep the pipes open.
             reader.join(_DRAIN_SECONDS)
     if problems:
-        # What it says is not whole. Raised here, it is counted where the credentials are asked for.
+        # The output is incomplete. Raised here, the exception is counted where the credentials are read.
         raise problems[0]
     return _Ended(code, bytes(output), one_line(words.decode("utf-8", "replace")))
 

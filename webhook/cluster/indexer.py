@@ -123,7 +123,7 @@ class Indexer:
                 self._remove(key)
 
     def distrust(self) -> None:
-        """Let the next list win over what this process wrote or deleted itself."""
+        """Forget what this process wrote or deleted itself, so that the next list replaces everything."""
         with self._lock:
             self._assumed.clear()
             self._deleted.clear()

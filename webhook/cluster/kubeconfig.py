@@ -83,7 +83,7 @@ def load(paths: Sequence[Path], context: str | None = None) -> Context:
         except UnicodeDecodeError as problem:
             raise BadKubeconfig(f"kubeconfig {path}: not a kubeconfig: it is not UTF-8 text") from problem
         except yaml.YAMLError as problem:
-            # What stands there may be a secret.
+            # The text at that place may be a secret.
             mark = getattr(problem, "problem_mark", None)
             where = f", line {mark.line + 1}" if mark is not None else ""
             raise BadKubeconfig(f"kubeconfig {path}: not a kubeconfig: it is not YAML{where}") from problem

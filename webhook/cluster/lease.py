@@ -104,7 +104,7 @@ def released(lease: Mapping[str, Any], now: datetime) -> Wire:
 
 
 def _bounded(lease: Mapping[str, Any]) -> str:
-    """What to say of a duration that no Stagegate writes; empty for any other."""
+    """What the log adds about a duration that no loop writes; empty for any other."""
     seconds = stated_duration(lease) or 0
     if seconds <= LONGEST_DURATION:
         return ""

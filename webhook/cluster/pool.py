@@ -107,7 +107,7 @@ class _CheckedConnection(HTTPConnection):
 
 
 class _TimedSocket(ssl.SSLSocket):
-    """Ends reading at a deadline: each byte that arrives would begin a time-out anew."""
+    """Ends reading at a deadline. The time-out of a socket begins anew with each byte that arrives."""
 
     ends_at: float | None = None
 

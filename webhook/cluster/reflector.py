@@ -146,7 +146,7 @@ class Reflector:
         self._thread = self._supervisor.start("reflector", self._turn, self._wait, name=name)
 
     def list_again(self) -> None:
-        """End the watch and list, trusting nothing that this process wrote itself: the server has lost data."""
+        """End the watch and list; forget what this process wrote itself: the server has lost data."""
         self._must_list.set()
         self._close_stream()
 
@@ -255,7 +255,7 @@ class Reflector:
                 return objects, str(metadata.get("resourceVersion") or "")
 
     def _kept(self, one: Wire) -> Wire:
-        """An object of a list as the store has it, so that a list of what is known takes no memory."""
+        """The stored object where it is the same version, so that listing known objects takes no memory."""
         known = self.store.get(*key_of(one))
         return known if known is not None and is_same_version(known, one) else self._trim(one)
 
@@ -279,7 +279,7 @@ class Reflector:
         has_events = False
         try:
             if self._must_list.is_set():
-                # It was asked for while the watch was opened, and closed no stream.
+                # ``list_again`` was called while the watch was opened, so there was no stream to close.
                 return False
             for event in stream:
                 has_events, had_failed = True, bool(self._failed_changes)

@@ -61,7 +61,7 @@ def _name_of(one: Any) -> str:
 
 
 def _unusable(call: Call, wanted: str, found: Any) -> OutcomeUnknown:
-    # Its content may be secret.
+    # The content may be secret.
     kind = found.get("kind") if isinstance(found, Mapping) else None
     described = f"{kind_of(found)} of kind {kind[:63]!r}" if isinstance(kind, str) else kind_of(found)
     described = "an empty object" if found == {} else described

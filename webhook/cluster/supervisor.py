@@ -130,8 +130,8 @@ class Supervisor:
     ) -> None:
         """Log an exception with its traceback, by default the one being handled, and count it.
 
-        ``is_withheld`` is True for a message of an exception that the log must not contain. Raises nothing: what
-        reports a fault must not be another one.
+        ``is_withheld`` returns True for the message of an exception that the log must not contain. Raises nothing: the
+        report of a fault must not be another one.
         """
         raised = True if problem is None else problem
         with suppress(Exception):

@@ -13,9 +13,9 @@ _DURATION: Final = 60
 
 
 def is_held_by_upstream(lease: Mapping[str, Any], now: datetime) -> bool:
-    """True for a Lease of upstream's controllers that was renewed within twice its duration, or is to be renewed yet.
+    """True for a Lease of upstream's controllers that was renewed within twice its duration, or in the future.
 
-    Where the clocks differ, it is safer to leave the Services to them.
+    Where the clocks differ, it is safer to leave the Services to upstream.
     """
     renewed = renewed_at(lease)
     if _PART_OF_NAME not in str(lease["metadata"]["name"]) or renewed is None:

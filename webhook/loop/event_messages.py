@@ -91,7 +91,7 @@ def events_of_status(
     strategy: Strategy,
     running: Mapping[str, int | None],
 ) -> list[EventMessage]:
-    """The Events for steps and stages that are done, and for a stage whose condition states since now that it is late.
+    """The Events for steps and stages that are done, and for a stage whose condition now states that it is late.
 
     The end of the last stage is that of the rollout, unless it was aborted, which an Event of its own says. The last
     step of a stage has no Event of its own, since that of the stage says the same. ``running`` holds the replicas that

@@ -122,11 +122,11 @@ class StagePass:
         return replace(result, status_changed=not ro.status.equals_except_times(before))
 
     def restore(self, ro: RolloutOrchestrator, strategy: Strategy) -> Result:
-        """Give what goes up the bounds of its stage where the rollout is where it leads already; send nothing else.
+        """Restore the bounds of what goes up in a rollout that has reached its targets already; send nothing else.
 
-        A strategy that goes down first takes only its first step there: it would never raise them again after a stage
-        that was taken back before its begin was on record. An SPA that was deleted it would create held at 0/0, as
-        upstream does.
+        There a strategy that goes down first takes only its first step. It would never raise bounds again that were
+        lowered for a stage taken back before the status said that it had begun, and it would create a deleted SPA held
+        at 0/0, as upstream does.
         """
         stage, status = Stage.of(ro.spec), ro.status
         is_there = ro.is_complete or (

@@ -134,7 +134,7 @@ class WriteExecutor:
             self._reverts.stored(updated)
 
     def _check_stored(self, sent: StagePodAutoscaler, stored: StagePodAutoscaler, carried: _Carried) -> None:
-        """Warn if the cluster stored other bounds than were sent, and come to the SPA again after a while."""
+        """Warn if the cluster stored other bounds than were sent, and write them again after a while."""
         if all(want in (None, found) for want, found in zip(sent.bounds, stored.bounds, strict=True)):
             return
         message = (

@@ -21,7 +21,7 @@ class Body:
 
     @property
     def is_waiting(self) -> bool:
-        """True while it is large and not read, for want of memory."""
+        """True while it is large and not read, since there is no memory for it."""
         return self._bodies.is_waiting(self._reader)
 
     def begin(self) -> None:
@@ -29,7 +29,7 @@ class Body:
         self.size = self._marked = 0
 
     def expect(self, length: int | None, large: float) -> None:
-        """Its head announces so many bytes, None if it does not say; it is a large one with more than ``large``."""
+        """Its head announces so many bytes, or None; a body of more than ``large`` is a large one."""
         self.length = length
         if length is not None and length > large:
             self._bodies.expect(self._reader)
@@ -71,7 +71,7 @@ class Body:
         return has_grown
 
     def whole(self) -> bytes:
-        """All of it, which counts no more."""
+        """All of it; its memory no longer counts."""
         whole, was_waiting = b"".join(self._parts), self.is_waiting
         self.drop()
         if was_waiting:

@@ -58,10 +58,10 @@ def first_to_go(connections: Collection[Connection], now: float, limits: Limits,
 
     ``connections`` begin with the oldest. The address with the most of them comes first. Of an address it is the oldest
     without a call under way, unless its client may still go on: its stage is not older than ``pause_seconds``. A large
-    body that waits for memory gives way where nothing else does, since those that wait could fill the server. An
-    address with more than twice as many as the newcomer's gives up new connections too, and a call, the newest body:
-    else calls that never end could fill the server. Where nothing of this gives way, the call does whose client has
-    not gone on for the longest, ``pause_seconds`` at least, and then a new connection.
+    body that waits for memory gives way where nothing else does, since such bodies could fill the server. An address
+    with more than twice as many connections as the newcomer's also gives up new ones, and a call, the newest body,
+    since calls that never end could fill the server. If nothing of this gives way, the call does whose client has not
+    gone on for the longest, for ``pause_seconds`` at least, and then a new connection.
     """
     counts = Counter(each.address for each in connections)
     found: dict[str, dict[str, Connection]] = {address: {} for address in counts}

@@ -1,7 +1,7 @@
 """The kernel's buffers of a connection, which count as memory of the pod: it takes twice as much as is asked for.
 
-By default they grow to 6 MiB. They shrink for no open connection: the kernel would drop what a client may send already,
-and the client would send it again only after 200 ms.
+By default they grow to 6 MiB. Those of an open connection are never made smaller: the kernel would drop what the client
+may send already, and the client would send it again only after 200 ms.
 """
 
 import socket
@@ -11,13 +11,13 @@ from typing import Any, Final
 RECEIVED: Final = 64 * 1024
 """Bytes that lie unread."""
 RECEIVED_WIDELY: Final = 1024 * 1024
-"""The same for the few connections that send large bodies; a fifth of the speed would be lost with less."""
+"""The same for the few connections that send large bodies, which would be a fifth slower with less."""
 SENT: Final = 32 * 1024
 """Bytes of responses that clients have not taken."""
 
 
 def prepare(listener: socket.socket) -> None:
-    """Bound those of connections to come; they never receive more at a time than is asked for here."""
+    """Bound those of later connections; none can be told to receive more at a time than this."""
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED_WIDELY)
 
 
@@ -28,7 +28,7 @@ def bound(peer: socket.socket) -> None:
 
 
 def widen(peer: Any) -> None:
-    """Let a connection receive much at a time, for as long as it is open; a socket that is None has no buffers."""
+    """Let a connection receive much at a time, for as long as it is open. ``peer`` is its socket, or None."""
     if peer is None:
         return
     # It may have just been closed, which the next read shows.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 _WIDE: Final = 16
-"""The most connections that are wide at a time."""
+"""The most connections that read much at a time."""
 
 
 class Reader(Protocol):
@@ -56,7 +56,7 @@ class LargeBodies:
         self._wide: set[Reader] = set()
 
     def is_waiting(self, reader: Reader) -> bool:
-        """True while the body is not read, for want of memory."""
+        """True while the body is not read, since there is no memory for it."""
         return reader in self._waiting.get(reader.address, ())
 
     def hold(self, reader: Reader, size: int) -> None:
@@ -75,7 +75,7 @@ class LargeBodies:
             self.make_room()
 
     def expect(self, reader: Reader) -> None:
-        """A body begins that will be large; its connection becomes wide, if few are, until it is forgotten."""
+        """A large body begins: its connection reads much at a time until it is closed, if few others do."""
         if len(self._wide) < _WIDE and reader not in self._wide:
             self._wide.add(reader)
             reader.widen()

@@ -13,10 +13,10 @@ class Limits:
     ``body``: an UPDATE carries two objects of at most 3 MiB each, and an envelope. ``values``: as many as two lists of
     80,000 entries have; they bound the memory of a review that is parsed. ``discard``: how much of a refused body is
     read and discarded, so that the client gets the refusal instead of a broken connection. ``keep_alive`` outlasts the
-    90 seconds after which an API server drops an idle connection, so that it is never the server that
-    closes first. Where there are too many connections or too little memory, clients give way that have not gone on for
-    ``stall_seconds``, and no body waits for longer; a new connection takes the place of one that has not gone on for
-    ``pause_seconds`` if there is no other. What bodies have beyond ``large`` bytes counts: all of it may take
+    90 seconds after which an API server drops an idle connection, so that it is never the server that closes first.
+    Where there are too many connections or too little memory, clients give way that have not gone on for
+    ``stall_seconds``, and no body waits for longer; a new connection takes the place of a call that has not gone on for
+    ``pause_seconds`` if nothing else gives way. What bodies have beyond ``large`` bytes counts: all of it may take
     ``large_together``, and one body more.
     """
 

@@ -22,8 +22,8 @@ def quoting(
     """A function that is True for a message with a word of these JSON values, for which it asks when it is called.
 
     Words of Python, of the code that raised, and of the texts in ``logged``, which the log names anyway, do not count.
-    A part of a word counts if the word begins with it, since messages are cut. Other languages are not compared: a
-    message that is not ASCII counts as a quotation.
+    The beginning of a word counts as the word, since messages are cut. A message that is not ASCII counts as a
+    quotation: its words are not compared.
     """
 
     @cache

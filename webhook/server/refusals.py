@@ -33,7 +33,7 @@ def unreadable(error: Exception) -> Refusal:
 def too_many_values(body: bytes, most: int) -> Refusal | None:
     """The refusal of JSON with more than so many values: each takes up to 200 bytes of memory once it is parsed.
 
-    Braces, brackets and commas are counted, also those in texts; no object of an API server comes near.
+    Braces, brackets and commas are counted, also those in texts; no object of an API server has nearly as many.
     """
     if len(body) <= most:
         return None

@@ -1,4 +1,4 @@
-"""TLS of one connection, between its TCP transport and its protocol, in little memory that is bounded."""
+"""TLS of one connection, between its TCP transport and its protocol, in little and bounded memory."""
 
 import asyncio
 import logging
@@ -8,13 +8,13 @@ from typing import Any, Final, Protocol
 
 KIB: Final = 1024
 RECORD: Final = 16 * KIB
-"""The most that a record of TLS carries; so much is written at a time."""
+"""The most that a TLS record carries, and the most that is encrypted at a time."""
 FEW: Final = 32 * KIB
 """Bytes that are read at a time. OpenSSL keeps memory for a third more, for as long as the connection is open."""
 MANY: Final = 256 * KIB
 """The most bytes that are read at a time of a body that is read widely. They are passed on at once."""
 _HEAD: Final = 4 * KIB
-"""Bytes of heads that are passed on at a time: each request in them could have a response to be kept."""
+"""Bytes of heads that are passed on at a time: the response to each request in them may have to be kept."""
 
 _LOG: Final = logging.getLogger("stagegate.tls")
 
@@ -132,9 +132,9 @@ class Tls(asyncio.BufferedProtocol):
             self._go_on()
 
     def close(self) -> None:
-        """Say that nothing follows, and end once the client says so too; what it sends meanwhile is discarded.
+        """Send close_notify, and end once the client has sent its own; what it sends before that is discarded.
 
-        It can send for ever: to ``abort`` then is up to the reader.
+        A client can send for ever: the reader has to ``abort`` then.
         """
         if self._is_closing or self._is_over:
             return
@@ -187,7 +187,7 @@ class Tls(asyncio.BufferedProtocol):
                 reader.data_received(plain[:size])
 
     def _read_widely(self, nbytes: int) -> None:
-        """Pass on so much of a body at once; it goes through OpenSSL in small parts, which keeps no more memory."""
+        """Pass on so much of a body at once. OpenSSL gets it in small parts, and so keeps no more memory."""
         received, plain, size = self._buffers.many, self._buffers.plain, 0
         try:
             for start in range(0, nbytes, FEW):
@@ -200,7 +200,7 @@ class Tls(asyncio.BufferedProtocol):
                 self._reader.data_received(plain[:size])
 
     def _decrypt(self, plain: memoryview) -> int:
-        """How much of ``plain`` is filled with what has been received; records in part wait for the rest."""
+        """Decrypt what has been received into ``plain``, and return its size; part of a record waits for the rest."""
         read, incoming, most, size = self._tls.read, self._incoming, len(plain), 0
         try:
             while True:
@@ -221,7 +221,7 @@ class Tls(asyncio.BufferedProtocol):
                 pass
 
     def _go_on(self) -> None:
-        """Read on, what has been received first."""
+        """Read on, beginning with what has been received."""
         if self._is_blocked:
             return
         self._tcp.resume_reading()
@@ -229,7 +229,7 @@ class Tls(asyncio.BufferedProtocol):
             self._loop.call_soon(self._read_rest)
 
     def _read_rest(self) -> None:
-        """As ``buffer_updated``, after which an exception ends the connection as well."""
+        """Go on as ``buffer_updated`` does; an exception ends the connection here as well."""
         try:
             self._advance()
         except Exception:
@@ -241,7 +241,7 @@ class Tls(asyncio.BufferedProtocol):
             self._tcp.write(self._outgoing.read())
 
     def _fail(self, problem: ssl.SSLError) -> None:
-        """The client does not speak TLS as it should; the alert says why."""
+        """End a connection whose client broke the protocol; the alert says why."""
         _LOG.debug("TLS ends: %s", problem)
         self._end()
 
