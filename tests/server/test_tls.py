@@ -155,7 +155,7 @@ class Ends:
 
     def received(self) -> bytes:
         data = b""
-        with suppress(ssl.SSLWantReadError):
+        with suppress(ssl.SSLWantReadError, ssl.SSLZeroReturnError):
             while more := self.client.read(1 << 20):
                 data += more
         return data
@@ -195,6 +195,19 @@ def test_nothing_is_lost_of_what_comes_with_the_end_of_the_handshake(certificate
     ends.client.write(b"call")
     ends.turn()
     assert ends.reader.read == b"call"
+
+
+def test_the_end_of_the_handshake_may_wait_for_the_client_to_take_it(certificates: Path) -> None:
+    ends = Ends(certificates, shake=False)
+    for _ in range(2):
+        with suppress(ssl.SSLWantReadError):
+            ends.client.do_handshake()
+        ends.tcp.room = 0 if ends.seen else 1 << 40
+        ends.turn()
+    assert (ends.reader.calls, ends.tcp.is_read) == (["made", "pause"], False)
+    ends.tcp.take()
+    ends.send(b"call")
+    assert (ends.reader.calls, ends.reader.read) == (["made", "pause", "resume"], b"call")
 
 
 def test_heads_come_in_small_pieces_and_bodies_in_larger_ones(ends: Ends) -> None:
@@ -369,6 +382,20 @@ def test_a_client_that_says_that_nothing_follows_is_answered_and_closed(ends: En
         ends.client.unwrap()
     ends.turn()
     assert (ends.reader.read, ends.tcp.end) == (b"call", "closed")
+
+
+def test_a_client_that_says_so_with_its_call_is_closed_after_an_answer_that_is_given_later(ends: Ends) -> None:
+    ends.reader.in_flight = True
+    ends.reader.on_data = lambda: ends.server.pause_reading()
+    ends.client.write(b"call")
+    with suppress(ssl.SSLWantReadError):
+        ends.client.unwrap()
+    ends.turn()
+    assert (ends.reader.read, ends.tcp.end) == (b"call", "")
+    ends.server.write(b"answer")
+    ends.server.resume_reading()
+    ends.turn()
+    assert (ends.received(), ends.tcp.end) == (b"answer", "closed")
 
 
 def test_closing_goes_on_for_a_paused_connection(ends: Ends) -> None:

@@ -157,8 +157,8 @@ class Tls(asyncio.BufferedProtocol):
             if not (self._is_open or self._is_over):
                 self._tls.do_handshake()
                 self._is_open = True
-                self._flush()
                 self._reader.connection_made(self)
+                self._flush()
             self._read()
             if self._is_closing and not self._is_over:
                 self._discard()
@@ -225,7 +225,7 @@ class Tls(asyncio.BufferedProtocol):
         if self._is_blocked:
             return
         self._tcp.resume_reading()
-        if self._incoming.pending or self._tls.pending():
+        if self._incoming.pending or self._tls.pending() or self._has_ended:
             self._loop.call_soon(self._read_rest)
 
     def _read_rest(self) -> None:
