@@ -38,7 +38,7 @@ QUIET = worlds.ro({type_: {"status": "Unknown", "lastTransitionTime": ago(600)} 
             [
                 (
                     "loop-absent stops: no loop leads: loop-a renewed Lease stagegate-system/stagegate-loop 3600 s"
-                    " ahead of the time of now, which lasts 15 s"
+                    " in the future, which lasts 15 s"
                 )
             ],
             id="renewed in the future",

@@ -95,7 +95,7 @@ def _age(renewed: datetime | None, at: datetime) -> str:
     if renewed is None:
         return "at no time"
     seconds = (at - renewed).total_seconds()
-    return f"{seconds:.0f} s ago" if seconds >= 0 else f"{-seconds:.0f} s ahead of the time of now"
+    return f"{seconds:.0f} s ago" if seconds >= 0 else f"{-seconds:.0f} s in the future"
 
 
 def _shows_life(snapshot: Snapshot) -> bool:

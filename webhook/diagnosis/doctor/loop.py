@@ -24,10 +24,10 @@ def check(seen: Installation) -> Iterator[Result]:
         return
     leaders = sorted(f"{holder_of(lease)} (Lease {place_of(lease)})" for lease in held)
     yield Result("loop-leader", OK, f"leads: {listed(leaders)}")
-    stale = [place_of(lease) for lease in held if not leads(lease, seen.now)]
-    ages = [age for lease in held if (age := _age(lease, seen.now)) is not None]
+    stale = [lease for lease in held if not leads(lease, seen.now)]
+    ages = [age for lease in stale or held if (age := _age(lease, seen.now)) is not None]
     if stale:
-        says = f"Lease {listed(stale)} was renewed last {_oldest(ages)}"
+        says = f"Lease {listed([place_of(lease) for lease in stale])} was renewed last {_oldest(ages)}"
         yield Result("loop-lease", FAILED, says, f"{start}; if it does, compare the clocks")
     else:
         yield Result("loop-lease", OK, f"renewed {max(max(ages), 0):.0f} s ago")
@@ -42,7 +42,7 @@ def _oldest(ages: Sequence[float]) -> str:
     if not ages:
         return "at an unknown time, so that nobody knows if it is valid"
     if max(ages) < 0:
-        return f"{-min(ages):.0f} s ahead of the time of now: another clock, or a hand, wrote that"
+        return f"{-min(ages):.0f} s in the future: the clocks differ, or somebody edited it"
     return f"{max(ages):.0f} s ago, which is longer than it is valid"
 
 
