@@ -1,6 +1,6 @@
 """/healthz during ten minutes of each kind of outage of the API server, for each thread that the processes watch.
 
-Only a thread that is dead or hangs turns it red.
+It fails only for a thread that is dead or hangs.
 """
 
 import asyncio
@@ -159,7 +159,7 @@ def test_no_thread_is_missing(process: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("outage", OUTAGES)
 @pytest.mark.parametrize(("process", "name"), ROWS)
-def test_an_api_server_that_is_away_is_no_reason(
+def test_it_is_healthy_while_the_api_server_is_away(
     process: str, name: str, outage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = PLACES[process][0](monkeypatch)
@@ -171,7 +171,7 @@ def test_an_api_server_that_is_away_is_no_reason(
     assert place.health() == (True, "ok\n")
 
 
-def test_neither_is_it_one_for_the_tasks_of_the_webhook(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_healthy_while_the_tasks_of_the_webhook_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """They send no requests: the certificate, the announcement and the sweep of connections."""
     place = ServerPlace(monkeypatch)
     worker = Bare(place.service)
@@ -197,8 +197,8 @@ def test_neither_is_it_one_for_the_tasks_of_the_webhook(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("outage", [outage for outage in OUTAGES if outage not in ("401", "403", "410")])
-def test_neither_is_one_that_is_away_at_the_start(outage: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that refuses the loop ends it, with the reason: to wait would help nobody."""
+def test_it_is_healthy_while_the_api_server_is_away_at_the_start(outage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An API server that refuses the loop is left out: the loop ends with the reason, since waiting would not help."""
     place = LoopPlace(monkeypatch)
     place.api.outage = outage
     place.process._options = ProcessOptions(patient=True)
@@ -218,7 +218,7 @@ def test_neither_is_one_that_is_away_at_the_start(outage: str, monkeypatch: pyte
 
 
 @pytest.mark.parametrize(("process", "name"), ROWS)
-def test_a_thread_that_is_dead_is_one(process: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_fails_for_a_dead_thread(process: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     place = PLACES[process][0](monkeypatch)
 
     def ends() -> float | None:
@@ -229,7 +229,7 @@ def test_a_thread_that_is_dead_is_one(process: str, name: str, monkeypatch: pyte
 
 
 @pytest.mark.parametrize(("process", "name"), ROWS)
-def test_a_thread_that_hangs_is_one(process: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_fails_for_a_thread_that_hangs(process: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     place = PLACES[process][0](monkeypatch)
     seen: list[tuple[bool, str]] = []
 

@@ -35,7 +35,7 @@ _OF_WATCHES: Final = (
     Fault.AWAY,
 )
 _HEADING: Final = 8
-"""So wide headings are, unless a word is longer."""
+"""The width of headings, unless a word is longer."""
 _ALL: Final = "all together"
 SILENCE: Final = "a watch of the loop is silent"
 WEBHOOK_SILENCE: Final = "a watch of the webhook is silent"

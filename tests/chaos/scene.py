@@ -17,7 +17,7 @@ from tests.chaos.simulated_services import SimulatedServices
 _TURN_SECONDS: Final = 0.01
 _NOTED_SECONDS: Final = 30.0
 _AWAY_SECONDS: Final = (0.5, 4.0)
-"""In turn, for how long the API server is gone: watches are opened again only in the latter."""
+"""How long the API server is gone, in turn: only the second is long enough for watches to be opened again."""
 _SPA_GRACE_SECONDS: Final = "0.5"
 """Shorter than what ``rest`` waits for: an SPA without a Revision is then gone when all has come to rest."""
 

@@ -1,4 +1,4 @@
-"""Responses with 200 that are none of an API server: whoever asked gets an error, and nothing is taken for true."""
+"""Responses with 200 that no API server sent: the caller gets an error, and nothing in them is believed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -66,7 +66,7 @@ def fixed(response: Any, codes: list[int]) -> Client:
 
 
 @pytest.mark.parametrize(("call", "response"), [(name, bad) for name, row in CALLS.items() for bad in row[1]])
-def test_a_response_of_another_shape_is_none(call: str, response: Any) -> None:
+def test_a_response_of_another_shape_is_an_error(call: str, response: Any) -> None:
     codes: list[int] = []
     with pytest.raises(OutcomeUnknown, match=r"the response is not .*; did an API server send it\?$"):
         CALLS[call][0](fixed(response, codes))

@@ -29,7 +29,7 @@ LIMITS: Final = Limits(
 )
 """Small, so that short inputs reach them; only the size of a whole head depends on the pieces, and is not reached."""
 ROUNDS: Final = 6
-"""So many deadlines a connection has at most until it ends, each time something else does."""
+"""The most deadlines that pass until a connection ends."""
 
 
 class Loop:
@@ -188,7 +188,7 @@ class Host:
         return bool(connection.deadline < self.loop.now)
 
     def _check(self) -> None:
-        """Who waits does so for a reason, and not for long."""
+        """A connection that is not read has a reason, and does not wait for long."""
         owed = {client for client, _, _ in self.owed}
         waiting = [one for one in self.open if one.is_waiting]
         for connection, client in self.open.items():
@@ -234,7 +234,7 @@ class Client:
         """Send another byte in place of the next one, where that is no other stream."""
 
     def finish(self) -> None:
-        """Say that nothing follows, where that can be said."""
+        """Send the end of the stream, where the protocol has one."""
 
     def receive(self, sent: bytes) -> None:
         """What was sent is in the kernel of the server."""
@@ -243,7 +243,7 @@ class Client:
         self.host.turn()
 
     def turn(self) -> bool:
-        """What happens to it in one turn of the event loop; True if anything did."""
+        """What happens to it in one turn of the event loop; True if anything happened."""
         if not self.transport.is_open:
             self.lose(None)
             return True
@@ -254,7 +254,7 @@ class Client:
         return True
 
     def set_reading(self, is_reading: bool) -> None:
-        """Whether it reads what is written, or has so much unread that no more can be."""
+        """Whether it reads responses, or leaves so many unread that no more can be written."""
         if self.is_reading != is_reading and self.transport.is_open:
             self.is_reading = is_reading
             self.block(blocked=not is_reading)

@@ -28,7 +28,7 @@ HONEST: Final = _HEAD % 70 + b"h" * 70
 NOT_IMPLEMENTED: Final = 501
 """For a transfer coding that is not read."""
 OVERLOADED: Final = 503
-"""For what has waited too long, by the time that passes among the events, or for memory."""
+"""For a request that has waited too long: time passes among the events, and bodies wait for memory."""
 MOST_SECONDS: Final = 1.0
 """Of CPU, with atheris counting branches."""
 UNREADABLE: Final = (400, 414, 431)
@@ -80,7 +80,7 @@ EVENTS: Final[tuple[Callable[[Client], None], ...]] = (
 
 
 def size_of(step: int) -> int:
-    """How many bytes the piece has that a step is: each number up to 120, then by 40 up to 1,720."""
+    """The bytes of the piece that a step stands for: each number up to 120, then by 40 up to 1,720."""
     return step + 1 if step < 120 else 40 * (step - 116)
 
 
@@ -154,7 +154,7 @@ def bodies_in(stream: bytes) -> list[bytes]:
 
 
 def has_room(host: Host, size: int) -> bool:
-    """True if clients hold so much of large bodies together, then two a byte each, and nobody has to wait."""
+    """True if clients can hold so much of large bodies, and two more a byte each, without one that waits."""
     host.draining = False
     held = [
         min(LIMITS.body - 1 - LIMITS.large, size - start) for start in range(0, size, LIMITS.body - 1 - LIMITS.large)
@@ -176,7 +176,7 @@ class Streams:
         take_little(is_little=True)
         sizes = range(LIMITS.large_together + 1)
         self.full = bisect_left(sizes, True, key=lambda size: not has_room(Host(), size))
-        """So much one address may not hold, and one byte less it may."""
+        """The least that one address may not hold."""
 
     def close(self) -> None:
         take_little(is_little=False)
@@ -229,7 +229,7 @@ def _is_served(host: Host) -> None:
 
 
 def _comparable(answers: list[Answer]) -> list[tuple[int, bytes]]:
-    """What others must not change; of several reasons why a request cannot be read, the first to arrive is given."""
+    """What other pieces must not change. Of several reasons why it cannot be read, the first to arrive is given."""
     return [(0, b"") if each.status in UNREADABLE else (each.status, _crc(each)) for each in answers]
 
 

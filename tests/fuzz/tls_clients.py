@@ -15,11 +15,10 @@ from webhook.server import tls
 from webhook.server.tls import Buffers, Tls
 
 _RECORD: Final = 150
-"""Bytes of the stream in a record: many records for a body."""
-
+"""Bytes of the stream in a record, so that a body has many."""
 
 _SMALL: Final = {"FEW": 64, "MANY": 1024, "_HEAD": 100, "RECORD": 100}
-"""How much the server reads and writes at a time, in place of what it does: short inputs reach all of its ways."""
+"""How much the server reads and writes at a time here, so that short inputs reach all of its branches."""
 _USUAL: Final = {name: getattr(tls, name) for name in _SMALL}
 
 
@@ -50,7 +49,7 @@ def _client_context(version: ssl.TLSVersion) -> ssl.SSLContext:
 
 
 class TlsClient(Client):
-    """One that takes every step of the protocol as soon as it can; ``TLSv1_2`` or ``TLSv1_3``."""
+    """A client that takes every step of the protocol as soon as it can, with TLS 1.2 or 1.3."""
 
     def __init__(self, host: Host, stream: bytes, address: str, version: ssl.TLSVersion) -> None:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -77,7 +76,7 @@ class TlsClient(Client):
             self._encrypted = bytes([self._encrypted[0] ^ 0xFF]) + self._encrypted[1:]
 
     def finish(self) -> None:
-        """Say that nothing follows what was sent so far."""
+        """Send close_notify after what was sent so far."""
         self._advance()
         self.stream = b""
         self._end()
@@ -123,7 +122,7 @@ class TlsClient(Client):
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLError:
-            # The server has not understood what was damaged, or has not been understood.
+            # Bytes were damaged, and one side could not read them.
             self.stream = b""
         self._encrypted += self._outgoing.read()
 

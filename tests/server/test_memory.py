@@ -1,4 +1,4 @@
-"""The memory of the worker stays bounded, and honest calls are answered, whatever a full server of clients does."""
+"""The memory of the worker stays bounded, and honest calls are answered, whatever the clients of a full server do."""
 
 import json
 import resource
@@ -23,7 +23,7 @@ HEAD = b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\
 LARGEST = HEAD + b"Content-Length: %d\r\n\r\n" % LIMITS.body
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 STRANGER = "127.0.0.2"
-"""The address of the clients that do no good; API servers have others."""
+"""The address of the hostile clients; API servers have others."""
 
 EACH = 230 * KIB
 """Bytes of a connection: in the handshake 210 KiB, for a hello of the largest size that TLS reads. Later 25 for TLS
@@ -47,7 +47,7 @@ def many_files() -> None:
 
 @pytest.fixture
 def patient(certificates: Path, tmp_path: Path) -> Iterator[Live]:
-    """A server of its own, whose deadlines are too long to help it; memory that was once taken is not given back."""
+    """A new server whose deadlines are too long to help it; a process keeps memory that it once took."""
     options = ("--handshake-timeout", "600", "--header-timeout", "600", "--body-timeout", "600")
     with running(certificates, tmp_path, *options) as server:
         yield server

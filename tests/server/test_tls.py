@@ -433,7 +433,7 @@ def test_aborting_before_there_is_a_transport(certificates: Path) -> None:
     assert ends.tcp.end == "aborted"
 
 
-def test_a_lost_connection_is_told_also_without_a_handshake(certificates: Path) -> None:
+def test_a_lost_connection_is_reported_even_without_a_handshake(certificates: Path) -> None:
     ends = Ends(certificates, shake=False)
     ends.server.connection_lost(None)
     assert ends.reader.calls == ["lost"]
