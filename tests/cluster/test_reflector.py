@@ -1,5 +1,6 @@
 """The reflector: list, watch, and what it does when the server or the connection fails."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -203,6 +204,23 @@ def test_it_is_outdated_until_it_has_listed_again(is_served: bool) -> None:
         reflected.api.withdraw(PODS)
     reflected.reflector.step()
     assert not reflected.reflector.outdated
+
+
+def test_it_is_outdated_at_every_moment_until_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others ask while this thread is between any two of its steps."""
+    reflected = ReflectedPods()
+    reflected.reflector.step()
+    seen: list[bool] = []
+
+    class Asked(threading.Event):
+        def clear(self) -> None:
+            super().clear()
+            seen.append(reflected.reflector.outdated)
+
+    monkeypatch.setattr(reflected.reflector, "_must_list", Asked())
+    reflected.reflector.list_again()
+    reflected.reflector.step()
+    assert (seen, reflected.reflector.outdated) == ([True], False)
 
 
 def bookmark(version: str) -> dict[str, Any]:

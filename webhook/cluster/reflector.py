@@ -177,8 +177,8 @@ class Reflector:
         try:
             self._pass_on_again()
             if self._must_list.is_set():
-                self._must_list.clear()
                 self._lists_again = True
+                self._must_list.clear()
                 self.store.distrust()
                 self._version = None
             if self._version is None:
