@@ -107,6 +107,20 @@ def test_a_long_name_takes_the_room_of_other_columns() -> None:
     assert line.startswith("default    checkout-of-the-shop-in-production-eu  Stuck")
 
 
+@pytest.mark.parametrize("form", ["", "wide"])
+@pytest.mark.parametrize("columns", [110, 120, 140, 200])
+@pytest.mark.parametrize("length", [20, 36, 50, 63])
+def test_a_long_name_is_never_cut_and_what_is_waited_for_has_room(length: int, columns: int, form: str) -> None:
+    """What a rollout waits for is in the table only where a sentence has room beside the columns."""
+    name = "n" * length
+    lines = listed([of(name=name)], form=form, columns=columns, namespace=None)
+    assert f"default    {name}  Stuck" in lines[1]
+    assert "\u2026" not in "".join(lines)
+    at = lines[0].find("  WAITS FOR")
+    assert at + 2 <= columns - 30
+    assert any(line.startswith(f"default/{name}: ") for line in lines) == (at < 0)
+
+
 def test_a_wide_list() -> None:
     (head, line) = listed([of()], form="wide")
     assert head.split()[7:] == ["STRATEGY", "SINCE", "REVISIONS", "WAITS", "FOR"]

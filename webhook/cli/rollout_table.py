@@ -27,7 +27,9 @@ _STYLES: Final = {
     "Complete": "green",
 }
 _ROOM: Final = 110
-"""Columns from which on a table has room for sentences."""
+"""Columns of a terminal from which on a table has room for sentences, if names are short."""
+_SENTENCE: Final = 30
+"""The least width of a column of sentences."""
 _LONGEST_BAR: Final = 30
 _MOST_PODS: Final = 20
 
@@ -39,10 +41,12 @@ def list_of(
 
     Columns that do not fit are left out, so that no name is cut.
     """
-    in_table = width >= _ROOM
     rows = [_cells(one, at) for one in summaries]
     names = [name for name in _COLUMNS if (with_namespace or name != "NAMESPACE") and (wide or name not in _WIDE)]
-    yield _table(rows, _fitting(names, rows, width), waits=in_table)
+    widths = {name: max([len(name), *(row[name].cell_len for row in rows)]) + _GAP for name in names}
+    fitting = _fitting(widths, width)
+    in_table = width >= _ROOM and width - sum(widths[name] for name in fitting) >= _SENTENCE
+    yield _table(rows, fitting, waits=in_table)
     for one in summaries if not in_table else ():
         if one.waits_for:
             name = f"{one.namespace}/{one.name}" if with_namespace else one.name
@@ -78,10 +82,9 @@ def _cells(one: Summary, at: datetime) -> dict[str, Text]:
     return cells
 
 
-def _fitting(names: Sequence[str], rows: Sequence[Mapping[str, Text]], width: int) -> list[str]:
-    """Those of the columns that fit into the width."""
-    widths = {name: max([len(name), *(row[name].cell_len for row in rows)]) + _GAP for name in names}
-    kept = list(names)
+def _fitting(widths: Mapping[str, int], width: int) -> list[str]:
+    """Those of the columns that fit into the width; ``widths`` include the gap."""
+    kept = list(widths)
     for name in _LEFT_OUT:
         if sum(widths[each] for each in kept) - _GAP <= width:
             break
