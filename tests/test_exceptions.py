@@ -152,7 +152,7 @@ DROPPED: Final[dict[str, set[str]]] = {
         "webhook/server/worker.py: _accept: BlockingIOError",
         "webhook/server/tls.py: _advance: ssl.SSLWantReadError",
         "webhook/server/tls.py: _decrypt: ssl.SSLWantReadError",
-        "webhook/server/tls.py: _discard: ssl.SSLWantReadError",
+        "webhook/server/tls.py: _discard: ssl.SSLWantReadError, ssl.SSLZeroReturnError",
         "webhook/server/worker.py: _beat: TimeoutError",
         "sandbox/demo/__main__.py: _stay: KeyboardInterrupt",
         "sandbox/demo/process.py: stop: subprocess.TimeoutExpired",

@@ -353,7 +353,8 @@ def test_what_is_no_handshake_ends_the_connection(first: bytes, certificates: Pa
     assert (ends.tcp.end, ends.reader.calls) == ("closed", [])
 
 
-def test_closing_says_so_and_waits_for_the_client(ends: Ends) -> None:
+def test_closing_says_so_and_waits_for_the_client(ends: Ends, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", "stagegate.tls")
     ends.server.write(b"answer")
     ends.server.close()
     ends.turn()
@@ -364,6 +365,7 @@ def test_closing_says_so_and_waits_for_the_client(ends: Ends) -> None:
         ends.client.unwrap()
     ends.turn()
     assert ends.tcp.end == "closed"
+    assert caplog.messages == [], "a client that closes in order has broken nothing"
 
 
 def test_a_reader_that_closes_gets_nothing_more(ends: Ends) -> None:

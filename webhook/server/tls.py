@@ -216,7 +216,7 @@ class Tls(asyncio.BufferedProtocol):
         return int(size)
 
     def _discard(self) -> None:
-        with suppress(ssl.SSLWantReadError):
+        with suppress(ssl.SSLWantReadError, ssl.SSLZeroReturnError):
             while self._tls.read(RECORD):
                 pass
 
