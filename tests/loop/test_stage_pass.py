@@ -262,6 +262,22 @@ def test_a_write_that_fails_ends_the_pass_with_the_status_as_it_was_then(
     assert world.events == [("Warning", "InternalError")]
 
 
+def test_a_rollout_is_not_done_before_what_it_does_not_name_is_let_go() -> None:
+    """It leads to where it began: what it had raised meanwhile is let go last."""
+    world = world_with(
+        running(UP, 2), running(OLD, 3), failing=frozenset({Request("update", "stagepodautoscalers", OLD)})
+    )
+    ro = rollout(TARGET, target=TARGET, initial=TARGET, conditions=BEGUN)
+    assert reconcile(world, ro).error is not None
+    assert world.writes() == [f"update stagepodautoscalers {UP}", f"update stagepodautoscalers {OLD}"]
+    assert conditions(ro)["StageScaleUpReady"] == ("True", "")
+    assert ro.status.conditions.is_unknown("StageReady")
+    assert ro.status.conditions.is_unknown("Ready")
+    world.failing = frozenset()
+    assert reconcile(world, ro).error is None
+    assert {conditions(ro)[type_] for type_ in ("StageReady", "LastStageReady", "Ready")} == {("True", "")}
+
+
 def test_after_a_failed_write_the_cleanup_still_runs() -> None:
     world = world_with(
         running(DOWN, 5, 5),

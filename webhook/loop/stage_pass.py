@@ -237,11 +237,16 @@ def carry_stage(
     if not resets_last:
         reset_obsolete(ro, stage, planned, planned)
     is_in_stage = ro.status.conditions.is_unknown(STAGE_READY)
+    in_progress = ro.status
     if rollout.reconcile(ro, stage.up, stage.down, planned.enqueue_after) and (begins or is_in_stage):
+        in_progress = ro.status.copy()
         can_all_run = _can_all_run(ro, stage.up, planned, conditions)
         record_outcome(ro, stage, strategy, clock(), can_all_run=can_all_run)
     if resets_last and ro.status.conditions.is_true(STAGE_READY):
+        # The stage is not done if one of these writes fails.
+        done, ro.status = ro.status, in_progress
         reset_obsolete(ro, stage, planned, planned)
+        ro.status = done
 
 
 def reset_obsolete(ro: RolloutOrchestrator, stage: Stage, client: SPAClient, lister: SPALister) -> None:
