@@ -1,6 +1,7 @@
 """Which messages of exceptions repeat something of the object under review."""
 
 from collections.abc import Callable
+from time import process_time
 from typing import Any
 
 import pytest
@@ -43,6 +44,13 @@ def raised(fails: Callable[[], Any]) -> BaseException:
 )
 def test_a_quotation(message: str) -> None:
     assert quoting(ValueError(), lambda: [OBJECT, None])(message)
+
+
+def test_a_large_object_is_not_searched() -> None:
+    quotes = quoting(ValueError(), lambda: [{"data": "x" * (7 * 1024 * 1024)}])
+    begun = process_time()
+    assert quotes(" ".join(f"absent{number}" for number in range(200)))
+    assert process_time() - begun < 0.5
 
 
 @pytest.mark.parametrize(

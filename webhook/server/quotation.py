@@ -14,6 +14,8 @@ _WORD: Final = re.compile("[A-Za-z0-9]{3,}")
 _BEGIN: Final = r"(?:(?<![A-Za-z0-9])|(?<=\\[bfnrt]))"
 """The letter of an escaped control character ends a word in JSON."""
 _LANGUAGE: Final = frozenset((*dir(builtins), *keyword.kwlist))
+_MOST: Final = 64 * 1024
+"""Characters of JSON that are compared; each word of a message takes a search through all of them."""
 
 
 def quoting(
@@ -23,7 +25,7 @@ def quoting(
 
     Words of Python, of the code that raised, and of the texts in ``logged``, which the log names anyway, do not count.
     The beginning of a word counts as the word, since messages are cut. A message that is not ASCII counts as a
-    quotation: its words are not compared.
+    quotation without a comparison, and so does every message about values of more than _MOST characters.
     """
 
     @cache
@@ -37,7 +39,7 @@ def quoting(
         return _LANGUAGE.union(ours, *map(_WORD.findall, logged))
 
     def quotes(message: str) -> bool:
-        if not message.isascii():
+        if not message.isascii() or len(text()) > _MOST:
             return True
         words = set(_WORD.findall(message)) - known()
         return any(word in text() and re.search(_BEGIN + word, text()) for word in words)
