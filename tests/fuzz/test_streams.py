@@ -47,6 +47,8 @@ LATE = Input(bytes([150, 150, DRAIN]), [HONEST.replace(b"/validate", b"/knative"
 
 CROWDED = seeds.crowded()
 """Clients that wait for the memory of others."""
+TLS = Input(b"", [HONEST], speaks_tls=True).together()
+TLS_CROWDED = seeds.crowded(speaks_tls=True)
 
 release = LargeBodies.release
 add = Body.add
@@ -82,26 +84,37 @@ def test_streams_that_take_long_are_a_find(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(
     ("broken", "data", "law"),
     [
-        (("_respond", twice), b"\0" + 2 * b"GET / HTTP/1.1\r\n\r\n", "a request gets at most one response"),
-        (("_respond", lambda _: raises), b"\0GET / HTTP/1.1\r\n\r\n", "an exception was caught"),
-        (("expire", lambda _: nothing), b"\0", "a connection ends at its deadlines"),
-        (("_settle", lambda _: nothing), LATE, "a connection has a deadline"),
-        (("connection_lost", lambda _: nothing), b"\0", "a lost connection is forgotten"),
-        (("resume_body", lambda _: nothing), CROWDED, "who need not wait is read"),
-        (("pause_body", lambda _: nothing), CROWDED, "a body waits for a second at most"),
-        (("is_waiting", lambda _: property(lambda one: False)), CROWDED, "who need not wait is read"),
+        ((Connection, "_respond", twice), b"\0" + 2 * b"GET / HTTP/1.1\r\n\r\n", "a request gets at most one response"),
+        ((Connection, "_respond", lambda _: raises), b"\0GET / HTTP/1.1\r\n\r\n", "an exception was caught"),
+        ((Connection, "expire", lambda _: nothing), b"\0", "a connection ends at its deadlines"),
+        ((Connection, "_settle", lambda _: nothing), LATE, "a connection has a deadline"),
+        ((Connection, "connection_lost", lambda _: nothing), b"\0", "a lost connection is forgotten"),
+        ((Connection, "resume_body", lambda _: nothing), CROWDED, "who need not wait is read"),
+        ((Connection, "pause_body", lambda _: nothing), CROWDED, "a body waits for a second at most"),
+        ((Connection, "is_waiting", lambda _: property(lambda one: False)), CROWDED, "who need not wait is read"),
+        # Clients that speak TLS.
+        ((Tls, "resume_reading", lambda _: nothing), TLS_CROWDED, "who need not wait is read"),
+        ((Tls, "_go_on", lambda _: nothing), TLS_CROWDED, "who need not wait is read"),
+        (
+            (Tls, "abort", lambda _: nothing),
+            Input(b"", [HONEST[:-1]], True).together(),
+            "a connection ends at its deadlines",
+        ),
+        ((Tls, "connection_lost", lambda _: nothing), TLS, "a lost connection is forgotten"),
+        ((Tls, "write", twice), TLS, "responses are in the order of their requests"),
+        ((Tls, "write", lambda _: nothing), TLS, "the pieces change no answer"),
     ],
 )
 def test_a_law_of_streams(
-    broken: tuple[str, Callable[..., Any]],
+    broken: tuple[type, str, Callable[..., Any]],
     data: bytes,
     law: str,
     streams: Streams,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    name, change = broken
+    owner, name, change = broken
     streams.check(data)
-    monkeypatch.setattr(Connection, name, change(getattr(Connection, name)))
+    monkeypatch.setattr(owner, name, change(getattr(owner, name)))
     with pytest.raises(AssertionError, match=law):
         streams.check(data)
 
@@ -126,39 +139,6 @@ def test_a_law_of_several_clients(
     streams.check(data)
     monkeypatch.setattr(*broken)
     with pytest.raises(Broken, match=law):
-        streams.check(data)
-
-
-TLS = Input(b"", [HONEST], speaks_tls=True).together()
-TLS_CROWDED = seeds.crowded(speaks_tls=True)
-
-
-@pytest.mark.parametrize(
-    ("broken", "data", "law"),
-    [
-        (("resume_reading", lambda _: nothing), TLS_CROWDED, "who need not wait is read"),
-        (("_go_on", lambda _: nothing), TLS_CROWDED, "who need not wait is read"),
-        (
-            ("abort", lambda _: nothing),
-            Input(b"", [HONEST[:-1]], True).together(),
-            "a connection ends at its deadlines",
-        ),
-        (("connection_lost", lambda _: nothing), TLS, "a lost connection is forgotten"),
-        (("write", twice), TLS, "responses are in the order of their requests"),
-        (("write", lambda _: nothing), TLS, "the pieces change no answer"),
-    ],
-)
-def test_a_law_of_clients_that_speak_tls(
-    broken: tuple[str, Callable[..., Any]],
-    data: bytes,
-    law: str,
-    streams: Streams,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    name, change = broken
-    streams.check(data)
-    monkeypatch.setattr(Tls, name, change(getattr(Tls, name)))
-    with pytest.raises(AssertionError, match=law):
         streams.check(data)
 
 
